@@ -1,0 +1,76 @@
+# Bare `make` lists the targets. Each sets up what it needs by itself.
+.DEFAULT_GOAL := help
+.PHONY: help setup run train test quality bench digest lock clean
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PIPENV_VERSION := 2026.10.3
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PIPENV := PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VENV_IN_PROJECT=1 PIPENV_NOSPIN=1 PIPENV_VERBOSITY=-1 $(PYTHON) -m pipenv
+
+# A Python 3.13: PYTHON313=…, python3.13, pyenv's newest, or a python3 that is one.
+FIND_PYTHON = for candidate in "$(PYTHON313)" python3.13 \
+	$$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 2>/dev/null | sort -Vr) python3 python; do \
+	[ -n "$$candidate" ] || continue; \
+	if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
+	then echo "$$candidate"; exit 0; fi; done; \
+	echo "No Python 3.13 was found. Get one with 'pyenv install 3.13', 'uv python install 3.13', your system's" >&2; \
+	echo "package manager (python3.13 and python3.13-venv) or python.org, or name one: make setup PYTHON313=/path" >&2; \
+	exit 1
+
+help: ## list the targets
+	@echo "One model, three ways. 'make run' is the one to try first."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## install everything into .venv (the other targets do it by themselves)
+	@echo "Ready: $$($(PYTHON) --version) in $(VENV). Next: make run"
+
+$(READY): Pipfile Pipfile.lock
+	@python=$$($(FIND_PYTHON)); \
+	echo "Setting up $(VENV) with $$($$python --version) ($$python): a minute or two, once"; \
+	$(PYTHON) -c '' 2>/dev/null || $$python -m venv --clear $(VENV); \
+	echo "  pipenv $(PIPENV_VERSION)"; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check pipenv==$(PIPENV_VERSION); \
+	echo "  the packages of Pipfile.lock, each by its hash"; \
+	$(PIPENV) sync --dev; \
+	touch $@
+
+run: $(READY) ## rides in, predictions out, on this machine (N= RATE= RIDES= SHARDS= POISON=)
+	@$(PYTHON) -m threeways run $(if $(N),--n '$(N)') $(if $(RATE),--rate '$(RATE)') \
+		$(if $(RIDES),--rides '$(RIDES)') $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)')
+
+train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
+	@$(PYTHON) -m threeways train $(if $(DATA),--data '$(DATA)') $(if $(VALIDATION),--validation '$(VALIDATION)')
+
+test: $(READY) ## run the tests
+	@$(PYTHON) -m pytest $(ARGS)
+
+quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
+	@echo "ruff check"; $(PYTHON) -m ruff check
+	@echo "ruff format --check"; $(PYTHON) -m ruff format --check
+	@echo "mypy --strict"; $(PYTHON) -m mypy
+	@echo "import-linter"; $(VENV)/bin/lint-imports --no-cache > .local-lint.log 2>&1 || { cat .local-lint.log; rm .local-lint.log; exit 1; }; \
+		grep -E 'Contracts:|KEPT' .local-lint.log; rm .local-lint.log
+	@echo "quality: all clean"
+
+bench: $(READY) ## time the handler against one predict and one put a record
+	@$(PYTHON) benchmarks/handler.py
+
+digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
+	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
+
+lock: $(READY) ## resolve Pipfile anew into Pipfile.lock, with no package source in it
+	@echo "Locking: about half a minute"
+	@$(PIPENV) lock
+	@$(PYTHON) -c 'import json, pathlib; p = pathlib.Path("Pipfile.lock"); lock = json.loads(p.read_text()); \
+		lock["_meta"]["sources"] = []; \
+		[package.pop("index", None) for name, part in lock.items() if name != "_meta" for package in part.values()]; \
+		p.write_text(json.dumps(lock, indent=4) + "\n")'
+	@rm -f $(READY)
+	@echo "Locked. 'make setup' installs it."
+
+clean: ## remove .venv, .local (runs, models) and caches
+	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

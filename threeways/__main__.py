@@ -1,0 +1,5 @@
+"""`python -m threeways …`."""
+
+from threeways.cli import main
+
+main()

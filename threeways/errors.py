@@ -1,0 +1,140 @@
+"""Everything that can go wrong, as one tree.
+
+Two kinds of failure decide what happens to a record, and every error is one of them or stops a start::
+
+    ThreewaysError
+    ├── PermanentError            this record can never be scored: quarantine it, the shard moves on
+    │   ├── UndecodableEvent      its bytes are not the JSON that was promised
+    │   ├── InvalidEvent          it is JSON, but not an event of the task
+    │   ├── UnpredictableEvent    `predict` raises on it, and on it alone
+    │   └── InvalidPrediction     its prediction is not a finite number
+    ├── TransientError            trying again may succeed: retry, then report the record as unfinished
+    │   ├── DeadlineNear          the invocation has no time left for another try
+    │   ├── DeliveryFailed        the predictions stream did not acknowledge it
+    │   └── QuarantineFailed      the quarantine did not acknowledge it
+    ├── InvalidInvocation         what called the function is no Kinesis event
+    ├── ModelFailed               `predict` raises whatever it is given: the model's fault
+    └── UsageError                nothing was started: what was given cannot work; the message mends it
+        ├── SettingsError         an environment variable is missing or malformed
+        ├── DataError             training or ride data is missing, unreadable or unusable
+        ├── TrackingError         MLflow's store or registry cannot be used
+        ├── LocalError            the local emulator, function or mapping cannot start
+        └── ArtifactError         the model cannot be used
+            ├── ArtifactMissing     there is nothing at its location
+            ├── ArtifactUnreachable its location cannot be read: no network, no permission, no space
+            ├── ArtifactIncomplete  a file that its MLmodel names is missing or damaged (half-uploaded)
+            ├── ArtifactAmbiguous   a run has several models and no one of them was chosen
+            ├── ArtifactMismatch    another digest, scikit-learn version or signature than is served here
+            ├── ArtifactUnsupported a flavour, a format or an input that cannot be served here
+            └── ArtifactUntrusted   loading it could run code or read outside its memory
+"""
+
+
+class ThreewaysError(Exception):
+    """The root: every error this package raises on purpose."""
+
+
+class PermanentError(ThreewaysError):
+    """A record that can never be scored. `code` names the reason in metrics and in quarantine."""
+
+    code = "permanent"
+
+
+class UndecodableEvent(PermanentError):
+    """The record's bytes are not valid base64, UTF-8 or JSON."""
+
+    code = "undecodable"
+
+
+class InvalidEvent(PermanentError):
+    """The record is JSON but not an event of the task; the message names the field."""
+
+    code = "invalid_event"
+
+
+class UnpredictableEvent(PermanentError):
+    """`predict` raises on this record while others of its kind succeed."""
+
+    code = "unpredictable"
+
+
+class InvalidPrediction(PermanentError):
+    """The model answered something that is not a finite number."""
+
+    code = "invalid_prediction"
+
+
+class TransientError(ThreewaysError):
+    """A failure that may pass; the record stays unfinished until it does."""
+
+
+class DeadlineNear(TransientError):
+    """Too little of the invocation's time is left for another attempt."""
+
+
+class DeliveryFailed(TransientError):
+    """`PutRecords` did not acknowledge a prediction."""
+
+
+class QuarantineFailed(TransientError):
+    """The quarantine did not acknowledge a record."""
+
+
+class InvalidInvocation(ThreewaysError):
+    """The function was called with something that is not a Kinesis event."""
+
+
+class ModelFailed(ThreewaysError):
+    """`predict` fails on everything, or answers in a shape that fits no batch."""
+
+
+class UsageError(ThreewaysError):
+    """Nothing was started; the message says what was wrong and how to mend it. Exit status 2."""
+
+
+class SettingsError(UsageError):
+    """An environment variable is missing or malformed."""
+
+
+class DataError(UsageError):
+    """Training or ride data is missing, unreadable, or has no usable row."""
+
+
+class TrackingError(UsageError):
+    """MLflow's tracking store or model registry cannot be reached, read or written."""
+
+
+class LocalError(UsageError):
+    """A part of the local stand-in for AWS cannot start, or is asked for what it does not support."""
+
+
+class ArtifactError(UsageError):
+    """The model cannot be used."""
+
+
+class ArtifactMissing(ArtifactError):
+    """There is no artifact at the location."""
+
+
+class ArtifactUnreachable(ArtifactError):
+    """The artifact's location cannot be read: no network, no permission, or no room to put it."""
+
+
+class ArtifactIncomplete(ArtifactError):
+    """A file that the artifact's MLmodel names is missing or damaged."""
+
+
+class ArtifactAmbiguous(ArtifactError):
+    """Several models fit and none was chosen; the message lists them."""
+
+
+class ArtifactMismatch(ArtifactError):
+    """The artifact is not the one that was pinned, or was made for another library or task."""
+
+
+class ArtifactUnsupported(ArtifactError):
+    """The artifact's flavour, format or input cannot be served here."""
+
+
+class ArtifactUntrusted(ArtifactError):
+    """The artifact holds types outside the allow-list, or a structure that is unsafe to evaluate."""

@@ -1,0 +1,73 @@
+"""The environment, read in one place.
+
+Nothing else in the project looks at `os.environ` (ruff's banned-api rule sees to it), but for the
+AWS SDK, which reads its own standard variables (`AWS_ENDPOINT_URL`, `AWS_REGION`, credentials).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from threeways.errors import SettingsError
+
+
+class Settings(msgspec.Struct, frozen=True, rename="upper"):
+    """What the Lambda function is told by its environment. Each field's variable is its name in capitals.
+
+    predictions_stream_name: the Kinesis stream that predictions are put on.
+    run_id: the MLflow run that made the model; also the version in predictions.
+    model_location: the artifact: a folder or `s3://bucket/prefix`. Goes before bucket, experiment and run.
+    model_bucket, mlflow_experiment_id: with `run_id`, where MLflow put the artifact.
+    model_sha256: the artifact's digest as `make digest` prints it; anything else is refused.
+    quarantine_location: `s3://bucket/prefix` for records that can never be scored.
+    task: the module under `threeways.tasks`.
+    test_run: put nothing on the predictions stream.
+    return_predictions: answer with the predictions too; None means what `test_run` is.
+    kinesis_endpoint_url: where Kinesis is, if not where `AWS_ENDPOINT_URL` or the region says.
+    """
+
+    predictions_stream_name: str | None = None
+    run_id: str | None = None
+    model_location: str | None = None
+    model_bucket: str | None = None
+    mlflow_experiment_id: str = "1"
+    model_sha256: str | None = None
+    quarantine_location: str | None = None
+    task: str = "ride_duration"
+    test_run: bool = False
+    return_predictions: bool | None = None
+    kinesis_endpoint_url: str | None = None
+
+    @property
+    def returns_predictions(self) -> bool:
+        """Whether the answer to AWS carries the predictions."""
+        return self.test_run if self.return_predictions is None else self.return_predictions
+
+
+class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """What training and the local commands are told by the environment.
+
+    mlflow_tracking_uri: None means an SQLite file under `.local/`.
+    """
+
+    mlflow_tracking_uri: str | None = None
+
+
+def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str] | None = None) -> T:
+    """The settings of one kind from the environment; an empty variable counts as unset.
+
+    Raises SettingsError, naming the variable.
+    """
+    given = {name: value for name, value in (environ or os.environ).items() if value}
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"environment: {error}; mend or unset that variable") from None
+
+
+def inherited_environment() -> dict[str, str]:
+    """A copy of this process's environment, for child processes."""
+    return dict(os.environ)

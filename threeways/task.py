@@ -1,0 +1,85 @@
+"""What differs between two models: the event's schema, the features and the output's name.
+
+A task is one object in one file under `threeways/tasks/`; everything else in the project is the same
+for every model. `threeways/tasks/ride_duration.py` is the one to read, and to copy from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.errors import PermanentError
+
+type Block = NDArray[np.float64]
+"""A batch's features: one row an event, one column a feature, float64."""
+
+type EventId = int | str
+"""What names an event to its producer: an integer of 64 bits, or 1 to 256 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The features of one batch of n events.
+
+    block: (n, len(task.columns)) float64; the row of an event in `faults` holds NaN.
+    flags: n tuples of flag names, empty where there is nothing to tell.
+    faults: position in the batch -> why this event has no features.
+    """
+
+    block: Block
+    flags: list[tuple[str, ...]]
+    faults: dict[int, PermanentError] = field(default_factory=dict)
+
+
+class Task[E](Protocol):
+    """One model's side of the scoring path. Methods take whole batches; none keeps state."""
+
+    @property
+    def name(self) -> str:
+        """The name that `TASK` selects it by: its module under `threeways.tasks`."""
+
+    @property
+    def model_name(self) -> str:
+        """The `model` field of its predictions."""
+
+    @property
+    def output(self) -> str:
+        """The name of the predicted quantity within `prediction`."""
+
+    @property
+    def id_field(self) -> str:
+        """The name of the event's id within `prediction`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the feature block's columns, in order."""
+
+    @property
+    def dict_features(self) -> tuple[str, ...]:
+        """The keys of `dicts`' rows."""
+
+    @property
+    def event_type(self) -> type[E]:
+        """The msgspec type that an event decodes to: the one schema for stream, web and batch."""
+
+    @property
+    def example(self) -> E:
+        """A valid event; a service proves its model on it before the first real one."""
+
+    def decode(self, payload: bytes) -> E:
+        """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
+
+    def event_id(self, event: E) -> EventId:
+        """The producer's id of the event."""
+
+    def features(self, events: Sequence[E], arrived: Sequence[datetime]) -> Features:
+        """The block for a batch. `arrived`: for each event the aware time at which it arrived."""
+
+    def dicts(self, events: Sequence[E]) -> list[dict[str, Any]]:
+        """The same events as dicts, for a model that begins with a `DictVectorizer`."""

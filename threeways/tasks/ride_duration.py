@@ -1,0 +1,181 @@
+"""How long will a taxi ride take: the running example, and the pattern for a task of your own.
+
+The features of a ride come from one function, `features_of`, which training, the stream, the web and
+the batch job all call: nothing about a ride is computed anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
+from threeways.task import Block, EventId, Features
+
+NEW_YORK = ZoneInfo("America/New_York")
+LAST_ZONE = 265
+"""TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.
+Source: TLC's taxi zone lookup table and user guide, nyc.gov/site/tlc/about/tlc-trip-record-data.page"""
+COLUMNS = ("PULocationID", "DOLocationID", "zone_pair", "trip_distance", "minute_of_day", "weekday")
+UNKNOWN_ZONE = "unknown_zone"
+ASSUMED_PICKUP = "assumed_pickup_datetime"
+
+Zone = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+RideId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class Ride(msgspec.Struct, frozen=True):
+    """A ride as its event tells it: TLC's zones, miles, and New York time unless the text has an offset."""
+
+    PULocationID: Zone
+    DOLocationID: Zone
+    trip_distance: Annotated[float, Meta(ge=0)]
+    pickup_datetime: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] | None = None
+
+
+class RideEvent(msgspec.Struct, frozen=True):
+    """One ride event: the record's whole data. Fields it does not know are ignored."""
+
+    ride_id: RideId
+    ride: Ride
+
+
+@dataclass(frozen=True, slots=True)
+class RideColumns:
+    """A batch of n rides by column.
+
+    pickup_zone, dropoff_zone: (n,) int64. distance: (n,) float64, miles.
+    pickup: (n,) datetime64[s], New York's wall clock.
+    """
+
+    pickup_zone: NDArray[np.int64]
+    dropoff_zone: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    pickup: NDArray[np.datetime64]
+
+
+def features_of(rides: RideColumns) -> Block:
+    """The (n, 6) float64 block of `COLUMNS` for n rides: the one place where features are computed.
+
+    Zones outside 1-265 become 0 before they are combined, so that no two pairs share a `zone_pair`
+    (pickup * 1000 + dropoff). `weekday` counts from Monday = 0.
+    """
+    known = _known_zones(rides)
+    pickup_zone = np.where(known[0], rides.pickup_zone, 0)
+    dropoff_zone = np.where(known[1], rides.dropoff_zone, 0)
+    day = rides.pickup.astype("datetime64[D]")
+    minute = (rides.pickup - day).astype("timedelta64[m]").astype(np.int64)
+    weekday = (day.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    block = np.empty((len(rides.distance), len(COLUMNS)))
+    pair = pickup_zone * 1000 + dropoff_zone
+    for column, values in enumerate((pickup_zone, dropoff_zone, pair, rides.distance, minute, weekday)):
+        block[:, column] = values
+    return block
+
+
+def _known_zones(rides: RideColumns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    return (
+        (rides.pickup_zone >= 1) & (rides.pickup_zone <= LAST_ZONE),
+        (rides.dropoff_zone >= 1) & (rides.dropoff_zone <= LAST_ZONE),
+    )
+
+
+def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
+    """The naive New York time of an ISO 8601 text, or of the arrival where there is no text.
+
+    A naive time is New York's already. Raises InvalidEvent where the text is no date with a time.
+    """
+    if text is None:
+        return arrived.astimezone(NEW_YORK).replace(tzinfo=None)
+    try:
+        if len(text) <= len("2021-02-01"):
+            raise ValueError("a time of day is missing")
+        pickup = datetime.fromisoformat(text)
+        if pickup.tzinfo is not None:
+            pickup = pickup.astimezone(NEW_YORK).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise InvalidEvent(f"`$.ride.pickup_datetime` is not an ISO 8601 date and time: {error}") from None
+    return pickup
+
+
+class RideDuration:
+    """The task: minutes from pickup to drop-off."""
+
+    name = "ride_duration"
+    model_name = "ride_duration_prediction_model"
+    output = "ride_duration"
+    id_field = "ride_id"
+    columns = COLUMNS
+    dict_features = ("PU_DO", "trip_distance")
+    event_type = RideEvent
+    example = RideEvent(ride_id=256, ride=Ride(130, 205, 3.66, "2021-02-01T08:15:00"))
+
+    def __init__(self) -> None:
+        self._decode = msgspec.json.Decoder(RideEvent).decode
+
+    def decode(self, payload: bytes) -> RideEvent:
+        """A ride event from JSON bytes, in one typed pass. Raises UndecodableEvent or InvalidEvent."""
+        try:
+            if not payload.isascii():
+                payload.decode()  # msgspec does not look into the fields that it skips
+            return self._decode(payload)
+        except msgspec.ValidationError as error:
+            raise InvalidEvent(str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UndecodableEvent(str(error)) from None
+
+    def event_id(self, event: RideEvent) -> EventId:
+        """The ride's id."""
+        return event.ride_id
+
+    def features(self, events: Sequence[RideEvent], arrived: Sequence[datetime]) -> Features:
+        """The batch's block, its flags, and the rides whose pickup time cannot be read."""
+        faults: dict[int, PermanentError] = {}
+        pickups: list[datetime | None] = []
+        for position, (event, arrival) in enumerate(zip(events, arrived, strict=True)):
+            try:
+                pickups.append(new_york_wall_clock(event.ride.pickup_datetime, arrival))
+            except InvalidEvent as error:
+                faults[position] = error
+                pickups.append(None)
+        rides = RideColumns(
+            pickup_zone=np.array([event.ride.PULocationID for event in events], dtype=np.int64),
+            dropoff_zone=np.array([event.ride.DOLocationID for event in events], dtype=np.int64),
+            distance=np.array([event.ride.trip_distance for event in events], dtype=np.float64),
+            pickup=np.array(pickups, dtype="datetime64[s]"),
+        )
+        block = features_of(rides)
+        block[list(faults)] = np.nan
+        return Features(block=block, flags=_flags(events, rides), faults=faults)
+
+    def dicts(self, events: Sequence[RideEvent]) -> list[dict[str, Any]]:
+        """The features of the pipeline before this one: `PU_DO` and `trip_distance`."""
+        return [
+            {
+                "PU_DO": f"{event.ride.PULocationID}_{event.ride.DOLocationID}",
+                "trip_distance": event.ride.trip_distance,
+            }
+            for event in events
+        ]
+
+
+def _flags(events: Sequence[RideEvent], rides: RideColumns) -> list[tuple[str, ...]]:
+    pickup_known, dropoff_known = _known_zones(rides)
+    flags: list[tuple[str, ...]] = [() for _ in events]
+    for position in np.flatnonzero(~(pickup_known & dropoff_known)).tolist():
+        flags[position] = (UNKNOWN_ZONE,)
+    for position, event in enumerate(events):
+        if event.ride.pickup_datetime is None:
+            flags[position] = (*flags[position], ASSUMED_PICKUP)
+    return flags
+
+
+task = RideDuration()
