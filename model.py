@@ -1,0 +1,187 @@
+"""Where a model service is put together from the environment: the composition root.
+
+`build` is what `lambda_function.py` uses. `init`, `base64_decode` and `ModelService` are the names that
+users of the MLOps Zoomcamp's streaming pipeline call and test, kept as a thin adapter over the same
+scoring path: their code and their tests move over unchanged.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways import artifact, service, tasks
+from threeways.errors import PermanentError, SettingsError
+from threeways.settings import Settings, from_environment
+from threeways.stream.calls import Caller
+from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
+from threeways.stream.handler import StreamHandler
+from threeways.stream.quarantine import NoQuarantine, Quarantine, S3Quarantine
+from threeways.stream.telemetry import PowertoolsTelemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from threeways.task import Task
+
+CONNECT_SECONDS, READ_SECONDS = 2, 5
+"""How long one attempt at a call to AWS may take; attempts after it are the stream's own."""
+
+
+def build(settings: Settings | None = None) -> StreamHandler:
+    """The handler of one Lambda process. `settings`: the environment's, if not given.
+
+    Raises SettingsError, ArtifactError, or ModelFailed where the model fails on the task's example.
+    """
+    settings = settings or from_environment(Settings)
+    task: Task[Any] = tasks.find(settings.task)
+    model = load_model(settings)
+    artifact.check(model, task.columns, task.dict_features)
+    version = settings.run_id or model.version
+    model_service = service.ModelService(model, task, version)
+    model_service.prove()
+    caller = Caller()
+    return StreamHandler(
+        model_service,
+        _delivery(settings, caller),
+        _quarantine(settings, caller),
+        PowertoolsTelemetry(task.name, version),
+        returns_predictions=settings.returns_predictions,
+    )
+
+
+def load_model(settings: Settings) -> artifact.Model:
+    """The artifact that the settings name: found, fetched, verified and loaded. Raises ArtifactError."""
+    folder = artifact.fetch(artifact.find(settings))
+    return artifact.load(folder, settings.model_sha256)
+
+
+def _delivery(settings: Settings, caller: Caller) -> Delivery:
+    if settings.test_run:
+        return NoDelivery()
+    if not settings.predictions_stream_name:
+        raise SettingsError("PREDICTIONS_STREAM_NAME is not set: name the stream, or set TEST_RUN=true")
+    client = _client("kinesis", endpoint_url=settings.kinesis_endpoint_url)
+    return StreamDelivery(client, settings.predictions_stream_name, caller)
+
+
+def _quarantine(settings: Settings, caller: Caller) -> Quarantine:
+    if not settings.quarantine_location:
+        return NoQuarantine()
+    s3: S3Client = _client("s3")
+    return S3Quarantine(s3, settings.quarantine_location, caller)
+
+
+def _client(name: str, **options: Any) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+    )
+    make: Any = boto3.client  # its overloads are by literal name
+    return make(name, config=config, **options)
+
+
+def init(
+    prediction_stream_name: str | None = None, run_id: str | None = None, test_run: bool | None = None
+) -> ModelService:
+    """A model service from the environment; what is given goes before the environment.
+
+    Its `lambda_handler` is the whole stream handler: it delivers, quarantines, and answers with the
+    predictions beside `batchItemFailures`. Raises what `build` raises.
+    """
+    given = {
+        "predictions_stream_name": prediction_stream_name,
+        "run_id": run_id,
+        "test_run": test_run,
+        "return_predictions": True,
+    }
+    settings = msgspec.structs.replace(
+        from_environment(Settings), **{name: value for name, value in given.items() if value is not None}
+    )
+    handler = build(settings)
+    return ModelService(handler.service.model, handler.service.version, handler=handler)
+
+
+def base64_decode(encoded_data: str) -> Any:
+    """The JSON value in a record's base64 `data`."""
+    return json.loads(base64.b64decode(encoded_data))
+
+
+class ModelService:
+    """The earlier pipeline's model service, over the one scoring path.
+
+    model: anything with `predict`; one without a `wants` is fed dicts, as the earlier pipeline fed it.
+    callbacks: each is called with every prediction of `lambda_handler`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        model_version: str | None = None,
+        callbacks: Iterable[Callable[[dict[str, Any]], object]] | None = None,
+        *,
+        handler: StreamHandler | None = None,
+    ) -> None:
+        self.model = model if hasattr(model, "wants") else _TakesDicts(model)
+        self.model_version = model_version
+        self.callbacks = list(callbacks or [])
+        self._handler = handler
+        self._service = (
+            handler.service
+            if handler
+            else service.ModelService(self.model, tasks.find("ride_duration"), model_version)
+        )
+
+    def prepare_features(self, ride: Mapping[str, Any]) -> dict[str, Any]:
+        """The dict of features of one ride, as a model behind a `DictVectorizer` takes it."""
+        task = self._service.task
+        event = msgspec.convert({task.id_field: 0, "ride": ride}, task.event_type)
+        return task.dicts([event])[0]
+
+    def predict(self, features: Mapping[str, Any]) -> float:
+        """The prediction for one dict of features."""
+        return float(self.model.predict([features])[0])
+
+    def lambda_handler(self, event: dict[str, Any], context: Any = None) -> dict[str, Any]:
+        """`{"predictions": [{model, version, prediction}]}` for records that need hold no more than `data`.
+
+        Raises the reason of the first record that cannot be scored.
+        """
+        if self._handler:
+            return self._handler(event, context)
+        payloads = [base64.b64decode(record["kinesis"]["data"]) for record in event["Records"]]
+        now = datetime.now(UTC)
+        predictions = []
+        for outcome in self._service.score(payloads, [now] * len(payloads)):
+            if isinstance(outcome, PermanentError):
+                raise outcome
+            plain = msgspec.structs.asdict(self._service.prediction(outcome))
+            predictions.append({name: plain[name] for name in ("model", "version", "prediction")})
+        for callback in self.callbacks:
+            for plain in predictions:
+                callback(plain)
+        return {"predictions": predictions}
+
+
+class _TakesDicts:
+    """A bare model, such as a test's fake, in the form that the service asks for."""
+
+    wants: Literal["dicts"] = "dicts"
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def predict(self, features: Any) -> NDArray[np.float64]:
+        return np.asarray(self._model.predict(features), dtype=np.float64)

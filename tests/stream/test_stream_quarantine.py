@@ -1,0 +1,106 @@
+"""Quarantine on a real S3 protocol: what is kept, and what happens when it cannot be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from doubles import FOREVER, NOW, Sleeps
+
+from threeways.errors import InvalidEvent, QuarantineFailed, SettingsError, UndecodableEvent
+from threeways.local.emulator import Emulator
+from threeways.pipeline.poison import KINDS
+from threeways.stream.calls import Backoff, Caller, Deadline
+from threeways.stream.quarantine import S3Quarantine, read, split_location
+from threeways.stream.records import Record
+
+CALLER = Caller()
+LOCATION = "s3://quarantine-bucket/threeways/quarantine"
+
+
+@pytest.fixture(scope="module")
+def s3(emulator: Emulator) -> Any:
+    client = emulator.client("s3")
+    client.create_bucket(Bucket="quarantine-bucket")
+    return client
+
+
+@pytest.fixture
+def _empty(s3: Any) -> Iterator[None]:
+    yield
+    for item in s3.list_objects_v2(Bucket="quarantine-bucket").get("Contents", []):
+        s3.delete_object(Bucket="quarantine-bucket", Key=item["Key"])
+
+
+def record(number: int, data: bytes) -> Record:
+    return Record(
+        event_id=f"shardId-000000000003:{number}",
+        sequence_number=str(number),
+        partition_key="key",
+        arrived=NOW,
+        data=data,
+        payload=data,
+        source_arn="arn:aws:kinesis:us-east-1:123456789012:stream/ride_events",
+    )
+
+
+@pytest.mark.usefixtures("_empty")
+def test_every_kind_of_broken_record_is_kept_with_its_bytes_and_its_reason(s3: Any) -> None:
+    faults = [(record(n, data), InvalidEvent(f"reason {n}")) for n, data in enumerate(KINDS.values())]
+    assert S3Quarantine(s3, LOCATION, CALLER).put(faults, FOREVER) == 0
+    found = list(read(s3, LOCATION))
+    assert len({key for key, _ in found}) == 1
+    for (kept, error), (key, entry) in zip(faults, found, strict=True):
+        assert key.startswith("threeways/quarantine/20")
+        assert key.endswith(".jsonl")
+        assert (entry.data, entry.code, entry.message) == (kept.data, error.code, str(error))
+        assert (entry.source_event_id, entry.shard_id) == (kept.event_id, "shardId-000000000003")
+        assert (entry.sequence_number, entry.partition_key) == (kept.sequence_number, "key")
+        assert (entry.arrived, entry.event_source_arn) == (NOW, kept.source_arn)
+
+
+@pytest.mark.usefixtures("_empty")
+def test_two_invocations_make_two_objects(s3: Any) -> None:
+    quarantine = S3Quarantine(s3, LOCATION, CALLER)
+    for _ in range(2):
+        quarantine.put([(record(1, b"x"), UndecodableEvent("why"))], FOREVER)
+    assert len({key for key, _ in read(s3, LOCATION)}) == 2
+
+
+def test_a_bucket_that_is_not_there_fails_at_once(s3: Any) -> None:
+    sleeps = Sleeps()
+    quarantine = S3Quarantine(s3, "s3://no-such-bucket-here/q", CALLER, Backoff(sleep=sleeps))
+    with pytest.raises(QuarantineFailed, match="NoSuchBucket"):
+        quarantine.put([(record(1, b"x"), UndecodableEvent("why"))], FOREVER)
+    assert sleeps.asked == []
+
+
+def test_an_unreachable_s3_is_tried_until_the_deadline() -> None:
+    nobody = boto3.client(
+        "s3",
+        endpoint_url="http://127.0.0.1:9",
+        config=Config(connect_timeout=1, retries={"total_max_attempts": 1}),
+    )
+    ends = time.monotonic() + 0.6
+    sleeps = Sleeps()
+    quarantine = S3Quarantine(nobody, LOCATION, CALLER, Backoff(sleep=sleeps))
+    with pytest.raises(QuarantineFailed, match=r"127\.0\.0\.1"):
+        quarantine.put(
+            [(record(1, b"x"), UndecodableEvent("why"))], Deadline(lambda: ends - time.monotonic())
+        )
+    assert sleeps.asked
+
+
+@pytest.mark.parametrize("location", ["", "bucket/prefix", "s3://", "https://bucket/prefix", "s3:///x"])
+def test_a_location_of_another_form_is_refused(location: str) -> None:
+    with pytest.raises(SettingsError, match="s3://bucket/prefix"):
+        split_location(location)
+
+
+def test_locations_are_split_into_bucket_and_prefix() -> None:
+    assert split_location("s3://b/p/q/") == ("b", "p/q/")
+    assert split_location("s3://b") == ("b", "")

@@ -1,0 +1,171 @@
+"""The one scoring path: events in, predictions out, whoever asks.
+
+The stream, the web service and the batch job all end here. A batch is decoded event by event, turned
+into one block of features, and predicted by one call of the model. An event that cannot be scored gets
+its reason in its own place; the others never notice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.errors import InvalidPrediction, ModelFailed, PermanentError, UnpredictableEvent
+from threeways.task import EventId, Features, Task
+
+logger = logging.getLogger(__name__)
+
+
+class Model(Protocol):
+    """What the service needs of a model; `threeways.artifact.Model` is the one that is deployed."""
+
+    @property
+    def wants(self) -> Literal["block", "dicts", "frame"]:
+        """What `predict` takes: a float64 block ("block", "frame") or one dict an event ("dicts")."""
+
+    def predict(self, features: Any) -> NDArray[np.float64]:
+        """The (n,) predictions of n rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One event's prediction: `value` in the task's unit, and what the reader should know about it."""
+
+    event_id: EventId
+    value: float
+    flags: tuple[str, ...]
+
+
+type Outcome = Scored | PermanentError
+"""What became of one event."""
+
+
+class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One prediction as consumers read it. `prediction` holds the output and the event's id by name."""
+
+    model: str
+    version: str | None
+    prediction: dict[str, Any]
+    source_event_id: str | None = None
+    flags: tuple[str, ...] | None = None
+
+
+class ModelService[E]:
+    """A model and its task, ready to predict.
+
+    version: what predictions name as their model's version.
+    """
+
+    def __init__(self, model: Model, task: Task[E], version: str | None) -> None:
+        self.model = model
+        self.task = task
+        self.version = version
+
+    def prove(self) -> None:
+        """Predict the task's example, so that a model that cannot work fails before the first event.
+
+        Raises ModelFailed.
+        """
+        example, arrived = [self.task.example], [datetime.now(UTC)]
+        try:
+            value = float(self._call(example, self.task.features(example, arrived), [0])[0])
+        except Exception as error:
+            raise ModelFailed(f"the model cannot predict {self.task.name}'s example: {error!r}") from error
+        if not np.isfinite(value):
+            raise ModelFailed(f"the model predicts {value} for {self.task.name}'s example")
+
+    def score(self, payloads: Sequence[bytes | PermanentError], arrived: Sequence[datetime]) -> list[Outcome]:
+        """One outcome for each payload (JSON bytes, or the reason why there are none), in order.
+
+        arrived: when each payload arrived, aware. Raises ModelFailed where the model fails on everything.
+        """
+        decoded = [self._decode(payload) for payload in payloads]
+        sound = [position for position, event in enumerate(decoded) if not isinstance(event, PermanentError)]
+        outcomes: list[Any] = list(decoded)
+        scored = self.score_events([outcomes[p] for p in sound], [arrived[p] for p in sound])
+        for position, outcome in zip(sound, scored, strict=True):
+            outcomes[position] = outcome
+        return outcomes
+
+    def score_events(self, events: Sequence[E], arrived: Sequence[datetime]) -> list[Outcome]:
+        """One outcome for each event, in order, from one `predict` call. Raises ModelFailed."""
+        if not events:
+            return []
+        features = self.task.features(events, arrived)
+        outcomes: list[Outcome | None] = [features.faults.get(p) for p in range(len(events))]
+        rows = [position for position, fault in enumerate(outcomes) if fault is None]
+        for row, value in self._predict(events, features, rows).items():
+            outcomes[row] = self._outcome(events[row], value, features.flags[row])
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
+        """A scored event in the form that consumers read."""
+        return Prediction(
+            model=self.task.model_name,
+            version=self.version,
+            prediction={self.task.output: scored.value, self.task.id_field: scored.event_id},
+            source_event_id=source_event_id,
+            flags=scored.flags,
+        )
+
+    def _decode(self, payload: bytes | PermanentError) -> E | PermanentError:
+        if isinstance(payload, PermanentError):
+            return payload
+        try:
+            return self.task.decode(payload)
+        except PermanentError as error:
+            return error
+
+    def _outcome(self, event: E, value: float | PermanentError, flags: tuple[str, ...]) -> Outcome:
+        if isinstance(value, PermanentError):
+            return value
+        if not np.isfinite(value):
+            return InvalidPrediction(f"the model predicts {value}, which is not a finite number")
+        return Scored(self.task.event_id(event), value, flags)
+
+    def _predict(
+        self, events: Sequence[E], features: Features, rows: list[int]
+    ) -> dict[int, float | PermanentError]:
+        """Each row's value. If the call raises, the batch is bisected until what fails, fails alone."""
+        if not rows:
+            return {}
+        try:
+            values = self._call(events, features, rows)
+        except ModelFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - a model may raise anything at all
+            self.prove()  # a model that fails on its example is at fault itself: that raises
+            logger.warning("predict failed on %d events and is bisected: %r", len(rows), error)
+            return self._bisect(events, features, rows, error)
+        return dict(zip(rows, values.tolist(), strict=True))
+
+    def _bisect(
+        self, events: Sequence[E], features: Features, rows: list[int], error: Exception
+    ) -> dict[int, float | PermanentError]:
+        if len(rows) == 1:
+            return {rows[0]: UnpredictableEvent(f"predict raises on this event alone: {error!r}")}
+        values: dict[int, float | PermanentError] = {}
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]):
+            try:
+                values.update(zip(half, self._call(events, features, half).tolist(), strict=True))
+            except Exception as half_error:  # noqa: BLE001 - a model may raise anything at all
+                values.update(self._bisect(events, features, half, half_error))
+        return values
+
+    def _call(self, events: Sequence[E], features: Features, rows: list[int]) -> NDArray[np.float64]:
+        whole = len(rows) == len(events)
+        if self.model.wants == "dicts":
+            values = self.model.predict(self.task.dicts(events if whole else [events[row] for row in rows]))
+        else:
+            values = self.model.predict(features.block if whole else features.block[rows])
+        if values.shape != (len(rows),):
+            raise ModelFailed(f"the model answers {values.shape} numbers for {len(rows)} events")
+        return values

@@ -1,0 +1,1 @@
+"""Kinesis: records in, delivery out, quarantine, batch failures."""

@@ -1,0 +1,169 @@
+"""Delivery: predictions onto the output stream, each one acknowledged or named as unfinished.
+
+Guarantee: at least once, in order for each input partition key. `PutRecords` promises no order within a
+call and may store some entries and not others, so a call holds one entry of a key and the key's next
+entry waits for its acknowledgement.
+docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from threeways.errors import DeadlineNear
+from threeways.stream.calls import Backoff, Caller, Deadline, is_fatal
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+logger = logging.getLogger(__name__)
+
+MAX_ENTRIES = 500
+"""Entries in one `PutRecords` call (its documentation)."""
+MAX_BYTES = 5 * 2**20
+"""Data and partition keys in one call. AWS takes 10 MiB since 2025; emulators and older clients take 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One prediction to deliver. order_key: what its order is kept by, the input's partition key."""
+
+    order_key: str
+    partition_key: str
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """What it counts against the call's limit, in bytes."""
+        return len(self.data) + len(self.partition_key.encode())
+
+
+@dataclass
+class Receipt:
+    """What became of a delivery: the positions of the entries not acknowledged, and why."""
+
+    unfinished: dict[int, str] = field(default_factory=dict)
+    retries: int = 0
+
+
+class Delivery(Protocol):
+    """Where predictions go."""
+
+    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
+        """Deliver all entries, or say which are unfinished. Raises nothing for a transient failure."""
+
+
+class NoDelivery:
+    """Puts predictions nowhere and counts them as delivered: `TEST_RUN`."""
+
+    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:  # noqa: ARG002 - the protocol's
+        """Nothing is unfinished."""
+        return Receipt()
+
+
+class StreamDelivery:
+    """Delivers to a Kinesis stream with `PutRecords`."""
+
+    def __init__(
+        self, client: KinesisClient, stream_name: str, caller: Caller, backoff: Backoff | None = None
+    ) -> None:
+        self._client = client
+        self._stream_name = stream_name
+        self._caller = caller
+        self._backoff = backoff or Backoff()
+
+    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
+        """Deliver, retrying what fails for as long as the deadline allows."""
+        receipt = Receipt()
+        waiting = _by_order_key(entries)
+        reason = "not tried"
+        failed_rounds = 0
+        while waiting:
+            heads = [queue[0] for queue in waiting.values()]
+            failed = 0
+            for chunk in _chunks(heads, entries):
+                try:
+                    faults = self._put([entries[position] for position in chunk], deadline)
+                except DeadlineNear as error:
+                    return _give_up(receipt, waiting, f"{error}; before that: {reason}")
+                except FatalPut as error:
+                    return _give_up(receipt, waiting, str(error))
+                for position, fault in zip(chunk, faults, strict=True):
+                    if fault is None:
+                        _acknowledge(waiting, entries[position].order_key)
+                    else:
+                        failed, reason = failed + 1, fault
+            receipt.retries += failed
+            failed_rounds = failed_rounds + 1 if failed else 0
+            if failed:
+                logger.info("put of %d predictions is tried again: %s", failed, reason)
+                try:
+                    self._backoff.wait(failed_rounds - 1, deadline)
+                except DeadlineNear as error:
+                    return _give_up(receipt, waiting, f"{error}; before that: {reason}")
+        return receipt
+
+    def _put(self, entries: Sequence[Entry], deadline: Deadline) -> list[str | None]:
+        """One call: for each entry None if it was acknowledged, else why not."""
+        try:
+            answer = self._caller.call(
+                self._client.put_records,
+                deadline,
+                StreamName=self._stream_name,
+                Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in entries],
+            )
+        except DeadlineNear:
+            raise
+        except Exception as error:
+            if is_fatal(error):
+                raise FatalPut(f"PutRecords on {self._stream_name}: {error}") from error
+            return [repr(error)] * len(entries)
+        results = answer["Records"]
+        if len(results) != len(entries):
+            return [f"PutRecords answered for {len(results)} of {len(entries)} entries"] * len(entries)
+        return [
+            None if "SequenceNumber" in result else f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}"
+            for result in results
+        ]
+
+
+class FatalPut(Exception):
+    """A put that cannot succeed within this invocation."""
+
+
+def _by_order_key(entries: Iterable[Entry]) -> dict[str, deque[int]]:
+    queues: dict[str, deque[int]] = {}
+    for position, entry in enumerate(entries):
+        queues.setdefault(entry.order_key, deque()).append(position)
+    return queues
+
+
+def _acknowledge(waiting: dict[str, deque[int]], order_key: str) -> None:
+    queue = waiting[order_key]
+    queue.popleft()
+    if not queue:
+        del waiting[order_key]
+
+
+def _chunks(positions: Iterable[int], entries: Sequence[Entry]) -> Iterator[list[int]]:
+    """The positions in calls of at most MAX_ENTRIES and MAX_BYTES, one entry at the least."""
+    chunk: list[int] = []
+    size = 0
+    for position in positions:
+        if chunk and (len(chunk) == MAX_ENTRIES or size + entries[position].size > MAX_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(position)
+        size += entries[position].size
+    if chunk:
+        yield chunk
+
+
+def _give_up(receipt: Receipt, waiting: dict[str, deque[int]], reason: str) -> Receipt:
+    receipt.unfinished = {position: reason for queue in waiting.values() for position in queue}
+    logger.error("%d predictions are not delivered: %s", len(receipt.unfinished), reason)
+    return receipt

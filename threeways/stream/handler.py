@@ -1,0 +1,135 @@
+"""One batch of Kinesis records: scored, delivered or quarantined, and answered for.
+
+A record is done only when its prediction or its quarantine entry has been acknowledged. The lowest
+sequence number that is not done goes into `batchItemFailures`, and AWS sends everything from it again:
+docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from threeways.errors import PermanentError, QuarantineFailed
+from threeways.service import ModelService, Scored
+from threeways.stream.calls import Context, Deadline
+from threeways.stream.delivery import Delivery, Entry
+from threeways.stream.quarantine import Quarantine
+from threeways.stream.records import Record, from_event
+from threeways.stream.telemetry import Invocation, NoTelemetry, Telemetry
+
+logger = logging.getLogger(__name__)
+
+MAX_REPLY_BYTES = 6 * 2**20 - 2**16
+"""Lambda's limit on an answer is 6 MB: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+class StreamHandler:
+    """The stream's face of a model service. Calling it handles one Lambda event.
+
+    returns_predictions: answer with `predictions` beside `batchItemFailures`, for tests and people.
+    """
+
+    def __init__(
+        self,
+        service: ModelService[Any],
+        delivery: Delivery,
+        quarantine: Quarantine,
+        telemetry: Telemetry | None = None,
+        *,
+        returns_predictions: bool = False,
+    ) -> None:
+        self.service = service
+        self._delivery = delivery
+        self._quarantine = quarantine
+        self._telemetry = NoTelemetry() if telemetry is None else telemetry
+        self._returns_predictions = returns_predictions
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
+        self._encode = msgspec.json.Encoder().encode
+
+    def __call__(self, event: object, context: Context | None = None) -> dict[str, Any]:
+        """The answer to AWS: `{"batchItemFailures": [{"itemIdentifier": sequence number}]}`.
+
+        Raises InvalidInvocation for an event that is not Kinesis's, ModelFailed where the model fails on
+        everything: then nothing of the batch is done and AWS sends all of it again.
+        """
+        return self.handle(from_event(event), context)
+
+    def handle(self, records: Sequence[Record], context: Context | None = None) -> dict[str, Any]:
+        """The same for records that are already taken out of their event."""
+        deadline = Deadline.of(context)
+        invocation = Invocation(events=len(records), oldest_age=_oldest_age(records))
+        outcomes = self.service.score([r.payload for r in records], [r.arrived for r in records])
+        scored, faults = [], []
+        for record, outcome in zip(records, outcomes, strict=True):
+            if isinstance(outcome, Scored):
+                scored.append((record, outcome))
+            else:
+                faults.append((record, outcome))
+        # The two are independent: an unreachable quarantine must not use up the predictions' time.
+        quarantining = self._beside.submit(self._set_aside, faults, deadline)
+        unfinished, predictions = self._deliver(scored, deadline, invocation)
+        not_quarantined, retries = quarantining.result()
+        unfinished += not_quarantined
+        invocation.retries += retries
+        if not not_quarantined:
+            invocation.quarantined = Counter(error.code for _, error in faults)
+        invocation.unfinished = len(unfinished)
+        self._telemetry.report(invocation, context)
+        answer: dict[str, Any] = {"batchItemFailures": _lowest(unfinished)}
+        if self._returns_predictions:
+            answer |= _with_predictions(predictions)
+        return answer
+
+    def _deliver(
+        self, scored: Sequence[tuple[Record, Scored]], deadline: Deadline, invocation: Invocation
+    ) -> tuple[list[Record], list[Any]]:
+        predictions = [self.service.prediction(outcome, record.event_id) for record, outcome in scored]
+        entries = [
+            Entry(record.partition_key, str(outcome.event_id), self._encode(prediction))
+            for (record, outcome), prediction in zip(scored, predictions, strict=True)
+        ]
+        receipt = self._delivery.deliver(entries, deadline)
+        invocation.retries += receipt.retries
+        invocation.predictions = len(entries) - len(receipt.unfinished)
+        return [scored[position][0] for position in receipt.unfinished], predictions
+
+    def _set_aside(
+        self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
+    ) -> tuple[list[Record], int]:
+        """The records that the quarantine did not take (all of them, or none), and the retries it took."""
+        if not faults:
+            return [], 0
+        try:
+            return [], self._quarantine.put(faults, deadline)
+        except QuarantineFailed as error:
+            logger.error("%d records are not quarantined: %s", len(faults), error)  # noqa: TRY400 - no traceback
+            return [record for record, _ in faults], 0
+
+
+def _oldest_age(records: Sequence[Record]) -> float:
+    if not records:
+        return 0.0
+    return max(0.0, (datetime.now(UTC) - min(record.arrived for record in records)).total_seconds())
+
+
+def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:
+    if not unfinished:
+        return []
+    lowest = min(unfinished, key=lambda record: int(record.sequence_number))
+    return [{"itemIdentifier": lowest.sequence_number}]
+
+
+def _with_predictions(predictions: Sequence[Any]) -> dict[str, Any]:
+    plain = [msgspec.to_builtins(prediction) for prediction in predictions]
+    if sum(len(json.dumps(prediction)) + 2 for prediction in plain) > MAX_REPLY_BYTES:
+        logger.warning("%d predictions are left out: the answer would be over Lambda's 6 MB", len(plain))
+        return {}
+    return {"predictions": plain}

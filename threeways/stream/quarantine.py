@@ -1,0 +1,143 @@
+"""Quarantine: where a record that can never be scored is kept, with its bytes and the reason.
+
+One object of JSON lines an invocation, on S3, because an object takes records of any size. Guarantee: at
+least once; an entry of a redelivered record repeats its `source_event_id`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from threeways.errors import DeadlineNear, PermanentError, QuarantineFailed, SettingsError
+from threeways.stream.calls import Backoff, Caller, Deadline, is_fatal
+from threeways.stream.records import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+
+class QuarantineEntry(msgspec.Struct, frozen=True):
+    """One quarantined record. `data`: the record's bytes, base64 in the JSON. Times are aware, UTC."""
+
+    source_event_id: str
+    shard_id: str
+    sequence_number: str
+    partition_key: str
+    arrived: datetime
+    code: str
+    message: str
+    data: bytes
+    quarantined: datetime
+    event_source_arn: str = ""
+
+    @classmethod
+    def of(cls, record: Record, error: PermanentError, now: datetime) -> QuarantineEntry:
+        """The entry for a record that failed for good."""
+        return cls(
+            source_event_id=record.event_id,
+            shard_id=record.shard_id,
+            sequence_number=record.sequence_number,
+            partition_key=record.partition_key,
+            arrived=record.arrived,
+            code=error.code,
+            message=str(error),
+            data=record.data,
+            quarantined=now,
+            event_source_arn=record.source_arn,
+        )
+
+
+class Quarantine(Protocol):
+    """Where records go that can never be scored."""
+
+    def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
+        """Keep the records; returns the number of retries. Raises QuarantineFailed: then none is kept."""
+
+
+class NoQuarantine:
+    """There is no `QUARANTINE_LOCATION`: nothing can be set aside, so such records stay unfinished."""
+
+    def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:  # noqa: ARG002
+        """Raises QuarantineFailed."""
+        raise QuarantineFailed(
+            f"there is nowhere to put {len(faults)} records that cannot be scored; the first: "
+            f"{faults[0][1]}. Set QUARANTINE_LOCATION=s3://bucket/prefix"
+        )
+
+
+class S3Quarantine:
+    """Keeps records under an S3 prefix, by hour: `<prefix>/YYYY/MM/DD/HH/<shard>-<sequence>-<id>.jsonl`."""
+
+    def __init__(
+        self, client: S3Client, location: str, caller: Caller, backoff: Backoff | None = None
+    ) -> None:
+        self._client = client
+        self._bucket, self._prefix = split_location(location)
+        self._caller = caller
+        self._backoff = backoff or Backoff()
+
+    def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
+        """One object with all of them, tried again as long as the deadline allows."""
+        now = datetime.now(UTC)
+        entries = [QuarantineEntry.of(record, error, now) for record, error in faults]
+        first = entries[0]
+        key = f"{self._prefix}{now:%Y/%m/%d/%H}/{first.shard_id}-{first.sequence_number}-{now:%M%S%f}.jsonl"
+        body = msgspec.json.Encoder().encode_lines(entries)
+        attempt = 0
+        while True:
+            try:
+                self._caller.call(
+                    self._client.put_object,
+                    deadline,
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType="application/x-ndjson",
+                )
+            except DeadlineNear as error:
+                raise QuarantineFailed(f"s3://{self._bucket}/{key}: {error}") from error
+            except Exception as error:
+                if is_fatal(error):
+                    raise QuarantineFailed(f"s3://{self._bucket}/{key}: {error}") from error
+                logger.info("put to quarantine is tried again: %r", error)
+                self._wait(attempt, deadline, error)
+                attempt += 1
+            else:
+                return attempt
+
+    def _wait(self, attempt: int, deadline: Deadline, cause: Exception) -> None:
+        try:
+            self._backoff.wait(attempt, deadline)
+        except DeadlineNear as error:
+            raise QuarantineFailed(f"s3://{self._bucket}: {error}; before that: {cause!r}") from cause
+
+
+def read(client: S3Client, location: str) -> Iterator[tuple[str, QuarantineEntry]]:
+    """Every entry under a location with its object's key, in the order of the keys."""
+    bucket, prefix = split_location(location)
+    decoder = msgspec.json.Decoder(QuarantineEntry)
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            body = client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            for entry in decoder.decode_lines(body):
+                yield item["Key"], entry
+
+
+def split_location(location: str) -> tuple[str, str]:
+    """Bucket and prefix (with a slash at its end, if there is one) of `s3://bucket/prefix`.
+
+    Raises SettingsError.
+    """
+    scheme, _, rest = location.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise SettingsError(f"QUARANTINE_LOCATION={location!r} is not of the form s3://bucket/prefix")
+    prefix = prefix.strip("/")
+    return bucket, f"{prefix}/" if prefix else ""

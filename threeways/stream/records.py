@@ -1,0 +1,107 @@
+"""Kinesis records, from Lambda's event or as the Kinesis API gives them.
+
+The event's form: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html ("Example event").
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from threeways.errors import InvalidInvocation, UndecodableEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a stream.
+
+    event_id: Kinesis's own, "shardId-…:sequence number"; the same at every redelivery.
+    payload: the record's data, or why it could not be taken out of the event.
+    data: the bytes to keep if the record must be quarantined.
+    arrived: when the stream took it, aware, to the millisecond.
+    """
+
+    event_id: str
+    sequence_number: str
+    partition_key: str
+    arrived: datetime
+    data: bytes
+    payload: bytes | UndecodableEvent
+    source_arn: str = ""
+
+    @property
+    def shard_id(self) -> str:
+        """The shard it was read from."""
+        return self.event_id.partition(":")[0]
+
+
+class _Kinesis(msgspec.Struct):
+    data: str
+    sequence_number: str = msgspec.field(name="sequenceNumber")
+    partition_key: str = msgspec.field(name="partitionKey")
+    arrived: float = msgspec.field(name="approximateArrivalTimestamp")
+
+
+class _EventRecord(msgspec.Struct):
+    kinesis: _Kinesis
+    event_id: str = msgspec.field(name="eventID")
+    source_arn: str = msgspec.field(name="eventSourceARN", default="")
+
+
+class _Event(msgspec.Struct):
+    records: list[_EventRecord] = msgspec.field(name="Records")
+
+
+def from_event(event: object) -> list[Record]:
+    """The records of the event that AWS Lambda calls a Kinesis consumer with.
+
+    Raises InvalidInvocation where it is no such event: nothing in it can be checkpointed then.
+    """
+    try:
+        records = msgspec.convert(event, _Event).records
+    except msgspec.ValidationError as error:
+        raise InvalidInvocation(f"this is not an event of a Kinesis event source mapping: {error}") from None
+    return [_from_event_record(record) for record in records]
+
+
+def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
+    """The records of a `GetRecords` answer, read from one shard.
+
+    Form: docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
+    """
+    return [
+        Record(
+            event_id=f"{shard_id}:{record['SequenceNumber']}",
+            sequence_number=record["SequenceNumber"],
+            partition_key=record["PartitionKey"],
+            arrived=record["ApproximateArrivalTimestamp"],
+            data=record["Data"],
+            payload=record["Data"],
+            source_arn=stream_arn,
+        )
+        for record in records
+    ]
+
+
+def _from_event_record(record: _EventRecord) -> Record:
+    kinesis = record.kinesis
+    payload: bytes | UndecodableEvent
+    try:
+        data = payload = base64.b64decode(kinesis.data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        data, payload = kinesis.data.encode(), UndecodableEvent(f"its data is not base64: {error}")
+    return Record(
+        event_id=record.event_id,
+        sequence_number=kinesis.sequence_number,
+        partition_key=kinesis.partition_key,
+        arrived=datetime.fromtimestamp(kinesis.arrived, UTC),
+        data=data,
+        payload=payload,
+        source_arn=record.source_arn,
+    )

@@ -1,0 +1,104 @@
+"""What an operator sees: one structured log line and one set of CloudWatch metrics an invocation.
+
+Metrics are written to standard output in the embedded metric format, which CloudWatch reads from the log:
+docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from threeways.stream.calls import Context
+
+NAMESPACE = "Threeways"
+
+
+@dataclass
+class Invocation:
+    """What one invocation did.
+
+    events: records in the batch. predictions: scored and acknowledged (or `TEST_RUN`).
+    quarantined: acknowledged by the quarantine, by error code. unfinished: reported to AWS to come again.
+    retries: attempts at `PutRecords` entries and quarantine objects beyond their first.
+    oldest_age: seconds that the oldest record had waited when the invocation began.
+    """
+
+    events: int = 0
+    predictions: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    unfinished: int = 0
+    retries: int = 0
+    oldest_age: float = 0.0
+
+
+class Telemetry(Protocol):
+    """Where the handler tells what it did."""
+
+    def report(self, invocation: Invocation, context: Context | None) -> None:
+        """Called once an invocation, before the answer is given."""
+
+
+class PowertoolsTelemetry:
+    """Reports through AWS Lambda Powertools.
+
+    docs.aws.amazon.com/powertools/python/latest/core/logger/ and …/core/metrics/
+    """
+
+    def __init__(self, service: str, model_version: str | None) -> None:
+        from aws_lambda_powertools import Logger
+
+        self._service = service
+        self._model_version = model_version or "unknown"
+        self._cold = True
+        self._logger = Logger(service="threeways", utc=True, use_rfc3339=True)
+        self._logger.append_keys(task=service, model_version=self._model_version)
+        logging.getLogger("threeways").propagate = False  # Lambda's root handler would print it again
+
+    def report(self, invocation: Invocation, context: Context | None) -> None:
+        """Print the metrics, then one line of log."""
+        from aws_lambda_powertools.metrics import EphemeralMetrics
+
+        cold, self._cold = self._cold, False
+        request_id = context.aws_request_id if context else None
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
+        for name, unit, value in (
+            ("Events", "Count", invocation.events),
+            ("Predictions", "Count", invocation.predictions),
+            ("Quarantined", "Count", invocation.quarantined.total()),
+            ("Unfinished", "Count", invocation.unfinished),
+            ("Retries", "Count", invocation.retries),
+            ("ColdStart", "Count", int(cold)),
+            ("OldestRecordAge", "Milliseconds", round(invocation.oldest_age * 1000)),
+        ):
+            metrics.add_metric(name=name, unit=unit, value=value)
+        metrics.add_metadata("ModelVersion", self._model_version)
+        metrics.add_metadata("RequestId", request_id)
+        metrics.flush_metrics()
+        for code, count in sorted(invocation.quarantined.items()):
+            by_reason = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
+            by_reason.add_dimension("reason", code)
+            by_reason.add_metric(name="QuarantinedByReason", unit="Count", value=count)
+            by_reason.flush_metrics()
+        self._logger.info(
+            "batch",
+            extra={
+                "events": invocation.events,
+                "predictions": invocation.predictions,
+                "quarantined": dict(invocation.quarantined),
+                "unfinished": invocation.unfinished,
+                "retries": invocation.retries,
+                "oldest_age_s": round(invocation.oldest_age, 3),
+                "cold_start": cold,
+                "request_id": request_id,
+            },
+        )
+
+
+class NoTelemetry:
+    """Tells nobody: for scripts and tests."""
+
+    def report(self, invocation: Invocation, context: Context | None) -> None:
+        """Does nothing."""
