@@ -4,11 +4,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-PIPENV_VERSION := 2026.10.3
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
-PIPENV := PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VENV_IN_PROJECT=1 PIPENV_NOSPIN=1 PIPENV_VERBOSITY=-1 $(PYTHON) -m pipenv
+PIPENV := PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VENV_IN_PROJECT=1 PIPENV_VERBOSITY=-1 $(PYTHON) -m pipenv
 
 # A Python 3.13: PYTHON313=…, python3.13, pyenv's newest, or a python3 that is one.
 FIND_PYTHON = for candidate in "$(PYTHON313)" python3.13 \
@@ -28,14 +27,7 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 	@echo "Ready: $$($(PYTHON) --version) in $(VENV). Next: make run"
 
 $(READY): Pipfile Pipfile.lock
-	@python=$$($(FIND_PYTHON)); \
-	echo "Setting up $(VENV) with $$($$python --version) ($$python): a minute or two, once"; \
-	$(PYTHON) -c '' 2>/dev/null || $$python -m venv --clear $(VENV); \
-	echo "  pipenv $(PIPENV_VERSION)"; \
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check pipenv==$(PIPENV_VERSION); \
-	echo "  the packages of Pipfile.lock, each by its hash"; \
-	$(PIPENV) sync --dev; \
-	touch $@
+	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
 run: $(READY) ## rides in, predictions out, on this machine (N= RATE= RIDES= SHARDS= POISON=)
 	@$(PYTHON) -m threeways run $(if $(N),--n '$(N)') $(if $(RATE),--rate '$(RATE)') \

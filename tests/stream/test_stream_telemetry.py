@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections import Counter
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
-import pytest
-from doubles import FakeContext
+ROOT = Path(__file__).parents[2]
 
+TWO_INVOCATIONS = """
+from collections import Counter
+from doubles import FakeContext
 from threeways.stream.telemetry import Invocation, PowertoolsTelemetry
 
+telemetry = PowertoolsTelemetry("ride_duration", "run-1")
+quarantined = Counter(undecodable=1, invalid_event=2)
+telemetry.report(Invocation(10, 6, quarantined, unfinished=1, retries=4, oldest_age=1.5), FakeContext())
+telemetry.report(Invocation(events=1, predictions=1), FakeContext())
+"""
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+A_LINE_OF_THE_PACKAGE = """
+import logging
+from threeways.stream.telemetry import PowertoolsTelemetry
+
+logging.getLogger().addHandler(logging.StreamHandler())  # as Lambda's runtime does
+PowertoolsTelemetry("ride_duration", "run-1")
+logging.getLogger("threeways.stream.delivery").error("put failed")
+"""
 
 
-def test_an_invocation_becomes_metrics_and_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    telemetry = PowertoolsTelemetry("ride_duration", "run-1")
-    invocation = Invocation(
-        events=10,
-        predictions=6,
-        quarantined=Counter(undecodable=1, invalid_event=2),
-        unfinished=1,
-        retries=4,
-        oldest_age=1.5,
+def printed(code: str) -> tuple[list[dict[str, Any]], str]:
+    """What a process of its own prints, since Powertools sets its logger up once a process."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
     )
-    telemetry.report(invocation, FakeContext())
-    telemetry.report(Invocation(events=1, predictions=1), FakeContext())
-    first, by_invalid, by_undecodable, line, second, _ = lines(capsys)
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_an_invocation_becomes_metrics_and_a_line() -> None:
+    [first, by_invalid, by_undecodable, line, second, _], _ = printed(TWO_INVOCATIONS)
     expected = {
         "Events": [10.0],
         "Predictions": [6.0],
@@ -51,15 +67,7 @@ def test_an_invocation_becomes_metrics_and_a_line(capsys: pytest.CaptureFixture[
     assert second["ColdStart"] == [0.0]
 
 
-def test_the_package_s_own_lines_are_structured_and_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    lambda_s_own = logging.StreamHandler()
-    root.addHandler(lambda_s_own)
-    try:
-        PowertoolsTelemetry("ride_duration", "run-1")
-        logging.getLogger("threeways.stream.delivery").error("put failed")
-    finally:
-        root.removeHandler(lambda_s_own)
-    out, err = capsys.readouterr()
-    assert json.loads(out)["message"] == "put failed"
+def test_the_package_s_own_lines_are_structured_and_printed_once() -> None:
+    [line], err = printed(A_LINE_OF_THE_PACKAGE)
+    assert (line["message"], line["level"], line["task"]) == ("put failed", "ERROR", "ride_duration")
     assert err == ""

@@ -1,0 +1,55 @@
+"""What every test shares: no test can reach a real AWS account, and Hypothesis has no stopwatch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from threeways.local.emulator import Emulator
+
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+
+OURS = (
+    "PREDICTIONS_STREAM_NAME",
+    "RUN_ID",
+    "MODEL_LOCATION",
+    "MODEL_BUCKET",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_TRACKING_URI",
+    "MODEL_SHA256",
+    "QUARANTINE_LOCATION",
+    "TASK",
+    "TEST_RUN",
+    "RETURN_PREDICTIONS",
+    "KINESIS_ENDPOINT_URL",
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_aws_account() -> None:
+    """Dummy credentials, an endpoint where nobody listens, and none of the user's own settings."""
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+        del os.environ[name]
+    for name in OURS:
+        os.environ.pop(name, None)
+    os.environ.update(
+        AWS_ACCESS_KEY_ID="testing",
+        AWS_SECRET_ACCESS_KEY="testing",
+        AWS_REGION="us-east-1",
+        AWS_DEFAULT_REGION="us-east-1",
+        AWS_ENDPOINT_URL="http://127.0.0.1:9",
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    )
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """AWS on this machine, one for the whole session: tests name their streams and buckets apart."""
+    with Emulator() as running:
+        yield running
