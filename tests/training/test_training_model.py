@@ -1,0 +1,81 @@
+"""The model: standard parts, the same bits every time, better than the baseline, and safe to store."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from threeways.errors import DataError
+from threeways.tasks.ride_duration import COLUMNS, features_of
+from threeways.training import baseline, model
+from threeways.training.evaluation import errors
+from threeways.trips import city
+from threeways.trips.cleaning import clean
+from threeways.trips.rides import columns_of
+
+
+def usable(month: int, rides: int) -> tuple[np.ndarray, np.ndarray]:
+    frame = city.trips(2021, month, rides).frame
+    cleaning = clean(frame)
+    return features_of(columns_of(frame[cleaning.kept])), cleaning.minutes[cleaning.kept]
+
+
+@pytest.fixture(scope="module")
+def january() -> tuple[np.ndarray, np.ndarray]:
+    return usable(1, 20_000)
+
+
+@pytest.fixture(scope="module")
+def fitted(january: tuple[np.ndarray, np.ndarray]) -> Pipeline:
+    return model.fit(*january)
+
+
+def test_it_beats_the_baseline_clearly_on_the_next_month(
+    january: tuple[np.ndarray, np.ndarray], fitted: Pipeline
+) -> None:
+    block, minutes = usable(2, 5_000)
+    ours = errors(fitted.predict(block), minutes)
+    linear = errors(baseline.fit(*january).predict(block), minutes)
+    assert ours.rmse < 0.8 * linear.rmse
+    assert ours.mae < 0.8 * linear.mae
+
+
+def test_two_fits_on_the_same_rides_predict_the_same_bits(
+    january: tuple[np.ndarray, np.ndarray], fitted: Pipeline
+) -> None:
+    again = model.fit(*january)
+    assert again.predict(january[0]).tobytes() == fitted.predict(january[0]).tobytes()
+
+
+def test_skops_stores_it_with_the_trusted_types_and_no_others(
+    january: tuple[np.ndarray, np.ndarray], fitted: Pipeline
+) -> None:
+    stored = skops.io.dumps(fitted)
+    assert skops.io.get_untrusted_types(data=stored) == model.TRUSTED_TYPES
+    loaded = skops.io.loads(stored, trusted=model.TRUSTED_TYPES)
+    assert loaded.predict(january[0]).tobytes() == fitted.predict(january[0]).tobytes()
+
+
+def test_zones_it_never_saw_and_absurd_distances_get_a_finite_prediction(fitted: Pipeline) -> None:
+    odd = np.array(
+        [[0, 0, 0, 0, 0, 0], [265, 265, 265_265, 250_000, 1439, 6], [0, 3, 3, 1e308, 700, 2]], float
+    )
+    assert np.isfinite(fitted.predict(odd)).all()
+
+
+def test_the_booster_never_saw_a_rides_own_duration_in_its_encoding() -> None:
+    """With durations that are pure noise, an encoding that leaks would let the model beat the mean."""
+    random = np.random.default_rng(0)
+    block = np.zeros((4_000, len(COLUMNS)))
+    block[:, 2] = np.arange(4_000) // 2  # every pair has two rides: a leak would show half of each
+    minutes = random.uniform(1, 60, 4_000)
+    _, encoded = model._encoded(block, minutes)
+    pair_duration = encoded[:, encoded.shape[1] - 4]
+    assert abs(np.corrcoef(pair_duration, minutes)[0, 1]) < 0.1
+
+
+def test_too_few_rides_are_refused() -> None:
+    with pytest.raises(DataError, match="only 199 usable rides"):
+        model.fit(np.zeros((199, 6)), np.ones(199))

@@ -1,0 +1,115 @@
+"""A whole training: what it logs, registers, tells and writes."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+import yaml
+from rich.console import Console
+from small_training import Training, trained
+
+from threeways.errors import DataError
+from threeways.tasks.ride_duration import COLUMNS, features_of
+from threeways.training.registry import CHAMPION, resolve
+from threeways.training.tracking import connect, store_of
+from threeways.training.train import resolve_or_train, train
+from threeways.trips.cleaning import clean
+from threeways.trips.reading import read
+from threeways.trips.rides import columns_of
+
+
+@pytest.fixture
+def training(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Training:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return trained(tmp_path_factory.getbasetemp())
+
+
+def test_the_registered_model_repeats_the_printed_rmse_on_the_rides_that_training_kept(
+    training: Training,
+) -> None:
+    connect(store_of(None, training.folder))
+    served = mlflow.pyfunc.load_model(CHAMPION)
+    frame = read(training.validation).frame
+    cleaning = clean(frame)
+    predicted = served.predict(features_of(columns_of(frame[cleaning.valid])))
+    kept = cleaning.kept[cleaning.valid]
+    off = predicted[kept] - cleaning.minutes[cleaning.kept]
+    assert abs(np.sqrt(np.mean(off**2)) - training.report.rmse) < 1e-9
+    assert f"{training.report.rmse:.3f}" in training.said
+    assert f"{training.report.baseline_rmse:.3f}" in training.said
+
+
+def test_last_train_json_has_its_figures_and_nothing_else(training: Training) -> None:
+    figures = json.loads((training.folder / "last-train.json").read_text())
+    assert list(figures) == [
+        "rmse",
+        "mae",
+        "baseline_rmse",
+        "rows_train",
+        "rows_validation",
+        "seconds",
+        "model_uri",
+    ]
+    assert figures["rmse"] == training.report.rmse
+    assert figures["model_uri"] == training.report.model.uri == "models:/ride-duration/1"
+    assert not list(training.folder.glob("*.new"))
+
+
+def test_the_run_has_parameters_digests_metrics_on_both_sets_and_plots(training: Training) -> None:
+    client = connect(store_of(None, training.folder))
+    run = client.get_run(training.report.model.run_id)
+    (source,) = read(training.data).sources
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train_sha256"] == source.sha256
+    assert run.data.params["max_iter"] == "300"
+    assert run.data.metrics["validation_rmse"] == training.report.rmse
+    assert run.data.metrics["baseline_validation_rmse"] == training.report.baseline_rmse
+    assert {"train_rmse", "train_mae", "validation_mae", "baseline_train_rmse"} <= set(run.data.metrics)
+    assert run.inputs is not None
+    digests = {entry.dataset.digest for entry in run.inputs.dataset_inputs}
+    assert source.sha256[:36] in digests
+    plots = [file.path for file in client.list_artifacts(run.info.run_id, "plots")]
+    assert plots == [
+        f"plots/{name}.png" for name in ("error_by_distance", "error_by_hour", "predicted_against_actual")
+    ]
+    for plot in plots:
+        file = training.folder / "mlartifacts" / run.info.run_id / "artifacts" / plot
+        assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_model_is_skops_with_signature_example_and_metadata(training: Training) -> None:
+    folder = training.report.model.folder
+    about: dict[str, Any] = yaml.safe_load((folder / "MLmodel").read_text())
+    assert about["flavors"]["sklearn"]["serialization_format"] == "skops"
+    assert json.loads(about["signature"]["inputs"])[0]["tensor-spec"] == {
+        "dtype": "float64",
+        "shape": [-1, 6],
+    }
+    assert about["metadata"] == {"task": "ride_duration", "features": list(COLUMNS)}
+    assert about["run_id"] == training.report.model.run_id
+    assert about["model_id"] == training.report.model.model_id
+    example = json.loads((folder / about["saved_input_example_info"]["artifact_path"]).read_text())
+    assert np.shape(example) == (5, 6)
+
+
+def test_it_says_what_cleaning_dropped_and_nothing_of_mlflows_own(training: Training) -> None:
+    assert "dropped: under 1 minute" in training.said
+    assert "linear baseline" in training.said
+    assert "INFO" not in training.said
+
+
+def test_bad_data_leaves_no_store_behind(training: Training, tmp_path: Any) -> None:
+    with pytest.raises(DataError):
+        train(str(tmp_path / "none.parquet"), console=Console(file=io.StringIO()), folder=tmp_path / ".local")
+    assert resolve(folder=tmp_path / ".local") is None
+    assert not (tmp_path / ".local" / "mlflow.db").exists()
+
+
+def test_a_registered_model_is_used_and_not_trained_again(training: Training) -> None:
+    console = Console(file=io.StringIO())
+    assert resolve_or_train(console=console, folder=training.folder) == training.report.model

@@ -1,0 +1,96 @@
+"""The synthetic city: the same every time, in TLC's schema, dirty and plausible."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from threeways.errors import DataError
+from threeways.trips import city
+from threeways.trips.cleaning import clean
+from threeways.trips.reading import digest_of, normalised
+
+
+@pytest.fixture(scope="module")
+def january() -> pd.DataFrame:
+    return city.month(2021, 1, 60_000)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_or_month_others(january: pd.DataFrame) -> None:
+    assert digest_of(city.month(2021, 1, 60_000)) == digest_of(january)
+    assert digest_of(city.month(2021, 1, 60_000, seed=7)) != digest_of(january)
+    assert digest_of(city.month(2021, 2, 60_000)) != digest_of(january)
+
+
+def test_it_has_the_schema_of_tlcs_green_files(january: pd.DataFrame) -> None:
+    assert {name: str(dtype) for name, dtype in january.dtypes.items()} == {
+        "lpep_pickup_datetime": "datetime64[us]",
+        "lpep_dropoff_datetime": "datetime64[us]",
+        "PULocationID": "int64",
+        "DOLocationID": "int64",
+        "trip_distance": "float64",
+    }
+    assert january["PULocationID"].between(1, 265).all()
+    assert january["DOLocationID"].nunique() == 265
+
+
+def test_a_hundred_thousand_rides_take_less_than_two_seconds() -> None:
+    began = time.process_time()
+    assert len(city.month(2021, 1, 100_000)) == 100_000
+    assert time.process_time() - began < 2
+
+
+def test_a_few_zones_have_most_pickups(january: pd.DataFrame) -> None:
+    shares = january["PULocationID"].value_counts(normalize=True)
+    assert shares.iloc[0] > 0.05
+    assert shares.iloc[:26].sum() > 0.45
+    assert shares.iloc[-100:].sum() < 0.15
+
+
+def test_rush_hours_are_slow_and_busy_on_working_days(january: pd.DataFrame) -> None:
+    kept = january[clean(normalised(january)).kept]
+    kept = kept[kept["trip_distance"].between(0.5, 30)]
+    working = kept[kept["lpep_pickup_datetime"].dt.day_of_week < 5]
+    hours = (working["lpep_dropoff_datetime"] - working["lpep_pickup_datetime"]).dt.total_seconds() / 3600
+    by_hour = (working["trip_distance"] / hours).groupby(working["lpep_pickup_datetime"].dt.hour)
+    assert by_hour.mean()[17] < 0.75 * by_hour.mean()[3]
+    assert by_hour.size()[17] > 10 * by_hour.size()[3]
+
+
+def test_zones_keep_their_places_from_month_to_month(january: pd.DataFrame) -> None:
+    def distances(month: pd.DataFrame) -> pd.Series[float]:
+        near = month[month["trip_distance"].between(0.01, 100)]
+        return near.groupby(["PULocationID", "DOLocationID"])["trip_distance"].median()
+
+    sizes = january.groupby(["PULocationID", "DOLocationID"]).size()
+    both = pd.concat([distances(january), distances(city.month(2021, 6, 60_000))], axis=1)
+    often = both.loc[sizes[sizes > 20].index].dropna()
+    assert len(often) > 200
+    assert np.corrcoef(often.to_numpy().T)[0, 1] > 0.95
+
+
+def test_it_is_as_dirty_as_the_real_files(january: pd.DataFrame) -> None:
+    minutes = clean(normalised(january)).minutes
+    miles = january["trip_distance"]
+    shares = {
+        "under a minute": (np.mean(minutes < 1), 0.01, 0.03),
+        "over an hour": (np.mean(minutes > 60), 0.008, 0.03),
+        "no time at all": (np.mean(minutes == 0), 0.0003, 0.003),
+        "about a day": (np.mean(minutes > 1380), 0.0003, 0.003),
+        "no distance": (np.mean(miles == 0), 0.02, 0.045),
+        "absurdly far": (np.mean(miles > 100), 0.0002, 0.002),
+        "unknown or outside": (np.mean(january["PULocationID"] > 263), 0.001, 0.01),
+        "twice": (january.duplicated().mean(), 0.0005, 0.004),
+    }
+    assert {name: share for name, (share, low, high) in shares.items() if not low < share < high} == {}
+
+
+@pytest.mark.parametrize(
+    ("year", "month", "rides"), [(2021, 13, 10), (2021, 0, 10), (0, 1, 10), (2021, 1, 0)]
+)
+def test_a_month_that_is_none_is_refused(year: int, month: int, rides: int) -> None:
+    with pytest.raises(DataError, match="synthetic city"):
+        city.month(year, month, rides)

@@ -1,0 +1,1 @@
+"""Data to registered model: the only importer of MLflow."""

@@ -1,0 +1,26 @@
+"""What the features have to beat: a plain linear model on the zone pair and the distance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from threeways.task import Block
+from threeways.tasks.ride_duration import COLUMNS
+from threeways.training.model import Minutes
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+_PAIR, _DISTANCE = COLUMNS.index("zone_pair"), COLUMNS.index("trip_distance")
+
+
+def fit(block: Block, minutes: Minutes) -> Pipeline:
+    """A fitted pipeline from the same (n, 6) block to (n,) minutes; pairs it never saw count as nothing."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    pair = OneHotEncoder(handle_unknown="ignore")
+    columns = ColumnTransformer([("pair", pair, [_PAIR]), ("distance", "passthrough", [_DISTANCE])])
+    return Pipeline([("columns", columns), ("linear", LinearRegression())]).fit(block, minutes)

@@ -1,0 +1,87 @@
+"""What a training learns from and what it is judged on: the user's files, or the synthetic city."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from threeways.errors import DataError
+from threeways.task import Block
+from threeways.tasks.ride_duration import features_of
+from threeways.training.model import Minutes
+from threeways.trips.sources import Say
+
+if TYPE_CHECKING:
+    from threeways.trips.reading import Source, Trips
+
+CITY_TRAINING, CITY_VALIDATION = (2021, 1, 60_000), (2021, 2, 20_000)
+"""Year, month and rides of the synthetic city's two sets."""
+_HELD_OUT = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Rides:
+    """The n usable rides of one set.
+
+    name: where they are from, in a line. sources: the files, with their digests. block: (n, 6) features.
+    minutes: (n,) durations. raw: how many trips there were before cleaning. dropped: reason -> trips.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    block: Block
+    minutes: Minutes
+    raw: int
+    dropped: dict[str, int]
+
+
+def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rides]:
+    """The training set and the validation set.
+
+    data, validation: what `DATA` and `VALIDATION` say (`threeways.trips.reading.read`). Without `data` it is
+    the synthetic city, validated on its next month; without `validation` the last fifth of the data by
+    pickup time is held out. Raises DataError.
+    """
+    from threeways.trips import city
+    from threeways.trips.reading import read
+
+    if data is None:
+        if validation is not None:
+            raise DataError("VALIDATION is given without DATA; give both, or neither for the synthetic city")
+        say("data: the synthetic city; give DATA=trips.parquet for real ones")
+        return _usable(city.trips(*CITY_TRAINING), "DATA"), _usable(
+            city.trips(*CITY_VALIDATION), "VALIDATION"
+        )
+    trips = read(data, "DATA", say)
+    if validation is None:
+        say("validation: the last fifth of the data by pickup time is held out; VALIDATION= names other data")
+        return _held_out(trips)
+    return _usable(trips, "DATA"), _usable(read(validation, "VALIDATION", say), "VALIDATION")
+
+
+def _usable(trips: Trips, variable: str) -> Rides:
+    from threeways.trips.cleaning import clean
+    from threeways.trips.rides import columns_of
+
+    cleaning = clean(trips.frame)
+    minutes = cleaning.minutes[cleaning.kept]
+    if not len(minutes):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in cleaning.dropped.items() if count)
+        raise DataError(f"{variable}: {trips.name} has no usable ride ({reasons}); give other data")
+    block = features_of(columns_of(trips.frame[cleaning.kept]))
+    return Rides(trips.name, trips.sources, block, minutes, len(trips.frame), cleaning.dropped)
+
+
+def _held_out(trips: Trips) -> tuple[Rides, Rides]:
+    """Two sets of one file's trips: those before a moment, and those from it on."""
+    from threeways.trips.reading import PICKUP, Trips
+
+    pickup = trips.frame[PICKUP]
+    moment = pickup.quantile(1 - _HELD_OUT, interpolation="higher")
+    later = (pickup >= moment).to_numpy()
+    if later.all() or not np.any(later):
+        raise DataError(f"DATA: {trips.name} has no later rides to hold out; give VALIDATION= as well")
+    early, late = Trips(trips.frame[~later], trips.sources), Trips(trips.frame[later], trips.sources)
+    return _usable(early, "DATA"), _usable(late, "DATA")

@@ -1,0 +1,24 @@
+"""One training at a time in a folder."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def exclusive(file: Path, when_waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of `file`, waiting for another process's if need be, which `when_waiting` may tell.
+
+    The operating system lets go of it when its holder ends, however it ends.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            when_waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,139 @@
+"""The model registry: which model an alias names, and where its files are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from threeways.errors import ArtifactMissing, UsageError
+from threeways.training.tracking import FOLDER, connect, named_faults, store_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NAME, ALIAS = "ride-duration", "champion"
+CHAMPION = f"models:/{NAME}@{ALIAS}"
+"""The model that `make run` serves."""
+
+_NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """One version of a registered model.
+
+    uri: `models:/name/version`. model_id: MLflow 3's `m-…`, None for a model logged the MLflow 2 way.
+    folder: its files on this machine, `MLmodel` among them.
+    """
+
+    uri: str
+    version: str
+    run_id: str
+    model_id: str | None
+    experiment_id: str
+    folder: Path
+
+
+def resolve(
+    uri: str = CHAMPION, tracking_uri: str | None = None, folder: Path = FOLDER
+) -> RegisteredModel | None:
+    """The model that `models:/name@alias` or `models:/name/version` names; None where there is none.
+
+    A remote store's files are downloaded to `folder/models/` once. Raises TrackingError where the store
+    can't be used, ArtifactMissing where the registry names files that are gone.
+    """
+    name, alias, version = _parts(uri)
+    store = store_of(tracking_uri, folder)
+    if store.untouched:
+        return None
+    with named_faults(store):
+        client = connect(store)
+        found = _find(client, name, alias, version)
+        if found is None:
+            return None
+        return _registered(client, found, folder)
+
+
+def register(client: MlflowClient, model_id: str, run_id: str) -> str:
+    """Make a logged model a version of `NAME` and, last of all, let the alias name it; the version."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(NAME, description="Minutes of a taxi ride, from `make train`.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = client.create_model_version(NAME, f"models:/{model_id}", run_id, model_id=model_id)
+    version = str(made.version)
+    # MLflow's page of a logged model shows its versions by this tag.
+    link = json.dumps([{"name": NAME, "version": version}])
+    client.set_logged_model_tags(model_id, {"mlflow.modelVersions": link})
+    client.set_registered_model_alias(NAME, ALIAS, version)
+    return version
+
+
+def _parts(uri: str) -> tuple[str, str | None, str | None]:
+    rest = uri.removeprefix("models:/")
+    name, at, alias = rest.rpartition("@")
+    if uri != rest and at and name and alias:
+        return name, alias, None
+    name, slash, version = rest.rpartition("/")
+    if uri != rest and slash and name and version.isdecimal():
+        return name, None, version
+    raise UsageError(f"{uri} names no registered model; give models:/name@alias or models:/name/version")
+
+
+def _find(client: MlflowClient, name: str, alias: str | None, version: str | None) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if alias is not None:
+            return client.get_model_version_by_alias(name, alias)
+        return client.get_model_version(name, str(version))
+    except MlflowException as error:
+        if error.error_code in _NOT_THERE:
+            return None
+        raise
+
+
+def _registered(client: MlflowClient, found: Any, folder: Path) -> RegisteredModel:
+    source = str(found.source)
+    model_id = found.model_id or (
+        source.removeprefix("models:/") if source.startswith("models:/m-") else None
+    )
+    run = client.get_run(found.run_id)
+    artifacts = client.get_model_version_download_uri(found.name, found.version)
+    return RegisteredModel(
+        uri=f"models:/{found.name}/{found.version}",
+        version=str(found.version),
+        run_id=str(found.run_id),
+        model_id=model_id,
+        experiment_id=str(run.info.experiment_id),
+        folder=_local_folder(artifacts, folder, f"{found.name}-{found.version}-{found.run_id}"),
+    )
+
+
+def _local_folder(artifacts: str, folder: Path, key: str) -> Path:
+    """The artifact's folder: where the store has it, or a download of it, made whole or not at all."""
+    address = urlsplit(artifacts)
+    if address.scheme in {"", "file"}:
+        there = Path(unquote(address.path) if address.scheme else artifacts)
+        if not (there / "MLmodel").is_file():
+            raise ArtifactMissing(f"the registry names {there}, where no model is; train a new one")
+        return there
+    from mlflow.artifacts import download_artifacts
+
+    target = folder.absolute() / "models" / key
+    if not (target / "MLmodel").is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            got = Path(download_artifacts(artifact_uri=artifacts, dst_path=scratch))
+            if target.exists():
+                shutil.rmtree(target)
+            got.replace(target)
+    return target

@@ -1,0 +1,94 @@
+"""What a training tells: lines while it works, two tables at its end, and a file of figures."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threeways.training.registry import RegisteredModel
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from threeways.training.data import Rides
+    from threeways.training.evaluation import Errors
+
+LAST_TRAIN = "last-train.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """rmse, mae, baseline_rmse: minutes, on the validation set. rows_…: rides used. seconds: all of it.
+
+    model_uri: `models:/name/version`. model: the same, resolved.
+    """
+
+    rmse: float
+    mae: float
+    baseline_rmse: float
+    rows_train: int
+    rows_validation: int
+    seconds: float
+    model_uri: str
+    model: RegisteredModel
+
+    def write(self, folder: Path) -> Path:
+        """Write `last-train.json` in `folder`, whole or not at all; the file."""
+        figures = {name: getattr(self, name) for name in self.__slots__ if name != "model"}
+        file = folder / LAST_TRAIN
+        scratch = file.with_suffix(".json.new")
+        scratch.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        scratch.replace(file)
+        return file
+
+
+@contextmanager
+def step(console: Console, doing: str) -> Iterator[None]:
+    """Show that something is being done, with a clock on a terminal, and how long it took."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    began = time.monotonic()
+    columns = (SpinnerColumn(), TextColumn(doing, markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(doing, total=None)
+        yield
+    console.print(f"{doing}: {time.monotonic() - began:.1f} s", highlight=False, markup=False)
+
+
+def cleaning_table(training: Rides, validation: Rides) -> Table:
+    """How many trips each set has, how many cleaning dropped and why, and how many are used."""
+    from rich.table import Table
+
+    table = Table("trips", title="Cleaning", title_justify="left")
+    sets = (training, validation)
+    for heading in ("training", "validation"):
+        table.add_column(heading, justify="right")
+    table.add_row("read", *(f"{rides.raw:,}" for rides in sets))
+    for reason in training.dropped:
+        counts = [rides.dropped[reason] for rides in sets]
+        if any(counts):
+            table.add_row(f"dropped: {reason}", *(f"{count:,}" for count in counts))
+    table.add_row("used", *(f"{len(rides.minutes):,}" for rides in sets), style="bold")
+    return table
+
+
+def metrics_table(found: dict[str, Errors]) -> Table:
+    """The model's errors beside the baseline's, on both sets. found: as `Trained.errors` has them."""
+    from rich.table import Table
+
+    table = Table("minutes", title="Errors", title_justify="left")
+    for heading in ("this model", "linear baseline"):
+        table.add_column(heading, justify="right")
+    kinds = {"RMSE": "rmse", "mean absolute": "mae", "median absolute": "median"}
+    for which in ("validation", "train"):
+        for label, kind in kinds.items():
+            pair = (getattr(found[name], kind) for name in (which, f"baseline_{which}"))
+            style = "bold" if (which, kind) == ("validation", "rmse") else None
+            table.add_row(f"{label}, {which}", *(f"{value:.3f}" for value in pair), style=style)
+    return table

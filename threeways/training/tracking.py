@@ -1,0 +1,128 @@
+"""MLflow's store: which one, reached quietly, its faults named.
+
+MLflow is imported in functions of this package only, and after `quieten`, which has to come first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threeways.errors import TrackingError
+from threeways.settings import TrainingSettings, from_environment
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "ride-duration"
+FOLDER = Path(".local")
+"""Where everything lies that a checkout makes for itself."""
+
+# Read by MLflow while it is imported; what the user has set stays.
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that isn't there is said within seconds, not minutes
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """uri: MLflow's tracking URI. database, artifacts: where our own store lies, None for the user's."""
+
+    uri: str
+    database: Path | None = None
+    artifacts: Path | None = None
+
+    @property
+    def untouched(self) -> bool:
+        """Whether this is our own store, and nothing was ever written to it."""
+        return self.database is not None and not self.database.exists()
+
+
+def store_of(tracking_uri: str | None = None, folder: Path = FOLDER) -> Store:
+    """The store that `tracking_uri` names, else `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`."""
+    uri = tracking_uri or from_environment(TrainingSettings).mlflow_tracking_uri
+    if uri:
+        return Store(uri)
+    home = folder.absolute()
+    return Store(f"sqlite:///{home / 'mlflow.db'}", home / "mlflow.db", home / "mlartifacts")
+
+
+def connect(store: Store) -> MlflowClient:
+    """A client of the store, which becomes MLflow's current one. Call it within `named_faults`."""
+    quieten()
+    import mlflow
+
+    if store.database is not None:
+        store.database.parent.mkdir(parents=True, exist_ok=True)
+    _make_current(store.uri)
+    return mlflow.MlflowClient()
+
+
+def _make_current(uri: str) -> None:
+    """Tell MLflow the store, and take back what it writes to `MLFLOW_TRACKING_URI`: that is the user's."""
+    import mlflow
+    from mlflow.environment_variables import MLFLOW_TRACKING_URI
+
+    users = from_environment(TrainingSettings).mlflow_tracking_uri
+    mlflow.set_tracking_uri(uri)
+    if users is None:
+        MLFLOW_TRACKING_URI.unset()  # type: ignore[no-untyped-call]  # MLflow has no types here
+    else:
+        MLFLOW_TRACKING_URI.set(users)  # type: ignore[no-untyped-call]  # MLflow has no types here
+
+
+def experiment_id(client: MlflowClient, store: Store) -> str:
+    """The id of our experiment, made on first use."""
+    from mlflow.exceptions import MlflowException
+
+    known = client.get_experiment_by_name(EXPERIMENT)
+    if known is not None and known.lifecycle_stage == "deleted":
+        client.restore_experiment(known.experiment_id)
+    if known is not None and store.artifacts and known.artifact_location != str(store.artifacts):
+        # The checkout was moved or copied: MLflow would go on writing to where it was.
+        client.rename_experiment(known.experiment_id, f"{EXPERIMENT} {known.experiment_id}, moved")
+        known = None
+    if known is not None:
+        return str(known.experiment_id)
+    try:
+        return str(client.create_experiment(EXPERIMENT, str(store.artifacts) if store.artifacts else None))
+    except MlflowException as error:
+        made = client.get_experiment_by_name(EXPERIMENT)  # by another training at the same moment
+        if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
+            raise
+        return str(made.experiment_id)
+
+
+def quieten() -> None:
+    """Turn off MLflow's telemetry and chatter: its environment, set before it is first imported."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)  # noqa: TID251 - told to MLflow, never read by us
+
+
+@contextmanager
+def named_faults(store: Store) -> Iterator[None]:
+    """MLflow's, its database's and its server's errors as TrackingError, in one line with the mend."""
+    quieten()
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        text = " ".join(str(error).split())
+        if "database is locked" in text:
+            mend = "another program writes to it; try again when it is done"
+        elif store.database is not None:
+            mend = f"check {store.database}; moved aside, it is made anew by the next training"
+        else:
+            mend = "check MLFLOW_TRACKING_URI and that what it names is up; unset, a local store is used"
+        raise TrackingError(f"MLflow's store {store.uri} can't be used: {text[:300]}; {mend}") from error

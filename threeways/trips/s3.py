@@ -1,0 +1,92 @@
+"""Trip files in S3, through boto3: its credentials, its region, and `AWS_ENDPOINT_URL` where it is set.
+
+Without that variable `s3://` is a real AWS account, so `resolved` says where it reads before it does
+(docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from threeways.errors import DataError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+WILDCARDS = "*?["
+
+
+def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[str]:
+    """The objects that `s3://bucket/key` names; wildcards in the key are resolved by listing its prefix.
+
+    Raises DataError, beginning with `variable`.
+    """
+    bucket, key = _bucket_and_key(address, variable)
+    with _faults_named(address, variable):
+        client = _client()
+        say(_whose(address, client.meta.endpoint_url))
+        if not any(sign in key for sign in WILDCARDS):
+            return [address]
+        prefix = key[: min(key.index(sign) for sign in WILDCARDS if sign in key)]
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    matches = sorted(found for found in keys if fnmatchcase(found, key))
+    if not matches:
+        raise DataError(f"{variable}: no object matches {address}; check the bucket and the pattern")
+    return [f"s3://{bucket}/{found}" for found in matches]
+
+
+def opened(address: str, variable: str) -> io.BytesIO:
+    """The object's bytes. Raises DataError, beginning with `variable`."""
+    bucket, key = _bucket_and_key(address, variable)
+    with _faults_named(address, variable):
+        return io.BytesIO(_client().get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def _client() -> S3Client:
+    import boto3
+    from botocore.config import Config
+
+    patience = Config(connect_timeout=10, read_timeout=60, retries={"max_attempts": 3})
+    return boto3.Session().client("s3", config=patience)  # the default session would keep old credentials
+
+
+def _bucket_and_key(address: str, variable: str) -> tuple[str, str]:
+    # Not urlsplit alone: a key may hold `?`, which is a wildcard here and a query there.
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if not (bucket and key):
+        raise DataError(f"{variable}: {address} names no object; give s3://bucket/key.parquet")
+    return bucket, key
+
+
+def _whose(address: str, endpoint: str) -> str:
+    if (urlsplit(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return f"{address}: from AWS itself ({endpoint}), with your credentials"
+    return f"{address}: from {endpoint}"
+
+
+@contextmanager
+def _faults_named(address: str, variable: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown")
+        mend = {
+            "NoSuchKey": "there is no such object; check the key",
+            "NoSuchBucket": "there is no such bucket; check its name",
+            "AccessDenied": "access is denied; check the credentials and the bucket's policy",
+        }.get(code, f"S3 answers {code}; check the address, the region and the credentials")
+        raise DataError(f"{variable}: {address}: {mend}") from None
+    except (BotoCoreError, Boto3Error, OSError, ValueError) as error:
+        # ValueError: botocore's for an endpoint that is no URL
+        raise DataError(
+            f"{variable}: {address} can't be read ({error}); check AWS_ENDPOINT_URL and credentials"
+        ) from None
