@@ -1,0 +1,18 @@
+"""An MLflow model artifact, without MLflow: find it, fetch it, verify it, load it.
+
+    folder = fetch(find(settings))
+    model = load(folder, settings.model_sha256)
+    check(model, task.columns, task.dict_features)
+
+Nothing heavy is imported before it is needed: boto3 for S3, scikit-learn and skops to load, pandas only for
+a pipeline that names DataFrame columns. A skops file runs no code of its own and reads no memory but its own:
+see `schema.py` for the first, `structure.py` for the second.
+"""
+
+from threeways.artifact.download import fetch
+from threeways.artifact.loader import load
+from threeways.artifact.location import find
+from threeways.artifact.model import Model, check
+from threeways.artifact.pin import digest
+
+__all__ = ["Model", "check", "digest", "fetch", "find", "load"]

@@ -1,0 +1,148 @@
+"""A bucket as the artifact needs it: where, what is there, and botocore's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, ArtifactUnsupported
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_s3 import S3Client
+
+type S3Factory = Callable[[], S3Client]
+
+SCHEME = "s3://"
+MOST_OBJECTS = 10_000
+"""More objects than this under one location are no model artifact."""
+
+CONNECTIONS = 16
+_DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+_ABSENT = {"NoSuchKey", "404", "NotFound"}
+
+
+class S3Uri(NamedTuple):
+    """A bucket and a prefix without slashes around it; the prefix may be empty."""
+
+    bucket: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
+
+    def under(self, *parts: str) -> S3Uri:
+        """The location of these parts below this one."""
+        return S3Uri(self.bucket, "/".join((*filter(None, [self.prefix]), *parts)))
+
+    @property
+    def folder(self) -> str:
+        """The prefix of everything inside: it ends with a slash, or is empty."""
+        return f"{self.prefix}/" if self.prefix else ""
+
+
+class S3Object(NamedTuple):
+    """One object of a listing; `size` in bytes."""
+
+    key: str
+    size: int
+    etag: str
+
+
+def parse(location: str) -> S3Uri:
+    """`s3://bucket/prefix` taken apart. Raises ArtifactUnsupported if it is none."""
+    bucket, _, prefix = location.removeprefix(SCHEME).partition("/")
+    if not location.startswith(SCHEME) or not bucket:
+        raise ArtifactUnsupported(f"{location!r} is no S3 location; write it as s3://bucket/prefix")
+    return S3Uri(bucket, prefix.strip("/"))
+
+
+def default_client() -> S3Client:
+    """A client from the SDK's own configuration, with timeouts that fit a function's start."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        config=Config(
+            connect_timeout=3,
+            read_timeout=20,
+            max_pool_connections=CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        ),
+    )
+
+
+def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
+    """What lies under the location, by key; the empty markers that consoles make for folders left out.
+
+    Raises ArtifactMissing (no bucket), ArtifactUnreachable, or ArtifactUnsupported (too many objects).
+    """
+    found: list[S3Object] = []
+    with errors(uri):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=uri.folder):
+            found += [
+                S3Object(entry["Key"], entry["Size"], entry["ETag"])
+                for entry in page.get("Contents", [])
+                if not entry["Key"].endswith("/")
+            ]
+            if len(found) > MOST_OBJECTS:
+                raise ArtifactUnsupported(
+                    f"{uri} holds over {MOST_OBJECTS} objects; name the folder that holds the MLmodel itself"
+                )
+    return sorted(found)
+
+
+def folders(client: S3Client, uri: S3Uri) -> list[str]:
+    """The names of the folders right under the location."""
+    names: list[str] = []
+    with errors(uri):
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=uri.bucket, Prefix=uri.folder, Delimiter="/"
+        )
+        for page in pages:
+            names += [
+                entry["Prefix"].removeprefix(uri.folder).rstrip("/")
+                for entry in page.get("CommonPrefixes", [])
+            ]
+    return names
+
+
+@contextmanager
+def errors(uri: S3Uri) -> Iterator[None]:
+    """Botocore's exceptions inside become an ArtifactError that tells which of them it was, and the mend.
+
+    See docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _answered(uri, error) from error
+    except NoCredentialsError as error:
+        raise ArtifactUnreachable(
+            f"no AWS credentials to read {uri} with; give the function a role, or this shell a profile"
+        ) from error
+    except ParamValidationError as error:
+        raise ArtifactMissing(f"{uri} can be no S3 location: {error}; mend MODEL_LOCATION") from error
+    except BotoCoreError as error:
+        raise ArtifactUnreachable(
+            f"{uri} cannot be reached: {error}; check the network (a VPC needs an S3 endpoint), the region "
+            f"and AWS_ENDPOINT_URL"
+        ) from error
+
+
+def _answered(uri: S3Uri, error: ClientError) -> ArtifactError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    if code == "NoSuchBucket":
+        return ArtifactMissing(f"the bucket of {uri} does not exist; mend MODEL_LOCATION or MODEL_BUCKET")
+    if code in _DENIED:
+        return ArtifactUnreachable(
+            f"no permission to read {uri} ({code}); allow s3:ListBucket on arn:aws:s3:::{uri.bucket} and "
+            f"s3:GetObject on arn:aws:s3:::{uri.bucket}/*"
+        )
+    if code in _ABSENT:
+        return ArtifactMissing(f"{uri} is gone from its bucket; mend MODEL_LOCATION")
+    return ArtifactUnreachable(f"S3 does not give {uri}: {error}; try again, or see what the code means")

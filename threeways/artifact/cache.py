@@ -1,0 +1,101 @@
+"""Fetched artifacts on disk: complete or absent, whatever dies or runs beside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from threeways.errors import ArtifactUnreachable, ArtifactUntrusted
+
+_STALE_SECONDS = 3600
+"""What was not used for so long, another version or a fetch that died, makes room."""
+
+
+def default_folder() -> Path:
+    """This user's cache under the temporary folder; Lambda keeps `/tmp` between invocations of one instance.
+
+    See docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html. Raises ArtifactUntrusted where
+    somebody else could write to it.
+    """
+    folder = Path(tempfile.gettempdir(), f"threeways-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise ArtifactUntrusted(
+            f"{folder} can be written by others: remove it, or set TMPDIR to a folder of yours"
+        )
+    return folder
+
+
+def place(cache: Path, location: str, listing: Sequence[Sequence[str | int]]) -> Path:
+    """The folder for this content of this location: another listing (key, size, ETag) has another one."""
+    return cache / _name(location) / _name(json.dumps(listing))
+
+
+def holds(folder: Path, sizes: Mapping[str, int]) -> bool:
+    """Whether every file is there with its size; a cleaner of `/tmp` takes single files. Marks it as used."""
+    try:
+        if any((folder / name).lstat().st_size != size for name, size in sizes.items()):
+            return False
+        os.utime(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def fill(folder: Path, sizes: Mapping[str, int], write: Callable[[Path], None]) -> Path:
+    """The folder, after `write` filled a temporary sibling of it that was then renamed.
+
+    Where another process was first, its folder is kept. A damaged one is replaced.
+    Raises ArtifactUnreachable where there is no room.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(folder)
+        fresh = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder.parent))
+        try:
+            write(fresh)
+            _put(fresh, folder, sizes)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise ArtifactUnreachable(
+            f"the artifact cannot be written to {folder.parent}: {error}; "
+            f"make room there (on Lambda: EphemeralStorage), or set TMPDIR"
+        ) from error
+    return folder
+
+
+def _put(fresh: Path, folder: Path, sizes: Mapping[str, int]) -> None:
+    if folder.exists() and not holds(folder, sizes):
+        aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=folder.parent))
+        with suppress(FileNotFoundError):  # another process has put it aside
+            folder.rename(aside / folder.name)
+        shutil.rmtree(aside, ignore_errors=True)
+    try:
+        fresh.rename(folder)
+    except OSError:  # not empty: another process put the same there meanwhile
+        if not holds(folder, sizes):
+            raise
+
+
+def _make_room(folder: Path) -> None:
+    for sibling in folder.parent.iterdir():
+        try:
+            unused = time.time() - sibling.stat().st_mtime
+        except FileNotFoundError:  # another process makes room, too
+            continue
+        if sibling != folder and unused > _STALE_SECONDS:
+            shutil.rmtree(sibling, ignore_errors=True)
+
+
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,95 @@
+"""What a fitted estimator takes: a block of columns, dicts, or a DataFrame with named columns."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from threeways.artifact import objects
+
+type Wants = Literal["block", "dicts", "frame"]
+
+_DELEGATES = ("best_estimator_", "regressor_")
+"""What searches and target transformers pass their input on to, as it is."""
+
+
+def wants(estimator: Any) -> Wants:
+    """`dicts` where the first steps take them, `frame` where columns are named, else `block`."""
+    if _dict_takers(estimator):
+        return "dicts"
+    return "frame" if _names_columns(estimator) else "block"
+
+
+def vocabulary(estimator: Any) -> frozenset[str] | None:
+    """The keys of the dicts that it was fitted on; None where that is not told (hashing, or no dicts)."""
+    keys: set[str] = set()
+    for taker in _dict_takers(estimator):
+        names = getattr(taker, "vocabulary_", None)
+        if names is None:
+            return None
+        keys.update(name.partition(taker.separator)[0] for name in names)
+    return frozenset(keys) or None
+
+
+def forget_names(estimator: Any) -> None:
+    """Fitted on a DataFrame but using columns by position: without the names it takes a block, and is quiet.
+
+    (With them, scikit-learn warns at each prediction that the block has none.)
+    """
+    parts = list(objects.walk(estimator))
+    if not any(_makes_frames(part) for part in parts):
+        for part in parts:
+            objects.attributes(part).pop("feature_names_in_", None)
+
+
+def _dict_takers(estimator: Any) -> list[Any]:
+    from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+
+    if isinstance(estimator, DictVectorizer) or (
+        isinstance(estimator, FeatureHasher) and estimator.input_type == "dict"
+    ):
+        return [estimator]
+    return [taker for part in _first_parts(estimator) for taker in _dict_takers(part)]
+
+
+def _first_parts(estimator: Any) -> list[Any]:
+    """The estimators to which this one hands its input unchanged."""
+    from sklearn.ensemble import StackingRegressor, VotingRegressor
+    from sklearn.pipeline import FeatureUnion, Pipeline
+
+    if isinstance(estimator, Pipeline):
+        return [step for _, step in estimator.steps if step not in (None, "passthrough")][:1]
+    if isinstance(estimator, FeatureUnion):
+        return [part for _, part in estimator.transformer_list if not isinstance(part, str)]
+    if isinstance(estimator, VotingRegressor | StackingRegressor):
+        return list(estimator.estimators_)
+    return [getattr(estimator, name) for name in _DELEGATES if hasattr(estimator, name)]
+
+
+def _names_columns(estimator: Any) -> bool:
+    from sklearn.compose import ColumnTransformer
+
+    if not hasattr(estimator, "feature_names_in_"):
+        return False
+    for part in objects.walk(estimator):
+        if isinstance(part, ColumnTransformer) and any(
+            _is_name(columns) for *_, columns in part.transformers_
+        ):
+            return True
+        if _makes_frames(part):
+            return True
+    return False
+
+
+def _is_name(columns: Any) -> bool:
+    """Whether a ColumnTransformer's choice is made by name: a name, several, or a slice between names."""
+    if isinstance(columns, slice):
+        return isinstance(columns.start, str) or isinstance(columns.stop, str)
+    if isinstance(columns, str):
+        return True
+    return any(isinstance(column, str) for column in columns) if hasattr(columns, "__iter__") else False
+
+
+def _makes_frames(part: Any) -> bool:
+    """Whether `set_output` asked it for DataFrames."""
+    config = objects.attributes(part).get("_sklearn_output_config", {})
+    return isinstance(config, dict) and config.get("transform", "default") != "default"

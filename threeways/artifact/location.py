@@ -1,0 +1,94 @@
+"""Which artifact: an explicit location, or the one model of an MLflow run in a bucket."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from threeways.artifact import bucket, mlmodel
+from threeways.errors import (
+    ArtifactAmbiguous,
+    ArtifactIncomplete,
+    ArtifactMissing,
+    ArtifactUnsupported,
+    SettingsError,
+)
+from threeways.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_TRACKED = ("models:", "runs:", "mlflow-artifacts:", "http:", "https:")
+
+
+def find(settings: Settings, s3: bucket.S3Factory | None = None) -> str:
+    """The artifact's location: a folder's path, or `s3://bucket/prefix`.
+
+    `MODEL_LOCATION` is taken as it is. Without it, the model of `RUN_ID` is looked up in `MODEL_BUCKET`
+    (which may go on with a prefix), in MLflow 2's layout, `<experiment>/<run>/artifacts/<name>`, and in
+    MLflow 3's, `<experiment>/models/m-<id>/artifacts`, whose MLmodel names its run. Needs s3:ListBucket.
+    Raises SettingsError, ArtifactMissing, ArtifactAmbiguous, ArtifactUnreachable or ArtifactUnsupported.
+    """
+    if settings.model_location:
+        return _explicit(settings.model_location)
+    if not settings.model_bucket or not settings.run_id:
+        raise SettingsError(
+            "no model was named; set MODEL_LOCATION to a folder or s3://bucket/prefix, "
+            "or MODEL_BUCKET, MLFLOW_EXPERIMENT_ID and RUN_ID to where MLflow put it"
+        )
+    root = bucket.parse(bucket.SCHEME + settings.model_bucket.removeprefix(bucket.SCHEME))
+    experiment = root.under(settings.mlflow_experiment_id)
+    client = (s3 or bucket.default_client)()
+    found = _mlflow_2(client, experiment, settings.run_id) + _mlflow_3(client, experiment, settings.run_id)
+    if not found:
+        raise ArtifactMissing(
+            f"no model of run {settings.run_id} under {experiment}; check RUN_ID, MLFLOW_EXPERIMENT_ID and "
+            f"MODEL_BUCKET, or set MODEL_LOCATION"
+        )
+    if len(found) > 1:
+        raise ArtifactAmbiguous(
+            f"run {settings.run_id} has {len(found)} models; set MODEL_LOCATION to one of: {', '.join(found)}"
+        )
+    return found[0]
+
+
+def _explicit(location: str) -> str:
+    if location.startswith(_TRACKED):
+        raise ArtifactUnsupported(
+            f"MODEL_LOCATION={location} needs a tracking server, and there is none at run time; "
+            f"resolve it when deploying, to s3://bucket/prefix or a folder"
+        )
+    if location.startswith(bucket.SCHEME):
+        return str(bucket.parse(location))
+    return location.removeprefix("file://")
+
+
+def _mlflow_2(client: S3Client, experiment: bucket.S3Uri, run_id: str) -> list[str]:
+    artifacts = experiment.under(run_id, "artifacts")
+    suffix = f"/{mlmodel.NAME}"
+    return [
+        str(bucket.S3Uri(artifacts.bucket, found.key.removesuffix(suffix)))
+        for found in bucket.objects(client, artifacts)
+        if found.key.endswith(suffix)
+    ]
+
+
+def _mlflow_3(client: S3Client, experiment: bucket.S3Uri, run_id: str) -> list[str]:
+    models = experiment.under("models")
+    places = [
+        models.under(name, "artifacts") for name in bucket.folders(client, models) if name.startswith("m-")
+    ]
+    with ThreadPoolExecutor(bucket.CONNECTIONS) as pool:
+        runs = list(pool.map(lambda place: _run_of(client, place), places))
+    return [str(place) for place, run in zip(places, runs, strict=True) if run == run_id]
+
+
+def _run_of(client: S3Client, place: bucket.S3Uri) -> str | None:
+    """The run that the model there names; None where that cannot be told: it is another's then."""
+    try:
+        with bucket.errors(place):
+            answer = client.get_object(Bucket=place.bucket, Key=place.under(mlmodel.NAME).prefix)
+            text = answer["Body"].read(mlmodel.MOST_BYTES + 1)
+        return mlmodel.parse(text, str(place)).run_id
+    except (ArtifactMissing, ArtifactIncomplete):
+        return None

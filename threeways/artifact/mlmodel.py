@@ -1,0 +1,144 @@
+"""The `MLmodel` file: what an artifact says about itself, read as data and believed as little as needed."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
+
+NAME = "MLmodel"
+MOST_BYTES = 10 * 2**20
+"""An MLmodel is a few kilobytes, with a wide signature some hundred."""
+
+
+class SklearnFlavour(msgspec.Struct, frozen=True):
+    """How scikit-learn's flavour was logged."""
+
+    pickled_model: str
+    sklearn_version: str
+    serialization_format: str = "pickle"
+
+
+class PyfuncFlavour(msgspec.Struct, frozen=True):
+    """What pyfunc would call."""
+
+    predict_fn: str = "predict"
+    env: dict[str, str] | str | None = None
+
+
+class Flavours(msgspec.Struct, frozen=True):
+    """The flavours that matter here."""
+
+    sklearn: SklearnFlavour | None = None
+    python_function: PyfuncFlavour | None = None
+
+
+class Example(msgspec.Struct, frozen=True):
+    """Where the input examples lie within the artifact."""
+
+    artifact_path: str | None = None
+    serving_input_path: str | None = None
+
+
+class RawSignature(msgspec.Struct, frozen=True):
+    """The signature's two sides, each JSON within the YAML."""
+
+    inputs: str | None = None
+    outputs: str | None = None
+
+
+class MLmodel(msgspec.Struct, frozen=True):
+    """The parts of an MLmodel that serving needs, or that a page about the model shows."""
+
+    flavors: Flavours
+    run_id: str | None = None
+    model_id: str | None = None
+    model_uuid: str | None = None
+    mlflow_version: str | None = None
+    utc_time_created: Any = None
+    signature: RawSignature | None = None
+    metadata: dict[str, Any] | None = None
+    saved_input_example_info: Example | None = None
+
+    @property
+    def version(self) -> str:
+        """The run that made the model; where none is named, the model's own id."""
+        return self.run_id or self.model_id or self.model_uuid or "unknown"
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """The feature names that training left in the metadata, in the block's order."""
+        names = (self.metadata or {}).get("features")
+        if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+            return tuple(names)
+        return None
+
+    @property
+    def sklearn(self) -> SklearnFlavour:
+        """The scikit-learn flavour; `require_served` has seen that there is one."""
+        assert self.flavors.sklearn is not None  # noqa: S101  (states what require_served() ensures)
+        return self.flavors.sklearn
+
+    def files(self) -> list[str]:
+        """The files that it names, relative to the artifact."""
+        env = self.flavors.python_function.env if self.flavors.python_function else None
+        example = self.saved_input_example_info or Example()
+        named = [self.sklearn.pickled_model, example.artifact_path, example.serving_input_path]
+        named += list(env.values()) if isinstance(env, dict) else [env]
+        return [name for name in named if name]
+
+
+def parse(text: bytes, where: str) -> MLmodel:
+    """An MLmodel from its YAML, loaded safely. Raises ArtifactIncomplete."""
+    import yaml
+
+    if len(text) > MOST_BYTES:
+        raise ArtifactIncomplete(f"{where}: an MLmodel of over {MOST_BYTES} bytes is none")
+    try:
+        content = yaml.safe_load(text)  # the pure Python one: nested too deeply it raises, and does not crash
+        return msgspec.convert(content, MLmodel)
+    except (yaml.YAMLError, msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
+        raise ArtifactIncomplete(f"{where} is no MLmodel: {error}; upload the artifact again") from error
+
+
+def require_served(model: MLmodel, where: str) -> None:
+    """Raises ArtifactUnsupported unless it is scikit-learn's, logged to be called by `predict`."""
+    if model.flavors.sklearn is None:
+        raise ArtifactUnsupported(
+            f"{where} has no sklearn flavour; log the model with mlflow.sklearn.log_model, "
+            f"or serve a scikit-learn pipeline around it"
+        )
+    if model.flavors.python_function and model.flavors.python_function.predict_fn != "predict":
+        raise ArtifactUnsupported(
+            f"{where} asks for {model.flavors.python_function.predict_fn!r} to be called; "
+            f"log the model without pyfunc_predict_fn: only predict is served"
+        )
+
+
+def read(folder: Path) -> MLmodel:
+    """The artifact's MLmodel. Raises ArtifactMissing or ArtifactIncomplete."""
+    path = folder / NAME
+    try:
+        with path.open("rb") as file:
+            return parse(file.read(MOST_BYTES + 1), str(path))
+    except OSError as error:
+        raise ArtifactMissing(f"no MLmodel can be read in {folder}: {error}") from error
+
+
+def require_files(model: MLmodel, folder: Path) -> Path:
+    """The model's file, once every file that the MLmodel names is there.
+
+    Raises ArtifactIncomplete, and ArtifactUntrusted where a name leads out of the artifact.
+    """
+    root = folder.resolve()
+    for name in model.files():
+        if PurePosixPath(name).is_absolute() or not (root / name).resolve().is_relative_to(root):
+            raise ArtifactUntrusted(f"{folder / NAME} names {name!r}, which lies outside of the artifact")
+        if not (root / name).is_file():
+            raise ArtifactIncomplete(
+                f"{folder} is half-uploaded: its MLmodel names {name}, which is not there; upload it again"
+            )
+    return root / model.sklearn.pickled_model

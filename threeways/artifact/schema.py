@@ -1,0 +1,193 @@
+"""A skops file's schema, walked before skops sees it.
+
+Every node must be of a kind in `allowed.py` and have exactly the form in which skops writes that kind: what
+is left over, missing or of another type is refused, so that nothing rides along under another name. The
+walk builds no object and imports no module that the schema names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from threeways.artifact.allowed import ALLOWED, Made
+from threeways.errors import ArtifactUntrusted
+
+PROTOCOL = 2
+"""The version of skops' format that is read here; older ones bring older loaders with them."""
+
+type Node = dict[str, Any]
+type Children = Iterable[tuple[str, Any]]
+"""Where each child is, for messages, and the child."""
+
+_COMMON = {"__class__", "__module__", "__loader__", "__id__"}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What a schema asks for. types: their full names. arrays: the array files that its nodes name."""
+
+    types: frozenset[str]
+    arrays: frozenset[str]
+
+
+@dataclass
+class _Walk:
+    kinds: set[Made] = field(default_factory=set)
+    arrays: set[str] = field(default_factory=set)
+    by_id: dict[int, Made] = field(default_factory=dict)
+
+
+def audit(schema: Any) -> Audited:
+    """What the schema asks for, all of it allowed. Raises ArtifactUntrusted, naming the place."""
+    if not isinstance(schema, dict) or schema.get("protocol") != PROTOCOL:
+        found = schema.get("protocol") if isinstance(schema, dict) else schema
+        raise ArtifactUntrusted(
+            f"a skops file of protocol {PROTOCOL} is needed, this one says {found!r:.80}; "
+            f"log the model again with the skops that is in requirements"
+        )
+    root = {key: value for key, value in schema.items() if key not in {"protocol", "_skops_version"}}
+    walk = _Walk()
+    pending: list[tuple[str, Any]] = [("model", root)]
+    while pending:
+        where, node = pending.pop()
+        pending.extend(_visit(where, node, walk))
+    return Audited(frozenset(f"{kind.module}.{kind.name}" for kind in walk.kinds), frozenset(walk.arrays))
+
+
+def _visit(where: str, node: Any, walk: _Walk) -> Children:
+    kind = _kind(where, node)
+    identity = node["__id__"]
+    # skops takes the first node of an id for all of them, whatever the others say.
+    if walk.by_id.setdefault(identity, kind) != kind:
+        _refuse(where, f"two nodes of different kinds have the id {identity}")
+    walk.kinds.add(kind)
+    return _FORMS[kind.loader](where, node, walk)
+
+
+def _kind(where: str, node: Any) -> Made:
+    if not isinstance(node, dict):
+        _refuse(where, "not a node")
+    parts = [node.get(key) for key in ("__loader__", "__module__", "__class__")]
+    if not all(isinstance(part, str) for part in parts) or type(node.get("__id__")) is not int:
+        _refuse(where, "a node without a loader, module, class or id")
+    kind = Made(*map(str, parts))
+    if kind not in ALLOWED:
+        raise ArtifactUntrusted(
+            f"{where} is a {kind}, which is not on the allow-list (threeways/artifact/allowed.py); use other "
+            f"parts of scikit-learn, or log it with serialization_format='cloudpickle' and pin MODEL_SHA256"
+        )
+    return kind
+
+
+def _refuse(where: str, why: str) -> NoReturn:
+    raise ArtifactUntrusted(
+        f"the skops file is not one that skops wrote: {where}: {why}; log the model again"
+    )
+
+
+def _exactly(where: str, node: Any, keys: set[str]) -> None:
+    if not isinstance(node, dict) or node.keys() != keys:
+        _refuse(where, f"expected exactly the fields {', '.join(sorted(keys))}")
+
+
+def _bare(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON)
+    return ()
+
+
+def _json(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content", "is_json"})
+    if not isinstance(node["content"], str):
+        _refuse(where, "JSON that is no text")
+    return ()
+
+
+def _sequence(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content"})
+    return _items(where, node["content"])
+
+
+def _items(where: str, content: Any) -> Children:
+    if not isinstance(content, list):
+        _refuse(where, "its content is no list")
+    return [(f"{where}[{index}]", item) for index, item in enumerate(content)]
+
+
+def _mapping(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content", "key_types"})
+    keys, content = node["key_types"], node["content"]
+    if not isinstance(content, dict):
+        _refuse(where, "its content is no object")
+    if not isinstance(keys, dict) or keys.get("__loader__") != "ListNode":
+        _refuse(where, "its key types are no list")
+    for key in keys["content"] if isinstance(keys.get("content"), list) else ():
+        if not isinstance(key, dict) or key.get("__loader__") != "TypeNode":
+            _refuse(where, "a key's type is no type")
+    return [(f"{where} keys", keys), *((f"{where}.{name}", child) for name, child in content.items())]
+
+
+def _single(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content"})
+    return [(where, node["content"])]
+
+
+def _reduced(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content", "__reduce__"})
+    _exactly(where, node["__reduce__"], {"args"})
+    return [(where, node["content"]), (f"{where} args", node["__reduce__"]["args"])]
+
+
+def _array(where: str, node: Node, walk: _Walk) -> Children:
+    if node.get("type") == "json":
+        _exactly(where, node, _COMMON | {"type", "content", "shape"})
+        return [*_items(where, node["content"]), (f"{where} shape", node["shape"])]
+    _exactly(where, node, _COMMON | {"type", "file"})
+    if node["type"] != "numpy" or not isinstance(node["file"], str):
+        _refuse(where, "an array of an unknown type")
+    walk.arrays.add(node["file"])
+    return ()
+
+
+def _slice(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content"})
+    _exactly(where, node["content"], {"start", "stop", "step"})
+    if not all(part is None or type(part) in {int, str} for part in node["content"].values()):
+        _refuse(where, "a slice of neither numbers nor names")
+    return ()
+
+
+def _generator(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content"})
+    _exactly(where, node["content"], {"bit_generator", "seed_seq"})
+    return [(f"{where} {part}", child) for part, child in node["content"].items()]
+
+
+def _partial(where: str, node: Node, _: _Walk) -> Children:
+    _exactly(where, node, _COMMON | {"content"})
+    _exactly(where, node["content"], {"func", "args", "kwds", "namespace"})
+    bound = node["content"]["func"]
+    if not isinstance(bound, dict) or bound.get("__class__") != "check_array":
+        _refuse(where, "a partial function of something other than check_array")
+    return [(f"{where} {part}", child) for part, child in node["content"].items()]
+
+
+_FORMS: dict[str, Callable[[str, Node, _Walk], Children]] = {
+    "DictNode": _mapping,
+    "DTypeNode": _single,
+    "FunctionNode": _bare,
+    "JsonNode": _json,
+    "ListNode": _sequence,
+    "LossNode": _reduced,
+    "NdArrayNode": _array,
+    "ObjectNode": _single,
+    "PartialNode": _partial,
+    "RandomGeneratorNode": _generator,
+    "RandomStateNode": _single,
+    "SetNode": _sequence,
+    "SliceNode": _slice,
+    "TreeNode": _reduced,
+    "TupleNode": _sequence,
+    "TypeNode": _bare,
+}

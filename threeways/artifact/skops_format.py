@@ -1,0 +1,102 @@
+"""The skops format: checked as a zip, as arrays and against our own allow-list before skops reads it.
+
+skops refuses what it does not know itself, but its own list trusts much that is not needed here, and the
+`skops_trusted_types` of an MLmodel are the artifact's own word. So neither is relied on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
+
+from threeways.artifact import schema
+from threeways.artifact.versions import requires_same_minor
+from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUnreachable, ArtifactUntrusted
+
+MOST_BYTES = 2 * 2**30
+"""The most that all members may unpack to."""
+MOST_SCHEMA_BYTES = 256 * 2**20
+_SCHEMA = "schema.json"
+
+
+def load(path: Path) -> Any:
+    """The object in a skops file, made of nothing but what `allowed.py` lists.
+
+    Its trees are not checked yet: see `threeways.artifact.structure`. Raises ArtifactIncomplete (no sound
+    zip), ArtifactUntrusted (anything that is not on the list, or not as skops writes it) or ArtifactMismatch.
+    """
+    try:
+        with path.open("rb") as file:
+            return _build(file, _audited(file, path), path)
+    except OSError as error:
+        raise ArtifactUnreachable(f"{path} cannot be read: {error}") from error
+
+
+def _audited(file: IO[bytes], path: Path) -> list[str]:
+    """The types to trust: exactly those that the file asks for, all of them on the list."""
+    try:
+        with ZipFile(file) as archive:
+            _check_members(archive, path)
+            asked = schema.audit(json.loads(archive.read(_SCHEMA)))
+            for name in asked.arrays:
+                _check_array(archive, name)
+            return sorted(asked.types)
+    except (ArtifactError, OSError):
+        raise
+    except (BadZipFile, EOFError, zlib.error, struct.error, NotImplementedError) as error:
+        raise ArtifactIncomplete(f"{path} is damaged or half-uploaded: {error}; upload it again") from error
+    except Exception as error:
+        # A schema that is no JSON or nested too deeply, an array's header that is none: whatever it is.
+        raise ArtifactUntrusted(f"{path} holds no sound schema or array: {error!r}; log it again") from error
+
+
+def _check_members(archive: ZipFile, path: Path) -> None:
+    members = archive.infolist()
+    names = {member.filename for member in members}
+    if len(names) != len(members):
+        raise ArtifactUntrusted(f"{path} holds two files of one name; log the model again")
+    if _SCHEMA not in names:
+        raise ArtifactIncomplete(f"{path} has no {_SCHEMA}: it is no skops file; log the model again")
+    if sum(member.file_size for member in members) > MOST_BYTES:
+        raise ArtifactUntrusted(f"{path} unpacks to more than {MOST_BYTES} bytes")
+    if archive.getinfo(_SCHEMA).file_size > MOST_SCHEMA_BYTES:
+        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_BYTES} bytes")
+    damaged = archive.testzip()  # every member's CRC
+    if damaged is not None:
+        raise ArtifactIncomplete(f"{path} is damaged: the checksum of {damaged} is wrong; upload it again")
+
+
+def _check_array(archive: ZipFile, name: str) -> None:
+    """NumPy's own format, no objects, and as many bytes as its header promises."""
+    import numpy as np
+
+    if name not in archive.NameToInfo:
+        raise ArtifactUntrusted(f"the skops file names the array {name!r}, which it does not hold")
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in {(1, 0), (2, 0)}:
+            raise ArtifactUntrusted(
+                f"the array {name} is of .npy version {version}, which NumPy writes for no model"
+            )
+        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = header[version](file)
+        size = archive.getinfo(name).file_size - file.tell()
+        if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
+            raise ArtifactUntrusted(f"the array {name} does not hold what its header says")
+
+
+def _build(file: IO[bytes], trusted: list[str], path: Path) -> Any:
+    import skops.io
+
+    file.seek(0)
+    with requires_same_minor(path):
+        try:
+            return skops.io.load(file, trusted=trusted)
+        except Exception as error:
+            # All of its types are allowed, but what is in them does not fit together.
+            raise ArtifactUntrusted(f"{path} cannot be built: {error!r}; log the model again") from error

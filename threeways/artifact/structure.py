@@ -1,0 +1,53 @@
+"""What a loaded model must hold to before it may predict.
+
+skops builds objects of allowed types but does not look into them, and scikit-learn's compiled code reads
+by the indices that it finds there without checking them: a crafted file would read outside of its memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from threeways.artifact import boosting, encoders, objects, trees
+from threeways.errors import ArtifactError, ArtifactUntrusted
+
+
+def check(model: Any) -> None:
+    """Raises ArtifactUntrusted where evaluating the model could leave its memory, or never end."""
+    try:
+        _check(model)
+    except ArtifactError:
+        raise
+    except Exception as error:
+        # The checks read what a file holds; an attribute that is missing or of another type ends up here.
+        raise ArtifactUntrusted(
+            f"the model is not as scikit-learn fits it: {error!r}; log it again"
+        ) from error
+
+
+def _check(model: Any) -> None:
+    from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.tree import BaseDecisionTree
+    from sklearn.tree._tree import Tree
+
+    checks = (
+        (Tree, trees.check_tree),
+        (BaseDecisionTree, trees.check_owner),
+        (GradientBoostingRegressor, boosting.check_gradient_boosting),
+        (HistGradientBoostingRegressor, boosting.check_hist_gradient_boosting),
+        (DictVectorizer, encoders.check_dict_vectorizer),
+        (OneHotEncoder, encoders.check_one_hot_encoder),
+    )
+    found = list(objects.walk(model))
+    for thing in found:
+        objects.require_own_methods(thing)
+        for kind, run in checks:
+            if isinstance(thing, kind):
+                run(thing)
+    boosters = [thing for thing in found if isinstance(thing, HistGradientBoostingRegressor)]
+    owned = {id(tree) for booster in boosters for tree in boosting.predictors(booster)}
+    if any(isinstance(thing, TreePredictor) and id(thing) not in owned for thing in found):
+        raise ArtifactUntrusted("a boosting's tree lies outside of any boosting; log the model again")

@@ -1,0 +1,79 @@
+"""Trees as scikit-learn's compiled code walks them: from the root, by index, unchecked."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.errors import ArtifactUntrusted
+
+LEAF = -1
+"""What a `Tree` has for children where there are none."""
+
+
+def check_tree(tree: Any) -> None:
+    """A `sklearn.tree._tree.Tree`: its nodes are all there, and every walk stays inside and ends."""
+    # `node_count` is told by the file and says how far the arrays below reach into memory: it goes first.
+    if (
+        tree.node_count != tree.capacity
+        or tree.node_count < 1
+        or tree.n_outputs < 1
+        or tree.max_n_classes < 1
+    ):
+        refuse("a tree's count of nodes is not the one of its arrays")
+    left, right, feature = tree.children_left, tree.children_right, tree.feature
+    leaf = left == LEAF
+    if not np.array_equal(leaf, right == LEAF):
+        refuse("a tree's node has one child only")
+    inner = ~leaf
+    check_walk(np.flatnonzero(inner), left[inner], right[inner], len(left))
+    check_features(feature[inner], tree.n_features)
+    if tree.value.shape != (len(left), tree.n_outputs, tree.max_n_classes):
+        refuse("a tree's values do not have the shape of its nodes")
+
+
+def check_owner(estimator: Any) -> None:
+    """A fitted decision tree checks its input's width by its own attribute, so that must be the tree's."""
+    from sklearn.tree._tree import Tree
+
+    if "tree_" not in vars(estimator):
+        return  # a parameter, like the `estimator` of a Bagging: not fitted, never asked
+    if type(estimator.tree_) is not Tree or estimator.tree_.n_features != width_of(estimator):
+        refuse(f"the {type(estimator).__name__} takes another number of features than its tree")
+
+
+def width_of(estimator: Any) -> int:
+    """The width that the estimator will demand of its input; without it, it would take any."""
+    width = vars(estimator).get("n_features_in_")
+    if type(width) is not int or width < 1:
+        refuse(f"the {type(estimator).__name__} does not say how many features it takes")
+    return width
+
+
+def check_walk(
+    parents: NDArray[np.integer[Any]],
+    left: NDArray[np.integer[Any]],
+    right: NDArray[np.integer[Any]],
+    count: int,
+) -> None:
+    """Of each inner node (its index in `parents`) both children come after it and before `count`.
+
+    Growing indices end every walk; scikit-learn numbers nodes as it makes them, so its own trees pass.
+    """
+    for children in (left, right):
+        ahead = children.astype(np.int64)
+        if np.any(ahead <= parents) or np.any(ahead >= count):
+            refuse("a tree's child is not a later node of the tree")
+
+
+def check_features(features: NDArray[np.integer[Any]], width: int) -> None:
+    """Every feature that a node asks for is one of `width` columns."""
+    if np.any(features < 0) or np.any(features >= width):
+        refuse(f"a tree asks for a feature that is not among the model's {width}")
+
+
+def refuse(why: str) -> NoReturn:
+    """Raises ArtifactUntrusted."""
+    raise ArtifactUntrusted(f"{why}: evaluating it would read outside of its memory; log the model again")
