@@ -1,0 +1,100 @@
+"""A child process in a session of its own: no Ctrl-C of the terminal reaches it, and it never outlives us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+from threeways.settings import inherited_environment
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+_KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def bare_environment() -> dict[str, str]:
+    """What a child needs of our environment, and nothing that names an AWS account, a profile or a proxy."""
+    kept = {name: value for name, value in inherited_environment().items() if name in _KEPT}
+    return {"LANG": "en_US.UTF-8", "PYTHONUTF8": "1", **kept}
+
+
+class Child:
+    """A Python program, run through `launch.py` with exactly the given environment.
+
+    what: a module's name or a file's path. stderr: as for `subprocess.Popen`. Its standard output is a pipe.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        cwd: Path | None = None,
+        stderr: IO[bytes] | int = subprocess.STDOUT,
+    ) -> None:
+        read_end, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and launcher
+                [sys.executable, "-P", str(LAUNCHER), str(read_end), what, *arguments],
+                env=dict(environment),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                pass_fds=(read_end,),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(read_end)
+        self._closing = Lock()
+        self._closed = False
+
+    @property
+    def pid(self) -> int:
+        """The process's id, which is its group's too."""
+        return self._process.pid
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What it writes to its standard output (and error, unless they were parted)."""
+        if self._process.stdout is None:
+            raise ValueError("the process has no output pipe")
+        return self._process.stdout
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; negative: the signal that ended it."""
+        return self._process.poll()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Its exit status, or None where it still runs after `timeout` seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout)
+        return None
+
+    def terminate(self) -> None:
+        """SIGTERM to its group, as Lambda's shutdown phase does."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to its group, what the process itself started included, and reap it. Idempotent."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                os.close(self._lifeline)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+            os.killpg(self.pid, number)

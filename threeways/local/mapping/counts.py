@@ -1,0 +1,87 @@
+"""What a mapping tells of itself: counters, and events for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any, Literal
+
+type EventKind = Literal[
+    "function_error",
+    "bad_reply",
+    "partial",
+    "bisected",
+    "throttled",
+    "discarded",
+    "read_failed",
+    "destination_failed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEvent:
+    """Something a user should see. message: one line. first, last: sequence numbers of the `records`."""
+
+    kind: EventKind
+    shard_id: str
+    message: str
+    records: int = 0
+    first: str | None = None
+    last: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappingCounts:
+    """A snapshot.
+
+    batches: formed from the stream. invocations: those that ran. records: done by the function.
+    failed: invocations with an error or an unusable reply. partial: replies that reported a record.
+    retried: invocations of records that were tried before. bisected: splits. throttled: invocations refused.
+    discarded: records given up; sent_to_destination: those of them that the destination acknowledged.
+    iterator_age: by shard, seconds from the arrival of the last batch's last record to its first invocation.
+    """
+
+    batches: int = 0
+    invocations: int = 0
+    records: int = 0
+    failed: int = 0
+    partial: int = 0
+    retried: int = 0
+    bisected: int = 0
+    throttled: int = 0
+    discarded: int = 0
+    sent_to_destination: int = 0
+    iterator_age: dict[str, float] = field(default_factory=dict)
+
+
+class Teller:
+    """Counts and passes events on. Thread-safe."""
+
+    def __init__(self, on_event: Callable[[MappingEvent], None] | None) -> None:
+        self._on_event = on_event
+        self._counts: dict[str, Any] = {}
+        self._ages: dict[str, float] = {}
+        self._lock = Lock()
+
+    def count(self, **by: int) -> None:
+        """Add to the counters of these names."""
+        with self._lock:
+            for name, number in by.items():
+                self._counts[name] = self._counts.get(name, 0) + number
+
+    def age(self, shard_id: str, seconds: float) -> None:
+        """The iterator age of a shard."""
+        with self._lock:
+            self._ages[shard_id] = max(0.0, seconds)
+
+    def tell(self, event: MappingEvent) -> None:
+        """Pass an event to whoever listens."""
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def snapshot(self) -> MappingCounts:
+        """The counters now."""
+        with self._lock:
+            return replace(MappingCounts(iterator_age=dict(self._ages)), **self._counts)

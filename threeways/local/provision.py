@@ -1,0 +1,31 @@
+"""A stack's streams and buckets, made in the emulator."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from threeways.errors import LocalError
+from threeways.local.emulator import Emulator
+from threeways.local.stack import Stack
+
+
+def provision(stack: Stack, emulator: Emulator, *, shards: int | None = None) -> None:
+    """Create every stream and bucket of the stack. shards: instead of each stream's own count.
+
+    Raises LocalError where one cannot be created; the emulator is to be a fresh one.
+    """
+    if shards is not None and shards < 1:
+        raise LocalError(f"SHARDS is {shards}: a stream has 1 shard or more")
+    kinesis, s3 = emulator.client("kinesis"), emulator.client("s3")
+    try:
+        for stream in stack.streams.values():
+            kinesis.create_stream(StreamName=stream.name, ShardCount=shards or stream.shards)
+            kinesis.get_waiter("stream_exists").wait(StreamName=stream.name)
+        for bucket in stack.buckets.values():
+            if emulator.region == "us-east-1":  # S3 refuses to be told its default
+                s3.create_bucket(Bucket=bucket.name)
+            else:
+                place: dict[str, str] = {"LocationConstraint": emulator.region}
+                s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration=place)  # type: ignore[arg-type]
+    except (ClientError, BotoCoreError) as error:
+        raise LocalError(f"the emulator cannot make the template's resources: {error}") from error
