@@ -46,9 +46,10 @@ class Reports(list[Invocation]):
 def handler(
     client: FakeKinesis, quarantine: Any = None, reports: Reports | None = None, **options: Any
 ) -> StreamHandler:
+    kinesis: Any = client
     return StreamHandler(
         ModelService(options.pop("model", None) or FakeModel(), task, "run-1"),
-        StreamDelivery(client, "predictions", CALLER, Backoff(sleep=Sleeps())),
+        StreamDelivery(kinesis, "predictions", CALLER, Backoff(sleep=Sleeps())),
         quarantine or ListQuarantine(),
         reports,
         **options,

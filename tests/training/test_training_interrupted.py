@@ -50,7 +50,7 @@ def test_a_training_that_is_killed_leaves_the_alias_where_it_was_and_the_next_on
     waiting = threading.Event()
     second = threading.Thread(target=_take, args=(folder / "train.lock", waiting))
     # S603: the command is this test's own.
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as first:  # noqa: S603
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as first:
         try:
             assert first.stderr is not None
             assert any("reached" in line for line in first.stderr)

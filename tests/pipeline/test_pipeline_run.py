@@ -1,0 +1,100 @@
+"""`make run`, for real: emulator, function process, mapping, model from S3, and the account of every ride."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from small_training import Training, trained
+
+from threeways.errors import DataError, LocalError
+from threeways.pipeline.collector import Collector
+from threeways.pipeline.producer import Producer
+from threeways.pipeline.rides import load
+from threeways.pipeline.run import Options, run
+from threeways.pipeline.stage import Stage
+from threeways.tasks.ride_duration import features_of
+from threeways.trips.rides import columns_of
+
+KEYS = (
+    *("sent", "predicted", "quarantined", "abandoned", "pending", "lost", "duplicates", "batches"),
+    *("cold_start_s", "seconds", "rides_per_s", "latency_p50_s", "latency_p99_s", "model_version"),
+)
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
+    return trained(tmp_path_factory.mktemp("pipeline"))
+
+
+def test_every_ride_is_accounted_for(training: Training, tmp_path: Path) -> None:
+    said = io.StringIO()
+    options = Options(n=1200, poison=0.05, shards=2)
+    ledger = run(options, training.report.model, Console(file=said, width=120), tmp_path)
+    assert (ledger.sent, ledger.predicted, ledger.quarantined) == (1200, 1140, 60)
+    assert (ledger.abandoned, ledger.pending, ledger.lost, ledger.duplicates) == (0, 0, 0, 0)
+    assert ledger.model_version == training.report.model.run_id
+    assert ledger.cold_start_s > 0
+    assert ledger.rides_per_s > 0
+    assert "lost 0" in said.getvalue()
+    written = json.loads((tmp_path / "last-run.json").read_text())
+    for key in KEYS:
+        assert written[key] == getattr(ledger, key)
+    [folder] = (tmp_path / "runs").iterdir()
+    lines = [line for file in (folder / "quarantine").rglob("*.jsonl") for line in file.open()]
+    assert len(lines) == 60
+
+
+def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
+    training: Training, tmp_path: Path
+) -> None:
+    import mlflow
+
+    rides = load(None, 1500, 0)
+    pyfunc = mlflow.pyfunc.load_model(str(training.report.model.folder))
+    expected = pyfunc.predict(features_of(columns_of(rides.frame)))
+    with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
+        producer = Producer(stage.kinesis, stage.input_stream, rides.outgoing(), None)
+        collector = Collector(stage.kinesis, stage.output_stream, "ride_duration")
+        for thread in (producer, collector):
+            thread.start()
+        producer.join()
+        while not stage.mapping.drained():
+            collector.join(0.05)
+        stage.mapping.stop()
+        collector.finish()
+    predicted = {
+        producer.sent[event_id].index: received.value for event_id, received in collector.predictions.items()
+    }
+    assert np.array_equal([predicted[n] for n in range(len(rides))], expected)
+
+
+def test_the_rmse_of_a_run_is_the_one_that_training_printed(training: Training, tmp_path: Path) -> None:
+    options = Options(rides=training.validation, n=0, poison=0)
+    ledger = run(options, training.report.model, Console(file=io.StringIO()), tmp_path)
+    assert ledger.lost == 0
+    assert ledger.rmse_rides == training.report.rows_validation
+    assert ledger.rmse is not None
+    assert math.isclose(ledger.rmse, training.report.rmse, abs_tol=1e-9)
+
+
+def test_a_model_that_cannot_be_used_stops_the_start(training: Training, tmp_path: Path) -> None:
+    import shutil
+    from dataclasses import replace
+
+    broken = tmp_path / "model"
+    shutil.copytree(training.report.model.folder, broken)
+    (broken / "model.skops").write_bytes((broken / "model.skops").read_bytes()[:-1000])
+    model = replace(training.report.model, folder=broken)
+    with pytest.raises(LocalError, match=r"(?s)does not start.*model\.skops.*function\.log"):
+        run(Options(n=10), model, Console(file=io.StringIO()), tmp_path)
+
+
+def test_a_file_that_is_not_there_is_named(training: Training, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"RIDES.*nowhere\.parquet"):
+        run(Options(rides="nowhere.parquet"), training.report.model, Console(file=io.StringIO()), tmp_path)

@@ -1,0 +1,71 @@
+"""What the README shows works as shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from threeways.local.emulator import Emulator
+from threeways.service import ModelService
+from threeways.settings import Settings, TrainingSettings
+from threeways.tasks.ride_duration import task
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_consumer_drops_duplicates(emulator: Emulator) -> None:
+    [consumer] = re.findall(r"```python\n(import boto3.*?)```", README, re.DOTALL)
+    assert len(consumer.splitlines()) <= 10
+    kinesis = emulator.client("kinesis")
+    kinesis.create_stream(StreamName="ride_predictions", ShardCount=2)
+    for number in (1, 2, 1, 3, 3):
+        made = {
+            "prediction": {"ride_id": number, "ride_duration": number + 0.5},
+            "source_event_id": f"shardId-000000000000:{number}",
+            "flags": [],
+        }
+        kinesis.put_record(
+            StreamName="ride_predictions", Data=json.dumps(made).encode(), PartitionKey=str(number)
+        )
+    done = subprocess.run(
+        [sys.executable, "-c", consumer],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | emulator.environment(),
+    )
+    assert sorted(done.stdout.splitlines()) == ["1 1.5 []", "2 2.5 []", "3 3.5 []"]
+
+
+def test_the_event_shown_is_the_task_s_example() -> None:
+    [shown] = re.findall(r'```json\n(\{"ride_id".*?)```', README, re.DOTALL)
+    assert task.decode(shown.encode()) == task.example
+
+
+def test_the_prediction_shown_has_the_fields_that_are_made() -> None:
+    from doubles import FakeModel
+
+    from threeways.service import Scored
+
+    [shown] = re.findall(r'```json\n(\{"model".*?)```', README, re.DOTALL)
+    import msgspec
+
+    made = ModelService(FakeModel(), task, "v").prediction(Scored(256, 21.3, ()), "s:1")
+    assert json.loads(shown).keys() == msgspec.to_builtins(made).keys()
+
+
+def test_every_environment_variable_is_named() -> None:
+    for kind in (Settings, TrainingSettings):
+        for name in kind.__struct_fields__:
+            assert f"`{name.upper()}`" in README
+
+
+def test_every_make_target_named_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z-]+)", README)) - {"deploy"}
+    assert named <= targets

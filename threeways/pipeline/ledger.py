@@ -1,0 +1,123 @@
+"""The ledger: what became of every ride that was sent, counted from what really lies where.
+
+Nothing here trusts the function. A ride is found on the output stream, in quarantine or at the failure
+destination, by Kinesis's own event id, or it is still on the input stream, or it is lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+
+import msgspec
+
+PLACES = ("predicted", "quarantined", "abandoned", "pending", "lost")
+"""Where a ride can be, in the order in which it is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One acknowledged record. at: Unix time just before its put. index: its ride, None if it is broken."""
+
+    at: float
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The first prediction for an event. at: Unix time at which the output stream took it."""
+
+    value: float
+    at: float
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """The account of a run: sent = predicted + quarantined + abandoned + pending + lost.
+
+    abandoned: only at the failure destination. pending: still on the stream. duplicates: predictions
+    beyond the first of their event. Times in seconds; latency is from put to the prediction's arrival.
+    rmse: minutes, over the rides whose duration is known and that training would keep; None without any.
+    """
+
+    sent: int
+    predicted: int
+    quarantined: int
+    abandoned: int
+    pending: int
+    lost: int
+    duplicates: int
+    batches: int
+    cold_start_s: float
+    seconds: float
+    rides_per_s: float
+    latency_p50_s: float | None
+    latency_p99_s: float | None
+    model_version: str | None
+    rmse: float | None
+    rmse_rides: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """What was put and what was read back. An event id is Kinesis's own: "shard:sequence number".
+
+    sent, predictions: by event id, in order. quarantined, abandoned: event ids.
+    positions: shard -> the sequence number up to which the mapping is done with it, or None.
+    """
+
+    sent: Mapping[str, Sent]
+    predictions: Mapping[str, Received]
+    duplicates: int
+    quarantined: Collection[str]
+    abandoned: Collection[str]
+    positions: Mapping[str, str | None]
+
+    def whereabouts(self) -> dict[str, list[str]]:
+        """For each place the event ids of the rides there: each ride once, in the first place that has it."""
+        places: dict[str, list[str]] = {name: [] for name in PLACES}
+        for event_id in self.sent:
+            places[self._place(event_id)].append(event_id)
+        return places
+
+    def _place(self, event_id: str) -> str:
+        if event_id in self.predictions:
+            return "predicted"
+        if event_id in self.quarantined:
+            return "quarantined"
+        if event_id in self.abandoned:
+            return "abandoned"
+        shard, _, sequence = event_id.partition(":")
+        done = self.positions.get(shard)
+        return "pending" if done is None or int(sequence) > int(done) else "lost"
+
+    def latencies(self) -> list[float]:
+        """Seconds from put to prediction, for each predicted ride."""
+        return [
+            max(0.0, received.at - self.sent[event_id].at)
+            for event_id, received in self.predictions.items()
+            if event_id in self.sent
+        ]
+
+    def throughput(self) -> tuple[float, float]:
+        """Seconds from the first put to the last prediction, and predictions a second in that time."""
+        if not self.sent or not self.predictions:
+            return 0.0, 0.0
+        first = next(iter(self.sent.values())).at
+        seconds = max(received.at for received in self.predictions.values()) - first
+        return seconds, len(self.predictions) / seconds if seconds > 0 else 0.0
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """The percentile of the values, None where there are none."""
+    if len(values) < 2:
+        return values[0] if values else None
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def rmse(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """The root of the mean squared difference of (prediction, truth), None where there is nothing."""
+    if not pairs:
+        return None
+    return math.sqrt(math.fsum((prediction - truth) ** 2 for prediction, truth in pairs) / len(pairs))

@@ -1,0 +1,109 @@
+"""Puts rides onto the input stream, at a rate, and remembers what the stream acknowledged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from threeways.pipeline.ledger import Sent
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+CALL = 500
+"""Records in one `PutRecords` call, at most."""
+CALL_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to put. index: what it stands for (its ride's row), or None for a broken record."""
+
+    partition_key: str
+    data: bytes
+    index: int | None
+
+
+class Producer(threading.Thread):
+    """A thread that puts records until there are no more, or until it is told to stop.
+
+    sent: event id -> what was acknowledged, in order. error: why it ended early, if it did.
+    """
+
+    def __init__(
+        self, client: KinesisClient, stream: str, records: Iterator[Outgoing], rate: float | None
+    ) -> None:
+        super().__init__(name="producer", daemon=True)
+        self._client = client
+        self._stream = stream
+        self._records = records
+        self._rate = rate
+        self._stopping = threading.Event()
+        self.sent: dict[str, Sent] = {}
+        self.error: Exception | None = None
+
+    def stop(self) -> None:
+        """Put no more than what is on its way; returns when that is acknowledged."""
+        self._stopping.set()
+        self.join()
+
+    def run(self) -> None:
+        """Put everything. What a call did not store is put again."""
+        started = time.monotonic()
+        try:
+            while not self._stopping.is_set():
+                room = self._room(started)
+                batch = list(islice(self._records, room))
+                if room and not batch:
+                    return
+                for part in _parts(batch):
+                    self._put(part)
+        except Exception as error:  # noqa: BLE001 - told by the run, which watches this thread
+            self.error = error
+
+    def _room(self, started: float) -> int:
+        """How many records may be put now; waits a moment where there is no room yet."""
+        if self._rate is None:
+            return CALL
+        room = int((time.monotonic() - started) * self._rate) + 1 - len(self.sent)
+        if room <= 0:
+            self._stopping.wait(min(0.05, 1 / self._rate))
+            return 0
+        return min(room, CALL)
+
+    def _put(self, batch: list[Outgoing]) -> None:
+        attempt = 0
+        while batch:
+            at = time.time()
+            answer = self._client.put_records(
+                StreamName=self._stream,
+                Records=[{"Data": record.data, "PartitionKey": record.partition_key} for record in batch],
+            )
+            failed = []
+            for record, result in zip(batch, answer["Records"], strict=True):
+                if "SequenceNumber" in result:
+                    event_id = f"{result['ShardId']}:{result['SequenceNumber']}"
+                    self.sent[event_id] = Sent(at, record.index)
+                else:
+                    failed.append(record)
+            batch = failed
+            if batch:
+                self._stopping.wait(min(1.0, 0.05 * 2**attempt))
+                attempt += 1
+
+
+def _parts(batch: list[Outgoing]) -> Iterator[list[Outgoing]]:
+    part: list[Outgoing] = []
+    size = 0
+    for record in batch:
+        if part and size + len(record.data) > CALL_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(record)
+        size += len(record.data) + len(record.partition_key)
+    if part:
+        yield part

@@ -1,0 +1,108 @@
+"""What can be seen of a run while it goes on, from each part's own numbers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threeways.pipeline.ledger import percentile
+
+if TYPE_CHECKING:
+    from threeways.local.mapping import EventSourceMapping
+    from threeways.pipeline.collector import Collector
+    from threeways.pipeline.producer import Producer
+
+RATE_SECONDS = 3.0
+
+
+class FunctionLog:
+    """Takes the function's log lines: keeps them in a file and adds up the metrics among them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.totals = {"Retries": 0.0, "Quarantined": 0.0}
+        self._lock = threading.Lock()
+        self._file = path.open("w", encoding="utf-8")
+
+    def __call__(self, line: str) -> None:
+        """One line of the function's standard output or error."""
+        with self._lock:
+            self._file.write(line + "\n")
+            if line.startswith("{") and '"_aws"' in line:
+                self._add(line)
+
+    def _add(self, line: str) -> None:
+        try:
+            metrics = json.loads(line)
+        except ValueError:
+            return  # a line that only looks like metrics is still in the file
+        for name in self.totals:
+            if name in metrics:
+                self.totals[name] += sum(metrics[name])
+
+    def close(self) -> None:
+        """Write what is left."""
+        with self._lock:
+            self._file.close()
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at a run. Latencies and ages in seconds; None where there is nothing to tell yet."""
+
+    elapsed: float
+    total: int
+    sent: int
+    back: int
+    per_second: float
+    latency_p50: float | None
+    latency_p99: float | None
+    retries: int
+    quarantined: int
+    iterator_age: float
+    batches: int
+    redelivered: int
+
+
+@dataclass
+class Watch:
+    """Takes looks at a run's parts. The rate is over the last RATE_SECONDS or so."""
+
+    total: int
+    producer: Producer
+    collector: Collector
+    mapping: EventSourceMapping
+    log: FunctionLog
+    started: float = field(default_factory=time.monotonic)
+    _looks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
+
+    def look(self) -> View:
+        """The run as it stands."""
+        elapsed = time.monotonic() - self.started
+        back = len(self.collector.predictions)
+        while len(self._looks) > 1 and self._looks[0][0] < elapsed - RATE_SECONDS:
+            self._looks.popleft()
+        then, back_then = self._looks[0]
+        self._looks.append((elapsed, back))
+        counts = self.mapping.counts()
+        put = self.producer.sent
+        latencies = [max(0.0, at - put[id_].at) for id_, at in list(self.collector.recent) if id_ in put]
+        return View(
+            elapsed=elapsed,
+            total=self.total,
+            sent=len(self.producer.sent),
+            back=back,
+            per_second=(back - back_then) / max(elapsed - then, 1e-9),
+            latency_p50=percentile(latencies, 50),
+            latency_p99=percentile(latencies, 99),
+            retries=int(self.log.totals["Retries"]),
+            quarantined=int(self.log.totals["Quarantined"]),
+            iterator_age=max(counts.iterator_age.values(), default=0.0),
+            batches=counts.invocations,
+            redelivered=counts.retried,
+        )
