@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from small_training import Training, trained
 
 from threeways.local.emulator import Emulator
 
@@ -53,3 +54,9 @@ def emulator() -> Iterator[Emulator]:
     """AWS on this machine, one for the whole session: tests name their streams and buckets apart."""
     with Emulator() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """A model trained on a small city and registered, in a folder like a user's checkout."""
+    return trained(tmp_path_factory.mktemp("checkout"))

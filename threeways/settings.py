@@ -61,7 +61,7 @@ def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str
 
     Raises SettingsError, naming the variable.
     """
-    given = {name: value for name, value in (environ or os.environ).items() if value}
+    given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:

@@ -101,7 +101,6 @@ def logged(name: str, **options: Any) -> Path:
     import mlflow
 
     root = Path(_kept().name)
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{root}/mlflow.db")
     try:
         experiment = mlflow.get_experiment_by_name("artifact")
@@ -122,7 +121,8 @@ def logged(name: str, **options: Any) -> Path:
                 **options,
             )
     finally:
-        mlflow.set_tracking_uri(before)
+        nothing: Any = None  # takes the choice back, MLFLOW_TRACKING_URI too, where a URI would pin it
+        mlflow.set_tracking_uri(nothing)
     return Path(info.artifact_path.removeprefix("file://"))
 
 

@@ -11,14 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_training import Training, trained
+from small_training import Training
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
-    return trained(tmp_path_factory.mktemp("pipeline"))
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:

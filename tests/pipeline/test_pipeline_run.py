@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from small_training import Training, trained
+from small_training import Training
 
 from threeways.errors import DataError, LocalError
 from threeways.pipeline.collector import Collector
@@ -25,11 +25,6 @@ KEYS = (
     *("sent", "predicted", "quarantined", "abandoned", "pending", "lost", "duplicates", "batches"),
     *("cold_start_s", "seconds", "rides_per_s", "latency_p50_s", "latency_p99_s", "model_version"),
 )
-
-
-@pytest.fixture(scope="session")
-def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
-    return trained(tmp_path_factory.mktemp("pipeline"))
 
 
 def test_every_ride_is_accounted_for(training: Training, tmp_path: Path) -> None:

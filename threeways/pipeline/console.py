@@ -20,6 +20,7 @@ from threeways.pipeline.watch import View
 
 PLAIN_SECONDS = 2.0
 EXAMPLES = 5
+REASONS = 6
 
 
 class Screen(Protocol):
@@ -118,12 +119,13 @@ def _show_quarantine(console: Console, back: ReadBack) -> None:
     table = Table(title="Quarantined, and why", title_justify="left")
     table.add_column("records", justify="right")
     table.add_column("code")
-    table.add_column("an example of the reason")
-    by_code: dict[str, list[str]] = {}
-    for (code, message), count in back.reasons.most_common():
-        by_code.setdefault(code, []).extend([message] * count)
-    for code, messages in by_code.items():
-        table.add_row(f"{len(messages):,}", code, escape(messages[0]))
+    table.add_column("reason")
+    shown = back.reasons.most_common(REASONS)
+    for (code, message), count in shown:
+        table.add_row(f"{count:,}", code, escape(message))
+    rest = back.reasons.total() - sum(count for _, count in shown)
+    if rest:
+        table.add_row(f"{rest:,}", "…", f"{len(back.reasons) - len(shown)} more reasons")
     console.print(table)
     console.print(f"Their bytes and reasons are in {back.folder / 'quarantine'}", soft_wrap=True)
 
