@@ -12,7 +12,7 @@ from rich.console import Console
 from threeways.errors import ThreewaysError, UsageError
 
 LOCAL = Path(".local")
-USAGE, FAILED, INTERRUPTED = 2, 1, 130
+USAGE, FAILED = 2, 1
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="One model, three ways."
@@ -29,9 +29,6 @@ def main() -> NoReturn:
     except ThreewaysError as error:
         _complain(str(error))
         sys.exit(FAILED)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        sys.exit(INTERRUPTED)
     sys.exit(0)
 
 
@@ -56,7 +53,7 @@ def run(
 
     console = Console()
     options = Options(rides=rides, n=n, rate=rate, shards=shards, poison=poison)
-    ledger = run_pipeline(options, resolve_or_train(console=console, folder=LOCAL), console, LOCAL)
+    ledger = run_pipeline(options, lambda: resolve_or_train(console=console, folder=LOCAL), console, LOCAL)
     if ledger.lost:
         raise typer.Exit(FAILED)
 

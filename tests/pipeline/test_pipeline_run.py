@@ -19,6 +19,7 @@ from threeways.pipeline.rides import load
 from threeways.pipeline.run import Options, run
 from threeways.pipeline.stage import Stage
 from threeways.tasks.ride_duration import features_of
+from threeways.training.registry import RegisteredModel
 from threeways.trips.rides import columns_of
 
 KEYS = (
@@ -30,7 +31,7 @@ KEYS = (
 def test_every_ride_is_accounted_for(training: Training, tmp_path: Path) -> None:
     said = io.StringIO()
     options = Options(n=1200, poison=0.05, shards=2)
-    ledger = run(options, training.report.model, Console(file=said, width=120), tmp_path)
+    ledger = run(options, lambda: training.report.model, Console(file=said, width=120), tmp_path)
     assert (ledger.sent, ledger.predicted, ledger.quarantined) == (1200, 1140, 60)
     assert (ledger.abandoned, ledger.pending, ledger.lost, ledger.duplicates) == (0, 0, 0, 0)
     assert ledger.model_version == training.report.model.run_id
@@ -71,7 +72,7 @@ def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
 
 def test_the_rmse_of_a_run_is_the_one_that_training_printed(training: Training, tmp_path: Path) -> None:
     options = Options(rides=training.validation, n=0, poison=0)
-    ledger = run(options, training.report.model, Console(file=io.StringIO()), tmp_path)
+    ledger = run(options, lambda: training.report.model, Console(file=io.StringIO()), tmp_path)
     assert ledger.lost == 0
     assert ledger.rmse_rides == training.report.rows_validation
     assert ledger.rmse is not None
@@ -87,9 +88,12 @@ def test_a_model_that_cannot_be_used_stops_the_start(training: Training, tmp_pat
     (broken / "model.skops").write_bytes((broken / "model.skops").read_bytes()[:-1000])
     model = replace(training.report.model, folder=broken)
     with pytest.raises(LocalError, match=r"(?s)does not start.*model\.skops.*function\.log"):
-        run(Options(n=10), model, Console(file=io.StringIO()), tmp_path)
+        run(Options(n=10), lambda: model, Console(file=io.StringIO()), tmp_path)
 
 
-def test_a_file_that_is_not_there_is_named(training: Training, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_named_before_a_model_is_looked_for(tmp_path: Path) -> None:
+    def not_looked_for() -> RegisteredModel:
+        raise AssertionError("rides come first")
+
     with pytest.raises(DataError, match=r"RIDES.*nowhere\.parquet"):
-        run(Options(rides="nowhere.parquet"), training.report.model, Console(file=io.StringIO()), tmp_path)
+        run(Options(rides="nowhere.parquet"), not_looked_for, Console(file=io.StringIO()), tmp_path)

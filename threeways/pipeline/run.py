@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,13 +47,16 @@ class Options:
     poison: float = 0.005
 
 
-def run(options: Options, model: RegisteredModel, console: Console, local: Path) -> Ledger:
+def run(options: Options, find_model: Callable[[], RegisteredModel], console: Console, local: Path) -> Ledger:
     """Run the whole pipeline once and account for every ride; writes `last-run.json` in the folder `local`.
 
+    find_model: is called once the rides are known to be usable, since it may have to train a model first.
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
     rides = load(options.rides, options.n, options.poison)
     _announce(rides, options, console)
+    console.print("Looking up the registered model in MLflow")
+    model = find_model()
     folder = local / "runs" / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # noqa: DTZ005 - a name
     folder.mkdir(parents=True)
     with (
@@ -108,7 +111,7 @@ def _play(
         positions=positions,
     )
     batches = stage.mapping.counts().invocations
-    return Result(rides, account, back, batches, stage.cold_start, collector.version)
+    return Result(rides, account, back, batches, stage.cold_start, collector.version or stage.version)
 
 
 def _announce(rides: Rides, options: Options, console: Console) -> None:

@@ -86,6 +86,7 @@ class Stage:
             self.output_stream = stack.function.environment["PREDICTIONS_STREAM_NAME"]
             self.quarantine = stack.function.environment["QUARANTINE_LOCATION"]
             self.task = stack.function.environment["TASK"]
+            self.version = stack.function.environment["RUN_ID"]
             self.failures = stack.mapping.destination
             self.log = FunctionLog(self._folder / "function.log")
             rising.callback(self.log.close)
@@ -171,6 +172,7 @@ class Stage:
             f"[yellow]{event.kind}[/] on {event.shard_id}, {event.records} records: {event.message} "
             f"(more of the kind only in {self._folder / 'mapping.log'})",
             highlight=False,
+            soft_wrap=True,
         )
 
     def _copy(self, bucket: str, prefix: str, name: str) -> list[bytes]:
