@@ -24,22 +24,30 @@ def test_the_consumer_drops_duplicates(emulator: Emulator) -> None:
     kinesis = emulator.client("kinesis")
     kinesis.create_stream(StreamName="ride_predictions", ShardCount=2)
     for number in (1, 2, 1, 3, 3):
-        made = {
-            "prediction": {"ride_id": number, "ride_duration": number + 0.5},
-            "source_event_id": f"shardId-000000000000:{number}",
-            "flags": [],
-        }
-        kinesis.put_record(
-            StreamName="ride_predictions", Data=json.dumps(made).encode(), PartitionKey=str(number)
-        )
-    done = subprocess.run(
-        [sys.executable, "-c", consumer],
-        capture_output=True,
+        kinesis.put_record(StreamName="ride_predictions", Data=made_of(number), PartitionKey=str(number))
+    running = subprocess.Popen(
+        [sys.executable, "-u", "-c", consumer],
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
         env=os.environ | emulator.environment(),
     )
-    assert sorted(done.stdout.splitlines()) == ["1 1.5 []", "2 2.5 []", "3 3.5 []"]
+    assert running.stdout is not None
+    with running, running.stdout:
+        printed = [running.stdout.readline().strip() for _ in range(3)]
+        kinesis.put_record(StreamName="ride_predictions", Data=made_of(2), PartitionKey="2")
+        kinesis.put_record(StreamName="ride_predictions", Data=made_of(4), PartitionKey="4")
+        printed.append(running.stdout.readline().strip())
+        running.kill()
+    assert sorted(printed) == ["1 1.5 []", "2 2.5 []", "3 3.5 []", "4 4.5 []"]
+
+
+def made_of(number: int) -> bytes:
+    made = {
+        "prediction": {"ride_id": number, "ride_duration": number + 0.5},
+        "source_event_id": f"shardId-000000000000:{number}",
+        "flags": [],
+    }
+    return json.dumps(made).encode()
 
 
 def test_the_event_shown_is_the_task_s_example() -> None:
