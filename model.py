@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways import artifact, service, tasks
-from threeways.errors import PermanentError, SettingsError
+from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
 from threeways.settings import Settings, from_environment
-from threeways.stream.calls import Caller
 from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine, Quarantine, S3Quarantine
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
     from threeways.task import Task
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
-"""How long one attempt at a call to AWS may take; attempts after it are the stream's own."""
+"""How long an attempt at a call to AWS may take to connect, and to wait for the next byte of its answer.
+Attempts after the first are the stream's own, which knows the deadline."""
 
 
 def build(settings: Settings | None = None) -> StreamHandler:
@@ -42,41 +42,35 @@ def build(settings: Settings | None = None) -> StreamHandler:
     """
     settings = settings or from_environment(Settings)
     task: Task[Any] = tasks.find(settings.task)
-    model = load_model(settings)
+    folder = artifact.fetch(artifact.find(settings))
+    model = artifact.load(folder, settings.model_sha256)
     artifact.check(model, task.columns, task.dict_features)
     version = settings.run_id or model.version
     model_service = service.ModelService(model, task, version)
     model_service.prove()
-    caller = Caller()
     return StreamHandler(
         model_service,
-        _delivery(settings, caller),
-        _quarantine(settings, caller),
+        _delivery(settings),
+        _quarantine(settings),
         PowertoolsTelemetry(task.name, version),
         returns_predictions=settings.returns_predictions,
     )
 
 
-def load_model(settings: Settings) -> artifact.Model:
-    """The artifact that the settings name: found, fetched, verified and loaded. Raises ArtifactError."""
-    folder = artifact.fetch(artifact.find(settings))
-    return artifact.load(folder, settings.model_sha256)
-
-
-def _delivery(settings: Settings, caller: Caller) -> Delivery:
+def _delivery(settings: Settings) -> Delivery:
     if settings.test_run:
         return NoDelivery()
     if not settings.predictions_stream_name:
         raise SettingsError("PREDICTIONS_STREAM_NAME is not set: name the stream, or set TEST_RUN=true")
     client = _client("kinesis", endpoint_url=settings.kinesis_endpoint_url)
-    return StreamDelivery(client, settings.predictions_stream_name, caller)
+    return StreamDelivery(client, settings.predictions_stream_name)
 
 
-def _quarantine(settings: Settings, caller: Caller) -> Quarantine:
+def _quarantine(settings: Settings) -> Quarantine:
     if not settings.quarantine_location:
         return NoQuarantine()
     s3: S3Client = _client("s3")
-    return S3Quarantine(s3, settings.quarantine_location, caller)
+    return S3Quarantine(s3, settings.quarantine_location)
 
 
 def _client(name: str, **options: Any) -> Any:
@@ -123,7 +117,7 @@ class ModelService:
     """The earlier pipeline's model service, over the one scoring path.
 
     model: anything with `predict`; one without a `wants` is fed dicts, as the earlier pipeline fed it.
-    callbacks: each is called with every prediction of `lambda_handler`.
+    callbacks: each is called with every prediction of `lambda_handler`. handler: does its work, if given.
     """
 
     def __init__(
@@ -145,14 +139,25 @@ class ModelService:
         )
 
     def prepare_features(self, ride: Mapping[str, Any]) -> dict[str, Any]:
-        """The dict of features of one ride, as a model behind a `DictVectorizer` takes it."""
+        """The features of one ride by name, those that the model takes. Raises InvalidEvent."""
         task = self._service.task
-        event = msgspec.convert({task.id_field: 0, "ride": ride}, task.event_type)
-        return task.dicts([event])[0]
+        try:
+            event = msgspec.convert({task.id_field: 0, "ride": ride}, task.event_type)
+        except msgspec.ValidationError as error:
+            raise InvalidEvent(str(error)) from None
+        if self.model.wants == "dicts":
+            return task.dicts([event])[0]
+        features = task.features([event], [datetime.now(UTC)])
+        for fault in features.faults.values():
+            raise fault
+        return dict(zip(task.columns, features.block[0].tolist(), strict=True))
 
     def predict(self, features: Mapping[str, Any]) -> float:
-        """The prediction for one dict of features."""
-        return float(self.model.predict([features])[0])
+        """The prediction for one ride's features, as `prepare_features` makes them."""
+        if self.model.wants == "dicts":
+            return float(self.model.predict([features])[0])
+        row = [features[column] for column in self._service.task.columns]
+        return float(self.model.predict(np.array([row], dtype=np.float64))[0])
 
     def lambda_handler(self, event: dict[str, Any], context: Any = None) -> dict[str, Any]:
         """`{"predictions": [{model, version, prediction}]}` for records that need hold no more than `data`.
@@ -165,12 +170,12 @@ class ModelService:
         now = datetime.now(UTC)
         predictions = []
         for outcome in self._service.score(payloads, [now] * len(payloads)):
-            if isinstance(outcome, PermanentError):
+            if isinstance(outcome, PermanentError | TransientError):
                 raise outcome
             plain = msgspec.structs.asdict(self._service.prediction(outcome))
             predictions.append({name: plain[name] for name in ("model", "version", "prediction")})
-        for callback in self.callbacks:
-            for plain in predictions:
+        for plain in predictions:
+            for callback in self.callbacks:
                 callback(plain)
         return {"predictions": predictions}
 

@@ -76,7 +76,6 @@ def our_way(folder: Path, output: Output) -> Callable[[dict[str, Any]], Any]:
     """Our handler, without what both sides would have alike: metrics and logs."""
     from threeways import artifact
     from threeways.service import ModelService
-    from threeways.stream.calls import Caller
     from threeways.stream.delivery import StreamDelivery
     from threeways.stream.handler import StreamHandler
     from threeways.stream.quarantine import NoQuarantine
@@ -84,7 +83,7 @@ def our_way(folder: Path, output: Output) -> Callable[[dict[str, Any]], Any]:
 
     client: Any = output
     service = ModelService(artifact.load(folder), task, "bench")
-    return StreamHandler(service, StreamDelivery(client, "out", Caller()), NoQuarantine())
+    return StreamHandler(service, StreamDelivery(client, "out"), NoQuarantine())
 
 
 def events(size: int) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles import FakeContext
 from small_training import Training
 
 import model
-from threeways.errors import ArtifactMismatch, ArtifactMissing, SettingsError
+from threeways.errors import ArtifactMismatch, ArtifactMissing, InvalidEvent, ModelFailed, SettingsError
 from threeways.local.emulator import Emulator
 from threeways.settings import Settings, from_environment
 from threeways.stream.quarantine import read
@@ -30,7 +33,7 @@ def event(name: str) -> Any:
 
 
 def test_the_earlier_pipeline_s_environment_makes_a_whole_handler(
-    training: Training, aws: Emulator, monkeypatch: pytest.MonkeyPatch
+    training: Training, aws: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     kinesis, s3 = aws.client("kinesis"), aws.client("s3")
     kinesis.create_stream(StreamName="build-predictions", ShardCount=1)
@@ -47,8 +50,9 @@ def test_the_earlier_pipeline_s_environment_makes_a_whole_handler(
         "QUARANTINE_LOCATION": "s3://build-quarantine/q",
     }.items():
         monkeypatch.setenv(name, value)
-    answer = model.build()(event("mixed"))
-    assert answer == {"batchItemFailures": []}
+    handler = model.build()
+    assert handler(event("mixed"), FakeContext()) == {"batchItemFailures": []}
+    assert '"Predictions":[3.0]' in capfd.readouterr().out
     shard = kinesis.get_shard_iterator(
         StreamName="build-predictions", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
     )
@@ -99,3 +103,75 @@ def test_settings_are_typed_and_empty_means_unset() -> None:
     assert (settings.test_run, settings.run_id, settings.returns_predictions) == (True, None, True)
     with pytest.raises(SettingsError, match="TEST_RUN"):
         from_environment(Settings, {"TEST_RUN": "perhaps"})
+
+
+def test_calls_to_aws_are_short_and_tried_once_since_the_stream_retries_them() -> None:
+    client = model._client("kinesis", endpoint_url="http://127.0.0.1:4567")
+    config = client.meta.config
+    assert client.meta.endpoint_url == "http://127.0.0.1:4567"
+    assert config.retries["total_max_attempts"] == 1
+    assert (config.connect_timeout, config.read_timeout) == (2, 5)
+
+
+def test_predictions_go_to_the_kinesis_endpoint_that_is_named(
+    training: Training, aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.client("kinesis").create_stream(StreamName="named-endpoint", ShardCount=1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    handler = model.build(
+        Settings(
+            model_location=str(training.report.model.folder),
+            predictions_stream_name="named-endpoint",
+            kinesis_endpoint_url=aws.endpoint_url,
+        )
+    )
+    assert handler(event("good")) == {"batchItemFailures": []}
+
+
+def test_a_model_of_another_task_stops_the_start(tmp_path: Path) -> None:
+    from artifact_lab import logged
+
+    with pytest.raises(ArtifactMismatch, match="columns"):
+        model.build(Settings(model_location=str(logged("linear")), test_run=True))
+
+
+def test_a_model_that_fails_on_the_example_stops_the_start(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from doubles import FakeModel
+
+    from threeways import artifact
+
+    def broken(*_: object) -> FakeModel:
+        return FakeModel(fails_on=lambda block: True)
+
+    monkeypatch.setattr(artifact, "load", broken)
+    monkeypatch.setattr(artifact, "check", lambda *_: None)
+    with pytest.raises(ModelFailed, match="example"):
+        model.build(Settings(model_location=str(training.report.model.folder), run_id="r", test_run=True))
+
+
+def test_without_a_context_the_earlier_pipeline_s_call_answers_within_lambda_s_time(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_LOCATION", str(training.report.model.folder))
+    monkeypatch.setenv("KINESIS_ENDPOINT_URL", "http://127.0.0.1:9")
+    service = model.init("nowhere")
+    begun = time.monotonic()
+    answer = service.lambda_handler(event("good"))
+    assert time.monotonic() - begun < 10  # it would never end if it had no deadline
+    assert len(answer["batchItemFailures"]) == 1
+
+
+def test_features_and_prediction_by_name_agree_with_the_stream(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_LOCATION", str(training.report.model.folder))
+    service = model.init("nowhere", test_run=True)
+    ride = json.loads(base64.b64decode(event("good")["Records"][0]["kinesis"]["data"]))["ride"]
+    features = service.prepare_features(ride)
+    assert list(features) == list(service._service.task.columns)
+    made = service.lambda_handler(event("good"))["predictions"][0]
+    assert service.predict(features) == pytest.approx(made["prediction"]["ride_duration"], abs=1e-9)
+    with pytest.raises(InvalidEvent, match="trip_distance"):
+        service.prepare_features({"PULocationID": 1, "DOLocationID": 2, "trip_distance": "far"})

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from threeways.local.emulator import Emulator
@@ -32,12 +33,15 @@ def test_the_consumer_drops_duplicates(emulator: Emulator) -> None:
         env=os.environ | emulator.environment(),
     )
     assert running.stdout is not None
+    patience = threading.Timer(60, running.kill)
+    patience.start()
     with running, running.stdout:
         printed = [running.stdout.readline().strip() for _ in range(3)]
         kinesis.put_record(StreamName="ride_predictions", Data=made_of(2), PartitionKey="2")
         kinesis.put_record(StreamName="ride_predictions", Data=made_of(4), PartitionKey="4")
         printed.append(running.stdout.readline().strip())
         running.kill()
+    patience.cancel()
     assert sorted(printed) == ["1 1.5 []", "2 2.5 []", "3 3.5 []", "4 4.5 []"]
 
 

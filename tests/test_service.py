@@ -9,10 +9,12 @@ import pytest
 from doubles import NOW, FakeModel, ride
 
 from threeways.errors import (
+    DeadlineNear,
     InvalidEvent,
     InvalidPrediction,
     ModelFailed,
     PermanentError,
+    ResourceShort,
     UndecodableEvent,
     UnpredictableEvent,
 )
@@ -78,6 +80,34 @@ def test_what_fails_alone_is_found_by_bisecting(bad: list[int]) -> None:
         for p, outcome in enumerate(outcomes)
         if p not in bad
     )
+
+
+def test_what_lacks_memory_is_not_the_record_s_fault() -> None:
+    class Hungry(FakeModel):
+        def predict(self, features: Any) -> Any:
+            if (features[:, 3] == 1000).any():
+                raise MemoryError
+            return super().predict(features)
+
+    outcomes = score(Hungry(), [ride(1), ride(2, distance=1000), ride(3)])
+    assert [type(outcome) for outcome in outcomes] == [Scored, ResourceShort, Scored]
+
+
+def test_a_half_of_another_shape_raises() -> None:
+    class Misshapen(FakeModel):
+        def predict(self, features: Any) -> Any:
+            if len(features) == 4:
+                raise ValueError
+            return np.ones(3) if len(features) == 2 else super().predict(features)
+
+    with pytest.raises(ModelFailed, match="3,"):
+        score(Misshapen(), [ride(n) for n in range(4)])
+
+
+def test_bisecting_that_runs_out_of_time_leaves_the_rest_for_another_time() -> None:
+    model = FakeModel(fails_on=lambda block: len(block) > 1)
+    outcomes = service(model).score([ride(n) for n in range(8)], [NOW] * 8, lambda: len(model.calls) > 5)
+    assert [type(outcome) for outcome in outcomes] == [Scored] * 2 + [DeadlineNear] * 6
 
 
 def test_a_model_that_fails_on_everything_raises() -> None:

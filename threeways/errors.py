@@ -10,15 +10,16 @@ Two kinds of failure decide what happens to a record, and every error is one of 
     │   └── InvalidPrediction     its prediction is not a finite number
     ├── TransientError            trying again may succeed: retry, then report the record as unfinished
     │   ├── DeadlineNear          the invocation has no time left for another try
-    │   ├── DeliveryFailed        the predictions stream did not acknowledge it
+    │   ├── ResourceShort         memory, a file or a socket was lacking while it was scored
+    │   ├── DeliveryFailed        the predictions stream refuses for now, whatever is put on it
     │   └── QuarantineFailed      the quarantine did not acknowledge it
     ├── InvalidInvocation         what called the function is no Kinesis event
     ├── ModelFailed               `predict` raises whatever it is given: the model's fault
-    └── UsageError                nothing was started: what was given cannot work; the message mends it
+    └── UsageError                what was given cannot work; the message says how to mend it
         ├── SettingsError         an environment variable is missing or malformed
         ├── DataError             training or ride data is missing, unreadable or unusable
         ├── TrackingError         MLflow's store or registry cannot be used
-        ├── LocalError            the local emulator, function or mapping cannot start
+        ├── LocalError            the local emulator, function or mapping cannot start or go on
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
             ├── ArtifactUnreachable its location cannot be read: no network, no permission, no space
@@ -72,12 +73,20 @@ class DeadlineNear(TransientError):
     """Too little of the invocation's time is left for another attempt."""
 
 
+class ResourceShort(TransientError):
+    """Memory, a file or a socket was lacking: not the record's fault."""
+
+
 class DeliveryFailed(TransientError):
-    """`PutRecords` did not acknowledge a prediction."""
+    """The predictions stream refuses in a way that trying again within the invocation cannot mend."""
 
 
 class QuarantineFailed(TransientError):
-    """The quarantine did not acknowledge a record."""
+    """The quarantine did not acknowledge a record. `retries`: attempts beyond the first."""
+
+    def __init__(self, message: str, retries: int = 0) -> None:
+        super().__init__(message)
+        self.retries = retries
 
 
 class InvalidInvocation(ThreewaysError):
@@ -89,7 +98,7 @@ class ModelFailed(ThreewaysError):
 
 
 class UsageError(ThreewaysError):
-    """Nothing was started; the message says what was wrong and how to mend it. Exit status 2."""
+    """What was given cannot work; the message says what was wrong and how to mend it. Exit status 2."""
 
 
 class SettingsError(UsageError):
@@ -105,7 +114,7 @@ class TrackingError(UsageError):
 
 
 class LocalError(UsageError):
-    """A part of the local stand-in for AWS cannot start, or is asked for what it does not support."""
+    """A part of the local stand-in for AWS cannot start or go on, or does not support what is asked."""
 
 
 class ArtifactError(UsageError):

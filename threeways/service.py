@@ -8,7 +8,7 @@ its reason in its own place; the others never notice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -17,7 +17,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.errors import InvalidPrediction, ModelFailed, PermanentError, UnpredictableEvent
+from threeways.errors import (
+    DeadlineNear,
+    InvalidPrediction,
+    ModelFailed,
+    PermanentError,
+    ResourceShort,
+    TransientError,
+    UnpredictableEvent,
+)
 from threeways.task import EventId, Features, Task
 
 logger = logging.getLogger(__name__)
@@ -43,8 +51,13 @@ class Scored:
     flags: tuple[str, ...]
 
 
-type Outcome = Scored | PermanentError
-"""What became of one event."""
+type Value = float | PermanentError | TransientError
+type Outcome = Scored | PermanentError | TransientError
+"""What became of one event: its prediction, why it can never have one, or why it has none yet."""
+
+
+def _never() -> bool:
+    return False
 
 
 class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,27 +94,39 @@ class ModelService[E]:
         if not np.isfinite(value):
             raise ModelFailed(f"the model predicts {value} for {self.task.name}'s example")
 
-    def score(self, payloads: Sequence[bytes | PermanentError], arrived: Sequence[datetime]) -> list[Outcome]:
+    def score(
+        self,
+        payloads: Sequence[bytes | PermanentError],
+        arrived: Sequence[datetime],
+        out_of_time: Callable[[], bool] = _never,
+    ) -> list[Outcome]:
         """One outcome for each payload (JSON bytes, or the reason why there are none), in order.
 
-        arrived: when each payload arrived, aware. Raises ModelFailed where the model fails on everything.
+        arrived: when each payload arrived, aware. out_of_time: asked before each call that bisecting makes.
+        Raises ModelFailed where the model is at fault.
         """
         decoded = [self._decode(payload) for payload in payloads]
         sound = [position for position, event in enumerate(decoded) if not isinstance(event, PermanentError)]
         outcomes: list[Any] = list(decoded)
-        scored = self.score_events([outcomes[p] for p in sound], [arrived[p] for p in sound])
+        events = [outcomes[p] for p in sound]
+        scored = self.score_events(events, [arrived[p] for p in sound], out_of_time)
         for position, outcome in zip(sound, scored, strict=True):
             outcomes[position] = outcome
         return outcomes
 
-    def score_events(self, events: Sequence[E], arrived: Sequence[datetime]) -> list[Outcome]:
+    def score_events(
+        self,
+        events: Sequence[E],
+        arrived: Sequence[datetime],
+        out_of_time: Callable[[], bool] = _never,
+    ) -> list[Outcome]:
         """One outcome for each event, in order, from one `predict` call. Raises ModelFailed."""
         if not events:
             return []
         features = self.task.features(events, arrived)
         outcomes: list[Outcome | None] = [features.faults.get(p) for p in range(len(events))]
         rows = [position for position, fault in enumerate(outcomes) if fault is None]
-        for row, value in self._predict(events, features, rows).items():
+        for row, value in self._predict(events, features, rows, out_of_time).items():
             outcomes[row] = self._outcome(events[row], value, features.flags[row])
         return [outcome for outcome in outcomes if outcome is not None]
 
@@ -123,41 +148,51 @@ class ModelService[E]:
         except PermanentError as error:
             return error
 
-    def _outcome(self, event: E, value: float | PermanentError, flags: tuple[str, ...]) -> Outcome:
-        if isinstance(value, PermanentError):
+    def _outcome(self, event: E, value: Value, flags: tuple[str, ...]) -> Outcome:
+        if not isinstance(value, float):
             return value
         if not np.isfinite(value):
             return InvalidPrediction(f"the model predicts {value}, which is not a finite number")
         return Scored(self.task.event_id(event), value, flags)
 
     def _predict(
-        self, events: Sequence[E], features: Features, rows: list[int]
-    ) -> dict[int, float | PermanentError]:
+        self, events: Sequence[E], features: Features, rows: list[int], out_of_time: Callable[[], bool]
+    ) -> dict[int, Value]:
         """Each row's value. If the call raises, the batch is bisected until what fails, fails alone."""
         if not rows:
             return {}
         try:
-            values = self._call(events, features, rows)
+            return dict(zip(rows, self._call(events, features, rows).tolist(), strict=True))
         except ModelFailed:
             raise
         except Exception as error:  # noqa: BLE001 - a model may raise anything at all
             self.prove()  # a model that fails on its example is at fault itself: that raises
             logger.warning("predict failed on %d events and is bisected: %r", len(rows), error)
-            return self._bisect(events, features, rows, error)
-        return dict(zip(rows, values.tolist(), strict=True))
+            return self._bisect(events, features, rows, error, out_of_time)
 
     def _bisect(
-        self, events: Sequence[E], features: Features, rows: list[int], error: Exception
-    ) -> dict[int, float | PermanentError]:
+        self,
+        events: Sequence[E],
+        features: Features,
+        rows: list[int],
+        error: Exception,
+        out_of_time: Callable[[], bool],
+    ) -> dict[int, Value]:
         if len(rows) == 1:
-            return {rows[0]: UnpredictableEvent(f"predict raises on this event alone: {error!r}")}
-        values: dict[int, float | PermanentError] = {}
+            return {rows[0]: _alone(error)}
+        values: dict[int, Value] = {}
         middle = len(rows) // 2
         for half in (rows[:middle], rows[middle:]):
+            if out_of_time():
+                late = DeadlineNear("no time is left to find out which events predict fails on")
+                values.update(dict.fromkeys(half, late))
+                continue
             try:
                 values.update(zip(half, self._call(events, features, half).tolist(), strict=True))
+            except ModelFailed:
+                raise
             except Exception as half_error:  # noqa: BLE001 - a model may raise anything at all
-                values.update(self._bisect(events, features, half, half_error))
+                values.update(self._bisect(events, features, half, half_error, out_of_time))
         return values
 
     def _call(self, events: Sequence[E], features: Features, rows: list[int]) -> NDArray[np.float64]:
@@ -169,3 +204,10 @@ class ModelService[E]:
         if values.shape != (len(rows),):
             raise ModelFailed(f"the model answers {values.shape} numbers for {len(rows)} events")
         return values
+
+
+def _alone(error: Exception) -> PermanentError | TransientError:
+    """What an error says of the one event that predict raised it on."""
+    if isinstance(error, MemoryError | OSError):
+        return ResourceShort(f"predict lacked something: {error!r}")
+    return UnpredictableEvent(f"predict raises on this event alone: {error!r}")

@@ -11,10 +11,8 @@ from doubles import FOREVER, FakeContext, FakeKinesis, Sleeps, client_error
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.stream.calls import Backoff, Caller, Deadline
+from threeways.stream.calls import Backoff, Deadline
 from threeways.stream.delivery import MAX_BYTES, MAX_ENTRIES, Entry, StreamDelivery
-
-CALLER = Caller()
 
 
 def entries(count: int, keys: list[str] | None = None, size: int = 10) -> list[Entry]:
@@ -22,7 +20,7 @@ def entries(count: int, keys: list[str] | None = None, size: int = 10) -> list[E
 
 
 def delivery(client: Any, sleep: Any = None) -> StreamDelivery:
-    return StreamDelivery(client, "predictions", CALLER, Backoff(sleep=sleep or Sleeps()))
+    return StreamDelivery(client, "predictions", Backoff(sleep=sleep or Sleeps()))
 
 
 def stored(client: FakeKinesis) -> list[int]:
@@ -111,6 +109,37 @@ def test_an_answer_slower_than_the_deadline_is_not_waited_for() -> None:
     receipt = delivery(client).deliver(entries(2), Deadline(lambda: 0.05))
     answered.set()
     assert sorted(receipt.unfinished) == [0, 1]
+
+
+def test_waits_grow_while_rounds_fail_and_begin_anew_after_a_good_one() -> None:
+    client, sleeps = FakeKinesis({0}, {0}, {0}, set(), {0}), Sleeps()
+    backoff = Backoff(base=1, cap=64, sleep=sleeps, random=lambda: 1.0)
+    kinesis: Any = client
+    StreamDelivery(kinesis, "predictions", backoff).deliver(entries(2, keys=["a", "a"]), FOREVER)
+    assert sleeps.asked == [1, 2, 4, 1]
+
+
+def test_an_answer_that_fits_no_call_counts_for_nothing() -> None:
+    class Short(FakeKinesis):
+        def put_records(self, **arguments: Any) -> dict[str, Any]:
+            answer = super().put_records(**arguments)
+            return {} if len(self.calls) == 1 else {"Records": answer["Records"][: len(self.calls) - 1]}
+
+    client = Short()
+    receipt = delivery(client).deliver(entries(2), FOREVER)
+    assert receipt.unfinished == {}
+    assert len(client.calls) == 3
+
+
+def test_only_what_is_put_again_counts_as_a_retry() -> None:
+    context = FakeContext()
+
+    def last_call() -> set[int]:
+        context.milliseconds = 0
+        return {0, 1}
+
+    receipt = delivery(FakeKinesis(last_call)).deliver(entries(2), Deadline.of(context))
+    assert (sorted(receipt.unfinished), receipt.retries) == ([0, 1], 0)
 
 
 def test_waits_grow_but_never_beyond_their_cap() -> None:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from doubles import FakeContext, FakeKinesis, FakeModel, Sleeps, client_error, kinesis_event, ride
+from doubles import NOW, FakeContext, FakeKinesis, FakeModel, Sleeps, client_error, kinesis_event, ride
 
 from threeways.errors import InvalidInvocation, ModelFailed, PermanentError, QuarantineFailed
 from threeways.service import ModelService
-from threeways.stream.calls import Backoff, Caller, Context, Deadline
+from threeways.stream.calls import Backoff, Context, Deadline
 from threeways.stream.delivery import NoDelivery, StreamDelivery
 from threeways.stream.handler import MAX_REPLY_BYTES, StreamHandler
 from threeways.stream.quarantine import NoQuarantine
 from threeways.stream.records import Record
 from threeways.stream.telemetry import Invocation
 from threeways.tasks.ride_duration import task
-
-CALLER = Caller()
 
 
 class ListQuarantine:
@@ -49,7 +49,7 @@ def handler(
     kinesis: Any = client
     return StreamHandler(
         ModelService(options.pop("model", None) or FakeModel(), task, "run-1"),
-        StreamDelivery(kinesis, "predictions", CALLER, Backoff(sleep=Sleeps())),
+        StreamDelivery(kinesis, "predictions", Backoff(sleep=Sleeps())),
         quarantine or ListQuarantine(),
         reports,
         **options,
@@ -146,7 +146,27 @@ def test_no_records_are_no_failure() -> None:
     assert handler(FakeKinesis())({"Records": []}, FakeContext()) == failures()
 
 
-@pytest.mark.parametrize("event", [{}, None, [], {"Records": [{"s3": {}}]}, {"Records": "x"}, "text"])
+def changed(**kinesis: object) -> dict[str, Any]:
+    event = kinesis_event([ride(1)])
+    event["Records"][0]["kinesis"] |= kinesis
+    return event
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        None,
+        [],
+        {"Records": [{"s3": {}}]},
+        {"Records": "x"},
+        "text",
+        changed(sequenceNumber="abc"),
+        changed(approximateArrivalTimestamp=1e18),
+        changed(approximateArrivalTimestamp=-1),
+        changed(approximateArrivalTimestamp=float("nan")),
+    ],
+)
 def test_what_is_no_kinesis_event_is_refused_by_name(event: object) -> None:
     with pytest.raises(InvalidInvocation, match="Kinesis"):
         handler(FakeKinesis())(event, FakeContext())
@@ -183,3 +203,83 @@ def test_retries_of_both_sides_are_counted() -> None:
 def test_an_id_outside_ascii_survives_the_answer() -> None:
     answer = handler(FakeKinesis(), returns_predictions=True)(kinesis_event([ride("\u00e9\U0001f600")]))
     assert json.loads(json.dumps(answer))["predictions"][0]["prediction"]["ride_id"] == "\u00e9\U0001f600"
+
+
+def test_order_is_kept_by_the_input_s_partition_key() -> None:
+    client = FakeKinesis({0})
+    event = kinesis_event([ride("first"), ride("second"), ride("other")], keys=["same", "same", "else"])
+    assert handler(client)(event, FakeContext()) == failures()
+    assert [[record["PartitionKey"] for record in call] for call in client.calls] == [
+        ["first", "other"],
+        ["first"],
+        ["second"],
+    ]
+
+
+def test_failures_are_reported_beside_predictions() -> None:
+    denied = client_error("AccessDeniedException")
+    answer = handler(FakeKinesis(denied), returns_predictions=True)(kinesis_event([ride(1)]), FakeContext())
+    assert answer["batchItemFailures"] == failures(1001)["batchItemFailures"]
+    assert len(answer["predictions"]) == 1
+
+
+def test_an_unexpected_fault_of_the_quarantine_leaves_its_records_unfinished() -> None:
+    class Broken(ListQuarantine):
+        def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
+            raise ZeroDivisionError
+
+    client = FakeKinesis()
+    assert handler(client, Broken())(kinesis_event([b"junk", ride(1)]), FakeContext()) == failures(1001)
+    assert len(client.stored) == 1
+
+
+def test_lost_metrics_do_not_undo_what_is_done() -> None:
+    class Broken(Reports):
+        def report(self, invocation: Invocation, context: Context | None) -> None:
+            raise ZeroDivisionError
+
+    assert handler(FakeKinesis(), None, Broken())(kinesis_event([ride(1)]), FakeContext()) == failures()
+
+
+def test_a_slow_quarantine_does_not_hold_up_the_predictions() -> None:
+    delivered = threading.Event()
+
+    class Patient(ListQuarantine):
+        def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
+            assert delivered.wait(20)
+            return super().put(faults, deadline)
+
+    def deliver() -> set[int]:
+        delivered.set()
+        return set()
+
+    quarantine = Patient()
+    answer = handler(FakeKinesis(deliver), quarantine)(kinesis_event([b"junk", ride(1)]), FakeContext())
+    assert (answer, len(quarantine.kept)) == (failures(), 1)
+
+
+def test_bisecting_stops_when_the_time_is_up() -> None:
+    context = FakeContext()
+
+    class Slow(FakeModel):
+        def predict(self, features: Any) -> Any:
+            if len(features) > 1:
+                context.milliseconds -= 20_000
+            return super().predict(features)
+
+    client, quarantine = FakeKinesis(), ListQuarantine()
+    model = Slow(fails_on=lambda block: bool((block[:, 3] == 1000).any()))
+    event = kinesis_event([ride(n, distance=1000 if n == 0 else 1) for n in range(8)])
+    answer = handler(client, quarantine, model=model)(event, context)
+    assert answer == failures(1001)
+    assert quarantine.kept == []
+
+
+def test_what_an_invocation_did_is_reported() -> None:
+    reports = Reports()
+    event = kinesis_event([ride(1), b"junk", ride(2)])
+    event["Records"][1]["kinesis"]["approximateArrivalTimestamp"] -= 60
+    handler(FakeKinesis({1}, client_error("AccessDeniedException")), None, reports)(event, FakeContext())
+    [told] = reports
+    assert (told.events, told.predictions, told.unfinished) == (3, 1, 1)
+    assert told.oldest_age > (datetime.now(UTC) - NOW).total_seconds() + 59

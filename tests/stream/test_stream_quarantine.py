@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from doubles import FOREVER, NOW, Sleeps
+from doubles import FOREVER, NOW, Sleeps, client_error
 
 from threeways.errors import InvalidEvent, QuarantineFailed, SettingsError, UndecodableEvent
 from threeways.local.emulator import Emulator
 from threeways.pipeline.poison import KINDS
-from threeways.stream.calls import Backoff, Caller, Deadline
+from threeways.stream.calls import Backoff, Deadline
 from threeways.stream.quarantine import S3Quarantine, read, split_location
 from threeways.stream.records import Record
 
-CALLER = Caller()
 LOCATION = "s3://quarantine-bucket/threeways/quarantine"
 
 
@@ -51,7 +52,7 @@ def record(number: int, data: bytes) -> Record:
 @pytest.mark.usefixtures("_empty")
 def test_every_kind_of_broken_record_is_kept_with_its_bytes_and_its_reason(s3: Any) -> None:
     faults = [(record(n, data), InvalidEvent(f"reason {n}")) for n, data in enumerate(KINDS.values())]
-    assert S3Quarantine(s3, LOCATION, CALLER).put(faults, FOREVER) == 0
+    assert S3Quarantine(s3, LOCATION).put(faults, FOREVER) == 0
     found = list(read(s3, LOCATION))
     assert len({key for key, _ in found}) == 1
     for (kept, error), (key, entry) in zip(faults, found, strict=True):
@@ -64,16 +65,60 @@ def test_every_kind_of_broken_record_is_kept_with_its_bytes_and_its_reason(s3: A
 
 
 @pytest.mark.usefixtures("_empty")
-def test_two_invocations_make_two_objects(s3: Any) -> None:
-    quarantine = S3Quarantine(s3, LOCATION, CALLER)
-    for _ in range(2):
-        quarantine.put([(record(1, b"x"), UndecodableEvent("why"))], FOREVER)
-    assert len({key for key, _ in read(s3, LOCATION)}) == 2
+def test_records_that_come_again_replace_their_object_and_others_have_their_own(s3: Any) -> None:
+    quarantine = S3Quarantine(s3, LOCATION)
+    faults = [(record(n, b"x"), UndecodableEvent("why")) for n in range(3)]
+    for batch in (faults, faults, faults[:2], faults[:1], faults[1:]):
+        quarantine.put(batch, FOREVER)
+    assert len({key for key, _ in read(s3, LOCATION)}) == 4
+    assert {entry.sequence_number for _, entry in read(s3, LOCATION)} == {"0", "1", "2"}
+
+
+@pytest.mark.usefixtures("_empty")
+def test_a_reason_is_kept_to_a_length(s3: Any) -> None:
+    S3Quarantine(s3, LOCATION).put([(record(1, b"x"), UndecodableEvent("y" * 100_000))], FOREVER)
+    [(_, entry)] = read(s3, LOCATION)
+    assert entry.message == "y" * 1000
+
+
+class FakeS3:
+    """Fails as often as it is told, or answers when it is let go."""
+
+    def __init__(self, *faults: Exception, answers: threading.Event | None = None) -> None:
+        self.faults = deque(faults)
+        self.answers = answers
+        self.objects: list[bytes] = []
+
+    def put_object(self, *, Body: bytes, **_: Any) -> None:  # noqa: N803 - boto3's name
+        if self.answers:
+            self.answers.wait(20)
+        if self.faults:
+            raise self.faults.popleft()
+        self.objects.append(Body)
+
+
+def test_an_s3_that_never_answers_has_not_kept_anything() -> None:
+    client: Any = FakeS3(answers=threading.Event())
+    with pytest.raises(QuarantineFailed, match="did not answer"):
+        S3Quarantine(client, LOCATION).put([(record(1, b"x"), UndecodableEvent("y"))], Deadline(lambda: 0.05))
+    client.answers.set()
+
+
+def test_retries_are_told_whether_it_ends_well_or_not() -> None:
+    slow_down = client_error("SlowDown", 503)
+    fault = [(record(1, b"x"), UndecodableEvent("y"))]
+    kept: Any = FakeS3(slow_down, slow_down)
+    assert S3Quarantine(kept, LOCATION, Backoff(sleep=Sleeps())).put(fault, FOREVER) == 2
+    assert len(kept.objects) == 1
+    refused: Any = FakeS3(slow_down, client_error("AccessDenied", 403))
+    with pytest.raises(QuarantineFailed) as raised:
+        S3Quarantine(refused, LOCATION, Backoff(sleep=Sleeps())).put(fault, FOREVER)
+    assert raised.value.retries == 1
 
 
 def test_a_bucket_that_is_not_there_fails_at_once(s3: Any) -> None:
     sleeps = Sleeps()
-    quarantine = S3Quarantine(s3, "s3://no-such-bucket-here/q", CALLER, Backoff(sleep=sleeps))
+    quarantine = S3Quarantine(s3, "s3://no-such-bucket-here/q", Backoff(sleep=sleeps))
     with pytest.raises(QuarantineFailed, match="NoSuchBucket"):
         quarantine.put([(record(1, b"x"), UndecodableEvent("why"))], FOREVER)
     assert sleeps.asked == []
@@ -87,7 +132,7 @@ def test_an_unreachable_s3_is_tried_until_the_deadline() -> None:
     )
     ends = time.monotonic() + 0.6
     sleeps = Sleeps()
-    quarantine = S3Quarantine(nobody, LOCATION, CALLER, Backoff(sleep=sleeps))
+    quarantine = S3Quarantine(nobody, LOCATION, Backoff(sleep=sleeps))
     with pytest.raises(QuarantineFailed, match=r"127\.0\.0\.1"):
         quarantine.put(
             [(record(1, b"x"), UndecodableEvent("why"))], Deadline(lambda: ends - time.monotonic())

@@ -92,6 +92,8 @@ def test_every_kind_of_poison_is_refused(kind: str) -> None:
         (ride(ride_id="x" * 257), "$.ride_id"),
         (ride(ride_id=2**70), "$.ride_id"),
         (b'{"ride_id": 1}', "`ride`"),
+        (b"[]", "`$`"),
+        (ride(ride_id="\U0001f695" * 129), "$.ride_id"),
     ],
 )
 def test_a_reason_names_the_field(payload: bytes, place: str) -> None:
@@ -102,7 +104,13 @@ def test_a_reason_names_the_field(payload: bytes, place: str) -> None:
 
 @pytest.mark.parametrize(
     ("payload", "place"),
-    [(ride().replace(b"3.66", b"NaN"), "byte"), (b'{"x": "\xff"}', "position 7"), (b"", "truncated")],
+    [
+        (ride().replace(b"3.66", b"NaN"), "byte"),
+        (b'{"x": "\xff"}', "position 7"),
+        (b"", "byte 0"),
+        (ride()[:30], "byte 30"),
+        (b'{"x": ' + b"[" * 100_000, "too deeply"),
+    ],
 )
 def test_a_reason_names_the_place(payload: bytes, place: str) -> None:
     with pytest.raises(UndecodableEvent) as raised:
@@ -158,8 +166,36 @@ def test_a_missing_pickup_time_is_the_arrival_in_new_york_and_flagged() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "2021-02-01x08:15:00",
+        "2021-02-01/08:15",
+        "2021-02-01\x0008:15",
+        "2021-02-01T08:15:00\x00",
+        "2021-02-01T08:15:00 ",
+        "\uff12021-02-01T08:15:00",
+        "2021-02-01",
+        "2021-02-30T08:15:00",
+        "2021-02-01T25:15:00",
+        "08:15",
+    ],
+)
+def test_what_is_no_iso_8601_is_refused(text: str) -> None:
+    with pytest.raises(InvalidEvent, match="pickup_datetime"):
+        new_york_wall_clock(text, NOW)
+
+
+def test_a_reason_quotes_no_more_of_the_text_than_one_reads() -> None:
+    with pytest.raises(InvalidEvent) as raised:
+        new_york_wall_clock("x" * 1_000_000, NOW)
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize(
     ("text", "local"),
     [
+        ("2021-02-01t13:15:00z", "2021-02-01T08:15:00"),
+        ("2021-W05-1T08:15:00.123456", "2021-02-01T08:15:00.123456"),
         ("2021-02-01T08:15:00", "2021-02-01T08:15:00"),
         ("2021-02-01 08:15", "2021-02-01T08:15:00"),
         ("20210201T081500", "2021-02-01T08:15:00"),
@@ -191,6 +227,15 @@ def test_features_of_one_ride_do_not_depend_on_its_neighbours() -> None:
         alone = task.features([event], [arrived[position]])
         assert alone.block[0].tobytes() == together.block[position].tobytes()
         assert alone.flags[0] == together.flags[position]
+
+
+def test_either_zone_and_a_missing_time_are_flagged_together() -> None:
+    events = [
+        task.decode(ride(1, DOLocationID=0)),
+        task.decode(ride(2, DOLocationID=0, pickup_datetime=None)),
+    ]
+    flags = task.features(events, [NOW, NOW]).flags
+    assert flags == [("unknown_zone",), ("unknown_zone", "assumed_pickup_datetime")]
 
 
 def test_dicts_are_the_earlier_pipeline_s_features() -> None:

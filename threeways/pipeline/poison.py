@@ -36,6 +36,7 @@ KINDS: dict[str, bytes] = {
     "not UTF-8 in a field that is ignored": b'{"note": "\xff", ' + _event()[1:],
     "UTF-16": _event().decode().encode("utf-16"),
     "a thousand brackets": b"[" * 1000 + b"]" * 1000,
+    "brackets without end in a field that is ignored": b'{"note": ' + b"[" * 100_000,
     "a list": b"[1, 2, 3]",
     "null": b"null",
     "no ride_id": _without("ride_id"),

@@ -110,7 +110,7 @@ def _play(
         abandoned=back.abandoned,
         positions=positions,
     )
-    batches = stage.mapping.counts().invocations
+    batches = stage.mapping.counts().batches
     return Result(rides, account, back, batches, stage.cold_start, collector.version or stage.version)
 
 

@@ -8,9 +8,10 @@ Lambda is still given; whatever that call may yet do, its records are reported a
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +19,11 @@ from threeways.errors import DeadlineNear
 
 MARGIN_SECONDS = 0.5
 """Kept for logging, metrics and the answer when everything else must stop."""
+WITHOUT_CONTEXT_SECONDS = 2.5
+"""The time an invocation takes at most when it is not told its context: Lambda's default timeout is 3 s.
+docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"""
+LAST_SECONDS = 0.05
+"""With less time than this there is no other attempt."""
 
 FATAL_CODES = frozenset(
     {
@@ -66,9 +72,10 @@ class Deadline:
 
     @classmethod
     def of(cls, context: Context | None) -> Deadline:
-        """The deadline of a Lambda invocation; without a context (a test, a script) there is none."""
+        """The deadline of a Lambda invocation that begins now."""
         if context is None:
-            return cls(lambda: float("inf"))
+            ends = time.monotonic() + WITHOUT_CONTEXT_SECONDS
+            return cls(lambda: ends - time.monotonic())
         return cls(lambda: context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS)
 
 
@@ -85,36 +92,43 @@ class Backoff:
     random: Callable[[], float] = field(default=random.random)
 
     def wait(self, attempt: int, deadline: Deadline) -> None:
-        """Sleep before retry `attempt` (from 0). Raises DeadlineNear if that would outlast the deadline."""
-        seconds = self.random() * min(self.cap, self.base * 2 ** min(attempt, 16))
-        if seconds >= deadline.remaining():
-            raise DeadlineNear("no time is left for another attempt")
-        self.sleep(seconds)
-
-
-class Caller:
-    """Makes calls in threads, so that none can outlast the deadline."""
-
-    def __init__(self, threads: int = 8) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="aws-call")
-
-    def call[T](self, function: Callable[..., T], deadline: Deadline, **arguments: Any) -> T:
-        """`function(**arguments)`. Raises what it raises, or DeadlineNear when its answer is too late."""
+        """Sleep before retry `attempt` (from 0), less where the deadline is near. Raises DeadlineNear."""
         remaining = deadline.remaining()
-        if remaining <= 0:
-            raise DeadlineNear("no time is left for a call")
-        future = self._executor.submit(function, **arguments)
-        wait([future], timeout=None if remaining == float("inf") else remaining)
-        if not future.done():
-            future.cancel()
-            raise DeadlineNear("the call did not answer in time")
-        return future.result()
+        if remaining < LAST_SECONDS:
+            raise DeadlineNear("no time is left for another attempt")
+        seconds = self.random() * min(self.cap, self.base * 2 ** min(attempt, 16))
+        self.sleep(min(seconds, remaining / 2))
+
+
+def call[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -> T:
+    """`function(**arguments)`. Raises what it raises, or DeadlineNear when its answer is too late.
+
+    It runs in a thread of its own, so that calls left hanging never use up those of later invocations.
+    """
+    remaining = deadline.remaining()
+    if remaining <= 0:
+        raise DeadlineNear("no time is left for a call")
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function(**arguments))
+        except BaseException as error:  # noqa: BLE001 - the caller raises it again
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="aws-call", daemon=True).start()
+    wait([future], timeout=None if remaining == float("inf") else remaining)
+    if not future.done():
+        raise DeadlineNear("the call did not answer in time")
+    return future.result()
 
 
 def is_fatal(error: Exception) -> bool:
-    """Whether an error of botocore's will come again however often the call is made."""
-    from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
+    """Whether calling again within the invocation cannot help: all but AWS's and the network's faults."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code") in FATAL_CODES
-    return isinstance(error, NoCredentialsError | ParamValidationError)
+    if isinstance(error, NoCredentialsError | ParamValidationError):
+        return True
+    return not isinstance(error, BotoCoreError | OSError)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from threeways.errors import DeadlineNear
-from threeways.stream.calls import Backoff, Caller, Deadline, is_fatal
+from threeways.errors import DeadlineNear, DeliveryFailed
+from threeways.stream.calls import Backoff, Deadline, call, is_fatal
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -44,10 +44,15 @@ class Entry:
 
 @dataclass
 class Receipt:
-    """What became of a delivery: the positions of the entries not acknowledged, and why."""
+    """What became of a delivery.
+
+    unfinished: the positions of the entries that were not acknowledged, and why. retries: how often an entry
+    was put again. fault: the last one that an entry or a call met.
+    """
 
     unfinished: dict[int, str] = field(default_factory=dict)
     retries: int = 0
+    fault: str = ""
 
 
 class Delivery(Protocol):
@@ -68,49 +73,52 @@ class NoDelivery:
 class StreamDelivery:
     """Delivers to a Kinesis stream with `PutRecords`."""
 
-    def __init__(
-        self, client: KinesisClient, stream_name: str, caller: Caller, backoff: Backoff | None = None
-    ) -> None:
+    def __init__(self, client: KinesisClient, stream_name: str, backoff: Backoff | None = None) -> None:
         self._client = client
         self._stream_name = stream_name
-        self._caller = caller
         self._backoff = backoff or Backoff()
 
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
         """Deliver, retrying what fails for as long as the deadline allows."""
         receipt = Receipt()
         waiting = _by_order_key(entries)
-        reason = "not tried"
+        try:
+            self._deliver(entries, waiting, receipt, deadline)
+        except (DeadlineNear, DeliveryFailed) as error:
+            reason = f"{error}; before that: {receipt.fault}" if receipt.fault else str(error)
+            receipt.unfinished = {position: reason for queue in waiting.values() for position in queue}
+            logger.error("%d predictions are not delivered: %s", len(receipt.unfinished), reason)  # noqa: TRY400
+        return receipt
+
+    def _deliver(
+        self, entries: Sequence[Entry], waiting: dict[str, deque[int]], receipt: Receipt, deadline: Deadline
+    ) -> None:
+        """Put each key's first waiting entry, round after round; what is acknowledged leaves `waiting`."""
+        failed_before: set[int] = set()
         failed_rounds = 0
         while waiting:
-            heads = [queue[0] for queue in waiting.values()]
             failed = 0
-            for chunk in _chunks(heads, entries):
-                try:
-                    faults = self._put([entries[position] for position in chunk], deadline)
-                except DeadlineNear as error:
-                    return _give_up(receipt, waiting, f"{error}; before that: {reason}")
-                except FatalPut as error:
-                    return _give_up(receipt, waiting, str(error))
+            for chunk in _chunks([queue[0] for queue in waiting.values()], entries):
+                faults = self._put([entries[position] for position in chunk], deadline)
+                receipt.retries += len(failed_before.intersection(chunk))
                 for position, fault in zip(chunk, faults, strict=True):
                     if fault is None:
                         _acknowledge(waiting, entries[position].order_key)
                     else:
-                        failed, reason = failed + 1, fault
-            receipt.retries += failed
+                        failed, receipt.fault = failed + 1, fault
+                        failed_before.add(position)
             failed_rounds = failed_rounds + 1 if failed else 0
             if failed:
-                logger.info("put of %d predictions is tried again: %s", failed, reason)
-                try:
-                    self._backoff.wait(failed_rounds - 1, deadline)
-                except DeadlineNear as error:
-                    return _give_up(receipt, waiting, f"{error}; before that: {reason}")
-        return receipt
+                logger.info("put of %d predictions is tried again: %s", failed, receipt.fault)
+                self._backoff.wait(failed_rounds - 1, deadline)
 
     def _put(self, entries: Sequence[Entry], deadline: Deadline) -> list[str | None]:
-        """One call: for each entry None if it was acknowledged, else why not."""
+        """One call: for each entry None if it was acknowledged, else why not.
+
+        Raises DeadlineNear, or DeliveryFailed where another call cannot help.
+        """
         try:
-            answer = self._caller.call(
+            answer = call(
                 self._client.put_records,
                 deadline,
                 StreamName=self._stream_name,
@@ -120,19 +128,15 @@ class StreamDelivery:
             raise
         except Exception as error:
             if is_fatal(error):
-                raise FatalPut(f"PutRecords on {self._stream_name}: {error}") from error
+                raise DeliveryFailed(f"PutRecords on {self._stream_name}: {error}") from error
             return [repr(error)] * len(entries)
-        results = answer["Records"]
+        results = answer.get("Records", [])
         if len(results) != len(entries):
             return [f"PutRecords answered for {len(results)} of {len(entries)} entries"] * len(entries)
         return [
             None if "SequenceNumber" in result else f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}"
             for result in results
         ]
-
-
-class FatalPut(Exception):
-    """A put that cannot succeed within this invocation."""
 
 
 def _by_order_key(entries: Iterable[Entry]) -> dict[str, deque[int]]:
@@ -161,9 +165,3 @@ def _chunks(positions: Iterable[int], entries: Sequence[Entry]) -> Iterator[list
         size += entries[position].size
     if chunk:
         yield chunk
-
-
-def _give_up(receipt: Receipt, waiting: dict[str, deque[int]], reason: str) -> Receipt:
-    receipt.unfinished = {position: reason for queue in waiting.values() for position in queue}
-    logger.error("%d predictions are not delivered: %s", len(receipt.unfinished), reason)
-    return receipt

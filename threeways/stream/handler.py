@@ -66,23 +66,31 @@ class StreamHandler:
         """The same for records that are already taken out of their event."""
         deadline = Deadline.of(context)
         invocation = Invocation(events=len(records), oldest_age=_oldest_age(records))
-        outcomes = self.service.score([r.payload for r in records], [r.arrived for r in records])
-        scored, faults = [], []
+        outcomes = self.service.score(
+            [record.payload for record in records],
+            [record.arrived for record in records],
+            lambda: deadline.remaining() <= 0,
+        )
+        scored: list[tuple[Record, Scored]] = []
+        faults: list[tuple[Record, PermanentError]] = []
+        not_scored: list[Record] = []
         for record, outcome in zip(records, outcomes, strict=True):
             if isinstance(outcome, Scored):
                 scored.append((record, outcome))
-            else:
+            elif isinstance(outcome, PermanentError):
                 faults.append((record, outcome))
+            else:
+                not_scored.append(record)
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
         quarantining = self._beside.submit(self._set_aside, faults, deadline)
         unfinished, predictions = self._deliver(scored, deadline, invocation)
         not_quarantined, retries = quarantining.result()
-        unfinished += not_quarantined
+        unfinished += not_quarantined + not_scored
         invocation.retries += retries
         if not not_quarantined:
             invocation.quarantined = Counter(error.code for _, error in faults)
         invocation.unfinished = len(unfinished)
-        self._telemetry.report(invocation, context)
+        self._report(invocation, context)
         answer: dict[str, Any] = {"batchItemFailures": _lowest(unfinished)}
         if self._returns_predictions:
             answer |= _with_predictions(predictions)
@@ -107,11 +115,22 @@ class StreamHandler:
         """The records that the quarantine did not take (all of them, or none), and the retries it took."""
         if not faults:
             return [], 0
+        records = [record for record, _ in faults]
         try:
             return [], self._quarantine.put(faults, deadline)
         except QuarantineFailed as error:
             logger.error("%d records are not quarantined: %s", len(faults), error)  # noqa: TRY400 - no traceback
-            return [record for record, _ in faults], 0
+            return records, error.retries
+        except Exception:
+            logger.exception("%d records are not quarantined", len(faults))
+            return records, 0
+
+    def _report(self, invocation: Invocation, context: Context | None) -> None:
+        """Tell what was done. That telling it failed is no reason to do it all again."""
+        try:
+            self._telemetry.report(invocation, context)
+        except Exception:
+            logger.exception("the invocation's metrics are lost")
 
 
 def _oldest_age(records: Sequence[Record]) -> float:

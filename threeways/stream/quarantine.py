@@ -6,6 +6,7 @@ least once; an entry of a redelivered record repeats its `source_event_id`.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from threeways.errors import DeadlineNear, PermanentError, QuarantineFailed, SettingsError
-from threeways.stream.calls import Backoff, Caller, Deadline, is_fatal
+from threeways.stream.calls import Backoff, Deadline, call, is_fatal
 from threeways.stream.records import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
+
+MAX_MESSAGE = 1_000
+"""Characters of a reason that are kept: a record of a megabyte must not have a reason of two."""
 
 
 class QuarantineEntry(msgspec.Struct, frozen=True):
@@ -47,7 +51,7 @@ class QuarantineEntry(msgspec.Struct, frozen=True):
             partition_key=record.partition_key,
             arrived=record.arrived,
             code=error.code,
-            message=str(error),
+            message=str(error)[:MAX_MESSAGE],
             data=record.data,
             quarantined=now,
             event_source_arn=record.source_arn,
@@ -73,50 +77,49 @@ class NoQuarantine:
 
 
 class S3Quarantine:
-    """Keeps records under an S3 prefix, by hour: `<prefix>/YYYY/MM/DD/HH/<shard>-<sequence>-<id>.jsonl`."""
+    """Keeps records under an S3 prefix, by the hour of their arrival: `<prefix>/YYYY/MM/DD/HH/<name>.jsonl`.
 
-    def __init__(
-        self, client: S3Client, location: str, caller: Caller, backoff: Backoff | None = None
-    ) -> None:
+    The name comes from the records alone, so that records that come again replace their object.
+    """
+
+    def __init__(self, client: S3Client, location: str, backoff: Backoff | None = None) -> None:
         self._client = client
         self._bucket, self._prefix = split_location(location)
-        self._caller = caller
         self._backoff = backoff or Backoff()
 
     def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
         """One object with all of them, tried again as long as the deadline allows."""
         now = datetime.now(UTC)
         entries = [QuarantineEntry.of(record, error, now) for record, error in faults]
-        first = entries[0]
-        key = f"{self._prefix}{now:%Y/%m/%d/%H}/{first.shard_id}-{first.sequence_number}-{now:%M%S%f}.jsonl"
         body = msgspec.json.Encoder().encode_lines(entries)
-        attempt = 0
+        where = {"Bucket": self._bucket, "Key": f"{self._prefix}{_name(entries)}"}
+        retries = 0
         while True:
             try:
-                self._caller.call(
-                    self._client.put_object,
-                    deadline,
-                    Bucket=self._bucket,
-                    Key=key,
-                    Body=body,
-                    ContentType="application/x-ndjson",
+                call(
+                    self._client.put_object, deadline, **where, Body=body, ContentType="application/x-ndjson"
                 )
-            except DeadlineNear as error:
-                raise QuarantineFailed(f"s3://{self._bucket}/{key}: {error}") from error
             except Exception as error:
-                if is_fatal(error):
-                    raise QuarantineFailed(f"s3://{self._bucket}/{key}: {error}") from error
+                if isinstance(error, DeadlineNear) or is_fatal(error):
+                    raise QuarantineFailed(f"s3://{'/'.join(where.values())}: {error}", retries) from error
                 logger.info("put to quarantine is tried again: %r", error)
-                self._wait(attempt, deadline, error)
-                attempt += 1
+                self._wait(retries, deadline, error)
+                retries += 1
             else:
-                return attempt
+                return retries
 
-    def _wait(self, attempt: int, deadline: Deadline, cause: Exception) -> None:
+    def _wait(self, retries: int, deadline: Deadline, cause: Exception) -> None:
         try:
-            self._backoff.wait(attempt, deadline)
+            self._backoff.wait(retries, deadline)
         except DeadlineNear as error:
-            raise QuarantineFailed(f"s3://{self._bucket}: {error}; before that: {cause!r}") from cause
+            reason = f"s3://{self._bucket}: {error}; before that: {cause!r}"
+            raise QuarantineFailed(reason, retries) from cause
+
+
+def _name(entries: Sequence[QuarantineEntry]) -> str:
+    first = entries[0]
+    ids = hashlib.sha256("\n".join(entry.source_event_id for entry in entries).encode()).hexdigest()
+    return f"{first.arrived:%Y/%m/%d/%H}/{first.shard_id}-{first.sequence_number}-{ids[:12]}.jsonl"
 
 
 def read(client: S3Client, location: str) -> Iterator[tuple[str, QuarantineEntry]]:

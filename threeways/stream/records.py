@@ -10,11 +10,14 @@ import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from threeways.errors import InvalidInvocation, UndecodableEvent
+
+LAST_SECOND = 253402300800
+"""Unix time's year 10000, which is beyond `datetime`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,11 @@ class Record:
 
 class _Kinesis(msgspec.Struct):
     data: str
-    sequence_number: str = msgspec.field(name="sequenceNumber")
+    sequence_number: Annotated[str, msgspec.Meta(pattern="^[0-9]+$")] = msgspec.field(name="sequenceNumber")
     partition_key: str = msgspec.field(name="partitionKey")
-    arrived: float = msgspec.field(name="approximateArrivalTimestamp")
+    arrived: Annotated[float, msgspec.Meta(ge=0, lt=LAST_SECOND)] = msgspec.field(
+        name="approximateArrivalTimestamp"
+    )
 
 
 class _EventRecord(msgspec.Struct):
@@ -95,7 +100,8 @@ def _from_event_record(record: _EventRecord) -> Record:
     try:
         data = payload = base64.b64decode(kinesis.data, validate=True)
     except (binascii.Error, ValueError) as error:
-        data, payload = kinesis.data.encode(), UndecodableEvent(f"its data is not base64: {error}")
+        data = kinesis.data.encode(errors="surrogatepass")
+        payload = UndecodableEvent(f"its data is not base64: {error}")
     return Record(
         event_id=record.event_id,
         sequence_number=kinesis.sequence_number,

@@ -6,6 +6,7 @@ the batch job all call: nothing about a ride is computed anywhere else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +29,15 @@ COLUMNS = ("PULocationID", "DOLocationID", "zone_pair", "trip_distance", "minute
 UNKNOWN_ZONE = "unknown_zone"
 ASSUMED_PICKUP = "assumed_pickup_datetime"
 
+DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
+"""The shape of ISO 8601 in ASCII. Python's own parser, which has the last word, lets more through."""
+KEY_LENGTH = 256
+
 Zone = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-RideId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Meta(min_length=1, max_length=256)]
+RideId = (
+    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
+)
 
 
 class Ride(msgspec.Struct, frozen=True):
@@ -96,13 +104,15 @@ def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
     if text is None:
         return arrived.astimezone(NEW_YORK).replace(tzinfo=None)
     try:
-        if len(text) <= len("2021-02-01"):
-            raise ValueError("a time of day is missing")
-        pickup = datetime.fromisoformat(text)
+        if DATE_AND_TIME.fullmatch(text) is None:
+            raise ValueError("it has another form")
+        pickup = datetime.fromisoformat(text.upper())
         if pickup.tzinfo is not None:
             pickup = pickup.astimezone(NEW_YORK).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:
-        raise InvalidEvent(f"`$.ride.pickup_datetime` is not an ISO 8601 date and time: {error}") from None
+        raise InvalidEvent(
+            f"`{text[:40]}` is not an ISO 8601 date and time ({error}) - at `$.ride.pickup_datetime`"
+        ) from None
     return pickup
 
 
@@ -126,11 +136,20 @@ class RideDuration:
         try:
             if not payload.isascii():
                 payload.decode()  # msgspec does not look into the fields that it skips
-            return self._decode(payload)
+            event = self._decode(payload)
         except msgspec.ValidationError as error:
-            raise InvalidEvent(str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            where = "" if " - at `" in str(error) else " - at `$`"
+            raise InvalidEvent(f"{error}{where}") from None
+        except UnicodeDecodeError as error:
             raise UndecodableEvent(str(error)) from None
+        except RecursionError:
+            raise UndecodableEvent(f"it is nested too deeply, within {len(payload)} bytes") from None
+        except msgspec.DecodeError as error:
+            where = "" if "(byte " in str(error) else f" (byte {len(payload)})"
+            raise UndecodableEvent(f"{error}{where}") from None
+        if isinstance(event.ride_id, str) and not _fits_a_key(event.ride_id):
+            raise InvalidEvent(f"Expected `str` of length <= {KEY_LENGTH} in UTF-16 - at `$.ride_id`")
+        return event
 
     def event_id(self, event: RideEvent) -> EventId:
         """The ride's id."""
@@ -165,6 +184,11 @@ class RideDuration:
             }
             for event in events
         ]
+
+
+def _fits_a_key(text: str) -> bool:
+    """Whether Kinesis takes it as a partition key, were it to count as Java does: a pair beyond U+FFFF."""
+    return text.isascii() or len(text.encode("utf-16-le")) <= 2 * KEY_LENGTH
 
 
 def _flags(events: Sequence[RideEvent], rides: RideColumns) -> list[tuple[str, ...]]:

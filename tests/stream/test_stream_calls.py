@@ -1,0 +1,80 @@
+"""Calls that end in time, and what is worth a retry."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from doubles import FOREVER, FakeContext, Sleeps, client_error
+
+from threeways.errors import DeadlineNear
+from threeways.stream.calls import WITHOUT_CONTEXT_SECONDS, Backoff, Deadline, call, is_fatal
+
+
+def test_a_call_answers_or_raises_as_itself() -> None:
+    assert call(lambda word: word * 2, FOREVER, word="ab") == "abab"
+    with pytest.raises(ZeroDivisionError):
+        call(lambda: 1 / 0, FOREVER)
+    with pytest.raises(TimeoutError):
+        call(lambda: (_ for _ in ()).throw(TimeoutError("its own")), FOREVER)
+
+
+def test_calls_left_hanging_use_up_nothing() -> None:
+    release = threading.Event()
+    for _ in range(40):
+        with pytest.raises(DeadlineNear):
+            call(release.wait, Deadline(lambda: 0.002))
+    assert call(lambda: "healthy", Deadline(lambda: 5.0)) == "healthy"
+    release.set()
+
+
+def test_no_call_is_begun_without_time() -> None:
+    begun: list[int] = []
+    with pytest.raises(DeadlineNear):
+        call(lambda: begun.append(1), Deadline(lambda: 0.0))
+    assert begun == []
+
+
+def test_a_deadline_leaves_time_to_answer() -> None:
+    assert 0 < Deadline.of(FakeContext(milliseconds=3000)).remaining() < 3.0
+
+
+def test_without_a_context_the_time_is_less_than_lambda_s_shortest_default() -> None:
+    deadline = Deadline.of(None)
+    assert 0 < deadline.remaining() <= WITHOUT_CONTEXT_SECONDS < 3
+    before = deadline.remaining()
+    time.sleep(0.01)
+    assert deadline.remaining() < before
+
+
+@pytest.mark.parametrize(
+    ("error", "fatal"),
+    [
+        (client_error("ProvisionedThroughputExceededException"), False),
+        (client_error("InternalFailure", 500), False),
+        (client_error("SlowDown", 503), False),
+        (EndpointConnectionError(endpoint_url="x"), False),
+        (ReadTimeoutError(endpoint_url="x"), False),
+        (ConnectionResetError(), False),
+        (client_error("AccessDeniedException"), True),
+        (client_error("ResourceNotFoundException"), True),
+        (NoCredentialsError(), True),
+        (UnicodeEncodeError("utf-8", "x", 0, 1, "a bug"), True),
+        (KeyError("a bug"), True),
+    ],
+)
+def test_only_what_may_pass_is_worth_a_retry(error: Exception, fatal: bool) -> None:
+    assert is_fatal(error) is fatal
+
+
+def test_waits_are_jittered_and_shortened_when_the_deadline_is_near() -> None:
+    sleeps = Sleeps()
+    backoff = Backoff(base=1, cap=8, sleep=sleeps, random=lambda: 0.5)
+    backoff.wait(2, FOREVER)
+    backoff.wait(2, Deadline(lambda: 1.0))
+    assert sleeps.asked == [2.0, 0.5]
+    with pytest.raises(DeadlineNear):
+        backoff.wait(0, Deadline(lambda: 0.01))
+    assert len({Backoff().random() for _ in range(9)}) > 1
