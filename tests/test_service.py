@@ -110,6 +110,18 @@ def test_bisecting_that_runs_out_of_time_leaves_the_rest_for_another_time() -> N
     assert [type(outcome) for outcome in outcomes] == [Scored] * 2 + [DeadlineNear] * 6
 
 
+def test_a_model_that_works_in_place_spoils_no_other_s_features() -> None:
+    class InPlace(FakeModel):
+        def predict(self, features: Any) -> Any:
+            features[:, 3] += 1
+            if (features[:, 3] > 1000).any():
+                raise ValueError
+            return features[:, 3].copy()
+
+    outcomes = score(InPlace(), [ride(1, distance=1), ride(2, distance=5000), ride(3, distance=3)])
+    assert [outcome.value for outcome in outcomes if isinstance(outcome, Scored)] == [2.0, 4.0]
+
+
 def test_a_model_that_fails_on_everything_raises() -> None:
     model = FakeModel(fails_on=lambda block: True)
     with pytest.raises(ModelFailed, match="cannot do that"):

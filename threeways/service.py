@@ -196,11 +196,11 @@ class ModelService[E]:
         return values
 
     def _call(self, events: Sequence[E], features: Features, rows: list[int]) -> NDArray[np.float64]:
-        whole = len(rows) == len(events)
+        """The model's answer for some rows. It gets rows of its own: pipelines may work in place."""
         if self.model.wants == "dicts":
-            values = self.model.predict(self.task.dicts(events if whole else [events[row] for row in rows]))
+            values = self.model.predict(self.task.dicts([events[row] for row in rows]))
         else:
-            values = self.model.predict(features.block if whole else features.block[rows])
+            values = self.model.predict(features.block[rows])
         if values.shape != (len(rows),):
             raise ModelFailed(f"the model answers {values.shape} numbers for {len(rows)} events")
         return values
