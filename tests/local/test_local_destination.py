@@ -168,6 +168,7 @@ def test_a_record_over_six_megabytes_goes_to_the_destination_uninvoked_and_the_s
     destination = S3Destination(emulator.client("s3"), "failures", UUID, ARN)
     teller = Teller(told.append)
     work = Work(SETTINGS, lambda _: FAILED, destination, teller, lambda: 0.0, lambda _: 0.0, Event())
+    shard.progress.read(["7"])
     origin = Origin(shard.id, "arn:aws:kinesis:us-east-1:123456789012:stream/s", "role", "us-east-1")
     lane = Lane(shard, origin, None, work)  # type: ignore[arg-type]  # it takes nothing from a buffer here
     batch = Batch((StreamRecord("7", "k", 0.0, b'{"data":"' + b"x" * REQUEST_LIMIT + b'"}'),))

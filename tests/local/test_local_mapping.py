@@ -215,28 +215,6 @@ def test_records_over_the_maximum_age_are_discarded_without_an_invocation(
     assert "RecordAgeExceeded" in rig.events[0].message
 
 
-def test_latest_passes_over_what_was_there_before_the_start(
-    rig: Rig, stream: str, put: Put, eventually: Eventually
-) -> None:
-    put(stream, ["before"])
-    handler = Handler()
-    mapping = rig.mapping(stream, handler, MappingSettings(starting_position="LATEST"))
-    mapping.start()
-    assert mapping.drained()
-    put(stream, ["after"])
-    eventually(lambda: handler.batches)
-    eventually(mapping.drained)
-    assert handler.batches == [["after"]]
-
-
-def test_a_mapping_that_is_not_enabled_reads_nothing(rig: Rig, stream: str, put: Put) -> None:
-    put(stream, ["x"])
-    mapping = rig.mapping(stream, Handler(), MappingSettings(enabled=False))
-    mapping.start()
-    assert not mapping.drained()
-    assert mapping.stop() == {"shardId-000000000000": None}
-
-
 def test_stopping_finishes_the_invocation_in_flight_and_checkpoints_it(
     rig: Rig, stream: str, put: Put, eventually: Eventually
 ) -> None:
@@ -259,22 +237,13 @@ def test_stopping_finishes_the_invocation_in_flight_and_checkpoints_it(
     assert not mapping.drained()
 
 
-def test_iterator_age_is_how_old_the_last_record_was_when_it_was_handed_over(
-    run: Run, stream: str, put: Put
-) -> None:
-    put(stream, ["x"])
-    mapping = run(stream, Handler(), PARTIAL, clock=lambda: time.time() + 100)
-    assert 100 <= mapping.counts().iterator_age["shardId-000000000000"] < 110
-
-
-def test_what_cannot_be_read_or_was_split_is_refused(rig: Rig, emulator: Emulator, stream: str) -> None:
+def test_a_stream_that_cannot_be_read_is_refused_and_so_is_a_second_start(rig: Rig, stream: str) -> None:
     with pytest.raises(LocalError, match="cannot be read"):
         rig.mapping("no-such-stream", Handler()).start()
-    kinesis = emulator.client("kinesis")
-    shard = "shardId-000000000000"
-    kinesis.split_shard(StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(2**127))
-    with pytest.raises(LocalError, match="split or merged"):
-        rig.mapping(stream, Handler()).start()
+    mapping = rig.mapping(stream, Handler())
+    mapping.start()
+    with pytest.raises(LocalError, match="started before"):
+        mapping.start()
 
 
 def test_a_listener_that_raises_is_not_passed_over(

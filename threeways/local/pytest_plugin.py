@@ -1,6 +1,6 @@
-"""pytest fixtures for any Kinesis handler: `pytest_plugins = ["threeways.local.pytest_plugin"]` in conftest.py.
+"""pytest fixtures for any Kinesis handler.
 
-docs/event-source-mapping.md has an example.
+`pytest_plugins = ["threeways.local.pytest_plugin"]` in conftest.py; example in docs/event-source-mapping.md.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ class Bench:
 
     emulator: a running one. handler: a callable(event, context), run in this process, or the name of one,
     `module.function` within the folder `root`, run in processes of its own as Lambda runs it.
-    shards: of the stream. on_failure: makes a failure destination of that kind.
+    stream: one that exists, or None for one of its own with so many `shards`.
+    on_failure: the kind of the failure destination that is made for it.
     event: properties of a SAM template's Kinesis event, in AWS's names (`BatchSize=10`).
     environment, timeout (seconds), memory (MB), concurrency: the function's. clock: epoch seconds.
     backoff: as for EventSourceMapping; a bench waits 10 ms.
@@ -40,6 +41,7 @@ class Bench:
         handler: Handler | str,
         *,
         root: Path | None = None,
+        stream: str | None = None,
         shards: int = 1,
         on_failure: Place | None = None,
         environment: Mapping[str, str] | None = None,
@@ -52,10 +54,11 @@ class Bench:
     ) -> None:
         self.emulator = emulator
         self.kinesis = emulator.client("kinesis")
-        self.stream = f"bench-{uuid.uuid4().hex[:12]}"
+        name = f"bench-{uuid.uuid4().hex[:12]}"
+        self.stream = stream or name
         self.events: list[MappingEvent] = []
         self.log: list[str] = []
-        self.place = FailurePlace(emulator, on_failure, self.stream) if on_failure else None
+        self.place = FailurePlace(emulator, on_failure, name) if on_failure else None
         given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
         settings = from_event(given | ({"DestinationConfig": self.place.config} if self.place else {}))
         self._exit = ExitStack()
@@ -72,7 +75,8 @@ class Bench:
         else:
             self.function = InProcessFunction(handler, timeout)
         self._trace = Trace(self.function.invoke)
-        self.kinesis.create_stream(StreamName=self.stream, ShardCount=shards)
+        if stream is None:
+            self.kinesis.create_stream(StreamName=name, ShardCount=shards)
         self.mapping = EventSourceMapping(
             self.kinesis,
             self.stream,

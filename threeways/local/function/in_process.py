@@ -59,7 +59,7 @@ class InProcessFunction:
         return ARN
 
     def invoke(self, payload: bytes) -> InvocationResult:
-        """One invocation with a JSON payload; its error is what the handler raises, or an answer not in JSON."""
+        """One invocation with a JSON payload. What the handler raises is its error."""
         request_id = str(uuid.uuid4())
         started = time.monotonic()
         reply: bytes | FunctionError
