@@ -86,6 +86,7 @@ def test_given_up_records_are_kept_with_the_documented_metadata_and_the_whole_ev
     bucket: str,
     eventually: Callable[..., None],
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     numbers = put(stream, ["one", "two"])
     run(emulator, stream, eventually)
     (document,) = documents(emulator)
@@ -116,6 +117,7 @@ def test_the_object_is_named_as_documented(
     bucket: str,
     eventually: Callable[..., None],
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     put(stream, ["x"])
     run(emulator, stream, eventually)
     (key,) = keys(emulator)

@@ -11,6 +11,7 @@ LEAST = {"Stream": "arn:aws:kinesis:us-east-1:123456789012:stream/s", "StartingP
 
 
 def test_the_defaults_are_awss() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     assert from_event(LEAST) == MappingSettings(
         starting_position="TRIM_HORIZON",
         batch_size=100,
@@ -27,6 +28,7 @@ def test_the_defaults_are_awss() -> None:
 
 
 def test_every_supported_property_is_read() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     given = {
         **LEAST,
         "StartingPosition": "AT_TIMESTAMP",
@@ -100,6 +102,7 @@ def test_a_failure_destination_is_a_bucket_a_queue_or_a_topic_by_its_arn(
     ],
 )
 def test_what_is_not_supported_or_out_of_range_is_refused_by_name(name: str, value: Any) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     with pytest.raises(LocalError) as refusal:
         from_event({**LEAST, name: value})
     words = str(refusal.value)
