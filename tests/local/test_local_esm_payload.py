@@ -39,7 +39,7 @@ def test_a_batch_holds_batch_size_records_and_the_default_is_100(event_source_ma
 
 def test_a_batch_of_ten_thousand_is_one_event(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html: BatchSize, maximum 10,000"""
-    bench = event_source_mapping(nothing, BatchSize=10_000, MaximumBatchingWindowInSeconds=2)
+    bench = event_source_mapping(nothing, BatchSize=10_000)
     put_many(bench, 10_050)
     bench.drain()
     assert sizes(bench) == [10_000, 50]

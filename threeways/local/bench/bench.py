@@ -16,7 +16,7 @@ from threeways.local.bench.trace import Invocation, Trace
 from threeways.local.emulator import Emulator
 from threeways.local.function import InProcessFunction, LocalFunction
 from threeways.local.function.config import FunctionConfig
-from threeways.local.mapping import EventSourceMapping, MappingCounts, MappingEvent
+from threeways.local.mapping import EventSourceMapping, MappingCounts, MappingEvent, MappingSettings
 from threeways.local.mapping.settings import from_event
 
 type Handler = Callable[[Any, Any], Any]
@@ -64,33 +64,34 @@ class Bench:
         self._exit = ExitStack()
         if isinstance(handler, str):
             config = _config(handler, root, timeout, memory, environment or {})
+            variables = emulator.environment()
             self.function: LocalFunction | InProcessFunction = self._exit.enter_context(
-                LocalFunction(
-                    config,
-                    environment=emulator.environment(),
-                    concurrency=concurrency,
-                    on_log=self.log.append,
-                )
+                LocalFunction(config, environment=variables, concurrency=concurrency, on_log=self.log.append)
             )
         else:
             self.function = InProcessFunction(handler, timeout)
         self._trace = Trace(self.function.invoke)
         if stream is None:
             self.kinesis.create_stream(StreamName=name, ShardCount=shards)
-        self.mapping = EventSourceMapping(
+        self.mapping = self._mapping(settings, clock, backoff)
+        self._started = False
+
+    def _mapping(
+        self, settings: MappingSettings, clock: Callable[[], float], backoff: Callable[[int], float]
+    ) -> EventSourceMapping:
+        return EventSourceMapping(
             self.kinesis,
             self.stream,
             self._trace.invoke,
             settings,
-            s3=emulator.client("s3"),
-            sqs=emulator.client("sqs"),
-            sns=emulator.client("sns"),
+            s3=self.emulator.client("s3"),
+            sqs=self.emulator.client("sqs"),
+            sns=self.emulator.client("sns"),
             function_arn=self.function.arn,
             on_event=self.events.append,
             clock=clock,
             backoff=backoff,
         )
-        self._started = False
 
     def __enter__(self) -> Self:
         return self
