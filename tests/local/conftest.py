@@ -14,6 +14,9 @@ import pytest
 
 from threeways.local.emulator import Emulator
 from threeways.local.function.config import FunctionConfig
+from threeways.local.pytest_plugin import event_source_mapping
+
+__all__ = ["event_source_mapping"]  # a fixture is found where it is imported
 
 _numbers = itertools.count()
 
@@ -22,6 +25,11 @@ _numbers = itertools.count()
 def emulator() -> Iterator[Emulator]:
     with Emulator() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def local_aws(emulator: Emulator) -> Emulator:
+    return emulator
 
 
 @pytest.fixture

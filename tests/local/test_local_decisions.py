@@ -76,6 +76,7 @@ def test_a_done_batch_is_finished_whole() -> None:
 
 
 def test_a_throttle_uses_no_retry_and_waits() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     batch = Batch(records(3), retries=2, invocations=2)
     settings = MappingSettings(maximum_retry_attempts=2, bisect=True)
     assert after(batch, THROTTLED, settings) == Decision(again=(batch,), wait=True)
@@ -87,16 +88,19 @@ def test_a_failed_batch_is_tried_again_whole_and_uses_a_retry() -> None:
 
 
 def test_after_the_last_retry_the_batch_is_discarded() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     decision = after(Batch(records(3), 1, 1), FAILED, MappingSettings(maximum_retry_attempts=1))
     assert decision == Decision(discarded=3, condition=Condition.RETRIES)
 
 
 def test_no_retries_at_all_means_one_invocation() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     decision = after(Batch(records(1)), FAILED, MappingSettings(maximum_retry_attempts=0))
     assert (decision.discarded, decision.again) == (1, ())
 
 
 def test_bisecting_splits_in_half_uses_no_retry_and_does_not_wait() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     decision = after(Batch(records(5), retries=1), FAILED, MappingSettings(bisect=True))
     halves = [part.records for part in decision.again]
     assert halves == [records(5)[:2], records(5)[2:]]
@@ -105,16 +109,19 @@ def test_bisecting_splits_in_half_uses_no_retry_and_does_not_wait() -> None:
 
 
 def test_one_record_cannot_be_bisected_and_uses_its_retries() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     decision = after(Batch(records(1)), FAILED, MappingSettings(bisect=True))
     assert (decision.again[0].retries, decision.bisected) == (1, False)
 
 
 def test_a_reported_record_is_where_the_batch_is_tried_again_from() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     decision = after(Batch(records(4)), Outcome(Kind.PARTIAL, 2), MappingSettings())
     assert decision == Decision(finished=2, again=(Batch(records(4)[2:], 1, 1),), wait=True)
 
 
 def test_with_bisecting_the_batch_is_split_at_the_reported_record_without_using_a_retry() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     decision = after(Batch(records(4)), Outcome(Kind.PARTIAL, 2), MappingSettings(bisect=True))
     assert decision == Decision(finished=2, again=(Batch(records(4)[2:], 0, 1),), bisected=True)
 
@@ -131,6 +138,7 @@ def test_a_report_after_the_last_retry_finishes_what_came_before_and_discards_th
 
 
 def test_records_over_the_maximum_age_are_discarded_before_any_invocation_and_the_rest_goes_on() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     settings = MappingSettings(maximum_record_age=60)
     batch = Batch(records(4, arrived=100.0))
     assert before(batch, settings, now=160.0) is None
@@ -140,10 +148,12 @@ def test_records_over_the_maximum_age_are_discarded_before_any_invocation_and_th
 
 
 def test_without_a_maximum_age_records_live_for_ever() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     assert before(Batch(records(1)), MappingSettings(), now=1e12) is None
 
 
 def test_a_record_that_fills_an_event_is_invoked_and_one_byte_more_is_discarded() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
     fits = records(1, size=REQUEST_LIMIT - EMPTY_EVENT - 1)
     assert len(event_of(fits)) == REQUEST_LIMIT
     assert before(Batch(fits), MappingSettings(), now=0) is None

@@ -86,6 +86,7 @@ def test_given_up_records_are_kept_with_the_documented_metadata_and_the_whole_ev
     bucket: str,
     eventually: Callable[..., None],
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     numbers = put(stream, ["one", "two"])
     run(emulator, stream, eventually)
     (document,) = documents(emulator)
@@ -116,6 +117,7 @@ def test_the_object_is_named_as_documented(
     bucket: str,
     eventually: Callable[..., None],
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     put(stream, ["x"])
     run(emulator, stream, eventually)
     (key,) = keys(emulator)
@@ -168,6 +170,7 @@ def test_a_record_over_six_megabytes_goes_to_the_destination_uninvoked_and_the_s
     destination = S3Destination(emulator.client("s3"), "failures", UUID, ARN)
     teller = Teller(told.append)
     work = Work(SETTINGS, lambda _: FAILED, destination, teller, lambda: 0.0, lambda _: 0.0, Event())
+    shard.progress.read(["7"])
     origin = Origin(shard.id, "arn:aws:kinesis:us-east-1:123456789012:stream/s", "role", "us-east-1")
     lane = Lane(shard, origin, None, work)  # type: ignore[arg-type]  # it takes nothing from a buffer here
     batch = Batch((StreamRecord("7", "k", 0.0, b'{"data":"' + b"x" * REQUEST_LIMIT + b'"}'),))

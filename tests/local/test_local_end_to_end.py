@@ -33,8 +33,8 @@ def test_crashes_timeouts_and_errors_in_the_middle_lose_and_reorder_nothing(
 ) -> None:
     stream = new_stream(2)
     sent = [str(number) for number in range(100)]
-    put(stream, sent[:50], key="one")
-    put(stream, sent[50:], key="two")
+    put(stream, sent[:50], key="a")
+    put(stream, sent[50:], key="b")
     lines: list[str] = []
     told: list[MappingEvent] = []
     settings = MappingSettings(batch_size=10, report_batch_item_failures=True)

@@ -98,6 +98,7 @@ TEXTS = [str(number) for number in range(25)]
 def test_records_come_in_order_in_batches_of_batch_size_and_are_checkpointed(
     run: Run, stream: str, put: Put
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html"""
     numbers = put(stream, TEXTS)
     handler = Handler()
     mapping = run(stream, handler)
@@ -114,6 +115,7 @@ def test_records_come_in_order_in_batches_of_batch_size_and_are_checkpointed(
 def test_a_reported_record_and_all_after_it_come_again_before_anything_else(
     run: Run, rig: Rig, stream: str, put: Put
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     put(stream, TEXTS)
     tries: list[str] = []
 
@@ -134,6 +136,7 @@ def test_a_reported_record_and_all_after_it_come_again_before_anything_else(
 def test_a_function_error_is_retried_until_it_passes_and_is_told(
     run: Run, rig: Rig, stream: str, put: Put
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     put(stream, TEXTS[:5])
     left = [ERROR, ERROR]
     handler = Handler(lambda _texts, _numbers: left.pop() if left else OK)
@@ -159,6 +162,7 @@ def test_what_a_handler_in_process_raises_is_a_function_error(run: Run, stream: 
 
 
 def test_throttles_use_no_retries(run: Run, stream: str, put: Put) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     put(stream, TEXTS[:2])
     left = [InvocationResult(error=FunctionError(THROTTLED, "Rate Exceeded."))] * 5
     settings = MappingSettings(maximum_retry_attempts=0)
@@ -169,6 +173,7 @@ def test_throttles_use_no_retries(run: Run, stream: str, put: Put) -> None:
 def test_bisecting_isolates_a_poison_record_and_every_other_one_is_done_once(
     run: Run, rig: Rig, stream: str, put: Put
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     put(stream, TEXTS[:8])
     done: list[str] = []
 
@@ -189,6 +194,7 @@ def test_bisecting_isolates_a_poison_record_and_every_other_one_is_done_once(
 def test_a_shard_that_fails_does_not_block_the_others(
     rig: Rig, new_stream: NewStream, put: Put, eventually: Eventually
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     stream, mended = new_stream(2), threading.Event()
     put(stream, TEXTS)
     handler = Handler(lambda texts, _numbers: OK if mended.is_set() or "7" not in texts else ERROR)
@@ -206,6 +212,7 @@ def test_a_shard_that_fails_does_not_block_the_others(
 def test_records_over_the_maximum_age_are_discarded_without_an_invocation(
     run: Run, rig: Rig, stream: str, put: Put
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
     put(stream, TEXTS[:3])
     handler = Handler()
     settings = MappingSettings(maximum_record_age=60)
@@ -215,31 +222,10 @@ def test_records_over_the_maximum_age_are_discarded_without_an_invocation(
     assert "RecordAgeExceeded" in rig.events[0].message
 
 
-def test_latest_passes_over_what_was_there_before_the_start(
-    rig: Rig, stream: str, put: Put, eventually: Eventually
-) -> None:
-    put(stream, ["before"])
-    handler = Handler()
-    mapping = rig.mapping(stream, handler, MappingSettings(starting_position="LATEST"))
-    mapping.start()
-    assert mapping.drained()
-    put(stream, ["after"])
-    eventually(lambda: handler.batches)
-    eventually(mapping.drained)
-    assert handler.batches == [["after"]]
-
-
-def test_a_mapping_that_is_not_enabled_reads_nothing(rig: Rig, stream: str, put: Put) -> None:
-    put(stream, ["x"])
-    mapping = rig.mapping(stream, Handler(), MappingSettings(enabled=False))
-    mapping.start()
-    assert not mapping.drained()
-    assert mapping.stop() == {"shardId-000000000000": None}
-
-
 def test_stopping_finishes_the_invocation_in_flight_and_checkpoints_it(
     rig: Rig, stream: str, put: Put, eventually: Eventually
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html"""
     numbers = put(stream, TEXTS[:4])
     entered, leave = threading.Event(), threading.Event()
 
@@ -259,22 +245,13 @@ def test_stopping_finishes_the_invocation_in_flight_and_checkpoints_it(
     assert not mapping.drained()
 
 
-def test_iterator_age_is_how_old_the_last_record_was_when_it_was_handed_over(
-    run: Run, stream: str, put: Put
-) -> None:
-    put(stream, ["x"])
-    mapping = run(stream, Handler(), PARTIAL, clock=lambda: time.time() + 100)
-    assert 100 <= mapping.counts().iterator_age["shardId-000000000000"] < 110
-
-
-def test_what_cannot_be_read_or_was_split_is_refused(rig: Rig, emulator: Emulator, stream: str) -> None:
+def test_a_stream_that_cannot_be_read_is_refused_and_so_is_a_second_start(rig: Rig, stream: str) -> None:
     with pytest.raises(LocalError, match="cannot be read"):
         rig.mapping("no-such-stream", Handler()).start()
-    kinesis = emulator.client("kinesis")
-    shard = "shardId-000000000000"
-    kinesis.split_shard(StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(2**127))
-    with pytest.raises(LocalError, match="split or merged"):
-        rig.mapping(stream, Handler()).start()
+    mapping = rig.mapping(stream, Handler())
+    mapping.start()
+    with pytest.raises(LocalError, match="started before"):
+        mapping.start()
 
 
 def test_a_listener_that_raises_is_not_passed_over(

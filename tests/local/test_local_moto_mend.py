@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -30,22 +30,17 @@ print(len(answers), len(shard.records))
 """
 
 
-class FakeRecord:
-    def __init__(self, number: int, data: str = "", created_at: float = 0.0) -> None:
-        self.sequence_number = number
-        self.data = data
-        self.created_at = created_at
-
-
 def read_all(emulator: Emulator, stream: str, shard_id: str) -> list[tuple[str, bytes]]:
     kinesis = emulator.client("kinesis")
-    iterator = kinesis.get_shard_iterator(
+    iterator: str | None = kinesis.get_shard_iterator(
         StreamName=stream, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
     found: list[tuple[str, bytes]] = []
-    while records := (answer := kinesis.get_records(ShardIterator=iterator, Limit=10_000))["Records"]:
+    while iterator and (
+        records := (answer := kinesis.get_records(ShardIterator=iterator, Limit=10_000))["Records"]
+    ):
         found.extend((record["SequenceNumber"], record["Data"]) for record in records)
-        iterator = answer["NextShardIterator"]
+        iterator = answer.get("NextShardIterator")
     return found
 
 
@@ -94,61 +89,6 @@ def test_sequence_numbers_are_unique_across_shards_and_have_56_digits(
     assert {len(number) for number in numbers} == {56}
 
 
-def test_a_shard_under_contention_stays_in_order_and_finds_each_record_by_its_number() -> None:
-    log, interval = moto_mend.ShardLog(), sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(WRITERS) as pool:
-            writers = [
-                pool.submit(lambda: [log.append(FakeRecord) for _ in range(2000)]) for _ in range(WRITERS)
-            ]
-            acknowledged = [number for writer in writers for number in writer.result()]
-    finally:
-        sys.setswitchinterval(interval)
-    assert log.numbers == sorted(acknowledged)
-    assert [record.sequence_number for record in log.records] == log.numbers
-
-
-def test_reading_goes_on_after_a_number_and_keeps_to_the_limit() -> None:
-    log = moto_mend.ShardLog()
-    numbers = [log.append(FakeRecord) for _ in range(10)]
-    assert [record.sequence_number for record in log.after(numbers[3], 4)] == numbers[4:8]
-    assert log.after(numbers[-1], 4) == []
-
-
-def test_one_read_returns_ten_mebibytes_at_most_and_always_one_record() -> None:
-    log = moto_mend.ShardLog()
-    mebibyte = "A" * (4 * 1024 * 1024 // 3)
-    for _ in range(12):
-        log.append(lambda number: FakeRecord(number, mebibyte))
-    assert len(log.after(0, 100)) == 10
-    huge = moto_mend.ShardLog()
-    huge.append(lambda number: FakeRecord(number, mebibyte * 11))
-    assert len(huge.after(0, 100)) == 1
-
-
-def test_the_last_record_before_a_moment_is_found() -> None:
-    log = moto_mend.ShardLog()
-    first, second, _ = (log.append(lambda n, at=at: FakeRecord(n, "", at)) for at in (1.0, 2.0, 3.0))
-    assert log.last_before(3.0) == second
-    assert log.last_before(2.5) == second
-    assert log.last_before(1.5) == first
-    assert log.last_before(1.0) == 0
-
-
-def test_reading_costs_the_same_at_the_end_of_a_long_shard() -> None:
-    log = moto_mend.ShardLog()
-    numbers = [log.append(FakeRecord) for _ in range(200_000)]
-
-    def seconds(after: int) -> float:
-        started = time.perf_counter()
-        for _ in range(200):
-            log.after(after, 10)
-        return time.perf_counter() - started
-
-    assert seconds(numbers[-20]) < 20 * seconds(numbers[0]) + 0.05
-
-
 def test_a_split_leaves_records_where_they_are_and_new_ones_go_to_the_children(
     emulator: Emulator, stream: str
 ) -> None:
@@ -159,6 +99,62 @@ def test_a_split_leaves_records_where_they_are_and_new_ones_go_to_the_children(
     assert [data for _, data in read_all(emulator, stream, parent)] == [b"before"]
     assert answer["ShardId"] != parent
     assert [data for _, data in read_all(emulator, stream, answer["ShardId"])] == [b"after"]
+
+
+def test_a_closed_shard_reports_its_end_and_an_open_one_does_not(emulator: Emulator, stream: str) -> None:
+    """docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html: NextShardIterator is null then."""
+    kinesis, parent = emulator.client("kinesis"), "shardId-000000000000"
+    for data in (b"one", b"two"):
+        kinesis.put_record(StreamName=stream, Data=data, PartitionKey="k")
+    start = kinesis.get_shard_iterator(StreamName=stream, ShardId=parent, ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
+    assert kinesis.get_records(ShardIterator=start)["NextShardIterator"]
+    kinesis.split_shard(StreamName=stream, ShardToSplit=parent, NewStartingHashKey=str(2**127))
+    first = kinesis.get_records(ShardIterator=start, Limit=1)
+    assert first["NextShardIterator"]
+    second = kinesis.get_records(ShardIterator=first["NextShardIterator"], Limit=1)
+    assert [record["Data"] for record in second["Records"]] == [b"two"]
+    assert "NextShardIterator" not in second
+
+
+def test_records_put_while_a_stream_is_resharded_are_stored_once_and_a_keys_in_order_across_shards(
+    emulator: Emulator, stream: str
+) -> None:
+    kinesis = emulator.client("kinesis")
+    resharded = Event()
+
+    def write(key: str) -> list[str]:
+        numbers: list[str] = []
+        while not resharded.is_set() or len(numbers) < 50:
+            answer = kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey=key)
+            numbers.append(answer["SequenceNumber"])
+        return numbers
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, str(key)) for key in range(4)]
+        try:
+            reshard(emulator, stream)
+        finally:
+            resharded.set()
+        acknowledged = [writer.result() for writer in writers]
+    shards = [shard["ShardId"] for shard in kinesis.list_shards(StreamName=stream)["Shards"]]
+    stored = [number for shard in shards for number, _ in read_all(emulator, stream, shard)]
+    assert len(shards) == 1 + 2 + 1 + 2
+    assert sorted(stored) == sorted(number for numbers in acknowledged for number in numbers)
+    for numbers in acknowledged:
+        assert numbers == sorted(numbers, key=int)
+        assert [number for number in stored if number in set(numbers)] == numbers
+
+
+def reshard(emulator: Emulator, stream: str) -> None:
+    kinesis = emulator.client("kinesis")
+    half = str(2**127)
+    kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=half)
+    kinesis.merge_shards(
+        StreamName=stream, ShardToMerge="shardId-000000000001", AdjacentShardToMerge="shardId-000000000002"
+    )
+    kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000003", NewStartingHashKey=half)
 
 
 def test_the_last_hash_key_of_a_shard_belongs_to_it(

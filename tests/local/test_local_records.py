@@ -31,6 +31,7 @@ def raw(data: bytes, number: str = NUMBER, key: str = "1") -> RecordTypeDef:
 
 
 def test_an_event_is_the_documented_one() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html"""
     event = json.loads(event_of(encode_all([raw(b"Hello, this is a test.")], ORIGIN)))
     assert event == {
         "Records": [

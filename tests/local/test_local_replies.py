@@ -27,6 +27,7 @@ def outcome(payload: bytes | None, *, report: bool = True) -> tuple[Kind, int]:
     ],
 )
 def test_an_empty_list_a_null_list_and_a_null_reply_are_success(payload: bytes | None) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     assert outcome(payload) == (Kind.DONE, 0)
 
 
@@ -34,6 +35,7 @@ def test_an_empty_list_a_null_list_and_a_null_reply_are_success(payload: bytes |
     ("identifiers", "first"), [(["11"], 0), (["13"], 2), (["14", "12", "13"], 1), (["13", "13"], 2)]
 )
 def test_the_lowest_reported_number_counts(identifiers: list[str], first: int) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     items = ", ".join(f'{{"itemIdentifier": "{identifier}"}}' for identifier in identifiers)
     assert outcome(f'{{"batchItemFailures": [{items}]}}'.encode()) == (Kind.PARTIAL, first)
 
@@ -53,6 +55,7 @@ def test_the_lowest_reported_number_counts(identifiers: list[str], first: int) -
 )
 @pytest.mark.parametrize("beside", ["", ', {"itemIdentifier": "13"}'])
 def test_an_empty_wrong_or_unknown_identifier_fails_the_whole_batch(item: str, beside: str) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     reply = f'{{"batchItemFailures": [{item}{beside}]}}'.encode()
     found = outcome_of(InvocationResult(payload=reply), NUMBERS, report=True)
     assert (found.kind, found.bad_reply) == (Kind.FAILED, True)
@@ -62,6 +65,7 @@ def test_an_empty_wrong_or_unknown_identifier_fails_the_whole_batch(item: str, b
     "payload", [b'"ok"', b"[]", b"7", b"true", b'{"batchItemFailures": {}}', b"{not json"]
 )
 def test_a_reply_that_is_no_object_with_a_list_fails_the_whole_batch(payload: bytes) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     assert outcome(payload) == (Kind.FAILED, 0)
 
 
@@ -69,6 +73,7 @@ def test_a_reply_that_is_no_object_with_a_list_fails_the_whole_batch(payload: by
     "payload", [b'"ok"', b'{"batchItemFailures": [{"itemIdentifier": "12"}]}', b"{not json"]
 )
 def test_without_report_batch_item_failures_the_reply_is_not_looked_at(payload: bytes) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"""
     assert outcome(payload, report=False) == (Kind.DONE, 0)
 
 

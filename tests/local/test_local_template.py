@@ -139,6 +139,53 @@ def test_a_template_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(
+    ("resource", "attribute", "arn"),
+    [
+        (
+            'Given: {Type: "AWS::SQS::Queue"}',
+            "Given.Arn",
+            "arn:aws:sqs:us-east-1:123456789012:three-ways-given",
+        ),
+        (
+            'Given: {Type: "AWS::SNS::Topic", Properties: {TopicName: lost}}',
+            "Given.TopicArn",
+            "arn:aws:sns:us-east-1:123456789012:lost",
+        ),
+    ],
+)
+def test_a_queue_or_topic_of_the_template_is_made_and_can_be_the_failure_destination(
+    template: Path, emulator: Emulator, resource: str, attribute: str, arn: str
+) -> None:
+    """docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-onfailure.html"""
+    changed(template, "Resources:\n", f"Resources:\n  {resource}\n")
+    on_failure = f"{{OnFailure: {{Destination: !GetAtt {attribute}}}}}"
+    changed(template, "BatchSize: 5", f"BatchSize: 5, DestinationConfig: {on_failure}")
+    changed(template, "{ShardCount: 2}", "{Name: read}")
+    changed(
+        template, '{BucketName: !Sub "words-${AWS::Region}"}', f"{{BucketName: words-{attribute.lower()}}}"
+    )
+    changed(template, "{StreamModeDetails: {StreamMode: ON_DEMAND}}", f"{{Name: out-{attribute}}}")
+    stack = load(changed(template, "{Name: read}", f"{{Name: read-{attribute}}}"), {"Words": "w"})
+    assert stack.mapping.destination == arn
+    provision(stack, emulator)
+    queues = emulator.client("sqs").list_queues().get("QueueUrls", [])
+    topics = [topic["TopicArn"] for topic in emulator.client("sns").list_topics()["Topics"]]
+    assert arn in topics or any(url.endswith("/three-ways-given") for url in queues)
+
+
+def test_a_topics_reference_is_its_arn_and_a_queues_url_is_not_known_yet(template: Path) -> None:
+    """docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sns-topic.html"""
+    both = '  T: {Type: "AWS::SNS::Topic"}\n  Q: {Type: "AWS::SQS::Queue", Properties: {FifoQueue: true}}\n'
+    changed(template, "Resources:\n", f"Resources:\n{both}")
+    changed(template, "BOTH: own", "BOTH: !Ref T")
+    stack = load(template, {"Words": "w"})
+    assert stack.function.environment["BOTH"] == "arn:aws:sns:us-east-1:123456789012:three-ways-t"
+    assert stack.queues["Q"].name == "three-ways-q.fifo"
+    with pytest.raises(LocalError, match="refers to Q"):
+        load(changed(template, "BOTH: !Ref T", "BOTH: !Ref Q"), {"Words": "w"})
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 def test_provisioning_makes_the_streams_and_buckets(template: Path, region: str) -> None:
     stack = load(template, {"Words": "w"}, region=region)

@@ -86,6 +86,10 @@ class Child:
         """SIGTERM to its group, as Lambda's shutdown phase does."""
         self._signal(signal.SIGTERM)
 
+    def strike(self) -> None:
+        """SIGKILL to its group, and nothing else: whoever waits for it sees how it ended."""
+        self._signal(signal.SIGKILL)
+
     def kill(self) -> None:
         """SIGKILL to its group, what the process itself started included, and reap it. Idempotent."""
         self._signal(signal.SIGKILL)

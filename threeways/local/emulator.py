@@ -1,4 +1,4 @@
-"""Kinesis and S3 on 127.0.0.1: a mended moto server in a process of its own, on a free port."""
+"""Kinesis, S3, SQS and SNS on 127.0.0.1: a mended moto server in a process of its own, on a free port."""
 
 from __future__ import annotations
 
@@ -108,6 +108,8 @@ class Emulator:
     def client(self, service: Literal["kinesis"]) -> KinesisClient: ...
     @overload
     def client(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, service: Literal["sqs", "sns"]) -> Any: ...
     def client(self, service: str) -> Any:
         """A boto3 client, one a service, safe for threads; it reads no profile, file or proxy."""
         endpoint = self.endpoint_url

@@ -83,7 +83,7 @@ class Resolver:
         name = ".".join(path) if isinstance(path, list) else str(path)
         if name not in self._attributes:
             raise LocalError(
-                f"template: {where} asks for {name}; here only `.Arn` of streams, buckets, functions"
+                f"template: {where} asks for {name}; here only ARNs of what it holds that runs here"
             )
         return self._attributes[name]
 

@@ -1,10 +1,11 @@
-"""moto's Kinesis, mended so that it keeps what it acknowledges.
+"""moto's Kinesis, mended so that it keeps what it acknowledges, in order, resharded or not.
 
 moto 5.2.5's shard takes its next sequence number from its last record without a lock: concurrent puts get
 the same number and overwrite each other. It also lists all its keys at each put and reads from its first
 record at each get, both quadratic; moves a parent's records into its children when a shard is split or
-merged; and goes on putting into closed shards. Here a shard is an append-only log behind a lock, sequence
-numbers are unique in the whole process and ascending in a shard, and records stay where they were put.
+merged; goes on putting into closed shards; and never reports that a closed shard was read to its end. Here
+a shard is a `ShardLog`: records stay where they were put, a put that meets a closed shard goes to its child,
+and a closed shard's last answer has no NextShardIterator, as Kinesis's.
 
 The mend replaces methods, so it checks that they are the ones it was written for, by digest: another
 moto version whose shards are unchanged is mended, one whose shards differ is refused.
@@ -15,55 +16,24 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
-import itertools
-from bisect import bisect_left, bisect_right
-from threading import Lock
+from collections.abc import Callable
+from threading import RLock
 from typing import Any
 
 from threeways.errors import LocalError
+from threeways.local.shard_log import ShardLog
 
 TESTED = "5.2.5"
-DIGEST = "4e46c81853ba6c674c1f2fe9e69a8608669883d1437ed69280b55cb5d3823f2c"
-_FIRST = 49_600_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
-"""Real sequence numbers have 56 digits: too many for a float, or for a 64-bit integer."""
-_MOST, _MOST_BYTES = 10_000, 10 * 1024 * 1024
-"""Records and bytes of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
-_numbers = itertools.count(_FIRST)
-
-
-class ShardLog:
-    """A shard's records in the order of their sequence numbers. Appending is safe from many threads."""
-
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self.records: list[Any] = []
-        self.lock = Lock()
-
-    def append(self, make_record: Any) -> int:
-        """Store `make_record(sequence number)`; the number."""
-        with self.lock:
-            number = next(_numbers)
-            self.records.append(make_record(number))
-            self.numbers.append(number)  # last: who sees the number finds its record
-        return number
-
-    def after(self, number: int, limit: int) -> list[Any]:
-        """At most `limit` records whose number is greater, and 10 MiB of them (one at least)."""
-        start = bisect_right(self.numbers, number)
-        found = self.records[start : min(start + limit, len(self.numbers))]
-        sizes = itertools.accumulate(len(record.data) * 3 // 4 for record in found)
-        fit = sum(size <= _MOST_BYTES for size in sizes)
-        return found[: max(fit, 1)]
-
-    def last_before(self, moment: float) -> int:
-        """The number of the last record that arrived before `moment` (epoch seconds), or 0."""
-        count = bisect_left(self.records, moment, hi=len(self.numbers), key=lambda record: record.created_at)
-        return self.numbers[count - 1] if count else 0
+DIGEST = "635aa12e3abbda9df3c5a5b15f95f0932ffa4fe616e006b99490e91a351f53d7"
+_MOST = 10_000
+"""Records of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
+_resharding = RLock()
+"""moto numbers a new shard after the last one, without a lock. update_shard_count splits and merges."""
 
 
 def digest_of_moto() -> str:
     """SHA-256 of the source of what is replaced or relied on."""
-    from moto.kinesis import models
+    from moto.kinesis import models, utils
 
     stream = models.Stream
     parts = (
@@ -73,6 +43,9 @@ def digest_of_moto() -> str:
         stream.get_shard_for_key,
         stream.split_shard,
         stream.merge_shards,
+        stream.update_shard_count,
+        models.KinesisBackend.get_records,
+        utils,
     )
     return hashlib.sha256("".join(inspect.getsource(part) for part in parts).encode()).hexdigest()
 
@@ -92,25 +65,62 @@ def mend() -> None:
 def replace_methods() -> None:
     """Put the mended methods in place of moto's."""
     models: Any = importlib.import_module("moto.kinesis.models")
-    broken_init = models.Shard.__init__
+    shard, stream, backend = models.Shard, models.Stream, models.KinesisBackend
+    broken_init = shard.__init__
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        broken_init(self, *args, **kwargs)
-        self.log = ShardLog()  # `records` stays empty: a split or merge finds nothing to move
+        self.log = ShardLog()
+        broken_init(self, *args, **kwargs)  # `records` stays empty: a split or merge finds nothing to move
 
-    models.Shard.__init__ = init
-    models.Shard.put_record = _put_record
-    models.Shard.get_records = _get_records
-    models.Shard.get_min_sequence_number = lambda self: self.log.numbers[0] if self.log.numbers else 0
-    models.Shard.get_max_sequence_number = lambda self: self.log.numbers[-1] if self.log.numbers else 0
-    models.Shard.get_sequence_number_at = lambda self, at_timestamp: self.log.last_before(at_timestamp)
-    models.Stream.get_shard_for_key = _open_shard_for_key(models.Stream.get_shard_for_key)
+    shard.__init__ = init
+    shard.is_open = property(
+        lambda self: self.log.is_open, lambda self, value: setattr(self.log, "is_open", value)
+    )
+    shard.put_record = _put_record
+    shard.get_records = _get_records
+    shard.get_min_sequence_number = lambda self: self.log.numbers[0] if self.log.numbers else 0
+    shard.get_max_sequence_number = lambda self: self.log.numbers[-1] if self.log.numbers else 0
+    shard.get_sequence_number_at = lambda self, at_timestamp: self.log.last_before(at_timestamp)
+    stream.get_shard_for_key = _open_shard_for_key(stream.get_shard_for_key)
+    stream.put_record = _put_into_an_open_shard(stream.put_record)
+    for name in ("split_shard", "merge_shards", "update_shard_count"):
+        setattr(stream, name, _one_at_a_time(getattr(stream, name)))
+    backend.get_records = _reporting_the_end(backend.get_records)
+
+
+class _Closed(Exception):
+    """The shard was closed between the lookup and the put."""
 
 
 def _put_record(self: Any, partition_key: str, data: str, explicit_hash_key: str) -> str:
     from moto.kinesis.models import Record
 
-    return str(self.log.append(lambda number: Record(partition_key, data, number, explicit_hash_key)))
+    number = self.log.append(lambda number: Record(partition_key, data, number, explicit_hash_key))
+    if number is None:
+        raise _Closed
+    return str(number)
+
+
+def _put_into_an_open_shard(put: Any) -> Any:
+    """Moto's put, again where its shard was closed in the meantime: its children exist by then."""
+
+    def put_record(self: Any, *args: Any, **kwargs: Any) -> tuple[str, str]:
+        while True:
+            try:
+                found: tuple[str, str] = put(self, *args, **kwargs)
+            except _Closed:
+                continue
+            return found
+
+    return put_record
+
+
+def _one_at_a_time(change: Callable[..., None]) -> Callable[..., None]:
+    def locked(self: Any, *args: Any, **kwargs: Any) -> None:
+        with _resharding:
+            change(self, *args, **kwargs)
+
+    return locked
 
 
 def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[list[Any], int, int]:
@@ -122,17 +132,31 @@ def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[l
     return found, found[-1].sequence_number, int(behind * 1000)
 
 
+def _reporting_the_end(get: Any) -> Any:
+    """Moto's answer, without a next iterator where the shard is closed and has nothing after it."""
+    utils: Any = importlib.import_module("moto.kinesis.utils")
+
+    def get_records(
+        self: Any, stream_arn: str | None, shard_iterator: str, limit: int | None
+    ) -> tuple[str | None, list[Any], int]:
+        following, records, behind = get(self, stream_arn, shard_iterator, limit)
+        name, shard_id, last = utils.decompose_shard_iterator(following)
+        log = self.describe_stream(stream_arn=stream_arn, stream_name=name).get_shard(shard_id).log
+        return None if log.ends_at(int(last)) else following, records, behind
+
+    return get_records
+
+
 def _open_shard_for_key(validated: Any) -> Any:
     """Moto's lookup, which refuses keys that cannot be, but among open shards and to the range's end."""
 
     def get_shard_for_key(self: Any, partition_key: str, explicit_hash_key: str) -> Any:
         validated(self, partition_key, explicit_hash_key)
         position = int(explicit_hash_key) if explicit_hash_key else _hash_of(partition_key)
-        return next(
-            shard
-            for shard in self.shards.values()
-            if shard.is_open and shard.starting_hash <= position <= shard.ending_hash
-        )
+        while True:  # a split or merge can close a shard that was passed, or was not there yet
+            for shard in list(self.shards.values()):
+                if shard.is_open and shard.starting_hash <= position <= shard.ending_hash:
+                    return shard
 
     return get_shard_for_key
 

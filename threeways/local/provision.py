@@ -1,4 +1,4 @@
-"""A stack's streams and buckets, made in the emulator."""
+"""A stack's streams, buckets, queues and topics, made in the emulator."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from threeways.local.stack import Stack
 
 
 def provision(stack: Stack, emulator: Emulator, *, shards: int | None = None) -> None:
-    """Create every stream and bucket of the stack. shards: instead of each stream's own count.
+    """Create everything that the stack holds. shards: instead of each stream's own count.
 
     Raises LocalError where one cannot be created; the emulator is to be a fresh one.
     """
     if shards is not None and shards < 1:
         raise LocalError(f"SHARDS is {shards}: a stream has 1 shard or more")
     kinesis, s3 = emulator.client("kinesis"), emulator.client("s3")
+    sqs, sns = emulator.client("sqs"), emulator.client("sns")
     try:
         for stream in stack.streams.values():
             kinesis.create_stream(StreamName=stream.name, ShardCount=shards or stream.shards)
@@ -27,5 +28,11 @@ def provision(stack: Stack, emulator: Emulator, *, shards: int | None = None) ->
             else:
                 place: dict[str, str] = {"LocationConstraint": emulator.region}
                 s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration=place)  # type: ignore[arg-type]
+        for queue in stack.queues.values():
+            fifo = {"FifoQueue": "true"} if queue.name.endswith(".fifo") else {}
+            sqs.create_queue(QueueName=queue.name, Attributes=fifo)
+        for topic in stack.topics.values():
+            fifo = {"FifoTopic": "true"} if topic.name.endswith(".fifo") else {}
+            sns.create_topic(Name=topic.name, Attributes=fifo)
     except (ClientError, BotoCoreError) as error:
         raise LocalError(f"the emulator cannot make the template's resources: {error}") from error

@@ -1,13 +1,13 @@
-"""What a SAM template describes, as far as it runs here: a function, streams, buckets, a Kinesis event."""
+"""What a SAM template describes, as far as it runs here: a function, its Kinesis event, streams and more."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from threeways.local.function.config import FunctionConfig
 from threeways.local.mapping.settings import MappingSettings
 
-__all__ = ["Bucket", "FunctionConfig", "Stack", "Stream"]
+__all__ = ["Bucket", "FunctionConfig", "Queue", "Stack", "Stream", "Topic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,24 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """An SQS queue; a FIFO one's name ends in `.fifo`."""
+
+    logical_id: str
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """An SNS topic; a FIFO one's name ends in `.fifo`."""
+
+    logical_id: str
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """The template's resources, by logical id. source: the stream that the function's Kinesis event names."""
 
@@ -37,3 +55,5 @@ class Stack:
     function: FunctionConfig
     source: Stream
     mapping: MappingSettings
+    queues: dict[str, Queue] = field(default_factory=dict)
+    topics: dict[str, Topic] = field(default_factory=dict)

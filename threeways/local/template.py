@@ -12,16 +12,15 @@ from typing import Any
 import yaml
 
 from threeways.errors import LocalError
+from threeways.local import resources
 from threeways.local.emulator import ACCOUNT
 from threeways.local.function.config import FunctionConfig
 from threeways.local.intrinsics import Resolver, parse
 from threeways.local.mapping.settings import from_event
-from threeways.local.stack import Bucket, Stack, Stream
+from threeways.local.resources import BUCKET, FUNCTION, QUEUE, STREAM, TOPIC, Resource
+from threeways.local.stack import Bucket, Queue, Stack, Stream, Topic
 
-FUNCTION, STREAM, BUCKET = "AWS::Serverless::Function", "AWS::Kinesis::Stream", "AWS::S3::Bucket"
 HANDLER = "lambda_function.lambda_handler"
-STACK = "three-ways"
-_NAMES = {FUNCTION: "FunctionName", STREAM: "Name", BUCKET: "BucketName"}
 _ON_DEMAND_SHARDS = 4
 """What a new on-demand stream starts with."""
 
@@ -33,20 +32,17 @@ def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str
     template that cannot be read, an unknown parameter, or what is not supported here.
     """
     document = _read(path)
-    resources: dict[str, dict[str, Any]] = document["Resources"]
     references: dict[str, Any] = {
         **_parameters(document.get("Parameters") or {}, parameters or {}),
         "AWS::Region": region,
         "AWS::AccountId": ACCOUNT,
         "AWS::Partition": "aws",
         "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": STACK,
+        "AWS::StackName": resources.STACK,
     }
-    known = {name: resource for name, resource in resources.items() if resource.get("Type") in _NAMES}
-    names = {name: _name(name, resource, Resolver(references, {})) for name, resource in known.items()}
-    arns = {name: _arn(resource["Type"], names[name], region) for name, resource in known.items()}
-    resolver = Resolver({**references, **names}, {f"{name}.Arn": arn for name, arn in arns.items()})
-    return _stack(document, known, names, arns, resolver, path)
+    known = resources.known(document["Resources"], Resolver(references, {}), region)
+    resolver = Resolver({**references, **resources.references(known)}, resources.attributes(known))
+    return _stack(document, known, resolver, path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -72,37 +68,14 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     return values
 
 
-def _name(logical_id: str, resource: Mapping[str, Any], resolver: Resolver) -> str:
-    key = _NAMES[resource["Type"]]
-    given = (resource.get("Properties") or {}).get(key)
-    return str(resolver.resolve(given, f"{logical_id}.{key}")) if given else f"{STACK}-{logical_id.lower()}"
-
-
-def _arn(kind: str, name: str, region: str) -> str:
-    return {
-        FUNCTION: f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}",
-        STREAM: f"arn:aws:kinesis:{region}:{ACCOUNT}:stream/{name}",
-        BUCKET: f"arn:aws:s3:::{name}",
-    }[kind]
-
-
-def _stack(
-    document: Mapping[str, Any],
-    known: Mapping[str, Mapping[str, Any]],
-    names: Mapping[str, str],
-    arns: Mapping[str, str],
-    resolver: Resolver,
-    path: Path,
-) -> Stack:
-    streams, buckets = {}, {}
-    for logical_id, resource in known.items():
-        if resource["Type"] == STREAM:
-            shards = _shards(logical_id, resource, resolver)
-            streams[logical_id] = Stream(logical_id, names[logical_id], shards, arns[logical_id])
-        elif resource["Type"] == BUCKET:
-            buckets[logical_id] = Bucket(logical_id, names[logical_id])
-    logical_id, event = _the_consumer(known)
-    where = f"{logical_id}.Events"
+def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolver, path: Path) -> Stack:
+    streams = {
+        found.logical_id: Stream(found.logical_id, found.name, _shards(found, resolver), found.arn)
+        for found in known
+        if found.kind == STREAM
+    }
+    consumer, event = _the_consumer(known)
+    where = f"{consumer.logical_id}.Events"
     properties = resolver.resolve(event, where)
     source = next((stream for stream in streams.values() if stream.arn == properties.get("Stream")), None)
     if source is None:
@@ -110,25 +83,31 @@ def _stack(
             f"template: {where} reads {properties.get('Stream')}, which is no stream of the template"
         )
     defaults = (document.get("Globals") or {}).get("Function") or {}
-    body = {**known[logical_id], "Properties": _merged(defaults, known[logical_id].get("Properties") or {})}
-    function = _function(logical_id, body, names[logical_id], arns[logical_id], resolver, path)
-    return Stack(streams, buckets, function, source, from_event(properties))
+    return Stack(
+        streams=streams,
+        buckets={x.logical_id: Bucket(x.logical_id, x.name) for x in known if x.kind == BUCKET},
+        function=_function(consumer, _merged(defaults, consumer.properties), resolver, path),
+        source=source,
+        mapping=from_event(properties),
+        queues={x.logical_id: Queue(x.logical_id, x.name, x.arn) for x in known if x.kind == QUEUE},
+        topics={x.logical_id: Topic(x.logical_id, x.name, x.arn) for x in known if x.kind == TOPIC},
+    )
 
 
-def _shards(logical_id: str, resource: Mapping[str, Any], resolver: Resolver) -> int:
-    properties = resolver.resolve(resource.get("Properties") or {}, logical_id)
+def _shards(stream: Resource, resolver: Resolver) -> int:
+    properties = resolver.resolve(stream.properties, stream.logical_id)
     mode = (properties.get("StreamModeDetails") or {}).get("StreamMode")
     default = _ON_DEMAND_SHARDS if mode == "ON_DEMAND" else 1
     return int(properties.get("ShardCount", default))
 
 
-def _the_consumer(known: Mapping[str, Mapping[str, Any]]) -> tuple[str, Any]:
-    """The logical id of the function that reads Kinesis, and that event's properties."""
+def _the_consumer(known: list[Resource]) -> tuple[Resource, Any]:
+    """The function that reads Kinesis, and that event's properties."""
     found = [
-        (logical_id, event.get("Properties") or {})
-        for logical_id, resource in known.items()
-        if resource["Type"] == FUNCTION
-        for event in ((resource.get("Properties") or {}).get("Events") or {}).values()
+        (resource, event.get("Properties") or {})
+        for resource in known
+        if resource.kind == FUNCTION
+        for event in (resource.properties.get("Events") or {}).values()
         if event.get("Type") == "Kinesis"
     ]
     if len(found) != 1:
@@ -144,21 +123,21 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
 
 
 def _function(
-    logical_id: str, resource: Mapping[str, Any], name: str, arn: str, resolver: Resolver, path: Path
+    function: Resource, properties: Mapping[str, Any], resolver: Resolver, path: Path
 ) -> FunctionConfig:
     def read(key: str, default: Any) -> Any:
-        return resolver.resolve(resource["Properties"].get(key, default), f"{logical_id}.{key}")
+        return resolver.resolve(properties.get(key, default), f"{function.logical_id}.{key}")
 
     command = read("ImageConfig", {}).get("Command")
     variables = read("Environment", {})["Variables"]
-    context = (resource.get("Metadata") or {}).get("DockerContext") or read("CodeUri", ".")
+    context = (function.body.get("Metadata") or {}).get("DockerContext") or read("CodeUri", ".")
     return FunctionConfig(
-        logical_id=logical_id,
-        name=name,
+        logical_id=function.logical_id,
+        name=function.name,
         handler=command[0] if command else read("Handler", HANDLER),
         timeout=float(read("Timeout", 3)),
         memory=int(read("MemorySize", 128)),
         environment={key: str(value) for key, value in variables.items()},
         root=(path.parent / str(context)).resolve(),
-        arn=arn,
+        arn=function.arn,
     )

@@ -106,7 +106,12 @@ class ExecutionEnvironment:
                 return None
             environment = variables(self._config, self._given, self.id)
             self._process = RuntimeProcess(
-                self._runtime, self._config.handler, environment, self._config.root, self._on_log
+                self._runtime,
+                self._config.handler,
+                environment,
+                self._config.root,
+                self._on_log,
+                self._config.memory,
             )
             return self._process
 

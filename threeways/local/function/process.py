@@ -12,6 +12,7 @@ from threading import Thread
 
 from threeways.local.child import Child
 from threeways.local.function.exchange import Exchange, Invocation, Reply
+from threeways.local.function.memory import MemoryLimit
 from threeways.local.function.runtime_api import RuntimeApi
 from threeways.local.invocation import FunctionError
 
@@ -32,7 +33,7 @@ class Runtime(StrEnum):
 
 
 class RuntimeProcess:
-    """A started process. on_log: called with each line that it prints, from a thread."""
+    """A started process. on_log: called with each line that it prints, from a thread. memory: MB."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class RuntimeProcess:
         environment: Mapping[str, str],
         root: Path,
         on_log: Callable[[str], None],
+        memory: int,
     ) -> None:
         self._exchange = Exchange()
         self._api = RuntimeApi(self._exchange)
@@ -52,9 +54,10 @@ class RuntimeProcess:
         except BaseException:
             self._api.close()
             raise
+        self._limit = MemoryLimit(self._child, memory, self._tell)
         self._threads = [
-            Thread(target=work, name=f"{work.__name__}-{self.pid}", daemon=True)
-            for work in (self._read_log, self._watch)
+            Thread(target=work, name=f"{name}-{self.pid}", daemon=True)
+            for name, work in (("log", self._read_log), ("exit", self._watch), ("memory", self._limit.run))
         ]
         for thread in self._threads:
             thread.start()
@@ -97,7 +100,9 @@ class RuntimeProcess:
         self._api.close()
 
     def _watch(self) -> None:
-        self._exchange.ended(_describe(self._child.wait()))
+        status = self._child.wait()
+        self._limit.stop()
+        self._exchange.ended(_describe(status))
 
     def _read_log(self) -> None:
         with self._child.output as output:

@@ -36,24 +36,51 @@ class MappingEvent:
 class MappingCounts:
     """A snapshot.
 
-    batches: formed from the stream. invocations: those that ran. records: done by the function.
-    failed: invocations with an error or an unusable reply. partial: replies that reported a record.
-    retried: invocations of records that were tried before. bisected: splits. throttled: invocations refused.
-    discarded: records given up; sent_to_destination: those of them that the destination acknowledged.
-    iterator_age: by shard, seconds from the arrival of the last batch's last record to its first invocation.
+    polled: records read from the stream. batches: formed of them. invocations: those that ran.
+    records: done by the function. failed: invocations with an error or an unusable reply (`bad_replies`).
+    partial: replies that reported a record. retried: invocations of records that were tried before.
+    bisected: splits. throttled: invocations refused. sent, unsuccessful: records in all invocations, refused
+    ones included, and those of them that were not done by it.
+    discarded: records given up; sent_to_destination: those of them that the destination acknowledged;
+    destination_failures: tries that it did not.
+    iterator_age: by shard, seconds from the arrival of the last batch's last record to its last invocation.
     """
 
+    polled: int = 0
     batches: int = 0
     invocations: int = 0
     records: int = 0
     failed: int = 0
+    bad_replies: int = 0
     partial: int = 0
     retried: int = 0
     bisected: int = 0
     throttled: int = 0
+    sent: int = 0
+    unsuccessful: int = 0
     discarded: int = 0
     sent_to_destination: int = 0
+    destination_failures: int = 0
     iterator_age: dict[str, float] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, float]:
+        """The same under CloudWatch's names: the mapping's event counts and the function's metrics for it.
+
+        docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html. Sums since the start, where
+        CloudWatch has one for each minute; IteratorAge is the oldest shard's, in milliseconds.
+        """
+        return {
+            "PolledEventCount": self.polled,
+            "InvokedEventCount": self.sent,
+            "FailedInvokeEventCount": self.unsuccessful,
+            "DroppedEventCount": self.discarded - self.sent_to_destination,
+            "OnFailureDestinationDeliveredEventCount": self.sent_to_destination,
+            "DestinationDeliveryFailures": self.destination_failures,
+            "Invocations": self.invocations,
+            "Errors": self.failed - self.bad_replies,
+            "Throttles": self.throttled,
+            "IteratorAge": 1000 * max(self.iterator_age.values(), default=0.0),
+        }
 
 
 class Teller:

@@ -1,4 +1,4 @@
-"""A lane: one invocation at a time, in order. A shard has one lane.
+"""A lane: one invocation at a time, in order. A shard has as many as its `ParallelizationFactor`.
 
 Everything it decides is in `decisions` and `replies`; this carries it out.
 """
@@ -16,7 +16,8 @@ from threeways.local.invocation import FunctionError, InvocationResult
 from threeways.local.mapping.buffer import Buffer
 from threeways.local.mapping.counts import EventKind, MappingEvent, Teller
 from threeways.local.mapping.decisions import Batch, Decision, after, before
-from threeways.local.mapping.destination import GivenUp, S3Destination
+from threeways.local.mapping.destination import Destination
+from threeways.local.mapping.document import GivenUp
 from threeways.local.mapping.position import Shard
 from threeways.local.mapping.records import Origin, StreamRecord, event_of
 from threeways.local.mapping.replies import Kind, Outcome, outcome_of
@@ -29,7 +30,7 @@ class Work:
 
     settings: MappingSettings
     invoke: Callable[[bytes], InvocationResult]
-    destination: S3Destination | None
+    destination: Destination | None
     teller: Teller
     clock: Callable[[], float]
     backoff: Callable[[int], float]
@@ -37,13 +38,17 @@ class Work:
 
 
 class Lane:
-    """`run` is the thread's work until the mapping stops; the invocation in flight is carried to its end."""
+    """`run` is the thread's work until the mapping stops or the shard has ended.
 
-    def __init__(self, shard: Shard, origin: Origin, buffer: Buffer, work: Work) -> None:
+    The invocation in flight is carried to its end. number: which of the buffer's lanes it is.
+    """
+
+    def __init__(self, shard: Shard, origin: Origin, buffer: Buffer, work: Work, number: int = 0) -> None:
         self._shard = shard
         self._origin = origin
         self._buffer = buffer
         self._work = work
+        self._number = number
         self._queue: deque[Batch] = deque()
         self._failures = 0
 
@@ -51,7 +56,7 @@ class Lane:
         """Batch after batch."""
         while not self._work.stopping.is_set():
             if not self._queue:
-                records = self._buffer.take()
+                records = self._buffer.take(self._number)
                 if not records:
                     return
                 self._queue.append(Batch(records))
@@ -64,8 +69,7 @@ class Lane:
         if decision is not None:
             self._carry_out(batch, decision, None)
             return
-        if not batch.invocations:
-            work.teller.age(self._shard.id, work.clock() - batch.records[-1].arrived)
+        work.teller.age(self._shard.id, work.clock() - batch.records[-1].arrived)
         result = self._invoke(event_of(batch.records))
         numbers = [record.sequence_number for record in batch.records]
         outcome = outcome_of(result, numbers, report=work.settings.report_batch_item_failures)
@@ -83,7 +87,7 @@ class Lane:
         """Move the checkpoint past what is over, and put what is not at the head of the queue."""
         finished, over = decision.finished, decision.finished + decision.discarded
         if finished:
-            self._shard.done_to(batch.records[finished - 1].sequence_number)
+            self._done(batch.records[:finished])
             self._work.teller.count(records=finished)
         if decision.discarded:
             invocations = batch.invocations + (result is not None)
@@ -91,12 +95,15 @@ class Lane:
             if not self._give_up(given_up):
                 self._queue[0] = Batch(batch.records[finished:], batch.retries, batch.invocations)
                 return
-            self._shard.done_to(batch.records[over - 1].sequence_number)
+            self._done(given_up.records)
         self._queue.popleft()
         self._queue.extendleft(reversed(decision.again))
         self._failures = self._failures + 1 if decision.wait else 0
         if decision.wait:
             self._work.stopping.wait(self._work.backoff(self._failures))
+
+    def _done(self, records: Sequence[StreamRecord]) -> None:
+        self._shard.progress.done(record.sequence_number for record in records)
 
     def _give_up(self, given_up: GivenUp) -> bool:
         """Send records to the destination, however long that takes. False: the mapping stops first."""
@@ -104,29 +111,31 @@ class Lane:
         failures = 0
         while work.destination is not None:
             try:
-                key = work.destination.send(given_up, self._origin, work.clock())
+                place = work.destination.send(given_up, self._origin, work.clock())
             except (ClientError, BotoCoreError) as error:
                 failures += 1
+                work.teller.count(destination_failures=1)
                 self._event("destination_failed", f"on-failure destination: {error}", records)
                 if work.stopping.wait(work.backoff(failures)):
                     return False
             else:
                 work.teller.count(discarded=len(records), sent_to_destination=len(records))
-                self._event("discarded", f"{given_up.condition}; kept at {key}", records)
+                self._event("discarded", f"{given_up.condition}; kept at {place}", records)
                 return True
         work.teller.count(discarded=len(records))
         self._event("discarded", f"{given_up.condition}; there is no on-failure destination", records)
         return True
 
     def _tell(self, batch: Batch, outcome: Outcome, decision: Decision, result: InvocationResult) -> None:
-        count = self._work.teller.count
+        count, size = self._work.teller.count, len(batch.records)
+        count(sent=size, unsuccessful=size - outcome.first if outcome.kind is not Kind.DONE else 0)
         if outcome.kind is Kind.THROTTLED:
             count(throttled=1)
             self._event("throttled", outcome.why, batch.records, result)
             return
         count(invocations=1, retried=bool(batch.invocations))
         if outcome.kind is Kind.FAILED:
-            count(failed=1)
+            count(failed=1, bad_replies=outcome.bad_reply)
             self._event(
                 "bad_reply" if outcome.bad_reply else "function_error", outcome.why, batch.records, result
             )
@@ -136,7 +145,7 @@ class Lane:
         if decision.bisected:
             count(bisected=1)
             sizes = " and ".join(str(len(part.records)) for part in decision.again)
-            self._event("bisected", f"{len(batch.records)} records; to try: {sizes}", batch.records, result)
+            self._event("bisected", f"{size} records; to try: {sizes}", batch.records, result)
 
     def _event(
         self,

@@ -1,40 +1,47 @@
-"""Where a shard's reader stands, and how far its records are done."""
+"""One shard of a stream: where its reading starts, and how far its records are done."""
 
 from __future__ import annotations
 
-from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from threeways.local.mapping.progress import Progress
+from threeways.local.mapping.settings import Position
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef, GetShardIteratorInputTypeDef
 
 
 class Shard:
-    """One shard of a stream, read from its starting position on. Thread-safe."""
+    """A shard, read from its starting position on; the position is taken when it is made. Thread-safe.
+
+    timestamp: epoch seconds, for AT_TIMESTAMP.
+    """
 
     def __init__(
-        self, kinesis: KinesisClient, stream: str, shard_id: str, start: Literal["TRIM_HORIZON", "LATEST"]
+        self,
+        kinesis: KinesisClient,
+        stream: str,
+        shard_id: str,
+        start: Position,
+        timestamp: float | None = None,
     ) -> None:
         self._kinesis = kinesis
         self._stream = stream
         self.id = shard_id
-        self._start = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId=shard_id, ShardIteratorType=start
-        )["ShardIterator"]
-        self._checkpoint: str | None = None
-        self._lock = Lock()
+        self.progress = Progress()
+        where: GetShardIteratorInputTypeDef = {
+            "StreamName": stream, "ShardId": shard_id, "ShardIteratorType": start,
+        }  # fmt: skip
+        if timestamp is not None:
+            where["Timestamp"] = datetime.fromtimestamp(timestamp, UTC)
+        self._start = kinesis.get_shard_iterator(**where)["ShardIterator"]
 
     @property
     def checkpoint(self) -> str | None:
         """The last sequence number up to which everything is done; None: nothing yet."""
-        with self._lock:
-            return self._checkpoint
-
-    def done_to(self, sequence_number: str) -> None:
-        """Move the checkpoint."""
-        with self._lock:
-            self._checkpoint = sequence_number
+        return self.progress.checkpoint
 
     def iterator_after(self, sequence_number: str | None) -> str:
         """An iterator for what follows a record, or for the start of reading."""

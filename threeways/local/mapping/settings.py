@@ -18,7 +18,8 @@ from threeways.errors import LocalError
 FOR_EVER = -1
 """What `MaximumRetryAttempts` and `MaximumRecordAgeInSeconds` are by default: no limit."""
 REPORT = "ReportBatchItemFailures"
-_S3 = "arn:aws:s3:::"
+type Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+_ARNS = {"S3": "arn:aws:s3:::", "SQS": "arn:aws:sqs:", "SNS": "arn:aws:sns:"}
 _MEND = "here; take it out of the template's Kinesis event, or test what needs it on AWS"
 
 
@@ -26,10 +27,12 @@ _MEND = "here; take it out of the template's Kinesis event, or test what needs i
 class MappingSettings:
     """batch_size: records. window: seconds that a batch may wait for more. maximum_record_age: seconds.
 
-    destination: the name of the S3 bucket that discarded records go to, or None.
+    destination: where discarded records go: an S3 bucket's name, or the ARN of an SQS queue or SNS topic.
+    parallelization_factor: lanes, and so concurrent invocations, a shard.
+    starting_timestamp: epoch seconds, for AT_TIMESTAMP alone.
     """
 
-    starting_position: Literal["TRIM_HORIZON", "LATEST"] = "TRIM_HORIZON"
+    starting_position: Position = "TRIM_HORIZON"
     batch_size: int = 100
     window: float = 0
     enabled: bool = True
@@ -38,22 +41,29 @@ class MappingSettings:
     maximum_retry_attempts: int = FOR_EVER
     maximum_record_age: int = FOR_EVER
     destination: str | None = None
+    parallelization_factor: int = 1
+    starting_timestamp: float | None = None
 
 
 class _OnFailure(msgspec.Struct, forbid_unknown_fields=True):
     Destination: str
-    Type: str = "S3"
+    Type: Literal["S3", "SQS", "SNS"] | None = None
 
 
 class _Destinations(msgspec.Struct, forbid_unknown_fields=True):
     OnFailure: _OnFailure | None = None
 
 
+class _Metrics(msgspec.Struct, forbid_unknown_fields=True):
+    Metrics: list[Literal["EventCount"]] = []
+
+
 class _Event(msgspec.Struct, forbid_unknown_fields=True):
     """The properties that are supported, in AWS's names and ranges. What they hold is resolved already."""
 
     Stream: str
-    StartingPosition: Literal["TRIM_HORIZON", "LATEST"]
+    StartingPosition: Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+    StartingPositionTimestamp: float | None = None
     BatchSize: Annotated[int, Meta(ge=1, le=10_000)] = 100
     MaximumBatchingWindowInSeconds: Annotated[int, Meta(ge=0, le=300)] = 0
     Enabled: bool = True
@@ -63,6 +73,7 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
     MaximumRecordAgeInSeconds: Annotated[int, Meta(ge=-1, le=604_800)] = FOR_EVER
     ParallelizationFactor: Annotated[int, Meta(ge=1, le=10)] = 1
     DestinationConfig: _Destinations = msgspec.field(default_factory=_Destinations)
+    MetricsConfig: _Metrics = msgspec.field(default_factory=_Metrics)
 
 
 def from_event(properties: Mapping[str, Any]) -> MappingSettings:
@@ -74,10 +85,13 @@ def from_event(properties: Mapping[str, Any]) -> MappingSettings:
         event = msgspec.convert(dict(properties), _Event)
     except msgspec.ValidationError as error:
         raise LocalError(f"the Kinesis event's settings: {_explained(str(error))}") from None
-    if event.ParallelizationFactor != 1:
-        raise LocalError(f"ParallelizationFactor over 1 is not supported {_MEND}")
     if 0 <= event.MaximumRecordAgeInSeconds < 60:
         raise LocalError("MaximumRecordAgeInSeconds is -1 (for ever) or 60 to 604800")
+    if (event.StartingPosition == "AT_TIMESTAMP") != (event.StartingPositionTimestamp is not None):
+        raise LocalError(
+            "StartingPositionTimestamp (Unix time, seconds) goes with StartingPosition AT_TIMESTAMP,"
+            " and only with it: give both or neither"
+        )
     return MappingSettings(
         starting_position=event.StartingPosition,
         batch_size=event.BatchSize,
@@ -87,7 +101,9 @@ def from_event(properties: Mapping[str, Any]) -> MappingSettings:
         bisect=event.BisectBatchOnFunctionError,
         maximum_retry_attempts=event.MaximumRetryAttempts,
         maximum_record_age=event.MaximumRecordAgeInSeconds,
-        destination=_bucket(event.DestinationConfig.OnFailure),
+        destination=_destination(event.DestinationConfig.OnFailure),
+        parallelization_factor=event.ParallelizationFactor,
+        starting_timestamp=event.StartingPositionTimestamp,
     )
 
 
@@ -97,11 +113,16 @@ def _explained(message: str) -> str:
     return f"{message}; see AWS's page on the parameters of Kinesis event source mappings for its range"
 
 
-def _bucket(on_failure: _OnFailure | None) -> str | None:
+def _destination(on_failure: _OnFailure | None) -> str | None:
     if on_failure is None:
         return None
-    if on_failure.Type != "S3" or not on_failure.Destination.startswith(_S3):
+    arn = on_failure.Destination
+    kind = next((kind for kind, start in _ARNS.items() if arn.startswith(start)), None)
+    if kind is None or on_failure.Type not in {None, kind}:
         raise LocalError(
-            f"the on-failure destination {on_failure.Destination}: only S3 buckets are supported {_MEND}"
+            f"the on-failure destination {arn} is not the ARN of an {on_failure.Type or 'S3, SQS or SNS'}"
+            f" resource: S3 buckets, SQS queues and SNS topics are supported {_MEND}"
         )
-    return on_failure.Destination.removeprefix(_S3)
+    if arn.endswith(".fifo"):
+        raise LocalError(f"the on-failure destination {arn} is FIFO, which AWS refuses: name a standard one")
+    return arn.removeprefix(_ARNS["S3"])

@@ -1,4 +1,4 @@
-"""The event source mapping: for each shard of a stream a reader, a buffer and a lane."""
+"""The event source mapping: a worker for each shard that may be read, as the stream is split and merged."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from threeways.errors import LocalError
 from threeways.local.invocation import InvocationResult
-from threeways.local.mapping.buffer import Buffer
 from threeways.local.mapping.counts import MappingCounts, MappingEvent, Teller
-from threeways.local.mapping.destination import S3Destination
-from threeways.local.mapping.lane import Lane, Work
-from threeways.local.mapping.position import Shard
-from threeways.local.mapping.reader import Reader
+from threeways.local.mapping.destination import Clients, QueueClient, TopicClient, destination_for
+from threeways.local.mapping.lane import Work
+from threeways.local.mapping.lineage import list_shards
 from threeways.local.mapping.records import Origin
 from threeways.local.mapping.settings import MappingSettings
+from threeways.local.mapping.shards import Shards
+from threeways.local.mapping.worker import ShardWorker
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
 
+    from threeways.local.mapping.position import Shard
+
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:local"
 ROLE_ARN = "arn:aws:iam::123456789012:role/lambda-role"
+LIST_SECONDS = 1.0
+"""Between two looks for new shards; a shard that ends is one more reason to look."""
 
 
 def exponential(failures: int) -> float:
@@ -38,11 +42,12 @@ def exponential(failures: int) -> float:
 class EventSourceMapping:
     """Feeds a function from a Kinesis stream as AWS does. A context manager: it runs within it.
 
-    stream: the stream's name. invoke: called with an event's JSON bytes, from one thread a shard at a time;
+    docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html; docs/event-source-mapping.md has the details.
+    stream: the stream's name. invoke: called with an event's JSON bytes, from one thread a lane at a time;
     `LocalFunction.invoke`, or anything that answers in its way (what it raises counts as a function error).
-    s3: needed where the settings name a failure destination. uuid: names the objects there.
-    on_event: gets what a user should see, from the lanes' threads, and is to be quick.
-    clock: epoch seconds. backoff: failures in a row (from 1) -> seconds until the next try.
+    s3, sqs, sns: boto3 clients; the one that the settings' failure destination is of is needed.
+    uuid: names the objects there. on_event: gets what a user should see, from the lanes' threads, and is to
+    be quick. clock: epoch seconds. backoff: failures in a row (from 1) -> seconds until the next try.
     """
 
     def __init__(
@@ -53,28 +58,26 @@ class EventSourceMapping:
         settings: MappingSettings,
         *,
         s3: S3Client | None = None,
+        sqs: QueueClient | None = None,
+        sns: TopicClient | None = None,
         function_arn: str = FUNCTION_ARN,
         uuid: str | None = None,
         on_event: Callable[[MappingEvent], None] | None = None,
         clock: Callable[[], float] = time.time,
         backoff: Callable[[int], float] = exponential,
     ) -> None:
-        if settings.destination is not None and s3 is None:
-            raise LocalError(
-                "the settings name a failure destination: give the mapping an S3 client with `s3=`"
-            )
         self.uuid = uuid or str(uuids.uuid4())
         self._kinesis = kinesis
         self._stream = stream
         self._stopping = Event()
         self._teller = Teller(on_event)
-        destination = None
-        if settings.destination is not None and s3 is not None:
-            destination = S3Destination(s3, settings.destination, self.uuid, function_arn)
+        destination = destination_for(settings.destination, Clients(s3, sqs, sns), self.uuid, function_arn)
         self._work = Work(settings, invoke, destination, self._teller, clock, backoff, self._stopping)
-        self._shards: dict[str, Shard] = {}
-        self._buffers: list[Buffer] = []
-        self._threads: list[Thread] = []
+        self._shards = Shards(kinesis, stream, settings)
+        self._workers: dict[str, ShardWorker] = {}
+        self._look = Event()
+        self._follower = Thread(target=self._follow, name=f"follower-{stream}", daemon=True)
+        self._arn = ""
         self._failure: BaseException | None = None
         self._lock = Lock()
 
@@ -88,60 +91,60 @@ class EventSourceMapping:
     def start(self) -> None:
         """Begin to read at the starting position; where the mapping is not enabled, only take that position.
 
-        Raises LocalError where the stream cannot be read.
+        Raises LocalError where the stream cannot be read, or a timestamp to start from lies in the future.
         """
+        settings = self._work.settings
+        if settings.starting_timestamp is not None and settings.starting_timestamp > self._work.clock():
+            raise LocalError(
+                "StartingPositionTimestamp lies in the future, which AWS refuses: take a past one"
+            )
         with self._lock:
-            if self._shards:
+            if self._arn:
                 raise LocalError("the mapping was started before: make another EventSourceMapping")
-            arn = self._open_shards()
-            if self._work.settings.enabled:
-                for shard in self._shards.values():
-                    self._serve(shard, Origin(shard.id, arn, ROLE_ARN, self._kinesis.meta.region_name))
-        for thread in self._threads:
-            thread.start()
+            try:
+                summary = self._kinesis.describe_stream_summary(StreamName=self._stream)
+                begun = self._shards.at_start()
+            except (ClientError, BotoCoreError) as error:
+                raise LocalError(f"stream {self._stream} cannot be read: {error}") from error
+            self._arn = summary["StreamDescriptionSummary"]["StreamARN"]
+            if settings.enabled:
+                self._serve(begun)
+                self._follower.start()
 
-    def _open_shards(self) -> str:
-        """Take the starting position on each shard; the stream's ARN."""
-        try:
-            summary = self._kinesis.describe_stream_summary(StreamName=self._stream)[
-                "StreamDescriptionSummary"
-            ]
-            pages = self._kinesis.get_paginator("list_shards").paginate(StreamName=self._stream)
-            listed = [shard for page in pages for shard in page["Shards"]]
-            if any("ParentShardId" in shard for shard in listed):
-                raise LocalError(
-                    f"stream {self._stream} was split or merged: give the mapping a stream that was not"
-                )
-            for shard in listed:
-                start = self._work.settings.starting_position
-                self._shards[shard["ShardId"]] = Shard(self._kinesis, self._stream, shard["ShardId"], start)
-        except (ClientError, BotoCoreError) as error:
-            raise LocalError(f"stream {self._stream} cannot be read: {error}") from error
-        return summary["StreamARN"]
+    def _serve(self, shards: list[Shard]) -> None:
+        for shard in shards:
+            origin = Origin(shard.id, self._arn, ROLE_ARN, self._kinesis.meta.region_name)
+            worker = ShardWorker(shard, origin, self._work, on_end=self._look.set, on_failure=self._failed)
+            self._workers[shard.id] = worker
+            worker.start()
 
-    def _serve(self, shard: Shard, origin: Origin) -> None:
-        settings, work = self._work.settings, self._work
-        buffer = Buffer(settings.batch_size, settings.window)
-        reader = Reader(
-            shard, origin, buffer, self._teller, settings.batch_size, self._stopping, work.backoff
-        )
-        lane = Lane(shard, origin, buffer, work)
-        self._buffers.append(buffer)
-        for name, run in (("reader", reader.run), ("lane", lane.run)):
-            thread = Thread(target=self._guarded, args=(run,), name=f"{name}-{shard.id}", daemon=True)
-            self._threads.append(thread)
+    def _follow(self) -> None:
+        """Look for new shards until the mapping stops."""
+        while not self._stopping.is_set():
+            self._look.wait(LIST_SECONDS)
+            self._look.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                listed = list_shards(self._kinesis, self._stream)
+                for shard in listed:
+                    if shard.closed and shard.id in self._workers:
+                        self._workers[shard.id].closed()
+                self._serve(self._shards.to_begin(listed))
+            except (ClientError, BotoCoreError) as error:
+                self._teller.tell(MappingEvent("read_failed", "", f"ListShards: {error}"))
+            except Exception as error:  # noqa: BLE001 - kept for `drained` and `stop`, which raise it
+                self._failed(error)
 
-    def _guarded(self, run: Callable[[], None]) -> None:
-        try:
-            run()
-        except Exception as error:  # noqa: BLE001 - kept for `drained` and `stop`, which raise it
-            self._failure = error
-            self._halt()
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+        self._halt()
 
     def _halt(self) -> None:
         self._stopping.set()
-        for buffer in self._buffers:
-            buffer.close()
+        self._look.set()
+        for worker in list(self._workers.values()):
+            worker.close()
 
     def stop(self) -> dict[str, str | None]:
         """Stop reading, finish the invocations in flight, and tell the `positions` then. Idempotent.
@@ -149,9 +152,11 @@ class EventSourceMapping:
         Raises LocalError where a thread of the mapping had failed.
         """
         self._halt()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+        if self._follower.ident is not None:
+            self._follower.join()
+        self._halt()  # also what the follower began last
+        for worker in self._workers.values():
+            worker.join()
         self._raise_failure()
         return self.positions()
 
@@ -161,22 +166,22 @@ class EventSourceMapping:
         It asks the stream, one small read a shard. Raises LocalError where a thread has failed.
         """
         self._raise_failure()
-        if not self._shards:
+        if not self._arn:
             raise LocalError("the mapping was not started")
-        if any(len(buffer) for buffer in self._buffers):
+        if any(worker.waiting for worker in list(self._workers.values())):
             return False
         try:
-            return not any(shard.is_behind() for shard in self._shards.values())
+            return not self._shards.behind(list_shards(self._kinesis, self._stream))
         except (ClientError, BotoCoreError) as error:
             self._teller.tell(MappingEvent("read_failed", "", f"drained: {error}"))
             return False
 
     def positions(self) -> dict[str, str | None]:
         """By shard id, the sequence number up to which everything is done; None: nothing yet."""
-        return {shard.id: shard.checkpoint for shard in self._shards.values()}
+        return self._shards.positions()
 
     def counts(self) -> MappingCounts:
-        """The counters now."""
+        """The counters now; `metrics()` of them has CloudWatch's names."""
         return self._teller.snapshot()
 
     def _raise_failure(self) -> None:

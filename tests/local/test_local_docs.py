@@ -1,0 +1,55 @@
+"""docs/event-source-mapping.md is true: its example runs, and the tests it names exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from threeways.local.mapping import MappingCounts
+from threeways.local.mapping.settings import _Event
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "event-source-mapping.md").read_text(encoding="utf-8")
+TESTS = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+
+
+def test_the_example_is_executed_as_it_stands(tmp_path: Path) -> None:
+    blocks = re.findall(r"<!-- executed: (\S+) -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+    assert [name for name, _ in blocks] == ["shop.py", "conftest.py", "test_shop.py"]
+    for name, code in blocks:
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "."],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+def test_every_test_that_the_table_names_exists_with_awss_page_in_its_docstring() -> None:
+    names = set(re.findall(r"`(test_\w+)`", PAGE))
+    assert len(names) > 40
+    for name in names:
+        found = re.search(rf'^def {name}\((?:.|\n)*?:\n    """(.*)', TESTS, re.MULTILINE)
+        assert found, name
+        assert found[1].startswith("docs.aws.amazon.com/"), name
+
+
+def test_every_setting_is_in_the_table() -> None:
+    (table,) = re.findall(r"## Settings\n(.*?)\nRefused", PAGE, re.DOTALL)
+    settings = {field.name for field in msgspec.structs.fields(_Event)} - {"Stream"}
+    assert settings <= set(re.findall(r"`(\w+)", table))
+
+
+def test_every_metric_is_in_the_table() -> None:
+    (table,) = re.findall(r"## Metrics\n(.*?)\n## ", PAGE, re.DOTALL)
+    assert set(MappingCounts().metrics()) <= set(re.findall(r"`(\w+)`", table))

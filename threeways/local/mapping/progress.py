@@ -1,0 +1,55 @@
+"""How far a shard is done, whatever order its lanes finish in.
+
+docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html speaks of one checkpoint a
+shard. With several lanes it is the highest number up to which everything is done; what is done beyond it is
+not sent again while the mapping runs (AWS sends it again after a restart).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from threading import Lock
+
+
+class Progress:
+    """The sequence numbers of one shard that were read and are not done. Thread-safe.
+
+    It holds those alone, so that its size is bounded by what is read ahead, not by how far a lane is behind.
+    """
+
+    def __init__(self) -> None:
+        self._outstanding: OrderedDict[str, str | None] = OrderedDict()  # number -> the one read before it
+        self._last: str | None = None
+        self._ended = False
+        self._lock = Lock()
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The last sequence number up to which everything is done; None: nothing yet."""
+        with self._lock:
+            return next(iter(self._outstanding.values()), self._last)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the shard was read to its end and everything on it is done."""
+        with self._lock:
+            return self._ended and not self._outstanding
+
+    def read(self, numbers: Iterable[str]) -> None:
+        """These were read, in the order of the shard, each once."""
+        with self._lock:
+            for number in numbers:
+                self._outstanding[number] = self._last
+                self._last = number
+
+    def done(self, numbers: Iterable[str]) -> None:
+        """These need nothing more. Each was read before, and is told once."""
+        with self._lock:
+            for number in numbers:
+                del self._outstanding[number]
+
+    def ended(self) -> None:
+        """Nothing follows what was read."""
+        with self._lock:
+            self._ended = True
