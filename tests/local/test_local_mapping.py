@@ -149,9 +149,12 @@ def test_a_function_error_is_retried_until_it_passes_and_is_told(
     assert told[0].request_id == "request"
 
 
-def test_what_a_handler_in_process_raises_is_a_function_error(run: Run, stream: str, put: Put) -> None:
+@pytest.mark.parametrize("error", [KeyError("x"), SystemExit(1)])
+def test_what_a_handler_in_process_raises_is_a_function_error(
+    run: Run, stream: str, put: Put, error: BaseException
+) -> None:
     put(stream, TEXTS[:2])
-    left = [KeyError("x")]
+    left = [error]
 
     def raise_once(texts: list[str], numbers: list[str]) -> InvocationResult:
         if left:

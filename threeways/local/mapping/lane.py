@@ -80,7 +80,7 @@ class Lane:
     def _invoke(self, event: bytes) -> InvocationResult:
         try:
             return self._work.invoke(event)
-        except Exception as error:  # noqa: BLE001 - a handler run in process may raise anything
+        except BaseException as error:  # noqa: BLE001 - a handler run in process may raise anything, SystemExit too
             return InvocationResult(error=FunctionError(type(error).__name__, str(error)))
 
     def _carry_out(self, batch: Batch, decision: Decision, result: InvocationResult | None) -> None:
