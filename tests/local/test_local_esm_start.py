@@ -91,7 +91,12 @@ def test_a_mapping_that_is_not_enabled_reads_nothing(event_source_mapping: Make)
     bench = event_source_mapping(nothing, Enabled=False)
     bench.start()
     assert bench.mapping.drained()
-    bench.put("x")
+    beside = event_source_mapping(nothing, stream=bench.stream)
+    beside.start()
+    for number in range(3):
+        bench.put(str(number))
+        beside.drain()
+    assert beside.counts().polled == 3
     assert not bench.mapping.drained()
     assert bench.stop() == {SHARD: None}
     assert bench.counts().polled == 0
