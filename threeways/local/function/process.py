@@ -12,6 +12,7 @@ from threading import Thread
 
 from threeways.local.child import Child
 from threeways.local.function.exchange import Exchange, Invocation, Reply
+from threeways.local.function.log import LogReader
 from threeways.local.function.runtime_api import RuntimeApi
 from threeways.local.invocation import FunctionError
 
@@ -52,12 +53,9 @@ class RuntimeProcess:
         except BaseException:
             self._api.close()
             raise
-        self._threads = [
-            Thread(target=work, name=f"{work.__name__}-{self.pid}", daemon=True)
-            for work in (self._read_log, self._watch)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._log = LogReader(self._child.output, self._tell, f"log-{self.pid}")
+        self._watcher = Thread(target=self._watch, name=f"watch-{self.pid}", daemon=True)
+        self._watcher.start()
 
     @property
     def pid(self) -> int:
@@ -88,23 +86,19 @@ class RuntimeProcess:
         self._child.terminate()
 
     def kill(self, grace: float = 0.0) -> None:
-        """End it, by itself within `grace` seconds or not, and hand over its last lines. Idempotent."""
+        """End it, by itself within `grace` seconds or not, and hand over its last lines. Idempotent.
+
+        What it left behind in a session of its own lives on (see `child.py`); its output is not waited for.
+        """
         if grace:
             self._child.wait(grace)
         self._child.kill()
-        for thread in self._threads:
-            thread.join(5)
+        self._log.finish(patience=5)
+        self._watcher.join(5)
         self._api.close()
 
     def _watch(self) -> None:
         self._exchange.ended(_describe(self._child.wait()))
-
-    def _read_log(self) -> None:
-        with self._child.output as output:
-            for raw in output:
-                text = raw.decode(errors="replace").rstrip("\r\n")
-                for line in text.split("\r"):  # awslambdaric parts a traceback's lines so
-                    self._tell(line)
 
     def _tell(self, line: str) -> None:
         try:
