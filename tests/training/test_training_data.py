@@ -46,6 +46,21 @@ def test_a_held_out_ride_is_never_older_than_one_trained_on(tmp_path: Path) -> N
     assert 0.18 < len(validation.minutes) / (len(training.minutes) + len(validation.minutes)) < 0.28
 
 
+def test_a_file_that_is_in_both_sets_is_warned_of_in_one_line_whatever_its_name(
+    january: str, tmp_path: Path
+) -> None:
+    february, copied = str(tmp_path / "february.parquet"), tmp_path / "copied.parquet"
+    city.month(2021, 2, 500).to_parquet(february)
+    copied.write_bytes(Path(january).read_bytes())
+    said: list[str] = []
+    load(january, february, said.append)
+    assert said == []
+    load(january, f"{copied} {february}", said.append)
+    (warning,) = said
+    assert f"warning: {copied}: in DATA and in VALIDATION" in warning
+    assert "\n" not in warning
+
+
 def test_validation_without_data_is_refused() -> None:
     with pytest.raises(DataError, match="VALIDATION is given without DATA"):
         load(None, "a.parquet", ignore)

@@ -15,6 +15,8 @@ from threeways.trips import city
 from threeways.trips.cleaning import clean
 from threeways.trips.rides import columns_of
 
+_PAIR = 2  # of an encoder's columns: pickup zone, drop-off zone, zone pair
+
 
 def usable(month: int, rides: int) -> tuple[np.ndarray, np.ndarray]:
     frame = city.trips(2021, month, rides).frame
@@ -65,15 +67,34 @@ def test_zones_it_never_saw_and_absurd_distances_get_a_finite_prediction(fitted:
     assert np.isfinite(fitted.predict(odd)).all()
 
 
-def test_the_booster_never_saw_a_rides_own_duration_in_its_encoding() -> None:
+def test_the_booster_never_saw_a_rides_own_duration_or_speed_in_its_encodings() -> None:
     """With durations that are pure noise, an encoding that leaks would let the model beat the mean."""
     random = np.random.default_rng(0)
     block = np.zeros((4_000, len(COLUMNS)))
-    block[:, 2] = np.arange(4_000) // 2  # every pair has two rides: a leak would show half of each
+    block[:, COLUMNS.index("zone_pair")] = np.arange(4_000) // 2  # two rides each: a leak would show half
+    block[:, COLUMNS.index("trip_distance")] = 1.0
     minutes = random.uniform(1, 60, 4_000)
-    _, encoded = model._encoded(block, minutes)
-    pair_duration = encoded[:, encoded.shape[1] - 4]
-    assert abs(np.corrcoef(pair_duration, minutes)[0, 1]) < 0.1
+    speed = np.minimum(60 / minutes, model.FASTEST_MPH)
+    encoder, encoded = model._encoded(block, minutes)
+    for name, own in (("duration", minutes), ("speed", speed)):
+        pair = encoded[:, encoder.output_indices_[name]][:, _PAIR]
+        assert abs(np.corrcoef(pair, own)[0, 1]) < 0.1
+        seen = encoder.transform(block)[:, encoder.output_indices_[name]][:, _PAIR]
+        assert np.corrcoef(seen, own)[0, 1] > 0.5  # as it would be if it leaked
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("miles", [60.0, 1e6, 1e308])
+def test_no_ride_counts_as_faster_than_sixty_miles_an_hour(miles: float) -> None:
+    random = np.random.default_rng(0)
+    block = np.zeros((400, len(COLUMNS)))
+    block[:, COLUMNS.index("zone_pair")] = np.arange(400) % 2  # one pair crawls, the other has the odd rides
+    block[:, COLUMNS.index("trip_distance")] = np.where(np.arange(400) % 2, miles, 1.0)
+    encoder, encoded = model._encoded(block, random.uniform(6, 30, 400))
+    served = encoder.transform(block)[:, encoder.output_indices_["speed"]][:, _PAIR]
+    assert served[1::2] == pytest.approx(60, abs=0.5)
+    assert encoded[:, encoder.output_indices_["speed"]].max() <= 60
+    assert 2 < served[::2].mean() < 10
 
 
 def test_too_few_rides_are_refused() -> None:

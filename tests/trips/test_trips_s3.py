@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
@@ -12,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from threeways.errors import DataError
 from threeways.trips import city, s3
 from threeways.trips.reading import read
+from threeways.trips.sources import locations
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,12 @@ def endpoint(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     client = boto3.client("s3")
     client.create_bucket(Bucket="trips")
-    for name, rides in (("green-01", 10), ("green-02", 20), ("yellow-01", 40)):
+    for name, rides in (("green-01", 10), ("green-02", 20), ("green-old/green-01", 30), ("yellow-01", 40)):
         file = io.BytesIO()
         city.month(2021, 1, rides).to_parquet(file)
         client.put_object(Bucket="trips", Key=f"2021/{name}.parquet", Body=file.getvalue())
+    for key in ("2021/green-03.csv", "2021/.green-04.parquet", "2021/green-old/"):
+        client.put_object(Bucket="trips", Key=key, Body=b"no parquet")
     return server
 
 
@@ -45,12 +49,36 @@ def test_objects_are_read_from_the_endpoint_which_is_said_first(endpoint: str) -
     assert said == [f"s3://trips/2021/green-02.parquet: from {endpoint}"]
 
 
-def test_a_pattern_lists_the_bucket(endpoint: str) -> None:
-    trips = read("s3://trips/2021/green-*.parquet")
-    assert [source.name for source in trips.sources] == [
-        "s3://trips/2021/green-01.parquet",
-        "s3://trips/2021/green-02.parquet",
-    ]
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("2021/green-*.parquet", ["2021/green-01", "2021/green-02"]),
+        ("2021/green-*", ["2021/green-01", "2021/green-02", "2021/green-03.csv"]),
+        ("2021/*.parquet", ["2021/green-01", "2021/green-02", "2021/yellow-01"]),
+        ("2021/*/green-0[12].parquet", ["2021/green-old/green-01"]),
+        ("**/green-?1.parquet", ["2021/green-01", "2021/green-old/green-01"]),
+        ("2021/green-old/**", ["2021/green-old/green-01"]),
+    ],
+)
+def test_a_pattern_takes_the_objects_that_it_would_take_on_disk(
+    endpoint: str, pattern: str, names: list[str], tmp_path: Path
+) -> None:
+    found = s3.resolved(f"s3://trips/{pattern}", "DATA", lambda _line: None)
+    assert [name.removeprefix("s3://trips/").removesuffix(".parquet") for name in found] == names
+    for key in _keys():
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        if not key.endswith("/"):
+            (tmp_path / key).touch()
+    on_disk = locations(f"{tmp_path}/{pattern}", "DATA", lambda _line: None)
+    assert [name.replace(f"{tmp_path}/", "s3://trips/") for name in on_disk] == found
+
+
+def test_a_pattern_reads_its_objects_in_order(endpoint: str) -> None:
+    assert [source.rows for source in read("s3://trips/2021/green-*.parquet").sources] == [10, 20]
+
+
+def _keys() -> list[str]:
+    return [item["Key"] for item in boto3.client("s3").list_objects_v2(Bucket="trips")["Contents"]]
 
 
 @pytest.mark.parametrize(

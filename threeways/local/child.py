@@ -1,4 +1,9 @@
-"""A child process in a session of its own: no Ctrl-C of the terminal reaches it, and it never outlives us."""
+"""A child process in a session of its own: no Ctrl-C of the terminal reaches it, and it never outlives us.
+
+What it starts is killed with it, by process group. A grandchild that has made a group or a session of its own
+(`start_new_session=True`, `setsid`, a daemon) is not: it lives until it ends by itself, where Lambda would
+freeze it, and later end it, with its whole sandbox.
+"""
 
 from __future__ import annotations
 

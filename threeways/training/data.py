@@ -42,7 +42,7 @@ def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rid
 
     data, validation: what `DATA` and `VALIDATION` say (`threeways.trips.reading.read`). Without `data` it is
     the synthetic city, validated on its next month; without `validation` the last fifth of the data by
-    pickup time is held out. Raises DataError.
+    pickup time is held out. A file with the same bytes in both is warned of. Raises DataError.
     """
     from threeways.trips import city
     from threeways.trips.reading import read
@@ -58,7 +58,19 @@ def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rid
     if validation is None:
         say("validation: the last fifth of the data by pickup time is held out; VALIDATION= names other data")
         return _held_out(trips)
-    return _usable(trips, "DATA"), _usable(read(validation, "VALIDATION", say), "VALIDATION")
+    judging = read(validation, "VALIDATION", say)
+    _warn_of_rides_in_both(trips, judging, say)
+    return _usable(trips, "DATA"), _usable(judging, "VALIDATION")
+
+
+def _warn_of_rides_in_both(training: Trips, judging: Trips, say: Say) -> None:
+    learnt = {source.sha256 for source in training.sources}
+    both = [source.name for source in judging.sources if source.sha256 in learnt]
+    if both:
+        say(
+            f"warning: {', '.join(both)}: in DATA and in VALIDATION, so the errors below are on rides that "
+            "the model learnt from; give other rides as VALIDATION"
+        )
 
 
 def _usable(trips: Trips, variable: str) -> Rides:

@@ -16,6 +16,7 @@ from threeways.task import Block
 from threeways.tasks.ride_duration import COLUMNS
 
 if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
 type Minutes = NDArray[np.float64]
@@ -61,7 +62,7 @@ def fit(block: Block, minutes: Minutes) -> Pipeline:
     return Pipeline([("encode", encoder), ("boost", boosting.fit(encoded, minutes))])
 
 
-def _encoded(block: Block, minutes: Minutes) -> tuple[object, NDArray[np.float64]]:
+def _encoded(block: Block, minutes: Minutes) -> tuple[ColumnTransformer, NDArray[np.float64]]:
     """The fitted encoder, and the training matrix encoded out of fold.
 
     ColumnTransformer knows one target; the speeds are fitted into their encoder afterwards.
@@ -72,7 +73,8 @@ def _encoded(block: Block, minutes: Minutes) -> tuple[object, NDArray[np.float64
     parts = [("ride", "passthrough", _PLAIN), ("duration", duration, _ZONES), ("speed", speed, _ZONES)]
     encoder = ColumnTransformer(parts)
     matrix = encoder.fit_transform(block, minutes)
-    mph = np.clip(block[:, _DISTANCE] / minutes * 60, 0.0, FASTEST_MPH)
+    with np.errstate(over="ignore"):  # the absurd distances of some rides; clipped like the rest
+        mph = np.clip(block[:, _DISTANCE] / minutes * 60, 0.0, FASTEST_MPH)
     fitted = encoder.named_transformers_
     matrix[:, encoder.output_indices_["speed"]] = fitted["speed"].fit_transform(block[:, _ZONES], mph)
     for name in ("duration", "speed"):

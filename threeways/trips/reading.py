@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from threeways.errors import DataError
+from threeways.trips import arrow
 from threeways.trips.sources import Say, locations, opened
 
 if TYPE_CHECKING:
@@ -67,20 +70,12 @@ def normalised(raw: pd.DataFrame, variable: str = "DATA", name: str = "these tri
 
     Raises DataError for a missing column, or one of another type.
     """
-    columns = _columns_of(list(raw.columns), variable, name)
-    frame = raw[list(columns.values())].set_axis(list(columns), axis=1).reset_index(drop=True)
-    for column in _TIMES:
-        if frame[column].dtype.kind != "M":
-            raise _wrong_type(variable, name, columns[column], frame[column].dtype, "times")
-        if getattr(frame[column].dtype, "tz", None) is not None:
-            frame[column] = frame[column].dt.tz_convert("America/New_York").dt.tz_localize(None)
-        frame[column] = frame[column].astype("datetime64[us]")
-    for column in _NUMBERS:
-        if frame[column].dtype.kind not in "iuf":
-            raise _wrong_type(variable, name, columns[column], frame[column].dtype, "numbers")
-        if frame[column].hasnans:
-            frame[column] = frame[column].astype("float64")
-    return frame
+    import pyarrow as pa
+
+    wanted = list(_columns_of(list(raw.columns), variable, name).values())
+    with _faults_named(variable, name):
+        table = pa.Table.from_pandas(raw[wanted], preserve_index=False)
+    return _frame_of(table, variable, name)
 
 
 def digest_of(frame: pd.DataFrame) -> str:
@@ -93,29 +88,56 @@ def digest_of(frame: pd.DataFrame) -> str:
 
 
 def _read_one(location: str, variable: str) -> tuple[pd.DataFrame, str]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with opened(location, variable) as file:
-        try:
+        with _faults_named(variable, location):
             parquet = pq.ParquetFile(file)
-            names = list(parquet.schema_arrow.names)
-            wanted = list(_columns_of(names, variable, location).values())
-            raw = parquet.read(columns=wanted).to_pandas()
-        except (pa.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise DataError(
-                f"{variable}: {location} is no whole parquet file ({reason}); download or export it again"
-            ) from None
-        if not len(raw):
+            wanted = list(_columns_of(list(parquet.schema_arrow.names), variable, location).values())
+            table = parquet.read(columns=wanted)
+        if not len(table):
             raise DataError(f"{variable}: {location} has no rows; give a month that has trips")
         file.seek(0)
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # IO[bytes] lacks readinto
-    return normalised(raw, variable, location), sha256
+    return _frame_of(table, variable, location), sha256
+
+
+def _frame_of(table: Any, variable: str, name: str) -> pd.DataFrame:
+    """A `pyarrow.Table`'s columns by our names; what pandas noted of them (an index) is left unread."""
+    import pandas as pd
+
+    series = {}
+    for column, theirs in _columns_of(table.column_names, variable, name).items():
+        convert, wanted = (arrow.times, "times") if column in _TIMES else (arrow.numbers, "numbers")
+        with _faults_named(variable, name, theirs):
+            found = convert(table[theirs])
+        if found is None:
+            has = table[theirs].type
+            raise DataError(
+                f"{variable}: {name} has {has} in {theirs}, where {wanted} belong; convert that column"
+            )
+        series[column] = found
+    return pd.DataFrame(series)
+
+
+@contextmanager
+def _faults_named(variable: str, name: str, column: str | None = None) -> Iterator[None]:
+    """Arrow's, pandas' and Python's errors on a file's contents as one line that names file and column."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        if column is None:
+            what, mend = f"{name} is no whole parquet file", "download or export it again"
+        else:
+            what, mend = f"{name} has values in {column} that can't be read", "convert that column"
+        raise DataError(f"{variable}: {what} ({reason}); {mend}") from None
 
 
 def _columns_of(there: list[str], variable: str, name: str) -> dict[str, str]:
-    """Our name -> the file's name of each column needed. Raises DataError, naming what is not there."""
+    """Our name -> the file's name of each column needed. Raises DataError for what is not there once."""
     prefix = next((p for p in _PREFIXES if p + PICKUP in there), _PREFIXES[0])
     columns = {column: prefix + column for column in _TIMES} | {column: column for column in _NUMBERS}
     missing = [column for column in columns.values() if column not in there]
@@ -125,10 +147,9 @@ def _columns_of(there: list[str], variable: str, name: str) -> dict[str, str]:
             f"{variable}: {name} lacks {', '.join(missing)} (it has {has}); "
             "give TLC green or yellow trips, or rename the columns"
         )
+    twice = [column for column in columns.values() if there.count(column) > 1]
+    if twice:
+        raise DataError(
+            f"{variable}: {name} has more than one column {', '.join(twice)}; drop or rename the others"
+        )
     return columns
-
-
-def _wrong_type(variable: str, name: str, column: str, dtype: Any, wanted: str) -> DataError:
-    return DataError(
-        f"{variable}: {name} has {dtype} in {column}, where {wanted} belong; convert that column"
-    )

@@ -6,10 +6,11 @@ Without that variable `s3://` is a real AWS account, so `resolved` says where it
 
 from __future__ import annotations
 
+import glob
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,7 +25,8 @@ WILDCARDS = "*?["
 def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[str]:
     """The objects that `s3://bucket/key` names; wildcards in the key are resolved by listing its prefix.
 
-    Raises DataError, beginning with `variable`.
+    They mean what they mean on disk: `*` stays within a folder, `**` is any number of folders, and neither
+    takes a name that begins with a dot. Raises DataError, beginning with `variable`.
     """
     bucket, key = _bucket_and_key(address, variable)
     with _faults_named(address, variable):
@@ -35,7 +37,10 @@ def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[st
         prefix = key[: min(key.index(sign) for sign in WILDCARDS if sign in key)]
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-    matches = sorted(found for found in keys if fnmatchcase(found, key))
+    pattern = re.compile(glob.translate(key, recursive=True))
+    matches = sorted(
+        found for found in keys if pattern.match(found) and not found.endswith("/")
+    )  # a console's folder
     if not matches:
         raise DataError(f"{variable}: no object matches {address}; check the bucket and the pattern")
     return [f"s3://{bucket}/{found}" for found in matches]

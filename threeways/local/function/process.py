@@ -12,6 +12,7 @@ from threading import Thread
 
 from threeways.local.child import Child
 from threeways.local.function.exchange import Exchange, Invocation, Reply
+from threeways.local.function.log import LogReader
 from threeways.local.function.memory import MemoryLimit
 from threeways.local.function.runtime_api import RuntimeApi
 from threeways.local.invocation import FunctionError
@@ -55,9 +56,10 @@ class RuntimeProcess:
             self._api.close()
             raise
         self._limit = MemoryLimit(self._child, memory, self._tell)
+        self._log = LogReader(self._child.output, self._tell, f"log-{self.pid}")
         self._threads = [
             Thread(target=work, name=f"{name}-{self.pid}", daemon=True)
-            for name, work in (("log", self._read_log), ("exit", self._watch), ("memory", self._limit.run))
+            for name, work in (("exit", self._watch), ("memory", self._limit.run))
         ]
         for thread in self._threads:
             thread.start()
@@ -91,10 +93,14 @@ class RuntimeProcess:
         self._child.terminate()
 
     def kill(self, grace: float = 0.0) -> None:
-        """End it, by itself within `grace` seconds or not, and hand over its last lines. Idempotent."""
+        """End it, by itself within `grace` seconds or not, and hand over its last lines. Idempotent.
+
+        What it left behind in a session of its own lives on (see `child.py`); its output is not waited for.
+        """
         if grace:
             self._child.wait(grace)
         self._child.kill()
+        self._log.finish(patience=5)
         for thread in self._threads:
             thread.join(5)
         self._api.close()
@@ -103,13 +109,6 @@ class RuntimeProcess:
         status = self._child.wait()
         self._limit.stop()
         self._exchange.ended(_describe(status))
-
-    def _read_log(self) -> None:
-        with self._child.output as output:
-            for raw in output:
-                text = raw.decode(errors="replace").rstrip("\r\n")
-                for line in text.split("\r"):  # awslambdaric parts a traceback's lines so
-                    self._tell(line)
 
     def _tell(self, line: str) -> None:
         try:
