@@ -146,6 +146,11 @@ def shorter_categories(model: Any) -> None:
     model._bin_mapper.is_categorical_ = model._bin_mapper.is_categorical_[:1]
 
 
+def categories_as(value: Any, dtype: Any) -> Callable[[Any], None]:
+    """NumPy's functions disagree about the truth of such a value."""
+    return lambda model: setattr(model._bin_mapper, "is_categorical_", np.full(3, value, dtype=dtype))
+
+
 def narrower_bitsets(model: Any) -> None:
     tree = model._predictors[0][0]
     tree.raw_left_cat_bitsets = np.ascontiguousarray(tree.raw_left_cat_bitsets[:, :1])
@@ -176,6 +181,8 @@ HIST_ATTACKS: dict[str, Callable[[Any], None]] = {
     "a bitset too far": set_hist("bitset_idx", 10**6),
     "a number as a category": as_categorical,
     "categories told for fewer features": shorter_categories,
+    "categories told by empty objects": categories_as("", object),
+    "categories told by numbers": categories_as(1.0, np.float64),
     "bitsets too narrow": narrower_bitsets,
     "no nodes": lambda model: setattr(model._predictors[0][0], "nodes", model._predictors[0][0].nodes[:0]),
     "in the midst of fit": lambda model: setattr(model, "_in_fit", True),

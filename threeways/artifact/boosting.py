@@ -64,7 +64,12 @@ def _categorical(bin_mapper: Any, width: int) -> NDArray[np.bool_]:
     if type(bin_mapper) is not _BinMapper:
         refuse("a HistGradientBoosting has no binning")
     categorical = bin_mapper.is_categorical_
-    if type(categorical) is not np.ndarray or categorical.shape != (width,):
+    # The type too: what an object or a text is worth differs between NumPy's functions.
+    if (
+        type(categorical) is not np.ndarray
+        or categorical.dtype not in {np.dtype(np.uint8), np.dtype(np.bool_)}
+        or categorical.shape != (width,)
+    ):
         refuse("a HistGradientBoosting's categorical features are not told for each feature")
     told: NDArray[np.bool_] = categorical != 0
     return told
