@@ -8,20 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from artifact_lab import dump
+from artifact_lab import served
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_array
 
-from threeways.artifact import skops_format, structure
 from threeways.errors import ArtifactUntrusted
 
 OUT = np.zeros((1, 1))
-
-
-def served(model: Any, tmp_path: Path) -> Any:
-    loaded = skops_format.load(dump(model, tmp_path / "model.skops"))
-    structure.check(loaded)
-    return loaded
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from artifact_lab import DICTS, MAKERS, X, Y, dump, edit_schema, fitted
+from artifact_lab import DICTS, MAKERS, X, Y, dump, edit_schema, fitted, load_skops, served
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression
@@ -17,15 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
-from threeways.artifact import skops_format, structure
+from threeways.artifact import structure
 from threeways.errors import ArtifactUntrusted
-
-
-def served(model: Any, tmp_path: Path) -> Any:
-    """The model through a file and through all checks."""
-    loaded = skops_format.load(dump(model, tmp_path / "model.skops"))
-    structure.check(loaded)
-    return loaded
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -238,11 +231,11 @@ def test_categories_that_reach_past_their_columns_are_refused(tmp_path: Path) ->
 
 def test_a_random_state_past_its_words_is_refused(tmp_path: Path) -> None:
     path = dump(LinearRegression().set_params(tol=np.random.RandomState(1)), tmp_path / "model.skops")
-    skops_format.load(path)
+    load_skops(path)
 
     def move(schema: dict[str, Any]) -> None:
         state = schema["content"]["content"]["tol"]["content"]["content"]["state"]["content"]
         state["pos"]["content"] = "1000000"
 
     with pytest.raises(ArtifactUntrusted, match="position"):
-        skops_format.load(edit_schema(path, move))
+        load_skops(edit_schema(path, move))

@@ -10,13 +10,14 @@ import json
 import math
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from threeways.artifact import schema
 from threeways.artifact.versions import requires_same_minor
-from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUnreachable, ArtifactUntrusted
+from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
 MOST_BYTES = 2 * 2**30
 """The most that all members may unpack to."""
@@ -24,20 +25,18 @@ MOST_SCHEMA_BYTES = 256 * 2**20
 _SCHEMA = "schema.json"
 
 
-def load(path: Path) -> Any:
+def load(content: bytes, path: Path) -> Any:
     """The object in a skops file, made of nothing but what `allowed.py` lists.
 
+    content: the file's bytes. path: where they were read, for messages.
     Its trees are not checked yet: see `threeways.artifact.structure`. Raises ArtifactIncomplete (no sound
     zip), ArtifactUntrusted (anything that is not on the list, or not as skops writes it) or ArtifactMismatch.
     """
-    try:
-        with path.open("rb") as file:
-            return _build(file, _audited(file, path), path)
-    except OSError as error:
-        raise ArtifactUnreachable(f"{path} cannot be read: {error}") from error
+    file = BytesIO(content)
+    return _build(file, _audited(file, path), path)
 
 
-def _audited(file: IO[bytes], path: Path) -> list[str]:
+def _audited(file: BytesIO, path: Path) -> list[str]:
     """The types to trust: exactly those that the file asks for, all of them on the list."""
     try:
         with ZipFile(file) as archive:
@@ -46,7 +45,7 @@ def _audited(file: IO[bytes], path: Path) -> list[str]:
             for name in asked.arrays:
                 _check_array(archive, name)
             return sorted(asked.types)
-    except (ArtifactError, OSError):
+    except ArtifactError:
         raise
     except (BadZipFile, EOFError, zlib.error, struct.error, NotImplementedError) as error:
         raise ArtifactIncomplete(f"{path} is damaged or half-uploaded: {error}; upload it again") from error
@@ -90,7 +89,7 @@ def _check_array(archive: ZipFile, name: str) -> None:
             raise ArtifactUntrusted(f"the array {name} does not hold what its header says")
 
 
-def _build(file: IO[bytes], trusted: list[str], path: Path) -> Any:
+def _build(file: BytesIO, trusted: list[str], path: Path) -> Any:
     import skops.io
 
     file.seek(0)
