@@ -139,7 +139,7 @@ def test_one_id_for_nodes_of_two_kinds_is_refused(tmp_path: Path) -> None:
         content = schema["content"]["content"]
         content["positive"]["__id__"] = content["coef_"]["__id__"]
 
-    with pytest.raises(ArtifactUntrusted, match="different kinds"):
+    with pytest.raises(ArtifactUntrusted, match="different nodes have the id"):
         load_skops(edit_schema(model_file(tmp_path), share))
 
 

@@ -21,7 +21,10 @@ from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntruste
 
 MOST_BYTES = 2 * 2**30
 """The most that all members may unpack to."""
-MOST_SCHEMA_BYTES = 256 * 2**20
+MOST_SCHEMA_BYTES = 64 * 2**20
+"""A boosting of 500 trees has 11 MB, a DictVectorizer of 30 000 pairs of zones 30 MB."""
+MOST_SCHEMA_PARTS = 1_500_000
+"""The most brackets and commas in a schema: read, they may be fifty times what they are as text."""
 _SCHEMA = "schema.json"
 
 
@@ -41,9 +44,9 @@ def _audited(file: BytesIO, path: Path) -> list[str]:
     try:
         with ZipFile(file) as archive:
             _check_members(archive, path)
-            asked = schema.audit(json.loads(archive.read(_SCHEMA)))
+            asked = schema.audit(_schema(archive, path))
             for name in asked.arrays:
-                _check_array(archive, name)
+                _check_array(archive, name, scalar=name in asked.scalars)
             return sorted(asked.types)
     except ArtifactError:
         raise
@@ -70,8 +73,15 @@ def _check_members(archive: ZipFile, path: Path) -> None:
         raise ArtifactIncomplete(f"{path} is damaged: the checksum of {damaged} is wrong; upload it again")
 
 
-def _check_array(archive: ZipFile, name: str) -> None:
-    """NumPy's own format, no objects, and as many bytes as its header promises."""
+def _schema(archive: ZipFile, path: Path) -> Any:
+    text = archive.read(_SCHEMA)
+    if sum(map(text.count, (b"{", b"[", b","))) > MOST_SCHEMA_PARTS:
+        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_PARTS} parts")
+    return json.loads(text)
+
+
+def _check_array(archive: ZipFile, name: str, *, scalar: bool) -> None:
+    """NumPy's own format, no objects, as many bytes as its header promises, and one value for a scalar."""
     import numpy as np
 
     if name not in archive.NameToInfo:
@@ -85,6 +95,8 @@ def _check_array(archive: ZipFile, name: str) -> None:
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, dtype = header[version](file)
         size = archive.getinfo(name).file_size - file.tell()
+        if scalar and shape != ():
+            raise ArtifactUntrusted(f"the array {name} holds more than the one value of a scalar")
         if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
             raise ArtifactUntrusted(f"the array {name} does not hold what its header says")
 
