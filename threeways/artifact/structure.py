@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from threeways.artifact import boosting, encoders, functions, objects, trees
+from threeways.artifact import boosting, encoders, functions, objects, polynomials, trees
 from threeways.errors import ArtifactError, ArtifactUntrusted
 
 
@@ -30,7 +30,7 @@ def _check(model: Any) -> None:
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.feature_extraction import DictVectorizer
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures
     from sklearn.tree import BaseDecisionTree
     from sklearn.tree._tree import Tree
 
@@ -42,6 +42,7 @@ def _check(model: Any) -> None:
         (DictVectorizer, encoders.check_dict_vectorizer),
         (OneHotEncoder, encoders.check_one_hot_encoder),
         (FunctionTransformer, functions.check_function_transformer),
+        (PolynomialFeatures, polynomials.check_polynomial),
         (partial, functions.check_partial),
     )
     found = list(objects.walk(model))
