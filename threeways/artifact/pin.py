@@ -21,8 +21,9 @@ def digest(folder: Path) -> str:
 
         cd FOLDER && find . -type f -exec sha256sum {} + | sed 's|  \./| |' | LC_ALL=C sort | sha256sum
 
-    Raises ArtifactUnsupported for a symbolic link or a newline in a name: the digest would not tell what is
-    loaded; ArtifactUnreachable for a file that cannot be read.
+    Raises ArtifactUnsupported for what is neither file nor folder, a symbolic link too, and for a newline or
+    backslash in a name: the digest would not tell what is loaded; ArtifactUnreachable for a file or folder
+    that cannot be read.
     """
     return _digest_of(_hashes(folder))
 
@@ -77,7 +78,7 @@ def _digest_of(hashes: Hashes) -> str:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_raise):
         for name in (*folders, *files):
             path = Path(parent, name)
             if path.is_symlink() or "\n" in name or "\\" in name:
@@ -87,7 +88,14 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
                 )
         for name in files:
             path = Path(parent, name)
+            if not path.is_file():
+                raise ArtifactUnsupported(f"{path} is no regular file: an artifact with one cannot be pinned")
             yield path.relative_to(folder).as_posix(), path
+
+
+def _raise(error: OSError) -> None:
+    """A folder that cannot be listed would not be covered by the digest: `os.walk` would pass it over."""
+    raise error
 
 
 def _of_file(path: Path) -> str:
