@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from artifact_lab import DICTS, MAKERS, X, Y, dump, edit_schema, fitted, load_skops, served
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -18,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
 from threeways.artifact import structure
-from threeways.errors import ArtifactUntrusted
+from threeways.errors import ArtifactUnsupported, ArtifactUntrusted
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -90,7 +91,7 @@ def test_a_tampered_tree_is_refused(name: str, attack: Callable[[Any], None], tm
 def test_a_tampered_tree_in_a_file_is_refused_after_skops_made_it(tmp_path: Path) -> None:
     model = copy.deepcopy(fitted("forest"))
     set_nodes(model.estimators_[0].tree_, "left_child", 1, 0)
-    with pytest.raises(ArtifactUntrusted, match="later node"):
+    with pytest.raises(ArtifactUntrusted, match="later node.*tampered with.*if not, log it"):
         served(model, tmp_path)
 
 
@@ -108,13 +109,25 @@ def test_trees_of_another_width_than_their_owner_checks_are_refused(tmp_path: Pa
 
 
 def test_a_boosting_that_would_write_other_rows_or_columns_is_refused(tmp_path: Path) -> None:
-    two_columns, other_start, no_outputs = (copy.deepcopy(fitted("boosting")) for _ in range(3))
+    two_columns, no_outputs, no_start, uneven = (copy.deepcopy(fitted("boosting")) for _ in range(4))
     two_columns.estimators_ = np.hstack([two_columns.estimators_] * 2)
-    other_start.init_ = LinearRegression().fit(X, Y)
     no_outputs.init_.n_outputs_ = 0
-    for model in (two_columns, other_start, no_outputs):
+    no_start.init_ = None
+    uneven.init_, uneven.n_trees_per_iteration_ = "zero", 2
+    for model in (two_columns, no_outputs, no_start, uneven):
         with pytest.raises(ArtifactUntrusted):
             served(model, tmp_path)
+
+
+def test_a_boosting_on_top_of_another_model_is_told_what_is_served(tmp_path: Path) -> None:
+    model = GradientBoostingRegressor(init=LinearRegression(), n_estimators=2).fit(X, Y)
+    with pytest.raises(ArtifactUnsupported, match=r"LinearRegression.*leave `init` out.*cloudpickle"):
+        served(model, tmp_path)
+
+
+def test_a_boosting_that_starts_from_zero_is_served(tmp_path: Path) -> None:
+    model = GradientBoostingRegressor(init="zero", n_estimators=2).fit(X, Y)
+    assert np.array_equal(served(model, tmp_path).predict(X), model.predict(X))
 
 
 def set_hist(field: str, value: int) -> Callable[[Any], None]:
