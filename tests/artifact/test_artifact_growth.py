@@ -123,3 +123,23 @@ def test_models_that_share_one_random_state_are_served(tmp_path: Path) -> None:
     ):
         model.fit(X, Y)
         assert np.array_equal(served(model, tmp_path).predict(X), model.predict(X))
+
+
+def test_an_array_in_a_format_that_numpy_writes_for_no_model_is_refused(tmp_path: Path) -> None:
+    path = model_with(tmp_path, np.zeros(3))
+    with ZipFile(path) as archive:
+        name = extra(json.loads(archive.read("schema.json")))["file"]
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }\n"
+    third = b"\x93NUMPY\x03\x00" + len(header).to_bytes(4, "little") + header + bytes(24)
+    with pytest.raises(ArtifactUntrusted, match=r"\.npy version"):
+        load_skops(edit_schema(path, lambda s: None, **{name: third}))
+
+
+def test_key_types_that_are_no_list_are_refused(tmp_path: Path) -> None:
+    path = model_with(tmp_path, {"a": 1})
+
+    def as_tuple(schema: dict[str, Any]) -> None:
+        extra(schema)["key_types"].update(__loader__="TupleNode", __class__="tuple")
+
+    with pytest.raises(ArtifactUntrusted, match="key types are no list"):
+        load_skops(edit_schema(path, as_tuple))

@@ -91,7 +91,7 @@ def test_a_tampered_tree_is_refused(name: str, attack: Callable[[Any], None], tm
 def test_a_tampered_tree_in_a_file_is_refused_after_skops_made_it(tmp_path: Path) -> None:
     model = copy.deepcopy(fitted("forest"))
     set_nodes(model.estimators_[0].tree_, "left_child", 1, 0)
-    with pytest.raises(ArtifactUntrusted, match="later node.*tampered with.*if not, log it"):
+    with pytest.raises(ArtifactUntrusted, match=r"later node.*tampered with.*if not, log it"):
         served(model, tmp_path)
 
 
