@@ -28,6 +28,8 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
+from threeways.artifact import skops_format, structure
+
 RNG = np.random.default_rng(7)
 X: NDArray[np.float64] = np.column_stack(
     [RNG.integers(1, 9, 300), RNG.integers(1, 9, 300), RNG.random(300) * 9]
@@ -143,6 +145,18 @@ def dump(model: Any, path: Path) -> Path:
     """A skops file."""
     skops.io.dump(model, path)
     return path
+
+
+def load_skops(path: Path) -> Any:
+    """What is in a skops file, if it may be made."""
+    return skops_format.load(path.read_bytes(), path)
+
+
+def served(model: Any, folder: Path) -> Any:
+    """The model through a file and through all checks."""
+    loaded = load_skops(dump(model, folder / "model.skops"))
+    structure.check(loaded)
+    return loaded
 
 
 def edit_schema(path: Path, change: Callable[[dict[str, Any]], Any], **members: bytes) -> Path:

@@ -112,6 +112,16 @@ def test_a_model_that_takes_text_is_refused_for_a_block_of_numbers(tmp_path: Pat
         check(model, ("PU_DO", "d"), KEYS)
 
 
+def test_numbered_columns_are_columns_without_names(tmp_path: Path) -> None:
+    folder = copy_of("linear", tmp_path)
+    columns = ", ".join(f'{{"type": "double", "name": {number}, "required": true}}' for number in range(3))
+    tensor = '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 3]}}]'
+    edit_mlmodel(folder, f"inputs: '{tensor}'", f"inputs: '[{columns}]'")
+    model = load(folder)
+    assert (model.columns, model.width) == (None, 3)
+    check(model, ("pickup", "dropoff", "distance"), KEYS)
+
+
 class Answers:
     """Predicts what it is told to."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from threeways.artifact import digest
-from threeways.errors import ArtifactUnsupported
+from threeways.errors import ArtifactUnreachable, ArtifactUnsupported
 
 
 @pytest.fixture
@@ -48,4 +49,32 @@ def test_the_digest_tells_a_change_a_rename_and_a_new_file_but_not_where_it_lies
 def test_a_symbolic_link_is_refused_for_the_digest_would_not_cover_it(folder: Path, target: str) -> None:
     (folder / "link").symlink_to(folder / target)
     with pytest.raises(ArtifactUnsupported, match="symbolic link"):
+        digest(folder)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "back\\slash"])
+def test_a_name_that_a_shell_would_write_in_another_way_is_refused(folder: Path, name: str) -> None:
+    (folder / "deep" / name).write_text("")
+    with pytest.raises(ArtifactUnsupported, match="newline or backslash"):
+        digest(folder)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(ArtifactUnsupported, match="no regular file"):
+        digest(folder)
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_and_not_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def denied(path: str) -> object:  # for root, no permission is ever missing
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(ArtifactUnreachable, match="Permission denied"):
         digest(folder)

@@ -6,14 +6,15 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from artifact_lab import copy_of, fitted
 
-from threeways.artifact import digest, load
-from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
+from threeways.artifact import digest, load, pin
+from threeways.errors import ArtifactIncomplete, ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted
 
 
 class Trap:
@@ -44,6 +45,32 @@ def test_a_pickle_changed_after_it_was_pinned_does_not_run(tmp_path: Path) -> No
     pinned = digest(folder)
     (folder / "model.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     with pytest.raises(Exception, match="not the artifact that was pinned"):
+        load(folder, pinned)
+    assert not (tmp_path / "sprung").exists()
+
+
+def other_model(path: Path) -> bytes:
+    return pickle.dumps(Trap(path / "sprung"))
+
+
+def other_mlmodel(path: Path) -> bytes:
+    return (path / "linear" / "MLmodel").read_bytes() + b"\nrun_id: another\n"
+
+
+@pytest.mark.parametrize(("name", "other"), [("model.pkl", other_model), ("MLmodel", other_mlmodel)])
+def test_a_file_changed_after_its_digest_was_verified_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: Callable[[Path], bytes]
+) -> None:
+    folder = pickled(tmp_path, pickle.dumps(fitted("linear")))
+    pinned, verify = digest(folder), pin.verify
+
+    def verify_as_another_process_writes(*args: Any) -> Any:
+        hashes = verify(*args)
+        (folder / name).write_bytes(other(tmp_path))
+        return hashes
+
+    monkeypatch.setattr(pin, "verify", verify_as_another_process_writes)
+    with pytest.raises(ArtifactMismatch, match=f"{name} has changed since"):
         load(folder, pinned)
     assert not (tmp_path / "sprung").exists()
 

@@ -9,23 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from artifact_lab import DICTS, MAKERS, X, Y, dump, edit_schema, fitted
+from artifact_lab import DICTS, MAKERS, X, Y, dump, edit_schema, fitted, load_skops, served
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
-from threeways.artifact import skops_format, structure
-from threeways.errors import ArtifactUntrusted
-
-
-def served(model: Any, tmp_path: Path) -> Any:
-    """The model through a file and through all checks."""
-    loaded = skops_format.load(dump(model, tmp_path / "model.skops"))
-    structure.check(loaded)
-    return loaded
+from threeways.artifact import structure
+from threeways.errors import ArtifactUnsupported, ArtifactUntrusted
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -97,7 +91,7 @@ def test_a_tampered_tree_is_refused(name: str, attack: Callable[[Any], None], tm
 def test_a_tampered_tree_in_a_file_is_refused_after_skops_made_it(tmp_path: Path) -> None:
     model = copy.deepcopy(fitted("forest"))
     set_nodes(model.estimators_[0].tree_, "left_child", 1, 0)
-    with pytest.raises(ArtifactUntrusted, match="later node"):
+    with pytest.raises(ArtifactUntrusted, match=r"later node.*tampered with.*if not, log it"):
         served(model, tmp_path)
 
 
@@ -115,13 +109,25 @@ def test_trees_of_another_width_than_their_owner_checks_are_refused(tmp_path: Pa
 
 
 def test_a_boosting_that_would_write_other_rows_or_columns_is_refused(tmp_path: Path) -> None:
-    two_columns, other_start, no_outputs = (copy.deepcopy(fitted("boosting")) for _ in range(3))
+    two_columns, no_outputs, no_start, uneven = (copy.deepcopy(fitted("boosting")) for _ in range(4))
     two_columns.estimators_ = np.hstack([two_columns.estimators_] * 2)
-    other_start.init_ = LinearRegression().fit(X, Y)
     no_outputs.init_.n_outputs_ = 0
-    for model in (two_columns, other_start, no_outputs):
+    no_start.init_ = None
+    uneven.init_, uneven.n_trees_per_iteration_ = "zero", 2
+    for model in (two_columns, no_outputs, no_start, uneven):
         with pytest.raises(ArtifactUntrusted):
             served(model, tmp_path)
+
+
+def test_a_boosting_on_top_of_another_model_is_told_what_is_served(tmp_path: Path) -> None:
+    model = GradientBoostingRegressor(init=LinearRegression(), n_estimators=2).fit(X, Y)
+    with pytest.raises(ArtifactUnsupported, match=r"LinearRegression.*leave `init` out.*cloudpickle"):
+        served(model, tmp_path)
+
+
+def test_a_boosting_that_starts_from_zero_is_served(tmp_path: Path) -> None:
+    model = GradientBoostingRegressor(init="zero", n_estimators=2).fit(X, Y)
+    assert np.array_equal(served(model, tmp_path).predict(X), model.predict(X))
 
 
 def set_hist(field: str, value: int) -> Callable[[Any], None]:
@@ -144,6 +150,11 @@ def as_categorical(model: Any) -> None:
 
 def shorter_categories(model: Any) -> None:
     model._bin_mapper.is_categorical_ = model._bin_mapper.is_categorical_[:1]
+
+
+def categories_as(value: Any, dtype: Any) -> Callable[[Any], None]:
+    """NumPy's functions disagree about the truth of such a value."""
+    return lambda model: setattr(model._bin_mapper, "is_categorical_", np.full(3, value, dtype=dtype))
 
 
 def narrower_bitsets(model: Any) -> None:
@@ -176,6 +187,8 @@ HIST_ATTACKS: dict[str, Callable[[Any], None]] = {
     "a bitset too far": set_hist("bitset_idx", 10**6),
     "a number as a category": as_categorical,
     "categories told for fewer features": shorter_categories,
+    "categories told by empty objects": categories_as("", object),
+    "categories told by numbers": categories_as(1.0, np.float64),
     "bitsets too narrow": narrower_bitsets,
     "no nodes": lambda model: setattr(model._predictors[0][0], "nodes", model._predictors[0][0].nodes[:0]),
     "in the midst of fit": lambda model: setattr(model, "_in_fit", True),
@@ -231,11 +244,11 @@ def test_categories_that_reach_past_their_columns_are_refused(tmp_path: Path) ->
 
 def test_a_random_state_past_its_words_is_refused(tmp_path: Path) -> None:
     path = dump(LinearRegression().set_params(tol=np.random.RandomState(1)), tmp_path / "model.skops")
-    skops_format.load(path)
+    load_skops(path)
 
     def move(schema: dict[str, Any]) -> None:
         state = schema["content"]["content"]["tol"]["content"]["content"]["state"]["content"]
         state["pos"]["content"] = "1000000"
 
     with pytest.raises(ArtifactUntrusted, match="position"):
-        skops_format.load(edit_schema(path, move))
+        load_skops(edit_schema(path, move))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.trees import check_features, check_walk, refuse, width_of
+from threeways.errors import ArtifactUnsupported
 
 _BITSET_WORDS = 8
 """A bitset is 8 words of 32 bits: one bit for each of at most 256 categories."""
@@ -17,7 +18,6 @@ _BITSET_WORDS = 8
 
 def check_gradient_boosting(model: Any) -> None:
     """GradientBoosting: trees by stage, one output each, all of the width that its input is checked for."""
-    from sklearn.dummy import DummyRegressor
     from sklearn.tree import DecisionTreeRegressor
 
     if "estimators_" not in vars(model):
@@ -32,10 +32,24 @@ def check_gradient_boosting(model: Any) -> None:
         tree = estimator.tree_
         if tree.n_features != width or tree.n_outputs != 1 or tree.max_n_classes != 1:
             refuse("a GradientBoosting's tree is not of the boosting's shape")
+    _check_start(model)
+
+
+def _check_start(model: Any) -> None:
+    """What it starts from decides how many rows the loop writes: one a row of input, for these two."""
+    from sklearn.base import BaseEstimator
+    from sklearn.dummy import DummyRegressor
+
     start = model.init_
-    # What it starts from decides how many rows the loop writes: one a row of input, for these two.
     dummy = type(start) is DummyRegressor and type(start.n_outputs_) is int and start.n_outputs_ == 1
-    if not dummy and not (start == "zero" and model.n_trees_per_iteration_ == 1):
+    zero = type(start) is str and start == "zero" and model.n_trees_per_iteration_ == 1
+    if isinstance(start, BaseEstimator) and type(start) is not DummyRegressor:
+        raise ArtifactUnsupported(
+            f"a GradientBoosting starts from a {type(start).__name__} (its `init`), and skops files are "
+            f"served with a constant or zero there; leave `init` out, or log the model with "
+            f"serialization_format='cloudpickle' and pin MODEL_SHA256"
+        )
+    if not dummy and not zero:
         refuse("a GradientBoosting starts from something other than a constant or zero")
 
 
@@ -64,7 +78,12 @@ def _categorical(bin_mapper: Any, width: int) -> NDArray[np.bool_]:
     if type(bin_mapper) is not _BinMapper:
         refuse("a HistGradientBoosting has no binning")
     categorical = bin_mapper.is_categorical_
-    if type(categorical) is not np.ndarray or categorical.shape != (width,):
+    # The type too: what an object or a text is worth differs between NumPy's functions.
+    if (
+        type(categorical) is not np.ndarray
+        or categorical.dtype not in {np.dtype(np.uint8), np.dtype(np.bool_)}
+        or categorical.shape != (width,)
+    ):
         refuse("a HistGradientBoosting's categorical features are not told for each feature")
     told: NDArray[np.bool_] = categorical != 0
     return told

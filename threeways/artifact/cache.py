@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -55,7 +56,7 @@ def fill(folder: Path, sizes: Mapping[str, int], write: Callable[[Path], None]) 
     """The folder, after `write` filled a temporary sibling of it that was then renamed.
 
     Where another process was first, its folder is kept. A damaged one is replaced.
-    Raises ArtifactUnreachable where there is no room.
+    Raises ArtifactUnreachable where it cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -67,9 +68,10 @@ def fill(folder: Path, sizes: Mapping[str, int], write: Callable[[Path], None]) 
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        mend = "make room there (on Lambda: EphemeralStorage), or set" if full else "mend that, or set"
         raise ArtifactUnreachable(
-            f"the artifact cannot be written to {folder.parent}: {error}; "
-            f"make room there (on Lambda: EphemeralStorage), or set TMPDIR"
+            f"the artifact cannot be written to {folder.parent}: {error}; {mend} TMPDIR to another folder"
         ) from error
     return folder
 

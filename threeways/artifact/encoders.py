@@ -57,7 +57,8 @@ def _sorted_count(categories: Any) -> int:
         refuse("a OneHotEncoder's categories are no list")
     if categories.dtype.kind not in "biufOUS":
         refuse("a OneHotEncoder's categories are of no kind that it fits")
-    numbers = [each for each in categories.tolist() if isinstance(each, int | float) and not isnan(each)]
+    told = [each for each in categories.tolist() if isinstance(each, int | float | np.number | np.bool_)]
+    numbers = [each for each in told if not isnan(each)]
     if any(a >= b for a, b in pairwise(numbers)):
         refuse("a OneHotEncoder's categories are not sorted")
     return len(categories)

@@ -7,7 +7,7 @@ from typing import Any
 
 from threeways.artifact import kind, mlmodel, pickles, pin, signature, skops_format, structure, versions
 from threeways.artifact.model import Model
-from threeways.errors import ArtifactUnsupported
+from threeways.errors import ArtifactUnreachable, ArtifactUnsupported
 
 
 def load(folder: Path, sha256: str | None = None) -> Model:
@@ -18,13 +18,12 @@ def load(folder: Path, sha256: str | None = None) -> Model:
     Incomplete (a file it names is missing or damaged), Mismatch (another digest or scikit-learn), Unsupported
     (flavour, format, a module not installed), Untrusted (it could run code or read outside its memory).
     """
-    if sha256 is not None:
-        pin.verify(folder, sha256)
-    info = mlmodel.read(folder)
+    hashes = None if sha256 is None else pin.verify(folder, sha256)
+    info = mlmodel.read(folder, hashes)
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
-    path = mlmodel.require_files(info, folder)
+    mlmodel.require_files(info, folder)
     versions.require_same_minor(info.sklearn.sklearn_version, folder)
-    estimator = _estimator(folder, path, info, pinned=sha256 is not None)
+    estimator = _estimator(folder, info, hashes)
     if not callable(getattr(estimator, "predict", None)):
         raise ArtifactUnsupported(
             f"{folder} holds a {type(estimator).__name__}, which cannot predict; log a model"
@@ -32,19 +31,24 @@ def load(folder: Path, sha256: str | None = None) -> Model:
     return _described(estimator, info)
 
 
-def _estimator(folder: Path, path: Path, info: mlmodel.MLmodel, *, pinned: bool) -> Any:
+def _estimator(folder: Path, info: mlmodel.MLmodel, hashes: pin.Hashes | None) -> Any:
     serialization = info.sklearn.serialization_format
-    if serialization == "skops":
-        estimator = skops_format.load(path)
-        structure.check(estimator)
-        return estimator
-    if serialization not in pickles.FORMATS:
+    if serialization not in {"skops", *pickles.FORMATS}:
         raise ArtifactUnsupported(
             f"{folder} is in the format {serialization!r}; log the model with serialization_format='skops'"
         )
-    if not pinned:
+    if hashes is None and serialization in pickles.FORMATS:
         pickles.refuse(folder, serialization)
-    return pickles.load(path)
+    path = folder / info.sklearn.pickled_model
+    try:
+        content = pin.read(folder, info.sklearn.pickled_model, hashes)  # once: what was verified is loaded
+    except OSError as error:
+        raise ArtifactUnreachable(f"{path} cannot be read: {error}") from error
+    if serialization in pickles.FORMATS:
+        return pickles.load(content, path)
+    estimator = skops_format.load(content, path)
+    structure.check(estimator)
+    return estimator
 
 
 def _described(estimator: Any, info: mlmodel.MLmodel) -> Model:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from threeways.artifact import pin
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 NAME = "MLmodel"
@@ -118,20 +119,21 @@ def require_served(model: MLmodel, where: str) -> None:
         )
 
 
-def read(folder: Path) -> MLmodel:
-    """The artifact's MLmodel. Raises ArtifactMissing or ArtifactIncomplete."""
-    path = folder / NAME
+def read(folder: Path, hashes: pin.Hashes | None = None) -> MLmodel:
+    """The artifact's MLmodel, as it was verified where hashes are given (see `pin.verify`).
+
+    Raises ArtifactMissing, ArtifactIncomplete or ArtifactMismatch.
+    """
     try:
-        with path.open("rb") as file:
-            return parse(file.read(MOST_BYTES + 1), str(path))
+        return parse(pin.read(folder, NAME, hashes, MOST_BYTES), str(folder / NAME))
     except OSError as error:
         raise ArtifactMissing(f"no MLmodel can be read in {folder}: {error}") from error
 
 
-def require_files(model: MLmodel, folder: Path) -> Path:
-    """The model's file, once every file that the MLmodel names is there.
+def require_files(model: MLmodel, folder: Path) -> None:
+    """Every file that the MLmodel names is there.
 
-    Raises ArtifactIncomplete, and ArtifactUntrusted where a name leads out of the artifact.
+    Raises ArtifactIncomplete where one is not, and ArtifactUntrusted where a name leads out of the artifact.
     """
     root = folder.resolve()
     for name in model.files():
@@ -141,4 +143,3 @@ def require_files(model: MLmodel, folder: Path) -> Path:
             raise ArtifactIncomplete(
                 f"{folder} is half-uploaded: its MLmodel names {name}, which is not there; upload it again"
             )
-    return root / model.sklearn.pickled_model

@@ -8,7 +8,7 @@ from typing import Any
 
 from threeways.artifact.pin import digest
 from threeways.artifact.versions import requires_same_minor
-from threeways.errors import ArtifactIncomplete, ArtifactUnreachable, ArtifactUnsupported, ArtifactUntrusted
+from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
 
 FORMATS = frozenset({"pickle", "cloudpickle"})
 
@@ -22,16 +22,12 @@ def refuse(folder: Path, serialization_format: str) -> None:
     )
 
 
-def load(path: Path) -> Any:
-    """What the pickle makes, by running it: the caller has verified the artifact's digest.
+def load(content: bytes, path: Path) -> Any:
+    """What the pickle makes, by running it: the caller has verified these very bytes.
 
-    Raises ArtifactIncomplete, ArtifactMismatch, or ArtifactUnsupported naming a module that is missing.
+    path: where they were read, for messages. Raises ArtifactIncomplete, ArtifactMismatch, or
+    ArtifactUnsupported naming a module that is missing.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise ArtifactUnreachable(f"{path} cannot be read: {error}") from error
     if not content.endswith(pickle.STOP):
         raise ArtifactIncomplete(f"{path} is cut short: it is no whole pickle; upload it again")
     with requires_same_minor(path):

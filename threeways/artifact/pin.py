@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported
+
+type Hashes = Mapping[str, str]
+"""The SHA-256 of each file of an artifact, by its relative path."""
 
 
 def digest(folder: Path) -> str:
@@ -18,35 +21,64 @@ def digest(folder: Path) -> str:
 
         cd FOLDER && find . -type f -exec sha256sum {} + | sed 's|  \./| |' | LC_ALL=C sort | sha256sum
 
-    Raises ArtifactUnsupported for a symbolic link or a newline in a name: the digest would not tell what is
-    loaded; ArtifactUnreachable for a file that cannot be read.
+    Raises ArtifactUnsupported for what is neither file nor folder, a symbolic link too, and for a newline or
+    backslash in a name: the digest would not tell what is loaded; ArtifactUnreachable for a file or folder
+    that cannot be read.
     """
-    try:
-        lines = sorted(
-            f"{_of_file(path)} {name}\n".encode(errors="surrogateescape") for name, path in _files(folder)
-        )
-    except OSError as error:
-        raise ArtifactUnreachable(f"{folder} cannot be read: {error}") from error
-    return hashlib.sha256(b"".join(lines)).hexdigest()
+    return _digest_of(_hashes(folder))
 
 
-def verify(folder: Path, sha256: str) -> None:
-    """Raises ArtifactMismatch unless the artifact's digest is this one."""
+def verify(folder: Path, sha256: str) -> Hashes:
+    """Each file's path and SHA-256, as they were verified: what is loaded must be read against them (`read`).
+
+    Raises ArtifactMismatch unless the artifact's digest is this one.
+    """
     wanted = sha256.strip().lower()
     if not re.fullmatch("[0-9a-f]{64}", wanted):
         raise ArtifactMismatch(
             f"MODEL_SHA256 is no SHA-256 digest: {sha256!r}; give the 64 hexadecimal digits of `make digest`"
         )
-    found = digest(folder)
+    hashes = _hashes(folder)
+    found = _digest_of(hashes)
     if found != wanted:
         raise ArtifactMismatch(
             f"{folder} is not the artifact that was pinned: its digest is {found}, MODEL_SHA256 is {wanted}; "
             f"if this artifact is the one you mean, pin its digest"
         )
+    return hashes
+
+
+def read(folder: Path, name: str, hashes: Hashes | None, most: int | None = None) -> bytes:
+    """A file of the artifact, in memory, where nobody changes it any more; at most so many bytes, and one.
+
+    hashes: what `verify` found, or None where the artifact is not pinned. Raises OSError, and
+    ArtifactMismatch where the file has changed since it was verified.
+    """
+    with (folder / name).open("rb") as file:
+        content = file.read() if most is None else file.read(most + 1)
+    if hashes is None or (most is not None and len(content) > most):
+        return content
+    if hashes.get(os.path.normpath(name)) != hashlib.sha256(content).hexdigest():
+        raise ArtifactMismatch(
+            f"{folder / name} has changed since MODEL_SHA256 was verified; keep others from writing there"
+        )
+    return content
+
+
+def _hashes(folder: Path) -> Hashes:
+    try:
+        return {name: _of_file(path) for name, path in _files(folder)}
+    except OSError as error:
+        raise ArtifactUnreachable(f"{folder} cannot be read: {error}") from error
+
+
+def _digest_of(hashes: Hashes) -> str:
+    lines = sorted(f"{found} {name}\n".encode(errors="surrogateescape") for name, found in hashes.items())
+    return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_raise):
         for name in (*folders, *files):
             path = Path(parent, name)
             if path.is_symlink() or "\n" in name or "\\" in name:
@@ -56,7 +88,14 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
                 )
         for name in files:
             path = Path(parent, name)
+            if not path.is_file():
+                raise ArtifactUnsupported(f"{path} is no regular file: an artifact with one cannot be pinned")
             yield path.relative_to(folder).as_posix(), path
+
+
+def _raise(error: OSError) -> None:
+    """A folder that cannot be listed would not be covered by the digest: `os.walk` would pass it over."""
+    raise error
 
 
 def _of_file(path: Path) -> str:

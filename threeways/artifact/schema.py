@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from threeways.artifact.allowed import ALLOWED, Made
+from threeways.artifact.repetition import check_repetitions
 from threeways.errors import ArtifactUntrusted
 
 PROTOCOL = 2
@@ -26,17 +27,22 @@ _COMMON = {"__class__", "__module__", "__loader__", "__id__"}
 
 @dataclass(frozen=True)
 class Audited:
-    """What a schema asks for. types: their full names. arrays: the array files that its nodes name."""
+    """What a schema asks for.
+
+    types: their full names. arrays: the array files that its nodes name. scalars: those of them that must
+    hold one value (NumPy makes an array of a scalar type that is given an array).
+    """
 
     types: frozenset[str]
     arrays: frozenset[str]
+    scalars: frozenset[str]
 
 
 @dataclass
 class _Walk:
     kinds: set[Made] = field(default_factory=set)
     arrays: set[str] = field(default_factory=set)
-    by_id: dict[int, Made] = field(default_factory=dict)
+    scalars: set[str] = field(default_factory=set)
 
 
 def audit(schema: Any) -> Audited:
@@ -53,15 +59,13 @@ def audit(schema: Any) -> Audited:
     while pending:
         where, node = pending.pop()
         pending.extend(_visit(where, node, walk))
-    return Audited(frozenset(f"{kind.module}.{kind.name}" for kind in walk.kinds), frozenset(walk.arrays))
+    check_repetitions(root)
+    types = frozenset(f"{kind.module}.{kind.name}" for kind in walk.kinds)
+    return Audited(types, frozenset(walk.arrays), frozenset(walk.scalars))
 
 
 def _visit(where: str, node: Any, walk: _Walk) -> Children:
     kind = _kind(where, node)
-    identity = node["__id__"]
-    # skops takes the first node of an id for all of them, whatever the others say.
-    if walk.by_id.setdefault(identity, kind) != kind:
-        _refuse(where, f"two nodes of different kinds have the id {identity}")
     walk.kinds.add(kind)
     return _FORMS[kind.loader](where, node, walk)
 
@@ -101,6 +105,8 @@ def _json(where: str, node: Node, _: _Walk) -> Children:
     _exactly(where, node, _COMMON | {"content", "is_json"})
     if not isinstance(node["content"], str):
         _refuse(where, "JSON that is no text")
+    if node["content"].lstrip()[:1] in {"[", "{"}:
+        _refuse(where, "JSON that is no single value")
     return ()
 
 
@@ -142,12 +148,30 @@ def _reduced(where: str, node: Node, _: _Walk) -> Children:
 def _array(where: str, node: Node, walk: _Walk) -> Children:
     if node.get("type") == "json":
         _exactly(where, node, _COMMON | {"type", "content", "shape"})
-        return [*_items(where, node["content"]), (f"{where} shape", node["shape"])]
+        items = _items(where, node["content"])
+        shape = node["shape"].get("content") if isinstance(node["shape"], dict) else None
+        if not isinstance(shape, list) or len(shape) != 1:
+            _check_grid(where, node["content"])
+        return [*items, (f"{where} shape", node["shape"])]
     _exactly(where, node, _COMMON | {"type", "file"})
     if node["type"] != "numpy" or not isinstance(node["file"], str):
         _refuse(where, "an array of an unknown type")
     walk.arrays.add(node["file"])
+    if node["__class__"] != "ndarray":
+        walk.scalars.add(node["file"])
     return ()
+
+
+def _check_grid(where: str, items: Any) -> None:
+    """Objects in rows and columns: NumPy would unfold whatever else has a length, pipelines too."""
+    for item in items if isinstance(items, list) else ():
+        loader = item.get("__loader__") if isinstance(item, dict) else None
+        if loader in {"ListNode", "TupleNode"}:
+            _check_grid(where, item.get("content"))
+        elif loader != "JsonNode" and not (
+            loader == "ObjectNode" and item.get("__class__") == "DecisionTreeRegressor"
+        ):
+            _refuse(where, "an array of several dimensions of something other than trees or plain values")
 
 
 def _slice(where: str, node: Node, _: _Walk) -> Children:
@@ -161,7 +185,22 @@ def _slice(where: str, node: Node, _: _Walk) -> Children:
 def _generator(where: str, node: Node, _: _Walk) -> Children:
     _exactly(where, node, _COMMON | {"content"})
     _exactly(where, node["content"], {"bit_generator", "seed_seq"})
+    _check_seed(where, node["content"]["seed_seq"])
     return [(f"{where} {part}", child) for part, child in node["content"].items()]
+
+
+def _check_seed(where: str, seed: Any) -> None:
+    """The seed of a boosting's generator: one number. Of a bigger pool or key, NumPy mixes each with each."""
+    parts = seed.get("content") if isinstance(seed, dict) else None
+    _exactly(where, parts, {"entropy", "spawn_key", "pool_size", "n_children_spawned"})
+    assert isinstance(parts, dict)  # noqa: S101  (states what _exactly() ensures)
+    entropy, key, pool = (parts[name] for name in ("entropy", "spawn_key", "pool_size"))
+    one = isinstance(entropy, dict) and (
+        entropy.get("__loader__") == "JsonNode" or entropy.get("__class__") in {"int64", "uint64"}
+    )
+    small = isinstance(pool, dict) and pool.get("content") == "4"
+    if not one or not small or not isinstance(key, dict) or key.get("content") != []:
+        _refuse(where, "a random generator that was not seeded by one number")
 
 
 def _partial(where: str, node: Node, _: _Walk) -> Children:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from threeways.artifact.mlmodel import MLmodel
@@ -15,10 +13,13 @@ class _Tensor(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One input: a column of a DataFrame, or a tensor. type: MLflow's name for it."""
+    """One input: a column of a DataFrame, or a tensor. type: MLflow's name for it.
+
+    name: a number where it is one of a DataFrame that was made of an array: no name, then.
+    """
 
     type: str | None = None
-    name: str | None = None
+    name: str | int | None = None
     tensor: _Tensor | None = msgspec.field(default=None, name="tensor-spec")
 
 
@@ -37,8 +38,9 @@ def inputs(model: MLmodel) -> list[Column]:
 
 def names(model: MLmodel) -> tuple[str, ...] | None:
     """The columns' names in order, where all of them have one."""
-    found: list[Any] = [column.name for column in inputs(model)]
-    return tuple(found) if found and all(found) else None
+    columns = inputs(model)
+    found = [column.name for column in columns if isinstance(column.name, str) and column.name]
+    return tuple(found) if found and len(found) == len(columns) else None
 
 
 def width(model: MLmodel) -> int | None:

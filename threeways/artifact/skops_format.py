@@ -10,43 +10,45 @@ import json
 import math
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from threeways.artifact import schema
 from threeways.artifact.versions import requires_same_minor
-from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUnreachable, ArtifactUntrusted
+from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
 MOST_BYTES = 2 * 2**30
 """The most that all members may unpack to."""
-MOST_SCHEMA_BYTES = 256 * 2**20
+MOST_SCHEMA_BYTES = 64 * 2**20
+"""A boosting of 500 trees has 11 MB, a DictVectorizer of 30 000 pairs of zones 30 MB."""
+MOST_SCHEMA_PARTS = 1_500_000
+"""The most brackets and commas in a schema: read, they may be fifty times what they are as text."""
 _SCHEMA = "schema.json"
 
 
-def load(path: Path) -> Any:
+def load(content: bytes, path: Path) -> Any:
     """The object in a skops file, made of nothing but what `allowed.py` lists.
 
+    content: the file's bytes. path: where they were read, for messages.
     Its trees are not checked yet: see `threeways.artifact.structure`. Raises ArtifactIncomplete (no sound
     zip), ArtifactUntrusted (anything that is not on the list, or not as skops writes it) or ArtifactMismatch.
     """
-    try:
-        with path.open("rb") as file:
-            return _build(file, _audited(file, path), path)
-    except OSError as error:
-        raise ArtifactUnreachable(f"{path} cannot be read: {error}") from error
+    file = BytesIO(content)
+    return _build(file, _audited(file, path), path)
 
 
-def _audited(file: IO[bytes], path: Path) -> list[str]:
+def _audited(file: BytesIO, path: Path) -> list[str]:
     """The types to trust: exactly those that the file asks for, all of them on the list."""
     try:
         with ZipFile(file) as archive:
             _check_members(archive, path)
-            asked = schema.audit(json.loads(archive.read(_SCHEMA)))
+            asked = schema.audit(_schema(archive, path))
             for name in asked.arrays:
-                _check_array(archive, name)
+                _check_array(archive, name, scalar=name in asked.scalars)
             return sorted(asked.types)
-    except (ArtifactError, OSError):
+    except ArtifactError:
         raise
     except (BadZipFile, EOFError, zlib.error, struct.error, NotImplementedError) as error:
         raise ArtifactIncomplete(f"{path} is damaged or half-uploaded: {error}; upload it again") from error
@@ -71,8 +73,15 @@ def _check_members(archive: ZipFile, path: Path) -> None:
         raise ArtifactIncomplete(f"{path} is damaged: the checksum of {damaged} is wrong; upload it again")
 
 
-def _check_array(archive: ZipFile, name: str) -> None:
-    """NumPy's own format, no objects, and as many bytes as its header promises."""
+def _schema(archive: ZipFile, path: Path) -> Any:
+    text = archive.read(_SCHEMA)
+    if sum(map(text.count, (b"{", b"[", b","))) > MOST_SCHEMA_PARTS:
+        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_PARTS} parts")
+    return json.loads(text)
+
+
+def _check_array(archive: ZipFile, name: str, *, scalar: bool) -> None:
+    """NumPy's own format, no objects, as many bytes as its header promises, and one value for a scalar."""
     import numpy as np
 
     if name not in archive.NameToInfo:
@@ -86,11 +95,13 @@ def _check_array(archive: ZipFile, name: str) -> None:
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, dtype = header[version](file)
         size = archive.getinfo(name).file_size - file.tell()
+        if scalar and shape != ():
+            raise ArtifactUntrusted(f"the array {name} holds more than the one value of a scalar")
         if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
             raise ArtifactUntrusted(f"the array {name} does not hold what its header says")
 
 
-def _build(file: IO[bytes], trusted: list[str], path: Path) -> Any:
+def _build(file: BytesIO, trusted: list[str], path: Path) -> Any:
     import skops.io
 
     file.seek(0)

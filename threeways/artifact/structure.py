@@ -6,9 +6,10 @@ by the indices that it finds there without checking them: a crafted file would r
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from threeways.artifact import boosting, encoders, objects, trees
+from threeways.artifact import boosting, encoders, functions, objects, polynomials, trees
 from threeways.errors import ArtifactError, ArtifactUntrusted
 
 
@@ -29,7 +30,7 @@ def _check(model: Any) -> None:
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.feature_extraction import DictVectorizer
-    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures
     from sklearn.tree import BaseDecisionTree
     from sklearn.tree._tree import Tree
 
@@ -40,6 +41,9 @@ def _check(model: Any) -> None:
         (HistGradientBoostingRegressor, boosting.check_hist_gradient_boosting),
         (DictVectorizer, encoders.check_dict_vectorizer),
         (OneHotEncoder, encoders.check_one_hot_encoder),
+        (FunctionTransformer, functions.check_function_transformer),
+        (PolynomialFeatures, polynomials.check_polynomial),
+        (partial, functions.check_partial),
     )
     found = list(objects.walk(model))
     for thing in found:
