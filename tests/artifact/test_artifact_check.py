@@ -92,6 +92,15 @@ def test_a_pipeline_that_makes_frames_inside_gets_one(tmp_path: Path) -> None:
     assert np.allclose(model.predict(X), pipeline.predict(FRAME), rtol=1e-12)
 
 
+def test_frames_made_inside_keep_their_names_where_a_block_is_taken(tmp_path: Path) -> None:
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).set_output(transform="pandas")
+    model = loaded(tmp_path, pipeline.fit(X, Y))
+    assert model.wants == "block"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a frame for a model without names, scikit-learn warns
+        assert np.allclose(model.predict(X), pipeline.predict(X), rtol=1e-12)
+
+
 def test_named_columns_without_pandas_are_refused_with_the_mend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

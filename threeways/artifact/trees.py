@@ -75,7 +75,7 @@ def check_features(features: NDArray[np.integer[Any]], width: int) -> None:
 
 
 def refuse(why: str) -> NoReturn:
-    """Raises ArtifactUntrusted. The mend is for a tampered file and for an honest model that a check misjudges."""
+    """Raises ArtifactUntrusted. The mend is for a tampered file and for a misjudged honest one."""
     raise ArtifactUntrusted(
         f"{why}: evaluating it could read outside of its memory; if the model was tampered with, upload the "
         f"one that was trained; if not, log it with serialization_format='cloudpickle' and pin MODEL_SHA256"
