@@ -76,7 +76,7 @@ def from_event(event: object) -> list[Record]:
         records = msgspec.convert(event, _Event).records
     except msgspec.ValidationError as error:
         raise InvalidInvocation(f"this is not an event of a Kinesis event source mapping: {error}") from None
-    return [part for record in records for part in _parts(_from_event_record(record))]
+    return [part for record in records for part in taken_apart(_from_event_record(record))]
 
 
 def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -84,7 +84,12 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
 
     Form: docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
     """
-    whole = (
+    return [part for record in whole_records(records, shard_id, stream_arn) for part in taken_apart(record)]
+
+
+def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
+    """The same, aggregated records left whole."""
+    return [
         Record(
             event_id=f"{shard_id}:{record['SequenceNumber']}",
             sequence_number=record["SequenceNumber"],
@@ -95,8 +100,7 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
             source_arn=stream_arn,
         )
         for record in records
-    )
-    return [part for record in whole for part in _parts(record)]
+    ]
 
 
 def kinesis_id(event_id: str) -> str:
@@ -104,7 +108,7 @@ def kinesis_id(event_id: str) -> str:
     return ":".join(event_id.split(":", 2)[:2])
 
 
-def _parts(record: Record) -> Iterator[Record]:
+def taken_apart(record: Record) -> Iterator[Record]:
     """The record, or the user records in it: as the KCL does, one whose aggregation is broken is left whole.
 
     A user record is one already where it comes a second time (it was quarantined and is replayed).

@@ -1,0 +1,35 @@
+"""What a replay on this machine brought about, kept when the emulator is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from threeways.pipeline.common import write_whole
+from threeways.pipeline.replay.proof import Found
+
+
+class Keeper:
+    """Writes what a replay on this machine brought about beside the folder that it read.
+
+    predictions: JSON lines, as on the output stream. quarantine: a folder, as `make run` leaves one.
+    """
+
+    def __init__(self, folder: Path, stamp: str) -> None:
+        self.predictions = folder / f"replayed-{stamp}.jsonl"
+        self.quarantine = folder / "quarantine"
+        self._stamp = stamp
+        self._rounds = 0
+
+    def __call__(self, found: Found) -> None:
+        """Write one round's, whole or not at all."""
+        self._rounds += 1
+        if found.predicted:
+            before = self.predictions.read_bytes() if self.predictions.exists() else b""
+            lines = b"".join(line + b"\n" for line in found.predicted.values())
+            write_whole(self.predictions, before + lines)
+        if found.quarantined:
+            self.quarantine.mkdir(exist_ok=True)
+            body = msgspec.json.Encoder().encode_lines(list(found.quarantined.values()))
+            write_whole(self.quarantine / f"replayed-{self._stamp}-{self._rounds}.jsonl", body)
