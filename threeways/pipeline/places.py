@@ -34,6 +34,9 @@ class Place(Protocol):
     def keys(self) -> list[str]:
         """The keys of all objects that are there now, in order. Raises LocationError."""
 
+    def uri(self, key: str) -> str:
+        """An object's name among all places."""
+
     def read(self, key: str) -> bytes:
         """An object's content. Raises LocationError, or FileNotFoundError where it is gone by now."""
 
@@ -79,6 +82,10 @@ class Folder:
             for file in files
             if file.suffix != PART and not any(part.startswith(".") for part in file.parts)
         )
+
+    def uri(self, key: str) -> str:
+        """A file's path."""
+        return str(self.path / key)
 
     def read(self, key: str) -> bytes:
         """A file's content."""
@@ -132,6 +139,10 @@ class Bucket:
             key for key in keys if (key == self._prefix or key.startswith(inside)) and not key.endswith("/")
         ]
 
+    def uri(self, key: str) -> str:
+        """`s3://bucket/key`."""
+        return f"s3://{self._bucket}/{key}"
+
     def read(self, key: str) -> bytes:
         """An object's content."""
         try:
@@ -182,6 +193,10 @@ class Queue:
             ).get("Messages"):
                 self._messages |= {message["MessageId"]: message for message in found}
         return sorted(self._messages)
+
+    def uri(self, key: str) -> str:
+        """The queue and the message's id."""
+        return f"{self.name}#{key}"
 
     def read(self, key: str) -> bytes:
         """A message's body."""

@@ -87,9 +87,9 @@ class Reader:
         ids = sorted({entry.source_event_id for _, entry in found})
         if not ids or (not whole and len(ids) > 1):
             some = ", ".join((ids or [entry.source_event_id for _, entry in self.read])[:3])
+            what = "several end with" if ids else "there is no"
             raise LocationError(
-                f"{'several end with' if ids else 'there is no'} {event_id!r} in {self._place.name}; there is "
-                f"{some or 'none at all'}"
+                f"{what} {event_id!r} in {self._place.name}; there is {some or 'none at all'}"
             )
         for key, entry in found:
             self._console.print(_record(key or self._place.name, entry))
@@ -114,7 +114,7 @@ def _reasons(by_reason: dict[tuple[str, str], list[QuarantineEntry]]) -> Table:
     table.add_column("records", justify="right")
     table.add_column("code", no_wrap=True)
     table.add_column("reason", overflow="fold")
-    table.add_column("first – last (UTC)")
+    table.add_column("first to last (UTC)")
     table.add_column("for example", no_wrap=True)
     ordered = sorted(by_reason.items(), key=lambda item: -len(item[1]))
     for (code, message), entries in ordered[:REASONS]:
@@ -188,4 +188,4 @@ def _cut(length: int) -> str:
 
 def _span(first: datetime, last: datetime) -> str:
     begin, end = f"{first:%Y-%m-%d %H:%M}", f"{last:%Y-%m-%d %H:%M}"
-    return begin if begin == end else f"{begin} – {end}"
+    return begin if begin == end else f"{begin} to {end}"

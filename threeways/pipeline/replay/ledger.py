@@ -14,7 +14,8 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
     predicted, quarantined: read back from the output stream and from quarantine. unfinished: the function was
     not done with them. lost: it said it was, and they are in neither. gone: Kinesis records that a failure
     document only names, and that the stream no longer holds. unreadable, not_opened: objects; the latter
-    after Ctrl-C. removed: objects whose every event was read back.
+    after Ctrl-C. removed: objects whose every event was read back; the function may have replaced
+    one itself.
     """
 
     objects: int = 0

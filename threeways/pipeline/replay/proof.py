@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import msgspec
 
+from threeways.pipeline.replay.target import Target
 from threeways.stream.quarantine import QuarantineEntry, split_location
 
 PATIENCE_SECONDS = 10.0
 """How long something may be missing after everything that is there was read."""
 LOOK_SECONDS = 0.5
 SKEW = timedelta(minutes=5)
-"""How far the function's clock, which names its quarantine's objects by hour, may be from AWS's."""
+"""How far the function's clock may be from AWS's."""
+HOUR = timedelta(hours=1)
 
 
 class _Prediction(msgspec.Struct):
@@ -26,30 +27,40 @@ class _Prediction(msgspec.Struct):
 
 @dataclass
 class Found:
-    """By event id: a prediction's bytes as they are on the output stream; the new entry in quarantine."""
+    """What was read back.
+
+    By event id: a prediction's bytes as they are on the output stream; the new entry in quarantine.
+    objects: the quarantine's objects that hold those entries, `s3://bucket/key`.
+    """
 
     predicted: dict[str, bytes] = field(default_factory=dict)
     quarantined: dict[str, QuarantineEntry] = field(default_factory=dict)
+    objects: set[str] = field(default_factory=set)
 
 
 class Proof:
     """Looks for what the invocations after its making have brought about.
 
-    quarantine: `s3://bucket/prefix`, or None where the function has none.
+    quarantine: `s3://bucket/prefix`, or None where the function has none. hours: of the records' arrival, in
+    UTC; quarantine's objects lie by the hour, of the arrival or of the quarantining.
     """
 
     def __init__(
-        self, kinesis: Any, s3: Any, stream: str, quarantine: str | None, patience: float = PATIENCE_SECONDS
+        self,
+        target: Target,
+        hours: Collection[datetime],
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self._kinesis, self._s3, self._stream = kinesis, s3, stream
-        self._quarantine = split_location(quarantine) if quarantine else None
+        self._kinesis, self._s3, self._stream = target.kinesis, target.s3, target.output_stream
+        self._quarantine = split_location(target.quarantine) if target.quarantine else None
         self._patience = patience
-        listed = kinesis.list_shards(StreamName=stream)
+        listed = self._kinesis.list_shards(StreamName=self._stream)
         # The server's own clock, to the second: ours may be wrong.
-        server = parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"])
-        self._since = server - timedelta(seconds=2)
-        self._server, self._asked = server, time.monotonic()
-        self._seen = set(self._keys())
+        self._server = parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"])
+        self._asked = time.monotonic()
+        self._since = self._server - timedelta(seconds=2)
+        self._hours = set(hours)
+        self._seen = dict(self._objects())
 
     def find(self, ids: Collection[str]) -> Found:
         """Where each of the events is now; what is in neither is missing from both. Raises boto's errors."""
@@ -69,31 +80,30 @@ class Proof:
 
     def _look_in_quarantine(self, ids: set[str], found: Found) -> None:
         decoder = msgspec.json.Decoder(QuarantineEntry)
-        for key in self._keys():
-            if key in self._seen or self._quarantine is None:
+        for key, tag in self._objects():
+            if self._seen.get(key) == tag or self._quarantine is None:
                 continue
-            self._seen.add(key)
+            self._seen[key] = tag
             body = self._s3.get_object(Bucket=self._quarantine[0], Key=key)["Body"].read()
-            found.quarantined |= {
-                entry.source_event_id: entry
-                for entry in decoder.decode_lines(body)
-                if entry.source_event_id in ids
-            }
+            entries = {entry.source_event_id: entry for entry in decoder.decode_lines(body)}
+            if not ids.isdisjoint(entries):
+                found.objects.add(f"s3://{self._quarantine[0]}/{key}")
+                found.quarantined |= {event_id: entries[event_id] for event_id in ids & entries.keys()}
 
-    def _keys(self) -> Iterator[str]:
-        """The keys in quarantine of the hours in question."""
+    def _objects(self) -> Iterator[tuple[str, str]]:
+        """Key and entity tag of the objects in quarantine that lie by the hours in question."""
         if self._quarantine is None:
             return
         bucket, prefix = self._quarantine
         hour = (self._server - SKEW).replace(minute=0, second=0)
         last = self._server + timedelta(seconds=time.monotonic() - self._asked) + SKEW
-        while hour <= last:
+        passed = (hour + number * HOUR for number in range(1 + int((last - hour) / HOUR)))
+        for one in sorted(self._hours | set(passed)):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=f"{prefix}{hour:%Y/%m/%d/%H}/"
+                Bucket=bucket, Prefix=f"{prefix}{one:%Y/%m/%d/%H}/"
             )
             for page in pages:
-                yield from (item["Key"] for item in page.get("Contents", []))
-            hour += timedelta(hours=1)
+                yield from ((item["Key"], item["ETag"]) for item in page.get("Contents", []))
 
     def _look_on_stream(self, ids: set[str], found: Found) -> None:
         """Read each shard from the beginning of it all to its end."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from threeways.pipeline.places import Place
@@ -22,15 +23,15 @@ ROUND_BYTES = 32 * 2**20
 class Replay:
     """One replay of a place.
 
-    keys: its objects. make_proof: called before each round. keep: gets what a round proved before anything is
-    removed. tell: gets a line for people.
+    keys: its objects. make_proof: called before each round with the hours in which its records arrived.
+    keep: gets what a round proved before anything is removed. tell: gets a line for people.
     """
 
     place: Place
     keys: list[str]
     fetch: Fetch
     sender: Sender
-    make_proof: Callable[[], Proof]
+    make_proof: Callable[[Collection[datetime]], Proof]
     keep: Callable[[Found], None]
     tell: Callable[[str], None]
     ledger: ReplayLedger = field(default_factory=ReplayLedger)
@@ -38,6 +39,8 @@ class Replay:
     """Event id -> digest of its data."""
     _settled: set[str] = field(default_factory=set)
     """What is predicted or in quarantine anew."""
+    _fresh: set[str] = field(default_factory=set)
+    """The objects of quarantine that the function wrote meanwhile: it may replace one that is replayed."""
     _lost: set[str] = field(default_factory=set)
     """What the function was done with, and was found in neither."""
 
@@ -105,11 +108,15 @@ class Replay:
         for source in sources:
             records |= {record.event_id: record for record in source.records}
         waiting = [record for event_id, record in records.items() if event_id not in self._settled]
-        proof = self.make_proof()
+        hours = {
+            record.arrived.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for record in waiting
+        }
+        proof = self.make_proof(hours)
         done = [record.event_id for record in self.sender.send(waiting)]
         found = proof.find(done)
         self.keep(found)
         self._settled |= found.predicted.keys() | found.quarantined.keys()
+        self._fresh |= found.objects
         self._lost = (self._lost | set(done)) - self._settled
         self._account(done, found)
         for source in sources:
@@ -130,9 +137,13 @@ class Replay:
     def _settle(self, source: Source) -> None:
         """Remove an object whose events are all proved; else leave those in it that are not."""
         stay = {record.event_id for record in source.records if record.event_id not in self._settled}
+        replaced = self.place.uri(source.key) in self._fresh
         if not stay and not source.gone:
-            self.place.remove(source.key)
             self.ledger.removed += 1
+            if not replaced:
+                self.place.remove(source.key)
+        elif replaced:
+            return
         elif len(stay) < len(source.records):
             self.place.keep(source.key, source.rest(stay) if stay else None)
         else:

@@ -105,7 +105,7 @@ def _run(
         keys=keys,
         fetch=_fetcher(target),
         sender=Sender(target.invoke, stopping, tell),
-        make_proof=lambda: Proof(target.kinesis, target.s3, target.output_stream, target.quarantine),
+        make_proof=lambda hours: Proof(target, hours),
         keep=keep,
         tell=tell,
     )
