@@ -218,7 +218,7 @@ def test_cut_off_anywhere_nothing_is_lost_and_the_next_run_finishes(
         replay = lab.replay(place)
         cutting = cut_at(moment, {"invoke": lab.invoke, "remove": place.remove, "keep": replay.keep})
         replay.sender._invoke, replay.keep = cutting["invoke"], cutting["keep"]
-        place.remove = cutting["remove"]
+        place.remove = cutting["remove"]  # type: ignore[method-assign]  # a method cut off
         try:
             replay.run()
         except Cut:
@@ -245,7 +245,7 @@ def test_stopped_between_rounds_the_rest_is_left_for_the_next_time(
         if len(lab.events) == 2:
             lab.stopping.set()
 
-    lab.before = stop_at_the_second  # type: ignore[assignment]  # it only looks on
+    lab.before = stop_at_the_second
     replay = lab.replay(quarantine_of(lab))
     replay.run()
     account = replay.ledger
