@@ -10,7 +10,7 @@ from doubles import kinesis_event, ride
 from hypothesis import given
 from hypothesis import strategies as st
 from kpl import aggregated
-from replay_lab import SHARD, entry, failure_document, lines
+from replay_lab import ARRIVED, SHARD, entry, failure_document, lines
 
 from threeways.pipeline.replay.documents import Batch, Source, Unreadable, kinesis_ids, open_source
 from threeways.stream.records import Record, from_event
@@ -78,12 +78,13 @@ def test_a_document_without_records_asks_for_them_and_counts_what_is_gone() -> N
 
     def stream(batch: Batch) -> list[Record]:
         asked.append(batch)
-        return from_event(kinesis_event([ride(1)]))
+        data = aggregated([("a", ride(2), None), ("b", ride(3), None)])
+        return [Record(f"{SHARD}:{n}", str(n), "k", ARRIVED, d, d) for n, d in enumerate([ride(1), data])]
 
-    source = open_source("key", failure_document(None, batchSize=3), stream)
+    source = open_source("key", failure_document(None, batchSize=4), stream)
     arn = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"
-    assert asked == [Batch(SHARD, "1", "2", 3, arn)]
-    assert (ids(source), source.gone, source.rest(set())) == (["1001"], 2, None)
+    assert asked == [Batch(SHARD, "1", "2", 4, arn)]
+    assert (ids(source), source.gone, source.rest(set())) == (["0", "1:0", "1:1"], 2, None)
 
 
 @pytest.mark.parametrize(

@@ -113,18 +113,31 @@ def test_a_throttled_batch_is_tried_again_whole() -> None:
     assert [len(got) for got in function.got] == [2, 2, 2]
 
 
-def test_one_record_that_kills_the_function_costs_only_itself() -> None:
-    class Killed(Function):
-        def __call__(self, payload: bytes) -> InvocationResult:
-            answer = super().__call__(payload)
-            if "0:77" in self.got[-1]:
-                return InvocationResult(error=FunctionError("Runtime.ExitError", "killed"))
-            return answer
+class Killed(Function):
+    """Dies of some records."""
 
-    function = Killed()
+    def __init__(self, *killers: int) -> None:
+        super().__init__()
+        self.killers = {f"0:{number}" for number in killers}
+
+    def __call__(self, payload: bytes) -> InvocationResult:
+        answer = super().__call__(payload)
+        if self.killers.isdisjoint(self.got[-1]):
+            return answer
+        return InvocationResult(error=FunctionError("Runtime.ExitError", "killed"))
+
+
+def test_one_record_that_kills_the_function_costs_only_itself() -> None:
+    function = Killed(77)
     done = send(function, [record(n) for n in range(500)])
     assert sorted(done) == sorted(f"0:{n}" for n in range(500) if n != 77)
     assert len(function.got) < 2 * 10 + TRIES
+
+
+def test_a_few_records_that_kill_the_function_do_not_end_the_replay() -> None:
+    killers = (3, 120, 250, 251, 499)
+    done = send(Killed(*killers), [record(n) for n in range(500)])
+    assert sorted(done) == sorted(f"0:{n}" for n in range(500) if n not in killers)
 
 
 def test_a_function_that_always_fails_is_left_alone() -> None:
