@@ -22,7 +22,6 @@ from threeways.pipeline.replay.rounds import Replay
 from threeways.pipeline.replay.sending import Sender
 from threeways.pipeline.replay.target import Target
 from threeways.service import ModelService
-from threeways.stream.calls import Caller
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import QuarantineEntry, S3Quarantine, read
@@ -32,7 +31,6 @@ from threeways.tasks.ride_duration import task
 SHARD = "shardId-000000000000"
 ARRIVED = datetime(2026, 3, 1, 13, 15, 0, 123000, tzinfo=UTC)
 _numbers = count()
-_caller = Caller()
 
 
 @dataclass
@@ -56,8 +54,8 @@ class Lab:
         self.s3.create_bucket(Bucket=self.name)
         self.handle = StreamHandler(
             ModelService(FakeModel(), task, "run-1"),
-            StreamDelivery(self.kinesis, self.name, _caller),
-            S3Quarantine(self.s3, self.quarantine, _caller),
+            StreamDelivery(self.kinesis, self.name),
+            S3Quarantine(self.s3, self.quarantine),
         )
 
     @property
