@@ -39,7 +39,7 @@ def write_json(path: Path, what: msgspec.Struct) -> None:
 
 
 def write_whole(path: Path, body: bytes) -> None:
-    """Write a file so that whoever looks, even after a power cut, finds the old one or the new one."""
+    """Write a file so that whoever looks, whenever, finds the old one or the new one."""
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
     with part.open("wb") as file:
         file.write(body)

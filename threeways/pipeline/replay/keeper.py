@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -23,12 +24,13 @@ class Keeper:
         self._rounds = 0
 
     def __call__(self, found: Found) -> None:
-        """Write one round's, whole or not at all."""
+        """Write one round's; it is on the disk when this returns."""
         self._rounds += 1
         if found.predicted:
-            before = self.predictions.read_bytes() if self.predictions.exists() else b""
-            lines = b"".join(line + b"\n" for line in found.predicted.values())
-            write_whole(self.predictions, before + lines)
+            with self.predictions.open("ab") as file:
+                file.writelines(line + b"\n" for line in found.predicted.values())
+                file.flush()
+                os.fsync(file.fileno())
         if found.quarantined:
             self.quarantine.mkdir(exist_ok=True)
             body = msgspec.json.Encoder().encode_lines(list(found.quarantined.values()))
