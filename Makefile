@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test quality bench digest lock clean
+.PHONY: help setup run replay train test quality bench digest lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -32,6 +32,10 @@ $(READY): Pipfile Pipfile.lock
 run: $(READY) ## rides in, predictions out, on this machine (N= RATE= RIDES= SHARDS= POISON=)
 	@$(PYTHON) -m threeways run $(if $(N),--n '$(N)') $(if $(RATE),--rate '$(RATE)') \
 		$(if $(RIDES),--rides '$(RIDES)') $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)')
+
+replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)
+	@$(PYTHON) -m threeways replay $(if $(FROM),--from '$(FROM)') $(if $(FUNCTION),--function '$(FUNCTION)') \
+		$(if $(YES),--yes)
 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train $(if $(DATA),--data '$(DATA)') $(if $(VALIDATION),--validation '$(VALIDATION)')

@@ -70,6 +70,53 @@ def train(
 
 
 @app.command()
+def replay(
+    location: Annotated[
+        str | None, typer.Option("--from", help="A folder, s3://bucket/prefix or an SQS queue's URL.")
+    ] = None,
+    function: Annotated[
+        str | None, typer.Option(help="A deployed function; default: the template's, on this machine.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a real account is touched.")] = False,
+) -> None:
+    """Score again what is in quarantine or at a failure destination, with a ledger at its end."""
+    from threeways.pipeline.places import FORMS
+    from threeways.pipeline.replay.run import Options
+    from threeways.pipeline.replay.run import replay as run_replay
+    from threeways.training.train import resolve_or_train
+
+    if not location:
+        raise UsageError(f"say what to replay, FROM=…: {FORMS}")
+    console = Console()
+    options = Options(location, function, yes)
+    ledger = run_replay(
+        options, lambda: resolve_or_train(console=console, folder=LOCAL), console, LOCAL, _agreed
+    )
+    if not ledger.complete:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def quarantine(
+    location: Annotated[str, typer.Argument(help="A folder or s3://bucket/prefix.")],
+    show: Annotated[str | None, typer.Option(help="Show the record with this source_event_id.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write all entries to this file, as JSON lines.")
+    ] = None,
+) -> None:
+    """What is in quarantine: by reason and by time, one record, or all of it to a file."""
+    from threeways.pipeline.quarantine import Reader
+
+    reader = Reader(location, Console())
+    if show:
+        reader.show(show)
+    if export:
+        reader.export(export)
+    if not (show or export):
+        reader.overview()
+
+
+@app.command()
 def digest(
     model: Annotated[str | None, typer.Argument(help="A folder or s3://bucket/prefix.")] = None,
 ) -> None:
@@ -82,6 +129,13 @@ def digest(
     else:
         folder = resolve_or_train(console=Console(stderr=True), folder=LOCAL).folder
     typer.echo(artifact.digest(folder))
+
+
+def _agreed(question: str) -> bool:
+    """Ask on a terminal; anywhere else it has to be said beforehand."""
+    if not sys.stdin.isatty():
+        raise UsageError("a real AWS account is only touched when you say so: YES=1 (or --yes)")
+    return typer.confirm(question)
 
 
 def _complain(message: str) -> None:

@@ -20,6 +20,7 @@ Two kinds of failure decide what happens to a record, and every error is one of 
         ├── DataError             training or ride data is missing, unreadable or unusable
         ├── TrackingError         MLflow's store or registry cannot be used
         ├── LocalError            the local emulator, function or mapping cannot start or go on
+        ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
             ├── ArtifactUnreachable its location cannot be read: no network, no permission, no space
@@ -115,6 +116,10 @@ class TrackingError(UsageError):
 
 class LocalError(UsageError):
     """A part of the local stand-in for AWS cannot start or go on, or does not support what is asked."""
+
+
+class LocationError(UsageError):
+    """What is to be read or scored again is not there or unreadable, or what is to score it is not there."""
 
 
 class ArtifactError(UsageError):

@@ -79,3 +79,22 @@ def test_latency_is_from_a_ride_s_own_put() -> None:
 def test_percentiles_and_rmse_of_little() -> None:
     assert (percentile([], 50), percentile([3.0], 99), percentile([1.0, 3.0], 50)) == (None, 3.0, 2.0)
     assert (rmse([]), rmse([(3.0, 0.0), (4.0, 0.0)])) == (None, (25 / 2) ** 0.5)
+
+
+def test_a_user_record_is_where_its_whole_kinesis_record_is() -> None:
+    users = [f"{SHARD}:{number}:{part}" for number in range(5) for part in range(2)]
+    account = Account(
+        sent={user: Sent(at=1.0, index=None) for user in users},
+        predictions={users[0]: Received(value=1.0, at=2.0)},
+        duplicates=0,
+        quarantined={users[1], event_id(1)},
+        abandoned={event_id(2)},
+        positions={SHARD: "3"},
+    )
+    assert account.whereabouts() == {
+        "predicted": users[:1],
+        "quarantined": users[1:4],
+        "abandoned": users[4:6],
+        "lost": users[6:8],
+        "pending": users[8:],
+    }

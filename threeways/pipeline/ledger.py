@@ -13,6 +13,8 @@ from statistics import quantiles
 
 import msgspec
 
+from threeways.stream.records import kinesis_id
+
 PLACES = ("predicted", "quarantined", "abandoned", "pending", "lost")
 """Where a ride can be, in the order in which it is looked for."""
 
@@ -61,8 +63,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Account:
-    """What was put and what was read back. An event id is Kinesis's own: "shard:sequence number".
+    """What was put and what was read back.
 
+    An event id is Kinesis's own, "shard:sequence number", with ":sub-sequence number" after it for a user
+    record of a KPL-aggregated record.
     sent, predictions: by event id, in order. quarantined, abandoned: event ids.
     positions: shard -> the sequence number up to which the mapping is done with it, or None.
     """
@@ -84,11 +88,12 @@ class Account:
     def _place(self, event_id: str) -> str:
         if event_id in self.predictions:
             return "predicted"
-        if event_id in self.quarantined:
+        whole = kinesis_id(event_id)  # an aggregated record may be set aside, and is given up, as a whole
+        if event_id in self.quarantined or whole in self.quarantined:
             return "quarantined"
-        if event_id in self.abandoned:
+        if whole in self.abandoned:
             return "abandoned"
-        shard, _, sequence = event_id.partition(":")
+        shard, _, sequence = whole.partition(":")
         done = self.positions.get(shard)
         return "pending" if done is None or int(sequence) > int(done) else "lost"
 

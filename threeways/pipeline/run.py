@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.console import Console
 
 from threeways import tasks
 from threeways.errors import LocalError
 from threeways.pipeline.collector import Collector
+from threeways.pipeline.common import interruptible, write_json
 from threeways.pipeline.console import screen, show_ledger
 from threeways.pipeline.ledger import Account, Ledger
 from threeways.pipeline.producer import Producer
@@ -61,7 +60,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     folder.mkdir(parents=True)
     with (
         _named_faults(folder),
-        _interruptible() as stopping,
+        interruptible() as stopping,
         Stage(folder, model, options.shards, console) as stage,
     ):
         console.print(
@@ -72,7 +71,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     ledger = ledger_of(result)
     show_ledger(console, ledger, result)
     for path in (folder / "run.json", local / "last-run.json"):
-        _write(path, ledger)
+        write_json(path, ledger)
     return ledger
 
 
@@ -136,30 +135,3 @@ def _named_faults(folder: Path) -> Iterator[None]:
             f"the emulator failed, and what it held is gone with it: {error}\n"
             f"Its log is {folder / 'emulator.log'}, the function's {folder / 'function.log'}; run it again"
         ) from error
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts."""
-    stopping = threading.Event()
-
-    def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's form
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stopping.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _write(path: Path, ledger: Ledger) -> None:
-    """Write the ledger as JSON, whole or not at all, also where another run writes beside it."""
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(ledger), indent=2) + b"\n")
-    part.replace(path)

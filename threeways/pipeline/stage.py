@@ -22,6 +22,7 @@ from threeways.local.mapping import EventSourceMapping, MappingEvent
 from threeways.local.provision import provision
 from threeways.local.stack import Stack
 from threeways.local.template import load
+from threeways.pipeline.replay.documents import kinesis_ids
 from threeways.pipeline.watch import FunctionLog
 from threeways.stream.quarantine import read as read_quarantine
 from threeways.stream.quarantine import split_location
@@ -44,18 +45,6 @@ class ReadBack:
     abandoned: frozenset[str]
     reasons: Counter[tuple[str, str]]
     folder: Path
-
-
-class _FailureDocument(msgspec.Struct):
-    """The part of Lambda's failure record for S3 that names the records in it."""
-
-    class Payload(msgspec.Struct):
-        class Record(msgspec.Struct):
-            event_id: str = msgspec.field(name="eventID")
-
-        records: list[Record] = msgspec.field(name="Records")
-
-    payload: Payload
 
 
 class Stage:
@@ -124,11 +113,10 @@ class Stage:
                 reasons[entry.code, entry.message] += 1
         bucket, prefix = split_location(self.quarantine)
         self._copy(bucket, prefix, "quarantine")
-        abandoned = set()
+        abandoned: set[str] = set()
         if self.failures:
             for body in self._copy(self.failures, "", "failures"):
-                document = msgspec.json.decode(body, type=_FailureDocument)
-                abandoned |= {record.event_id for record in document.payload.records}
+                abandoned |= kinesis_ids(body)
         return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
 
     def _load(self) -> Stack:

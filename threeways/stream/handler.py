@@ -1,7 +1,8 @@
 """One batch of Kinesis records: scored, delivered or quarantined, and answered for.
 
 A record is done only when its prediction or its quarantine entry has been acknowledged. The lowest
-sequence number that is not done goes into `batchItemFailures`, and AWS sends everything from it again:
+sequence number that is not done goes into `batchItemFailures`, and AWS sends everything from it again; a
+KPL-aggregated record is done when all its user records are.
 docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 """
 

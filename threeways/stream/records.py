@@ -1,20 +1,22 @@
 """Kinesis records, from Lambda's event or as the Kinesis API gives them.
 
-The event's form: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html ("Example event").
+The event's form: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html ("Example event"). A record that the
+Kinesis Producer Library has aggregated is as many records here as its producer put.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 
 from threeways.errors import InvalidInvocation, UndecodableEvent
+from threeways.stream.aggregation import is_aggregated, take_apart
 
 LAST_SECOND = 253402300800
 """Unix time's year 10000, which is beyond `datetime`."""
@@ -22,9 +24,11 @@ LAST_SECOND = 253402300800
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of a stream.
+    """One record of a stream, or one user record of an aggregated one.
 
-    event_id: Kinesis's own, "shardId-…:sequence number"; the same at every redelivery.
+    event_id: Kinesis's own, "shardId-…:sequence number", with ":sub-sequence number" after it for a user
+    record; the same at every redelivery.
+    sequence_number: the Kinesis record's, which is what can be reported as unfinished.
     payload: the record's data, or why it could not be taken out of the event.
     data: the bytes to keep if the record must be quarantined.
     arrived: when the stream took it, aware, to the millisecond.
@@ -72,7 +76,7 @@ def from_event(event: object) -> list[Record]:
         records = msgspec.convert(event, _Event).records
     except msgspec.ValidationError as error:
         raise InvalidInvocation(f"this is not an event of a Kinesis event source mapping: {error}") from None
-    return [_from_event_record(record) for record in records]
+    return [part for record in records for part in taken_apart(_from_event_record(record))]
 
 
 def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -80,6 +84,11 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
 
     Form: docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
     """
+    return [part for record in whole_records(records, shard_id, stream_arn) for part in taken_apart(record)]
+
+
+def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
+    """The same, aggregated records left whole."""
     return [
         Record(
             event_id=f"{shard_id}:{record['SequenceNumber']}",
@@ -92,6 +101,34 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
         )
         for record in records
     ]
+
+
+def kinesis_id(event_id: str) -> str:
+    """The id of the Kinesis record that an event came in: without its sub-sequence number, if it has one."""
+    return ":".join(event_id.split(":", 2)[:2])
+
+
+def taken_apart(record: Record) -> Iterator[Record]:
+    """The record, or the user records in it: as the KCL does, one whose aggregation is broken is left whole.
+
+    A user record is one already where it comes a second time (it was quarantined and is replayed).
+    """
+    if not is_aggregated(record.data) or record.event_id != kinesis_id(record.event_id):
+        yield record
+        return
+    try:
+        users = take_apart(record.data)
+    except UndecodableEvent as error:
+        yield replace(record, payload=error)
+        return
+    for number, user in enumerate(users):
+        yield replace(
+            record,
+            event_id=f"{record.event_id}:{number}",
+            partition_key=user.partition_key,
+            data=user.data,
+            payload=user.data,
+        )
 
 
 def _from_event_record(record: _EventRecord) -> Record:

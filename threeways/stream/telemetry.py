@@ -20,7 +20,8 @@ NAMESPACE = "Threeways"
 class Invocation:
     """What one invocation did.
 
-    events: records in the batch. predictions: scored and acknowledged (or `TEST_RUN`).
+    events: records in the batch, a KPL-aggregated one counted by its user records.
+    predictions: scored and acknowledged (or `TEST_RUN`).
     quarantined: acknowledged by the quarantine, by error code. unfinished: reported to AWS to come again.
     retries: attempts at `PutRecords` entries and quarantine objects beyond their first.
     oldest_age: seconds that the oldest record had waited when the invocation began.

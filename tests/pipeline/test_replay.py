@@ -1,0 +1,289 @@
+"""Replays on the emulator: nothing is lost or left over, however they go and wherever they are cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doubles import kinesis_event, ride
+from kpl import aggregated, sealed
+from replay_lab import ARRIVED, SHARD, Lab, entry, failure_document, lines
+from rich.console import Console
+
+from threeways.local.emulator import Emulator
+from threeways.local.invocation import FunctionError, InvocationResult
+from threeways.pipeline.places import Bucket, Folder
+from threeways.pipeline.replay import rounds
+from threeways.pipeline.stage import Stage
+from threeways.stream.quarantine import read
+
+DONE = InvocationResult(payload=b'{"batchItemFailures": []}')
+FAILED = InvocationResult(error=FunctionError("Runtime.ExitError", "it was killed"))
+
+
+@pytest.fixture
+def lab(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    for name, value in emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    return Lab(emulator)
+
+
+def quarantine_of(lab: Lab) -> Bucket:
+    return Bucket(lab.name, "quarantine", lab.quarantine)
+
+
+def ids(*numbers: int | str) -> list[str]:
+    return [f"{SHARD}:{number}" for number in numbers]
+
+
+def test_what_can_be_scored_now_is_predicted_with_its_own_id_and_arrival_and_leaves(lab: Lab) -> None:
+    good, still_bad = ids(7)[0], ids(8)[0]
+    lab.put("quarantine/2026/03/01/13/a.jsonl", lines([entry(good, ride(1), "k"), entry(still_bad, b"junk")]))
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert lab.predicted_ids() == [good]
+    [event] = lab.events
+    sent = event["Records"][0]
+    assert (sent["eventID"], sent["kinesis"]["sequenceNumber"], sent["kinesis"]["partitionKey"]) == (
+        good, "7", "k",
+    )  # fmt: skip
+    assert sent["kinesis"]["approximateArrivalTimestamp"] == ARRIVED.timestamp()
+    [(key, kept)] = read(lab.s3, lab.quarantine)
+    assert key != "quarantine/2026/03/01/13/a.jsonl"
+    assert (kept.source_event_id, kept.data, kept.arrived) == (still_bad, b"junk", ARRIVED)
+    assert (kept.code, kept.message != "the reason of then") == ("undecodable", True)
+    account = replay.ledger
+    assert (account.read, account.predicted, account.quarantined) == (2, 1, 1)
+    assert (account.removed, account.complete) == (1, True)
+
+
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    lab.put("quarantine/a.jsonl", lines([entry(ids(1)[0], ride(1)), entry(ids(2)[0], b"junk")]))
+    for _ in range(2):
+        again = lab.replay(quarantine_of(lab))
+        again.run()
+        assert (lab.predicted_ids(), lab.quarantined()) == (ids(1), ids(2))
+    assert (again.ledger.read, again.ledger.predicted, again.ledger.quarantined) == (1, 0, 1)
+
+
+def test_a_record_that_is_there_twice_is_scored_once(lab: Lab) -> None:
+    for name in "ab":
+        lab.put(f"quarantine/{name}.jsonl", lines([entry(ids(1)[0], ride(1)), entry(ids(2)[0], b"junk")]))
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert (lab.predicted_ids(), lab.quarantined()) == (ids(1), ids(2))
+    assert (replay.ledger.read, replay.ledger.removed) == (2, 2)
+
+
+@pytest.mark.parametrize("round_events", [1, 5_000])
+def test_an_object_that_the_function_replaces_is_not_removed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, round_events: int
+) -> None:
+    """A quarantine may name its objects by their records alone."""
+    monkeypatch.setattr(rounds, "ROUND_EVENTS", round_events)
+    body = lines([entry(ids(2)[0], b"junk")])
+    for name in ("b", "a"):
+        lab.put(f"quarantine/2026/03/01/13/{name}.jsonl", body)
+
+    def replaces(event: dict[str, Any]) -> InvocationResult:
+        lab.put("quarantine/2026/03/01/13/b.jsonl", lines([entry(ids(2)[0], b"junk", "renewed")]))
+        return DONE
+
+    lab.before = replaces
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    [(key, kept)] = read(lab.s3, lab.quarantine)
+    assert (key, kept.partition_key) == ("quarantine/2026/03/01/13/b.jsonl", "renewed")
+    assert replay.ledger.complete
+
+
+def test_user_records_of_a_given_up_aggregated_record_are_accounted_for_on_their_own(lab: Lab) -> None:
+    data = aggregated([("a", ride(1), None), ("b", b"junk", None), ("c", ride(2), None)])
+    lab.put("failures/x", failure_document(kinesis_event([ride(3), data, sealed(b"")])))
+    replay = lab.replay(Bucket(lab.name, "failures", "f"))
+    replay.run()
+    assert lab.predicted_ids() == ids(1001, "1002:0", "1002:2")
+    assert lab.quarantined() == ids("1002:1")
+    assert (replay.ledger.read, replay.ledger.removed, lab.there("failures")) == (4, 1, [])
+
+
+def test_an_aggregated_record_that_was_quarantined_whole_is_taken_apart_now(lab: Lab) -> None:
+    data = aggregated([("a", ride(1), None), ("b", ride(2), None)])
+    lab.put("quarantine/a.jsonl", lines([entry(ids(5)[0], data)]))
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert (lab.predicted_ids(), lab.quarantined()) == (ids("5:0", "5:1"), [])
+    assert replay.ledger.complete
+
+
+def test_a_failure_document_without_records_is_fetched_from_its_stream(lab: Lab) -> None:
+    lab.kinesis.create_stream(StreamName=f"{lab.name}-in", ShardCount=1)
+    numbers = [
+        lab.kinesis.put_record(StreamName=f"{lab.name}-in", PartitionKey="k", Data=ride(n))["SequenceNumber"]
+        for n in range(5)
+    ]
+    arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{lab.name}-in"
+    batch = {"startSequenceNumber": numbers[1], "endSequenceNumber": numbers[3], "streamArn": arn}
+    lab.put("failures/held", failure_document(None, batchSize=3, **batch))
+    lab.put("failures/trimmed", failure_document(None, batchSize=10, **batch | {"startSequenceNumber": "1"}))
+    lab.put("failures/no stream", failure_document(None, batchSize=4, **batch | {"streamArn": arn + "x"}))
+    replay = lab.replay(Bucket(lab.name, "failures", "f"))
+    replay.run()
+    assert lab.predicted_ids() == ids(*numbers[:4])
+    assert (replay.ledger.read, replay.ledger.predicted, replay.ledger.gone) == (4, 4, 6 + 4)
+    assert lab.there("failures") == ["failures/no stream", "failures/trimmed"]
+    assert not replay.ledger.complete
+
+
+def test_what_the_function_does_not_finish_stays_and_the_rest_leaves(lab: Lab) -> None:
+    lab.before = lambda event: (
+        FAILED if any("kills" in r["kinesis"]["partitionKey"] for r in event["Records"]) else None
+    )
+    entries = [entry(ids(n)[0], ride(n), "kills it" if n == 13 else "k") for n in range(1, 30)]
+    lab.put("quarantine/a.jsonl", lines(entries[:20]))
+    lab.put("quarantine/b.jsonl", lines(entries[20:]))
+    lab.put("failures/x", failure_document(kinesis_event([ride(1), ride(2)], keys=["k", "kills it"])))
+    for place in (quarantine_of(lab), Bucket(lab.name, "failures", "f")):
+        replay = lab.replay(place)
+        replay.run()
+        assert (replay.ledger.unfinished, replay.ledger.lost, replay.ledger.complete) == (1, 0, False)
+    assert lab.quarantined() == ids(13)
+    assert len(lab.predicted_ids()) == 28 + 1
+    lab.before = lambda event: None
+    for place in (quarantine_of(lab), Bucket(lab.name, "failures", "f")):
+        replay = lab.replay(place)
+        replay.run()
+        assert (replay.ledger.read, replay.ledger.predicted, replay.ledger.complete) == (1, 1, True)
+    assert lab.there() == []
+
+
+def test_a_function_that_says_done_and_did_nothing_is_not_believed(lab: Lab) -> None:
+    lab.before = lambda event: DONE
+    lab.put("quarantine/a.jsonl", lines([entry(ids(1)[0], ride(1)), entry(ids(2)[0], b"junk")]))
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert (replay.ledger.lost, replay.ledger.complete) == (2, False)
+    assert lab.quarantined() == ids(1, 2)
+    assert any(ids(1)[0] in line for line in lab.said)
+
+
+def test_a_function_that_fails_on_everything_is_left_alone_soon(lab: Lab) -> None:
+    lab.before = lambda event: FAILED
+    lab.put("quarantine/a.jsonl", lines(entry(ids(n)[0], ride(n)) for n in range(1_000)))
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert len(lab.events) < 50
+    assert (replay.ledger.read, replay.ledger.unfinished) == (1_000, 1_000)
+    assert lab.there() == ["quarantine/a.jsonl"]
+
+
+class Cut(BaseException):
+    """Ctrl-C, pressed twice."""
+
+
+def cut_at(moment: int, functions: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """The functions, of whose calls all together the one of that number is cut off before or after."""
+    calls = iter(range(10_000))
+
+    def cutting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            if next(calls) == moment:
+                raise Cut
+            answer = function(*arguments)
+            if next(calls) == moment:
+                raise Cut
+            return answer
+
+        return call
+
+    return {name: cutting(function) for name, function in functions.items()}
+
+
+def test_cut_off_anywhere_nothing_is_lost_and_the_next_run_finishes(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "ROUND_EVENTS", 2)
+    everything, good = ids(*range(1, 7)), ids(1, 2, 4, 5)
+    moment, cuts = 0, 0
+    while cuts == moment:
+        for key in lab.there():
+            lab.s3.delete_object(Bucket=lab.name, Key=key)
+        for name, numbers in {"a": (1, 2, 3), "b": (4,), "c": (5, 6)}.items():
+            bodies = [entry(ids(n)[0], b"junk" if n in (3, 6) else ride(n)) for n in numbers]
+            lab.put(f"quarantine/{name}.jsonl", lines(bodies))
+        before = len(lab.predicted())
+        place = quarantine_of(lab)
+        replay = lab.replay(place)
+        cutting = cut_at(moment, {"invoke": lab.invoke, "remove": place.remove, "keep": replay.keep})
+        replay.sender._invoke, replay.keep = cutting["invoke"], cutting["keep"]
+        place.remove = cutting["remove"]  # type: ignore[method-assign]  # a method cut off
+        try:
+            replay.run()
+        except Cut:
+            cuts += 1
+        made = {one["source_event_id"] for one in lab.predicted()[before:]}
+        assert made | set(lab.quarantined()) == set(everything)
+        again = lab.replay(quarantine_of(lab))
+        again.run()
+        assert again.ledger.complete
+        assert lab.quarantined() == ids(3, 6)
+        assert {one["source_event_id"] for one in lab.predicted()[before:]} == set(good)
+        moment += 1
+    assert cuts > 10
+
+
+def test_stopped_between_rounds_the_rest_is_left_for_the_next_time(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "ROUND_EVENTS", 1)
+    for n in range(1, 5):
+        lab.put(f"quarantine/{n}.jsonl", lines([entry(ids(n)[0], ride(n))]))
+
+    def stop_at_the_second(event: dict[str, Any]) -> None:
+        if len(lab.events) == 2:
+            lab.stopping.set()
+
+    lab.before = stop_at_the_second
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    account = replay.ledger
+    assert (account.read, account.predicted, account.not_opened, account.complete) == (2, 2, 2, False)
+    assert lab.quarantined() == ids(3, 4)
+
+
+def test_objects_that_are_neither_are_named_and_left_alone(lab: Lab) -> None:
+    lab.put("quarantine/a.jsonl", lines([entry(ids(1)[0], ride(1))]))
+    for name in ("half.jsonl", "notes.txt", "empty", "other.json"):
+        lab.put(f"quarantine/{name}", {"notes.txt": b"look here", "empty": b"", "other.json": b"{}"}.get(
+            name, lines([entry(ids(2)[0], ride(2))])[:-9])
+        )  # fmt: skip
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert (replay.ledger.unreadable, replay.ledger.predicted, replay.ledger.complete) == (4, 1, False)
+    assert len(lab.there()) == 4
+    assert any("notes.txt" in line for line in lab.said)
+
+
+def test_the_same_id_with_other_bytes_is_another_stream_s_and_left_alone(lab: Lab, tmp_path: Path) -> None:
+    for n, data in enumerate([ride(1), ride(2)]):
+        (tmp_path / f"{n}.jsonl").write_bytes(lines([entry(ids(1)[0], data)]))
+    replay = lab.replay(Folder(str(tmp_path)))
+    replay.run()
+    assert [one["prediction"]["ride_id"] for one in lab.predicted()] == [1]
+    assert [file.name for file in tmp_path.iterdir()] == ["1.jsonl"]
+    assert (replay.ledger.unreadable, replay.ledger.complete) == (1, False)
+
+
+def test_what_a_run_abandoned_is_read_back_from_the_failure_documents(lab: Lab, tmp_path: Path) -> None:
+    lab.s3.create_bucket(Bucket=f"{lab.name}-failures")
+    body = failure_document(kinesis_event([ride(1), ride(2)]))
+    lab.s3.put_object(Bucket=f"{lab.name}-failures", Key="aws/lambda/uuid/x", Body=body)
+    lab.put("quarantine/a.jsonl", lines([entry(ids(7)[0], b"junk")]))
+    no_model: Any = None
+    stage = Stage(tmp_path, no_model, None, Console())
+    stage.s3, stage.quarantine, stage.failures = lab.s3, lab.quarantine, f"{lab.name}-failures"
+    back = stage.read_back()
+    assert (sorted(back.quarantined), sorted(back.abandoned)) == (ids(7), ids(1001, 1002))
+    assert (tmp_path / "failures" / "aws/lambda/uuid/x").read_bytes() == body

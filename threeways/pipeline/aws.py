@@ -1,0 +1,57 @@
+"""Clients for the AWS account of the user's own environment, and which account that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from threeways.errors import LocationError
+
+HERE = {"127.0.0.1", "localhost", "::1"}
+
+
+def client(service: str, *, region: str | None = None, **options: Any) -> Any:
+    """A boto3 client from the environment: credentials, region and endpoint are found as the AWS CLI does.
+
+    region: if not the environment's. options: of boto3's `Config`. Raises LocationError without a region.
+    """
+    import boto3
+    from botocore.config import Config
+
+    retries = {"mode": "standard", "total_max_attempts": 5}
+    config: Any = {"connect_timeout": 5, "retries": retries, **options}
+    make: Any = boto3.client  # its overloads are by literal name
+    with named_faults(f"there is no client for {service}"):
+        return make(service, region_name=region or None, config=Config(**config))
+
+
+def is_here(made: Any) -> bool:
+    """Whether a client's endpoint is on this machine, and so no account of anybody's."""
+    return urlsplit(made.meta.endpoint_url).hostname in HERE
+
+
+def whose(made: Any) -> str:
+    """What a client works on, for people: the account (or the endpoint on this machine) and the region."""
+    if is_here(made):
+        return f"no real account: {made.meta.endpoint_url}"
+    with named_faults("it cannot be told which AWS account this would be"):
+        identity = client("sts").get_caller_identity()
+    return (
+        f"the real AWS account {identity['Account']} as {identity['Arn']}, region {made.meta.region_name}, "
+        f"endpoint {made.meta.endpoint_url}"
+    )
+
+
+@contextmanager
+def named_faults(what: str) -> Iterator[None]:
+    """Errors of boto's as a LocationError that says what cannot be done, and why."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise LocationError(
+            f"{what}: {error}. Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions"
+        ) from error

@@ -1,0 +1,52 @@
+"""What the commands share: a Ctrl-C that lets them finish, and files that are written whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's form
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stopping.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def write_json(path: Path, what: msgspec.Struct) -> None:
+    """Write a struct as JSON, whole or not at all, also where another run writes beside it."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(what), indent=2) + b"\n")
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Write a file so that whoever looks, whenever, finds the old one or the new one."""
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+    with part.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+PART = ".part"
+"""The end of a file's name while it is being written."""

@@ -1,0 +1,145 @@
+"""What lies in quarantine and at failure destinations, read as the events that it holds.
+
+Quarantine: JSON lines of `QuarantineEntry`. Failure destination: one JSON document a batch, which holds the
+whole Lambda event under `payload` on S3, and only the batch's place on its stream on SQS and SNS:
+docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from threeways.errors import InvalidInvocation
+from threeways.stream.quarantine import QuarantineEntry
+from threeways.stream.records import Record, from_event, kinesis_id, taken_apart
+
+
+class Unreadable(Exception):
+    """An object that is neither, or whose events cannot be had: it is left where it is."""
+
+
+class Batch(msgspec.Struct, frozen=True, rename="camel"):
+    """Where on a stream a failed batch is: a failure document's `KinesisBatchInfo`."""
+
+    shard_id: str
+    start_sequence_number: str
+    end_sequence_number: str
+    batch_size: int
+    stream_arn: str
+
+
+type Fetch = Callable[[Batch], list[Record]]
+"""The Kinesis records of a batch that its stream still holds. Raises Unreadable where it cannot be asked."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One object's events, aggregated records taken apart.
+
+    rest: the ids of the events that are to stay -> the object's content with those alone, or None where that
+    cannot be written. gone: how many Kinesis records its stream no longer holds.
+    """
+
+    key: str
+    records: list[Record]
+    rest: Callable[[Collection[str]], bytes | None] = field(repr=False)
+    gone: int = 0
+
+
+def open_source(key: str, body: bytes, fetch: Fetch) -> Source:
+    """The events of one object. Raises Unreadable."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return _quarantined(key, body)
+    if isinstance(document, dict) and "Message" in document and "KinesisBatchInfo" not in document:
+        return open_source(key, str(document["Message"]).encode(), fetch)  # SNS's envelope
+    if isinstance(document, dict) and "KinesisBatchInfo" in document:
+        return _failed_batch(key, document, fetch)
+    return _quarantined(key, body)
+
+
+def kinesis_ids(body: bytes) -> set[str]:
+    """The ids of the Kinesis records that a failure document on S3 holds."""
+    payload = json.loads(body)["payload"]
+    event = json.loads(payload) if isinstance(payload, str) else payload
+    return {raw["eventID"] for raw in event["Records"]}
+
+
+def entries_of(body: bytes) -> list[QuarantineEntry]:
+    """The entries of one object of quarantine. Raises Unreadable."""
+    try:
+        entries: list[QuarantineEntry] = msgspec.json.Decoder(QuarantineEntry).decode_lines(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"neither quarantine's JSON lines nor a failure document: {error}") from None
+    if not entries:
+        raise Unreadable("it is empty")
+    for entry in entries:
+        if not entry.sequence_number.isdecimal() or entry.arrived.tzinfo is None:
+            raise Unreadable(f"{entry.source_event_id} has no sequence number or no time zone")
+    return entries
+
+
+def _quarantined(key: str, body: bytes) -> Source:
+    entries = entries_of(body)
+    parts = [list(taken_apart(_record_of(entry))) for entry in entries]
+
+    def rest(stay: Collection[str]) -> bytes:
+        left = [
+            entry
+            for entry, records in zip(entries, parts, strict=True)
+            if any(record.event_id in stay for record in records)
+        ]
+        return msgspec.json.Encoder().encode_lines(left)
+
+    return Source(key, [record for records in parts for record in records], rest)
+
+
+def _record_of(entry: QuarantineEntry) -> Record:
+    return Record(
+        event_id=entry.source_event_id,
+        sequence_number=entry.sequence_number,
+        partition_key=entry.partition_key,
+        arrived=entry.arrived,
+        data=entry.data,
+        payload=entry.data,
+        source_arn=entry.event_source_arn,
+    )
+
+
+def _failed_batch(key: str, document: dict[str, Any], fetch: Fetch) -> Source:
+    payload = document.get("payload")
+    if payload is None:
+        return _fetched(key, document, fetch)
+    try:
+        event = json.loads(payload) if isinstance(payload, str) else payload
+        records = from_event(event)
+        if not all(record.sequence_number.isdecimal() for record in records):
+            raise Unreadable("a record of its payload has no sequence number")
+    except (ValueError, RecursionError, InvalidInvocation) as error:
+        raise Unreadable(f"a failure document whose payload is no Kinesis event: {error}") from None
+
+    def rest(stay: Collection[str]) -> bytes:
+        whole = {kinesis_id(event_id) for event_id in stay}
+        left = [raw for raw in event["Records"] if kinesis_id(raw["eventID"]) in whole]
+        narrowed = json.dumps({**event, "Records": left})
+        kept = narrowed if isinstance(payload, str) else json.loads(narrowed)
+        return json.dumps({**document, "payload": kept}).encode()
+
+    return Source(key, records, rest)
+
+
+def _fetched(key: str, document: dict[str, Any], fetch: Fetch) -> Source:
+    try:
+        batch = msgspec.convert(document["KinesisBatchInfo"], Batch)
+        int(batch.start_sequence_number), int(batch.end_sequence_number)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise Unreadable(f"a failure document without a usable KinesisBatchInfo: {error}") from None
+    found = fetch(batch)
+    records = [part for record in found for part in taken_apart(record)]
+    return Source(key, records, lambda _: None, gone=max(0, batch.batch_size - len(found)))

@@ -1,0 +1,71 @@
+"""The account of a replay."""
+
+from __future__ import annotations
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+class ReplayLedger(msgspec.Struct, kw_only=True):
+    """read = predicted + quarantined + unfinished + lost, in events; user records count on their own.
+
+    predicted, quarantined: read back from the output stream and from quarantine. unfinished: the function was
+    not done with them. lost: it said it was, and they are in neither. gone: Kinesis records that a failure
+    document only names, and that the stream no longer holds. unreadable, not_opened: objects; the latter
+    after Ctrl-C. removed: objects whose every event was read back; the function may have replaced
+    one itself.
+    """
+
+    objects: int = 0
+    removed: int = 0
+    unreadable: int = 0
+    not_opened: int = 0
+    read: int = 0
+    predicted: int = 0
+    quarantined: int = 0
+    unfinished: int = 0
+    lost: int = 0
+    gone: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that lay there is predicted or in quarantine."""
+        return not (self.unfinished or self.lost or self.gone or self.unreadable or self.not_opened)
+
+
+_NOTES = {
+    "read": "events, each once",
+    "predicted": "found on the output stream",
+    "quarantined": "found in quarantine again, with the reason of today",
+    "unfinished": "the function was not done with them: they stay where they were",
+    "lost": "neither, though the function was done with them: they stay where they were",
+}
+_OTHERS = {
+    "gone": "records that a failure document names and their stream no longer holds",
+    "unreadable": "objects that are neither quarantine's nor a failure document's",
+    "not_opened": "objects that were left for the next time",
+}
+
+
+def show(console: Console, ledger: ReplayLedger) -> None:
+    """The account as a table."""
+    table = Table(title="Ledger: where every event is", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for name, note in _NOTES.items():
+        style = "bold red" if name in ("unfinished", "lost") and getattr(ledger, name) else ""
+        table.add_row(name, f"{getattr(ledger, name):,}", note, style=style, end_section=name == "read")
+    for name, note in _OTHERS.items():
+        if getattr(ledger, name):
+            table.add_row(
+                escape(name.replace("_", " ")), f"{getattr(ledger, name):,}", note, style="bold red"
+            )
+    console.print(table)
+    console.print(
+        f"{ledger.removed:,} of {ledger.objects:,} objects are done with and removed", soft_wrap=True
+    )
+    if not ledger.complete:
+        console.print("What is left can be replayed again with the same command.", soft_wrap=True)
