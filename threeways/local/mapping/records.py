@@ -41,7 +41,9 @@ def event_of(records: Sequence[StreamRecord]) -> bytes:
     return _HEAD + _COMMA.join(record.encoded for record in records) + _TAIL
 
 
-class _Kinesis(msgspec.Struct, rename="camel"):
+class KinesisPart(msgspec.Struct, rename="camel"):
+    """A record's own part of its place in an event. Arrival: epoch seconds."""
+
     partition_key: str
     sequence_number: str
     data: bytes
@@ -49,8 +51,10 @@ class _Kinesis(msgspec.Struct, rename="camel"):
     kinesis_schema_version: str = "1.0"
 
 
-class _Member(msgspec.Struct):
-    kinesis: _Kinesis
+class EventRecord(msgspec.Struct):
+    """One of an event's `Records`, as docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html shows it."""
+
+    kinesis: KinesisPart
     event_id: str = msgspec.field(name="eventID")
     invoke_identity_arn: str = msgspec.field(name="invokeIdentityArn")
     aws_region: str = msgspec.field(name="awsRegion")
@@ -79,8 +83,8 @@ def encode_all(raw: Iterable[RecordTypeDef], origin: Origin) -> list[StreamRecor
 def _encode(raw: RecordTypeDef, origin: Origin, encoder: msgspec.json.Encoder) -> StreamRecord:
     number, key = raw["SequenceNumber"], raw["PartitionKey"]
     arrived = round(raw["ApproximateArrivalTimestamp"].timestamp(), 3)
-    member = _Member(
-        kinesis=_Kinesis(key, number, raw["Data"], arrived),
+    member = EventRecord(
+        kinesis=KinesisPart(key, number, raw["Data"], arrived),
         event_id=f"{origin.shard_id}:{number}",
         invoke_identity_arn=origin.role_arn,
         aws_region=origin.region,

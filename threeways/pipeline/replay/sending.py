@@ -9,8 +9,9 @@ from itertools import groupby
 import msgspec
 
 from threeways.local.invocation import REQUEST_LIMIT, InvocationResult
+from threeways.local.mapping.records import EventRecord, KinesisPart
 from threeways.local.mapping.replies import Kind, Outcome, outcome_of
-from threeways.local.mapping.source import exponential
+from threeways.local.mapping.source import ROLE_ARN, exponential
 from threeways.stream.records import Record
 
 BATCH = 500
@@ -22,32 +23,15 @@ HOPELESS = 25
 costs ten in a batch of 500 until it is alone."""
 
 
-class _Kinesis(msgspec.Struct, rename="camel"):
-    partition_key: str
-    sequence_number: str
-    data: bytes
-    approximate_arrival_timestamp: float
-    kinesis_schema_version: str = "1.0"
-
-
-class _Member(msgspec.Struct):
-    kinesis: _Kinesis
-    event_id: str = msgspec.field(name="eventID")
-    event_source_arn: str = msgspec.field(name="eventSourceARN")
-    aws_region: str = msgspec.field(name="awsRegion")
-    event_source: str = msgspec.field(name="eventSource", default="aws:kinesis")
-    event_version: str = msgspec.field(name="eventVersion", default="1.0")
-    event_name: str = msgspec.field(name="eventName", default="aws:kinesis:record")
-
-
 def member_of(record: Record) -> bytes:
     """A record as a member of an event's `Records`, in JSON, with its own id and arrival time."""
     return msgspec.json.encode(
-        _Member(
-            kinesis=_Kinesis(
+        EventRecord(
+            kinesis=KinesisPart(
                 record.partition_key, record.sequence_number, record.data, record.arrived.timestamp()
             ),
             event_id=record.event_id,
+            invoke_identity_arn=ROLE_ARN,
             event_source_arn=record.source_arn,
             aws_region=(record.source_arn.split(":") + [""] * 4)[3],
         )
