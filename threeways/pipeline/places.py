@@ -109,13 +109,12 @@ class Folder:
             folder.rmdir()
 
 
-class Bucket:
-    """The objects of an S3 bucket under a prefix, which is a folder's path or one object's key."""
+class _OnAws:
+    """What a bucket and a queue have alike: a client, and so an endpoint and an account."""
 
-    def __init__(self, bucket: str, prefix: str, name: str) -> None:
+    def __init__(self, name: str, client: Any) -> None:
         self.name = name
-        self._bucket, self._prefix = bucket, prefix
-        self._client = aws.client("s3")
+        self._client = client
 
     @property
     def real(self) -> bool:
@@ -126,6 +125,14 @@ class Bucket:
     def whose(self) -> str:
         """The account that the credentials are of."""
         return aws.whose(self._client)
+
+
+class Bucket(_OnAws):
+    """The objects of an S3 bucket under a prefix, which is a folder's path or one object's key."""
+
+    def __init__(self, bucket: str, prefix: str, name: str) -> None:
+        super().__init__(name, aws.client("s3"))
+        self._bucket, self._prefix = bucket, prefix
 
     def keys(self) -> list[str]:
         """The objects' keys."""
@@ -161,26 +168,15 @@ class Bucket:
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
-class Queue:
+class Queue(_OnAws):
     """The messages of an SQS queue; a key is a message's id.
 
     docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
     """
 
     def __init__(self, url: str) -> None:
-        self.name = url
-        self._client = aws.client("sqs")
+        super().__init__(url, aws.client("sqs"))
         self._messages: dict[str, dict[str, Any]] = {}
-
-    @property
-    def real(self) -> bool:
-        """Unless its endpoint is on this machine."""
-        return not aws.is_here(self._client)
-
-    @property
-    def whose(self) -> str:
-        """The account that the credentials are of."""
-        return aws.whose(self._client)
 
     def keys(self) -> list[str]:
         """Receive every visible message; others see it again when it is kept, or after 15 minutes."""
