@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 import threeways
 from threeways.errors import LocalError
 from threeways.local.child import Child, bare_environment
+from threeways.local.moto_server import SHARD_LIMITS
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -26,10 +27,14 @@ class Emulator:
     """A context manager: the emulator runs within it, and dies with this process whatever happens to it.
 
     region: what clients sign for. log: the file that gets what moto prints, which is nothing unless it fails.
+    shard_limits: a shard takes 1,000 records and 1 MB a second and refuses more, as on AWS.
     """
 
-    def __init__(self, *, region: str = "us-east-1", log: Path | None = None) -> None:
+    def __init__(
+        self, *, region: str = "us-east-1", log: Path | None = None, shard_limits: bool = False
+    ) -> None:
         self.region = region
+        self._arguments = [SHARD_LIMITS] if shard_limits else []
         self._log = log
         self._child: Child | None = None
         self._port = 0
@@ -49,7 +54,7 @@ class Emulator:
             raise LocalError("the emulator runs already: start another Emulator for a second one")
         environment = bare_environment() | {"PYTHONPATH": str(Path(threeways.__file__).parents[1])}
         with Path(self._log or os.devnull).open("ab") as stderr:
-            self._child = Child("threeways.local.moto_server", [], environment, stderr=stderr)
+            self._child = Child("threeways.local.moto_server", self._arguments, environment, stderr=stderr)
         try:
             self._port = self._announced(timeout)
         except BaseException:
@@ -124,7 +129,7 @@ class Emulator:
         return self._child
 
 
-def _client(service: str, endpoint: str, region: str) -> Any:
+def _client(service: str, endpoint: str, region: str, attempts: int = 4) -> Any:
     import boto3
     from botocore.config import Config
     from botocore.session import Session
@@ -139,7 +144,7 @@ def _client(service: str, endpoint: str, region: str) -> Any:
         max_pool_connections=50,
         connect_timeout=5,
         read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         s3={"addressing_style": "path"},
     )
     session = boto3.Session(

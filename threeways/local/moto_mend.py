@@ -9,6 +9,10 @@ and a closed shard's last answer has no NextShardIterator, as Kinesis's.
 
 The mend replaces methods, so it checks that they are the ones it was written for, by digest: another
 moto version whose shards are unchanged is mended, one whose shards differ is refused.
+
+Where it is asked for, shards have AWS's limits too: an entry of PutRecords over them fails, and is not stored,
+while the others are; a PutRecord over them fails as a whole.
+docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 """
 
 from __future__ import annotations
@@ -21,10 +25,11 @@ from threading import RLock
 from typing import Any
 
 from threeways.errors import LocalError
-from threeways.local.shard_log import ShardLog
+from threeways.local.shard_limits import CODE, ShardLimits
+from threeways.local.shard_log import ShardLog, StoredRecord
 
 TESTED = "5.2.5"
-DIGEST = "635aa12e3abbda9df3c5a5b15f95f0932ffa4fe616e006b99490e91a351f53d7"
+DIGEST = "1b5d40dab44db8629a3e67f71751be9470549f07fbb615cfc0e72507c0a5633a"
 _MOST = 10_000
 """Records of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
 _resharding = RLock()
@@ -35,7 +40,7 @@ def digest_of_moto() -> str:
     """SHA-256 of the source of what is replaced or relied on."""
     from moto.kinesis import models, utils
 
-    stream = models.Stream
+    stream, backend = models.Stream, models.KinesisBackend
     parts = (
         models.Record,
         models.Shard,
@@ -44,13 +49,15 @@ def digest_of_moto() -> str:
         stream.split_shard,
         stream.merge_shards,
         stream.update_shard_count,
-        models.KinesisBackend.get_records,
+        backend.get_records,
+        backend.put_record,
+        backend.put_records,
         utils,
     )
     return hashlib.sha256("".join(inspect.getsource(part) for part in parts).encode()).hexdigest()
 
 
-def mend() -> None:
+def mend(*, shard_limits: bool = False) -> None:
     """Mend the moto of this process. Raises LocalError where its shards are not the known ones."""
     import moto
 
@@ -59,10 +66,10 @@ def mend() -> None:
             f"moto {moto.__version__} has other Kinesis shards than moto {TESTED}, whose loss of records"
             f" is mended here: install moto=={TESTED} (`make setup` does)"
         )
-    replace_methods()
+    replace_methods(shard_limits=shard_limits)
 
 
-def replace_methods() -> None:
+def replace_methods(*, shard_limits: bool = False) -> None:
     """Put the mended methods in place of moto's."""
     models: Any = importlib.import_module("moto.kinesis.models")
     shard, stream, backend = models.Shard, models.Stream, models.KinesisBackend
@@ -70,6 +77,7 @@ def replace_methods() -> None:
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         self.log = ShardLog()
+        self.limits = ShardLimits() if shard_limits else None
         broken_init(self, *args, **kwargs)  # `records` stays empty: a split or merge finds nothing to move
 
     shard.__init__ = init
@@ -78,27 +86,68 @@ def replace_methods() -> None:
     )
     shard.put_record = _put_record
     shard.get_records = _get_records
-    shard.get_min_sequence_number = lambda self: self.log.numbers[0] if self.log.numbers else 0
-    shard.get_max_sequence_number = lambda self: self.log.numbers[-1] if self.log.numbers else 0
+    shard.get_min_sequence_number = lambda self: self.log.first
+    shard.get_max_sequence_number = lambda self: self.log.last
     shard.get_sequence_number_at = lambda self, at_timestamp: self.log.last_before(at_timestamp)
     stream.get_shard_for_key = _open_shard_for_key(stream.get_shard_for_key)
     stream.put_record = _put_into_an_open_shard(stream.put_record)
     for name in ("split_shard", "merge_shards", "update_shard_count"):
         setattr(stream, name, _one_at_a_time(getattr(stream, name)))
     backend.get_records = _reporting_the_end(backend.get_records)
+    if shard_limits:
+        backend.put_record = _refusing_what_is_over(backend.put_record)
+        backend.put_records = _failing_entries_that_are_over(backend.put_records)
 
 
 class _Closed(Exception):
     """The shard was closed between the lookup and the put."""
 
 
-def _put_record(self: Any, partition_key: str, data: str, explicit_hash_key: str) -> str:
-    from moto.kinesis.models import Record
+_OVER = ""
+"""Stands in the place of a record's sequence number where its shard had no room for it."""
 
-    number = self.log.append(lambda number: Record(partition_key, data, number, explicit_hash_key))
+
+def _put_record(self: Any, partition_key: str, data: str, explicit_hash_key: str) -> str:  # noqa: ARG001 - moto's
+    if self.limits and not self.limits.take(len(partition_key.encode()) + len(data) * 3 // 4):
+        return _OVER
+    number = self.log.append(partition_key, data)
     if number is None:
         raise _Closed
     return str(number)
+
+
+def _failing_entries_that_are_over(put: Any) -> Any:
+    """Moto's answer, with an error in place of what was not stored."""
+
+    def put_records(self: Any, stream_arn: str, stream_name: str, records: list[Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = put(self, stream_arn, stream_name, records)
+        stream = self.describe_stream(stream_arn=stream_arn, stream_name=stream_name)
+        for position, entry in enumerate(answer["Records"]):
+            if entry["SequenceNumber"] == _OVER:
+                why = _rate_exceeded(stream, entry["ShardId"])
+                answer["Records"][position] = {"ErrorCode": CODE, "ErrorMessage": why}
+                answer["FailedRecordCount"] += 1
+        return answer
+
+    return put_records
+
+
+def _refusing_what_is_over(put: Any) -> Any:
+    def put_record(self: Any, stream_arn: str, stream_name: str, *rest: str) -> tuple[str, str]:
+        from moto.core.exceptions import JsonRESTError
+
+        number, shard_id = put(self, stream_arn, stream_name, *rest)
+        if number == _OVER:
+            stream = self.describe_stream(stream_arn=stream_arn, stream_name=stream_name)
+            raise JsonRESTError(CODE, _rate_exceeded(stream, shard_id))
+        return number, shard_id
+
+    return put_record
+
+
+def _rate_exceeded(stream: Any, shard_id: str) -> str:
+    """As the API's page words it."""
+    return f"Rate exceeded for shard {shard_id} in stream {stream.stream_name} under account {stream.account_id}."
 
 
 def _put_into_an_open_shard(put: Any) -> Any:
@@ -123,13 +172,13 @@ def _one_at_a_time(change: Callable[..., None]) -> Callable[..., None]:
     return locked
 
 
-def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[list[Any], int, int]:
+def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[list[StoredRecord], int, int]:
     after = int(last_sequence_id)
     found = self.log.after(after, limit or _MOST)
     if not found:
         return [], after, 0
-    behind = self.log.records[-1].created_at - found[-1].created_at
-    return found, found[-1].sequence_number, int(behind * 1000)
+    last: int = found[-1].sequence_number
+    return found, last, int(self.log.seconds_behind(last) * 1000)
 
 
 def _reporting_the_end(get: Any) -> Any:

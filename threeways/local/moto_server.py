@@ -14,8 +14,11 @@ from typing import Any
 
 from threeways.errors import LocalError
 
+SHARD_LIMITS = "--shard-limits"
+"""The argument that makes shards refuse what AWS's would."""
 
-def make_server() -> Any:
+
+def make_server(*, shard_limits: bool = False) -> Any:
     """A werkzeug server, one thread a connection, bound to a port that the system chose. Not yet serving."""
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
@@ -34,7 +37,7 @@ def make_server() -> Any:
         def log_request(self, *_: object) -> None:
             """Say nothing."""
 
-    moto_mend.mend()
+    moto_mend.mend(shard_limits=shard_limits)
     app = DomainDispatcherApplication(create_backend_app)
     return serving.make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
 
@@ -42,7 +45,7 @@ def make_server() -> Any:
 def main() -> int:
     """Serve until killed. Exit status 2 where it cannot."""
     try:
-        server = make_server()
+        server = make_server(shard_limits=SHARD_LIMITS in sys.argv[1:])
     except (ImportError, LocalError) as error:
         _announce(error=str(error))
         return 2

@@ -1,13 +1,21 @@
-"""A shard of the emulator's Kinesis: an append-only log behind a lock.
+"""A shard of the emulator's Kinesis: an append-only log behind a lock, its records in a temporary file.
 
-Sequence numbers are unique in the whole process and ascending in a shard, and so in its children after it.
+Memory holds 26 bytes a record, whatever its size, so that a million rides fit on a laptop. Sequence numbers
+are unique in the whole process and ascending in a shard, and so in its children after it.
 """
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
+import tempfile
+import time
+from array import array
+from base64 import b64decode
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
@@ -15,17 +23,42 @@ _FIRST = 49_600_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_
 """Real sequence numbers have 56 digits: too many for a float, or for a 64-bit integer."""
 _MOST_BYTES = 10 * 1024 * 1024
 """Bytes of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
-_numbers = itertools.count(_FIRST)
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One record as it lies in its shard. created_at: epoch seconds."""
+
+    sequence_number: int
+    partition_key: str
+    data: bytes
+    created_at: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Its form in GetRecords' answer, which moto serialises."""
+        return {
+            "Data": self.data,
+            "PartitionKey": self.partition_key,
+            "SequenceNumber": str(self.sequence_number),
+            "ApproximateArrivalTimestamp": datetime.fromtimestamp(self.created_at, UTC),
+        }
 
 
 class ShardLog:
     """A shard's records in the order of their sequence numbers. Appending is safe from many threads."""
 
     def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self.records: list[Any] = []
-        self.lock = Lock()
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as its shard
+        self._ends = array("Q", [0])  # of the records in the file; the first is where it begins
+        self._key_sizes = array("H")
+        self._numbers = array("Q")
+        self._times = array("d")
+        self._lock = Lock()
         self._is_open = True
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
     @property
     def is_open(self) -> bool:
@@ -34,32 +67,67 @@ class ShardLog:
 
     @is_open.setter
     def is_open(self, value: bool) -> None:
-        with self.lock:
+        with self._lock:
             self._is_open = value
 
-    def append(self, make_record: Callable[[int], Any]) -> int | None:
-        """Store `make_record(sequence number)`; the number, or None where the shard is closed."""
-        with self.lock:
+    @property
+    def first(self) -> int:
+        """The first sequence number, or 0."""
+        return _FIRST + self._numbers[0] if self._numbers else 0
+
+    @property
+    def last(self) -> int:
+        """The last sequence number, or 0."""
+        return _FIRST + self._numbers[-1] if self._numbers else 0
+
+    def append(self, partition_key: str, data: str) -> int | None:
+        """Store a record, `data` in base64; its sequence number, or None where the shard is closed."""
+        key, body = partition_key.encode(), b64decode(data)
+        with self._lock:
             if not self._is_open:
                 return None
+            start = self._ends[-1]
+            if os.pwrite(self._file.fileno(), key + body, start) != len(key) + len(body):
+                raise OSError(errno.ENOSPC, "the emulator's temporary folder is full", tempfile.gettempdir())
             number = next(_numbers)
-            self.records.append(make_record(number))
-            self.numbers.append(number)  # last: who sees the number finds its record
-        return number
+            self._ends.append(start + len(key) + len(body))
+            self._key_sizes.append(len(key))
+            self._times.append(time.time())
+            self._numbers.append(number)  # last: who sees the number finds its record
+        return _FIRST + number
 
-    def after(self, number: int, limit: int) -> list[Any]:
+    def after(self, number: int, limit: int) -> list[StoredRecord]:
         """At most `limit` records whose number is greater, and 10 MiB of them (one at least)."""
-        start = bisect_right(self.numbers, number)
-        found = self.records[start : min(start + limit, len(self.numbers))]
-        sizes = itertools.accumulate(len(record.data) * 3 // 4 for record in found)
-        fit = sum(size <= _MOST_BYTES for size in sizes)
-        return found[: max(fit, 1)]
+        start = bisect_right(self._numbers, max(number - _FIRST, 0))
+        stop = min(start + limit, len(self._numbers))
+        if start >= stop:
+            return []
+        fit = bisect_right(self._ends, self._ends[start] + _MOST_BYTES, lo=start + 1, hi=stop + 1) - 1
+        stop = max(fit, start + 1)
+        begin = self._ends[start]
+        stored = os.pread(self._file.fileno(), self._ends[stop] - begin, begin)
+        return [self._record(position, stored, begin) for position in range(start, stop)]
+
+    def _record(self, position: int, stored: bytes, begin: int) -> StoredRecord:
+        start, stop = self._ends[position] - begin, self._ends[position + 1] - begin
+        data = start + self._key_sizes[position]
+        return StoredRecord(
+            _FIRST + self._numbers[position],
+            stored[start:data].decode(),
+            stored[data:stop],
+            self._times[position],
+        )
+
+    def seconds_behind(self, number: int) -> float:
+        """How much later than the record of that number the last one arrived."""
+        position = bisect_left(self._numbers, number - _FIRST)
+        return self._times[-1] - self._times[position]
 
     def ends_at(self, number: int) -> bool:
         """Whether nothing follows that number, now or ever."""
-        return not self._is_open and (not self.numbers or self.numbers[-1] <= number)
+        return not self._is_open and self.last <= number
 
     def last_before(self, moment: float) -> int:
         """The number of the last record that arrived before `moment` (epoch seconds), or 0."""
-        count = bisect_left(self.records, moment, hi=len(self.numbers), key=lambda record: record.created_at)
-        return self.numbers[count - 1] if count else 0
+        count = bisect_left(self._times, moment, hi=len(self._numbers))
+        return _FIRST + self._numbers[count - 1] if count else 0
