@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from threeways.local import shard_log
 from threeways.local.shard_log import ShardLog
 
 MEBIBYTE = b64encode(bytes(2**20)).decode()
@@ -75,7 +74,7 @@ def test_one_read_returns_ten_mebibytes_at_most_and_always_one_record() -> None:
 
 def test_the_last_record_before_a_moment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     log, moments = ShardLog(), iter((1.0, 2.0, 3.0))
-    monkeypatch.setattr(shard_log.time, "time", lambda: next(moments))
+    monkeypatch.setattr(time, "time", lambda: next(moments))
     first, second, last = (append(log) for _ in range(3))
     assert log.last_before(3.0) == second
     assert log.last_before(2.5) == second

@@ -10,8 +10,8 @@ and a closed shard's last answer has no NextShardIterator, as Kinesis's.
 The mend replaces methods, so it checks that they are the ones it was written for, by digest: another
 moto version whose shards are unchanged is mended, one whose shards differ is refused.
 
-Where it is asked for, shards have AWS's limits too: an entry of PutRecords over them fails, and is not stored,
-while the others are; a PutRecord over them fails as a whole.
+Where it is asked for, shards have AWS's limits too: an entry of PutRecords over them fails and is not
+stored, while the others are; a PutRecord over them fails as a whole.
 docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 """
 
@@ -147,7 +147,8 @@ def _refusing_what_is_over(put: Any) -> Any:
 
 def _rate_exceeded(stream: Any, shard_id: str) -> str:
     """As the API's page words it."""
-    return f"Rate exceeded for shard {shard_id} in stream {stream.stream_name} under account {stream.account_id}."
+    where = f"{shard_id} in stream {stream.stream_name} under account {stream.account_id}"
+    return f"Rate exceeded for shard {where}."
 
 
 def _put_into_an_open_shard(put: Any) -> Any:

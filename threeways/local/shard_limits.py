@@ -1,7 +1,7 @@
 """What a shard takes in a second, which no emulator enforces.
 
-docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html: 1,000 records and 1 MB a second, partition
-keys included. How AWS measures the second is not documented: here it is a token bucket that holds one.
+docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html: 1,000 records and 1 MB a second,
+partition keys included. How AWS measures the second is not documented: here a token bucket holds one.
 """
 
 from __future__ import annotations

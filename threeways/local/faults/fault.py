@@ -1,0 +1,34 @@
+"""What can befall a call to AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """A fault's kind. `before` and `after` are before and after the service has done what it was asked to.
+
+    throttled: the whole call is refused: ProvisionedThroughputExceededException, or S3's 503 SlowDown.
+    error: the service's own fault, HTTP 500. partial: some entries of a PutRecords fail, and are not stored.
+    reset: the connection is reset. slow: nothing happens for `seconds`. kill: whoever called is killed.
+    """
+
+    THROTTLED = "throttled"
+    ERROR = "error"
+    PARTIAL = "partial"
+    RESET_BEFORE = "reset_before"
+    RESET_AFTER = "reset_after"
+    SLOW_BEFORE = "slow_before"
+    SLOW_AFTER = "slow_after"
+    KILL_BEFORE = "kill_before"
+    KILL_AFTER = "kill_after"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. positions: the entries that a partial failure fails. seconds: how long a slow call takes."""
+
+    kind: Kind
+    positions: frozenset[int] = frozenset()
+    seconds: float = 0.0
