@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run replay train test quality bench digest lock clean
+.PHONY: help setup run torture replay train test quality bench digest lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -32,6 +32,9 @@ $(READY): Pipfile Pipfile.lock
 run: $(READY) ## rides in, predictions out, on this machine (N= RATE= RIDES= SHARDS= POISON=)
 	@$(PYTHON) -m threeways run $(if $(N),--n '$(N)') $(if $(RATE),--rate '$(RATE)') \
 		$(if $(RIDES),--rides '$(RIDES)') $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)')
+
+torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS=)
+	@$(PYTHON) -m threeways torture $(if $(N),--n '$(N)') $(if $(SEED),--seed '$(SEED)') $(if $(FAULTS),--faults '$(FAULTS)')
 
 replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)
 	@$(PYTHON) -m threeways replay $(if $(FROM),--from '$(FROM)') $(if $(FUNCTION),--function '$(FUNCTION)') \

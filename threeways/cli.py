@@ -59,6 +59,25 @@ def run(
 
 
 @app.command()
+def torture(
+    n: Annotated[int, typer.Option(min=1, help="How many rides.")] = 100_000,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the schedule; default: a new one.")] = None,
+    faults: Annotated[str | None, typer.Option(help="name=chance,…; `help` lists them.")] = None,
+) -> None:
+    """The whole pipeline under throttles, resets, silence, kills and resharding, with a ledger at its end."""
+    from threeways.pipeline.torture.plan import parse
+    from threeways.pipeline.torture.run import Options
+    from threeways.pipeline.torture.run import torture as run_torture
+    from threeways.training.train import resolve_or_train
+
+    console = Console()
+    options = Options(parse(faults), n, seed)
+    ledger = run_torture(options, lambda: resolve_or_train(console=console, folder=LOCAL), console, LOCAL)
+    if not ledger.sound:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def train(
     data: Annotated[str | None, typer.Option(help="TLC parquet: paths, globs, https:// or s3://.")] = None,
     validation: Annotated[str | None, typer.Option(help="The same, to test on.")] = None,

@@ -14,6 +14,7 @@ from rich.console import Console
 from small_training import Training
 from typer.testing import CliRunner
 
+from threeways import tasks
 from threeways.cli import app
 from threeways.local.emulator import Emulator
 from threeways.local.stack import Stack
@@ -78,10 +79,14 @@ def test_the_collector_reads_to_the_end_and_counts_duplicates(emulator: Emulator
     kinesis = emulator.client("kinesis")
     kinesis.create_stream(StreamName="collected", ShardCount=2)
     made = [
-        {"prediction": {"ride_duration": n / 2}, "source_event_id": f"s:{n % 900}", "version": "v7"}
+        {
+            "prediction": {"ride_duration": n / 2, "ride_id": n % 900},
+            "source_event_id": f"s:{n % 900}",
+            "version": "v7",
+        }
         for n in range(1000)
     ]
-    collector = Collector(kinesis, "collected", "ride_duration")
+    collector = Collector(kinesis, "collected", tasks.find("ride_duration"))
     collector.start()
     for start in range(0, 1000, 500):
         kinesis.put_records(
@@ -111,7 +116,7 @@ def test_the_function_s_metrics_are_added_up_from_its_log(tmp_path: Path) -> Non
 
 
 def test_what_lies_at_the_failure_destination_is_read_back(training: Training, tmp_path: Path) -> None:
-    with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
+    with Stage(tmp_path, training.report.model, Console(file=io.StringIO())) as stage:
         stage.mapping.stop()
         assert stage.failures is not None
         document = {

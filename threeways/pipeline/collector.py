@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from threeways.pipeline.ledger import Received
+from threeways.task import Task
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -25,19 +26,21 @@ class _Read(msgspec.Struct):
 class Collector(threading.Thread):
     """A thread that reads every shard of a stream from its beginning and keeps what it finds.
 
+    Shards that come into being meanwhile are read too. task: whose predictions they are.
     predictions: event id -> its first prediction. duplicates: predictions beyond the first.
     recent: the last of them, as (event id, Unix time of arrival).
     version: the model's, as the last prediction names it.
     error: why it ended early, if it did.
     """
 
-    def __init__(self, client: KinesisClient, stream: str, output: str) -> None:
+    def __init__(self, client: KinesisClient, stream: str, task: Task[Any]) -> None:
         super().__init__(name="collector", daemon=True)
         self._client = client
         self._stream = stream
-        self._output = output
+        self._task = task
         self._decode = msgspec.json.Decoder(_Read).decode
         self._finishing = threading.Event()
+        self._begun: set[str] = set()
         self.predictions: dict[str, Received] = {}
         self.recent: deque[tuple[str, float]] = deque(maxlen=2_000)
         self.duplicates = 0
@@ -54,25 +57,30 @@ class Collector(threading.Thread):
     def run(self) -> None:
         """Read until told to finish, and then until nothing is left."""
         try:
-            iterators = self._iterators()
+            iterators: dict[str, str] = {}
+            self._begin(iterators)
             while True:
                 finishing = self._finishing.is_set()
+                before = len(iterators)
                 found = sum(self._read(iterators, shard) for shard in list(iterators))
-                if not found:
+                if len(iterators) < before:  # a shard was closed, so there are new ones
+                    self._begin(iterators)
+                elif not found:
                     if finishing:
                         return
                     self._finishing.wait(IDLE_SECONDS)
         except Exception as error:  # noqa: BLE001 - raised again by finish()
             self.error = error
 
-    def _iterators(self) -> dict[str, str]:
-        shards = self._client.list_shards(StreamName=self._stream)["Shards"]
-        return {
-            shard["ShardId"]: self._client.get_shard_iterator(
-                StreamName=self._stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            for shard in shards
-        }
+    def _begin(self, iterators: dict[str, str]) -> None:
+        """Begin with the shards that were not there before."""
+        for listed in self._client.list_shards(StreamName=self._stream)["Shards"]:
+            shard = listed["ShardId"]
+            if shard not in self._begun:
+                self._begun.add(shard)
+                iterators[shard] = self._client.get_shard_iterator(
+                    StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+                )["ShardIterator"]
 
     def _read(self, iterators: dict[str, str], shard: str) -> int:
         answer = self._client.get_records(ShardIterator=iterators[shard], Limit=10_000)
@@ -82,11 +90,22 @@ class Collector(threading.Thread):
             del iterators[shard]
         for record in answer["Records"]:
             read = self._decode(record["Data"])
-            if read.source_event_id in self.predictions:
-                self.duplicates += 1
-                continue
-            at = record["ApproximateArrivalTimestamp"].timestamp()
             self.version = read.version
-            self.recent.append((read.source_event_id, at))
-            self.predictions[read.source_event_id] = Received(read.prediction[self._output], at)
+            received = Received(
+                read.prediction[self._task.output],
+                record["ApproximateArrivalTimestamp"].timestamp(),
+                int(record["SequenceNumber"]),
+                read.prediction[self._task.id_field],
+            )
+            self._keep(read.source_event_id, received)
         return len(answer["Records"])
+
+    def _keep(self, event_id: str, received: Received) -> None:
+        """Keep the prediction that was delivered first, which may not be the one that is read first."""
+        kept = self.predictions.get(event_id)
+        if kept is None:
+            self.recent.append((event_id, received.at))
+        else:
+            self.duplicates += 1
+        if kept is None or received.number < kept.number:
+            self.predictions[event_id] = received

@@ -25,6 +25,8 @@ class Sent:
 
     at: float
     index: int | None
+    key: str = ""
+    """Its partition key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class Received:
 
     value: float
     at: float
+    number: int = 0
+    """Its sequence number on the output stream."""
+    entity: int | str = ""
+    """What it says that it is for: the `ride_id`."""
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):

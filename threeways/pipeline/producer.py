@@ -87,7 +87,7 @@ class Producer(threading.Thread):
             for record, result in zip(batch, answer["Records"], strict=True):
                 if "SequenceNumber" in result:
                     event_id = f"{result['ShardId']}:{result['SequenceNumber']}"
-                    self.sent[event_id] = Sent(at, record.index)
+                    self.sent[event_id] = Sent(at, record.index, record.partition_key)
                 else:
                     failed.append(record)
             batch = failed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ class Rides:
 
     frame: their trips, by row. minutes: (n,) what each really took. kept: (n,) whether training keeps it.
     skipped: trips of the source that are no valid ride event. broken: positions replaced by broken records.
+    key: position -> partition key.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Rides:
     kept: NDArray[np.bool_]
     skipped: int
     broken: frozenset[int]
+    key: Callable[[int], str] = str
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -48,12 +50,12 @@ class Rides:
         junk = poison.stream()
         for position, payload in enumerate(payloads_of(self.frame)):
             if position in self.broken:
-                yield Outgoing(str(position), next(junk), None)
+                yield Outgoing(self.key(position), next(junk), None)
             else:
-                yield Outgoing(str(position), payload, position)
+                yield Outgoing(self.key(position), payload, position)
 
 
-def load(spec: str | None, count: int, poison_share: float) -> Rides:
+def load(spec: str | None, count: int, poison_share: float, key: Callable[[int], str] = str) -> Rides:
     """`count` rides (0: all) of the files in `spec`, or of the synthetic city.
 
     Raises DataError.
@@ -72,6 +74,7 @@ def load(spec: str | None, count: int, poison_share: float) -> Rides:
         kept=cleaning.kept[rows],
         skipped=int(np.count_nonzero(~cleaning.valid)),
         broken=frozenset(broken.tolist()),
+        key=key,
     )
 
 

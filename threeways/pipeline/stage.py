@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,7 +17,9 @@ from rich.console import Console
 from threeways.artifact import digest
 from threeways.errors import LocalError
 from threeways.local.emulator import Emulator
+from threeways.local.faults import Door, Schedule
 from threeways.local.function import LocalFunction
+from threeways.local.function.config import FunctionConfig
 from threeways.local.mapping import EventSourceMapping, MappingEvent
 from threeways.local.provision import provision
 from threeways.local.stack import Stack
@@ -30,6 +32,8 @@ from threeways.stream.quarantine import split_location
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
 
+STARTS = 20
+"""How often a function is started at most where its way to the model is a faulty one."""
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
 
@@ -47,29 +51,50 @@ class ReadBack:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a stage has otherwise than the template.
+
+    shards: of every stream, the template's if None. faults: on the function's way to AWS, its start included;
+    with them shards have AWS's limits, too. timeout: the function's, in seconds. concurrency: its most.
+    """
+
+    shards: int | None = None
+    faults: Schedule | None = None
+    timeout: float | None = None
+    concurrency: int = 10
+
+
 class Stage:
     """Emulator, streams, buckets, the model in its bucket, the function and the mapping. A context manager.
 
-    folder: the run's own; logs and copies go there. shards: of every stream, the template's if None.
+    folder: the run's own; logs and copies go there.
     """
 
-    def __init__(self, folder: Path, model: RegisteredModel, shards: int | None, console: Console) -> None:
+    def __init__(
+        self, folder: Path, model: RegisteredModel, console: Console, conditions: Conditions | None = None
+    ) -> None:
         self._folder = folder
         self._model = model
-        self._shards = shards
+        self._conditions = conditions or Conditions()
         self._console = console
         self._exit = ExitStack()
         self._told: set[str] = set()
         self._telling = threading.Lock()
         self.cold_start = 0.0
+        self.killed = 0
+        self.door: Door | None = None
 
     def __enter__(self) -> Self:
         """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
         with ExitStack() as rising:
-            self.emulator = rising.enter_context(Emulator(log=self._folder / "emulator.log"))
+            faults = self._conditions.faults
+            self.emulator = rising.enter_context(
+                Emulator(log=self._folder / "emulator.log", shard_limits=faults is not None)
+            )
             self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
             stack = self._load()
-            provision(stack, self.emulator, shards=self._shards)
+            provision(stack, self.emulator, shards=self._conditions.shards)
             self._upload(stack)
             self.input_stream = stack.source.name
             self.output_stream = stack.function.environment["PREDICTIONS_STREAM_NAME"]
@@ -79,9 +104,7 @@ class Stage:
             self.failures = stack.mapping.destination
             self.log = FunctionLog(self._folder / "function.log")
             rising.callback(self.log.close)
-            self.function = rising.enter_context(
-                LocalFunction(stack.function, environment=self.emulator.environment(), on_log=self.log)
-            )
+            self.function = self._function(stack.function, rising)
             self._warm()
             self.mapping = EventSourceMapping(
                 self.kinesis,
@@ -89,6 +112,8 @@ class Stage:
                 self.function.invoke,
                 stack.mapping,
                 s3=self.s3,
+                sqs=self.emulator.client("sqs"),
+                sns=self.emulator.client("sns"),
                 function_arn=stack.function.arn,
                 on_event=self._tell,
             )
@@ -102,6 +127,13 @@ class Stage:
     ) -> None:
         """Take everything down."""
         self._exit.close()
+
+    def announce(self) -> None:
+        """Say what is up."""
+        self._console.print(
+            f"Up: streams, buckets, model {self._model.uri} and function, cold start {self.cold_start:.2f} s",
+            soft_wrap=True,
+        )
 
     def read_back(self) -> ReadBack:
         """Everything in quarantine and at the failure destination, copied into the run's folder."""
@@ -137,11 +169,39 @@ class Stage:
             key = f"{_key(self._model)}/{file.relative_to(self._model.folder).as_posix()}"
             self.s3.upload_file(str(file), bucket, key)
 
+    def _function(self, config: FunctionConfig, rising: ExitStack) -> LocalFunction:
+        """The function, whose calls go through a faulty door if there are faults."""
+        wanted = self._conditions
+        environment = self.emulator.environment()
+        if wanted.faults is not None:
+            self.door = rising.enter_context(Door(self.emulator.endpoint_url, wanted.faults, self._strike))
+            environment["AWS_ENDPOINT_URL"] = self.door.endpoint_url
+        return rising.enter_context(
+            LocalFunction(
+                replace(config, timeout=wanted.timeout or config.timeout),
+                environment=environment,
+                concurrency=wanted.concurrency,
+                on_log=self.log,
+            )
+        )
+
+    def struck(self) -> Counter[str]:
+        """The faults that struck so far, as `Door.counts`."""
+        return self.door.counts() if self.door else Counter()
+
+    def _strike(self) -> None:
+        """Kill whoever called through the door: all processes of the function, since it cannot tell which."""
+        self.killed += self.function.strike()
+
     def _warm(self) -> None:
         """Start the function once before the rides do, so that a model that cannot be used stops the run."""
-        started = time.monotonic()
-        fault = self.function.warm()
-        self.cold_start = time.monotonic() - started
+        for attempt in range(1, STARTS + 1):
+            started = time.monotonic()
+            fault = self.function.warm()
+            self.cold_start = time.monotonic() - started
+            if fault is None or self._conditions.faults is None or attempt == STARTS:
+                break
+            self._console.print(f"The function did not start, which is one of the faults: {fault.message}")
         if fault is not None:
             raise LocalError(
                 f"the function does not start. {fault.type}: {fault.message}\n"

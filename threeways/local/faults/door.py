@@ -156,9 +156,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Any method."""
-        body = self._body()
-        if body is None:
+        if self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
             self._send(Answer(411, {}, b"the door takes bodies with a Content-Length only"))
+            return
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # its sender was killed in the middle, and no service takes half a request
+            self.close_connection = True
             return
         answer = self.door.serve(Request(self.command, self.path, self.headers, body))  # type: ignore[arg-type]  # a Message maps names without regard to case
         if answer is None:
@@ -167,12 +172,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer)
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server's names
-
-    def _body(self) -> bytes | None:
-        if self.headers.get("Transfer-Encoding"):
-            self.close_connection = True
-            return None
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)

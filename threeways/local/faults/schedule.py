@@ -62,9 +62,10 @@ class Rates:
             call = self._calls[operation]
             self._calls[operation] += 1
             dice = random.Random(f"{self.seed} {operation} {call}")  # noqa: S311 - a schedule, not a secret
-            if self.clock() < self._until.get(operation, 0.0):
+            dealt = self._hand(operation).get(call)
+            if dealt is None and self.clock() < self._until.get(operation, 0.0):
                 return Fault(Kind.RESET_BEFORE)
-            drawn = self._hand(operation).get(call) or self._draw(operation, dice)
+            drawn = dealt or self._draw(operation, dice)
             if drawn == _OUTAGE:
                 self._until[operation] = self.clock() + self.outage_seconds
                 self.began[operation] += 1

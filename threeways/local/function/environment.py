@@ -30,7 +30,7 @@ class _Init:
 
 
 class ExecutionEnvironment:
-    """One invocation at a time, its owner sees to that; `terminate` and `close` come from any thread."""
+    """One invocation at a time, its owner sees to that; `strike`, `terminate`, `close`: from any thread."""
 
     def __init__(
         self,
@@ -146,6 +146,11 @@ class ExecutionEnvironment:
             process, self._process = self._process, None
         if process is not None:
             process.kill()
+
+    def strike(self) -> bool:
+        """SIGKILL to its process, from any thread. Whether there was one."""
+        process = self._process
+        return process is not None and process.strike()
 
     def terminate(self) -> None:
         """Begin to shut down: SIGTERM, and no new process."""

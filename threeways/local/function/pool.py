@@ -72,10 +72,14 @@ class LocalFunction:
         environment = self._acquire(new=True)
         if environment is None:
             return _throttle()
-        try:
-            return environment.warm()
-        finally:
+        fault = environment.warm()
+        if fault is None:
             self._release(environment)
+            return None
+        with self._lock:
+            self._all.remove(environment)
+        environment.close(0)
+        return fault
 
     def invoke(self, payload: bytes) -> InvocationResult:
         """One synchronous invocation with a JSON payload; what goes wrong in the function is in the result.
@@ -114,6 +118,12 @@ class LocalFunction:
         """The processes that run now."""
         with self._lock:
             return [pid for environment in self._all if (pid := environment.pid) is not None]
+
+    def strike(self) -> int:
+        """SIGKILL to all processes that run now, as when their host dies. How many there were."""
+        with self._lock:
+            environments = list(self._all)
+        return sum(environment.strike() for environment in environments)
 
     def close(self) -> None:
         """SIGTERM to all processes, SIGKILL after 2 s; every printed line is delivered. Idempotent."""

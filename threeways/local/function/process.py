@@ -87,6 +87,13 @@ class RuntimeProcess:
         """The handler's answer or error; None if there is none after `timeout` seconds."""
         return self._exchange.run(invocation, timeout)
 
+    def strike(self) -> bool:
+        """SIGKILL, which the process cannot see coming. Whether it was running."""
+        if not self.alive:
+            return False
+        self._child.strike()
+        return True
+
     def terminate(self) -> None:
         """Ask it to end; `kill` sees to it."""
         self._exchange.ended("Runtime exited: the execution environment was shut down")

@@ -1,0 +1,76 @@
+"""`make torture`, for real and small: faults over HTTP, kills, resharding, and what is there afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from small_training import Training
+
+from threeways.local.emulator import Emulator
+from threeways.pipeline.torture.plan import parse
+from threeways.pipeline.torture.reshard import Resharder
+from threeways.pipeline.torture.run import Options, torture
+
+KEYS = ("order_violations", "kills", "throttles", "partial_failures", "reshards", "duplicates_with_new_id")
+FAULTS = "none,throttled=0.1,partial=0.2,reset=0.1,kill=0.01"
+
+
+def test_nothing_is_lost_or_reordered_under_faults_kills_and_resharding(
+    training: Training, tmp_path: Path
+) -> None:
+    said = io.StringIO()
+    options = Options(parse(FAULTS), n=3_000, seed=3)
+    ledger = torture(options, lambda: training.report.model, Console(file=said, width=120), tmp_path)
+    assert ledger.sound
+    assert (ledger.sent, ledger.predicted + ledger.quarantined) == (3_000, 3_000)
+    assert (ledger.lost, ledger.pending, ledger.order_violations, ledger.duplicates_with_new_id) == (0,) * 4
+    assert min(ledger.kills, ledger.partial_failures, ledger.throttles, ledger.duplicates) > 0
+    assert ledger.reshards >= 4
+    written = json.loads((tmp_path / "torture.json").read_text())
+    for key in (*KEYS, "sent", "predicted", "latency_p50_s", "rmse", "seed", "faults", "struck"):
+        assert written[key] == getattr(ledger, key)
+    assert "lost 0" in said.getvalue()
+    assert f"make torture N=3000 SEED=3 FAULTS={FAULTS}" in said.getvalue().replace("\n", "")
+
+
+def shards(emulator: Emulator, stream: str) -> list[Any]:
+    return list(emulator.client("kinesis").list_shards(StreamName=stream)["Shards"])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it_reshards_each_stream_in_turn_as_often_as_progress_says_and_never_over_the_most(
+    seed: int, emulator: Emulator
+) -> None:
+    kinesis, streams = emulator.client("kinesis"), [f"resharded-{seed}-{number}" for number in range(2)]
+    for name in streams:
+        kinesis.create_stream(StreamName=name, ShardCount=2)
+    done = [0]
+    resharder = Resharder(kinesis, streams, seed, lambda: done[0], every=10, most=3)
+    resharder.start()
+    for step in range(1, 9):
+        done[0] = 10 * step
+        while resharder.count < step:
+            assert resharder.is_alive()
+        for name in streams:
+            still = [
+                one
+                for one in shards(emulator, name)
+                if "EndingSequenceNumber" not in one["SequenceNumberRange"]
+            ]
+            assert 1 <= len(still) <= 3
+    resharder.stop()
+    assert resharder.count == 8
+    assert all(len(shards(emulator, name)) > 2 for name in streams)
+
+
+def test_a_stream_that_is_not_there_ends_the_resharding_with_its_error(emulator: Emulator) -> None:
+    resharder = Resharder(emulator.client("kinesis"), ["nowhere"], 1, lambda: 99, every=10, most=3)
+    resharder.start()
+    resharder.join(30)
+    with pytest.raises(Exception, match="nowhere"):
+        resharder.stop()

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from threeways.errors import UsageError
+from threeways.local.faults import Kind
+from threeways.pipeline.torture.plan import DEALT, DEFAULTS, MEANINGS, Plan, parse
+
+
+def struck(plan: Plan, calls: int, operation: str = "PutRecords", seed: int = 1) -> set[Kind]:
+    schedule = plan.schedule(seed)
+    faults = [schedule.next(operation, 10) for _ in range(calls)]
+    return {fault.kind for fault in faults if fault}
+
+
+def test_without_faults_named_the_defaults_hold_and_each_has_its_meaning_told() -> None:
+    assert parse(None).chances == parse("").chances == DEFAULTS
+    assert list(MEANINGS) == list(DEFAULTS)
+    assert parse(str(parse(None))) == parse(None)
+
+
+def test_a_fault_that_is_named_changes_and_the_others_stay() -> None:
+    assert parse("kill=0.5, partial=0").chances == {**DEFAULTS, "kill": 0.5, "partial": 0.0}
+
+
+def test_none_clears_the_others() -> None:
+    plan = parse("none,kill=0.25")
+    assert plan.chances == {**dict.fromkeys(DEFAULTS, 0.0), "kill": 0.25}
+    assert str(plan) == "none,kill=0.25"
+    assert struck(plan, 200) == {Kind.KILL_BEFORE, Kind.KILL_AFTER}
+    assert struck(parse("none"), 200) == struck(parse("none"), 200, "GetObject") == set()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_short_run_meets_every_kind(seed: int) -> None:
+    assert struck(parse(None), DEALT, seed=seed) == set(Kind)
+    assert struck(parse(None), DEALT, "PutObject", seed) >= {Kind.ERROR, Kind.RESET_AFTER, Kind.KILL_AFTER}
+    assert struck(parse(None), DEALT, "GetObject", seed) >= {Kind.ERROR, Kind.RESET_BEFORE}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("typo=0.1", "'typo=0.1' is no fault"),
+        ("kill", "'kill' has no chance between 0 and 1"),
+        ("kill=often", "'kill=often' has no chance"),
+        ("kill=-1", "no chance between 0 and 1"),
+        ("kill=nan", "no chance between 0 and 1"),
+        ("kill=0.6,partial=0.6", "add up to"),
+    ],
+)
+def test_what_is_no_fault_is_refused_with_the_list_of_those_there_are(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as refused:
+        parse(text)
+    assert all(f"{name}=" in str(refused.value) for name in DEFAULTS)
+    assert "FAULTS=none,kill=0.05" in str(refused.value)

@@ -1,0 +1,87 @@
+"""What every run does: puts rides, watches until nothing is left to do, and reads everything back."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from threeways import tasks
+from threeways.errors import LocalError
+from threeways.pipeline.collector import Collector
+from threeways.pipeline.console import screen
+from threeways.pipeline.ledger import Account
+from threeways.pipeline.producer import Producer
+from threeways.pipeline.result import Result
+from threeways.pipeline.rides import Rides
+from threeways.pipeline.stage import Stage
+from threeways.pipeline.watch import Watch
+
+LOOK_SECONDS = 0.25
+
+
+def new_folder(local: Path) -> Path:
+    """A run's own folder, named for the time."""
+    folder = local / "runs" / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # noqa: DTZ005 - a name
+    folder.mkdir(parents=True)
+    return folder
+
+
+def play(
+    stage: Stage, rides: Rides, rate: float | None, stopping: threading.Event, console: Console
+) -> Result:
+    """Put the rides, watch until nothing is left to do, and read everything back.
+
+    stopping: set, it ends the run early. Raises what stopped the producer or the collector.
+    """
+    collector = Collector(stage.kinesis, stage.output_stream, tasks.find(stage.task))
+    producer = Producer(stage.kinesis, stage.input_stream, rides.outgoing(), rate)
+    watch = Watch(len(rides), producer, collector, stage.mapping, stage.log)
+    collector.start()
+    producer.start()
+    with screen(console) as shown:
+        while not (stopping.is_set() or producer.error or collector.error):
+            shown.show(watch.look())
+            if not producer.is_alive() and stage.mapping.drained():
+                break
+            stopping.wait(LOOK_SECONDS)
+        if stopping.is_set():
+            console.print(
+                "Stopping: what is on its way is finished and counted. Ctrl-C again gives up at once."
+            )
+        producer.stop()
+        positions = stage.mapping.stop()
+        collector.finish()
+        shown.show(watch.look())
+    if producer.error:
+        raise producer.error
+    back = stage.read_back()
+    account = Account(
+        sent=producer.sent,
+        predictions=collector.predictions,
+        duplicates=collector.duplicates,
+        quarantined=back.quarantined,
+        abandoned=back.abandoned,
+        positions=positions,
+    )
+    batches = stage.mapping.counts().batches
+    return Result(rides, account, back, batches, stage.cold_start, collector.version or stage.version)
+
+
+@contextmanager
+def named_faults(folder: Path) -> Iterator[None]:
+    """The emulator's faults, as what they are to the user."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise LocalError(
+            f"the emulator failed, and what it held is gone with it: {error}\n"
+            f"Its log is {folder / 'emulator.log'}, the function's {folder / 'function.log'}; run it again"
+        ) from error

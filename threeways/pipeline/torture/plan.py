@@ -1,0 +1,114 @@
+"""What is to go wrong, and how often: FAULTS, as the user writes it, and the schedule that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from threeways.errors import UsageError
+from threeways.local.faults import Kind, Rates
+
+DEFAULTS: Mapping[str, float] = MappingProxyType(
+    {
+        "throttled": 0.02,
+        "partial": 0.08,
+        "error": 0.01,
+        "reset": 0.02,
+        "slow": 0.003,
+        "kill": 0.003,
+        "outage": 0.0005,
+        "quarantine": 0.03,
+        "model": 0.03,
+    }
+)
+"""Chances a call: of the function's PutRecords, then of its PutObject, then of its reads of the model."""
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "throttled": "a whole PutRecords is refused",
+        "partial": "some entries of a PutRecords fail and are not stored",
+        "error": "a PutRecords gets HTTP 500",
+        "reset": "its connection is reset, half of the time after it was stored",
+        "slow": "its answer is slower than the client waits, half of the time before it is stored",
+        "kill": "the function is SIGKILLed in it, half of the time after it was stored",
+        "outage": f"the output stream cannot be reached for {12:g} s, longer than the function's timeout",
+        "quarantine": "a write to quarantine meets one of the faults above",
+        "model": "a read of the model at the function's start does",
+    }
+)
+OUTAGE_SECONDS, SLOW_SECONDS = 12.0, 6.0
+DEALT = 40
+"""Each kind strikes once within so many calls of its operation, so that a short run meets them all."""
+_OF_A_CALL = (Kind.ERROR, Kind.RESET_BEFORE, Kind.RESET_AFTER, Kind.THROTTLED)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Chances by name, as in DEFAULTS."""
+
+    chances: Mapping[str, float]
+
+    def schedule(self, seed: int) -> Rates:
+        """The schedule for a seed."""
+        of = self.chances
+        put = {
+            Kind.THROTTLED: of["throttled"],
+            Kind.PARTIAL: of["partial"],
+            Kind.ERROR: of["error"],
+            **_halves(of["reset"], Kind.RESET_BEFORE, Kind.RESET_AFTER),
+            **_halves(of["slow"], Kind.SLOW_BEFORE, Kind.SLOW_AFTER),
+            **_halves(of["kill"], Kind.KILL_BEFORE, Kind.KILL_AFTER),
+        }
+        quarantine = dict.fromkeys((*_OF_A_CALL, Kind.SLOW_AFTER, Kind.KILL_AFTER), of["quarantine"] / 6)
+        model = dict.fromkeys(_OF_A_CALL, of["model"] / len(_OF_A_CALL))
+        return Rates(
+            seed=seed,
+            rates={"PutRecords": put, "PutObject": quarantine, "GetObject": model, "ListObjectsV2": model},
+            outages={"PutRecords": of["outage"], "PutObject": of["quarantine"] / 50},
+            outage_seconds=OUTAGE_SECONDS,
+            slow_seconds=SLOW_SECONDS,
+            dealt=DEALT,
+        )
+
+    def __str__(self) -> str:
+        changed = [f"{name}={chance:g}" for name, chance in self.chances.items() if chance]
+        return ",".join(changed if len(changed) == len(DEFAULTS) else ["none", *changed])
+
+
+def parse(text: str | None) -> Plan:
+    """`name=chance,…` over the defaults; `none` before them sets the others to 0. Raises UsageError."""
+    chances = dict(DEFAULTS)
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        if part == "none":
+            chances = dict.fromkeys(DEFAULTS, 0.0)
+            continue
+        name, _, chance = part.partition("=")
+        if name not in DEFAULTS:
+            raise UsageError(f"FAULTS: {part!r} is no fault. {_usage()}")
+        chances[name] = _chance(part, chance)
+    put = sum(chances[name] for name in DEFAULTS if name not in {"quarantine", "model"})
+    if put > 1:
+        raise UsageError(f"FAULTS: the chances of a PutRecords add up to {put:g}, over 1. {_usage()}")
+    return Plan(chances)
+
+
+def _chance(part: str, text: str) -> float:
+    try:
+        chance = float(text)
+    except ValueError:
+        chance = -1.0
+    if not 0 <= chance <= 1:
+        raise UsageError(f"FAULTS: {part!r} has no chance between 0 and 1. {_usage()}")
+    return chance
+
+
+def _halves(chance: float, before: Kind, after: Kind) -> dict[Kind, float]:
+    return {before: chance / 2, after: chance / 2}
+
+
+def _usage() -> str:
+    known = "\n".join(f"  {name}={DEFAULTS[name]:g}  {meaning}" for name, meaning in MEANINGS.items())
+    return (
+        "Write FAULTS=name=chance,name=chance (chances a call), with none before them to have those alone,"
+        f" FAULTS=none,kill=0.05. These there are, with their defaults:\n{known}"
+    )

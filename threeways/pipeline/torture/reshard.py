@@ -1,0 +1,83 @@
+"""Splits and merges shards while a run goes on."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+LOOK_SECONDS = 0.1
+
+
+class Resharder(threading.Thread):
+    """A thread that reshards one of the streams each time that `every` more records are done.
+
+    done: how many are. most: open shards of a stream at most. count: reshardings made.
+    error: why it ended early, if it did.
+    """
+
+    def __init__(
+        self,
+        kinesis: KinesisClient,
+        streams: Sequence[str],
+        seed: int,
+        done: Callable[[], int],
+        *,
+        every: int,
+        most: int,
+    ) -> None:
+        super().__init__(name="resharder", daemon=True)
+        self._kinesis = kinesis
+        self._streams = streams
+        self._dice = random.Random(f"{seed} resharding")  # noqa: S311 - a schedule, not a secret
+        self._done = done
+        self._every = every
+        self._most = most
+        self._stopping = threading.Event()
+        self.count = 0
+        self.error: Exception | None = None
+
+    def stop(self) -> None:
+        """Reshard no more. Raises what it ended with."""
+        self._stopping.set()
+        if self.ident is not None:
+            self.join()
+        if self.error:
+            raise self.error
+
+    def run(self) -> None:
+        """Until it is stopped. The streams take turns."""
+        try:
+            while not self._stopping.wait(LOOK_SECONDS):
+                if self._done() >= (self.count + 1) * self._every:
+                    self._reshard(self._streams[self.count % len(self._streams)])
+                    self.count += 1
+        except Exception as error:  # noqa: BLE001 - raised again by stop()
+            self.error = error
+
+    def _reshard(self, stream: str) -> None:
+        """Split or merge, by chance where both can be."""
+        shards = self._open(stream)
+        if len(shards) > 1 and (len(shards) >= self._most or self._dice.random() < 0.5):
+            left = self._dice.randrange(len(shards) - 1)
+            self._kinesis.merge_shards(
+                StreamName=stream,
+                ShardToMerge=shards[left]["ShardId"],
+                AdjacentShardToMerge=shards[left + 1]["ShardId"],
+            )
+            return
+        shard = self._dice.choice(shards)
+        start, end = (int(shard["HashKeyRange"][f"{name}HashKey"]) for name in ("Starting", "Ending"))
+        self._kinesis.split_shard(
+            StreamName=stream, ShardToSplit=shard["ShardId"], NewStartingHashKey=str((start + end + 1) // 2)
+        )
+
+    def _open(self, stream: str) -> list[Any]:
+        """The open shards in the order of their hash keys, so that neighbours are adjacent."""
+        listed = self._kinesis.list_shards(StreamName=stream)["Shards"]
+        still = [shard for shard in listed if "EndingSequenceNumber" not in shard["SequenceNumberRange"]]
+        return sorted(still, key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))

@@ -1,0 +1,148 @@
+"""The pipeline under faults: throttles, resets, silence, kills, resharding; and what became of every ride."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from threeways.pipeline.common import interruptible, write_json
+from threeways.pipeline.console import show_ledger
+from threeways.pipeline.play import named_faults, new_folder, play
+from threeways.pipeline.result import Result, ledger_of
+from threeways.pipeline.rides import load
+from threeways.pipeline.stage import Conditions, Stage
+from threeways.pipeline.torture.plan import Plan
+from threeways.pipeline.torture.reshard import Resharder
+from threeways.pipeline.torture.verdict import TortureLedger, out_of_order, strangers
+
+if TYPE_CHECKING:
+    from threeways.training.registry import RegisteredModel
+
+SHARDS = 2
+MOST_SHARDS = 4
+CONCURRENCY = 2
+"""Fewer than shards at times, so that Lambda throttles; and two cores have no use for more."""
+TIMEOUT = 10.0
+"""Seconds instead of the template's, so that the deadline is met often."""
+POISON = 0.01
+RESHARDS = 8
+"""How often at least a run is resharded, unless it is stopped."""
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose. n: rides. seed: None takes a new one."""
+
+    plan: Plan
+    n: int = 100_000
+    seed: int | None = None
+
+
+def torture(
+    options: Options, find_model: Callable[[], RegisteredModel], console: Console, local: Path
+) -> TortureLedger:
+    """Run the pipeline under faults; writes `torture.json` in the folder `local`.
+
+    The seed settles what befalls each operation's k-th call; which rides are in it is the machine's doing.
+    Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
+    """
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    console.print(f"Torture: {options.n:,} rides, SEED={seed} FAULTS={options.plan}", soft_wrap=True)
+    rides = load(None, options.n, POISON, keys_of(options.n))
+    model = find_model()
+    folder = new_folder(local)
+    schedule = options.plan.schedule(seed)
+    conditions = Conditions(SHARDS, schedule, TIMEOUT, CONCURRENCY)
+    with (
+        named_faults(folder),
+        interruptible() as stopping,
+        Stage(folder, model, console, conditions) as stage,
+    ):
+        stage.announce()
+        resharder = Resharder(
+            stage.kinesis,
+            (stage.input_stream, stage.output_stream),
+            seed,
+            lambda: stage.mapping.counts().records,
+            every=max(1, len(rides) // (RESHARDS + 1)),
+            most=MOST_SHARDS,
+        )
+        resharder.start()
+        try:
+            result = play(stage, rides, None, stopping, console)
+        finally:
+            resharder.stop()
+        struck = stage.struck() + Counter({"outage": schedule.began.total()})
+        ledger = _ledger(result, struck, stage.killed, resharder.count, seed, options.plan)
+    show_ledger(console, ledger, result)
+    _show(console, ledger, result)
+    for path in (folder / "torture.json", local / "torture.json"):
+        write_json(path, ledger)
+    return ledger
+
+
+def keys_of(n: int) -> Callable[[int], str]:
+    """Partition keys that make order matter: three in ten rides share 300 of them, the others n / 20."""
+
+    def key(position: int) -> str:
+        mixed = position * 2_654_435_761 % 2**32
+        return f"hot-{mixed % 300}" if mixed % 10 < 3 else f"cold-{mixed % (n // 20 + 1)}"
+
+    return key
+
+
+def _ledger(
+    result: Result, struck: Counter[str], killed: int, reshards: int, seed: int, plan: Plan
+) -> TortureLedger:
+    return TortureLedger(
+        **msgspec.structs.asdict(ledger_of(result)),
+        order_violations=len(out_of_order(result.account)),
+        kills=killed,
+        throttles=struck["throttled"],
+        partial_failures=struck["partial_failures"],
+        reshards=reshards,
+        duplicates_with_new_id=len(strangers(result.account, result.rides)),
+        seed=seed,
+        faults=str(plan),
+        struck=dict(sorted(struck.items())),
+    )
+
+
+def _show(console: Console, ledger: TortureLedger, result: Result) -> None:
+    table = Table(title="What befell it", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count in ledger.struck.items():
+        table.add_row(name.replace("_", " "), f"{count:,}")
+    table.add_row("function processes killed", f"{ledger.kills:,}")
+    table.add_row("splits and merges", f"{ledger.reshards:,}")
+    console.print(table)
+    for name, found in (
+        ("order violations", out_of_order(result.account)),
+        ("predictions under another id", strangers(result.account, result.rides)),
+    ):
+        console.print(
+            f"[{'bold red' if found else 'bold green'}]{name} {len(found):,}[/] {', '.join(found[:SHOWN])}",
+            soft_wrap=True,
+        )
+    again = f"make torture N={len(result.rides)} SEED={ledger.seed} FAULTS={ledger.faults}"
+    if ledger.sound:
+        console.print(
+            f"[bold green]Nothing lost, nothing pending, nothing out of order.[/] Again: {again}",
+            soft_wrap=True,
+        )
+    else:
+        console.print(
+            f"[bold red]Not sound[/]: lost {ledger.lost:,}, pending {ledger.pending:,}, order violations "
+            f"{ledger.order_violations:,}, new ids {ledger.duplicates_with_new_id:,}. Again: {again}",
+            soft_wrap=True,
+        )

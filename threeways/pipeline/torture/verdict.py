@@ -1,0 +1,71 @@
+"""What must not have happened: rides out of order, or predicted under another id."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from threeways.pipeline.ledger import Account, Ledger
+from threeways.pipeline.rides import Rides
+from threeways.stream.records import kinesis_id
+
+
+class TortureLedger(Ledger, frozen=True, kw_only=True):
+    """The account of a run, and what befell it.
+
+    order_violations: first deliveries that came before that of an earlier ride of their input partition key.
+    kills: function processes SIGKILLed. throttles: PutRecords calls refused whole. partial_failures: those
+    answered with failed entries, by the schedule or by a shard's limits. reshards: splits and merges.
+    duplicates_with_new_id: predictions whose source_event_id is not that of the ride they are for.
+    struck: faults by kind.
+    """
+
+    order_violations: int
+    kills: int
+    throttles: int
+    partial_failures: int
+    reshards: int
+    duplicates_with_new_id: int
+    seed: int
+    faults: str
+    struck: dict[str, int]
+
+    @property
+    def sound(self) -> bool:
+        """Whether the function did what it promises."""
+        return not (self.lost or self.pending or self.order_violations or self.duplicates_with_new_id)
+
+
+def out_of_order(account: Account) -> list[str]:
+    """Event ids whose first prediction came before that of the ride before them under the same key.
+
+    The order of a key is that of its sequence numbers, on both streams: the emulator numbers all shards of
+    all streams from one counter, so that it holds across shards too.
+    """
+    of_key: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for event_id, sent in account.sent.items():
+        if event_id in account.predictions:
+            of_key[sent.key].append((_number(event_id), event_id))
+    found = []
+    for events in of_key.values():
+        last = 0
+        for _, event_id in sorted(events):
+            number = account.predictions[event_id].number
+            if number < last:
+                found.append(event_id)
+            last = max(last, number)
+    return found
+
+
+def strangers(account: Account, rides: Rides) -> list[str]:
+    """Event ids of predictions that are not those of the ride that they name, or of no ride that was sent."""
+    ids = rides.frame.index
+    found = []
+    for event_id, received in account.predictions.items():
+        sent = account.sent.get(event_id)
+        if sent is None or sent.index is None or ids[sent.index] != received.entity:
+            found.append(event_id)
+    return found
+
+
+def _number(event_id: str) -> int:
+    return int(kinesis_id(event_id).partition(":")[2])
