@@ -19,8 +19,17 @@ TESTS = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).pare
 
 
 def test_the_example_is_executed_as_it_stands(tmp_path: Path) -> None:
-    blocks = re.findall(r"<!-- executed: (\S+) -->\n```python\n(.*?)```", PAGE, re.DOTALL)
-    assert [name for name, _ in blocks] == ["shop.py", "conftest.py", "test_shop.py"]
+    _execute(PAGE, ["shop.py", "conftest.py", "test_shop.py"], tmp_path, "3 passed")
+
+
+def test_the_example_of_faults_is_executed_as_it_stands(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    _execute(page, ["forward.py", "conftest.py", "test_forward.py"], tmp_path, "2 passed")
+
+
+def _execute(page: str, names: list[str], tmp_path: Path, outcome: str) -> None:
+    blocks = re.findall(r"<!-- executed: (\S+) -->\n```python\n(.*?)```", page, re.DOTALL)
+    assert [name for name, _ in blocks] == names
     for name, code in blocks:
         (tmp_path / name).write_text(code, encoding="utf-8")
     done = subprocess.run(
@@ -32,7 +41,7 @@ def test_the_example_is_executed_as_it_stands(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert outcome in done.stdout
 
 
 def test_every_test_that_the_table_names_exists_with_awss_page_in_its_docstring() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from threeways.errors import UsageError
@@ -36,6 +39,14 @@ def test_a_short_run_meets_every_kind(seed: int) -> None:
     assert struck(parse(None), DEALT, seed=seed) == set(Kind)
     assert struck(parse(None), DEALT, "PutObject", seed) >= {Kind.ERROR, Kind.RESET_AFTER, Kind.KILL_AFTER}
     assert struck(parse(None), DEALT, "GetObject", seed) >= {Kind.ERROR, Kind.RESET_BEFORE}
+
+
+def test_the_page_tells_the_chances_and_the_kinds_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", page, re.MULTILINE)
+    assert {name: float(chance) for name, chance in told} == DEFAULTS
+    (table,) = re.findall(r"\| `Kind` .*?\n\n", page, re.DOTALL)
+    assert all(f"`{kind}`" in table for kind in Kind)
 
 
 @pytest.mark.parametrize(

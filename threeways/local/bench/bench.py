@@ -14,6 +14,7 @@ from threeways.errors import LocalError
 from threeways.local.bench.places import FailurePlace, Place
 from threeways.local.bench.trace import Invocation, Trace
 from threeways.local.emulator import Emulator
+from threeways.local.faults import Door, Schedule
 from threeways.local.function import InProcessFunction, LocalFunction
 from threeways.local.function.config import FunctionConfig
 from threeways.local.mapping import EventSourceMapping, MappingCounts, MappingEvent, MappingSettings
@@ -32,6 +33,8 @@ class Bench:
     event: properties of a SAM template's Kinesis event, in AWS's names (`BatchSize=10`).
     environment, timeout (seconds), memory (MB), concurrency: the function's. clock: epoch seconds.
     backoff: as for EventSourceMapping; a bench waits 10 ms.
+    faults: what befalls the calls to AWS of a function in a process of its own, and of any other client at
+    `door.endpoint_url`; a kill kills the function. `door.schedule` may be replaced while it runs.
     Nothing is read before `start`, so that the first batches hold what was put until then.
     """
 
@@ -50,6 +53,7 @@ class Bench:
         concurrency: int = 10,
         clock: Callable[[], float] = time.time,
         backoff: Callable[[int], float] = lambda _: 0.01,
+        faults: Schedule | None = None,
         **event: Any,
     ) -> None:
         self.emulator = emulator
@@ -62,12 +66,15 @@ class Bench:
         given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
         settings = from_event(given | ({"DestinationConfig": self.place.config} if self.place else {}))
         self._exit = ExitStack()
+        self.door = self._exit.enter_context(Door(emulator.endpoint_url, faults))
         if isinstance(handler, str):
             config = _config(handler, root, timeout, memory, environment or {})
-            variables = emulator.environment()
-            self.function: LocalFunction | InProcessFunction = self._exit.enter_context(
+            variables = emulator.environment() | {"AWS_ENDPOINT_URL": self.door.endpoint_url}
+            function = self._exit.enter_context(
                 LocalFunction(config, environment=variables, concurrency=concurrency, on_log=self.log.append)
             )
+            self.door.on_kill = function.strike
+            self.function: LocalFunction | InProcessFunction = function
         else:
             self.function = InProcessFunction(handler, timeout)
         self._trace = Trace(self.function.invoke)

@@ -36,7 +36,7 @@ class Door:
     """
 
     def __init__(
-        self, target: str, schedule: Schedule | None = None, on_kill: Callable[[], None] | None = None
+        self, target: str, schedule: Schedule | None = None, on_kill: Callable[[], object] | None = None
     ) -> None:
         self.schedule: Schedule = schedule or Script()
         self.on_kill = on_kill
