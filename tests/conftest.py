@@ -60,3 +60,11 @@ def emulator() -> Iterator[Emulator]:
 def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
     """A model trained on a small city and registered, in a folder like a user's checkout."""
     return trained(tmp_path_factory.mktemp("checkout"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--torture-full",
+        action="store_true",
+        help="pairs of faults for batches of four records too: some five minutes on one core",
+    )

@@ -1,0 +1,103 @@
+"""Every single fault and every pair of faults, for every small batch: the schedules, and running them all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+import faults as f
+from faults import Point, Schedule, Strikes, faults_at
+from inputs import aggregated_pairs, small_batches
+from simulated import threads_run_at_once
+from world import run
+
+EVERYWHERE = frozenset({Strikes.START, Strikes.PUT_RECORDS, Strikes.PUT_OBJECT, Strikes.END})
+"""Where the faults of the exhaustive run strike."""
+_CALLS = frozenset({Strikes.PUT_RECORDS, Strikes.PUT_OBJECT})
+_INTERRUPTS = f.ANSWERED_LATE | {f.KILLED_BEFORE, f.KILLED_AFTER, f.CLOCK}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Schedules that were run, by how many faults they hold."""
+
+    none: int = 0
+    single: int = 0
+    pairs: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.none + other.none, self.single + other.single, self.pairs + other.pairs)
+
+    @property
+    def all(self) -> int:
+        return self.none + self.single + self.pairs
+
+
+def bases(batch: str) -> Iterator[Schedule]:
+    """A batch without faults, in both orders where something goes to quarantine and something does not."""
+    yield Schedule(batch)
+    if len({word.endswith("!") for word in batch.replace("+", " ").split()}) == 2:
+        yield Schedule(batch, quarantine_first=False)
+
+
+def followed(
+    schedule: Schedule, points: Iterable[Point], where: Collection[Strikes] = EVERYWHERE
+) -> Iterator[tuple[Schedule, Point]]:
+    """A schedule with one fault more, for every fault at every one of these points."""
+    for point in points:
+        if point.where in where:
+            for fault in faults_at(point):
+                faults = {**schedule.faults, (point.where, point.number): fault}
+                yield replace(schedule, faults=faults), point
+
+
+def repeats(schedule: Schedule) -> bool:
+    """Whether the other order's run is the same for each service, and has been run already.
+
+    It is where no call kills the invocation or uses up its time: beside those two, delivery and quarantine
+    have nothing in common.
+    """
+    return not schedule.quarantine_first and not any(
+        where in _CALLS and fault in _INTERRUPTS for (where, _), fault in schedule.faults.items()
+    )
+
+
+def explore(batch: str, *, pairs: bool = True, where: Collection[Strikes] = EVERYWHERE) -> Counts:
+    """Run a batch's schedules: the second fault at every point, after the first, of the run that it leads to.
+
+    Raises Violation with the first schedule that loses something.
+    """
+    counts = Counts()
+    for base in bases(batch):
+        points = run(base).network.points
+        counts += Counts(none=1)
+        for single, point in followed(base, points, where):
+            later = run(single).network.points
+            counts += Counts(single=1)
+            if pairs:
+                after = later[later.index(point) + 1 :]
+                counts += Counts(pairs=_run_all(pair for pair, _ in followed(single, after, where)))
+    return counts
+
+
+def _run_all(schedules: Iterable[Schedule]) -> int:
+    return sum(1 for schedule in schedules if not repeats(schedule) and run(schedule))
+
+
+def _explore_at_once(batch: str, pairs: bool) -> Counts:
+    with threads_run_at_once():
+        return explore(batch, pairs=pairs)
+
+
+def explore_all(longest: int, longest_with_pairs: int, processes: int = 2) -> Counts:
+    """Every batch up to a length, those up to another with pairs of faults, and every aggregated pair.
+
+    Raises Violation.
+    """
+    batches = [*aggregated_pairs(), *small_batches(longest)]
+    batches.sort(key=lambda batch: len(batch.split()), reverse=True)  # the long ones first: they take longest
+    pairs = [len(batch.split()) <= longest_with_pairs for batch in batches]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return sum(pool.map(_explore_at_once, batches, pairs), Counts())
