@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import __future__
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,8 @@ from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 
 _ACKNOWLEDGE = "_acknowledge(waiting, entries[position].order_key)"
+_PUT_BACK = """failed, receipt.fault = failed + 1, fault
+                    waiting.setdefault(entries[position].order_key, deque()).appendleft(position)"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,12 @@ COPIES = (
         "takes a call that was left behind for stored",
         StreamDelivery,
         "_put",
-        (("except DeadlineNear:\n        raise", "except DeadlineNear:\n        return [None] * len(entries)"),),
+        (
+            (
+                "except DeadlineNear:\n        raise",
+                "except DeadlineNear:\n        return [None] * len(entries)",
+            ),
+        ),
         "the lowest unfinished record is",
     ),
     Broken(
@@ -62,8 +68,7 @@ COPIES = (
             ("faults = self._put", f"[{_ACKNOWLEDGE} for position in chunk]\n            faults = self._put"),
             (
                 "failed, receipt.fault = failed + 1, fault",
-                "failed, receipt.fault = failed + 1, fault\n                    waiting.setdefault("
-                "entries[position].order_key, deque()).appendleft(position)",
+                _PUT_BACK,
             ),
         ),
         "the lowest unfinished record is",
@@ -136,7 +141,7 @@ COPIES = (
         "a mapping that takes a crash for an answer",
         lane,
         "outcome_of",
-        (("Kind.FAILED, why=f\"{result.error.type}", "Kind.DONE, why=f\"{result.error.type}"),),
+        (('Kind.FAILED, why=f"{result.error.type}', 'Kind.DONE, why=f"{result.error.type}'),),
         "was passed and never acknowledged",
     ),
 )
@@ -159,15 +164,14 @@ def in_place(broken: Broken) -> Iterator[None]:
 
 
 def _copy(broken: Broken) -> FunctionType:
-    """The edited function. Each edit must fit exactly one place, so that none passes unnoticed by a change."""
+    """The edited function. Each edit must fit exactly one place, so that a change of the code is noticed."""
     sound = getattr(broken.owner, broken.attribute)
-    source = textwrap.dedent(inspect.getsource(sound))
+    source = "from __future__ import annotations\n" + textwrap.dedent(inspect.getsource(sound))
     for old, new in broken.edits:
         assert source.count(old) == 1, f"{broken.name}: {old!r} is {source.count(old)} times in\n{source}"
         source = source.replace(old, new)
     namespace = {**sound.__globals__, "again": again}
-    flags = __future__.annotations.compiler_flag
-    exec(compile(source, broken.name, "exec", flags, dont_inherit=True), namespace)  # noqa: S102 - ours, edited
+    exec(compile(source, broken.name, "exec", dont_inherit=True), namespace)  # noqa: S102 - ours, edited
     copy: FunctionType = namespace[sound.__name__]
     return copy
 

@@ -86,7 +86,7 @@ class Waits:
 
 @contextmanager
 def threads_run_at_once() -> Iterator[None]:
-    """`calls.call` is the shipped one; the thread it starts is done when it has started. Nothing is logged."""
+    """The thread that `calls.call` starts is done when it has started; nothing is logged."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,4 +1,4 @@
-"""The suite is worth something: what it says of broken copies, and that it has nothing to say of the sound code."""
+"""What the suite says of broken copies, while it has nothing to say of the sound code."""
 
 from __future__ import annotations
 

@@ -91,7 +91,9 @@ class Watcher:
         last, last_id = self._latest.get(key, (-1, ""))
         if place > last:
             self._latest[key] = place, event_id
-        elif _record_id(event_id) not in self._given_up:  # a call that was left behind may still store it then
+        elif (
+            _record_id(event_id) not in self._given_up
+        ):  # a call that was left behind may still store it then
             self.violations.append(f"{event_id} is first delivered after {last_id}, of the same key")
 
     def quarantine_entries(self, body: bytes) -> list[str]:
@@ -141,9 +143,9 @@ class Watcher:
     def check(self, checkpoints: Iterable[tuple[str, str | None]]) -> None:
         """Judge how far the mapping's shards are: (id, checkpoint) of each. Raises Violation."""
         for shard, checkpoint in checkpoints:
-            ids, passed = self._shards[shard], self._passed.get(shard, 0)
             if checkpoint is None:
                 continue
+            ids, passed = self._shards[shard], self._passed.get(shard, 0)
             over = ids.index(f"{shard}:{checkpoint}") + 1
             for record_id in ids[passed:over]:
                 self._judge(record_id)

@@ -48,7 +48,7 @@ def template() -> Stack:
 
 
 class Starving:
-    """A model that predicts the trip distance doubled; memory may be lacking for some rows of an invocation."""
+    """A model that predicts the trip distance doubled; an invocation may lack memory for some rows."""
 
     wants = "block"
 
@@ -187,7 +187,7 @@ class World:
         self._model.begin()
         try:
             answer = handler(event, self.clock)
-        except Exception as error:  # noqa: BLE001 - whatever it is: no fault here may make the handler raise
+        except Exception as error:  # no fault here may make the handler raise anything
             self.watcher.violations.append(f"the handler raises {error!r}")
             raise
         self.watcher.answered([record["eventID"] for record in event["Records"]], answer)
@@ -200,9 +200,7 @@ def _failed(kind: str) -> InvocationResult:
 
 def run(schedule: Schedule, *, real_threads: bool = False) -> World:
     """Run a schedule to its end, within `threads_run_at_once` or with real threads. Raises Violation."""
-    world = World(
-        schedule.faults, quarantine_first=schedule.quarantine_first, real_threads=real_threads
-    )
+    world = World(schedule.faults, quarantine_first=schedule.quarantine_first, real_threads=real_threads)
     try:
         world.put(SHARDS[0], alone(schedule.batch, SHARDS[0]))
         world.drain()
