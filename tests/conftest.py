@@ -65,6 +65,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture-replay", help="run this one schedule, which a violation has named")
     parser.addoption(
         "--torture-full",
         action="store_true",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 import faults as f
-from faults import Point, Schedule, Strikes, faults_at
+from faults import Point, Schedule, faults_at
 from inputs import aggregated_pairs, small_batches
 from simulated import threads_run_at_once
 from world import run
 
-EVERYWHERE = frozenset({Strikes.START, Strikes.PUT_RECORDS, Strikes.PUT_OBJECT, Strikes.END})
-"""Where the faults of the exhaustive run strike."""
-_CALLS = frozenset({Strikes.PUT_RECORDS, Strikes.PUT_OBJECT})
 _INTERRUPTS = f.ANSWERED_LATE | {f.KILLED_BEFORE, f.KILLED_AFTER, f.CLOCK}
 
 
@@ -42,15 +39,12 @@ def bases(batch: str) -> Iterator[Schedule]:
         yield Schedule(batch, quarantine_first=False)
 
 
-def followed(
-    schedule: Schedule, points: Iterable[Point], where: Collection[Strikes] = EVERYWHERE
-) -> Iterator[tuple[Schedule, Point]]:
+def followed(schedule: Schedule, points: Iterable[Point]) -> Iterator[tuple[Schedule, Point]]:
     """A schedule with one fault more, for every fault at every one of these points."""
     for point in points:
-        if point.where in where:
-            for fault in faults_at(point):
-                faults = {**schedule.faults, (point.where, point.number): fault}
-                yield replace(schedule, faults=faults), point
+        for fault in faults_at(point):
+            faults = {**schedule.faults, (point.where, point.number): fault}
+            yield replace(schedule, faults=faults), point
 
 
 def interrupts(schedule: Schedule) -> bool:
@@ -59,10 +53,10 @@ def interrupts(schedule: Schedule) -> bool:
     Beside those two, delivery and quarantine have nothing in common: without them the run is the same for
     each of the two whatever their order, so that one order is enough.
     """
-    return any(where in _CALLS and fault in _INTERRUPTS for (where, _), fault in schedule.faults.items())
+    return any(where in f.CALLS and fault in _INTERRUPTS for (where, _), fault in schedule.faults.items())
 
 
-def explore(batch: str, *, pairs: bool = True, where: Collection[Strikes] = EVERYWHERE) -> Counts:
+def explore(batch: str, *, pairs: bool = True) -> Counts:
     """Run a batch's schedules: the second fault at every point, after the first, of the run that it leads to.
 
     Raises Violation with the first schedule that loses something.
@@ -71,12 +65,12 @@ def explore(batch: str, *, pairs: bool = True, where: Collection[Strikes] = EVER
     for base in bases(batch):
         points = run(base).network.points
         counts += Counts(none=1)
-        for single, point in followed(base, points, where):
+        for single, point in followed(base, points):
             later = run(single).network.points
             counts += Counts(single=1)
             if pairs:
                 after = later[later.index(point) + 1 :]
-                counts += Counts(pairs=_run_all(pair for pair, _ in followed(single, after, where)))
+                counts += Counts(pairs=_run_all(pair for pair, _ in followed(single, after)))
     return counts
 
 

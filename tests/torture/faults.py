@@ -28,12 +28,17 @@ class Strikes(StrEnum):
     DESTINATION = "destination"  # PutObject there, by the mapping
 
 
+CALLS = frozenset({Strikes.PUT_RECORDS, Strikes.PUT_OBJECT})
+"""The function's own."""
+
 THROTTLED = "throttled"
 HTTP_500 = "HTTP 500"
 RESET_BEFORE, RESET_AFTER = "reset before", "reset after"
 SLOW, SLOW_STORED, SLOW_LATE = "slow, not stored", "slow, stored", "slow, stored late"
 KILLED_BEFORE, KILLED_AFTER = "killed before", "killed after"
 CLOCK = "stored, then the time is up"
+DENIED = "denied"
+"""Asking again cannot help within the invocation; Hypothesis alone uses it."""
 CANNOT_START = "the model's bucket is unreachable"
 TIMED_OUT = "timed out after all was done"
 

@@ -71,8 +71,9 @@ class Network:
             raise Killed
         if fault in {f.RESET_BEFORE, f.RESET_AFTER}:
             raise ConnectionClosedError(endpoint_url=where)
-        if fault in {f.THROTTLED, f.HTTP_500}:
-            code, status = THROTTLES[where] if fault == f.THROTTLED else ("InternalFailure", 500)
+        if fault in {f.THROTTLED, f.HTTP_500, f.DENIED}:
+            others = {f.HTTP_500: ("InternalFailure", 500), f.DENIED: ("AccessDeniedException", 400)}
+            code, status = others.get(fault) or THROTTLES[where]
             answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
             raise ClientError(answer, where)
 

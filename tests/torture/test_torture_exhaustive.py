@@ -7,12 +7,18 @@ from collections.abc import Callable
 
 import pytest
 from exhaustive import explore_all
+from world import replay
 
 
 @pytest.mark.slow
 def test_no_fault_and_no_pair_of_faults_loses_a_record(
     pytestconfig: pytest.Config, tell: Callable[[str], None]
 ) -> None:
+    given = pytestconfig.getoption("--torture-replay")
+    if given:
+        points = replay(given).network.points
+        tell("torture: sound; " + ", ".join(f"{point.where} {point.number}" for point in points))
+        return
     full = pytestconfig.getoption("--torture-full")
     began = time.monotonic()
     counts = explore_all(longest=4, longest_with_pairs=4 if full else 3)

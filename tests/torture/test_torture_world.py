@@ -54,6 +54,7 @@ def put(stream: OutputStream, *keys: str) -> dict[str, Any]:
     [
         (f.THROTTLED, ClientError, "", False),
         (f.HTTP_500, ClientError, "", False),
+        (f.DENIED, ClientError, "", False),
         (f.RESET_BEFORE, ConnectionClosedError, "", False),
         (f.RESET_AFTER, ConnectionClosedError, "1 2", False),
         (f.SLOW, DeadlineNear, "", True),

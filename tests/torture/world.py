@@ -39,6 +39,7 @@ from threeways.tasks.ride_duration import task
 STEPS = 40
 """More than any schedule of a few faults needs, beside a few for each record, until all is drained."""
 SHARDS = ("shard-0",)
+REPLAY = "pytest tests/torture -k pair_of_faults --torture-replay"
 
 
 @cache
@@ -205,7 +206,7 @@ def run(schedule: Schedule, *, real_threads: bool = False) -> World:
         world.put(SHARDS[0], alone(schedule.batch, SHARDS[0]))
         world.drain()
     except Violation as violation:
-        told = Violation(f"{violation}\nreplay with: replay({str(schedule)!r})")
+        told = Violation(f"{violation}\nreplay with: {REPLAY} '{schedule}'")
         told.schedule = str(schedule)
         raise told from None
     return world
