@@ -200,15 +200,19 @@ def _failed(kind: str) -> InvocationResult:
 
 
 def run(schedule: Schedule, *, real_threads: bool = False) -> World:
-    """Run a schedule to its end, within `threads_run_at_once` or with real threads. Raises Violation."""
+    """Run a schedule to its end, within `threads_run_at_once` or with real threads.
+
+    Raises Violation, for what the code under test raises too.
+    """
     world = World(schedule.faults, quarantine_first=schedule.quarantine_first, real_threads=real_threads)
     try:
         world.put(SHARDS[0], alone(schedule.batch, SHARDS[0]))
         world.drain()
-    except Violation as violation:
-        told = Violation(f"{violation}\nreplay with: {REPLAY} '{schedule}'")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the schedule must be told
+        what = str(error) if isinstance(error, Violation) else repr(error)
+        told = Violation(f"{what}\nreplay with: {REPLAY} '{schedule}'")
         told.schedule = str(schedule)
-        raise told from None
+        raise told from error
     return world
 
 
