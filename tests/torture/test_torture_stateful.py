@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from faults import CALLS, DENIED, Fault, Point, Strikes, faults_at
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from simulated import threads_run_at_once
 from world import World
 
 from threeways.local.mapping.settings import FOR_EVER, MappingSettings
+from threeways.stream import delivery
 
 SHARDS = ("shard-0", "shard-1")
 KEYS = {"shard-0": ("a", "b", "c"), "shard-1": ("d", "e", "f")}
@@ -56,8 +58,13 @@ def faults_of(where: Strikes) -> st.SearchStrategy[tuple[Strikes, int, Fault]]:
 class Torture(RuleBasedStateMachine):
     """A mapping with two shards, and everything that can happen to it."""
 
-    @initialize(mapping=mappings, quarantine_first=st.booleans())
-    def begin(self, mapping: MappingSettings, quarantine_first: bool) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+
+    @initialize(mapping=mappings, quarantine_first=st.booleans(), entries_a_call=st.sampled_from([1, 2, 500]))
+    def begin(self, mapping: MappingSettings, quarantine_first: bool, entries_a_call: int) -> None:
+        self.patch.setattr(delivery, "MAX_ENTRIES", entries_a_call)
         self.schedule: dict[tuple[Strikes, int], Fault] = {}
         self.mapping = mapping
         self.world = World(self.schedule, settings=mapping, shards=SHARDS, quarantine_first=quarantine_first)
@@ -101,8 +108,11 @@ class Torture(RuleBasedStateMachine):
             assert not self.world.watcher.gave_up, "a mapping without a limit gives records up"
 
     def teardown(self) -> None:
-        if hasattr(self, "world") and not self.world.watcher.violations:
-            self.faults_end_and_everything_drains()
+        try:
+            if hasattr(self, "world") and not self.world.watcher.violations:
+                self.faults_end_and_everything_drains()
+        finally:
+            self.patch.undo()
 
 
 def test_no_history_of_faults_loses_a_record() -> None:

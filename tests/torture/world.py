@@ -208,7 +208,7 @@ def run(schedule: Schedule, *, real_threads: bool = False) -> World:
     try:
         world.put(SHARDS[0], alone(schedule.batch, SHARDS[0]))
         world.drain()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the schedule must be told
+    except Exception as error:  # whatever it is, the schedule must be told
         what = str(error) if isinstance(error, Violation) else repr(error)
         told = Violation(f"{what}\nreplay with: {REPLAY} '{schedule}'")
         told.schedule = str(schedule)
