@@ -24,13 +24,13 @@ from threeways.local.mapping.settings import FOR_EVER, MappingSettings
 from threeways.stream import delivery
 
 SHARDS = ("shard-0", "shard-1")
-KEYS = {"shard-0": ("a", "b", "c"), "shard-1": ("d", "e", "f")}
+KEYS = {"shard-0": ("a", "b"), "shard-1": ("c", "d")}
 CALL_SIZE = 3
 """Faults of calls, and of predictions, strike their first entries."""
 
 mappings = st.builds(
     MappingSettings,
-    batch_size=st.integers(1, 4),
+    batch_size=st.sampled_from([4, 3, 2, 1]),
     report_batch_item_failures=st.just(True),
     bisect=st.booleans(),
     maximum_retry_attempts=st.sampled_from([FOR_EVER, 0, 1, 3]),
@@ -48,11 +48,17 @@ def words(draw: st.DrawFn, keys: tuple[str, ...], *, one_key: bool) -> str:
     return "+".join(key + draw(st.sampled_from(["", "", "!"])) for key in given)
 
 
-def faults_of(where: Strikes) -> st.SearchStrategy[tuple[Strikes, int, Fault]]:
-    """One that strikes soon: where, how many calls (or invocations) ahead, and what."""
+type Attack = tuple[Strikes, int, Fault]
+"""A fault that strikes soon: where, how many calls (or invocations) ahead, and what."""
+
+
+def faults_of(where: Strikes) -> st.SearchStrategy[Attack]:
     faults = faults_at(Point(where, 0, CALL_SIZE))
     fault = st.sampled_from((*faults, DENIED) if where in CALLS else faults)
-    return st.tuples(st.just(where), st.integers(0, 2), fault)
+    return st.tuples(st.just(where), st.sampled_from([0, 0, 0, 1, 2]), fault)
+
+
+attacks = st.lists(st.sampled_from(Strikes).flatmap(faults_of), max_size=3)
 
 
 class Torture(RuleBasedStateMachine):
@@ -71,22 +77,19 @@ class Torture(RuleBasedStateMachine):
         self.ride_ids = itertools.count()
         self.numbers = dict.fromkeys(SHARDS, FIRST_NUMBER)
 
-    @rule(data=st.data(), shard=st.sampled_from(SHARDS), count=st.integers(1, 4))
-    def put(self, data: st.DataObject, shard: str, count: int) -> None:
+    @rule(data=st.data(), shard=st.integers(0, 1), count=st.integers(1, 4), faults=attacks)
+    def put(self, data: st.DataObject, shard: int, count: int, faults: list[Attack]) -> None:
+        """Records come, and each of the shard's lanes goes one step."""
         # AWS keeps the order of Kinesis's keys, not of user records' keys, across a shard's lanes.
-        one_key = self.mapping.parallelization_factor > 1
-        batch = " ".join(data.draw(words(KEYS[shard], one_key=one_key)) for _ in range(count))
-        self.world.put(
-            shard, inputs_of(batch, shard, self.numbers[shard], self.ride_ids, self.world.clock.now)
-        )
-        self.numbers[shard] += count
+        lanes, name = self.mapping.parallelization_factor, SHARDS[shard]
+        batch = " ".join(data.draw(words(KEYS[name], one_key=lanes > 1)) for _ in range(count))
+        self.world.put(name, inputs_of(batch, name, self.numbers[name], self.ride_ids, self.world.clock.now))
+        self.numbers[name] += count
+        for lane in range(lanes):
+            self.step(shard * lanes + lane, faults, 1)
 
-    @rule(
-        lane=st.integers(0, 3),
-        faults=st.lists(st.sampled_from(Strikes).flatmap(faults_of), max_size=3),
-        steps=st.integers(1, 3),
-    )
-    def step(self, lane: int, faults: list[tuple[Strikes, int, Fault]], steps: int) -> None:
+    @rule(lane=st.integers(0, 3), faults=attacks, steps=st.integers(1, 3))
+    def step(self, lane: int, faults: list[Attack], steps: int) -> None:
         for where, ahead, fault in faults:
             self.schedule[where, self.world.network.counts[where] + ahead] = fault
         self.world.step(lane % len(self.world.lanes), steps)
