@@ -23,7 +23,9 @@ def test_no_fault_and_no_pair_of_faults_loses_a_record(
     began = time.monotonic()
     counts = explore_all(longest=4, longest_with_pairs=4 if full else 3)
     seconds = time.monotonic() - began
-    assert min(counts.none, counts.single, counts.pairs) > 0
+    assert counts.pairs > (300_000 if full else 40_000), (
+        "the runs have fewer points to strike at than they had"
+    )
     tell(
         f"torture: {counts.all:,} schedules in {seconds:.0f} s, none lost a record: {counts.none:,} without a"
         f" fault, {counts.single:,} with one, {counts.pairs:,} with two; batches of 1 to 4 records over two"
