@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +13,8 @@ from threeways.local.emulator import Emulator
 
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+_TOLD = pytest.StashKey[list[str]]()
 
 OURS = (
     "PREDICTIONS_STREAM_NAME",
@@ -60,3 +62,23 @@ def emulator() -> Iterator[Emulator]:
 def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
     """A model trained on a small city and registered, in a folder like a user's checkout."""
     return trained(tmp_path_factory.mktemp("checkout"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture-replay", help="run this one schedule, which a violation has named")
+    parser.addoption(
+        "--torture-full",
+        action="store_true",
+        help="pairs of faults for batches of four records too: some five minutes on one core",
+    )
+
+
+@pytest.fixture
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Print a line at the end of pytest's own output, whether or not it captures."""
+    return pytestconfig.stash.setdefault(_TOLD, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(line)

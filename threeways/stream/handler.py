@@ -2,7 +2,8 @@
 
 A record is done only when its prediction or its quarantine entry has been acknowledged. The lowest
 sequence number that is not done goes into `batchItemFailures`, and AWS sends everything from it again; a
-KPL-aggregated record is done when all its user records are.
+KPL-aggregated record is done when all its user records are. For each input partition key the first deliveries
+are in order.
 docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 """
 
@@ -75,13 +76,15 @@ class StreamHandler:
         scored: list[tuple[Record, Scored]] = []
         faults: list[tuple[Record, PermanentError]] = []
         not_scored: list[Record] = []
+        held: set[str] = set()  # keys: what follows a record that comes again must not be delivered before it
         for record, outcome in zip(records, outcomes, strict=True):
-            if isinstance(outcome, Scored):
-                scored.append((record, outcome))
-            elif isinstance(outcome, PermanentError):
+            if isinstance(outcome, PermanentError):
                 faults.append((record, outcome))
+            elif isinstance(outcome, Scored) and record.partition_key not in held:
+                scored.append((record, outcome))
             else:
                 not_scored.append(record)
+                held.add(record.partition_key)
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
         quarantining = self._beside.submit(self._set_aside, faults, deadline)
         unfinished, predictions = self._deliver(scored, deadline, invocation)
