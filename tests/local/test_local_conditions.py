@@ -83,7 +83,9 @@ Conditions:
 Resources:
   In:
     Type: AWS::Kinesis::Stream
-    Properties: {Name: !If [HasExtra, named, !Ref AWS::NoValue], ShardCount: !If [HasExtra, 2, !Ref AWS::NoValue]}
+    Properties:
+      Name: !If [HasExtra, named, !Ref AWS::NoValue]
+      ShardCount: !If [HasExtra, 2, !Ref AWS::NoValue]
   More: {Type: "AWS::S3::Bucket", Condition: HasExtra}
   Consumer:
     Type: AWS::Serverless::Function
@@ -102,7 +104,9 @@ Resources:
 """
 
 
-def test_what_a_condition_leaves_out_is_not_there_and_what_it_does_not_set_has_its_default(tmp_path: Path) -> None:
+def test_what_a_condition_leaves_out_is_not_there_and_what_it_does_not_set_has_its_default(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(TEMPLATE)
     without, extra = load(path), load(path, {"Extra": "yes"})

@@ -16,6 +16,7 @@ from threeways.local.intrinsics import Resolver, parse
 
 DOCUMENT = parse(TEMPLATE.read_text())
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0d1e"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:page"
 
 
 class _Anything(dict[str, str]):
@@ -98,7 +99,9 @@ def test_on_demand_streams_have_no_shard_count() -> None:
 
 def test_streams_keep_records_at_least_twice_as_long_as_they_are_retried() -> None:
     event = DOCUMENT["Resources"]["RidePredictor"]["Properties"]["Events"]["Rides"]["Properties"]
-    assert DOCUMENT["Parameters"]["RetentionHours"]["MinValue"] * 3600 >= 2 * event["MaximumRecordAgeInSeconds"]
+    assert (
+        DOCUMENT["Parameters"]["RetentionHours"]["MinValue"] * 3600 >= 2 * event["MaximumRecordAgeInSeconds"]
+    )
 
 
 def test_every_bucket_is_private_speaks_tls_only_and_forgets_in_time() -> None:
@@ -114,7 +117,7 @@ def test_every_bucket_is_private_speaks_tls_only_and_forgets_in_time() -> None:
     assert "VersioningConfiguration" in buckets["ModelBucket"]
 
 
-ALARMS = of_type(resolved(AlarmTopicArn="arn:aws:sns:us-east-1:123456789012:page"), "AWS::CloudWatch::Alarm")
+ALARMS = of_type(resolved(AlarmTopicArn=TOPIC), "AWS::CloudWatch::Alarm")
 
 
 def test_there_is_an_alarm_for_each_way_to_fail() -> None:
@@ -141,13 +144,13 @@ def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_says_what_to_do_and_tells_somebody(name: str) -> None:
-    """docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html: at most 1,024 characters."""
+    """docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
     alarm = ALARMS[name]
     happened, _, runbook = alarm["AlarmDescription"].partition(" Runbook: ")
     assert happened.endswith((".", "?"))
     assert len(runbook) > 40
     assert len(alarm["AlarmDescription"]) <= 1024
-    assert alarm["AlarmActions"] == alarm["OKActions"] == ["arn:aws:sns:us-east-1:123456789012:page"]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC]
     assert alarm["TreatMissingData"] == ("breaching" if name == "NoRides" else "notBreaching")
     assert "AlarmActions" not in of_type(resolved(), "AWS::CloudWatch::Alarm")[name]
 
@@ -173,7 +176,11 @@ def test_alarms_and_dashboard_watch_metrics_that_the_function_emits_with_their_d
         for metric in metrics(alarm)
     }
     shown = {
-        (metric[0], metric[1], tuple(sorted(name for name in metric[2:] if name in ("service", "function_name"))))
+        (
+            metric[0],
+            metric[1],
+            tuple(sorted(name for name in metric[2:] if name in ("service", "function_name"))),
+        )
         for widget in dashboard()["widgets"]
         for metric in widget["properties"].get("metrics", [])
         if metric[0] == "Threeways"
@@ -197,7 +204,9 @@ def test_the_dashboard_shows_every_alarm() -> None:
 def test_each_parameter_is_described_bounded_and_has_a_default() -> None:
     for name, body in DOCUMENT["Parameters"].items():
         assert len(body["Description"]) > 20, name
-        bound = {"AllowedValues", "AllowedPattern"} if body["Type"] == "String" else {"AllowedValues", "MinValue"}
+        bound = (
+            {"AllowedValues", "AllowedPattern"} if body["Type"] == "String" else {"AllowedValues", "MinValue"}
+        )
         assert bound & set(body), name
         if "AllowedPattern" in body:
             assert re.search(body["AllowedPattern"], str(body["Default"])), name
@@ -209,7 +218,11 @@ def test_each_parameter_is_described_bounded_and_has_a_default() -> None:
         ("ModelLocation", "s3://models/1/abc/artifacts/model", "models/1"),
         ("ModelSha256", "0" * 64, "0" * 63),
         ("KmsKeyArn", KEY, "arn:aws:kms:us-east-1:123456789012:alias/rides"),
-        ("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:page", "arn:aws:sns:us-east-1:123456789012:page.fifo"),
+        (
+            "AlarmTopicArn",
+            "arn:aws:sns:us-east-1:123456789012:page",
+            "arn:aws:sns:us-east-1:123456789012:page.fifo",
+        ),
         ("RideEventsName", "rides-in", "rides in"),
         ("Task", "ride_duration", "../tasks"),
     ],

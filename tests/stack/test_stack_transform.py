@@ -24,7 +24,7 @@ NOT_IN_MOTO = {
     "AWS::Lambda::Alias",
     "AWS::S3::BucketPolicy",
 }
-"""What moto's CloudFormation cannot make; cfn-lint checks these against AWS's own schemas (`make validate`)."""
+"""What moto's CloudFormation cannot make; `make validate` holds it against AWS's own schemas."""
 
 
 @pytest.fixture
@@ -100,7 +100,9 @@ ANSWERED_ONLY = {
     [MODEL, {**MODEL, "BatchSize": "77", "BatchWindowSeconds": "5", "ParallelizationFactor": "3"}],
 )
 @pytest.mark.usefixtures("aws")
-def test_the_local_mapping_has_the_very_settings_that_the_deployed_one_has(parameters: dict[str, str]) -> None:
+def test_the_local_mapping_has_the_very_settings_of_the_deployed_one(
+    parameters: dict[str, str],
+) -> None:
     """Read here from the template, and there from Lambda's answer about the stack's mapping."""
     deploy(**parameters)
     [deployed] = boto3.client("lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -144,6 +146,9 @@ def test_the_mapping_calls_the_alias_and_a_new_version_is_rolled_back_on_alarm()
     mapping = made["Resources"]["RidePredictorRides"]["Properties"]
     assert mapping["FunctionName"] == {"Ref": "RidePredictorAliaslive"}
     [group] = of_type(made, "AWS::CodeDeploy::DeploymentGroup").values()
-    assert group["AlarmConfiguration"]["Alarms"] == [{"Name": {"Ref": "FunctionErrors"}}, {"Name": {"Ref": "QuarantineRate"}}]
+    assert group["AlarmConfiguration"]["Alarms"] == [
+        {"Name": {"Ref": "FunctionErrors"}},
+        {"Name": {"Ref": "QuarantineRate"}},
+    ]
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert group["ServiceRoleArn"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]}

@@ -44,12 +44,16 @@ def transformed(document: dict[str, Any], parameters: Mapping[str, str] | None =
     from samtranslator.translator.transform import transform
 
     copy = json.loads(json.dumps(document))
-    made: dict[str, Any] = transform(copy, {"AWS::Region": "us-east-1", **(parameters or {})}, _NoManagedPolicies())
+    made: dict[str, Any] = transform(
+        copy, {"AWS::Region": "us-east-1", **(parameters or {})}, _NoManagedPolicies()
+    )
     return made
 
 
 def of_type(document: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The resources of a type: logical id -> properties."""
     return {
-        name: body.get("Properties", {}) for name, body in document["Resources"].items() if body["Type"] == kind
+        name: body.get("Properties", {})
+        for name, body in document["Resources"].items()
+        if body["Type"] == kind
     }

@@ -16,7 +16,7 @@ _TOGETHER: dict[str, Callable[[list[bool]], bool]] = {"Fn::And": all, "Fn::Or": 
 
 
 class Conditions:
-    """Whether each condition holds. declared: the template's Conditions, each evaluated when it is asked for."""
+    """Whether each condition holds. declared: the template's Conditions, evaluated when asked for."""
 
     def __init__(self, declared: Mapping[str, Any], resolve: Resolve) -> None:
         self._declared = declared
@@ -25,7 +25,7 @@ class Conditions:
         self._asked: list[str] = []
 
     def holds(self, name: Any, where: str) -> bool:
-        """Raises LocalError, with `where`, for a condition that is not there, names itself or can't be told."""
+        """Raises LocalError, with `where`, for one that is not there, names itself or can't be told."""
         if name not in self._declared:
             raise LocalError(f"template: {where} asks for the condition {name}, which is not in Conditions")
         if name in self._asked:
@@ -37,7 +37,9 @@ class Conditions:
         return self._known[name]
 
     def _holds(self, value: Any, where: str) -> bool:
-        function, given = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
+        function, given = (
+            next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", "")
+        )
         if function == "Condition":
             return self.holds(given, where)
         if function == "Fn::Equals" and isinstance(given, list) and len(given) == 2:
@@ -48,8 +50,8 @@ class Conditions:
         if function in _TOGETHER and isinstance(given, list) and 2 <= len(given) <= 10:
             return _TOGETHER[function]([self._holds(part, where) for part in given])
         raise LocalError(
-            f"template: {where} is {value!r}; a condition is Fn::Equals of two values, Fn::Not of one condition, "
-            "Fn::And or Fn::Or of 2 to 10, or the name of another (Condition)"
+            f"template: {where} is {value!r}; a condition is Fn::Equals of two values, Fn::Not of one "
+            "condition, Fn::And or Fn::Or of 2 to 10, or the name of another (Condition)"
         )
 
 

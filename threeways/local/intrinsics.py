@@ -48,8 +48,8 @@ class Resolver:
     """Puts values in the place of intrinsic functions.
 
     references: what `Ref` answers, parameters, pseudo parameters and resources alike.
-    attributes: `Resource.Attribute` -> what `GetAtt` answers. conditions: the template's, unevaluated; they may
-    refer to `references`.
+    attributes: `Resource.Attribute` -> what `GetAtt` answers. conditions: the template's, unevaluated; they
+    may refer to `references`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Resolver:
         }
 
     def is_there(self, condition: str | None, where: str) -> bool:
-        """Whether what has this `Condition` (a name, or None) exists. Raises LocalError for an unknown one."""
+        """Whether what has this `Condition` (a name, or None) is there. Raises LocalError."""
         return condition is None or self._conditions.holds(condition, where)
 
     def resolve(self, value: Any, where: str) -> Any:
@@ -89,8 +89,8 @@ class Resolver:
         if isinstance(name, str) and name.startswith("Fn::"):
             known = ", ".join(self._functions)
             raise LocalError(f"template: {where} uses {name}; here it can use {known}")
-        items = {key: self.resolve(item, f"{where}.{key}") for key, item in value.items()}
-        return {key: item for key, item in items.items() if item is not NO_VALUE}
+        resolved = {key: self.resolve(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
     def _ref(self, name: Any, where: str) -> Any:
         if name not in self._references:
@@ -127,6 +127,6 @@ class Resolver:
 
     def _if(self, value: Any, where: str) -> Any:
         if not isinstance(value, list) or len(value) != 3:
-            raise LocalError(f"template: {where} has an Fn::If that is not [condition, value if so, value if not]")
+            raise LocalError(f"template: {where} has an Fn::If that is not [condition, value, other value]")
         condition, so, otherwise = value
         return self.resolve(so if self._conditions.holds(condition, where) else otherwise, where)

@@ -47,8 +47,8 @@ class Resource:
 def known(resources: Mapping[str, Mapping[str, Any]], resolver: Resolver, region: str) -> list[Resource]:
     """The resources of the types above that are there. One without a name gets one from its logical id.
 
-    resolver: of parameters, pseudo parameters and conditions. Raises LocalError for a name or a condition that
-    cannot be resolved.
+    resolver: of parameters, pseudo parameters and conditions. Raises LocalError for a name or a condition
+    that cannot be resolved.
     """
     return [
         _resource(logical_id, body, resolver, region)

@@ -43,7 +43,9 @@ def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str
     }
     conditions = document.get("Conditions") or {}
     known = resources.known(document["Resources"], Resolver(references, {}, conditions), region)
-    resolver = Resolver({**references, **resources.references(known)}, resources.attributes(known), conditions)
+    resolver = Resolver(
+        {**references, **resources.references(known)}, resources.attributes(known), conditions
+    )
     return _stack(document, known, resolver, path)
 
 
