@@ -50,7 +50,10 @@ def examine(text: str, name: str, *, rate: int = 0, record_bytes: int = 1000) ->
     """
     from cfnlint.api import lint
 
-    matches = lint(text, rules=_rules(rate, record_bytes), regions=["us-east-1"])
+    try:
+        matches = lint(text, rules=_rules(rate, record_bytes), regions=["us-east-1"])
+    except Exception as error:  # cfn-lint trips over templates of odd shapes, each in its own way
+        raise TemplateError(f"{name} cannot be read as a template: {error}") from error
     _refuse(matches, name)
     if not _parsed(text, name).consumers:
         raise TemplateError(
