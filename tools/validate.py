@@ -67,20 +67,15 @@ def venv(tool: str) -> Path:
 
 
 def prepared(tool: str) -> bool:
-    """Whether its environment is there, made now if need be. Killed half-way, it is made anew the next time."""
+    """Whether its environment is there, made now if need be. Killed half-way, it is made anew."""
     ready = venv(tool) / ".ready"
     if ready.is_file() and ready.read_text() == TOOLS[tool]:
         return True
     say(f"Setting up .venv-{tool}, once: {TOOLS[tool]}; a minute")
-    pip = [
-        str(venv(tool) / "bin" / "python"),
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--quiet",
-    ]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(venv(tool))], [*pip, TOOLS[tool]]):
+    python = str(venv(tool) / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    making = [sys.executable, "-m", "venv", "--clear", str(venv(tool))]
+    for command in (making, [*pip, TOOLS[tool]]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
         if done.returncode:
             say(f"{done.stdout[-2000:]}{done.stderr[-2000:]}\nThat failed: {' '.join(command)}")

@@ -68,6 +68,7 @@ CASES = [
         "Enabled: true",
         "E9703",
     ),
+    ("{OnFailure: {Type: S3, Destination: !GetAtt Failures.Arn}}", "{OnFailure: {}}", "E9703"),
     ("FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []", "E9704"),
     ("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: false", "W9705"),
     (

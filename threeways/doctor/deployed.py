@@ -64,8 +64,11 @@ def _set_parameters(template: dict[str, Any], values: list[Mapping[str, str]]) -
     """A parameter's value, where the rules look for its default."""
     for value in values:
         declared = template.get("Parameters", {}).get(value["ParameterKey"])
-        if declared is not None:
-            declared["Default"] = value.get("ResolvedValue", value.get("ParameterValue"))
+        if declared is None:
+            continue
+        declared["Default"] = value.get("ParameterValue")
+        if "ResolvedValue" in value:  # of an SSM parameter, whose name is the value
+            declared |= {"Type": "String", "Default": value["ResolvedValue"]}
 
 
 def _resources(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:

@@ -79,7 +79,10 @@ class NoFailureDestination(rule.KinesisRule):
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
         for consumer in stack.consumers:
             destinations = consumer.settings.get("DestinationConfig", {})
-            if isinstance(destinations, dict) and "OnFailure" not in destinations:
+            on_failure = destinations.get("OnFailure", {}) if isinstance(destinations, dict) else None
+            if isinstance(on_failure, dict) and not on_failure.get(
+                "Destination"
+            ):  # Lambda answers {} for none
                 yield (
                     consumer.at("DestinationConfig"),
                     (
