@@ -136,6 +136,12 @@ def test_another_model_written_as_literals_is_another_version() -> None:
     assert versions(packaged(MODEL, IMAGE.replace(":1", ":2"))) != one
 
 
+def test_any_other_setting_is_another_version_too() -> None:
+    slower = packaged(MODEL)
+    slower["Resources"]["RidePredictor"]["Properties"]["Timeout"] = 61
+    assert versions(slower) != versions(packaged(MODEL))
+
+
 def test_another_model_by_parameter_alone_is_no_other_version() -> None:
     """Why the model's location and digest are written into the packaged template."""
     assert versions(packaged(), MODEL) == versions(packaged(), {**MODEL, "ModelSha256": "b" * 64})
