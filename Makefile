@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay train test quality bench digest lock clean
+.PHONY: help setup run torture replay train test quality validate doctor bench digest lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -53,6 +53,13 @@ quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
 	@echo "import-linter"; $(VENV)/bin/lint-imports --no-cache | sed -n '/^Contracts$$/,$$p'
 	@echo "quality: all clean"
 
+validate: $(READY) ## SAM CLI, cfn-lint, checkov and doctor over the stack's template (TEMPLATE=)
+	@$(PYTHON) tools/validate.py $(if $(TEMPLATE),'$(TEMPLATE)')
+
+doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=)
+	@$(PYTHON) -m threeways doctor $(if $(TEMPLATE),--template '$(TEMPLATE)') $(if $(STACK),--stack '$(STACK)') \
+		$(if $(RATE),--rate '$(RATE)') $(if $(BYTES),--record-bytes '$(BYTES)')
+
 bench: $(READY) ## time the handler against one predict and one put a record
 	@$(PYTHON) benchmarks/handler.py
 
@@ -70,5 +77,5 @@ lock: $(READY) ## resolve Pipfile anew into Pipfile.lock, with no package source
 	@echo "Locked. 'make setup' installs it."
 
 clean: ## remove .venv, .local (runs, models) and caches
-	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -136,6 +136,33 @@ def quarantine(
 
 
 @app.command()
+def doctor(
+    template: Annotated[Path | None, typer.Option(help="A template; default: template.yaml.")] = None,
+    stack: Annotated[str | None, typer.Option(help="A deployed stack, by name or ARN, instead.")] = None,
+    rate: Annotated[int, typer.Option(min=0, help="Records a second that its streams must carry.")] = 0,
+    record_bytes: Annotated[int, typer.Option(min=1, help="How large those records are.")] = 1000,
+) -> None:
+    """What will bite a consumer of Kinesis, in a template or a deployed stack. Exit status 1 if anything."""
+    from threeways.doctor.check import examine, read_template, tell
+    from threeways.doctor.deployed import fetch
+    from threeways.pipeline import aws
+
+    if template and stack:
+        raise UsageError("name a TEMPLATE or a STACK, not both")
+    console = Console(soft_wrap=True)
+    if stack:
+        console.print(f"Reading {stack} from {aws.whose(aws.client('cloudformation'))}", markup=False)
+        name, text = stack, fetch(stack, aws.client)
+    else:
+        path = template or Path("template.yaml")
+        name, text = str(path), read_template(path)
+    findings = examine(text, name, rate=rate, record_bytes=record_bytes)
+    tell(findings, name, console, lines=not stack)
+    if findings:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def digest(
     model: Annotated[str | None, typer.Argument(help="A folder or s3://bucket/prefix.")] = None,
 ) -> None:

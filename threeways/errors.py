@@ -20,6 +20,7 @@ Two kinds of failure decide what happens to a record, and every error is one of 
         ├── DataError             training or ride data is missing, unreadable or unusable
         ├── TrackingError         MLflow's store or registry cannot be used
         ├── LocalError            the local emulator, function or mapping cannot start or go on
+        ├── TemplateError         a template or a deployed stack cannot be examined
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
@@ -120,6 +121,10 @@ class LocalError(UsageError):
 
 class LocationError(UsageError):
     """What is to be read or scored again is not there or unreadable, or what is to score it is not there."""
+
+
+class TemplateError(UsageError):
+    """A CloudFormation or SAM template, or a deployed stack, cannot be read or holds nothing to examine."""
 
 
 class ArtifactError(UsageError):

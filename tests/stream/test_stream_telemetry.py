@@ -17,7 +17,9 @@ from threeways.stream.telemetry import Invocation, PowertoolsTelemetry
 
 telemetry = PowertoolsTelemetry("ride_duration", "run-1")
 quarantined = Counter(undecodable=1, invalid_event=2)
-telemetry.report(Invocation(10, 6, quarantined, unfinished=1, retries=4, oldest_age=1.5), FakeContext())
+context = FakeContext()
+context.function_name = "predictor-1"
+telemetry.report(Invocation(10, 6, quarantined, unfinished=1, retries=4, oldest_age=1.5), context)
 telemetry.report(Invocation(events=1, predictions=1), FakeContext())
 """
 
@@ -59,9 +61,13 @@ def test_an_invocation_becomes_metrics_and_a_line() -> None:
     assert (first["service"], first["ModelVersion"]) == ("ride_duration", "run-1")
     [described] = first["_aws"]["CloudWatchMetrics"]
     assert described["Namespace"] == "Threeways"
+    assert described["Dimensions"] == [["function_name", "service"]]
+    assert (first["function_name"], second["function_name"]) == ("predictor-1", "unknown")
     assert {metric["Name"] for metric in described["Metrics"]} == set(expected)
     assert (by_invalid["reason"], by_invalid["QuarantinedByReason"]) == ("invalid_event", [2.0])
     assert (by_undecodable["reason"], by_undecodable["QuarantinedByReason"]) == ("undecodable", [1.0])
+    [reasons] = by_invalid["_aws"]["CloudWatchMetrics"]
+    assert reasons["Dimensions"] == [["function_name", "reason", "service"]]
     assert (line["message"], line["predictions"], line["model_version"]) == ("batch", 6, "run-1")
     assert line["quarantined"] == {"undecodable": 1, "invalid_event": 2}
     assert second["ColdStart"] == [0.0]

@@ -12,7 +12,10 @@ from typing import Any
 import yaml
 
 from threeways.errors import LocalError
+from threeways.local.conditions import Conditions, as_text
 
+NO_VALUE = object()
+"""What `AWS::NoValue` answers: the property or the item that has it is not there."""
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
@@ -45,23 +48,39 @@ class Resolver:
     """Puts values in the place of intrinsic functions.
 
     references: what `Ref` answers, parameters, pseudo parameters and resources alike.
-    attributes: `Resource.Attribute` -> what `GetAtt` answers.
+    attributes: `Resource.Attribute` -> what `GetAtt` answers. conditions: the template's, unevaluated; they
+    may refer to `references`.
     """
 
-    def __init__(self, references: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
-        self._references = references
+    def __init__(
+        self,
+        references: Mapping[str, Any],
+        attributes: Mapping[str, str],
+        conditions: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._references = {**references, "AWS::NoValue": NO_VALUE}
+        self._conditions = Conditions(conditions or {}, self.resolve)
         self._attributes = attributes
         self._functions: dict[str, Callable[[Any, str], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._get_att,
             "Fn::Sub": self._sub,
             "Fn::Join": self._join,
+            "Fn::If": self._if,
         }
 
+    def is_there(self, condition: str | None, where: str) -> bool:
+        """Whether what has this `Condition` (a name, or None) is there. Raises LocalError."""
+        return condition is None or self._conditions.holds(condition, where)
+
     def resolve(self, value: Any, where: str) -> Any:
-        """`value` without intrinsic functions. Raises LocalError, with `where`, for what is unknown."""
+        """`value` without intrinsic functions; NO_VALUE where it is not there at all.
+
+        Raises LocalError, with `where`, for what is unknown.
+        """
         if isinstance(value, list):
-            return [self.resolve(item, f"{where}[{index}]") for index, item in enumerate(value)]
+            items = [self.resolve(item, f"{where}[{index}]") for index, item in enumerate(value)]
+            return [item for item in items if item is not NO_VALUE]
         if not isinstance(value, dict):
             return value
         name = next(iter(value), "")
@@ -70,7 +89,8 @@ class Resolver:
         if isinstance(name, str) and name.startswith("Fn::"):
             known = ", ".join(self._functions)
             raise LocalError(f"template: {where} uses {name}; here it can use {known}")
-        return {key: self.resolve(item, f"{where}.{key}") for key, item in value.items()}
+        resolved = {key: self.resolve(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
     def _ref(self, name: Any, where: str) -> Any:
         if name not in self._references:
@@ -96,11 +116,17 @@ class Resolver:
             if literal:
                 return f"${{{name}}}"
             if name in local:
-                return str(local[name])
-            return str(self._get_att(name, where) if "." in name else self._ref(name, where))
+                return as_text(local[name])
+            return as_text(self._get_att(name, where) if "." in name else self._ref(name, where))
 
         return _VARIABLE.sub(replaced, text)
 
     def _join(self, value: Any, where: str) -> str:
         separator, parts = value
-        return str(separator).join(str(part) for part in self.resolve(parts, where))
+        return str(separator).join(as_text(part) for part in self.resolve(parts, where))
+
+    def _if(self, value: Any, where: str) -> Any:
+        if not isinstance(value, list) or len(value) != 3:
+            raise LocalError(f"template: {where} has an Fn::If that is not [condition, value, other value]")
+        condition, so, otherwise = value
+        return self.resolve(so if self._conditions.holds(condition, where) else otherwise, where)

@@ -45,14 +45,15 @@ class Resource:
 
 
 def known(resources: Mapping[str, Mapping[str, Any]], resolver: Resolver, region: str) -> list[Resource]:
-    """The resources of the types above. One without a name gets one from its logical id.
+    """The resources of the types above that are there. One without a name gets one from its logical id.
 
-    resolver: of parameters and pseudo parameters. Raises LocalError for a name that cannot be resolved.
+    resolver: of parameters, pseudo parameters and conditions. Raises LocalError for a name or a condition
+    that cannot be resolved.
     """
     return [
         _resource(logical_id, body, resolver, region)
         for logical_id, body in resources.items()
-        if body.get("Type") in _NAMES
+        if body.get("Type") in _NAMES and resolver.is_there(body.get("Condition"), logical_id)
     ]
 
 
@@ -60,13 +61,12 @@ def _resource(logical_id: str, body: Mapping[str, Any], resolver: Resolver, regi
     kind = body["Type"]
     properties = body.get("Properties") or {}
     key = _NAMES[kind]
-    if properties.get(key):
-        name = str(resolver.resolve(properties[key], f"{logical_id}.{key}"))
-    else:
+    name = resolver.resolve({key: properties.get(key)}, logical_id).get(key)
+    if not name:
         fifo = properties.get("FifoQueue") or properties.get("FifoTopic")
         name = f"{STACK}-{logical_id.lower()}{'.fifo' if fifo else ''}"
     arn = _ARNS[kind].format(region=region, account=ACCOUNT, name=name)
-    return Resource(logical_id, kind, name, arn, body)
+    return Resource(logical_id, kind, str(name), arn, body)
 
 
 def references(resources: Iterable[Resource]) -> dict[str, str]:

@@ -13,9 +13,10 @@ import yaml
 
 from threeways.errors import LocalError
 from threeways.local import resources
+from threeways.local.conditions import as_text
 from threeways.local.emulator import ACCOUNT
 from threeways.local.function.config import FunctionConfig
-from threeways.local.intrinsics import Resolver, parse
+from threeways.local.intrinsics import NO_VALUE, Resolver, parse
 from threeways.local.mapping.settings import from_event
 from threeways.local.resources import BUCKET, FUNCTION, QUEUE, STREAM, TOPIC, Resource
 from threeways.local.stack import Bucket, Queue, Stack, Stream, Topic
@@ -40,8 +41,11 @@ def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str
         "AWS::URLSuffix": "amazonaws.com",
         "AWS::StackName": resources.STACK,
     }
-    known = resources.known(document["Resources"], Resolver(references, {}), region)
-    resolver = Resolver({**references, **resources.references(known)}, resources.attributes(known))
+    conditions = document.get("Conditions") or {}
+    known = resources.known(document["Resources"], Resolver(references, {}, conditions), region)
+    resolver = Resolver(
+        {**references, **resources.references(known)}, resources.attributes(known), conditions
+    )
     return _stack(document, known, resolver, path)
 
 
@@ -126,7 +130,8 @@ def _function(
     function: Resource, properties: Mapping[str, Any], resolver: Resolver, path: Path
 ) -> FunctionConfig:
     def read(key: str, default: Any) -> Any:
-        return resolver.resolve(properties.get(key, default), f"{function.logical_id}.{key}")
+        value = resolver.resolve(properties.get(key, default), f"{function.logical_id}.{key}")
+        return default if value is NO_VALUE else value
 
     command = read("ImageConfig", {}).get("Command")
     variables = read("Environment", {})["Variables"]
@@ -137,7 +142,7 @@ def _function(
         handler=command[0] if command else read("Handler", HANDLER),
         timeout=float(read("Timeout", 3)),
         memory=int(read("MemorySize", 128)),
-        environment={key: str(value) for key, value in variables.items()},
+        environment={key: as_text(value) for key, value in variables.items()},
         root=(path.parent / str(context)).resolve(),
         arn=function.arn,
     )

@@ -64,7 +64,10 @@ class PowertoolsTelemetry:
 
         cold, self._cold = self._cold, False
         request_id = context.aws_request_id if context else None
+        # Two stacks of an account may serve the same task: their metrics must not run together.
+        function = str(getattr(context, "function_name", "unknown"))
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
+        metrics.add_dimension("function_name", function)
         for name, unit, value in (
             ("Events", "Count", invocation.events),
             ("Predictions", "Count", invocation.predictions),
@@ -80,6 +83,7 @@ class PowertoolsTelemetry:
         metrics.flush_metrics()
         for code, count in sorted(invocation.quarantined.items()):
             by_reason = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
+            by_reason.add_dimension("function_name", function)
             by_reason.add_dimension("reason", code)
             by_reason.add_metric(name="QuarantinedByReason", unit="Count", value=count)
             by_reason.flush_metrics()

@@ -82,7 +82,8 @@ def from_event(properties: Mapping[str, Any]) -> MappingSettings:
     Raises LocalError, naming the property, for whatever AWS would refuse or is not supported here.
     """
     try:
-        event = msgspec.convert(dict(properties), _Event)
+        # A parameter's value is a string wherever it goes; CloudFormation takes "500" for 500 as well.
+        event = msgspec.convert(dict(properties), _Event, strict=False)
     except msgspec.ValidationError as error:
         raise LocalError(f"the Kinesis event's settings: {_explained(str(error))}") from None
     if 0 <= event.MaximumRecordAgeInSeconds < 60:

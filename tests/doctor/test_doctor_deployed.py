@@ -1,0 +1,142 @@
+"""A deployed stack, examined as it is now: against moto."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from threeways.doctor.check import examine
+from threeways.doctor.deployed import fetch
+from threeways.errors import TemplateError
+
+STACK = {
+    "Parameters": {"Start": {"Type": "String", "Default": "TRIM_HORIZON"}},
+    "Resources": {
+        "Orders": {"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "orders", "ShardCount": 2}},
+        "Mapping": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": {"Fn::GetAtt": ["Orders", "Arn"]},
+                "FunctionName": {"Ref": "Consumer"},
+                "StartingPosition": {"Ref": "Start"},
+                "BatchSize": 100,
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "BisectBatchOnFunctionError": True,
+                "MaximumRecordAgeInSeconds": 3600,
+                "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
+            },
+        },
+    },
+}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    with mock_aws():
+        yield
+
+
+def client(service: str) -> Any:
+    make: Any = boto3.client
+    return make(service)
+
+
+def deploy(stack: dict[str, Any], **parameters: str) -> None:
+    """The stack, with a function beside what it says."""
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    role = client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "def handler(*_): ...")
+    s3 = client("s3")
+    s3.create_bucket(Bucket="code")
+    s3.put_object(Bucket="code", Key="code.zip", Body=code.getvalue())
+    function = {
+        "Role": role,
+        "Handler": "app.handler",
+        "Runtime": "python3.13",
+        "Timeout": 30,
+        "Code": {"S3Bucket": "code", "S3Key": "code.zip"},
+    }
+    consumer = {"Consumer": {"Type": "AWS::Lambda::Function", "Properties": function}}
+    client("cloudformation").create_stack(
+        StackName="rides",
+        TemplateBody=json.dumps({**stack, "Resources": {**stack["Resources"], **consumer}}),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+    )
+
+
+def found(**asked: int) -> set[str]:
+    return {finding.id for finding in examine(fetch("rides", client), "rides", **asked)}
+
+
+def mapping() -> str:
+    [mapping] = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    return str(mapping["UUID"])
+
+
+def function() -> str:
+    [function] = client("lambda").list_functions()["Functions"]
+    return str(function["FunctionName"])
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_sound_stack_has_no_finding() -> None:
+    deploy(STACK)
+    assert found() == set()
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_parameters_value_counts_and_not_its_default() -> None:
+    deploy(STACK, Start="LATEST")
+    assert found() == {"E9701"}
+
+
+@pytest.mark.usefixtures("aws")
+def test_settings_count_as_they_are_now_and_not_as_they_were_deployed() -> None:
+    deploy(STACK)
+    functions = client("lambda")
+    functions.update_event_source_mapping(UUID=mapping(), MaximumRecordAgeInSeconds=-1)
+    functions.update_function_configuration(FunctionName=function(), Timeout=3, Runtime="python3.8")
+    functions.put_function_concurrency(FunctionName=function(), ReservedConcurrentExecutions=1)
+    functions.put_function_event_invoke_config(FunctionName=function(), MaximumRetryAttempts=1)
+    assert found() == {"E9702", "W9723", "E9724", "E9721"}
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_stream_counts_with_the_shards_and_the_retention_that_it_has_now() -> None:
+    deploy(STACK)
+    assert found(rate=2000) == set()
+    kinesis = client("kinesis")
+    kinesis.update_shard_count(StreamName="orders", TargetShardCount=1, ScalingType="UNIFORM_SCALING")
+    assert found(rate=2000) == {"W9712"}
+    client("lambda").update_event_source_mapping(UUID=mapping(), MaximumRecordAgeInSeconds=86400)
+    assert found() == {"E9711"}
+    kinesis.increase_stream_retention_period(StreamName="orders", RetentionPeriodHours=48)
+    assert found() == set()
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_stream_of_another_stack_is_looked_up_too() -> None:
+    client("kinesis").create_stream(StreamName="their-orders", ShardCount=1)
+    stack = json.loads(json.dumps(STACK))
+    del stack["Resources"]["Orders"]
+    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/their-orders"
+    stack["Resources"]["Mapping"]["Properties"]["EventSourceArn"] = arn
+    deploy(stack)
+    assert found() == set()
+    assert found(rate=1001) == {"W9712"}
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_stack_that_is_not_there_is_one_clear_line() -> None:
+    with pytest.raises(TemplateError, match=r"STACK=nowhere cannot be read: .*nowhere.*Mend the name"):
+        fetch("nowhere", client)

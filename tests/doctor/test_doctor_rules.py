@@ -1,0 +1,192 @@
+"""Which rule finds what, and where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from templates import RAW, SEEDED, SOUND
+
+from threeways.doctor.check import RULES, Finding, examine
+from threeways.errors import TemplateError
+
+OURS = Path(__file__).parents[2] / "template.yaml"
+
+
+def found(text: str, **asked: int) -> set[str]:
+    return {finding.id for finding in examine(text, "template", **asked)}
+
+
+def test_all_of_ten_and_more_seeded_faults_are_found_by_their_rules() -> None:
+    findings = examine(SEEDED, "seeded.yaml", rate=2500)
+    assert {finding.id for finding in findings} == {
+        "E9701",
+        "E9702",
+        "E9703",
+        "E9704",
+        "W9705",
+        "W9712",
+        "E9721",
+        "W9722",
+        "W9723",
+        "E9724",
+        "W9731",
+    }
+    assert sum(finding.id == "E9721" for finding in findings) == 2
+    assert sum(finding.id == "W9731" for finding in findings) == 2
+
+
+def test_nothing_is_found_on_our_own_template() -> None:
+    assert examine(OURS.read_text(), "template.yaml") == []
+
+
+def test_plain_cloudformation_in_json_is_read_as_well() -> None:
+    assert found(RAW) == {"W9706", "E9711", "E9721"}
+
+
+def test_a_finding_names_its_line_and_place_what_happens_the_mend_and_awss_page() -> None:
+    [latest] = [finding for finding in examine(SEEDED, "seeded.yaml") if finding.id == "E9701"]
+    lines = SEEDED.splitlines()
+    assert latest.line is not None
+    assert "StartingPosition" in lines[latest.line - 1]
+    assert latest.where == "Resources/Consumer/Properties/Events/Records/Properties/StartingPosition"
+    assert "TRIM_HORIZON" in latest.mend
+    for finding in [*examine(SEEDED, "seeded.yaml", rate=9999), *examine(RAW, "raw.json")]:
+        assert finding.page.startswith("https://docs.aws.amazon.com/")
+        assert len(finding.what) > 40
+        assert len(finding.mend) > 20
+
+
+CASES = [
+    ("StartingPosition: TRIM_HORIZON", "StartingPosition: LATEST", "E9701"),
+    ("StartingPosition: TRIM_HORIZON", "StartingPosition: !If [Never, TRIM_HORIZON, LATEST]", "E9701"),
+    ("MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: -1", "E9702"),
+    ("Type: S3, Destination: !GetAtt Failures.Arn", "Destination: arn:aws:sqs:us-east-1:1:q", "W9706"),
+    (
+        "DestinationConfig: {OnFailure: {Type: S3, Destination: !GetAtt Failures.Arn}}",
+        "Enabled: true",
+        "E9703",
+    ),
+    ("{OnFailure: {Type: S3, Destination: !GetAtt Failures.Arn}}", "{OnFailure: {}}", "E9703"),
+    ("FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []", "E9704"),
+    ("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: false", "W9705"),
+    (
+        "MaximumRecordAgeInSeconds: 3600",
+        "MaximumRecordAgeInSeconds: 60, MaximumBatchingWindowInSeconds: 29",
+        None,
+    ),
+    ("MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 43201", "E9711"),
+    ("ShardCount: 2", "ShardCount: 2, RetentionPeriodHours: 48", None),
+    ("Timeout: 30", "MemorySize: 512", "W9722"),
+    ("Timeout: 30", "Timeout: 3600", "E9707"),
+    ("Runtime: python3.13", "Runtime: python3.8", "W9723"),
+    ("Timeout: 30", "Timeout: 30\n      ReservedConcurrentExecutions: 1", "E9724"),
+    ("Timeout: 30", "Timeout: 30\n      ReservedConcurrentExecutions: 2", None),
+    ("Timeout: 30", "Timeout: 30\n      DeadLetterQueue: {Type: SQS, TargetArn: x}", "E9721"),
+    ('"s3:PutObject", Resource: !Sub "${Failures.Arn}/*"', '"s3:*", Resource: !GetAtt Failures.Arn', "W9731"),
+    ('"s3:PutObject", Resource: !Sub "${Failures.Arn}/*"', '"s3:PutObject", Resource: "*"', "W9731"),
+    ("Effect: Deny, Action", "Effect: Allow, NotAction", "W9731"),
+    ("- Statement:\n", "- AmazonKinesisFullAccess\n        - Statement:\n", "W9731"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "rule"), CASES)
+def test_one_change_of_a_sound_template_is_one_finding(old: str, new: str, rule: str | None) -> None:
+    assert old in SOUND
+    text = SOUND.replace(old, new.replace(", Maximum", "\n            Maximum"), 1)
+    text = text.replace("Resources:\n", "Conditions: {Never: !Equals [a, b]}\nResources:\n", 1)
+    assert found(text) == ({rule} if rule else set())
+
+
+def test_a_sound_template_has_no_finding() -> None:
+    assert found(SOUND) == set()
+
+
+@pytest.mark.parametrize(
+    ("rate", "size", "bites"), [(2000, 1000, False), (2001, 1000, True), (500, 5000, True), (0, 9999, False)]
+)
+def test_shards_are_held_against_records_and_bytes_a_second(rate: int, size: int, bites: bool) -> None:
+    """docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"""
+    assert found(SOUND, rate=rate, record_bytes=size) == ({"W9712"} if bites else set())
+
+
+def test_a_stream_on_demand_begins_with_what_four_shards_carry() -> None:
+    text = SOUND.replace("{ShardCount: 2}", "{StreamModeDetails: {StreamMode: ON_DEMAND}}")
+    assert found(text, rate=4000) == set()
+    assert found(text, rate=4001) == {"W9712"}
+
+
+def test_three_consumers_of_one_stream_are_too_many_unless_they_have_fan_outs_of_their_own() -> None:
+    def mapping(name: str, source: str) -> str:
+        event = SOUND.split("          Properties:\n")[1].replace("            ", "      ")
+        event = event.replace("Stream:", "EventSourceArn:").replace("Type: S3, ", "")
+        head = f"  {name}:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n"
+        return head + "      FunctionName: elsewhere\n" + event.replace("Orders.Arn", source)
+
+    fan_out = "  Fan: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: !GetAtt Orders.Arn}}\n"
+    two = SOUND + fan_out + mapping("Second", "Orders.Arn")
+    assert found(two + mapping("Third", "Fan.ConsumerARN")) == set()
+    assert found(two + mapping("Third", "Orders.Arn")) == {"W9713"}
+
+
+def test_async_settings_are_meant_where_something_else_calls_the_function() -> None:
+    text = SEEDED.replace("      Events:\n", "      Events:\n        Clock: {Type: Schedule}\n", 1)
+    assert "E9721" not in found(text)
+
+
+def test_what_only_a_deployment_can_tell_is_no_finding() -> None:
+    unknown = "Position: {Type: String}"
+    text = SEEDED.replace("Position: {Type: String, Default: LATEST}", unknown)
+    assert "E9701" not in found(text)
+    imported = SOUND.replace("Stream: !GetAtt Orders.Arn", "Stream: !ImportValue Orders")
+    assert found(imported, rate=9999) == set()
+
+
+def test_queues_and_tables_are_none_of_its_business() -> None:
+    text = RAW.replace('{"Fn::GetAtt": ["Orders", "Arn"]}', '"arn:aws:dynamodb:us-east-1:1:table/t/stream/s"')
+    with pytest.raises(TemplateError, match="no event source mapping that reads Kinesis"):
+        examine(text, "raw.json")
+
+
+def test_a_resource_silences_a_rule_by_cfn_lints_own_metadata() -> None:
+    document = json.loads(RAW)
+    document["Resources"]["Mapping"]["Metadata"] = {"cfn-lint": {"config": {"ignore_checks": ["W9706"]}}}
+    assert found(json.dumps(document)) == {"E9711", "E9721"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Resources: [", "t cannot be read as a template, line 2"),
+        ("- a list", "t cannot be read as a template"),
+        ("", "has no Resources"),
+        (
+            "Conditions: {No: !Equals [a, b]}\nResources: {}",
+            "t cannot be read as a template: .*should be a string",
+        ),
+        ("A: {}", "has no Resources"),
+        ("Resources: {B: {Type: AWS::S3::Bucket}}", "no event source mapping that reads Kinesis"),
+    ],
+)
+def test_what_is_no_template_of_a_consumer_is_refused_with_the_reason(text: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
+        examine(text, "t")
+
+
+def test_the_rules_are_a_pack_for_cfn_lint_with_ids_of_their_own() -> None:
+    from cfnlint.core import get_rules
+
+    loaded = get_rules([str(RULES)], [], [])
+    ours = {rule.id: rule for rule in loaded if rule.id[1:3] == "97"}
+    assert len(ours) == 15
+    for rule in ours.values():
+        assert rule.description
+        assert rule.mend
+        assert rule.source_url.startswith("https://docs.aws.amazon.com/")
+
+
+def test_findings_stand_in_the_order_of_their_lines() -> None:
+    lines = [finding.line or 0 for finding in examine(SEEDED, "seeded.yaml", rate=2500)]
+    assert lines == sorted(lines)
+    assert isinstance(examine(RAW, "raw.json")[0], Finding)

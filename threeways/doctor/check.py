@@ -1,0 +1,128 @@
+"""Runs the rule pack over a template and tells what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from threeways.doctor.stack import Stack, read
+from threeways.errors import TemplateError
+
+if TYPE_CHECKING:
+    from cfnlint.match import Match
+    from cfnlint.rules import RulesCollection
+
+RULES = Path(__file__).with_name("rules")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that will bite. where: the path in the template. line: from 1, or None. what: and when."""
+
+    id: str
+    title: str
+    where: str
+    line: int | None
+    what: str
+    mend: str
+    page: str
+
+
+def read_template(path: Path) -> str:
+    """A template file's text. Raises TemplateError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateError(
+            f"TEMPLATE={path} cannot be read: {error}. Name a CloudFormation or SAM template"
+        ) from None
+
+
+def examine(text: str, name: str, *, rate: int = 0, record_bytes: int = 1000) -> list[Finding]:
+    """What the rules find in a template (YAML or JSON, SAM or plain CloudFormation), by line.
+
+    name: the template's, for messages. rate: records a second that its streams must carry, 0: not asked.
+    record_bytes: how large those are. `Metadata: {cfn-lint: {config: {ignore_checks: [ID]}}}` of a resource
+    silences a rule there. Raises TemplateError for what is no template, and where nothing reads Kinesis.
+    """
+    from cfnlint.api import lint
+
+    try:
+        matches = lint(text, rules=_rules(rate, record_bytes), regions=["us-east-1"])
+    except Exception as error:  # cfn-lint trips over templates of odd shapes, each in its own way
+        raise TemplateError(f"{name} cannot be read as a template: {error}") from error
+    _refuse(matches, name)
+    if not _parsed(text, name).consumers:
+        raise TemplateError(
+            f"{name} has no event source mapping that reads Kinesis: name the template or stack that has"
+        )
+    return sorted(map(_finding, matches), key=lambda finding: (finding.line or 0, finding.id))
+
+
+def tell(findings: list[Finding], name: str, console: Console, *, lines: bool = True) -> None:
+    """Print them, each with its mend and page. lines: the line numbers say something."""
+    for finding in findings:
+        line = f":{finding.line}" if lines and finding.line else ""
+        console.print(f"[bold]{finding.id} {finding.title}[/]", highlight=False)
+        for text in (
+            f"{name}{line} {finding.where}",
+            finding.what,
+            f"Mend: {finding.mend}",
+            f"See: {finding.page}",
+        ):
+            console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+    count = len(findings)
+    console.print(
+        f"{name}: {count} finding{'s' if count != 1 else ''}"
+        if count
+        else f"{name}: nothing found that bites",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _rules(rate: int, record_bytes: int) -> RulesCollection:
+    from cfnlint.rules import RulesCollection
+
+    configured = {"W9712": {"rate": rate, "record_bytes": record_bytes}}
+    rules = RulesCollection(configure_rules=configured)
+    rules.create_from_directory(str(RULES))
+    return rules
+
+
+def _parsed(text: str, name: str) -> Stack:
+    from cfnlint.decode import decode_str
+    from cfnlint.template import Template
+
+    document = decode_str(text)[0]
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+        raise TemplateError(f"{name} is no CloudFormation or SAM template: it has no Resources")
+    template = Template(name, document)
+    template.transform()
+    return read(template.template)
+
+
+def _refuse(matches: list[Match], name: str) -> None:
+    """cfn-lint's own errors: the template cannot be read, or a rule broke on it."""
+    for match in matches:
+        if match.rule.id.startswith("E0"):
+            line = f", line {match.linenumber}" if match.linenumber else ""
+            raise TemplateError(f"{name} cannot be read as a template{line}: {match.message}")
+
+
+def _finding(match: Match) -> Finding:
+    rule = match.rule
+    what, _, mend = match.message.partition(" Mend: ")
+    return Finding(
+        rule.id,
+        rule.shortdesc,
+        "/".join(map(str, match.path or ())),
+        match.linenumber,
+        what,
+        mend,
+        rule.source_url,
+    )

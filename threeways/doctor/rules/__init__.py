@@ -1,0 +1,1 @@
+"""The pack: cfn-lint loads every module here."""
