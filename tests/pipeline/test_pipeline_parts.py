@@ -18,7 +18,7 @@ from threeways.cli import app
 from threeways.local.emulator import Emulator
 from threeways.local.stack import Stack
 from threeways.local.template import load
-from threeways.pipeline import stage as stage_module
+from threeways.pipeline import ground as ground_module
 from threeways.pipeline.collector import Collector
 from threeways.pipeline.producer import Outgoing, Producer
 from threeways.pipeline.stage import Stage
@@ -132,7 +132,7 @@ def test_a_function_that_loses_rides_is_found_out_and_the_exit_status_says_so(
         environment = stack.function.environment | {"TEST_RUN": "true"}  # acknowledges, and delivers nothing
         return replace(stack, function=replace(stack.function, environment=environment))
 
-    monkeypatch.setattr(stage_module, "load", forgetful)
+    monkeypatch.setattr(ground_module, "load", forgetful)
     monkeypatch.chdir(training.folder.parent)
     done = CliRunner().invoke(app, ["run", "--n", "200", "--poison", "0.1"])
     assert done.exit_code == 1

@@ -5,23 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 from rich.console import Console
 
-from threeways.artifact import digest
 from threeways.errors import LocalError
 from threeways.local.emulator import Emulator
+from threeways.local.endpoint import Endpoint
 from threeways.local.function import LocalFunction
+from threeways.local.invocation import FunctionError, InvocationResult
 from threeways.local.mapping import EventSourceMapping, MappingEvent
-from threeways.local.provision import provision
-from threeways.local.stack import Stack
-from threeways.local.template import load
+from threeways.local.stack import FunctionConfig
+from threeways.pipeline.ground import ground
 from threeways.pipeline.replay.documents import kinesis_ids
 from threeways.pipeline.watch import FunctionLog
 from threeways.stream.quarantine import read as read_quarantine
@@ -30,8 +31,30 @@ from threeways.stream.quarantine import split_location
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "template.yaml"
+
+type MakeFunction = Callable[[FunctionConfig, Mapping[str, str], Callable[[str], None]], Function]
+"""Makes the function of its config, the variables that lead it to the emulator, and where its log goes."""
+
+
+class Function(Protocol):
+    """A Lambda function that can be started here; it ends with its context."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def warm(self) -> FunctionError | None:
+        """As `LocalFunction.warm`."""
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """As `LocalFunction.invoke`."""
+
+
+def in_processes(
+    config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
+) -> Function:
+    """The function in processes of this machine: AWS's runtime interface client, without an image."""
+    return LocalFunction(config, environment=environment, on_log=on_log)
 
 
 @dataclass(frozen=True)
@@ -51,13 +74,25 @@ class Stage:
     """Emulator, streams, buckets, the model in its bucket, the function and the mapping. A context manager.
 
     folder: the run's own; logs and copies go there. shards: of every stream, the template's if None.
+    emulator: one that does not run yet, moto's if None. function: what runs the handler.
     """
 
-    def __init__(self, folder: Path, model: RegisteredModel, shards: int | None, console: Console) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: RegisteredModel,
+        shards: int | None,
+        console: Console,
+        *,
+        emulator: Endpoint | None = None,
+        function: MakeFunction = in_processes,
+    ) -> None:
         self._folder = folder
         self._model = model
         self._shards = shards
         self._console = console
+        self.emulator = emulator or Emulator(log=folder / "emulator.log")
+        self._make_function = function
         self._exit = ExitStack()
         self._told: set[str] = set()
         self._telling = threading.Lock()
@@ -66,11 +101,8 @@ class Stage:
     def __enter__(self) -> Self:
         """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
         with ExitStack() as rising:
-            self.emulator = rising.enter_context(Emulator(log=self._folder / "emulator.log"))
+            stack = rising.enter_context(ground(self.emulator, self._model, self._shards)).stack
             self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
-            stack = self._load()
-            provision(stack, self.emulator, shards=self._shards)
-            self._upload(stack)
             self.input_stream = stack.source.name
             self.output_stream = stack.function.environment["PREDICTIONS_STREAM_NAME"]
             self.quarantine = stack.function.environment["QUARANTINE_LOCATION"]
@@ -80,7 +112,7 @@ class Stage:
             self.log = FunctionLog(self._folder / "function.log")
             rising.callback(self.log.close)
             self.function = rising.enter_context(
-                LocalFunction(stack.function, environment=self.emulator.environment(), on_log=self.log)
+                self._make_function(stack.function, self.emulator.environment(), self.log)
             )
             self._warm()
             self.mapping = EventSourceMapping(
@@ -119,24 +151,6 @@ class Stage:
                 abandoned |= kinesis_ids(body)
         return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
 
-    def _load(self) -> Stack:
-        names = load(TEMPLATE).buckets
-        return load(
-            TEMPLATE,
-            {
-                "ModelLocation": f"s3://{names['ModelBucket'].name}/{_key(self._model)}",
-                "ModelSha256": digest(self._model.folder),
-                "RunId": self._model.run_id,
-            },
-        )
-
-    def _upload(self, stack: Stack) -> None:
-        """Put the model's files where MLflow would."""
-        bucket = stack.buckets["ModelBucket"].name
-        for file in sorted(path for path in self._model.folder.rglob("*") if path.is_file()):
-            key = f"{_key(self._model)}/{file.relative_to(self._model.folder).as_posix()}"
-            self.s3.upload_file(str(file), bucket, key)
-
     def _warm(self) -> None:
         """Start the function once before the rides do, so that a model that cannot be used stops the run."""
         started = time.monotonic()
@@ -174,10 +188,3 @@ class Stage:
                 target.write_bytes(body)
                 bodies.append(body)
         return bodies
-
-
-def _key(model: RegisteredModel) -> str:
-    """Where MLflow puts the artifact of a model in a bucket: version 3 by the model, version 2 by its run."""
-    if model.model_id:
-        return f"{model.experiment_id}/models/{model.model_id}/artifacts"
-    return f"{model.experiment_id}/{model.run_id}/artifacts/model"
