@@ -51,6 +51,15 @@ def has_buildx() -> bool:
     return True
 
 
+def has_compose() -> bool:
+    """Whether `docker compose` is installed."""
+    try:
+        docker("compose", "version")
+    except EngineError:
+        return False
+    return True
+
+
 def machine() -> str:
     """The engine's architecture: `amd64` or `arm64`."""
     arch = docker("version", "--format", "{{.Server.Arch}}")
@@ -62,7 +71,9 @@ def architecture(image: str) -> str:
     try:
         return docker("image", "inspect", "--format", "{{.Architecture}}", image)
     except EngineError:
-        raise EngineError(f"there is no image {image} here: `make image` builds one, `docker images` lists") from None
+        raise EngineError(
+            f"there is no image {image} here: `make image` builds one, `docker images` lists"
+        ) from None
 
 
 def require_runnable(image: str) -> None:
@@ -70,8 +81,8 @@ def require_runnable(image: str) -> None:
     built, here = architecture(image), machine()
     if built != here:
         raise EngineError(
-            f"{image} was built for {built} and this machine runs {here}: build one for it with "
-            f"`make image ARCH={'arm64' if here == 'arm64' else 'x86_64'}`, or run this on a machine with {built}"
+            f"{image} was built for {built}, this machine runs {here}: build one with `make image "
+            f"ARCH={'arm64' if here == 'arm64' else 'x86_64'}`, or run this where there is {built}"
         )
 
 

@@ -58,15 +58,17 @@ def _mend(arch: str | None) -> str:
     other = arch is not None and engine.NAMES[arch] != engine.machine()
     return (
         "the build failed; its last lines say where.\n"
-        f"  The base image, {engine.BASE}, cannot be pulled: is the registry reached? `docker pull` tells more.\n"
-        "  Packages cannot be fetched: give pip's settings, PIP_INDEX_URL=… make image."
+        f"  The base image, {engine.BASE}, cannot be pulled? `docker pull` tells more.\n"
+        "  Packages cannot be fetched? Give pip's settings, PIP_INDEX_URL=… make image."
         + (f"\n  {arch} is not this machine's: buildx and QEMU are needed for it." if other else "")
     )
 
 
 def version() -> str:
     """The project's version."""
-    [found] = re.findall(r'^__version__ = "(.+)"$', (ROOT / "threeways" / "__init__.py").read_text(), re.MULTILINE)
+    [found] = re.findall(
+        r'^__version__ = "(.+)"$', (ROOT / "threeways" / "__init__.py").read_text(), re.MULTILINE
+    )
     return str(found)
 
 
@@ -78,8 +80,16 @@ def revision() -> str:
     return said[0] + ("-dirty" if said[1] else "")
 
 
-SHIPS = ("Dockerfile", ".dockerignore", "Pipfile.lock", "lambda_function.py", "model.py", "threeways",
-         "tools/requirements.py", "tools/strip_packages.py")
+SHIPS = (
+    "Dockerfile",
+    ".dockerignore",
+    "Pipfile.lock",
+    "lambda_function.py",
+    "model.py",
+    "threeways",
+    "tools/requirements.py",
+    "tools/strip_packages.py",
+)
 """What the build reads."""
 
 
@@ -92,7 +102,7 @@ def _git(*arguments: str) -> str:
 
 
 def pip_settings() -> dict[str, str]:
-    """pip's package sources here, for the build: from its variables, else its configuration.
+    """Where pip finds packages here, for the build: from its variables, else its configuration.
 
     Only what a container can reach: an index in a folder of this machine is left out.
     """
@@ -133,7 +143,9 @@ def main(arguments: list[str]) -> int:
     except engine.EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"Ready in {time.monotonic() - began:.0f} s. Next: make invoke EVENT=mixed, or make integration-test")
+    print(
+        f"Ready in {time.monotonic() - began:.0f} s. Next: make invoke EVENT=mixed, or make integration-test"
+    )
     return 0
 
 

@@ -21,7 +21,7 @@ SHOWN = 2_000
 
 
 def main() -> int:
-    """0: the function answered as an event source mapping wants it; 1: it did not; 2: it could not be tried."""
+    """0: the function answered as an event source mapping wants; 1: it did not; 2: not tried."""
     parser = argparse.ArgumentParser(description="Invoke the image with an event, under SAM CLI.")
     parser.add_argument("--event", default="mixed")
     parser.add_argument("--image", default="three-ways")
@@ -73,7 +73,9 @@ def fault_of(said: bytes) -> str | None:
             return f"FAILED, for the function raised {answer['errorType']}: {answer.get('errorMessage')}"
         return "FAILED, for that is no answer to a batch"
     unfinished = len(answer["batchItemFailures"])
-    return f"FAILED, for the batch is unfinished from {answer['batchItemFailures'][0]}" if unfinished else None
+    return (
+        f"FAILED, for the batch is unfinished from {answer['batchItemFailures'][0]}" if unfinished else None
+    )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def event(name: str) -> bytes:
         json.loads(body)
     except OSError:
         raise UsageError(
-            f"EVENT={name} is no event: give {', '.join(recorded())}, {GENERATED} (SAM CLI's own) or a JSON file"
+            f"EVENT={name} is no event: give {', '.join(recorded())}, {GENERATED} (SAM's own) or a JSON file"
         ) from None
     except ValueError as error:
         raise UsageError(f"EVENT={name} is not JSON: {error}") from None
@@ -91,7 +91,7 @@ def environment(up: Ground) -> dict[str, str]:
 
 
 def run_sam(command: list[str], env: dict[str, str] | None = None) -> bytes:
-    """What SAM CLI writes to its standard output; its log and the function's go to ours. Raises UsageError."""
+    """What SAM CLI writes to its standard output; its log and the function's go to ours. UsageError."""
     done = subprocess.run(command, env=env, check=False, stdout=subprocess.PIPE)  # noqa: S603 - made here
     if done.returncode:
         raise UsageError(f"SAM CLI ended with status {done.returncode}; what it said is above")
@@ -111,7 +111,9 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
         path = LOCAL / "sam" / f"template-{os.getpid()}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(template_of(up, image, endpoint), indent=2))
-        console.print(f"Up: streams, buckets and model {model.uri} at {up.emulator.endpoint_url}", soft_wrap=True)
+        console.print(
+            f"Up: streams, buckets and model {model.uri} at {up.emulator.endpoint_url}", soft_wrap=True
+        )
         try:
             yield up, path
         finally:
@@ -119,6 +121,6 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
 
 
 def sam_command(what: str, template: Path, up: Ground, *more: str) -> list[str]:
-    """`sam local …`; its containers are on Docker's default bridge, whatever `--docker-network host` promises."""
+    """`sam local …`; its containers are on Docker's default bridge, with `--docker-network host`, too."""
     options = ["--template", str(template), "--skip-pull-image", "--region", up.emulator.region]
     return [SAM, "local", what, *more, *options]

@@ -16,7 +16,8 @@ TOOLS = {
     "sam": ["aws-sam-cli==1.170.0"],
     # The last version that runs without a token; the others are what it still works with.
     "localstack": [
-        "localstack-core[runtime]==4.14.0", "pyopenssl==25.1.0", "cryptography<46", "cbor2<5.8", "service-identity",
+        "localstack-core[runtime]==4.14.0", "pyopenssl==25.1.0", "cryptography<46", "cbor2<5.8",
+        "service-identity",
     ],
 }  # fmt: skip
 """Tool -> what pip installs for it."""

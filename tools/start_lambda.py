@@ -29,9 +29,9 @@ def main() -> int:
             command = sam_local.sam_command("start-lambda", template, up, *more)
             function = up.stack.function.logical_id
             print(
-                f"Invoke it, in another terminal:\n  aws lambda invoke --function-name {function} --endpoint-url "
-                f"http://127.0.0.1:{given.port} --region {up.emulator.region} --no-sign-request \\\n"
-                "    --cli-binary-format raw-in-base64-out --payload file://tests/events/kinesis-mixed.json "
+                f"Invoke it, in another terminal:\n  aws lambda invoke --function-name {function} --no-sign-request "
+                f"--region {up.emulator.region} \\\n    --endpoint-url http://127.0.0.1:{given.port} "
+                "--cli-binary-format raw-in-base64-out \\\n    --payload file://tests/events/kinesis-mixed.json "
                 "/dev/stdout\nCtrl-C ends it.",
                 flush=True,
             )
@@ -41,7 +41,10 @@ def main() -> int:
                 except KeyboardInterrupt:
                     process.wait()  # it got the same Ctrl-C, and removes its containers
                     return 0
-            print(f"error: SAM CLI ended with status {process.returncode}; is port {given.port} free?", file=sys.stderr)
+            print(
+                f"error: SAM CLI ended with status {process.returncode}; is port {given.port} free?",
+                file=sys.stderr,
+            )
             return 1
     except (UsageError, engine.EngineError) as error:
         print(f"error: {error}", file=sys.stderr)

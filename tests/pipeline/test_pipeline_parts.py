@@ -127,8 +127,8 @@ def test_what_lies_at_the_failure_destination_is_read_back(training: Training, t
 def test_a_function_that_loses_rides_is_found_out_and_the_exit_status_says_so(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(*arguments: Any) -> Stack:
-        stack = load(*arguments)
+    def forgetful(*arguments: Any, **more: Any) -> Stack:
+        stack = load(*arguments, **more)
         environment = stack.function.environment | {"TEST_RUN": "true"}  # acknowledges, and delivers nothing
         return replace(stack, function=replace(stack.function, environment=environment))
 

@@ -1,4 +1,4 @@
-"""The ground that all runs stand on: an emulator with `template.yaml`'s resources and a model in its bucket."""
+"""The ground that runs stand on: an emulator with `template.yaml`'s resources and a model in its bucket."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,12 +36,8 @@ type MakeFunction = Callable[[FunctionConfig, Mapping[str, str], Callable[[str],
 """Makes the function of its config, the variables that lead it to the emulator, and where its log goes."""
 
 
-class Function(Protocol):
-    """A Lambda function that can be started here; it ends with its context."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
+class Function(AbstractContextManager["Function"], Protocol):
+    """A Lambda function that is started with its context, and ends with it."""
 
     def warm(self) -> FunctionError | None:
         """As `LocalFunction.warm`."""
@@ -103,6 +99,7 @@ class Stage:
         with ExitStack() as rising:
             stack = rising.enter_context(ground(self.emulator, self._model, self._shards)).stack
             self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
+            self.config = stack.function
             self.input_stream = stack.source.name
             self.output_stream = stack.function.environment["PREDICTIONS_STREAM_NAME"]
             self.quarantine = stack.function.environment["QUARANTINE_LOCATION"]
