@@ -31,7 +31,7 @@ def doorway(url: str) -> Iterator[str]:
         yield f"http://host.docker.internal:{port}"
         return
     subnet, gateway = _bridge()
-    with _Server((gateway, 0), _Passage, bind_and_activate=True) as server:
+    with Server((gateway, 0), Passage, bind_and_activate=True) as server:
         server.subnet, server.target = subnet, port
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="doorway", daemon=True)
         thread.start()
@@ -54,7 +54,9 @@ def _bridge() -> tuple[ipaddress.IPv4Network, str]:
     raise engine.EngineError("Docker's default bridge has no IPv4 subnet: `docker network inspect bridge`")
 
 
-class _Server(socketserver.ThreadingTCPServer):
+class Server(socketserver.ThreadingTCPServer):
+    """Takes connections from `subnet` and passes them on to the port `target` of 127.0.0.1."""
+
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
@@ -66,8 +68,10 @@ class _Server(socketserver.ThreadingTCPServer):
         return ipaddress.ip_address(client_address[0]) in self.subnet
 
 
-class _Passage(socketserver.BaseRequestHandler):
-    server: _Server
+class Passage(socketserver.BaseRequestHandler):
+    """One connection."""
+
+    server: Server
 
     def handle(self) -> None:
         """Pass bytes both ways until both sides have ended."""

@@ -26,6 +26,7 @@ from setup_tool import venv_of  # noqa: E402
 
 from threeways.errors import UsageError  # noqa: E402
 from threeways.local.emulator import Emulator  # noqa: E402
+from threeways.local.function.config import FunctionConfig  # noqa: E402
 from threeways.pipeline.ground import Ground, ground  # noqa: E402
 
 LOCAL = ROOT / ".local"
@@ -56,9 +57,8 @@ def event(name: str) -> bytes:
     return body
 
 
-def template_of(up: Ground, image: str, endpoint: str) -> dict[str, Any]:
-    """A SAM template of the stack's function alone, on an image, led to an emulator's endpoint."""
-    function = up.stack.function
+def template_of(function: FunctionConfig, image: str, endpoint: str, arch: str) -> dict[str, Any]:
+    """A SAM template of a stack's function alone, on an image for `arch`, led to an emulator's endpoint."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": "AWS::Serverless-2016-10-31",
@@ -69,7 +69,7 @@ def template_of(up: Ground, image: str, endpoint: str) -> dict[str, Any]:
                     "PackageType": "Image",
                     "ImageUri": image,
                     "ImageConfig": {"Command": [function.handler]},
-                    "Architectures": ["arm64" if engine.architecture(image) == "arm64" else "x86_64"],
+                    "Architectures": ["arm64" if arch == "arm64" else "x86_64"],
                     "MemorySize": function.memory,
                     "Timeout": int(function.timeout),
                     "Environment": {"Variables": function.environment | {"AWS_ENDPOINT_URL": endpoint}},
@@ -110,7 +110,8 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
     with ground(Emulator(), model) as up, doorway(up.emulator.endpoint_url) as endpoint:
         path = LOCAL / "sam" / f"template-{os.getpid()}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(template_of(up, image, endpoint), indent=2))
+        made = template_of(up.stack.function, image, endpoint, engine.architecture(image))
+        path.write_text(json.dumps(made, indent=2))
         console.print(
             f"Up: streams, buckets and model {model.uri} at {up.emulator.endpoint_url}", soft_wrap=True
         )

@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     with (LOG.parent / f"setup-{tool}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_ready(tool):
+            (venv_of(tool) / ".ready").touch()  # newer than this file, which is what make looks at
             return 0
         python = venv_of(tool) / "bin" / "python"
         say(f"Setting up {venv_of(tool).name}, once: {TOOLS[tool][0]}; a minute")

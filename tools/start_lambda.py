@@ -15,6 +15,13 @@ from rich.console import Console
 
 from threeways.errors import UsageError
 
+HOW = """\
+Invoke it, in another terminal:
+  aws lambda invoke --function-name {function} --region {region} --no-sign-request \\
+    --endpoint-url http://127.0.0.1:{port} --cli-binary-format raw-in-base64-out \\
+    --payload file://tests/events/kinesis-mixed.json /dev/stdout
+Ctrl-C ends it."""
+
 
 def main() -> int:
     """0 after Ctrl-C; 1 where SAM CLI ended by itself; 2 where it could not be started."""
@@ -28,13 +35,7 @@ def main() -> int:
             more = ("--host", "127.0.0.1", "--port", str(given.port), "--warm-containers", "LAZY")
             command = sam_local.sam_command("start-lambda", template, up, *more)
             function = up.stack.function.logical_id
-            print(
-                f"Invoke it, in another terminal:\n  aws lambda invoke --function-name {function} --no-sign-request "
-                f"--region {up.emulator.region} \\\n    --endpoint-url http://127.0.0.1:{given.port} "
-                "--cli-binary-format raw-in-base64-out \\\n    --payload file://tests/events/kinesis-mixed.json "
-                "/dev/stdout\nCtrl-C ends it.",
-                flush=True,
-            )
+            print(HOW.format(function=function, region=up.emulator.region, port=given.port), flush=True)
             with subprocess.Popen(command, env=sam_local.environment(up)) as process:  # noqa: S603 - SAM CLI
                 try:
                     process.wait()
