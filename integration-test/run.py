@@ -71,7 +71,8 @@ def main() -> int:
         str(HERE),
         "-v",
         "--tb=short",
-        "--durations=3", "-s",
+        "--durations=3",
+        "-s",
     ]
     done = subprocess.run(pytest, cwd=ROOT, env=os.environ | chosen, check=False)  # noqa: S603 - ours
     verdict = "passed" if done.returncode == 0 else "FAILED"

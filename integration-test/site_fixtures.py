@@ -18,6 +18,8 @@ LOCAL = ROOT / ".local"
 def image() -> str:
     """The image under test; a test that needs one is skipped, loudly, where there is none."""
     name = os.environ.get("IMAGE", "")
+    if os.environ["EMULATOR"] == "aws":
+        pytest.skip("EMULATOR=aws tests the deployed function: `make integration-test` tests its image")
     if not name:
         pytest.skip(
             "NOT TESTED, for it needs a container engine: run `make integration-test` where Docker is"
