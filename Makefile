@@ -1,6 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay train test quality validate doctor bench digest lock clean
+.PHONY: help setup run torture replay train test quality validate doctor bench digest image invoke start-lambda \
+	integration-test image-size lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -21,7 +22,7 @@ FIND_PYTHON = for candidate in "$(PYTHON313)" python3.13 \
 
 help: ## list the targets
 	@echo "One model, three ways. 'make run' is the one to try first."
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## install everything into .venv (the other targets do it by themselves)
 	@echo "Ready: $$($(PYTHON) --version) in $(VENV). Next: make run"
@@ -66,6 +67,25 @@ bench: $(READY) ## time the handler against one predict and one put a record
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
 
+image: $(READY) ## build the Lambda function's image and tell its size (ARCH=x86_64 or arm64, TAG=)
+	@$(PYTHON) tools/image.py $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+
+.venv-%/.ready: tools/setup_tool.py | $(READY)
+	@$(PYTHON) tools/setup_tool.py $*
+
+invoke: $(READY) .venv-sam/.ready ## one event through the image, under SAM CLI (EVENT=good mixed poison empty kpl generated or a file)
+	@$(PYTHON) tools/invoke.py $(if $(EVENT),--event '$(EVENT)') $(if $(IMAGE),--image '$(IMAGE)')
+
+start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs, under SAM CLI, until Ctrl-C (PORT=)
+	@$(PYTHON) tools/start_lambda.py $(if $(PORT),--port '$(PORT)') $(if $(IMAGE),--image '$(IMAGE)')
+
+integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (IMAGE= FUNCTION= YES=1)
+	@$(PYTHON) integration-test/run.py $(if $(EMULATOR),--emulator '$(EMULATOR)') \
+		$(if $(IMAGE),--image '$(IMAGE)') $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(YES),--yes)
+
+image-size: $(READY) ## the image's size over its base, beside the usual image's
+	@$(PYTHON) benchmarks/image_size.py
+
 lock: $(READY) ## resolve Pipfile anew into Pipfile.lock, with no package source in it
 	@echo "Locking: about half a minute"
 	@$(PIPENV) lock
@@ -76,6 +96,6 @@ lock: $(READY) ## resolve Pipfile anew into Pipfile.lock, with no package source
 	@rm -f $(READY)
 	@echo "Locked. 'make setup' installs it."
 
-clean: ## remove .venv, .local (runs, models) and caches
+clean: ## remove .venv and its like, .local (runs, models) and caches
 	rm -rf $(VENV) $(VENV)-* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,8 +65,8 @@ def steps() -> list[tuple[str, list[str]]]:
     ]
 
 
-def run(command: list[str]) -> int:
-    """Run a command with its output in the log, telling now and then how many packages there are."""
+def run(command: list[str], venv: Path = VENV) -> int:
+    """Run a command with its output in the log, telling now and then how many packages `venv` has."""
     settings = {
         "PIPENV_IGNORE_VIRTUALENVS": "1",
         "PIPENV_VENV_IN_PROJECT": "1",
@@ -84,7 +84,7 @@ def run(command: list[str]) -> int:
                 time.sleep(0.2)
                 if time.monotonic() - told > 10:
                     told = time.monotonic()
-                    say(f"    {len(list(VENV.glob('lib/*/site-packages/*.dist-info')))} packages are there")
+                    say(f"    {len(list(venv.glob('lib/*/site-packages/*.dist-info')))} packages are there")
         finally:
             process.terminate()
             process.wait()

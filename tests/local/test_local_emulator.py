@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from threeways.errors import LocalError
-from threeways.local import emulator as emulator_module
+from threeways.local import endpoint
 from threeways.local.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def test_clients_ignore_the_users_profile_files_and_proxies(
         "HTTP_PROXY": "http://127.0.0.1:9",
     }.items():
         monkeypatch.setenv(name, value)
-    client = emulator_module._client("s3", emulator.endpoint_url, "us-east-1")
+    client = endpoint._client("s3", emulator.endpoint_url, "us-east-1")
     assert isinstance(client.list_buckets()["Buckets"], list)
     assert client.meta.region_name == "us-east-1"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from threeways.local.emulator import Emulator, _client
+from threeways.local.emulator import Emulator
+from threeways.local.endpoint import _client
 from threeways.local.shard_limits import BYTES_PER_SECOND, RECORDS_PER_SECOND, ShardLimits
 
 THROTTLED = "ProvisionedThroughputExceededException"

@@ -14,11 +14,15 @@ from threeways.local.invocation import InvocationResult
 
 @contextmanager
 def lambda_api(
-    name: str, variables: dict[str, str], invoke: Callable[[bytes], InvocationResult]
+    name: str,
+    variables: dict[str, str],
+    invoke: Callable[[bytes], InvocationResult],
+    streams: tuple[str, ...] = (),
 ) -> Iterator[str]:
-    """Its endpoint URL, on 127.0.0.1.
+    """Its endpoint URL, on 127.0.0.1. streams: the ARNs that its event source mappings read.
 
-    docs.aws.amazon.com/lambda/latest/api/API_Invoke.html, …/API_GetFunctionConfiguration.html
+    docs.aws.amazon.com/lambda/latest/api/API_Invoke.html, …/API_GetFunctionConfiguration.html,
+    …/API_ListEventSourceMappings.html
     """
 
     class Api(BaseHTTPRequestHandler):
@@ -28,6 +32,8 @@ def lambda_api(
         def do_GET(self) -> None:
             if self.path == f"/2015-03-31/functions/{name}/configuration":
                 self._answer(200, {"FunctionName": name, "Environment": {"Variables": variables}})
+            elif self.path == f"/2015-03-31/event-source-mappings?FunctionName={name}":
+                self._answer(200, {"EventSourceMappings": [{"EventSourceArn": arn} for arn in streams]})
             else:
                 kind = {"x-amzn-errortype": "ResourceNotFoundException"}
                 self._answer(404, {"Message": f"Function not found: {self.path}"}, kind)

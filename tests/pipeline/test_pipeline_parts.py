@@ -19,7 +19,7 @@ from threeways.cli import app
 from threeways.local.emulator import Emulator
 from threeways.local.stack import Stack
 from threeways.local.template import load
-from threeways.pipeline import stage as stage_module
+from threeways.pipeline import ground as ground_module
 from threeways.pipeline.collector import Collector
 from threeways.pipeline.producer import Outgoing, Producer
 from threeways.pipeline.stage import Stage
@@ -116,7 +116,7 @@ def test_the_function_s_metrics_are_added_up_from_its_log(tmp_path: Path) -> Non
 
 
 def test_what_lies_at_the_failure_destination_is_read_back(training: Training, tmp_path: Path) -> None:
-    with Stage(tmp_path, training.report.model, Console(file=io.StringIO())) as stage:
+    with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
         stage.mapping.stop()
         assert stage.failures is not None
         document = {
@@ -132,12 +132,12 @@ def test_what_lies_at_the_failure_destination_is_read_back(training: Training, t
 def test_a_function_that_loses_rides_is_found_out_and_the_exit_status_says_so(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(*arguments: Any) -> Stack:
-        stack = load(*arguments)
+    def forgetful(*arguments: Any, **more: Any) -> Stack:
+        stack = load(*arguments, **more)
         environment = stack.function.environment | {"TEST_RUN": "true"}  # acknowledges, and delivers nothing
         return replace(stack, function=replace(stack.function, environment=environment))
 
-    monkeypatch.setattr(stage_module, "load", forgetful)
+    monkeypatch.setattr(ground_module, "load", forgetful)
     monkeypatch.chdir(training.folder.parent)
     done = CliRunner().invoke(app, ["run", "--n", "200", "--poison", "0.1"])
     assert done.exit_code == 1

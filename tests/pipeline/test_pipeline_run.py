@@ -55,7 +55,7 @@ def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
     rides = load(None, 1500, 0)
     pyfunc = mlflow.pyfunc.load_model(str(training.report.model.folder))
     expected = pyfunc.predict(features_of(columns_of(rides.frame)))
-    with Stage(tmp_path, training.report.model, Console(file=io.StringIO())) as stage:
+    with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
         producer = Producer(stage.kinesis, stage.input_stream, rides.outgoing(), None)
         collector = Collector(stage.kinesis, stage.output_stream, tasks.find("ride_duration"))
         for thread in (producer, collector):

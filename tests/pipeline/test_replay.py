@@ -282,7 +282,7 @@ def test_what_a_run_abandoned_is_read_back_from_the_failure_documents(lab: Lab, 
     lab.s3.put_object(Bucket=f"{lab.name}-failures", Key="aws/lambda/uuid/x", Body=body)
     lab.put("quarantine/a.jsonl", lines([entry(ids(7)[0], b"junk")]))
     no_model: Any = None
-    stage = Stage(tmp_path, no_model, Console())
+    stage = Stage(tmp_path, no_model, None, Console())
     stage.s3, stage.quarantine, stage.failures = lab.s3, lab.quarantine, f"{lab.name}-failures"
     back = stage.read_back()
     assert (sorted(back.quarantined), sorted(back.abandoned)) == (ids(7), ids(1001, 1002))

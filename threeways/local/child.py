@@ -33,6 +33,7 @@ class Child:
     """A Python program, run through `launch.py` with exactly the given environment.
 
     what: a module's name or a file's path. stderr: as for `subprocess.Popen`. Its standard output is a pipe.
+    python: another environment's interpreter, to run it in that.
     """
 
     def __init__(
@@ -43,11 +44,12 @@ class Child:
         *,
         cwd: Path | None = None,
         stderr: IO[bytes] | int = subprocess.STDOUT,
+        python: str = sys.executable,
     ) -> None:
         read_end, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and launcher
-                [sys.executable, "-P", str(LAUNCHER), str(read_end), what, *arguments],
+                [python, "-P", str(LAUNCHER), str(read_end), what, *arguments],
                 env=dict(environment),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from threeways.errors import LocalError
-from threeways.local.emulator import Emulator
+from threeways.local.endpoint import Endpoint
 from threeways.local.stack import Stack
 
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis.type_defs import WaiterConfigTypeDef
 
-def provision(stack: Stack, emulator: Emulator, *, shards: int | None = None) -> None:
+_SOON: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 60}
+"""boto3 would look again after 10 s; emulators take half a second at most."""
+
+
+def provision(stack: Stack, emulator: Endpoint, *, shards: int | None = None) -> None:
     """Create everything that the stack holds. shards: instead of each stream's own count.
 
     Raises LocalError where one cannot be created; the emulator is to be a fresh one.
@@ -21,7 +29,7 @@ def provision(stack: Stack, emulator: Emulator, *, shards: int | None = None) ->
     try:
         for stream in stack.streams.values():
             kinesis.create_stream(StreamName=stream.name, ShardCount=shards or stream.shards)
-            kinesis.get_waiter("stream_exists").wait(StreamName=stream.name)
+            kinesis.get_waiter("stream_exists").wait(StreamName=stream.name, WaiterConfig=_SOON)
         for bucket in stack.buckets.values():
             if emulator.region == "us-east-1":  # S3 refuses to be told its default
                 s3.create_bucket(Bucket=bucket.name)

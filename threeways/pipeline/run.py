@@ -15,7 +15,7 @@ from threeways.pipeline.ledger import Ledger
 from threeways.pipeline.play import named_faults, new_folder, play
 from threeways.pipeline.result import ledger_of
 from threeways.pipeline.rides import Rides, load
-from threeways.pipeline.stage import Conditions, Stage
+from threeways.pipeline.stage import Stage
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -50,7 +50,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     with (
         named_faults(folder),
         interruptible() as stopping,
-        Stage(folder, model, console, Conditions(shards=options.shards)) as stage,
+        Stage(folder, model, options.shards, console) as stage,
     ):
         stage.announce()
         result = play(stage, rides, options.rate, stopping, console)

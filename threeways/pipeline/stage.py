@@ -5,25 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 from rich.console import Console
 
-from threeways.artifact import digest
 from threeways.errors import LocalError
 from threeways.local.emulator import Emulator
-from threeways.local.faults import Door, Schedule
+from threeways.local.endpoint import Endpoint
 from threeways.local.function import LocalFunction
-from threeways.local.function.config import FunctionConfig
+from threeways.local.invocation import FunctionError, InvocationResult
 from threeways.local.mapping import EventSourceMapping, MappingEvent
-from threeways.local.provision import provision
-from threeways.local.stack import Stack
-from threeways.local.template import load
+from threeways.local.stack import FunctionConfig
+from threeways.pipeline.ground import ground
 from threeways.pipeline.replay.documents import kinesis_ids
 from threeways.pipeline.watch import FunctionLog
 from threeways.stream.quarantine import read as read_quarantine
@@ -32,10 +31,26 @@ from threeways.stream.quarantine import split_location
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
 
-STARTS = 20
-"""How often a function is started at most where its way to the model is a faulty one."""
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "template.yaml"
+
+type MakeFunction = Callable[[FunctionConfig, Mapping[str, str], Callable[[str], None]], Function]
+"""Makes the function of its config, the variables that lead it to the emulator, and where its log goes."""
+
+
+class Function(AbstractContextManager["Function"], Protocol):
+    """A Lambda function that is started with its context, and ends with it."""
+
+    def warm(self) -> FunctionError | None:
+        """As `LocalFunction.warm`."""
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """As `LocalFunction.invoke`."""
+
+
+def in_processes(
+    config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
+) -> Function:
+    """The function in processes of this machine: AWS's runtime interface client, without an image."""
+    return LocalFunction(config, environment=environment, on_log=on_log)
 
 
 @dataclass(frozen=True)
@@ -51,51 +66,40 @@ class ReadBack:
     folder: Path
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """What a stage has otherwise than the template.
-
-    shards: of every stream, the template's if None. faults: on the function's way to AWS, its start included;
-    with them shards have AWS's limits, too. timeout: the function's, in seconds. concurrency: its most.
-    """
-
-    shards: int | None = None
-    faults: Schedule | None = None
-    timeout: float | None = None
-    concurrency: int = 10
-
-
 class Stage:
     """Emulator, streams, buckets, the model in its bucket, the function and the mapping. A context manager.
 
-    folder: the run's own; logs and copies go there.
+    folder: the run's own; logs and copies go there. shards: of every stream, the template's if None.
+    emulator: one that does not run yet, moto's if None. function: what runs the handler.
     """
 
     def __init__(
-        self, folder: Path, model: RegisteredModel, console: Console, conditions: Conditions | None = None
+        self,
+        folder: Path,
+        model: RegisteredModel,
+        shards: int | None,
+        console: Console,
+        *,
+        emulator: Endpoint | None = None,
+        function: MakeFunction = in_processes,
     ) -> None:
         self._folder = folder
         self._model = model
-        self._conditions = conditions or Conditions()
+        self._shards = shards
         self._console = console
+        self.emulator = emulator or Emulator(log=folder / "emulator.log")
+        self._make_function = function
         self._exit = ExitStack()
         self._told: set[str] = set()
         self._telling = threading.Lock()
         self.cold_start = 0.0
-        self.killed = 0
-        self.door: Door | None = None
 
     def __enter__(self) -> Self:
         """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
         with ExitStack() as rising:
-            faults = self._conditions.faults
-            self.emulator = rising.enter_context(
-                Emulator(log=self._folder / "emulator.log", shard_limits=faults is not None)
-            )
+            stack = rising.enter_context(ground(self.emulator, self._model, self._shards)).stack
             self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
-            stack = self._load()
-            provision(stack, self.emulator, shards=self._conditions.shards)
-            self._upload(stack)
+            self.config = stack.function
             self.input_stream = stack.source.name
             self.output_stream = stack.function.environment["PREDICTIONS_STREAM_NAME"]
             self.quarantine = stack.function.environment["QUARANTINE_LOCATION"]
@@ -104,7 +108,9 @@ class Stage:
             self.failures = stack.mapping.destination
             self.log = FunctionLog(self._folder / "function.log")
             rising.callback(self.log.close)
-            self.function = self._function(stack.function, rising)
+            self.function = rising.enter_context(
+                self._make_function(stack.function, self.emulator.environment(), self.log)
+            )
             self._warm()
             self.mapping = EventSourceMapping(
                 self.kinesis,
@@ -151,57 +157,11 @@ class Stage:
                 abandoned |= kinesis_ids(body)
         return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
 
-    def _load(self) -> Stack:
-        names = load(TEMPLATE).buckets
-        return load(
-            TEMPLATE,
-            {
-                "ModelLocation": f"s3://{names['ModelBucket'].name}/{_key(self._model)}",
-                "ModelSha256": digest(self._model.folder),
-                "RunId": self._model.run_id,
-            },
-        )
-
-    def _upload(self, stack: Stack) -> None:
-        """Put the model's files where MLflow would."""
-        bucket = stack.buckets["ModelBucket"].name
-        for file in sorted(path for path in self._model.folder.rglob("*") if path.is_file()):
-            key = f"{_key(self._model)}/{file.relative_to(self._model.folder).as_posix()}"
-            self.s3.upload_file(str(file), bucket, key)
-
-    def _function(self, config: FunctionConfig, rising: ExitStack) -> LocalFunction:
-        """The function, whose calls go through a faulty door if there are faults."""
-        wanted = self._conditions
-        environment = self.emulator.environment()
-        if wanted.faults is not None:
-            self.door = rising.enter_context(Door(self.emulator.endpoint_url, wanted.faults, self._strike))
-            environment["AWS_ENDPOINT_URL"] = self.door.endpoint_url
-        return rising.enter_context(
-            LocalFunction(
-                replace(config, timeout=wanted.timeout or config.timeout),
-                environment=environment,
-                concurrency=wanted.concurrency,
-                on_log=self.log,
-            )
-        )
-
-    def struck(self) -> Counter[str]:
-        """The faults that struck so far, as `Door.counts`."""
-        return self.door.counts() if self.door else Counter()
-
-    def _strike(self) -> None:
-        """Kill whoever called through the door: all processes of the function, since it cannot tell which."""
-        self.killed += self.function.strike()
-
     def _warm(self) -> None:
         """Start the function once before the rides do, so that a model that cannot be used stops the run."""
-        for attempt in range(1, STARTS + 1):
-            started = time.monotonic()
-            fault = self.function.warm()
-            self.cold_start = time.monotonic() - started
-            if fault is None or self._conditions.faults is None or attempt == STARTS:
-                break
-            self._console.print(f"The function did not start, which is one of the faults: {fault.message}")
+        started = time.monotonic()
+        fault = self.function.warm()
+        self.cold_start = time.monotonic() - started
         if fault is not None:
             raise LocalError(
                 f"the function does not start. {fault.type}: {fault.message}\n"
@@ -234,10 +194,3 @@ class Stage:
                 target.write_bytes(body)
                 bodies.append(body)
         return bodies
-
-
-def _key(model: RegisteredModel) -> str:
-    """Where MLflow puts the artifact of a model in a bucket: version 3 by the model, version 2 by its run."""
-    if model.model_id:
-        return f"{model.experiment_id}/models/{model.model_id}/artifacts"
-    return f"{model.experiment_id}/{model.run_id}/artifacts/model"

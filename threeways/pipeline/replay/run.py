@@ -151,7 +151,7 @@ def _bring_up(
     stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # noqa: DTZ005 - a name
     logs = local / "replays" / stamp
     logs.mkdir(parents=True)
-    stage = stack.enter_context(Stage(logs, find_model(), console))
+    stage = stack.enter_context(Stage(logs, find_model(), None, console))
     console.print(f"Up, with model version {stage.version}; logs in {logs}", soft_wrap=True)
     keeper = Keeper(folder.absolute().parent, stamp)
     console.print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,15 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from threeways.local.emulator import Emulator
+from threeways.local.function.config import FunctionConfig
 from threeways.pipeline.common import interruptible, write_json
 from threeways.pipeline.console import show_ledger
 from threeways.pipeline.play import named_faults, new_folder, play
 from threeways.pipeline.result import Result, ledger_of
 from threeways.pipeline.rides import load
-from threeways.pipeline.stage import Conditions, Stage
+from threeways.pipeline.stage import Stage
+from threeways.pipeline.torture.function import FaultyFunction
 from threeways.pipeline.torture.plan import Plan
 from threeways.pipeline.torture.reshard import Resharder
 from threeways.pipeline.torture.verdict import TortureLedger, out_of_order, strangers
@@ -28,10 +31,6 @@ if TYPE_CHECKING:
 
 SHARDS = 2
 MOST_SHARDS = 4
-CONCURRENCY = 2
-"""Fewer than shards at times, so that Lambda throttles; and two cores have no use for more."""
-TIMEOUT = 10.0
-"""Seconds instead of the template's, so that the deadline is met often."""
 POISON = 0.01
 RESHARDS = 8
 """How often at least a run is resharded, unless it is stopped."""
@@ -61,11 +60,19 @@ def torture(
     model = find_model()
     folder = new_folder(local)
     schedule = options.plan.schedule(seed)
-    conditions = Conditions(SHARDS, schedule, TIMEOUT, CONCURRENCY)
+    functions: list[FaultyFunction] = []
+
+    def make(
+        config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
+    ) -> FaultyFunction:
+        functions.append(FaultyFunction(config, environment, on_log, schedule, console.print))
+        return functions[-1]
+
+    emulator = Emulator(log=folder / "emulator.log", shard_limits=True)
     with (
         named_faults(folder),
         interruptible() as stopping,
-        Stage(folder, model, console, conditions) as stage,
+        Stage(folder, model, SHARDS, console, emulator=emulator, function=make) as stage,
     ):
         stage.announce()
         resharder = Resharder(
@@ -81,8 +88,8 @@ def torture(
             result = play(stage, rides, None, stopping, console)
         finally:
             resharder.stop()
-        struck = stage.struck() + Counter({"outage": schedule.began.total()})
-        ledger = _ledger(result, struck, stage.killed, resharder.count, seed, options.plan)
+        struck = functions[0].struck() + Counter({"outage": schedule.began.total()})
+        ledger = _ledger(result, struck, functions[0].killed, resharder.count, seed, options.plan)
     show_ledger(console, ledger, result)
     _show(console, ledger, result)
     for path in (folder / "torture.json", local / "torture.json"):

@@ -1,0 +1,43 @@
+# The Lambda function's image, for x86-64 and arm64. `make image` builds it; so does `docker build .`.
+# It needs no BuildKit, so `sam build` can build it too.
+# docs.aws.amazon.com/lambda/latest/dg/python-image.html
+ARG BASE=public.ecr.aws/lambda/python:3.13
+
+# The packages: built anew only when the lock or these two tools change.
+FROM ${BASE} AS packages
+# pip's own variables, for a mirror or a proxy: docker build --build-arg PIP_INDEX_URL=…
+# They stay in this stage, which is not in the image.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ARG HTTPS_PROXY
+WORKDIR /build
+COPY Pipfile.lock tools/requirements.py tools/strip_packages.py ./
+# Wheels only: nothing of a package runs here, and what has no wheel for this architecture stops the build.
+RUN python3 requirements.py Pipfile.lock > requirements.txt \
+ && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+      --require-hashes --no-deps --only-binary=:all: --target /packages --requirement requirements.txt
+# Bytecode that is never checked against its source: /var/task can't be written to, and files' times differ
+# from host to host. Compiled under the path that it will run from, which tracebacks show.
+RUN python3 strip_packages.py /packages \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /packages -p /var/task /packages \
+ && chmod -R a+rX /packages
+
+# The code: .dockerignore says which of it ships.
+FROM ${BASE} AS code
+COPY lambda_function.py model.py /code/
+COPY threeways /code/threeways/
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
+ && chmod -R a+rX /code
+
+FROM ${BASE}
+COPY --from=packages /packages /var/task/
+COPY --from=code /code /var/task/
+CMD ["lambda_function.lambda_handler"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="three-ways" \
+      org.opencontainers.image.description="Ride events from Kinesis in, predicted durations out" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"

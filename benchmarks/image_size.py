@@ -1,0 +1,74 @@
+"""Our image's size beside the usual one's: boto3, MLflow and scikit-learn installed onto the same base.
+
+Builds both in this run, from the same base and the same package source, and writes `.local/image-size.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import engine  # noqa: E402 - the path first
+import image  # noqa: E402
+
+USUAL = "three-ways-usual"
+DOCKERFILE = f"""\
+FROM {engine.BASE}
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+RUN pip install --root-user-action=ignore boto3 mlflow=={{mlflow}} scikit-learn=={{sklearn}}
+COPY lambda_function.py model.py ./
+CMD ["lambda_function.lambda_handler"]
+"""
+
+
+def build_usual() -> None:
+    """The usual image, with the versions that the lock has. Raises EngineError."""
+    lock = json.loads((ROOT / "Pipfile.lock").read_text())
+    versions = {
+        "mlflow": lock["develop"]["mlflow"]["version"].removeprefix("=="),
+        "sklearn": lock["default"]["scikit-learn"]["version"].removeprefix("=="),
+    }
+    settings = image.pip_settings()
+    arguments = [word for name in settings for word in ("--build-arg", name)]
+    done = subprocess.run(  # noqa: S603 - the user's docker
+        ["docker", "build", "--tag", USUAL, "--file", "-", *arguments, str(ROOT)],  # noqa: S607
+        input=DOCKERFILE.format(**versions).encode(),
+        env=os.environ | settings | {"DOCKER_BUILDKIT": "1" if engine.has_buildx() else "0"},
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        raise engine.EngineError("the usual image does not build; its last lines say where")
+
+
+def main() -> int:
+    """Build both and tell; 0, or 2 with the mend."""
+    try:
+        print("Building our image", flush=True)
+        image.build(quiet=True)
+        print("Building the usual image: a minute", flush=True)
+        build_usual()
+        base = engine.size(engine.BASE)
+        ours, usual = ((engine.size(tag) - base) / 1e6 for tag in (image.TAG, USUAL))
+        engine.docker("image", "rm", USUAL)
+    except engine.EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"over the base image ({base / 1e6:.0f} MB): ours {ours:.0f} MB, the usual one {usual:.0f} MB")
+    local = ROOT / ".local"
+    local.mkdir(exist_ok=True)
+    measured = {"base_mb": base / 1e6, "ours_mb": ours, "usual_mb": usual}
+    (local / "image-size.json").write_text(json.dumps(measured, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

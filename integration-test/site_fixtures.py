@@ -1,0 +1,45 @@
+"""The site of a test run, brought up once. `run.py` says which by EMULATOR, IMAGE and FUNCTION."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sites
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCAL = ROOT / ".local"
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image under test; a test that needs one is skipped, loudly, where there is none."""
+    name = os.environ.get("IMAGE", "")
+    if os.environ["EMULATOR"] == "aws":
+        pytest.skip("EMULATOR=aws tests the deployed function: `make integration-test` tests its image")
+    if not name:
+        pytest.skip(
+            "NOT TESTED, for it needs a container engine: run `make integration-test` where Docker is"
+        )
+    return name
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sites.Site]:
+    """The function, its streams and its buckets."""
+    if os.environ["EMULATOR"] == "aws":
+        yield sites.deployed(os.environ["FUNCTION"])
+        return
+    from threeways.pipeline.stage import Stage
+    from threeways.training.train import resolve_or_train
+
+    folder = tmp_path_factory.mktemp("stage")
+    console = Console(width=120, highlight=False)
+    model = resolve_or_train(console=console, folder=LOCAL)
+    emulator = sites.emulator(os.environ["EMULATOR"], LOCAL)
+    make = sites.in_image(os.environ.get("IMAGE") or None)
+    with Stage(folder, model, None, console, emulator=emulator, function=make) as stage:
+        yield sites.here(stage, model.folder, make)

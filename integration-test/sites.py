@@ -1,0 +1,115 @@
+"""Where the integration test runs: a function, the streams and bucket around it, and what to expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import container
+
+from threeways import artifact, tasks
+from threeways.errors import LocationError
+from threeways.local.emulator import Emulator
+from threeways.local.endpoint import Endpoint
+from threeways.local.function.config import FunctionConfig
+from threeways.pipeline import aws
+from threeways.pipeline.replay import target as targets
+from threeways.pipeline.replay.proof import Proof
+from threeways.pipeline.replay.target import Target
+from threeways.pipeline.stage import Function, MakeFunction, Stage, in_processes
+from threeways.service import ModelService, Scored
+from threeways.settings import Settings, from_environment
+from threeways.stream.records import Record
+
+EMULATORS = ("moto", "localstack", "aws")
+
+
+@dataclass(frozen=True)
+class Site:
+    """target: the function and where its results land. input_stream: what its event source mapping reads.
+
+    oracle: the same model, scoring in this process. start: another function of the same kind, with these
+    variables over its own; None for a deployed one, which is not to be changed.
+    """
+
+    target: Target
+    input_stream: str
+    oracle: ModelService[Any]
+    rides: int
+    start: Callable[[dict[str, str]], Function] | None = None
+
+    def proof(self, arrivals: Collection[datetime] = ()) -> Proof:
+        """Finds what invocations from now on bring about, waiting a minute for it."""
+        hours = {at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for at in arrivals}
+        return Proof(self.target, hours, patience=60.0)
+
+    def expected(self, records: Collection[Record]) -> dict[str, Any]:
+        """By event id: the prediction that should be on the output stream, or the reason for quarantine."""
+        outcomes = self.oracle.score([one.data for one in records], [one.arrived for one in records])
+        return {
+            one.event_id: self.oracle.prediction(outcome, one.event_id)
+            if isinstance(outcome, Scored)
+            else outcome
+            for one, outcome in zip(records, outcomes, strict=True)
+        }
+
+
+def in_image(image: str | None) -> MakeFunction:
+    """What makes functions of an image; without one, of the same code in AWS's runtime interface client."""
+    if image is None:
+        return in_processes
+
+    def make(config: FunctionConfig, environment: Any, on_log: Callable[[str], None]) -> Function:
+        return container.ContainerFunction(config, environment, on_log, image=image)
+
+    return make
+
+
+def oracle_of(settings: Settings) -> ModelService[Any]:
+    """The model that a function with these settings loads, here."""
+    folder = artifact.fetch(artifact.find(settings))
+    model = artifact.load(folder, settings.model_sha256)
+    return ModelService(model, tasks.find(settings.task), settings.run_id or model.version)
+
+
+def here(stage: Stage, folder: Path, make: MakeFunction) -> Site:
+    """A stage that is up, with the model's files in `folder`."""
+
+    def start(variables: dict[str, str]) -> Function:
+        config = replace(stage.config, environment=stage.config.environment | variables)
+        return make(config, stage.emulator.environment(), stage.log)
+
+    settings = Settings(model_location=str(folder), run_id=stage.version, task=stage.task)
+    return Site(targets.local(stage), stage.input_stream, oracle_of(settings), 2_000, start)
+
+
+def deployed(name: str) -> Site:
+    """A deployed function and its own Kinesis event source mapping. Raises LocationError, ArtifactError.
+
+    docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html
+    """
+    target = targets.deployed(name)
+    client = aws.client("lambda")
+    with aws.named_faults(f"FUNCTION={name} cannot be used"):
+        mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        configuration = client.get_function_configuration(FunctionName=name)
+    streams = [one["EventSourceArn"] for one in mappings if ":kinesis:" in one.get("EventSourceArn", "")]
+    if len(streams) != 1 or not target.quarantine:
+        raise LocationError(
+            f"FUNCTION={name} has {len(streams)} Kinesis event source mappings and "
+            f"{'a' if target.quarantine else 'no'} quarantine: name a function (or an alias) with one of each"
+        )
+    settings = from_environment(Settings, configuration["Environment"]["Variables"])
+    return Site(target, streams[0].rpartition("/")[2], oracle_of(settings), 200)
+
+
+def emulator(name: str, folder: Path) -> Endpoint:
+    """The emulator of a name, not started yet; its downloads and log go to the folder."""
+    if name == "localstack":
+        from local_stack import LocalStack
+
+        return LocalStack(folder)
+    return Emulator(log=folder / "emulator.log")

@@ -1,0 +1,78 @@
+"""What is in the image, and what is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import engine
+import image as build
+
+from threeways.local.intrinsics import parse
+
+ROOT = Path(__file__).resolve().parents[1]
+LOOK = """
+import importlib.metadata, importlib.util, json, os, py_compile
+def there(name):
+    try: return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError: return False
+files = [os.path.join(at, name) for at, _, names in os.walk("/var/task") for name in names]
+print(json.dumps({
+    "modules": [name for name in %r if there(name)],
+    "packages": {one.metadata["Name"].lower().replace("_", "-"): one.version
+                 for one in importlib.metadata.distributions(path=["/var/task"])},
+    "uncompiled": [name for name in files if name.endswith(".py")
+                   and not os.path.exists(importlib.util.cache_from_source(name))],
+    "unreadable": [name for name in files if not os.access(name, os.R_OK)],
+    "stripped": [name for name in files if name.endswith((".h", ".pyx", ".pyi", ".a")) or "/tests/" in name],
+    "user": os.getuid(),
+}))
+"""
+LAPTOP = ["mlflow", "pandas", "pytest", "moto", "matplotlib", "pyarrow"]
+LAPTOP += [f"threeways.{name}" for name in ("local", "pipeline", "training", "trips", "cli")]
+
+
+def look(image: str) -> Any:
+    return json.loads(engine.inside(image, LOOK % [*LAPTOP, "lambda_function", "sklearn"]))
+
+
+def test_it_holds_the_locked_packages_and_the_code_that_serves_and_nothing_more(image: str) -> None:
+    seen = look(image)
+    lock = json.loads((ROOT / "Pipfile.lock").read_text())["default"]
+    assert seen["packages"] == {name: one["version"].removeprefix("==") for name, one in lock.items()}
+    assert seen["modules"] == ["lambda_function", "sklearn"]
+    assert seen["stripped"] == []
+
+
+def test_any_user_can_read_it_and_nothing_is_compiled_at_a_cold_start(image: str) -> None:
+    seen = look(image)
+    assert (seen["user"], seen["unreadable"], seen["uncompiled"]) == (12345, [], [])
+
+
+def test_its_bytecode_is_used_and_shows_where_the_source_is(image: str) -> None:
+    said = engine.inside(image, "import model; print(model.__cached__, model.build.__code__.co_filename)")
+    assert said == "/var/task/__pycache__/model.cpython-313.pyc /var/task/model.py"
+
+
+def test_it_adds_little_to_its_base(image: str) -> None:
+    assert (engine.size(image) - engine.size(engine.BASE)) / 1e6 <= build.LIMIT_MB
+
+
+def test_its_labels_say_which_version_and_commit_it_is(image: str) -> None:
+    labels = engine.labels(image)
+    assert labels["org.opencontainers.image.version"] == build.version()
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", labels["org.opencontainers.image.revision"])
+
+
+def test_it_is_for_the_architecture_and_the_handler_that_the_template_names(image: str) -> None:
+    [function] = [
+        one["Properties"]
+        for one in parse((ROOT / "template.yaml").read_text())["Resources"].values()
+        if one["Type"] == "AWS::Serverless::Function"
+    ]
+    [named] = function.get("Architectures", ["x86_64"])
+    assert engine.architecture(image) == engine.NAMES.get(named, engine.machine())
+    command = json.loads(engine.docker("image", "inspect", "--format", "{{json .Config.Cmd}}", image))
+    assert command == function["ImageConfig"]["Command"]

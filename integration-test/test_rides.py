@@ -1,0 +1,54 @@
+"""Rides on the input stream, through the event source mapping, into the function."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sites import Site
+
+from threeways.pipeline.producer import Outgoing, Producer
+from threeways.pipeline.rides import load
+from threeways.service import Scored
+
+POISON = 0.05
+
+
+def test_every_ride_that_is_put_comes_out_as_the_model_scores_it(site: Site) -> None:
+    rides = load(None, site.rides, POISON)
+    put: list[Outgoing] = []
+
+    def noted() -> Iterator[Outgoing]:
+        for one in rides.outgoing():
+            put.append(one)
+            yield one
+
+    proof = site.proof([datetime.now(UTC)])
+    producer = Producer(site.target.kinesis, site.input_stream, noted(), None)
+    producer.start()
+    producer.join()
+    assert producer.error is None
+    assert len(producer.sent) == site.rides
+    found = proof.find(producer.sent.keys())
+    whole = {key: sent.index for key, sent in producer.sent.items() if sent.index is not None}
+    assert found.predicted.keys() == whole.keys()
+    assert found.quarantined.keys() == producer.sent.keys() - whole.keys()
+    assert Counter(entry.data for entry in found.quarantined.values()) == Counter(
+        one.data for one in put if one.index is None
+    )
+    payloads = {one.index: one.data for one in put if one.index is not None}
+    scored = dict(
+        zip(
+            payloads,
+            site.oracle.score(list(payloads.values()), [datetime.now(UTC)] * len(payloads)),
+            strict=True,
+        )
+    )
+    for key, data in found.predicted.items():
+        made, expected = json.loads(data)["prediction"], scored[whole[key]]
+        assert isinstance(expected, Scored)
+        assert made["ride_id"] == expected.event_id
+        assert math.isclose(made["ride_duration"], expected.value, abs_tol=1e-9)

@@ -1,0 +1,123 @@
+"""What goes into the image's build, without building it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import image
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+IGNORE = [
+    line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")
+]
+
+
+def ships(path: str) -> bool:
+    """Whether .dockerignore lets a file into the build: the last line on it or a folder above it counts."""
+    verdict = True
+    for line in IGNORE:
+        pattern = line.removeprefix("!")
+        if pattern == "*" or path == pattern or path.startswith(f"{pattern}/"):
+            verdict = line.startswith("!")
+    return verdict
+
+
+def test_all_that_the_function_imports_ships_and_nothing_of_the_laptop_s_does() -> None:
+    code = (
+        "import json, sys, model, threeways.artifact.loader, threeways.tasks.ride_duration;"
+        "print(json.dumps([m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)]))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    used = [
+        Path(file).relative_to(ROOT).as_posix()
+        for file in json.loads(said)
+        if Path(file).is_relative_to(ROOT)
+    ]
+    own = [file for file in used if not file.startswith(".venv")]
+    assert "threeways/stream/handler.py" in own
+    assert [file for file in own if not ships(file)] == []
+    for name in (
+        "README.md",
+        "threeways/local/emulator.py",
+        "threeways/training/train.py",
+        ".git/config",
+        "tests/conftest.py",
+    ):
+        assert not ships(name)
+    for name in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
+        for source in name.split():
+            assert (ROOT / source).exists()
+            assert ships(source)
+
+
+def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
+    assert "ARG BASE=public.ecr.aws/lambda/python:3.13\n" in DOCKERFILE
+    assert {"${BASE}"} == {line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("FROM")}
+    for option in ("--require-hashes", "--no-deps", "--only-binary=:all:", "unchecked-hash"):
+        assert option in DOCKERFILE
+    assert "--mount" not in DOCKERFILE, "`sam build` uses the classic builder, which knows no mounts"
+    assert not re.search(r"https?://", DOCKERFILE), "where packages come from is pip's configuration's to say"
+    last = DOCKERFILE.rpartition("FROM")[2]
+    assert last.index("/packages") < last.index("--from=code") < last.index("LABEL"), (
+        "what changes most comes last"
+    )
+
+
+def test_only_package_sources_that_a_container_can_reach_are_passed_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configuration = tmp_path / ".config" / "pip" / "pip.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(
+        "[global]\nindex-url = file:///mirror\nextra-index-url = file:///a http://b.test/simple\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+    for name in image.PIP_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert image.pip_settings()["PIP_EXTRA_INDEX_URL"] == "http://b.test/simple"
+    assert "PIP_INDEX_URL" not in image.pip_settings()
+    monkeypatch.setenv("PIP_INDEX_URL", "http://c.test/simple")
+    assert image.pip_settings()["PIP_INDEX_URL"] == "http://c.test/simple"
+
+
+def test_the_label_s_version_and_commit_are_this_checkout_s(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from threeways import __version__
+
+    assert image.version() == __version__
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t.test"]
+    (tmp_path / "model.py").write_text("1")
+    (tmp_path / "notes").write_text("1")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(image, "ROOT", tmp_path)
+    clean = image.revision()
+    assert re.fullmatch("[0-9a-f]{40}", clean)
+    (tmp_path / "notes").write_text("2")
+    assert image.revision() == clean, "that does not ship"
+    (tmp_path / "model.py").write_text("2")
+    assert image.revision() == f"{clean}-dirty"
+
+
+def test_without_an_engine_it_says_what_to_do(tmp_path: Path) -> None:
+    for tool in ("tools/image.py", "benchmarks/image_size.py"):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / tool)],
+            env={"PATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "install Docker" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,109 @@
+"""Where AWS is played on this machine: an endpoint, dummy credentials and clients for it."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+
+_KEY_ID, _SECRET = "local", "local"
+
+
+class Endpoint(ABC):
+    """What every emulator has alike. A context manager: it runs within it.
+
+    region: what clients sign for.
+    """
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self._clients: dict[str, Any] = {}
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def start(self, timeout: float = 60.0) -> None:
+        """Start it and wait until it answers. Raises LocalError where it cannot."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it, with all that it stored. Idempotent."""
+
+    @property
+    @abstractmethod
+    def endpoint_url(self) -> str:
+        """Where it listens: `http://127.0.0.1:port`."""
+
+    def environment(self) -> dict[str, str]:
+        """Variables that turn a child process's AWS SDK to the emulator, and away from all real accounts."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": _KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": _SECRET,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+
+    @overload
+    def client(self, service: Literal["kinesis"]) -> KinesisClient: ...
+    @overload
+    def client(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, service: Literal["sqs", "sns"]) -> Any: ...
+    def client(self, service: str) -> Any:
+        """A boto3 client, one a service, safe for threads; it reads no profile, file or proxy."""
+        endpoint = self.endpoint_url
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = _client(service, endpoint, self.region)
+            return self._clients[service]
+
+    def close_clients(self) -> None:
+        """Close the clients that were made."""
+        with self._lock:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            client.close()
+
+
+def _client(service: str, endpoint: str, region: str, attempts: int = 4) -> Any:
+    import boto3
+    from botocore.config import Config
+    from botocore.session import Session
+
+    nowhere: dict[str, Any] = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    config = Config(
+        proxies={},
+        max_pool_connections=50,
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        s3={"addressing_style": "path"},
+    )
+    session = boto3.Session(
+        botocore_session=Session(session_vars=nowhere),
+        aws_access_key_id=_KEY_ID,
+        aws_secret_access_key=_SECRET,
+        region_name=region,
+    )
+    return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]  # any service

@@ -1,0 +1,69 @@
+"""The ground that runs stand on: an emulator with `template.yaml`'s resources and a model in its bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threeways.artifact import digest
+from threeways.local.endpoint import Endpoint
+from threeways.local.provision import provision
+from threeways.local.stack import Stack
+from threeways.local.template import load
+
+if TYPE_CHECKING:
+    from threeways.training.registry import RegisteredModel
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "template.yaml"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A running emulator with the stack's streams, buckets and queues, the model in its bucket.
+
+    stack: as the template describes it with this model's parameters.
+    """
+
+    emulator: Endpoint
+    stack: Stack
+
+
+@contextmanager
+def ground(emulator: Endpoint, model: RegisteredModel, shards: int | None = None) -> Iterator[Ground]:
+    """Start the emulator and put everything into it; it ends with the context.
+
+    shards: of every stream, the template's if None. Raises LocalError.
+    """
+    with emulator:
+        stack = _load(model, emulator.region)
+        provision(stack, emulator, shards=shards)
+        _upload(model, stack.buckets["ModelBucket"].name, emulator)
+        yield Ground(emulator, stack)
+
+
+def _load(model: RegisteredModel, region: str) -> Stack:
+    names = load(TEMPLATE).buckets
+    parameters = {
+        "ModelLocation": f"s3://{names['ModelBucket'].name}/{_key(model)}",
+        "ModelSha256": digest(model.folder),
+        "RunId": model.run_id,
+    }
+    return load(TEMPLATE, parameters, region=region)
+
+
+def _upload(model: RegisteredModel, bucket: str, emulator: Endpoint) -> None:
+    """Put the model's files where MLflow would."""
+    for file in sorted(path for path in model.folder.rglob("*") if path.is_file()):
+        key = f"{_key(model)}/{file.relative_to(model.folder).as_posix()}"
+        emulator.client("s3").upload_file(str(file), bucket, key)
+
+
+def _key(model: RegisteredModel) -> str:
+    """Where MLflow puts the artifact of a model in a bucket: version 3 by the model, version 2 by its run."""
+    if model.model_id:
+        return f"{model.experiment_id}/models/{model.model_id}/artifacts"
+    return f"{model.experiment_id}/{model.run_id}/artifacts/model"

@@ -1,0 +1,78 @@
+"""The function behind a faulty door, started however often it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Self
+
+from threeways.local.faults import Door, Schedule
+from threeways.local.function import LocalFunction
+from threeways.local.function.config import FunctionConfig
+from threeways.local.invocation import FunctionError, InvocationResult
+
+CONCURRENCY = 2
+"""Fewer than shards at times, so that Lambda throttles; and two cores have no use for more."""
+TIMEOUT = 10.0
+"""Seconds instead of the template's, so that the deadline is met often."""
+STARTS = 20
+"""How often it is started at most before the rides come: reads of the model meet faults too."""
+
+
+class FaultyFunction:
+    """Runs within a `with`, as `LocalFunction`. Its way to AWS, its start included, leads through a `Door`.
+
+    environment: leads to the emulator. killed: how many of its processes a fault has killed.
+    tell: gets a line where it does not start at once.
+    """
+
+    def __init__(
+        self,
+        config: FunctionConfig,
+        environment: Mapping[str, str],
+        on_log: Callable[[str], None],
+        schedule: Schedule,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._door = Door(environment["AWS_ENDPOINT_URL"], schedule, self._strike)
+        self._function = LocalFunction(
+            replace(config, timeout=TIMEOUT),
+            environment={**environment, "AWS_ENDPOINT_URL": self._door.endpoint_url},
+            concurrency=CONCURRENCY,
+            on_log=on_log,
+        )
+        self._tell = tell
+        self._exit = ExitStack()
+        self.killed = 0
+
+    def __enter__(self) -> Self:
+        self._exit.enter_context(self._door)
+        self._exit.enter_context(self._function)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def warm(self) -> FunctionError | None:
+        """As `LocalFunction.warm`, again where a fault has stopped it."""
+        fault = self._function.warm()
+        for _ in range(STARTS - 1):
+            if fault is None:
+                break
+            self._tell(f"The function did not start, which is one of the faults: {fault.message}")
+            fault = self._function.warm()
+        return fault
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """As `LocalFunction.invoke`."""
+        return self._function.invoke(payload)
+
+    def struck(self) -> Counter[str]:
+        """As `Door.counts`."""
+        return self._door.counts()
+
+    def _strike(self) -> None:
+        """Kill whoever called: all of its processes, since the door cannot tell which."""
+        self.killed += self._function.strike()

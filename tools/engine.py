@@ -1,0 +1,108 @@
+"""Docker, as far as the image's tools need it. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+BASE = "public.ecr.aws/lambda/python:3.13"
+NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+"""Docker's name of an architecture by the names that Lambda, the kernel and Docker have for it."""
+
+
+class EngineError(Exception):
+    """Docker cannot do it; the message says why and how to mend it."""
+
+
+def docker(*arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """What `docker …` prints. Raises EngineError with what it complained about."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, env=env)  # noqa: S603, S607 - the user's docker
+    if done.returncode:
+        raise EngineError(f"docker {' '.join(arguments[:2])}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def missing() -> str | None:
+    """Why no container engine can be used, with the mend; None where one can."""
+    if shutil.which("docker") is None:
+        return "there is no `docker` here: install Docker (docs.docker.com/engine/install) and start it"
+    try:
+        docker("version", "--format", "{{.Server.Version}}")
+    except EngineError as error:
+        return f"the Docker engine does not answer: start it, or join its group. {error}"
+    return None
+
+
+def require() -> None:
+    """Raises EngineError where there is no engine."""
+    why = missing()
+    if why:
+        raise EngineError(why)
+
+
+def has_buildx() -> bool:
+    """Whether BuildKit's front end is installed; without it `docker build` is the classic builder."""
+    try:
+        docker("buildx", "version")
+    except EngineError:
+        return False
+    return True
+
+
+def has_compose() -> bool:
+    """Whether `docker compose` is installed."""
+    try:
+        docker("compose", "version")
+    except EngineError:
+        return False
+    return True
+
+
+def machine() -> str:
+    """The engine's architecture: `amd64` or `arm64`."""
+    arch = docker("version", "--format", "{{.Server.Arch}}")
+    return NAMES.get(arch, arch)
+
+
+def architecture(image: str) -> str:
+    """What an image was built for. Raises EngineError where there is no such image."""
+    try:
+        return docker("image", "inspect", "--format", "{{.Architecture}}", image)
+    except EngineError:
+        raise EngineError(
+            f"there is no image {image} here: `make image` builds one, `docker images` lists"
+        ) from None
+
+
+def require_runnable(image: str) -> None:
+    """Raises EngineError where an image is of another architecture than this machine."""
+    built, here = architecture(image), machine()
+    if built != here:
+        raise EngineError(
+            f"{image} was built for {built}, this machine runs {here}: build one with `make image "
+            f"ARCH={'arm64' if here == 'arm64' else 'x86_64'}`, or run this where there is {built}"
+        )
+
+
+def size(image: str) -> int:
+    """Bytes of an image's unpacked layers, which is what a function's 10 GB limit counts.
+
+    Not `inspect`'s Size: engines with containerd's image store tell the compressed one there.
+    """
+    lines = docker("history", "--human=false", "--format", "{{.Size}}", image).splitlines()
+    return sum(int(line) for line in lines)
+
+
+def labels(image: str) -> dict[str, str]:
+    """An image's labels."""
+    return json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image)) or {}
+
+
+def inside(image: str, code: str, *options: str) -> str:
+    """What a Python program prints in a container of the image that can write nothing and reach nothing."""
+    return docker(
+        *("run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--user", "12345:12345"),  # noqa: S108
+        *("--entrypoint", "python3", *options, image, "-c", code),
+    )

@@ -1,0 +1,127 @@
+"""The image under SAM CLI, with an emulator and the registered model: `make invoke`, `make start-lambda`.
+
+`sam local` gets a template of one function, as the local template reader resolves `template.yaml`: the same
+handler, memory, timeout and variables, and the image that `make image` built.
+docs.aws.amazon.com/serverless-application-model/latest/developerguide/using-sam-cli-local-invoke.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import engine  # noqa: E402 - the path first
+from doorway import doorway  # noqa: E402
+from rich.console import Console  # noqa: E402
+from setup_tool import venv_of  # noqa: E402
+
+from threeways.errors import UsageError  # noqa: E402
+from threeways.local.emulator import Emulator  # noqa: E402
+from threeways.local.function.config import FunctionConfig  # noqa: E402
+from threeways.pipeline.ground import Ground, ground  # noqa: E402
+
+LOCAL = ROOT / ".local"
+EVENTS = ROOT / "tests" / "events"
+GENERATED = "generated"
+SAM = str(venv_of("sam") / "bin" / "sam")
+
+
+def recorded() -> list[str]:
+    """The names of the recorded events."""
+    return sorted(path.stem.removeprefix("kinesis-") for path in EVENTS.glob("kinesis-*.json"))
+
+
+def event(name: str) -> bytes:
+    """The event of a name, made by SAM CLI, or in a file. Raises UsageError."""
+    if name == GENERATED:
+        return run_sam([SAM, "local", "generate-event", "kinesis", "get-records"])
+    path = EVENTS / f"kinesis-{name}.json" if name in recorded() else Path(name)
+    try:
+        body = path.read_bytes()
+        json.loads(body)
+    except OSError:
+        raise UsageError(
+            f"EVENT={name} is no event: give {', '.join(recorded())}, {GENERATED} (SAM's own) or a JSON file"
+        ) from None
+    except ValueError as error:
+        raise UsageError(f"EVENT={name} is not JSON: {error}") from None
+    return body
+
+
+def template_of(function: FunctionConfig, image: str, endpoint: str, arch: str) -> dict[str, Any]:
+    """A SAM template of a stack's function alone, on an image for `arch`, led to an emulator's endpoint."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {
+            function.logical_id: {
+                "Type": "AWS::Serverless::Function",
+                "Properties": {
+                    "PackageType": "Image",
+                    "ImageUri": image,
+                    "ImageConfig": {"Command": [function.handler]},
+                    "Architectures": ["arm64" if arch == "arm64" else "x86_64"],
+                    "MemorySize": function.memory,
+                    "Timeout": int(function.timeout),
+                    "Environment": {"Variables": function.environment | {"AWS_ENDPOINT_URL": endpoint}},
+                },
+            }
+        },
+    }
+
+
+def environment(up: Ground) -> dict[str, str]:
+    """SAM CLI's own environment: dummy credentials, which it passes on, and no variable of the function's.
+
+    A variable of the shell's would go before the template's, and lead the function elsewhere.
+    """
+    ours = {*up.stack.function.environment, *up.emulator.environment()}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    given = {name: value for name, value in up.emulator.environment().items() if name != "AWS_ENDPOINT_URL"}
+    return kept | given | {"SAM_CLI_TELEMETRY": "0"}
+
+
+def run_sam(command: list[str], env: dict[str, str] | None = None) -> bytes:
+    """What SAM CLI writes to its standard output; its log and the function's go to ours. UsageError."""
+    done = subprocess.run(command, env=env, check=False, stdout=subprocess.PIPE)  # noqa: S603 - made here
+    if done.returncode:
+        raise UsageError(f"SAM CLI ended with status {done.returncode}; what it said is above")
+    return done.stdout
+
+
+@contextmanager
+def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
+    """An emulator with the registered model, and the template for SAM CLI. Raises EngineError, UsageError."""
+    from threeways.training.train import resolve_or_train
+
+    engine.require()
+    engine.require_runnable(image)
+    console.print("Looking up the registered model in MLflow")
+    model = resolve_or_train(console=console, folder=LOCAL)
+    with ground(Emulator(), model) as up, doorway(up.emulator.endpoint_url) as endpoint:
+        path = LOCAL / "sam" / f"template-{os.getpid()}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = template_of(up.stack.function, image, endpoint, engine.architecture(image))
+        path.write_text(json.dumps(made, indent=2))
+        console.print(
+            f"Up: streams, buckets and model {model.uri} at {up.emulator.endpoint_url}", soft_wrap=True
+        )
+        try:
+            yield up, path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def sam_command(what: str, template: Path, up: Ground, *more: str) -> list[str]:
+    """`sam local …`; its containers are on Docker's default bridge, with `--docker-network host`, too."""
+    options = ["--template", str(template), "--skip-pull-image", "--region", up.emulator.region]
+    return [SAM, "local", what, *more, *options]
