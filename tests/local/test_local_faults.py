@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
@@ -40,6 +42,28 @@ def client(door: Door) -> Iterator[Callable[[str], Any]]:
     yield make
     for one in made:
         one.close()
+
+
+def test_a_client_that_asks_whether_its_body_may_come_is_told_before_it_sends_it(door: Door) -> None:
+    """docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html: Expect: 100-continue"""
+    url = urlsplit(door.endpoint_url)
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=5) as asking:
+        asking.sendall(
+            b"PUT /bucket/key HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+        )
+        assert asking.recv(100).startswith(b"HTTP/1.1 100")
+        asking.sendall(b"body")
+        assert asking.recv(100).startswith(b"HTTP/1.1 404")
+
+
+def test_half_a_request_is_no_request(door: Door, emulator: Emulator) -> None:
+    s3, url = emulator.client("s3"), urlsplit(door.endpoint_url)
+    s3.create_bucket(Bucket="half-a-request")
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=5) as cut_short:
+        cut_short.sendall(b"PUT /half-a-request/key HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbody")
+        cut_short.shutdown(socket.SHUT_WR)
+        assert cut_short.recv(100) == b""
+    assert "Contents" not in s3.list_objects_v2(Bucket="half-a-request")
 
 
 def put(kinesis: Any, stream: str) -> Any:

@@ -154,6 +154,12 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come: botocore waits a second for that with each object."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
     def do_GET(self) -> None:
         """Any method."""
         if self.headers.get("Transfer-Encoding"):
