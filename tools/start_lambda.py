@@ -6,6 +6,7 @@ docs.aws.amazon.com/serverless-application-model/latest/developerguide/using-sam
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 
@@ -29,6 +30,8 @@ def main() -> int:
     parser.add_argument("--image", default="three-ways")
     parser.add_argument("--port", type=int, default=3001)
     given = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has put it into the background
+        signal.signal(number, signal.default_int_handler)
     console = Console(stderr=True, highlight=False)
     try:
         with sam_local.prepared(given.image, console) as (up, template):
@@ -40,7 +43,10 @@ def main() -> int:
                 try:
                     process.wait()
                 except KeyboardInterrupt:
-                    process.wait()  # it got the same Ctrl-C, and removes its containers
+                    process.send_signal(
+                        signal.SIGINT
+                    )  # it removes its containers; a Ctrl-C reached it already
+                    process.wait()
                     return 0
             print(
                 f"error: SAM CLI ended with status {process.returncode}; is port {given.port} free?",
