@@ -70,7 +70,7 @@ class DockerAndSam:
         """Load the model in the image, with the function's memory. Raises DeploymentError, EngineError."""
         if engine.architecture(image) != engine.machine():
             self._console.print(
-                f"NOT TRIED: the model in the image, which is for {self.architecture(image)}; this machine is not"
+                f"NOT TRIED: the model in the image: it is for {self.architecture(image)}, not this machine"
             )
             return
         code = PROVE.format(task=values["Task"], sha256=chosen.sha256, run_id=chosen.run_id)

@@ -144,8 +144,8 @@ def through(stack: Stack, task: str, run_id: str, client: Client, console: Conso
     answer = ride.send(stack, task, client, console)
     if run_id and answer.get("version") != run_id:
         raise DeploymentFailed(
-            f"the ride was answered by version {answer.get('version')}, not by {run_id}: is another consumer "
-            f"of {stack.output('RideEventsName')} putting predictions on {stack.output('RidePredictionsName')}?"
+            f"the ride was answered by {answer.get('version')}, not by {run_id}: is another consumer of "
+            f"{stack.output('RideEventsName')} putting predictions on {stack.output('RidePredictionsName')}?"
         )
     console.print(
         f"It came through: {answer['prediction']} by {answer['model']}, version {answer['version']}",

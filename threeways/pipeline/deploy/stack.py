@@ -91,7 +91,7 @@ def require_quiet(name: str, client: Client) -> None:
     with aws.named_faults(f"the alarms of {name} cannot be looked at"):
         for alarm in ROLLS_BACK_ON:
             found = cloudwatch.describe_alarms(AlarmNamePrefix=f"{name}-{alarm}-", StateValue="ALARM")
-            ringing += [one["AlarmName"] for one in found["MetricAlarms"]]
+            ringing += [one["AlarmName"] for one in found["MetricAlarms"] if one["StateValue"] == "ALARM"]
     if ringing:
         raise DeploymentError(
             f"{', '.join(ringing)} rings, and CodeDeploy would stop the deployment for it. If this "
@@ -106,15 +106,6 @@ def require_after(name: str, client: Client) -> Stack:
         status = stack.status if stack else "gone"
         raise DeploymentFailed(f"the stack {name} is {status} after the deployment: its events say why")
     return stack
-
-
-def function_variables(stack: Stack, client: Client) -> dict[str, str]:
-    """The environment of the function's deployed version."""
-    arn = stack.outputs.get("FunctionAliasArn") or stack.output("FunctionName")
-    with aws.named_faults(f"the function of {stack.name} cannot be looked at"):
-        configuration = client("lambda").get_function_configuration(FunctionName=arn)
-    variables: dict[str, str] = configuration.get("Environment", {}).get("Variables", {})
-    return variables
 
 
 def resources(name: str, client: Client) -> list[tuple[str, str, str]]:
