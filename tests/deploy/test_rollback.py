@@ -16,10 +16,10 @@ from threeways.pipeline.deploy import package
 pytest_plugins = ["deploy_fixtures"]
 
 
-def another_model(training: Training, folder: Path) -> str:
+def another_model(model: Path, folder: Path) -> str:
     """The same model with another digest, in a folder."""
     copy = folder / "another"
-    shutil.copytree(training.report.model.folder, copy)
+    shutil.copytree(model, copy)
     (copy / "a-note").write_text("x")
     return str(copy)
 
@@ -29,7 +29,9 @@ def two_deployments(lab: Lab, training: Training) -> tuple[str, str]:
     first = package.id_of(lab.deploy().template)
     lab.tools.layers = "two"
     second = package.id_of(
-        lab.deploy(model=another_model(training, lab.folder), parameters="MemorySize=2048").template
+        lab.deploy(
+            model=another_model(training.report.model.folder, lab.folder), parameters="MemorySize=2048"
+        ).template
     )
     assert first
     assert second
@@ -43,7 +45,7 @@ def test_rollback_brings_the_deployment_before_as_it_was_and_without_codedeploy(
     before = lab.deploy()
     variables, first = lab.variables(), lab.tools.templates[-1]
     lab.tools.layers = "two"
-    lab.deploy(model=another_model(training, lab.folder), parameters="MemorySize=2048")
+    lab.deploy(model=another_model(training.report.model.folder, lab.folder), parameters="MemorySize=2048")
     assert lab.variables() != variables
     after = lab.rollback()
     assert lab.variables() == variables
