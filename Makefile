@@ -54,7 +54,7 @@ quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
 	@echo "import-linter"; $(VENV)/bin/lint-imports --no-cache | sed -n '/^Contracts$$/,$$p'
 	@echo "quality: all clean"
 
-validate: $(READY) .venv-sam/.ready .venv-checkov/.ready ## SAM CLI, cfn-lint, checkov and doctor over the stack's template (TEMPLATE=)
+validate: $(READY) .venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready ## SAM CLI, cfn-lint, checkov and doctor over the template, zizmor over the workflows (TEMPLATE=)
 	@$(PYTHON) tools/validate.py $(if $(TEMPLATE),'$(TEMPLATE)')
 
 doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=)

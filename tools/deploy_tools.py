@@ -62,7 +62,7 @@ class DockerAndSam:
     def build(self, architecture: str) -> str:
         """Build the image as `make image` does; its tag. Raises EngineError."""
         tag = f"{images.TAG}:deploy-{architecture}"
-        images.build(tag, architecture)
+        images.build(tag, None if architecture == self.machine() else architecture)
         images.tell_size(tag)
         return tag
 
