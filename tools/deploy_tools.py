@@ -37,7 +37,7 @@ else:
 
 
 class DockerAndSam:
-    """This machine's. folder: for what they read, removed when they have."""
+    """This machine's. folder: for what they read; the template that was deployed last stays there."""
 
     def __init__(self, folder: Path, console: Console) -> None:
         self._folder, self._console = folder, console

@@ -5,6 +5,8 @@ Run by `cloud.Cloud`. The transform is AWS's own translator, in the place where 
 
 from __future__ import annotations
 
+import functools
+import json
 import sys
 from typing import Any
 
@@ -22,7 +24,15 @@ def parse(template: str) -> dict[str, Any]:
     document: dict[str, Any] = _plain(template)
     if "Transform" not in document:
         return document
-    return without_what_moto_lacks(transformed(document, defaults(document)))
+    made: dict[str, Any] = json.loads(_made(json.dumps(document)))
+    return made
+
+
+@functools.cache
+def _made(text: str) -> str:
+    """The transform takes a third of a second, and moto asks for the same template again and again."""
+    document = json.loads(text)
+    return json.dumps(without_what_moto_lacks(transformed(document, defaults(document))))
 
 
 def defaults(document: dict[str, Any]) -> dict[str, str]:

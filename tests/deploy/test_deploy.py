@@ -143,6 +143,13 @@ def test_a_model_written_as_literals_turns_the_mapping_on_whatever_parameters_ca
     assert document == parameters.template(), "the document itself stays"
 
 
+def test_a_template_that_cloudformation_would_not_take_is_refused() -> None:
+    document = parameters.template()
+    document["Description"] = "x" * package.MOST_BYTES
+    with pytest.raises(DeploymentError, match="over CloudFormation's 51,200"):
+        package.text_of(document)
+
+
 def test_at_once_goes_without_codedeploy() -> None:
     document = parameters.template()
     made = package.packaged(document, parameters.defaults(document), "uri@sha256:1")

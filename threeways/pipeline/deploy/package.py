@@ -13,6 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from threeways.errors import DeploymentError
 from threeways.pipeline.deploy.parameters import Document
 
@@ -80,13 +82,13 @@ def at_once(document: Mapping[str, Any]) -> Document:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The template as CloudFormation gets it. Raises DeploymentError where it is too large."""
-    text = json.dumps(document, separators=(",", ":"))
-    if len(text.encode()) > MOST_BYTES:
+    size = len(yaml.safe_dump(document).encode())  # as SAM CLI writes it anew, which is longer
+    if size > MOST_BYTES:
         raise DeploymentError(
-            f"the packaged template has {len(text.encode()):,} bytes, over CloudFormation's {MOST_BYTES:,}: "
-            "take something out of template.yaml"
+            f"the packaged template has {size:,} bytes, over CloudFormation's {MOST_BYTES:,}: take something "
+            "out of template.yaml"
         )
-    return text
+    return json.dumps(document, separators=(",", ":"))
 
 
 def id_of(document: Any) -> str | None:
