@@ -1,7 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
 .PHONY: help setup run torture replay train test quality validate doctor bench digest image invoke start-lambda \
-	integration-test image-size lock clean
+	integration-test image-size deploy rollback destroy lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -54,7 +54,7 @@ quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
 	@echo "import-linter"; $(VENV)/bin/lint-imports --no-cache | sed -n '/^Contracts$$/,$$p'
 	@echo "quality: all clean"
 
-validate: $(READY) .venv-sam/.ready .venv-checkov/.ready ## SAM CLI, cfn-lint, checkov and doctor over the stack's template (TEMPLATE=)
+validate: $(READY) .venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready ## SAM CLI, cfn-lint, checkov and doctor over the template, zizmor over the workflows (TEMPLATE=)
 	@$(PYTHON) tools/validate.py $(if $(TEMPLATE),'$(TEMPLATE)')
 
 doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=)
@@ -82,6 +82,19 @@ start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs
 integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (IMAGE= FUNCTION= YES=1)
 	@$(PYTHON) integration-test/run.py $(if $(EMULATOR),--emulator '$(EMULATOR)') \
 		$(if $(IMAGE),--image '$(IMAGE)') $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(YES),--yes)
+
+deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, a ride through it (STACK= REGION= MODEL= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
+	@$(PYTHON) tools/deploy.py deploy $(WHERE) $(if $(MODEL),--model '$(MODEL)') $(if $(IMAGE),--image '$(IMAGE)') \
+		$(if $(PARAMETERS),--parameters '$(PARAMETERS)') $(if $(REPOSITORY),--repository '$(REPOSITORY)') \
+		$(if $(AT_ONCE),--at-once) $(if $(NO_RIDE),--no-ride)
+
+rollback: $(READY) .venv-sam/.ready ## back to the deployment before, at once (STACK= REGION= TO= YES=1)
+	@$(PYTHON) tools/deploy.py rollback $(WHERE) $(if $(TO),--to '$(TO)') $(if $(NO_RIDE),--no-ride)
+
+destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
+	@$(PYTHON) tools/deploy.py destroy $(WHERE)
+
+WHERE = $(if $(STACK),--stack '$(STACK)') $(if $(REGION),--region '$(REGION)') $(if $(YES),--yes)
 
 image-size: $(READY) ## the image's size over its base, beside the usual image's
 	@$(PYTHON) benchmarks/image_size.py

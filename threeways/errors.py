@@ -15,12 +15,14 @@ Two kinds of failure decide what happens to a record, and every error is one of 
     │   └── QuarantineFailed      the quarantine did not acknowledge it
     ├── InvalidInvocation         what called the function is no Kinesis event
     ├── ModelFailed               `predict` raises whatever it is given: the model's fault
+    ├── DeploymentFailed          a deployment was begun and did not end well; the message says what is there
     └── UsageError                what was given cannot work; the message says how to mend it
         ├── SettingsError         an environment variable is missing or malformed
         ├── DataError             training or ride data is missing, unreadable or unusable
         ├── TrackingError         MLflow's store or registry cannot be used
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
+        ├── DeploymentError       a stack cannot be deployed, rolled back or removed; nothing was changed
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
@@ -99,6 +101,10 @@ class ModelFailed(ThreewaysError):
     """`predict` fails on everything, or answers in a shape that fits no batch."""
 
 
+class DeploymentFailed(ThreewaysError):
+    """A deployment was begun and did not end well; the message says what is there now and what to do."""
+
+
 class UsageError(ThreewaysError):
     """What was given cannot work; the message says what was wrong and how to mend it. Exit status 2."""
 
@@ -117,6 +123,10 @@ class TrackingError(UsageError):
 
 class LocalError(UsageError):
     """A part of the local stand-in for AWS cannot start or go on, or does not support what is asked."""
+
+
+class DeploymentError(UsageError):
+    """A stack cannot be deployed, rolled back or removed as asked; nothing was changed."""
 
 
 class LocationError(UsageError):

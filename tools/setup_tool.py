@@ -15,6 +15,7 @@ from setup_venv import LOG, ROOT, run, say
 TOOLS = {
     "sam": ["aws-sam-cli==1.170.0"],
     "checkov": ["checkov==3.3.30"],
+    "workflows": ["zizmor==1.32.0", "check-jsonschema==0.39.0"],
     # The last version that runs without a token; the others are what it still works with.
     "localstack": [
         "localstack-core[runtime]==4.14.0", "pyopenssl==25.1.0", "cryptography<46", "cbor2<5.8",

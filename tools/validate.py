@@ -1,6 +1,7 @@
-"""Checks the stack's template as AWS and an auditor would: `make validate`. Nothing of it needs AWS.
+"""Checks the stack's template and GitHub's workflows as AWS, GitHub and an auditor would: `make validate`.
 
-SAM CLI and checkov have environments of their own, which `setup_tool.py` makes.
+Nothing of it needs AWS or GitHub. SAM CLI, checkov and the workflows' tools have environments of their own,
+which `setup_tool.py` makes.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def main(template: str = "template.yaml") -> int:
     if not Path(template).is_file():
         say(f"TEMPLATE={template} is not there: name a CloudFormation or SAM template")
         return 2
-    failed = [title for title, command in checks(template) if not passed(title, command)]
-    say(f"validate: {', '.join(failed)} found something in {template}" if failed else "validate: all clean")
+    chosen = checks(template) + (of_workflows() if template == "template.yaml" else [])
+    failed = [title for title, command in chosen if not passed(title, command)]
+    say(f"validate: {', '.join(failed)} found something" if failed else "validate: all clean")
     return 1 if failed else 0
 
 
@@ -52,6 +54,17 @@ def checks(template: str) -> list[tuple[str, list[str]]]:
         # It would fetch guidelines from its maker's site first; the checks themselves are all here.
         ("checkov", [*checkov, "--compact", "--quiet", "--skip-download"]),
         ("doctor", [sys.executable, "-m", "threeways", "doctor", "--template", template]),
+    ]
+
+
+def of_workflows() -> list[tuple[str, list[str]]]:
+    """The same for .github/: GitHub's own schema of a workflow, and zizmor's audits of its security."""
+    tools = venv_of("workflows") / "bin"
+    files = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    schema = [str(tools / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *files]
+    return [
+        ("check-jsonschema", schema),
+        ("zizmor", [str(tools / "zizmor"), "--offline", "--quiet", "--no-progress", ".github"]),
     ]
 
 

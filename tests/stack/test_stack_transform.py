@@ -10,21 +10,12 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from transformed import IMAGE, TEMPLATE, of_type, packaged, transformed
+from transformed import IMAGE, TEMPLATE, of_type, packaged, transformed, without_what_moto_lacks
 
 from threeways.local.mapping.settings import from_event
 from threeways.local.template import load
 
 MODEL = {"ModelLocation": "s3://models/1/abc/artifacts/model", "ModelSha256": "a" * 64, "RunId": "abc"}
-NOT_IN_MOTO = {
-    "AWS::CloudWatch::Alarm",
-    "AWS::CloudWatch::Dashboard",
-    "AWS::CodeDeploy::Application",
-    "AWS::CodeDeploy::DeploymentGroup",
-    "AWS::Lambda::Alias",
-    "AWS::S3::BucketPolicy",
-}
-"""What moto's CloudFormation cannot make; `make validate` holds it against AWS's own schemas."""
 
 
 @pytest.fixture
@@ -32,22 +23,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     with mock_aws():
         yield
-
-
-def without_what_moto_lacks(document: dict[str, Any]) -> dict[str, Any]:
-    """The same without those, the mapping on the function itself instead of its alias."""
-    left = {
-        name: body
-        for name, body in document["Resources"].items()
-        if body["Type"] not in NOT_IN_MOTO and name != "DeploymentRole"
-    }
-    mapping = left["RidePredictorRides"]
-    assert mapping["Properties"]["FunctionName"] == {"Ref": "RidePredictorAliaslive"}
-    on_function = {**mapping["Properties"], "FunctionName": {"Ref": "RidePredictor"}}
-    left["RidePredictorRides"] = {**mapping, "Properties": on_function}
-    lacking = {"DashboardUrl", "FunctionAliasArn"}
-    outputs = {name: body for name, body in document["Outputs"].items() if name not in lacking}
-    return {**document, "Resources": left, "Outputs": outputs}
 
 
 def deploy(**parameters: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from threeways.errors import LocationError
+from threeways.settings import inherited_environment
 
 HERE = {"127.0.0.1", "localhost", "::1"}
 
@@ -27,6 +28,17 @@ def client(service: str, *, region: str | None = None, **options: Any) -> Any:
         return make(service, region_name=region or None, config=Config(**config))
 
 
+def region() -> str | None:
+    """The region of the user's environment or profile, if it has one. Raises LocationError.
+
+    boto3 knows AWS_DEFAULT_REGION only; the other SDKs know AWS_REGION.
+    """
+    import boto3
+
+    with named_faults("the AWS region cannot be told"):
+        return inherited_environment().get("AWS_REGION") or boto3.Session().region_name
+
+
 def is_here(made: Any) -> bool:
     """Whether a client's endpoint is on this machine, and so no account of anybody's."""
     return urlsplit(made.meta.endpoint_url).hostname in HERE
@@ -37,7 +49,7 @@ def whose(made: Any) -> str:
     if is_here(made):
         return f"no real account: {made.meta.endpoint_url}"
     with named_faults("it cannot be told which AWS account this would be"):
-        identity = client("sts").get_caller_identity()
+        identity = client("sts", region=made.meta.region_name).get_caller_identity()
     return (
         f"the real AWS account {identity['Account']} as {identity['Arn']}, region {made.meta.region_name}, "
         f"endpoint {made.meta.endpoint_url}"

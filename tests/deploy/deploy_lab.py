@@ -1,0 +1,186 @@
+"""What tests of deployments share: an account, this machine's tools without Docker, and who consumes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from cloud import Cloud
+from rich.console import Console
+
+import model
+from threeways.errors import DeploymentFailed
+from threeways.local.function import InProcessFunction
+from threeways.local.mapping import EventSourceMapping
+from threeways.local.mapping.settings import from_event
+from threeways.pipeline.deploy.answers import Answers
+from threeways.pipeline.deploy.chosen import Chosen
+from threeways.pipeline.deploy.destroy import destroy
+from threeways.pipeline.deploy.plan import Options
+from threeways.pipeline.deploy.repository import Login
+from threeways.pipeline.deploy.rollback import rollback
+from threeways.pipeline.deploy.run import deploy
+from threeways.pipeline.deploy.stack import Stack
+from threeways.settings import Settings, from_environment
+
+STACK = "rides"
+NO_RIDE: dict[str, Any] = {"stack": STACK, "ride": False}
+
+
+def client(service: str) -> Any:
+    make: Any = boto3.client
+    return make(service)
+
+
+@dataclass
+class Tools:
+    """Docker and SAM CLI as far as AWS sees them: images in ECR, change sets in CloudFormation.
+
+    built_for: an image's architecture, by its name. fault: what the next step of a name raises.
+    """
+
+    built_for: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Exception] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    templates: list[dict[str, Any]] = field(default_factory=list)
+    given: list[dict[str, str]] = field(default_factory=list)
+    layers: str = "one"
+
+    def _step(self, name: str) -> None:
+        if name in self.faults:
+            raise self.faults.pop(name)
+        self.done.append(name)
+
+    def require(self) -> None:
+        self._step("require")
+
+    def machine(self) -> str:
+        return "x86_64"
+
+    def architecture(self, image: str) -> str:
+        return self.built_for[image]
+
+    def build(self, architecture: str) -> str:
+        self._step("build")
+        self.built_for["built"] = architecture
+        return "built"
+
+    def prove(self, image: str, chosen: Chosen, values: Mapping[str, str]) -> None:
+        assert (chosen.folder / "MLmodel").is_file()
+        self._step("prove")
+
+    def push(self, image: str, login: Login) -> str:
+        self._step("push")
+        assert login.user == "AWS"
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = {"schemaVersion": 2, "mediaType": kind, "layers": [{"digest": self.layers}]}
+        ecr, name = client("ecr"), login.uri.partition("/")[2]
+        try:
+            put = ecr.put_image(repositoryName=name, imageManifest=json.dumps(manifest), imageTag=self.layers)
+            digest = put["image"]["imageId"]["imageDigest"]
+        except ecr.exceptions.ImageAlreadyExistsException:
+            [found] = ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": self.layers}])[
+                "imageDetails"
+            ]
+            digest = found["imageDigest"]
+        return f"{login.uri}@{digest}"
+
+    def deploy(self, template: str, answers: Answers, values: Mapping[str, str], repository: str) -> None:
+        self._step("deploy")
+        self.templates.append(json.loads(template))
+        self.given.append(dict(values))
+        cloudformation = client("cloudformation")
+        there = [
+            one["StackName"]
+            for one in cloudformation.list_stacks()["StackSummaries"]
+            if one["StackStatus"] not in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS")
+        ]
+        made = cloudformation.create_change_set(
+            StackName=answers.stack,
+            ChangeSetName="one",
+            ChangeSetType="UPDATE" if answers.stack in there else "CREATE",
+            TemplateBody=template,
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+        )
+        if cloudformation.describe_change_set(ChangeSetName=made["Id"])["Status"] != "FAILED":
+            cloudformation.execute_change_set(ChangeSetName=made["Id"])
+        if "end" in self.faults:
+            raise DeploymentFailed("SAM CLI ended with status 1")
+
+
+@dataclass
+class Lab:
+    """A user's checkout and account. consumer: the deployed mapping and function, played here."""
+
+    cloud: Cloud
+    folder: Path
+    local: Path
+    tools: Tools = field(default_factory=Tools)
+    consumer: ExitStack = field(default_factory=ExitStack)
+    asked: list[str] = field(default_factory=list)
+    said: io.StringIO = field(default_factory=io.StringIO)
+    agrees: bool = True
+
+    @property
+    def console(self) -> Console:
+        return Console(file=self.said, width=200, highlight=False)
+
+    @property
+    def answers_file(self) -> Path:
+        return self.folder / "samconfig.toml"
+
+    def deploy(self, ask: Any = None, **options: Any) -> Stack:
+        given = Options(**{**NO_RIDE, **options})
+        return deploy(given, self.tools, self.console, self.local, ask, self.confirm, self.answers_file)
+
+    def rollback(self, **options: Any) -> Stack:
+        given = Options(**{**NO_RIDE, **options})
+        return rollback(given, self.tools, self.console, self.confirm, self.answers_file)
+
+    def destroy(self, answer: str = STACK, **options: Any) -> None:
+        def typed(question: str) -> str:
+            self.asked.append(question)
+            return answer
+
+        given = Options(**{"stack": STACK} | options)
+        destroy(given, self.tools, self.console, typed, self.answers_file, look_seconds=0.0)
+
+    def confirm(self, question: str) -> bool:
+        self.asked.append(question)
+        return self.agrees
+
+    def variables(self) -> dict[str, str]:
+        """The deployed function's environment."""
+        [name] = [one["FunctionName"] for one in client("lambda").list_functions()["Functions"]]
+        environment = client("lambda").get_function_configuration(FunctionName=name)["Environment"]
+        return dict(environment["Variables"])
+
+    def mapping(self) -> dict[str, Any]:
+        [found] = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return dict(found)
+
+    def consume(self) -> None:
+        """What the deployed mapping and function do, with their deployed settings, until the test ends."""
+        settings = from_event(
+            {"Stream": self.mapping()["EventSourceArn"], "StartingPosition": "TRIM_HORIZON"}
+        )
+        handler = model.build(from_environment(Settings, self.variables()))
+        function = InProcessFunction(handler, 60)
+        stream = settings_stream(self.mapping())
+        self.consumer.enter_context(
+            EventSourceMapping(
+                client("kinesis"), stream, function.invoke, replace(settings, enabled=True), s3=client("s3")
+            )
+        )
+
+
+def settings_stream(mapping: Mapping[str, Any]) -> str:
+    """The name of the stream that a mapping reads."""
+    return str(mapping["EventSourceArn"]).rpartition("/")[2]

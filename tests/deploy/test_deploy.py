@@ -1,0 +1,196 @@
+"""`make deploy` from nothing to a ride through it: against moto, with AWS's own transform."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from deploy_lab import STACK, Lab, client
+from small_training import Training
+from transformed import of_type, transformed
+
+from threeways import artifact
+from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.local.readback import everything
+from threeways.pipeline.deploy import package, parameters, ride
+
+pytest_plugins = ["deploy_fixtures"]
+
+
+def test_a_first_deployment_makes_the_stack_then_uploads_then_turns_the_mapping_on(
+    lab: Lab, training: Training
+) -> None:
+    stack = lab.deploy()
+    assert lab.tools.done == ["require", "build", "prove", "push", "deploy", "deploy"]
+    first, second = lab.tools.given
+    assert (first["ModelLocation"], first["ModelSha256"]) == ("", "")
+    sha256 = artifact.digest(training.report.model.folder)
+    location = f"s3://{stack.outputs['ModelBucket']}/models/{sha256}"
+    assert (second["ModelLocation"], second["ModelSha256"]) == (location, sha256)
+    assert [given["DeploymentType"] for given in lab.tools.given] == ["AllAtOnce", "AllAtOnce"]
+    assert lab.mapping()["State"] == "Enabled"
+    variables = lab.variables()
+    assert (variables["MODEL_LOCATION"], variables["RUN_ID"]) == (location, training.report.model.run_id)
+    assert artifact.digest(artifact.fetch(location, cache_folder=lab.folder)) == sha256
+    assert lab.asked == [], "the account is no real one"
+
+
+def test_the_first_step_of_a_first_deployment_leaves_the_mapping_off(lab: Lab) -> None:
+    lab.tools.faults["end"] = DeploymentFailed("")
+    with pytest.raises(DeploymentFailed):
+        lab.deploy()
+    assert lab.mapping()["State"] == "Disabled"
+    assert lab.variables()["MODEL_LOCATION"] == ""
+
+
+def test_a_first_deployment_that_broke_off_goes_on(lab: Lab) -> None:
+    lab.tools.faults["end"] = DeploymentFailed("")
+    with pytest.raises(DeploymentFailed):
+        lab.deploy()
+    lab.tools.faults.clear()
+    lab.deploy()
+    assert lab.mapping()["State"] == "Enabled"
+    assert lab.tools.given[-1]["DeploymentType"] == "AllAtOnce"
+
+
+def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) -> None:
+    stack = lab.deploy()
+    lab.consume()
+    answer = ride.send(stack, "ride_duration", client, lab.console, look=0.5)
+    assert answer["version"] == training.report.model.run_id
+    assert answer["prediction"]["ride_id"].startswith("deploy-check-")
+    again = lab.deploy(ride=True)
+    assert again.status == "UPDATE_COMPLETE"
+    assert "It came through: {'ride_duration'" in lab.said.getvalue()
+
+
+def test_a_ride_that_is_quarantined_or_never_predicted_is_a_failure(lab: Lab) -> None:
+    stack = lab.deploy()
+    with pytest.raises(DeploymentFailed, match=r"no prediction after 0 s.*aws logs tail.*make rollback"):
+        ride.send(stack, "ride_duration", client, lab.console, patience=0.2, look=0.1)
+    lab.consume()
+    proof = pytest.MonkeyPatch()
+    with proof.context() as patched:
+        patched.setattr(ride, "example", lambda task: ("x", b"junk"))
+        with pytest.raises(DeploymentFailed, match=r"in quarantine.*undecodable.*make rollback"):
+            ride.send(stack, "ride_duration", client, lab.console, look=0.5)
+
+
+def test_a_paused_consumer_gets_no_ride(lab: Lab) -> None:
+    lab.deploy(parameters="Consume=false", ride=True)
+    assert "no ride was sent" in lab.said.getvalue()
+    assert lab.tools.given[-1]["Consume"] == "false"
+    assert everything(client("kinesis"), "ride_events") == []
+
+
+def test_a_later_deployment_is_one_step_and_keeps_what_was_chosen(lab: Lab) -> None:
+    lab.deploy(parameters="MemorySize=2048 DeploymentType=Linear10PercentEvery1Minute")
+    lab.tools.done.clear()
+    lab.answers_file.unlink()  # another machine, such as CI's
+    lab.deploy(parameters="BatchSize=50")
+    assert lab.tools.done.count("deploy") == 1
+    last = lab.tools.given[-1]
+    assert (last["MemorySize"], last["BatchSize"]) == ("2048", "50")
+    assert last["DeploymentType"] == "Linear10PercentEvery1Minute"
+    assert "change BatchSize: 500 -> 50" in lab.said.getvalue()
+    assert "change DeploymentType" not in lab.said.getvalue()
+
+
+def published() -> list[dict[str, Any]]:
+    """The versions of the one function."""
+    functions = client("lambda")
+    [function] = functions.list_functions()["Functions"]
+    return list(functions.list_versions_by_function(FunctionName=function["FunctionName"])["Versions"])
+
+
+def test_the_same_again_uploads_and_changes_nothing(lab: Lab) -> None:
+    lab.deploy()
+    before = published()
+    lab.deploy()
+    assert published() == before
+    assert ": 0 files uploaded" in lab.said.getvalue()
+
+
+def test_the_version_s_logical_id_changes_with_model_image_and_parameters_and_with_nothing_else() -> None:
+    """docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html"""
+    document = parameters.template()
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/three-ways/rides@sha256:1"
+    model = {"ModelLocation": "s3://m/models/a", "ModelSha256": "a" * 64, "RunId": "a"}
+
+    def versions(uri: str = image, **values: str) -> list[str]:
+        made = package.packaged(document, {**parameters.defaults(document), **model, **values}, uri)
+        return list(of_type(transformed(made, parameters.defaults(made)), "AWS::Lambda::Version"))
+
+    one = versions()
+    assert len(one) == 1
+    assert versions() == one
+    assert versions(BatchSize="7", LogRetentionDays="7") == one
+    changes = [{"ModelSha256": "b" * 64}, {"ModelLocation": "s3://m/models/b"}, {"MemorySize": "2048"}]
+    others = [versions(**change) for change in changes] + [versions(image.replace(":1", ":2"))]
+    assert all(other != one for other in others)
+
+
+def test_a_model_written_as_literals_turns_the_mapping_on_whatever_parameters_came_before() -> None:
+    document = parameters.template()
+    model = {"ModelLocation": "s3://m/models/a", "ModelSha256": "a" * 64, "RunId": "a"}
+    made = package.packaged(document, {**parameters.defaults(document), **model}, "uri@sha256:1")
+    assert made["Parameters"]["ModelLocation"]["Default"] == "s3://m/models/a"
+    variables = made["Resources"]["RidePredictor"]["Properties"]["Environment"]["Variables"]
+    assert variables["MODEL_LOCATION"] == "s3://m/models/a"
+    assert variables["PREDICTIONS_STREAM_NAME"] == {"Ref": "RidePredictions"}, "a resource is no parameter"
+    assert len(package.text_of(made)) < package.MOST_BYTES
+    assert document == parameters.template(), "the document itself stays"
+
+
+def test_a_template_that_cloudformation_would_not_take_is_refused() -> None:
+    document = parameters.template()
+    document["Description"] = "x" * package.MOST_BYTES
+    with pytest.raises(DeploymentError, match="over CloudFormation's 51,200"):
+        package.text_of(document)
+
+
+def test_at_once_goes_without_codedeploy() -> None:
+    document = parameters.template()
+    made = package.packaged(document, parameters.defaults(document), "uri@sha256:1")
+    plain = transformed(made, parameters.defaults(made))
+    at_once = transformed(package.at_once(made), parameters.defaults(made))
+    assert len(of_type(plain, "AWS::CodeDeploy::DeploymentGroup")) == 1
+    assert of_type(at_once, "AWS::CodeDeploy::DeploymentGroup") == {}
+    [alias] = [body for body in at_once["Resources"].values() if body["Type"] == "AWS::Lambda::Alias"]
+    assert "UpdatePolicy" not in alias
+    assert list(of_type(plain, "AWS::Lambda::Version")) == list(of_type(at_once, "AWS::Lambda::Version"))
+    assert package.id_of(made) == package.id_of(package.at_once(made))
+    assert json.loads(package.text_of(made)) == made
+
+
+def test_an_alarm_that_rings_would_stop_it_unless_it_goes_at_once(lab: Lab) -> None:
+    lab.deploy()
+    cloudwatch, steps = client("cloudwatch"), len(lab.tools.done)
+    for stack, state in ((STACK, "ALARM"), ("another", "ALARM"), (STACK, "OK")):
+        name = f"{stack}-{'QuarantineRate' if state == 'OK' else 'FunctionErrors'}-1A2B"
+        cloudwatch.put_metric_alarm(
+            AlarmName=name, EvaluationPeriods=1, ComparisonOperator="LessThanThreshold"
+        )
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+    with pytest.raises(DeploymentError, match=r"^rides-FunctionErrors-1A2B rings.*AT_ONCE=1"):
+        lab.deploy(parameters="MemorySize=2048")
+    assert lab.tools.done[steps:] == ["require"]
+    lab.deploy(parameters="MemorySize=2048", at_once=True)
+    made = lab.tools.templates[-1]["Resources"]["RidePredictor"]["Properties"]
+    assert made["DeploymentPreference"]["Enabled"] is False
+
+
+def test_a_no_is_a_no(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = lab.cloud.endpoint_url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - reaches this machine
+    monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+    lab.agrees = False
+    with pytest.raises(DeploymentError, match="nothing was touched"):
+        lab.deploy()
+    assert (lab.asked, lab.tools.done) == (["Go on?"], ["require"])
+    assert client("cloudformation").list_stacks()["StackSummaries"] == []
+    assert "the real AWS account 123456789012" in lab.said.getvalue()
+    assert not lab.answers_file.exists()
+    lab.deploy(yes=True)
+    assert len(lab.asked) == 1
+    assert client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]

@@ -1,0 +1,56 @@
+"""`make deploy`, `make rollback`, `make destroy` from the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import deploy_tools
+import pytest
+
+from threeways.pipeline.deploy.answers import Answers
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command as make runs it, without a terminal."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "deploy.py"), *arguments],
+        env=os.environ | env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_an_engine_it_says_what_to_do(tmp_path: Path) -> None:
+    done = run("deploy", "--stack", "rides", "--yes", PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "install Docker" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["rollback", "destroy"])
+def test_an_account_that_cannot_be_reached_is_one_line(command: str) -> None:
+    done = run(command, "--stack", "rides", "--yes")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "error: the stack rides cannot be looked at: Could not connect to the endpoint"
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_sam_cli_is_given_every_parameter_and_asks_nothing() -> None:
+    command = deploy_tools.sam_deploy(
+        Path("t.json"), Answers("rides", "eu-west-1"), {"A": "1", "Empty": ""}, "account/rides"
+    )
+    assert command[command.index("--parameter-overrides") + 1 :] == ['A="1"', 'Empty=""']
+    for words in (["--stack-name", "rides"], ["--region", "eu-west-1"], ["--capabilities", "CAPABILITY_IAM"]):
+        at = command.index(words[0])
+        assert command[at : at + 2] == words
+    assert "--no-confirm-changeset" in command
+    assert "--no-fail-on-empty-changeset" in command

@@ -1,0 +1,89 @@
+"""The template's parameters: their defaults, and values held against what the template allows.
+
+docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from threeways.errors import DeploymentError
+from threeways.local import intrinsics
+
+OURS = ("ModelLocation", "ModelSha256", "RunId")
+"""The parameters that `MODEL=` decides."""
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATE = ROOT / "template.yaml"
+
+type Document = dict[str, Any]
+"""A template with its intrinsic functions in their long form."""
+
+
+def template(path: Path = TEMPLATE) -> Document:
+    """The template of this checkout."""
+    document: Document = intrinsics.parse(path.read_text(encoding="utf-8"))
+    return document
+
+
+def defaults(document: Mapping[str, Any]) -> dict[str, str]:
+    """Each parameter's default, as CloudFormation takes it: a text."""
+    return {name: str(body["Default"]) for name, body in document["Parameters"].items() if "Default" in body}
+
+
+def given(words: str | Iterable[str]) -> dict[str, str]:
+    """`Name=value` words, as a user or `samconfig.toml` has them. Raises DeploymentError."""
+    try:
+        parts = shlex.split(words) if isinstance(words, str) else [shlex.split(word) for word in words]
+    except ValueError as error:
+        raise DeploymentError(f"PARAMETERS={words!r} cannot be read: {error}") from None
+    found = {}
+    for part in parts:
+        word = part if isinstance(part, str) else "".join(part)
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise DeploymentError(f"{word!r} is no parameter: write Name=value, with spaces between several")
+        found[name] = value
+    return found
+
+
+def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
+    """Raises DeploymentError, one line for each value that the template does not allow, or does not know."""
+    declared = document["Parameters"]
+    faults = [
+        f"{name}: the template has no such parameter; it has {', '.join(declared)}"
+        for name in values
+        if name not in declared
+    ]
+    faults += [
+        f"{name}: it has no default, and no value was given"
+        for name, body in declared.items()
+        if "Default" not in body and name not in values
+    ]
+    for name, value in values.items():
+        fault = name in declared and _fault(declared[name], value)
+        if fault:
+            faults.append(f"{name}={value}: {fault}. {declared[name].get('Description', '')}".rstrip())
+    if faults:
+        raise DeploymentError("parameters cannot be used:\n  " + "\n  ".join(faults))
+
+
+def _fault(body: Mapping[str, Any], value: str) -> str | None:
+    """Why CloudFormation would refuse a value; None where it takes it."""
+    if "AllowedValues" in body and value not in [str(one) for one in body["AllowedValues"]]:
+        return f"give one of {', '.join(str(one) for one in body['AllowedValues'])}"
+    pattern = body.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        return str(body.get("ConstraintDescription") or f"it does not match {pattern}")
+    if body["Type"] != "Number":
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return "give a number"
+    if not body.get("MinValue", number) <= number <= body.get("MaxValue", number):
+        return f"give {body.get('MinValue', 'anything')} to {body.get('MaxValue', 'anything')}"
+    return None

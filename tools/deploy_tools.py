@@ -1,0 +1,166 @@
+"""Docker and SAM CLI, as a deployment needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import engine
+import image as images
+import sam_local  # sets the path to the package
+from rich.console import Console
+
+from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.pipeline.deploy.answers import Answers
+from threeways.pipeline.deploy.chosen import Chosen
+from threeways.pipeline.deploy.repository import Login
+
+LAMBDA_NAMES = {"amd64": "x86_64", "arm64": "arm64"}
+PROVE = """
+import sys, model, threeways.errors, threeways.settings
+task, sha256, run_id = {task!r}, {sha256!r}, {run_id!r}
+settings = threeways.settings.Settings(
+    model_location="/model", model_sha256=sha256, run_id=run_id or None, task=task, test_run=True)
+try:
+    model.build(settings)
+except threeways.errors.ThreewaysError as error:
+    print(f"refused: {{error}}")
+else:
+    print("ready")
+"""
+
+
+class DockerAndSam:
+    """This machine's. folder: for what they read; the template that was deployed last stays there."""
+
+    def __init__(self, folder: Path, console: Console) -> None:
+        self._folder, self._console = folder, console
+
+    def require(self) -> None:
+        """Raises EngineError without a container engine, DeploymentError without SAM CLI."""
+        engine.require()
+        if not Path(sam_local.SAM).is_file():
+            raise DeploymentError(
+                "SAM CLI is not set up: python tools/setup_tool.py sam, or use `make deploy`"
+            )
+
+    def machine(self) -> str:
+        """The architecture that the engine runs, as Lambda calls it."""
+        return LAMBDA_NAMES.get(engine.machine(), "x86_64")
+
+    def architecture(self, image: str) -> str:
+        """What an image was built for, as Lambda calls it. Raises EngineError where there is none."""
+        built = engine.architecture(image)
+        return LAMBDA_NAMES.get(built, built)
+
+    def build(self, architecture: str) -> str:
+        """Build the image as `make image` does; its tag. Raises EngineError."""
+        tag = f"{images.TAG}:deploy-{architecture}"
+        images.build(tag, None if architecture == self.machine() else architecture)
+        images.tell_size(tag)
+        return tag
+
+    def prove(self, image: str, chosen: Chosen, values: Mapping[str, str]) -> None:
+        """Load the model in the image, with the function's memory. Raises DeploymentError, EngineError."""
+        if engine.architecture(image) != engine.machine():
+            self._console.print(
+                f"NOT TRIED: the model in the image: it is for {self.architecture(image)}, not this machine"
+            )
+            return
+        code = PROVE.format(task=values["Task"], sha256=chosen.sha256, run_id=chosen.run_id)
+        with self._readable(chosen.folder) as folder:
+            said = engine.inside(
+                image, code, "--volume", f"{folder}:/model:ro", "--memory", f"{values['MemorySize']}m"
+            )
+        if said.splitlines()[-1:] != ["ready"]:
+            raise DeploymentError(f"the function would not start with {chosen.name}: {said}")
+        self._console.print("The image has loaded the model and predicted its example")
+
+    @contextmanager
+    def _readable(self, folder: Path) -> Iterator[Path]:
+        """A copy that any user may read: in the container it is another."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
+            Path(scratch).chmod(0o755)
+            copy = Path(scratch, "model").absolute()
+            shutil.copytree(folder, copy, copy_function=shutil.copyfile)
+            for path in (copy, *copy.rglob("*")):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            yield copy
+
+    def push(self, image: str, login: Login) -> str:
+        """Push an image; its URI by digest. Raises EngineError.
+
+        The tag is the image's own id, so that pushing another never moves it. The password stays in a folder
+        that is removed.
+        """
+        tag = engine.docker("image", "inspect", "--format", "{{.Id}}", image).removeprefix("sha256:")[:12]
+        target = f"{login.uri}:{tag}"
+        engine.docker("tag", image, target)
+        try:
+            with self._logged_in(login) as env:
+                self._console.print(f"Pushing {target}", soft_wrap=True)
+                engine.docker("push", "--quiet", target, env=env)
+            said = engine.docker("image", "inspect", "--format", "{{json .RepoDigests}}", target)
+        finally:
+            engine.docker("image", "rm", "--no-prune", target)
+        for uri in json.loads(said) or []:
+            if uri.startswith(f"{login.uri}@"):
+                return str(uri)
+        raise engine.EngineError(f"{target} was pushed, but Docker tells no digest of it: {said}")
+
+    @contextmanager
+    def _logged_in(self, login: Login) -> Iterator[dict[str, str]]:
+        host = engine.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        with tempfile.TemporaryDirectory() as configuration:
+            env = os.environ | {"DOCKER_CONFIG": configuration, "DOCKER_HOST": host}
+            command = [
+                "docker",
+                "login",
+                "--username",
+                login.user,
+                "--password-stdin",
+                login.uri.partition("/")[0],
+            ]
+            done = subprocess.run(  # noqa: S603 - the command above
+                command, input=login.password, capture_output=True, text=True, check=False, env=env
+            )
+            if done.returncode:
+                raise engine.EngineError(f"docker login: {done.stderr.strip()}")
+            yield env
+
+    def deploy(self, template: str, answers: Answers, values: Mapping[str, str], repository: str) -> None:
+        """`sam deploy` of a packaged template: a change set, its events, its end. Raises DeploymentFailed.
+
+        docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-cli-command-reference-sam-deploy.html
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{answers.stack}.json"
+        path.write_text(template)
+        done = subprocess.run(  # noqa: S603 - made below
+            sam_deploy(path, answers, values, repository),
+            env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
+            check=False,
+        )
+        if done.returncode:
+            raise DeploymentFailed(
+                f"SAM CLI ended with status {done.returncode}; what it said is above. CloudFormation takes a "
+                f"failed update back by itself; the template was {path}"
+            )
+
+
+def sam_deploy(path: Path, answers: Answers, values: Mapping[str, str], repository: str) -> list[str]:
+    """The command. Every parameter is given: SAM CLI would have CloudFormation take the one from before."""
+    return [
+        *(sam_local.SAM, "deploy", "--template-file", str(path)),
+        *("--stack-name", answers.stack, "--region", answers.region),
+        *("--capabilities", "CAPABILITY_IAM", "--image-repository", repository),
+        *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+        *("--parameter-overrides", *(f'{name}="{value}"' for name, value in values.items())),
+    ]
