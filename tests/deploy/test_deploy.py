@@ -13,7 +13,7 @@ from transformed import of_type, transformed
 from threeways import artifact
 from threeways.errors import DeploymentError, DeploymentFailed
 from threeways.local.readback import everything
-from threeways.pipeline.deploy import package, parameters, ride
+from threeways.pipeline.deploy import chosen, package, parameters, ride
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -75,6 +75,26 @@ def test_a_ride_that_is_quarantined_or_never_predicted_is_a_failure(lab: Lab) ->
         patched.setattr(ride, "example", lambda task: ("x", b"junk"))
         with pytest.raises(DeploymentFailed, match=r"in quarantine.*undecodable.*make rollback"):
             ride.send(stack, "ride_duration", client, lab.console, look=0.5)
+
+
+def test_a_model_s_mlmodel_is_uploaded_last_so_that_half_a_model_is_none(training: Training) -> None:
+    class Bucket:
+        keys: list[str] = []  # noqa: RUF012 - one bucket
+
+        def upload_file(self, path: str, bucket: str, key: str) -> None:
+            assert bucket == "b"
+            self.keys.append(key)
+
+        def get_paginator(self, operation: str) -> Any:
+            return self
+
+        def paginate(self, **where: str) -> list[dict[str, Any]]:
+            return []
+
+    folder = training.report.model.folder
+    count = chosen.upload(chosen.Chosen("m", folder, "a" * 64, ""), "b", Bucket())
+    assert count == len(Bucket.keys) == len([path for path in folder.rglob("*") if path.is_file()])
+    assert Bucket.keys[-1] == f"models/{'a' * 64}/MLmodel"
 
 
 def test_a_paused_consumer_gets_no_ride(lab: Lab) -> None:

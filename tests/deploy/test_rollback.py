@@ -71,6 +71,13 @@ def test_rollback_to_any_known_deployment_and_not_to_an_unknown_one(lab: Lab, tr
     assert package.id_of(lab.rollback(to=second).template) == second
 
 
+def test_deploying_the_same_again_is_no_deployment_to_go_back_to(lab: Lab, training: Training) -> None:
+    first, second = two_deployments(lab, training)
+    again = lab.deploy(model=str(lab.folder / "another"))
+    assert package.id_of(again.template) == second
+    assert package.id_of(lab.rollback().template) == first
+
+
 def test_rollback_needs_the_model_and_the_image_of_then(lab: Lab, training: Training) -> None:
     two_deployments(lab, training)
     steps = len(lab.tools.done)

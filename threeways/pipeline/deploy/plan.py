@@ -152,6 +152,7 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
         repository.check(answers.repository, answers.region)
         repository.require(answers.repository, client("ecr"))
     chosen = models.check(models.find(options.model, local), values["Task"])
+    parameters.check(document, chosen.parameters("a-bucket"))
     before = _present(stack)
     changes = {
         name: (before[name], value)
