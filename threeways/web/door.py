@@ -1,0 +1,154 @@
+"""What every request passes: its id, its time limits, its line in the access log, its place in the metrics.
+
+Plain ASGI (asgi.readthedocs.io), around the whole application, so that nothing answers without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from threeways.web import problems
+from threeways.web.metrics import Metrics
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+access = logging.getLogger("threeways.access")
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = b"x-request-id"
+_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
+_QUIET = frozenset({"/health", "/ready", "/metrics"})
+"""Machines ask these every few seconds: only their failures are worth a line."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_SAFETY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Door:
+    """The application with its door.
+
+    seconds: what an answer may take, from the request's last byte. body_seconds: what its body may take.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, seconds: float, body_seconds: float) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._seconds = seconds
+        self._body_seconds = body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection of ASGI's."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        visit = _Visit(scope, receive, send, self._body_seconds)
+        self._metrics.in_flight.inc()
+        try:
+            async with asyncio.timeout(self._seconds + self._body_seconds) as limit:
+                visit.limit, visit.seconds = limit, self._seconds
+                await self._app(visit.scope, visit.receive, visit.send)
+        except TimeoutError as error:
+            await visit.fail(error)
+        except Exception as error:
+            logger.exception("request %s failed", visit.request_id)
+            await visit.fail(error)
+        finally:
+            self._metrics.in_flight.dec()
+            self._tell(visit)
+
+    def _tell(self, visit: _Visit) -> None:
+        seconds = time.perf_counter() - visit.began
+        scope: Any = visit.scope
+        route = scope.get("path_template") or "(none)"
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        self._metrics.answered(method, route, visit.status, seconds)
+        code = scope["state"].get("problem")
+        if code:
+            self._metrics.refused(code)
+        if route in _QUIET and visit.status < 400:
+            return
+        client = scope.get("client")
+        access.info(
+            "request",
+            extra={
+                "method": method,
+                "path": scope["path"],
+                "status": visit.status,
+                "ms": round(seconds * 1000, 2),
+                "bytes": visit.sent,
+                "client": client[0] if client else None,
+                "request_id": visit.request_id,
+                "problem": code,
+            },
+        )
+
+
+class _Visit:
+    """One request on its way through: its id, what was sent, and the clock on its body."""
+
+    limit: asyncio.Timeout
+    seconds: float
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, body_seconds: float) -> None:
+        self.began = time.perf_counter()
+        self.scope = scope
+        self.status = 0
+        self.sent = 0
+        self._receive, self._send = receive, send
+        self._patience = asyncio.get_running_loop().time() + body_seconds
+        self._body_seconds = body_seconds
+        self._whole = False
+        given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
+        self.request_id = given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex
+        self.scope.setdefault("state", {})["request_id"] = self.request_id  # type: ignore[typeddict-item]  # ASGI allows it
+
+    async def receive(self) -> Message:
+        """The next part of the body. Raises SlowBody when its time is up."""
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._patience):
+                message = await self._receive()
+        except TimeoutError:
+            raise problems.SlowBody(f"the body was not whole after {self._body_seconds:g} s") from None
+        if not message.get("more_body"):
+            self._whole = True
+            self.limit.reschedule(asyncio.get_running_loop().time() + self.seconds)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass an answer's part on, with the request's id and the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", ()), (REQUEST_ID, self.request_id.encode()), *_SAFETY
+            ]  # fmt: skip
+        elif message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+    async def fail(self, error: Exception) -> None:
+        """Answer with the problem, if nothing has been answered yet."""
+        if self.status:
+            return
+        problem, headers = problems.problem_of(error, self.request_id)
+        if problem.code:
+            self.scope["state"]["problem"] = problem.code
+        body = msgspec.json.encode(problem)
+        named = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        named += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        start: Any = {"type": "http.response.start", "status": problem.status, "headers": named}
+        rest: Any = {"type": "http.response.body", "body": body, "more_body": False}
+        await self.send(start)
+        await self.send(rest)
