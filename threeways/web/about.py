@@ -21,8 +21,8 @@ class Signature(msgspec.Struct, frozen=True):
 class About(msgspec.Struct, frozen=True):
     """The model that answers. What its artifact does not tell is null.
 
-    trained: when its artifact was made, ISO 8601, UTC. trained_on: its data, by name, rides and SHA-256.
-    metrics: its errors in minutes, on the data that it was judged by.
+    trained: when its artifact was made, ISO 8601, UTC. trained_on: what it was trained on
+    and judged by, each with name, rides and SHA-256. metrics: its errors on the latter, in minutes.
     """
 
     model: str

@@ -22,19 +22,18 @@ from threeways.web.metrics import Metrics
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-SECONDS, BODY_SECONDS = 10.0, 10.0
+SECONDS = 10.0
 
 
 def create(
     service: ModelService[Any],
     *,
     seconds: float = SECONDS,
-    body_seconds: float = BODY_SECONDS,
     gather: int = MOST,
 ) -> ASGIApp:
     """The ASGI application that serves a model which has proven itself.
 
-    seconds: what an answer may take once the request is there. body_seconds: what a body may take to arrive.
+    seconds: what a request's body may take to arrive, and what its answer may take from then on.
     gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
     """
     counts = Metrics(service.task.model_name, service.version)
@@ -68,4 +67,4 @@ def create(
         ),
         logging_config=None,  # the process's own: `threeways.web.server`
     )
-    return Door(app, counts, seconds, body_seconds)
+    return Door(app, counts, seconds)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +28,9 @@ _ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 """Machines ask these every few seconds: only their failures are worth a line."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_SOON = 0.1
+"""Seconds: a body that takes no longer leaves the clock as it is."""
+_random = random.Random().getrandbits  # noqa: S311 - ids need to differ, and nothing more
 _SAFETY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -38,28 +41,27 @@ _SAFETY = (
 class Door:
     """The application with its door.
 
-    seconds: what an answer may take, from the request's last byte. body_seconds: what its body may take.
+    seconds: what a request's body may take to arrive, and what its answer may take from then on.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, seconds: float, body_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, seconds: float) -> None:
         self._app = app
         self._metrics = metrics
         self._seconds = seconds
-        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI's."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, receive, send, self._body_seconds)
+        visit = _Visit(scope, receive, send)
         self._metrics.in_flight.inc()
         try:
-            async with asyncio.timeout(self._seconds + self._body_seconds) as limit:
-                visit.limit, visit.seconds = limit, self._seconds
+            async with asyncio.timeout(self._seconds) as visit.limit:
                 await self._app(visit.scope, visit.receive, visit.send)
         except TimeoutError as error:
-            await visit.fail(error)
+            slow = problems.SlowBody(f"the body was not whole after {self._seconds:g} s")
+            await visit.fail(error if visit.whole else slow)
         except Exception as error:
             logger.exception("request %s failed", visit.request_id)
             await visit.fail(error)
@@ -95,45 +97,41 @@ class Door:
 
 
 class _Visit:
-    """One request on its way through: its id, what was sent, and the clock on its body."""
+    """One request on its way through: its id, whether its body is whole, and what was sent."""
 
     limit: asyncio.Timeout
-    seconds: float
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, body_seconds: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.began = time.perf_counter()
         self.scope = scope
         self.status = 0
         self.sent = 0
         self._receive, self._send = receive, send
-        self._patience = asyncio.get_running_loop().time() + body_seconds
-        self._body_seconds = body_seconds
-        self._whole = False
-        given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-        self.request_id = given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex
+        headers = dict(scope["headers"])
+        self.whole = b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
+        given = headers.get(REQUEST_ID, b"")
+        self.request_id = given.decode() if _ID.fullmatch(given) else f"{_random(128):032x}"
         self.scope.setdefault("state", {})["request_id"] = self.request_id  # type: ignore[typeddict-item]  # ASGI allows it
 
     async def receive(self) -> Message:
-        """The next part of the body. Raises SlowBody when its time is up."""
-        if self._whole:
-            return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._patience):
-                message = await self._receive()
-        except TimeoutError:
-            raise problems.SlowBody(f"the body was not whole after {self._body_seconds:g} s") from None
-        if not message.get("more_body"):
-            self._whole = True
-            self.limit.reschedule(asyncio.get_running_loop().time() + self.seconds)
+        """The next part of the body. After the last one the clock begins anew, for the answer."""
+        message = await self._receive()
+        if not self.whole and not message.get("more_body"):
+            self.whole = True
+            late = time.perf_counter() - self.began
+            if late > _SOON:
+                deadline = self.limit.when()
+                self.limit.reschedule(deadline and deadline + late)
         return message
 
     async def send(self, message: Message) -> None:
         """Pass an answer's part on, with the request's id and the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [
-                *message.get("headers", ()), (REQUEST_ID, self.request_id.encode()), *_SAFETY
-            ]  # fmt: skip
+            own = (REQUEST_ID, self.request_id.encode())
+            # Answered without its body having been read: the rest of that is not waited for.
+            close = () if self.whole else ((b"connection", b"close"),)
+            message["headers"] = [*message.get("headers", ()), own, *_SAFETY, *close]
         elif message["type"] == "http.response.body":
             self.sent += len(message.get("body", b""))
         await self._send(message)

@@ -1,7 +1,8 @@
 """Concurrent requests gathered into one predict.
 
 A predict of one ride takes nearly as long as one of a hundred. So while one runs, the rides that arrive wait
-for the next: none waits longer than one predict, and where there is no crowd none waits at all.
+for the next. In a crowd the next one also waits, for no longer than `WAIT_SECONDS`, until as many rides are
+there as the last ones were: whoever has just been answered asks again. A lone ride never waits.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from threeways.service import ModelService, Outcome
 
 MOST = 256
 """Rides that one predict takes at most; beyond a few hundred a predict takes longer with each of them."""
+WAIT_SECONDS = 0.005
 BACKLOG = 4_096
 """Rides that may wait. More are refused at once, so that those that wait are answered in time."""
 BATCHES_WAITING = 4
@@ -37,17 +39,24 @@ class _Waiting:
 class Gatherer:
     """Scores events for an event loop's tasks: single ones gathered, batches on a thread of their own.
 
-    most: events a predict of gathered ones; 1 gathers none. To be used from one event loop.
+    most: events a predict of gathered ones; 1 gathers none. wait: seconds, as above. To be used from one event loop.
     """
 
     def __init__(
-        self, service: ModelService[Any], most: int = MOST, observe: Observe = lambda rides: None
+        self,
+        service: ModelService[Any],
+        most: int = MOST,
+        observe: Observe = lambda rides: None,
+        wait: float = WAIT_SECONDS,
     ) -> None:
         self.service = service
         self._most = most
         self._observe = observe
+        self._wait = wait
         self._queue: deque[_Waiting] = deque()
-        self._busy = False
+        self._running = False
+        self._crowd = 0  # how many rides the next predict may expect
+        self._clock: asyncio.Handle | None = None  # runs out when the next predict begins at the latest
         self._batches = 0
         self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=_one_core)
         self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=_one_core)
@@ -64,9 +73,11 @@ class Gatherer:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(event, arrived, loop.create_future())
         self._queue.append(waiting)
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._start)  # after what else this turn of the loop brings
+        if not self._running:
+            if self._clock is None:
+                self._clock = loop.call_soon(self._start)  # after what else this turn of the loop brings
+            elif len(self._queue) == self._crowd:
+                self._start()
         return await waiting.answer
 
     async def score_batch(
@@ -94,21 +105,22 @@ class Gatherer:
 
     def _start(self) -> None:
         """Predict for those that wait, if any still does."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
         batch: list[_Waiting] = []
         while self._queue and len(batch) < self._most:
             waiting = self._queue.popleft()
             if not waiting.answer.done():  # else its request was given up meanwhile
                 batch.append(waiting)
-        self._busy = bool(batch)
+        self._running = bool(batch)
         if not batch:
             return
         self._observe(len(batch))
         events = [waiting.event for waiting in batch]
         arrived = [waiting.arrived for waiting in batch]
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(
-            self._singles_thread, self.service.score_events, events, arrived
-        )
+        running = loop.run_in_executor(self._singles_thread, self.service.score_events, events, arrived)
         running.add_done_callback(lambda done: self._answer(batch, done))
 
     def _answer(self, batch: list[_Waiting], done: asyncio.Future[list[Outcome]]) -> None:
@@ -121,7 +133,12 @@ class Gatherer:
                 waiting.answer.set_exception(outcome)
             else:
                 waiting.answer.set_result(outcome)
-        self._start()
+        self._running = False
+        self._crowd = min(len(batch) + len(self._queue), self._most)
+        if self._crowd > 1 and len(self._queue) < self._crowd:
+            self._clock = asyncio.get_running_loop().call_later(self._wait, self._start)
+        else:
+            self._start()
 
 
 def _one_core() -> None:

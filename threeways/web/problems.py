@@ -60,7 +60,6 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
         status, detail, code, headers = HTTPStatus.SERVICE_UNAVAILABLE, str(error), code_of(error), RETRY_AFTER
     elif isinstance(error, SlowBody):
         status, detail = HTTPStatus.REQUEST_TIMEOUT, str(error)
-        headers = {"Connection": "close"}
     elif isinstance(error, TimeoutError):
         status, detail, headers = HTTPStatus.SERVICE_UNAVAILABLE, "no answer within the time limit", RETRY_AFTER
     elif isinstance(error, RequestRefused):
