@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from threeways.errors import ModelFailed, PermanentError, TransientError, UndecodableEvent
 
@@ -75,9 +75,15 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
     )
 
 
+_EMPTY = UndecodableEvent("Input data was truncated (byte 0)")
+"""What decoding nothing says. Litestar doesn't have an empty body decoded; it says that `data` is missing."""
+
+
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything."""
     request_id = request.scope.get("state", {}).get("request_id", "")
+    if isinstance(error, ValidationException):
+        error = _EMPTY
     problem, headers = problem_of(error, request_id)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request %s failed", request_id, exc_info=error)

@@ -101,15 +101,9 @@ def log_lines() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way. port: 0 takes a free one.
-
-    Raises SettingsError where the address cannot be used.
-    """
-    listening = _listen(host, port)
-    address = listening.getsockname()
-    logging.getLogger("threeways.web").info("serving on http://%s:%d (Ctrl-C ends it)", *address[:2])
-    config = uvicorn.Config(
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """What uvicorn is told."""
+    return uvicorn.Config(
         app,  # type: ignore[arg-type]  # two spellings of ASGI
         http=PatientButFirm,
         ws="none",
@@ -123,8 +117,18 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
         limit_concurrency=CONNECTIONS,
         backlog=CONNECTIONS,
     )
+
+
+def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is under way. port: 0 takes a free one.
+
+    Raises SettingsError where the address cannot be used.
+    """
+    listening = _listen(host, port)
+    address = listening.getsockname()
+    logging.getLogger("threeways.web").info("serving on http://%s:%d (Ctrl-C ends it)", *address[:2])
     with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(configuration(app)).run(sockets=[listening])
     logging.getLogger("threeways.web").info("stopped")
 
 
