@@ -22,6 +22,8 @@ def main() -> int:
     except ThreewaysError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:  # before it serves: while the model is loaded
+        return 130
     return 0
 
 

@@ -46,7 +46,7 @@ def test_ten_thousand_are_one_predict_and_one_more_is_refused(client: httpx.Clie
     assert answer.json()["predicted"] == 10_000
     assert MODEL.calls == [10_000]
     told = problem(post(client, b"[" + b",".join([b"1"] * (bodies.MOST_RIDES + 1)) + b"]"))
-    assert told["status"] == 413
+    assert told["status"] == 422
     assert "split it" in told["detail"]
 
 

@@ -42,15 +42,16 @@ def process(training: Training, log: Path, *command: str, **environment: str) ->
             running.kill()
 
 
-def client_of(log: Path) -> httpx.Client:
+@contextmanager
+def client_of(log: Path) -> Iterator[httpx.Client]:
     """A client of the address that the process has printed."""
     ends = time.monotonic() + 60
     while not (found := re.search(r"serving on (http://127\.0\.0\.1:\d+)", log.read_text())):
         assert time.monotonic() < ends, log.read_text()
         time.sleep(0.05)
-    client = httpx.Client(base_url=found[1], trust_env=False, timeout=30)
-    wait_until_ready(client)
-    return client
+    with httpx.Client(base_url=found[1], trust_env=False, timeout=30) as client:
+        wait_until_ready(client)
+        yield client
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
@@ -78,7 +79,7 @@ def test_told_to_stop_it_finishes_what_it_has(training: Training, tmp_path: Path
         running.wait(20)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert lines[-1]["message"] == "stopped"
-    assert running.returncode in {0, -told}
+    assert running.returncode == 0
 
 
 def test_make_web_s_command_serves_the_registered_model_where_it_says(training: Training, tmp_path: Path) -> None:
@@ -97,8 +98,8 @@ def test_make_web_s_command_serves_the_registered_model_where_it_says(training: 
 @pytest.mark.parametrize(
     ("environment", "mend"),
     [
-        ({"WEB_PORT": "eighty"}, "`WEB_PORT`"),
-        ({"WEB_SECONDS": "0"}, "`WEB_SECONDS`"),
+        ({"WEB_PORT": "eighty"}, "$.WEB_PORT`"),
+        ({"WEB_SECONDS": "0"}, "$.WEB_SECONDS`"),
         ({"MODEL_LOCATION": "/nowhere"}, "/nowhere"),
         ({"WEB_HOST": "203.0.113.7"}, "WEB_PORT"),
     ],

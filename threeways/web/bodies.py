@@ -89,5 +89,5 @@ def elements(body: bytes) -> list[bytes]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableEvent(str(error)) from None
     if len(found) > MOST_RIDES:
-        raise RequestRefused(413, f"{len(found)} events; a batch has {MOST_RIDES} at most: split it")
+        raise RequestRefused(422, f"{len(found)} events; a batch has {MOST_RIDES} at most: split it")
     return [bytes(element) for element in found]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,9 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
     listening = _listen(host, port)
     address = listening.getsockname()
     logging.getLogger("threeways.web").info("serving on http://%s:%d (Ctrl-C ends it)", *address[:2])
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn hands the signal on when it has stopped: a clean end is neither a traceback nor a kill.
+        signal.signal(ending, lambda *_: None)
     with listening:
         uvicorn.Server(configuration(app)).run(sockets=[listening])
     logging.getLogger("threeways.web").info("stopped")
