@@ -1,7 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay web train test quality validate doctor bench bench-web digest image invoke start-lambda \
-	integration-test image-size lock clean
+.PHONY: help setup run torture replay web train test quality validate doctor bench bench-web digest \
+	image web-image invoke start-lambda integration-test image-size lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -75,6 +75,9 @@ digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder o
 
 image: $(READY) ## build the Lambda function's image and tell its size (ARCH=x86_64 or arm64, TAG=)
 	@$(PYTHON) tools/image.py $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+
+web-image: $(READY) ## build the web service's image (ARCH=, TAG=)
+	@$(PYTHON) tools/image.py --target web $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
 
 .venv-%/.ready: tools/setup_tool.py | $(READY)
 	@$(PYTHON) tools/setup_tool.py $*

@@ -1,8 +1,8 @@
 """The web service beside the usual way: Flask, gunicorn and MLflow's pyfunc, one ride a request.
 
-Both serve the same model on this machine, one after the other in interleaved rounds, and one load generator asks
-both: connections that each send the next request when the last is answered. Prints medians, writes
-`.local/bench-web.json`. Both are kept to one OpenMP thread a process, which is faster for either here.
+Both serve the same model on this machine, in interleaved rounds, and one load generator asks both: connections
+that each send the next request when the last is answered. Prints medians, writes `.local/bench-web.json`. Both
+are kept to one OpenMP thread a process, which is faster for either here.
 """
 
 from __future__ import annotations
@@ -158,8 +158,9 @@ def main() -> None:
     for name in ("", "ours", "usual", "ratio", "goal"):
         table.add_column(name, justify="left" if not name else "right")
     for row in rows:
-        goal = "" if row["goal"] is None else f"{row['goal']:g} x: {'met' if row['met'] else 'MISSED'}"
-        table.add_row(row["name"], f"{row['ours']:,.0f}", f"{row['usual']:,.0f}", f"{row['ratio']:.1f} x", goal)
+        numbers = (*(f"{row[side]:,.0f}" for side in ("ours", "usual")), f"{row['ratio']:.1f} x")
+        goal = f"{row['goal']:g} x: {'met' if row['met'] else 'MISSED'}" if row["goal"] else ""
+        table.add_row(row["name"], *numbers, goal)
     console.print(table)
     LOCAL.mkdir(exist_ok=True)
     (LOCAL / "bench-web.json").write_text(json.dumps({"measures": rows}, indent=2) + "\n")

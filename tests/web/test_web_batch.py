@@ -52,7 +52,9 @@ def test_ten_thousand_are_one_predict_and_one_more_is_refused(client: httpx.Clie
 
 def test_ten_thousand_of_the_longest_rides_fit_into_a_body() -> None:
     longest = ride("\\u0001" * 256, 1.2345678901234567e300, PULocationID=-(2**31), DOLocationID=-(2**31))
-    assert len(longest.replace(b"\\\\", b"\\")) * bodies.MOST_RIDES > bodies.BATCH_BYTES, "escaped ids may not"
+    assert len(longest.replace(b"\\\\", b"\\")) * bodies.MOST_RIDES > bodies.BATCH_BYTES, (
+        "escaped ids may not"
+    )
     longest = ride("x" * 256, 1.2345678901234567e300, PULocationID=-(2**31), DOLocationID=-(2**31))
     assert (len(longest) + 2) * bodies.MOST_RIDES < bodies.BATCH_BYTES
 
@@ -67,7 +69,9 @@ def test_ten_thousand_of_the_longest_rides_fit_into_a_body() -> None:
         (b'"x"', 422, "invalid_event"),
     ],
 )
-def test_what_is_no_array_is_refused_as_a_whole(client: httpx.Client, body: bytes, status: int, code: str) -> None:
+def test_what_is_no_array_is_refused_as_a_whole(
+    client: httpx.Client, body: bytes, status: int, code: str
+) -> None:
     answer = post(client, body)
     assert answer.status_code == status
     assert problem(answer)["code"] == code

@@ -17,7 +17,7 @@ DRIVER = shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER),
-    reason="no Chromium here; `apt-get install chromium chromium-driver` (or Chrome and chromedriver) runs these",
+    reason="no Chromium and chromedriver here; `apt-get install chromium chromium-driver` runs these",
 )
 
 
@@ -28,7 +28,9 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module", params=["with JavaScript", "without JavaScript"])
-def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+def browser(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[webdriver.Chrome]:
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for argument in (
@@ -58,7 +60,9 @@ def test_a_ride_by_keyboard_alone(browser: webdriver.Chrome, client: httpx.Clien
     webdriver.ActionChains(browser).send_keys(Keys.TAB, *keys, Keys.ENTER).perform()
     assert browser.find_element(By.ID, "minutes").text == "35.0 minutes"
     assert "08:50" in browser.find_element(By.CLASS_NAME, "answer").text
-    chosen = [browser.find_element(By.ID, name).get_attribute("value") for name in ("pickup", "dropoff", "at")]
+    chosen = [
+        browser.find_element(By.ID, name).get_attribute("value") for name in ("pickup", "dropoff", "at")
+    ]
     assert chosen == ["132", "230", "2021-02-01T08:15"]
 
 

@@ -36,7 +36,8 @@ BOUNDARIES = [
     ride("zones", PULocationID=0, DOLocationID=266), ride("edges", PULocationID=1, DOLocationID=265),
     ride("far", PULocationID=2**31 - 1, DOLocationID=-(2**31)), ride("still", 0.0), ride("long", 1e308),
     ride("tiny", 5e-324), ride("spring", pickup_datetime="2021-03-14T02:30:00"),
-    ride("autumn", pickup_datetime="2021-11-07T01:30:00"), ride("zulu", pickup_datetime="2021-11-07T06:30:00Z"),
+    ride("autumn", pickup_datetime="2021-11-07T01:30:00"),
+    ride("zulu", pickup_datetime="2021-11-07T06:30:00Z"),
     ride("midnight", pickup_datetime="2021-12-31T23:59:59.999999"), ride(-(2**63)), ride(2**63 - 1),
     ride("🚕" * 128), ride("🚕" * 129),
 ]  # fmt: skip
@@ -110,7 +111,9 @@ def test_single_requests_and_the_stream_tell_the_same(
         gathered = client.get("/metrics").text.partition("predict_gathered_rides_count ")[2]
     assert told == expected
     assert len({outcome[0] for outcome in told}) == 2
-    assert float(gathered.split()[0]) < sum(outcome[0] == "predicted" for outcome in told), "some were gathered"
+    assert float(gathered.split()[0]) < sum(outcome[0] == "predicted" for outcome in told), (
+        "some were gathered"
+    )
 
 
 def test_a_batch_and_the_stream_tell_the_same(scored_by: ModelService[Any], rides: list[bytes]) -> None:

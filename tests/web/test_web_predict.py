@@ -43,8 +43,12 @@ def test_flags_are_told(client: httpx.Client) -> None:
     assert flags == ["unknown_zone", "assumed_pickup_datetime"]
 
 
-@pytest.mark.parametrize("kind", [name for name, data in poison.KINDS.items() if len(data) < bodies.SINGLE_BYTES])
-def test_what_the_stream_would_quarantine_is_refused_for_the_same_reason(client: httpx.Client, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", [name for name, data in poison.KINDS.items() if len(data) < bodies.SINGLE_BYTES]
+)
+def test_what_the_stream_would_quarantine_is_refused_for_the_same_reason(
+    client: httpx.Client, kind: str
+) -> None:
     answer = client.post("/predict", content=poison.KINDS[kind], headers=JSON)
     told = problem(answer)
     [outcome] = service().score([poison.KINDS[kind]], [NOW])
@@ -83,7 +87,9 @@ def test_the_request_s_id_is_kept_or_made(client: httpx.Client) -> None:
     assert all(len(one) == 32 for one in made)
 
 
-def test_a_model_that_fails_is_a_problem_that_tells_nothing_of_the_inside(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_that_fails_is_a_problem_that_tells_nothing_of_the_inside(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with serving(service(FakeModel(lambda block: True))) as client:
         answer = client.post("/predict", content=ride(), headers=JSON)
         batch = client.post("/predict/batch", content=b"[" + ride() + b"]", headers=JSON)
@@ -118,7 +124,8 @@ def test_slow_clients_are_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> No
     with serving(service(), seconds=0.2) as client:
         body = raw(
             client,
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
+            b"Content-Length: 99\r\n\r\n{",
         )
         assert body.startswith(b"HTTP/1.1 408 ")
         assert json.loads(body.partition(b"\r\n\r\n")[2])["detail"] == "the body was not whole after 0.2 s"

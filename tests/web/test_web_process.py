@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def process(training: Training, log: Path, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    training: Training, log: Path, *command: str, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     given = {"MODEL_LOCATION": str(training.report.model.folder), "WEB_PORT": "0"} | environment
     with (
         log.open("wb") as output,
@@ -55,14 +57,19 @@ def client_of(log: Path) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-def test_told_to_stop_it_finishes_what_it_has(training: Training, tmp_path: Path, told: signal.Signals) -> None:
+def test_told_to_stop_it_finishes_what_it_has(
+    training: Training, tmp_path: Path, told: signal.Signals
+) -> None:
     log = tmp_path / "log"
     with process(training, log) as running, client_of(log) as client:
         assert client.post("/predict", content=ride(), headers=JSON).status_code == 200
         address = ("127.0.0.1", client.base_url.port or 0)
         with socket.create_connection(address, timeout=20) as half_sent:
             body = ride()
-            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            head = (
+                "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n"
+            )
             half_sent.sendall(head.encode() + body[:10])
             while "http_requests_in_flight 2.0" not in client.get("/metrics").text:
                 time.sleep(0.02)
@@ -82,7 +89,9 @@ def test_told_to_stop_it_finishes_what_it_has(training: Training, tmp_path: Path
     assert running.returncode == 0
 
 
-def test_make_web_s_command_serves_the_registered_model_where_it_says(training: Training, tmp_path: Path) -> None:
+def test_make_web_s_command_serves_the_registered_model_where_it_says(
+    training: Training, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     python_path = {"PYTHONPATH": str(ROOT)}
     with (

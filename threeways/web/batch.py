@@ -41,9 +41,7 @@ def answer(service: ModelService[Any], outcomes: Sequence[Outcome]) -> BatchAnsw
     """The answer for a batch's outcomes."""
     results = [_result(service, outcome) for outcome in outcomes]
     refused = sum(result.error is not None for result in results)
-    return BatchAnswer(
-        service.task.model_name, service.version, len(results) - refused, refused, results
-    )
+    return BatchAnswer(service.task.model_name, service.version, len(results) - refused, refused, results)
 
 
 def _result(service: ModelService[Any], outcome: Outcome) -> Result:

@@ -1,7 +1,7 @@
 """Request bodies as the task reads them: one schema, and one decoder, for the stream and the web.
 
 Litestar would decode a body by itself, and refuse other things for other reasons than the stream does. So its
-hook for own decoders, the DTO, hands the bytes to `Task.decode`, and only takes the schema from the type.
+hook for own decoders, the DTO, hands the bytes to `Task.decode`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 
 import msgspec
 from litestar.dto import AbstractDTO, DTOFieldDefinition
-from litestar.openapi.spec import Reference, Schema
+from litestar.openapi.spec import Schema
 from litestar.typing import FieldDefinition
 
 from threeways.errors import InvalidEvent, UndecodableEvent
 from threeways.task import Task
+from threeways.web import schema
 from threeways.web.problems import RequestRefused
 
 MOST_RIDES = 10_000
@@ -25,22 +26,18 @@ BATCH_BYTES = 8 * 2**20
 
 
 class _Body(AbstractDTO[Any]):
-    """What both kinds share: nothing of Litestar's own transfer models."""
+    """What both kinds share: a schema, and nothing of Litestar's own transfer models."""
+
+    described: ClassVar[Schema]
 
     @classmethod
     def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
         """There is no transfer model to make."""
 
     @classmethod
-    def create_openapi_schema(
-        cls,
-        field_definition: FieldDefinition,
-        handler_id: str,  # noqa: ARG003 - Litestar's signature
-        schema_creator: Any,
-    ) -> Reference | Schema:
-        """The schema of the annotated type itself."""
-        schema: Reference | Schema = schema_creator.for_field_definition(field_definition)
-        return schema
+    def create_openapi_schema(cls, *_: Any, **__: Any) -> Schema:
+        """The task's own."""
+        return cls.described
 
     @classmethod
     def generate_field_definitions(cls, model_type: type[Any]) -> Iterator[DTOFieldDefinition]:  # type: ignore[override]  # no field is ever transferred
@@ -59,27 +56,34 @@ def single(task: Task[Any]) -> type[AbstractDTO[Any]]:
     """The body of one event: decoded by the task, refused with its reasons."""
 
     class EventBody(_Body):
-        decode: ClassVar[Any] = staticmethod(task.decode)
+        described = schema.event(task)
 
         def decode_bytes(self, value: bytes) -> Any:
-            return self.decode(value)
+            return task.decode(value)
 
     return EventBody
 
 
-class BatchBody(_Body):
+def batch(task: Task[Any]) -> type[AbstractDTO[Any]]:
     """The body of many events: a JSON array, each element left as its bytes for the task to decode."""
 
-    def decode_bytes(self, value: bytes) -> list[bytes]:
-        """The elements' bytes. Raises UndecodableEvent, InvalidEvent, or RequestRefused for too many."""
-        return elements(value)
+    class BatchBody(_Body):
+        described = schema.events(task, MOST_RIDES)
+
+        def decode_bytes(self, value: bytes) -> list[bytes]:
+            return elements(value)
+
+    return BatchBody
 
 
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def elements(body: bytes) -> list[bytes]:
-    """The bytes of each element of a JSON array. Raises as `BatchBody.decode_bytes` does."""
+    """The bytes of each element of a JSON array.
+
+    Raises UndecodableEvent, InvalidEvent, or RequestRefused for too many.
+    """
     try:
         found = _decode_array(body)
     except msgspec.ValidationError as error:

@@ -13,12 +13,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from litestar.enums import ScopeType
 
 from threeways.web import problems
 from threeways.web.metrics import Metrics
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 access = logging.getLogger("threeways.access")
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI's."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         visit = _Visit(scope, receive, send)
@@ -111,18 +112,18 @@ class _Visit:
         self.whole = b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
         given = headers.get(REQUEST_ID, b"")
         self.request_id = given.decode() if _ID.fullmatch(given) else f"{_random(128):032x}"
-        self.scope.setdefault("state", {})["request_id"] = self.request_id  # type: ignore[typeddict-item]  # ASGI allows it
+        self.scope.setdefault("state", {})["request_id"] = self.request_id
 
-    async def receive(self) -> Message:
+    async def receive(self) -> HTTPReceiveMessage:
         """The next part of the body. After the last one the clock begins anew, for the answer."""
-        message = await self._receive()
+        message: Any = await self._receive()
         if not self.whole and not message.get("more_body"):
             self.whole = True
             late = time.perf_counter() - self.began
             if late > _SOON:
                 deadline = self.limit.when()
                 self.limit.reschedule(deadline and deadline + late)
-        return message
+        return message  # type: ignore[no-any-return]  # of the server's making
 
     async def send(self, message: Message) -> None:
         """Pass an answer's part on, with the request's id and the headers that every answer has."""
@@ -144,7 +145,10 @@ class _Visit:
         if problem.code:
             self.scope["state"]["problem"] = problem.code
         body = msgspec.json.encode(problem)
-        named = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        named = [
+            (b"content-type", problems.MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
         named += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         start: Any = {"type": "http.response.start", "status": problem.status, "headers": named}
         rest: Any = {"type": "http.response.body", "body": body, "more_body": False}

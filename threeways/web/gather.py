@@ -39,14 +39,15 @@ class _Waiting:
 class Gatherer:
     """Scores events for an event loop's tasks: single ones gathered, batches on a thread of their own.
 
-    most: events a predict of gathered ones; 1 gathers none. wait: seconds, as above. To be used from one event loop.
+    most: events a predict of gathered ones; 1 gathers none. wait: seconds, as above. observe: told how many
+    each of them takes. To be used from one event loop.
     """
 
     def __init__(
         self,
         service: ModelService[Any],
         most: int = MOST,
-        observe: Observe = lambda rides: None,
+        observe: Observe | None = None,
         wait: float = WAIT_SECONDS,
     ) -> None:
         self.service = service
@@ -116,7 +117,8 @@ class Gatherer:
         self._running = bool(batch)
         if not batch:
             return
-        self._observe(len(batch))
+        if self._observe:
+            self._observe(len(batch))
         events = [waiting.event for waiting in batch]
         arrived = [waiting.arrived for waiting in batch]
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Prometheus metrics of one service: prometheus.io/docs/practices/naming/. Each app has a registry of its own."""
+"""Prometheus metrics (prometheus.io/docs/practices/naming/). Each application has a registry of its own."""
 
 from __future__ import annotations
 

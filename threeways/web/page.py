@@ -1,4 +1,4 @@
-"""The page for people: two zones, miles and a time in, minutes out. A plain form: no script is needed, or sent."""
+"""The page for people: two zones, miles and a time in, minutes out. A plain form, without any script."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOROUGHS = {
     "E": "Newark", "?": "Elsewhere",
 }  # fmt: skip
 FLAGS = {
-    "unknown_zone": "One of the zones is not on TLC's map, so this is what rides from or to unknown places take.",
+    "unknown_zone": "One of the zones is not on TLC's map: taken as a ride from or to an unknown place.",
     "assumed_pickup_datetime": "You gave no time, so now was taken.",
 }
 """What each flag means to a person."""

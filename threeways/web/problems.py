@@ -54,14 +54,25 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
     headers: dict[str, str] = {}
     code = None
     if isinstance(error, PermanentError):
-        status = HTTPStatus.BAD_REQUEST if isinstance(error, UndecodableEvent) else HTTPStatus.UNPROCESSABLE_ENTITY
+        status = (
+            HTTPStatus.BAD_REQUEST if isinstance(error, UndecodableEvent) else HTTPStatus.UNPROCESSABLE_ENTITY
+        )
         detail, code = str(error), error.code
     elif isinstance(error, TransientError):
-        status, detail, code, headers = HTTPStatus.SERVICE_UNAVAILABLE, str(error), code_of(error), RETRY_AFTER
+        status, detail, code, headers = (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            str(error),
+            code_of(error),
+            RETRY_AFTER,
+        )
     elif isinstance(error, SlowBody):
         status, detail = HTTPStatus.REQUEST_TIMEOUT, str(error)
     elif isinstance(error, TimeoutError):
-        status, detail, headers = HTTPStatus.SERVICE_UNAVAILABLE, "no answer within the time limit", RETRY_AFTER
+        status, detail, headers = (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "no answer within the time limit",
+            RETRY_AFTER,
+        )
     elif isinstance(error, RequestRefused):
         status, detail = HTTPStatus(error.status), str(error)
     elif isinstance(error, HTTPException):
@@ -90,5 +101,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     if problem.code:
         request.scope["state"]["problem"] = problem.code
     return Response(
-        content=msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
+        content=msgspec.json.encode(problem),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
     )

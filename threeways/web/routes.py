@@ -1,6 +1,6 @@
 """The routes for programs: predict, predict/batch, model, health, ready, metrics."""
 
-# No `from __future__ import annotations` here: Litestar reads the annotations, which hold the task's type.
+from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +12,6 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi import ResponseSpec
-from litestar.openapi.spec import Example
 from litestar.params import Body
 
 from threeways.errors import PermanentError, TransientError
@@ -59,13 +58,16 @@ class Readiness:
 
 def _problems(*statuses: int) -> dict[int, ResponseSpec]:
     return {
-        status: ResponseSpec(Problem, description=_MEANINGS[status], media_type=MEDIA_TYPE, generate_examples=False)
+        status: ResponseSpec(
+            Problem, description=_MEANINGS[status], media_type=MEDIA_TYPE, generate_examples=False
+        )
         for status in statuses
     }
 
 
-def json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard: the body says that it is JSON. Raises RequestRefused."""
+    del handler
     said = connection.headers.get("content-type", "")
     kind, _, parameters = said.partition(";")
     charset = parameters.strip().lower().replace('"', "")
@@ -76,17 +78,13 @@ def json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandle
 def predicting(gatherer: Gatherer, counts: Metrics, batch_seconds: float) -> Sequence[HTTPRouteHandler]:
     """The two routes that predict. batch_seconds: after that long a batch is not bisected further."""
     service, task = gatherer.service, gatherer.service.task
-    event = msgspec.to_builtins(task.example)
-    event_type: Any = task.event_type
-    examples = [Example(summary=f"A {task.name} event", value=event)]
-    batch_examples = [Example(summary="Two events, the second of them broken", value=[event, {}])]
 
     @post(
         "/predict", dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],
-        request_max_body_size=bodies.SINGLE_BYTES, raises=[], summary="Predict one event",
+        request_max_body_size=bodies.SINGLE_BYTES, summary="Predict one event",
         responses=_problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
-    async def predict(data: Annotated[event_type, Body(examples=examples)]) -> Prediction:
+    async def predict(data: Annotated[Any, Body()]) -> Prediction:
         """One event, as the stream takes them; without a time, now stands in and is flagged."""
         outcome = await gatherer.score(data, datetime.now(UTC))
         if isinstance(outcome, PermanentError | TransientError):
@@ -95,13 +93,11 @@ def predicting(gatherer: Gatherer, counts: Metrics, batch_seconds: float) -> Seq
         return service.prediction(outcome)
 
     @post(
-        "/predict/batch", dto=bodies.BatchBody, return_dto=None, status_code=200, guards=[json_only],
+        "/predict/batch", dto=bodies.batch(task), return_dto=None, status_code=200, guards=[json_only],
         request_max_body_size=bodies.BATCH_BYTES, summary="Predict up to 10,000 events",
         responses=_problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
-    async def predict_batch(
-        data: Annotated[list[event_type], Body(examples=batch_examples, max_items=bodies.MOST_RIDES)],
-    ) -> batch.BatchAnswer:
+    async def predict_batch(data: Annotated[Any, Body()]) -> batch.BatchAnswer:
         """An array of events. What cannot be scored gets its reason in its place; the others never notice."""
         late = _late(batch_seconds)
         outcomes = await gatherer.score_batch(data, datetime.now(UTC), late)
@@ -117,7 +113,9 @@ def _late(seconds: float) -> Callable[[], bool]:
 
 
 def _count(counts: Metrics, outcomes: Sequence[Outcome]) -> None:
-    refused = [code_of(outcome) for outcome in outcomes if isinstance(outcome, PermanentError | TransientError)]
+    refused = [
+        code_of(outcome) for outcome in outcomes if isinstance(outcome, PermanentError | TransientError)
+    ]
     counts.predicted(len(outcomes) - len(refused))
     for code in refused:
         counts.refused(code)

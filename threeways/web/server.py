@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
 HEADER_SECONDS = 10
-"""How long a client may take to send a request's headers: one that never ends them must not hold a connection."""
+"""How long a request's headers may take: a client that never ends them must not hold a connection."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than a load balancer's own idle timeout (60 s by default), or it meets connections just closed.
 docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"""
@@ -68,12 +68,14 @@ class PatientButFirm(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.write(
+                b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            )
             self.transport.close()
 
 
 class JsonLines(logging.Formatter):
-    """A log record as one line of JSON: time, level, logger, message, what `extra` holds, and the traceback."""
+    """A log record as one line of JSON: time, level, logger, message, what `extra` holds, traceback."""
 
     _usual = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -105,7 +107,7 @@ def log_lines() -> None:
 def configuration(app: ASGIApp) -> uvicorn.Config:
     """What uvicorn is told."""
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # two spellings of ASGI
+        app,
         http=PatientButFirm,
         ws="none",
         lifespan="on",
