@@ -1,8 +1,8 @@
 """Where a model service is put together from the environment: the composition root.
 
 `build` is what `lambda_function.py` uses, `build_web` what `web_service.py` does. `init`, `base64_decode` and
-`ModelService` are the names that users of the MLOps Zoomcamp's streaming pipeline call and test, kept as a thin
-adapter over the same scoring path: their code and their tests move over unchanged.
+`ModelService` are the names that users of the MLOps Zoomcamp's streaming pipeline call and test, kept as a
+thin adapter over the same scoring path: their code and their tests move over unchanged.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The web service beside the usual way: Flask, gunicorn and MLflow's pyfunc, one ride a request.
 
-Both serve the same model on this machine, in interleaved rounds, and one load generator asks both: connections
-that each send the next request when the last is answered. Prints medians, writes `.local/bench-web.json`. Both
-are kept to one OpenMP thread a process, which is faster for either here.
+Both serve the same model on this machine, in interleaved rounds, and one load generator asks both over
+connections that each send the next request when the last is answered. Prints medians and writes
+`.local/bench-web.json`. Both are kept to one OpenMP thread a process, which is faster for either here.
 """
 
 from __future__ import annotations
@@ -127,7 +127,8 @@ def measures(found: dict[str, list[Load]]) -> list[dict[str, Any]]:
     p99 = {side: median(load.p99 for load in loads) for side, loads in found.items()}
     rows = [
         ("requests a second", rate["ours"], rate["usual"], rate["ours"] / rate["usual"], GOALS["requests"]),
-        ("p99, milliseconds", p99["ours"] * 1e3, p99["usual"] * 1e3, p99["usual"] / p99["ours"], GOALS["p99"]),
+        ("p99, milliseconds", p99["ours"] * 1e3, p99["usual"] * 1e3, p99["usual"] / p99["ours"],
+         GOALS["p99"]),
         ("rides a second in batches of 10,000", rate["batch"] * BATCH, rate["usual"],
          rate["batch"] * BATCH / rate["usual"], GOALS["batch"]),
         ("requests a second, gathering switched off", rate["alone"], rate["usual"],

@@ -28,7 +28,7 @@ PIP_SETTINGS = {
 
 
 def build(tag: str = TAG, arch: str | None = None, *, target: str | None = None, quiet: bool = False) -> None:
-    """Build the image. arch: `x86_64` or `arm64`; None is the engine's own. target: `web`; None is the function.
+    """Build the image. arch: `x86_64` or `arm64`; None: the engine's own. target: `web`; None: the function.
 
     Raises EngineError where the engine is missing or the build fails; then the old image stays.
     """

@@ -83,11 +83,16 @@ def _told(trained: Trained) -> dict[str, object]:
     found = trained.errors["validation"]
     return {
         "trained_on": {
-            which: {"name": rides.name, "rides": len(rides.minutes), "sha256": _digest(rides)}
+            which: {"name": _files(rides), "rides": len(rides.minutes), "sha256": _digest(rides)}
             for which, rides in (("training", trained.training), ("validation", trained.validation))
         },
         "metrics": {f"validation_{kind}": float(value) for kind, value in asdict(found).items()},
     }
+
+
+def _files(rides: Rides) -> str:
+    """Where it came from, without the folders of this machine."""
+    return ", ".join(source.name.rstrip("/").rpartition("/")[2] for source in rides.sources)
 
 
 _REQUIREMENTS = ("numpy", "scikit-learn", "skops")
