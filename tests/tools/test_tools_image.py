@@ -80,7 +80,12 @@ def test_the_web_service_is_a_target_of_its_own_and_not_in_the_function() -> Non
     assert "USER 65534" in stages["${BASE} AS web"]
     last = DOCKERFILE.rpartition("FROM ")[2]
     assert "web" not in last, "what is built without a target is the function"
-    for file in ("web_service.py", "threeways/web/app.py", "threeways/web/page.html", "threeways/web/zones.txt"):
+    for file in (
+        "web_service.py",
+        "threeways/web/app.py",
+        "threeways/web/page.html",
+        "threeways/web/zones.txt",
+    ):
         assert ships(file)
 
 

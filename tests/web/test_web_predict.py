@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -131,6 +132,21 @@ def test_slow_clients_are_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> No
         assert json.loads(body.partition(b"\r\n\r\n")[2])["detail"] == "the body was not whole after 0.2 s"
         for never_ends in (b"", b"GET /health HTTP/1.1\r\nHost: x\r\n"):
             assert raw(client, never_ends).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_client_that_goes_away_within_its_body_is_no_failure_of_the_service(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "threeways.access")
+    with socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as gone:
+        gone.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+        gone.sendall(b"Content-Length: 99\r\n\r\n{")
+    ends = time.monotonic() + 10
+    while not (records := [one for one in caplog.records if one.name == "threeways.access"]):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    assert [getattr(one, "status", None) for one in records] == [400]
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 def test_every_request_is_a_line_of_json_but_for_probes(

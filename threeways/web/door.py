@@ -115,8 +115,13 @@ class _Visit:
         self.scope.setdefault("state", {})["request_id"] = self.request_id
 
     async def receive(self) -> HTTPReceiveMessage:
-        """The next part of the body. After the last one the clock begins anew, for the answer."""
+        """The next part of the body. After the last one the clock begins anew, for the answer.
+
+        Raises RequestRefused where the client goes away before its body is whole.
+        """
         message: Any = await self._receive()
+        if not self.whole and message["type"] == "http.disconnect":
+            raise problems.RequestRefused(400, "the connection ended before the body did")
         if not self.whole and not message.get("more_body"):
             self.whole = True
             late = time.perf_counter() - self.began
