@@ -1,4 +1,5 @@
 # The Lambda function's image, for x86-64 and arm64. `make image` builds it; so does `docker build .`.
+# The web service's: `make web-image`, or `docker build --target web .`.
 # It needs no BuildKit, so `sam build` can build it too.
 # docs.aws.amazon.com/lambda/latest/dg/python-image.html
 ARG BASE=public.ecr.aws/lambda/python:3.13
@@ -27,9 +28,41 @@ RUN python3 strip_packages.py /packages \
 FROM ${BASE} AS code
 COPY lambda_function.py model.py /code/
 COPY threeways /code/threeways/
+RUN rm -r /code/threeways/web \
+ && python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
+ && chmod -R a+rX /code
+
+# The web service: the function's packages and code, and what is the web's alone.
+FROM packages AS web-packages
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ARG HTTPS_PROXY
+RUN python3 requirements.py Pipfile.lock web > requirements-web.txt \
+ && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+      --require-hashes --no-deps --only-binary=:all: --target /web --requirement requirements-web.txt \
+ && python3 strip_packages.py /web \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /web -p /var/task /web \
+ && chmod -R a+rX /web
+
+FROM ${BASE} AS web-code
+COPY web_service.py /code/
+COPY threeways/web /code/threeways/web/
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 
+FROM ${BASE} AS web
+COPY --from=packages /packages /var/task/
+COPY --from=web-packages /web /var/task/
+COPY --from=code /code /var/task/
+COPY --from=web-code /code /var/task/
+# In a container 127.0.0.1 is the container's own: what may reach it is the network's to say.
+ENV WEB_HOST=0.0.0.0 WEB_PORT=8080
+EXPOSE 8080
+USER 65534
+ENTRYPOINT ["python3", "web_service.py"]
+
+# The function: last, so that it is what is built when no target is named.
 FROM ${BASE}
 COPY --from=packages /packages /var/task/
 COPY --from=code /code /var/task/

@@ -1,7 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay train test quality validate doctor bench digest image invoke start-lambda \
-	integration-test image-size deploy rollback destroy lock clean
+.PHONY: help setup run torture replay web train test quality validate doctor bench bench-web digest \
+	image web-image invoke start-lambda integration-test image-size deploy rollback destroy lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -41,6 +41,9 @@ replay: $(READY) ## score again what is in quarantine or at a failure destinatio
 	@$(PYTHON) -m threeways replay $(if $(FROM),--from '$(FROM)') $(if $(FUNCTION),--function '$(FUNCTION)') \
 		$(if $(YES),--yes)
 
+web: $(READY) ## the model as a web service with a page, on 127.0.0.1, until Ctrl-C (PORT=8080)
+	@exec $(PYTHON) -m threeways web $(if $(PORT),--port '$(PORT)')
+
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train $(if $(DATA),--data '$(DATA)') $(if $(VALIDATION),--validation '$(VALIDATION)')
 
@@ -64,11 +67,17 @@ doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or dep
 bench: $(READY) ## time the handler against one predict and one put a record
 	@$(PYTHON) benchmarks/handler.py
 
+bench-web: $(READY) ## the web service against Flask and MLflow's pyfunc
+	@$(PYTHON) benchmarks/web.py
+
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
 
 image: $(READY) ## build the Lambda function's image and tell its size (ARCH=x86_64 or arm64, TAG=)
 	@$(PYTHON) tools/image.py $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+
+web-image: $(READY) ## build the web service's image (ARCH=, TAG=)
+	@$(PYTHON) tools/image.py --target web $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
 
 .venv-%/.ready: tools/setup_tool.py | $(READY)
 	@$(PYTHON) tools/setup_tool.py $*

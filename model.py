@@ -1,8 +1,8 @@
 """Where a model service is put together from the environment: the composition root.
 
-`build` is what `lambda_function.py` uses. `init`, `base64_decode` and `ModelService` are the names that
-users of the MLOps Zoomcamp's streaming pipeline call and test, kept as a thin adapter over the same
-scoring path: their code and their tests move over unchanged.
+`build` is what `lambda_function.py` uses, `build_web` what `web_service.py` does. `init`, `base64_decode` and
+`ModelService` are the names that users of the MLOps Zoomcamp's streaming pipeline call and test, kept as a
+thin adapter over the same scoring path: their code and their tests move over unchanged.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from threeways import artifact, service, tasks
 from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
-from threeways.settings import Settings, from_environment
+from threeways.settings import Settings, WebSettings, from_environment
 from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine, Quarantine, S3Quarantine
 from threeways.stream.telemetry import PowertoolsTelemetry
 
 if TYPE_CHECKING:
+    from litestar.types import ASGIApp
     from mypy_boto3_s3 import S3Client
 
     from threeways.task import Task
@@ -41,20 +42,33 @@ def build(settings: Settings | None = None) -> StreamHandler:
     Raises SettingsError, ArtifactError, or ModelFailed where the model fails on the task's example.
     """
     settings = settings or from_environment(Settings)
-    task: Task[Any] = tasks.find(settings.task)
-    folder = artifact.fetch(artifact.find(settings))
-    model = artifact.load(folder, settings.model_sha256)
-    artifact.check(model, task.columns, task.dict_features)
-    version = settings.run_id or model.version
-    model_service = service.ModelService(model, task, version)
-    model_service.prove()
+    model_service = _service(settings)
     return StreamHandler(
         model_service,
         _delivery(settings),
         _quarantine(settings),
-        PowertoolsTelemetry(task.name, version),
+        PowertoolsTelemetry(model_service.task.name, model_service.version),
         returns_predictions=settings.returns_predictions,
     )
+
+
+def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> ASGIApp:
+    """The web service's ASGI application, of the same model service; raises what `build` raises."""
+    from threeways.web.app import create  # its packages are not in the Lambda function's image
+
+    settings, web = settings or from_environment(Settings), web or from_environment(WebSettings)
+    return create(_service(settings), seconds=web.web_seconds, gather=web.web_gather)
+
+
+def _service(settings: Settings) -> service.ModelService[Any]:
+    """The artifact that the settings name, loaded, checked against its task, and proven."""
+    task: Task[Any] = tasks.find(settings.task)
+    folder = artifact.fetch(artifact.find(settings))
+    model = artifact.load(folder, settings.model_sha256)
+    artifact.check(model, task.columns, task.dict_features)
+    model_service = service.ModelService(model, task, settings.run_id or model.version)
+    model_service.prove()
+    return model_service
 
 
 def _delivery(settings: Settings) -> Delivery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -75,6 +76,30 @@ def torture(
     ledger = run_torture(options, lambda: resolve_or_train(console=console, folder=LOCAL), console, LOCAL)
     if not ledger.sound:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def web(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Default: WEB_PORT, else 8080; 0: a free one.")
+    ] = None,
+) -> None:
+    """The web service with the registered model, on 127.0.0.1, until Ctrl-C."""
+    from threeways import artifact
+    from threeways.settings import inherited_environment
+    from threeways.training.train import resolve_or_train
+
+    registered = resolve_or_train(console=Console(), folder=LOCAL)
+    given = {
+        "MODEL_LOCATION": str(registered.folder),
+        "MODEL_SHA256": artifact.digest(registered.folder),
+        "RUN_ID": registered.run_id,
+    }
+    if port is not None:
+        given["WEB_PORT"] = str(port)
+    # The service takes this process's place: what runs is what a container runs, and Ctrl-C is its alone.
+    service = str(Path(__file__).resolve().parents[1] / "web_service.py")
+    os.execve(sys.executable, [sys.executable, service], inherited_environment() | given)  # noqa: S606 - ours
 
 
 @app.command()

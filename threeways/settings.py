@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -45,6 +46,20 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     def returns_predictions(self) -> bool:
         """Whether the answer to AWS carries the predictions."""
         return self.test_run if self.return_predictions is None else self.return_predictions
+
+
+class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """What the web service is told by its environment, beside the `Settings` that name its model.
+
+    web_host, web_port: where it listens; port 0 is a free one. In a container the host is 0.0.0.0.
+    web_seconds: what an answer may take once the request is there; after that it is 503.
+    web_gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
+    """
+
+    web_host: str = "127.0.0.1"
+    web_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
+    web_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 10.0
+    web_gather: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 256
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):

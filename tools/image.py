@@ -27,8 +27,8 @@ PIP_SETTINGS = {
 """Build argument -> the same in pip's configuration."""
 
 
-def build(tag: str = TAG, arch: str | None = None, *, quiet: bool = False) -> None:
-    """Build the image. arch: `x86_64` or `arm64`; None is the engine's own.
+def build(tag: str = TAG, arch: str | None = None, *, target: str | None = None, quiet: bool = False) -> None:
+    """Build the image. arch: `x86_64` or `arm64`; None: the engine's own. target: `web`; None: the function.
 
     Raises EngineError where the engine is missing or the build fails; then the old image stays.
     """
@@ -40,6 +40,8 @@ def build(tag: str = TAG, arch: str | None = None, *, quiet: bool = False) -> No
     command = ["docker", *plain, "--tag", tag]
     if arch:
         command += ["--platform", f"linux/{engine.NAMES[arch]}"]
+    if target:
+        command += ["--target", target]
     command += ["--build-arg", f"VERSION={version()}", "--build-arg", f"REVISION={revision()}"]
     settings = pip_settings()
     for name in settings:  # the value comes from the environment, and so is in no list of processes
@@ -86,6 +88,7 @@ SHIPS = (
     "Pipfile.lock",
     "lambda_function.py",
     "model.py",
+    "web_service.py",
     "threeways",
     "tools/requirements.py",
     "tools/strip_packages.py",
@@ -133,19 +136,23 @@ def tell_size(tag: str = TAG) -> float:
 def main(arguments: list[str]) -> int:
     """Build and tell; 0, or 2 with the mend on standard error."""
     parser = argparse.ArgumentParser(description="Build the Lambda function's image.")
-    parser.add_argument("--tag", default=TAG)
+    parser.add_argument("--tag")
+    parser.add_argument("--target", choices=["web"], help="default: the function's")
     parser.add_argument("--arch", choices=["x86_64", "arm64"])
     given = parser.parse_args(arguments)
     began = time.monotonic()
     try:
-        build(given.tag, given.arch)
-        tell_size(given.tag)
+        tag = given.tag or (f"{TAG}-{given.target}" if given.target else TAG)
+        build(tag, given.arch, target=given.target)
+        if given.target is None:
+            tell_size(tag)
     except engine.EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(
-        f"Ready in {time.monotonic() - began:.0f} s. Next: make invoke EVENT=mixed, or make integration-test"
-    )
+    following = "make invoke EVENT=mixed, or make integration-test"
+    if given.target:
+        following = f"docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}"
+    print(f"Ready in {time.monotonic() - began:.0f} s. Next: {following}")
     return 0
 
 

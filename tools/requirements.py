@@ -1,4 +1,6 @@
-"""Prints the `[packages]` of a Pipfile.lock as pip requirements with hashes: `requirements.py Pipfile.lock`.
+"""Prints a Pipfile.lock's packages as pip requirements with hashes: `requirements.py Pipfile.lock [section]`.
+
+The section is `default`, the Pipfile's `[packages]`, if not given.
 
 Standard library only: it runs inside the image's build. The format is pip's own,
 pip.pypa.io/en/stable/topics/secure-installs/. No package source is written: pip's configuration has that.
@@ -19,11 +21,17 @@ class UnusableLock(Exception):
 def requirements(lock: dict[str, Any], section: str = "default") -> str:
     """One requirement a package, by name, each with its version, marker and all of its hashes.
 
-    lock: a Pipfile.lock, parsed. Raises UnusableLock for a package without an exact version or a hash.
+    lock: a Pipfile.lock, parsed. Of a section other than the default one: what the default one has not.
+    Raises UnusableLock for a package without an exact version or a hash, or with a version for each.
     """
     packages = lock.get(section)
     if not packages:
         raise UnusableLock(f"the lock has no packages in [{section}]: run `make lock`")
+    base = {} if section == "default" else lock.get("default", {})
+    for name in packages.keys() & base.keys():
+        if packages[name].get("version") != base[name].get("version"):
+            raise UnusableLock(f"{name} has two versions, in [default] and in [{section}]: run `make lock`")
+    packages = {name: package for name, package in packages.items() if name not in base}
     return "".join(_requirement(name, package) for name, package in sorted(packages.items()))
 
 
@@ -42,11 +50,13 @@ def _requirement(name: str, package: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print the requirements; 0, or 2 with the mend on standard error."""
-    if len(arguments) != 1:
-        print("usage: requirements.py Pipfile.lock", file=sys.stderr)
+    if len(arguments) not in {1, 2}:
+        print("usage: requirements.py Pipfile.lock [section]", file=sys.stderr)
         return 2
     try:
-        print(requirements(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))), end="")
+        print(
+            requirements(json.loads(Path(arguments[0]).read_text(encoding="utf-8")), *arguments[1:]), end=""
+        )
     except (OSError, ValueError, UnusableLock) as error:
         print(f"error: {arguments[0]}: {error}", file=sys.stderr)
         return 2

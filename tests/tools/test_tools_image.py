@@ -60,7 +60,9 @@ def test_all_that_the_function_imports_ships_and_nothing_of_the_laptop_s_does() 
 
 def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
     assert "ARG BASE=public.ecr.aws/lambda/python:3.13\n" in DOCKERFILE
-    assert {"${BASE}"} == {line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("FROM")}
+    stages = [line.split() for line in DOCKERFILE.splitlines() if line.startswith("FROM")]
+    named = {stage[3] for stage in stages if len(stage) == 4}
+    assert {"${BASE}"} == {stage[1] for stage in stages} - named
     for option in ("--require-hashes", "--no-deps", "--only-binary=:all:", "unchecked-hash"):
         assert option in DOCKERFILE
     assert "--mount" not in DOCKERFILE, "`sam build` uses the classic builder, which knows no mounts"
@@ -69,6 +71,22 @@ def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
     assert last.index("/packages") < last.index("--from=code") < last.index("LABEL"), (
         "what changes most comes last"
     )
+
+
+def test_the_web_service_is_a_target_of_its_own_and_not_in_the_function() -> None:
+    stages = {stage.splitlines()[0]: stage for stage in re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)}
+    assert "rm -r /code/threeways/web " in stages["${BASE} AS code"]
+    assert "COPY --from=web-code" in stages["${BASE} AS web"]
+    assert "USER 65534" in stages["${BASE} AS web"]
+    last = DOCKERFILE.rpartition("FROM ")[2]
+    assert "web" not in last, "what is built without a target is the function"
+    for file in (
+        "web_service.py",
+        "threeways/web/app.py",
+        "threeways/web/page.html",
+        "threeways/web/zones.txt",
+    ):
+        assert ships(file)
 
 
 def test_only_package_sources_that_a_container_can_reach_are_passed_on(

@@ -46,6 +46,17 @@ def test_what_cannot_be_checked_is_refused_by_name(package: dict[str, object]) -
         requirements({"default": {"mine": package}})
 
 
+def test_another_section_adds_what_the_default_one_has_not() -> None:
+    def package(version: str) -> dict[str, object]:
+        return {"version": version, "hashes": ["sha256:a"]}
+
+    lock = {"default": {"p": package("==1")}, "web": {"p": package("==1"), "q": package("==2")}}
+    assert requirements(lock, "web") == "q==2 \\\n    --hash=sha256:a\n"
+    lock["web"]["p"] = package("==3")
+    with pytest.raises(UnusableLock, match="p has two versions"):
+        requirements(lock, "web")
+
+
 def test_a_lock_that_cannot_be_used_is_named_with_the_mend(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

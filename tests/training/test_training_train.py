@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -90,7 +91,14 @@ def test_the_model_is_skops_with_signature_example_and_metadata(training: Traini
         "dtype": "float64",
         "shape": [-1, 6],
     }
-    assert about["metadata"] == {"task": "ride_duration", "features": list(COLUMNS)}
+    told = about["metadata"]
+    assert (told["task"], told["features"]) == ("ride_duration", list(COLUMNS))
+    assert told["metrics"]["validation_rmse"] == training.report.rmse
+    used = {which: (data["name"], data["rides"]) for which, data in told["trained_on"].items()}
+    assert used == {
+        "training": (Path(training.data).name, training.report.rows_train),
+        "validation": (Path(training.validation).name, training.report.rows_validation),
+    }, "without the folders of this machine"
     assert about["run_id"] == training.report.model.run_id
     assert about["model_id"] == training.report.model.model_id
     example = json.loads((folder / about["saved_input_example_info"]["artifact_path"]).read_text())

@@ -66,7 +66,7 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
             input_example=trained.validation.block[:5],
             # Named here, for MLflow would find them out by loading the model in a process of its own.
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
-            metadata={"task": task.name, "features": list(COLUMNS)},
+            metadata={"task": task.name, "features": list(COLUMNS), **_told(trained)},
         )
         metrics = {
             f"{which}_{kind}": value
@@ -76,6 +76,23 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
         mlflow.log_metrics(metrics, model_id=info.model_id)
         _log_plots(trained)
     return run.info.run_id, info.model_id
+
+
+def _told(trained: Trained) -> dict[str, object]:
+    """What the artifact itself tells of its training, for whoever serves it and has no tracking server."""
+    found = trained.errors["validation"]
+    return {
+        "trained_on": {
+            which: {"name": _files(rides), "rides": len(rides.minutes), "sha256": _digest(rides)}
+            for which, rides in (("training", trained.training), ("validation", trained.validation))
+        },
+        "metrics": {f"validation_{kind}": float(value) for kind, value in asdict(found).items()},
+    }
+
+
+def _files(rides: Rides) -> str:
+    """Where it came from, without the folders of this machine."""
+    return ", ".join(source.name.rstrip("/").rpartition("/")[2] for source in rides.sources)
 
 
 _REQUIREMENTS = ("numpy", "scikit-learn", "skops")

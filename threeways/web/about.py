@@ -1,0 +1,72 @@
+"""What there is to tell of the model that is served, from its artifact alone: no tracking server is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from threeways.artifact import Model
+from threeways.service import ModelService
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """The model's columns and answer, as MLflow noted them."""
+
+    inputs: Any = None
+    outputs: Any = None
+
+
+class About(msgspec.Struct, frozen=True):
+    """The model that answers. What its artifact does not tell is null.
+
+    trained: when its artifact was made, ISO 8601, UTC. trained_on: what it was trained on
+    and judged by, each with name, rides and SHA-256. metrics: its errors on the latter, in minutes.
+    """
+
+    model: str
+    task: str
+    version: str | None
+    model_id: str | None = None
+    trained: str | None = None
+    trained_on: dict[str, Any] | None = None
+    metrics: dict[str, float] | None = None
+    features: tuple[str, ...] | None = None
+    signature: Signature | None = None
+    mlflow_version: str | None = None
+    sklearn_version: str | None = None
+
+
+def about(service: ModelService[Any]) -> About:
+    """What the service's artifact tells; for a model that has no artifact, its names alone."""
+    known: dict[str, Any] = _of_artifact(service.model) if isinstance(service.model, Model) else {}
+    return About(
+        model=service.task.model_name,
+        task=service.task.name,
+        version=service.version,
+        features=service.task.columns,
+        **known,
+    )
+
+
+def _of_artifact(model: Model) -> dict[str, Any]:
+    info = model.info
+    metadata = info.metadata or {}
+    trained = str(info.utc_time_created).replace(" ", "T") if info.utc_time_created else None
+    return {
+        "model_id": info.model_id or info.model_uuid,
+        "trained": trained and f"{trained}Z",
+        "trained_on": metadata.get("trained_on"),
+        "metrics": metadata.get("metrics"),
+        "signature": _signature(model),
+        "mlflow_version": info.mlflow_version,
+        "sklearn_version": info.sklearn.sklearn_version,
+    }
+
+
+def _signature(model: Model) -> Signature | None:
+    raw = model.info.signature
+    if raw is None:
+        return None
+    return Signature(*(json.loads(side) if side else None for side in (raw.inputs, raw.outputs)))

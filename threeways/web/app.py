@@ -1,0 +1,70 @@
+"""The web service put together: an ASGI application around a model service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+
+from threeways import __version__
+from threeways.service import ModelService
+from threeways.tasks.ride_duration import RideDuration
+from threeways.web import page, problems, routes
+from threeways.web.about import about
+from threeways.web.door import Door
+from threeways.web.gather import MOST, Gatherer
+from threeways.web.metrics import Metrics
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp
+
+SECONDS = 10.0
+
+
+def create(
+    service: ModelService[Any],
+    *,
+    seconds: float = SECONDS,
+    gather: int = MOST,
+) -> ASGIApp:
+    """The ASGI application that serves a model which has proven itself.
+
+    seconds: what a request's body may take to arrive, and what its answer may take from then on.
+    gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
+    """
+    counts = Metrics(service.task.model_name, service.version)
+    gatherer = Gatherer(service, gather, counts.gathered)
+    readiness = routes.Readiness(gatherer)
+
+    @asynccontextmanager
+    async def serving(_: Litestar) -> AsyncIterator[None]:
+        readiness.serving = True
+        try:
+            yield
+        finally:
+            readiness.serving = False
+            gatherer.close()
+
+    handlers: list[Any] = [
+        *routes.predicting(gatherer, counts, seconds),
+        *routes.telling(about(service), readiness, counts),
+    ]
+    if isinstance(service.task, RideDuration):
+        handlers.append(page.route(gatherer, counts))
+    app = Litestar(
+        handlers,
+        lifespan=[serving],
+        exception_handlers={Exception: problems.answer},
+        openapi_config=OpenAPIConfig(
+            title=f"{service.task.model_name}, as a web service",
+            version=__version__,
+            path="/docs",
+            render_plugins=[SwaggerRenderPlugin()],
+        ),
+        logging_config=None,  # the process's own: `threeways.web.server`
+    )
+    return Door(app, counts, seconds)

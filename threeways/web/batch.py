@@ -1,0 +1,51 @@
+"""The answer to a batch: a result for each event, in the order of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from threeways.errors import PermanentError, TransientError
+from threeways.service import ModelService, Outcome
+from threeways.web.problems import code_of
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why an event has no prediction: the reason's name, and what to mend."""
+
+    code: str
+    message: str
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event of a batch: `prediction` and `flags`, or `error`."""
+
+    prediction: dict[str, Any] | None = None
+    flags: tuple[str, ...] | None = None
+    error: Refusal | None = None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """`results` holds one entry an event, in order; `predicted` + `refused` is how many there are."""
+
+    model: str
+    version: str | None
+    predicted: int
+    refused: int
+    results: list[Result]
+
+
+def answer(service: ModelService[Any], outcomes: Sequence[Outcome]) -> BatchAnswer:
+    """The answer for a batch's outcomes."""
+    results = [_result(service, outcome) for outcome in outcomes]
+    refused = sum(result.error is not None for result in results)
+    return BatchAnswer(service.task.model_name, service.version, len(results) - refused, refused, results)
+
+
+def _result(service: ModelService[Any], outcome: Outcome) -> Result:
+    if isinstance(outcome, PermanentError | TransientError):
+        return Result(error=Refusal(code_of(outcome), str(outcome)))
+    made = service.prediction(outcome)
+    return Result(prediction=made.prediction, flags=made.flags)

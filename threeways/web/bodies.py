@@ -1,0 +1,97 @@
+"""Request bodies as the task reads them: one schema, and one decoder, for the stream and the web.
+
+Litestar would decode a body by itself, and refuse other things for other reasons than the stream does. So its
+hook for own decoders, the DTO, hands the bytes to `Task.decode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import msgspec
+from litestar.dto import AbstractDTO, DTOFieldDefinition
+from litestar.openapi.spec import Schema
+from litestar.typing import FieldDefinition
+
+from threeways.errors import InvalidEvent, UndecodableEvent
+from threeways.task import Task
+from threeways.web import schema
+from threeways.web.problems import RequestRefused
+
+MOST_RIDES = 10_000
+SINGLE_BYTES = 2**16
+BATCH_BYTES = 8 * 2**20
+"""Ten thousand rides whose ids are as long as they may be take half of it."""
+
+
+class _Body(AbstractDTO[Any]):
+    """What both kinds share: a schema, and nothing of Litestar's own transfer models."""
+
+    described: ClassVar[Schema]
+
+    @classmethod
+    def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
+        """There is no transfer model to make."""
+
+    @classmethod
+    def create_openapi_schema(cls, *_: Any, **__: Any) -> Schema:
+        """The task's own."""
+        return cls.described
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Iterator[DTOFieldDefinition]:  # type: ignore[override]  # no field is ever transferred
+        """None: the task's decoder knows its fields."""
+        del model_type
+        return iter(())
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        """None is looked into."""
+        del field_definition
+        return False
+
+
+def single(task: Task[Any]) -> type[AbstractDTO[Any]]:
+    """The body of one event: decoded by the task, refused with its reasons."""
+
+    class EventBody(_Body):
+        described = schema.event(task)
+
+        def decode_bytes(self, value: bytes) -> Any:
+            return task.decode(value)
+
+    return EventBody
+
+
+def batch(task: Task[Any]) -> type[AbstractDTO[Any]]:
+    """The body of many events: a JSON array, each element left as its bytes for the task to decode."""
+
+    class BatchBody(_Body):
+        described = schema.events(task, MOST_RIDES)
+
+        def decode_bytes(self, value: bytes) -> list[bytes]:
+            return elements(value)
+
+    return BatchBody
+
+
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def elements(body: bytes) -> list[bytes]:
+    """The bytes of each element of a JSON array.
+
+    Raises UndecodableEvent, InvalidEvent, or RequestRefused for too many.
+    """
+    try:
+        found = _decode_array(body)
+    except msgspec.ValidationError as error:
+        raise InvalidEvent(f"{error}: a batch is a JSON array of events") from None
+    except RecursionError:
+        raise UndecodableEvent(f"it is nested too deeply, within {len(body)} bytes") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UndecodableEvent(str(error)) from None
+    if len(found) > MOST_RIDES:
+        raise RequestRefused(422, f"{len(found)} events; a batch has {MOST_RIDES} at most: split it")
+    return [bytes(element) for element in found]

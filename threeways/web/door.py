@@ -1,0 +1,161 @@
+"""What every request passes: its id, its time limits, its line in the access log, its place in the metrics.
+
+Plain ASGI (asgi.readthedocs.io), around the whole application, so that nothing answers without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar.enums import ScopeType
+
+from threeways.web import problems
+from threeways.web.metrics import Metrics
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
+
+access = logging.getLogger("threeways.access")
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = b"x-request-id"
+_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
+_QUIET = frozenset({"/health", "/ready", "/metrics"})
+"""Machines ask these every few seconds: only their failures are worth a line."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_SOON = 0.1
+"""Seconds: a body that takes no longer leaves the clock as it is."""
+_random = random.Random().getrandbits  # noqa: S311 - ids need to differ, and nothing more
+_SAFETY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Door:
+    """The application with its door.
+
+    seconds: what a request's body may take to arrive, and what its answer may take from then on.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, seconds: float) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection of ASGI's."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        visit = _Visit(scope, receive, send)
+        self._metrics.in_flight.inc()
+        try:
+            async with asyncio.timeout(self._seconds) as visit.limit:
+                await self._app(visit.scope, visit.receive, visit.send)
+        except TimeoutError as error:
+            slow = problems.SlowBody(f"the body was not whole after {self._seconds:g} s")
+            await visit.fail(error if visit.whole else slow)
+        except Exception as error:
+            logger.exception("request %s failed", visit.request_id)
+            await visit.fail(error)
+        finally:
+            self._metrics.in_flight.dec()
+            self._tell(visit)
+
+    def _tell(self, visit: _Visit) -> None:
+        seconds = time.perf_counter() - visit.began
+        scope: Any = visit.scope
+        route = scope.get("path_template") or "(none)"
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        self._metrics.answered(method, route, visit.status, seconds)
+        code = scope["state"].get("problem")
+        if code:
+            self._metrics.refused(code)
+        if route in _QUIET and visit.status < 400:
+            return
+        client = scope.get("client")
+        access.info(
+            "request",
+            extra={
+                "method": method,
+                "path": scope["path"],
+                "status": visit.status,
+                "ms": round(seconds * 1000, 2),
+                "bytes": visit.sent,
+                "client": client[0] if client else None,
+                "request_id": visit.request_id,
+                "problem": code,
+            },
+        )
+
+
+class _Visit:
+    """One request on its way through: its id, whether its body is whole, and what was sent."""
+
+    limit: asyncio.Timeout
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.began = time.perf_counter()
+        self.scope = scope
+        self.status = 0
+        self.sent = 0
+        self._receive, self._send = receive, send
+        headers = dict(scope["headers"])
+        self.whole = b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
+        given = headers.get(REQUEST_ID, b"")
+        self.request_id = given.decode() if _ID.fullmatch(given) else f"{_random(128):032x}"
+        self.scope.setdefault("state", {})["request_id"] = self.request_id
+
+    async def receive(self) -> HTTPReceiveMessage:
+        """The next part of the body. After the last one the clock begins anew, for the answer.
+
+        Raises RequestRefused where the client goes away before its body is whole.
+        """
+        message: Any = await self._receive()
+        if not self.whole and message["type"] == "http.disconnect":
+            raise problems.RequestRefused(400, "the connection ended before the body did")
+        if not self.whole and not message.get("more_body"):
+            self.whole = True
+            late = time.perf_counter() - self.began
+            if late > _SOON:
+                deadline = self.limit.when()
+                self.limit.reschedule(deadline and deadline + late)
+        return message  # type: ignore[no-any-return]  # of the server's making
+
+    async def send(self, message: Message) -> None:
+        """Pass an answer's part on, with the request's id and the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = (REQUEST_ID, self.request_id.encode())
+            # Answered without its body having been read: the rest of that is not waited for.
+            close = () if self.whole else ((b"connection", b"close"),)
+            message["headers"] = [*message.get("headers", ()), own, *_SAFETY, *close]
+        elif message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+    async def fail(self, error: Exception) -> None:
+        """Answer with the problem, if nothing has been answered yet."""
+        if self.status:
+            return
+        problem, headers = problems.problem_of(error, self.request_id)
+        if problem.code:
+            self.scope["state"]["problem"] = problem.code
+        body = msgspec.json.encode(problem)
+        named = [
+            (b"content-type", problems.MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        named += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        start: Any = {"type": "http.response.start", "status": problem.status, "headers": named}
+        rest: Any = {"type": "http.response.body", "body": body, "more_body": False}
+        await self.send(start)
+        await self.send(rest)

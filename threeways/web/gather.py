@@ -1,0 +1,153 @@
+"""Concurrent requests gathered into one predict.
+
+A predict of one ride takes nearly as long as one of a hundred. So while one runs, the rides that arrive wait
+for the next. In a crowd the next one also waits, for no longer than `WAIT_SECONDS`, until as many rides are
+there as the last ones were: whoever has just been answered asks again. A lone ride never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from threeways.errors import ResourceShort
+from threeways.service import ModelService, Outcome
+
+MOST = 256
+"""Rides that one predict takes at most; beyond a few hundred a predict takes longer with each of them."""
+WAIT_SECONDS = 0.005
+BACKLOG = 4_096
+"""Rides that may wait. More are refused at once, so that those that wait are answered in time."""
+BATCHES_WAITING = 4
+
+type Observe = Callable[[int], None]
+"""Told how many rides each predict of gathered requests took."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    event: Any
+    arrived: datetime
+    answer: asyncio.Future[Outcome]
+
+
+class Gatherer:
+    """Scores events for an event loop's tasks: single ones gathered, batches on a thread of their own.
+
+    most: events a predict of gathered ones; 1 gathers none. wait: seconds, as above. observe: told how many
+    each of them takes. To be used from one event loop.
+    """
+
+    def __init__(
+        self,
+        service: ModelService[Any],
+        most: int = MOST,
+        observe: Observe | None = None,
+        wait: float = WAIT_SECONDS,
+    ) -> None:
+        self.service = service
+        self._most = most
+        self._observe = observe
+        self._wait = wait
+        self._queue: deque[_Waiting] = deque()
+        self._running = False
+        self._crowd = 0  # how many rides the next predict may expect
+        self._clock: asyncio.Handle | None = None  # runs out when the next predict begins at the latest
+        self._batches = 0
+        self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=_one_core)
+        self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=_one_core)
+
+    @property
+    def full(self) -> bool:
+        """Whether another event would be refused."""
+        return len(self._queue) >= BACKLOG
+
+    async def score(self, event: Any, arrived: datetime) -> Outcome:
+        """One event's outcome. Raises ModelFailed, or ResourceShort where too many are waiting."""
+        if self.full:
+            raise ResourceShort(f"{BACKLOG} requests are waiting already; try again in a second")
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(event, arrived, loop.create_future())
+        self._queue.append(waiting)
+        if not self._running:
+            if self._clock is None:
+                self._clock = loop.call_soon(self._start)  # after what else this turn of the loop brings
+            elif len(self._queue) == self._crowd:
+                self._start()
+        return await waiting.answer
+
+    async def score_batch(
+        self, payloads: Sequence[bytes], arrived: datetime, out_of_time: Callable[[], bool]
+    ) -> list[Outcome]:
+        """An outcome for each of many payloads, in order; raises as `score` does."""
+        if self._batches > BATCHES_WAITING:
+            raise ResourceShort(f"{BATCHES_WAITING} batches are waiting already; try again in a few seconds")
+        self._batches += 1
+        running = asyncio.get_running_loop().run_in_executor(
+            self._batches_thread, self.service.score, payloads, [arrived] * len(payloads), out_of_time
+        )
+        running.add_done_callback(self._batch_done)
+        return await asyncio.shield(running)  # a batch that nobody waits for still holds its place
+
+    def close(self) -> None:
+        """Wait for what is running; nothing can be scored afterwards."""
+        for thread in (self._singles_thread, self._batches_thread):
+            thread.shutdown(wait=True)
+
+    def _batch_done(self, running: asyncio.Future[list[Outcome]]) -> None:
+        self._batches -= 1
+        if not running.cancelled():
+            running.exception()  # its request may have been given up: then nobody else asks
+
+    def _start(self) -> None:
+        """Predict for those that wait, if any still does."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        batch: list[_Waiting] = []
+        while self._queue and len(batch) < self._most:
+            waiting = self._queue.popleft()
+            if not waiting.answer.done():  # else its request was given up meanwhile
+                batch.append(waiting)
+        self._running = bool(batch)
+        if not batch:
+            return
+        if self._observe:
+            self._observe(len(batch))
+        events = [waiting.event for waiting in batch]
+        arrived = [waiting.arrived for waiting in batch]
+        loop = asyncio.get_running_loop()
+        running = loop.run_in_executor(self._singles_thread, self.service.score_events, events, arrived)
+        running.add_done_callback(lambda done: self._answer(batch, done))
+
+    def _answer(self, batch: list[_Waiting], done: asyncio.Future[list[Outcome]]) -> None:
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        outcomes: Sequence[Any] = [error] * len(batch) if error else done.result()
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if waiting.answer.done():
+                continue
+            if error:
+                waiting.answer.set_exception(outcome)
+            else:
+                waiting.answer.set_result(outcome)
+        self._running = False
+        self._crowd = min(len(batch) + len(self._queue), self._most)
+        if self._crowd > 1 and len(self._queue) < self._crowd:
+            self._clock = asyncio.get_running_loop().call_later(self._wait, self._start)
+        else:
+            self._start()
+
+
+def _one_core() -> None:
+    """Keep scikit-learn's OpenMP off the other cores in this thread.
+
+    They serve HTTP, and for a few hundred rides its threads wait for each other longer than they work.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="openmp")

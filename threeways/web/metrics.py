@@ -1,0 +1,57 @@
+"""Prometheus metrics (prometheus.io/docs/practices/naming/). Each application has a registry of its own."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+RIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """What the service counts. Labels come from the routes and the error tree, never from a request."""
+
+    def __init__(self, model: str, version: str | None) -> None:
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        self._requests = Counter(
+            "http_requests", "Requests answered.", ("method", "route", "status"), registry=registry
+        )
+        self._seconds = Histogram(
+            "http_request_seconds", "Time to answer.", ("route",), registry=registry, buckets=SECONDS
+        )
+        self.in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
+        self._gathered = Histogram(
+            "predict_gathered_rides", "Rides that one predict of gathered requests took.", registry=registry,
+            buckets=RIDES,
+        )  # fmt: skip
+        self._predictions = Counter("predictions", "Rides predicted.", registry=registry)
+        self._refused = Counter("refusals", "Rides refused, by reason.", ("code",), registry=registry)
+        info = Gauge("model_info", "The model that answers.", ("model", "version"), registry=registry)
+        info.labels(model, version or "unknown").set(1)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request is answered."""
+        self._requests.labels(method, route, status).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def gathered(self, rides: int) -> None:
+        """A predict of this many gathered requests begins."""
+        self._gathered.observe(rides)
+
+    def predicted(self, rides: int) -> None:
+        """This many rides have their prediction."""
+        self._predictions.inc(rides)
+
+    def refused(self, code: str) -> None:
+        """A ride has none."""
+        self._refused.labels(code).inc()
+
+    def text(self) -> bytes:
+        """All of it, in Prometheus's text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,108 @@
+"""Errors as HTTP tells them: RFC 9457 problem details, www.rfc-editor.org/rfc/rfc9457.
+
+`code` is the error's name in quarantine and in metrics: a ride is refused here for the reason for which the
+stream would set it aside.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from threeways.errors import ModelFailed, PermanentError, TransientError, UndecodableEvent
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = {"Retry-After": "1"}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What went wrong with a request. `detail` is for people; `code` and `status` are for programs."""
+
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    code: str | None = None
+
+
+class SlowBody(Exception):
+    """The request's body did not come within its time."""
+
+
+class RequestRefused(Exception):
+    """A request that is turned down before its body is looked at."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+def code_of(error: PermanentError | TransientError) -> str:
+    """The error's name in answers; what may be tried again has one name."""
+    return error.code if isinstance(error, PermanentError) else "try_again"
+
+
+def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
+    """The problem that an exception is told as, and the answer's further headers."""
+    headers: dict[str, str] = {}
+    code = None
+    if isinstance(error, PermanentError):
+        status = (
+            HTTPStatus.BAD_REQUEST if isinstance(error, UndecodableEvent) else HTTPStatus.UNPROCESSABLE_ENTITY
+        )
+        detail, code = str(error), error.code
+    elif isinstance(error, TransientError):
+        status, detail, code, headers = (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            str(error),
+            code_of(error),
+            RETRY_AFTER,
+        )
+    elif isinstance(error, SlowBody):
+        status, detail = HTTPStatus.REQUEST_TIMEOUT, str(error)
+    elif isinstance(error, TimeoutError):
+        status, detail, headers = (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "no answer within the time limit",
+            RETRY_AFTER,
+        )
+    elif isinstance(error, RequestRefused):
+        status, detail = HTTPStatus(error.status), str(error)
+    elif isinstance(error, HTTPException):
+        status, detail, headers = HTTPStatus(error.status_code), error.detail, dict(error.headers or {})
+    else:
+        status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed; its log has this request's id"
+        code = "model_failed" if isinstance(error, ModelFailed) else None
+    return (
+        Problem(title=status.phrase, status=status.value, detail=detail, request_id=request_id, code=code),
+        headers,
+    )
+
+
+_EMPTY = UndecodableEvent("Input data was truncated (byte 0)")
+"""What decoding nothing says. Litestar doesn't have an empty body decoded; it says that `data` is missing."""
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's exception handler for everything."""
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    if isinstance(error, ValidationException):
+        error = _EMPTY
+    problem, headers = problem_of(error, request_id)
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request %s failed", request_id, exc_info=error)
+    if problem.code:
+        request.scope["state"]["problem"] = problem.code
+    return Response(
+        content=msgspec.json.encode(problem),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
