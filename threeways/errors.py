@@ -21,6 +21,7 @@ Two kinds of failure decide what happens to a record, and every error is one of 
         ├── TrackingError         MLflow's store or registry cannot be used
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
+        ├── BatchError            the batch job's interval or its predictions' place cannot be used
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
@@ -117,6 +118,10 @@ class TrackingError(UsageError):
 
 class LocalError(UsageError):
     """A part of the local stand-in for AWS cannot start or go on, or does not support what is asked."""
+
+
+class BatchError(UsageError):
+    """The batch job's interval, or the place that its predictions go to, cannot be used."""
 
 
 class LocationError(UsageError):
