@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay train test quality validate doctor bench digest image invoke start-lambda \
+.PHONY: help setup run torture replay batch train test quality validate doctor bench bench-batch digest image invoke start-lambda \
 	integration-test image-size lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -41,6 +41,14 @@ replay: $(READY) ## score again what is in quarantine or at a failure destinatio
 	@$(PYTHON) -m threeways replay $(if $(FROM),--from '$(FROM)') $(if $(FUNCTION),--function '$(FUNCTION)') \
 		$(if $(YES),--yes)
 
+REPORT ?= .local/batch-report.html
+
+batch: $(READY) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= TABLE= ENGINE=spark REPORT=)
+	@$(PYTHON) -m threeways batch $(if $(RIDES),--rides '$(RIDES)') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
+		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(LAST),--last '$(LAST)') \
+		$(if $(TABLE),--table '$(TABLE)') $(if $(ENGINE),--engine '$(ENGINE)') $(if $(REPORT),--report '$(REPORT)') \
+		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
+
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train $(if $(DATA),--data '$(DATA)') $(if $(VALIDATION),--validation '$(VALIDATION)')
 
@@ -63,6 +71,9 @@ doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or dep
 
 bench: $(READY) ## time the handler against one predict and one put a record
 	@$(PYTHON) benchmarks/handler.py
+
+bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS=)
+	@$(PYTHON) benchmarks/batch.py $(if $(ROWS),--rows '$(ROWS)')
 
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
