@@ -112,7 +112,7 @@ def batch(
         return resolve_or_train(console=console, folder=LOCAL).folder
 
     if engine == "spark":
-        from threeways.batch.spark_run import run as run_spark
+        from threeways.batch.spark_run import run_spark
 
         good = run_spark(options, find_folder, console, LOCAL)
     elif engine == "local":

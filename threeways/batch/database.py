@@ -22,7 +22,7 @@ _WIDER = timedelta(days=2)  # a text's offset may put it a day off; the exact in
 
 @contextmanager
 def opened(url: str, table: str) -> Iterator[DatabaseSource]:
-    """The rides of a table (`schema.table` too). Raises DataError where it is not as `DatabaseSource` says."""
+    """The rides of a table (`schema.table` too). Raises DataError if it is not as `DatabaseSource` says."""
     engine = engines.connect(url, "RIDES", DataError)
     path = engine.url.database
     if engine.dialect.name == "sqlite" and not Path(path or "").is_file():

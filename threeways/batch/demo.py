@@ -19,6 +19,7 @@ _BAD = {  # every so many rides -> a column and what stands there
     1_999: ("PULocationID", None),
     2_503: ("pickup_datetime", "last Tuesday"),
     4_999: ("DOLocationID", "JFK"),
+    3_001: ("PULocationID", 301),  # scored, and flagged
     7_001: ("pickup_datetime", None),
 }
 

@@ -52,7 +52,7 @@ def run(
     then the sink is as it was.
     """
     before = sink.history()
-    _same_source(source, sink, before)
+    same_source(source, sink, before)
     interval = intervals.chosen(
         asked.start, asked.end, asked.last, [one.interval for one in before], intervals.now()
     )
@@ -117,7 +117,8 @@ def _flags(scored: ColumnScores, rows: np.ndarray[tuple[int], np.dtype[np.int64]
     return told
 
 
-def _same_source(source: Source, sink: Sink, before: list[Run]) -> None:
+def same_source(source: Source, sink: Sink, before: list[Run]) -> None:
+    """Raises BatchError where the sink holds another source's predictions."""
     other = next((one.source for one in before if one.source != source.name), None)
     if other:
         raise BatchError(

@@ -65,6 +65,14 @@ class ParquetSource:
                 total += file.metadata.num_rows
         return total
 
+    def files(self) -> Iterator[tuple[str, dict[str, str], int]]:
+        """Each file: its place, our name -> its name of each column, and its first row's number."""
+        first = 0
+        for place in self._places:
+            with _file(place) as file:
+                yield place, _names(file.schema_arrow, place), first
+                first += file.metadata.num_rows
+
     def chunks(self, interval: Interval, size: int) -> Iterator[Chunk]:
         """The interval's rides; a row whose pickup can't be told belongs to every interval."""
         first = 0

@@ -131,6 +131,12 @@ class ParquetWriter:
             rows: list[dict[str, Any]] = [msgspec.structs.asdict(one) for one in scores.refused]
             self._keep("quarantine", pa.Table.from_pylist(rows, schema=_REFUSED))
 
+    def adopt(self, kind: str, file: Path, rows: int) -> None:
+        """Take a file that somebody else has written; kind: predictions or quarantine."""
+        name = f"{kind}_{self._prefix}_{len(self._parts[kind]):05d}.parquet"
+        self._parts[kind].append(Part(name, rows))
+        self._place.keep(name, file)
+
     def finish(self, run: Run) -> None:
         """The files are all written; the manifest will name them."""
         self.entry = Entry(run, self._parts["predictions"], self._parts["quarantine"])
@@ -154,10 +160,9 @@ class ParquetWriter:
         )
 
     def _keep(self, kind: str, table: Any) -> None:
-        name = f"{kind}_{self._prefix}_{len(self._parts[kind]):05d}.parquet"
-        pq.write_table(table, self._scratch / name, compression="zstd")
-        self._parts[kind].append(Part(name, len(table)))
-        self._place.keep(name, self._scratch / name)
+        file = self._scratch / f"{kind}.parquet"
+        pq.write_table(table, file, compression="zstd")
+        self.adopt(kind, file, len(table))
 
 
 def _stamp(moment: datetime | None) -> str:

@@ -16,7 +16,8 @@ from threeways.batch.interval import Interval
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run that came to its end.
 
-    read = scored + quarantined. undated: the quarantined whose pickup can't be told; each run meets them anew. mean_minutes: of the predictions, None where there is none. judged: the rides
+    read = scored + quarantined. undated: the quarantined without a pickup; each run meets them anew.
+    mean_minutes: of the predictions, None where there is none. judged: the rides
     whose real duration is known and one that training would keep; mae, rmse: the error over them, in minutes.
     """
 

@@ -41,8 +41,7 @@ def page(done: Done) -> str:
     title = f"Rides, {run.interval}"
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="sub">{escape(run.source)}<br>model version <code>{escape(str(run.model_version))}</code>, '
-        f"made {run.finished_at:%Y-%m-%d %H:%M} UTC</p>",
+        _origin(run),
         _figures(run),
         *(_predicted(done) if run.scored else []),
         *(
@@ -57,8 +56,17 @@ def page(done: Done) -> str:
     body = "\n".join(parts)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style></head>\n"
         f"<body>\n{body}\n</body></html>\n"
+    )
+
+
+def _origin(run: Run) -> str:
+    version = escape(str(run.model_version))
+    return (
+        f'<p class="sub">{escape(run.source)}<br>model version <code>{version}</code>, '
+        f"made {run.finished_at:%Y-%m-%d %H:%M} UTC</p>"
     )
 
 

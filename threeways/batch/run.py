@@ -54,7 +54,7 @@ def run(
     with opened_source(rides, options.table, console) as source, opened_sink(place) as sink:
         done = run_job(options.asked, source, sink, find_service, console)
     tell(local / "last-batch.json", done.run)
-    good = done.run.quarantined <= options.tolerate * done.run.read
+    good = done.run.good(options.tolerate)
     show(done, console, place, good=good)
     _report(options.report, done, console)
     return good
@@ -91,7 +91,7 @@ def is_database(text: str) -> bool:
 def show(done: Done, console: Console, place: str, *, good: bool) -> None:
     """The summary: how many, how fast, what is in quarantine and why, and where everything is."""
     run, tally = done.run, done.tally
-    if not run.read:
+    if not run.within:
         console.print(
             f"No rides from {run.interval}. FROM=2021-02-01 TO=2021-03-01 scores an interval again."
         )
@@ -138,7 +138,7 @@ def _made(local: Path, console: Console) -> str:
 
 
 def _report(path: Path | None, done: Done, console: Console) -> None:
-    if path is None or not done.run.read:
+    if path is None or not done.run.within:
         return
     from threeways.batch import report
 
