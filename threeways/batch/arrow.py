@@ -28,7 +28,7 @@ def columns(table: Any) -> Columns:
     given = dict(zip(FIELDS, (pickup_zone, dropoff_zone, distance, pickup), strict=True))
 
     def raw(row: int) -> dict[str, Any]:
-        return {name: _value(column, row) for name, column in given.items()}
+        return {name: _value(name, column, row) for name, column in given.items()}
 
     odd = _odd_ids(ids) | odd_from | odd_to | odd_times | ~(np.isfinite(miles) & (miles >= 0))
     return Columns(ids.to_pylist(), from_zone, to_zone, miles, began, ended, odd, raw)
@@ -70,9 +70,10 @@ def _odd_ids(column: Any) -> Odd:
     return np.array([not rows.sound_id(one) for one in column.to_pylist()], dtype=bool)
 
 
-def _value(column: Any, row: int) -> Any:
+def _value(name: str, column: Any, row: int) -> Any:
     """A value as an event would hold it; a time that Python can't hold as its own text."""
     try:
-        return column[row].as_py()
+        value = column[row].as_py()
+        return int(value) if name in FIELDS[:2] and isinstance(value, float) and value.is_integer() else value
     except (ValueError, OverflowError):
         return str(column[row].cast(pa.int64()).as_py())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -63,15 +62,8 @@ class Source(Protocol):
     def count(self, interval: Interval) -> int:
         """About how many rows `chunks` will go over."""
 
-    def chunks(self, interval: Interval, size: int) -> Iterator[Chunk]:
+    def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
         """The interval's rides, at most `size` rows at a time. Raises DataError."""
-
-
-class Opened(Protocol):
-    """Opens a source; what it holds is let go of when the context ends."""
-
-    def __call__(self) -> AbstractContextManager[Source]:
-        """The source."""
 
 
 @dataclass(slots=True)

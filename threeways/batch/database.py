@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -60,7 +60,7 @@ class DatabaseSource:
         with self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
 
-    def chunks(self, interval: Interval, size: int) -> Iterator[Chunk]:
+    def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
         """The interval's rides in the order of their ids, all as the table was when the first was read.
 
         A row whose pickup can't be told belongs to every interval. SQLite's readers see one state only while
@@ -68,7 +68,7 @@ class DatabaseSource:
         """
         key = self._columns[ID]
         select = sa.select(*self._selected()).where(*self._within(interval))
-        with self._engine.connect() as plain:
+        with engines.faults(f"RIDES={self.name}", DataError), self._engine.connect() as plain:
             connection = plain
             if self._engine.dialect.name == "postgresql":
                 connection = plain.execution_options(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +67,9 @@ def run(
     with (
         sink.writing(interval, text_ids=source.text_ids) as writer,
         progress.shown(console, total) as advance,
+        closing(source.chunks(interval, asked.chunk)) as chunks,
     ):
-        for chunk in source.chunks(interval, asked.chunk):
+        for chunk in chunks:
             writer.write(score(service, chunk, tally), service.version)
             advance(chunk.passed)
         done = _run(source, interval, tally, service.version, time.monotonic() - began)

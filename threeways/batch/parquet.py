@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -73,7 +73,7 @@ class ParquetSource:
                 yield place, _names(file.schema_arrow, place), first
                 first += file.metadata.num_rows
 
-    def chunks(self, interval: Interval, size: int) -> Iterator[Chunk]:
+    def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
         """The interval's rides; a row whose pickup can't be told belongs to every interval."""
         first = 0
         for place in self._places:
