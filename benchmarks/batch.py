@@ -1,9 +1,9 @@
 """The batch job beside the usual way: pandas, `to_dict(orient="records")`, one pyfunc predict, `to_sql`.
 
 Both sides read the same table of rides from the same SQLite file, predict with the same registered model and
-write a table of predictions; rounds of the two are interleaved and the medians compared. Then each side without
-its `predict`, which is the same scikit-learn call on both, and last ten million rides (`--flat`, a process of
-its own) for the memory. Prints a table and writes `.local/bench-batch.json`.
+write a table of predictions; rounds of the two are interleaved, the medians compared. Then each side without
+its `predict`, which is the same scikit-learn call on both; `--flat` adds ten million rides, in a process of
+their own, for the memory. Prints a table and writes `.local/bench-batch.json`.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ def usual_way(rides: Path, out: Path, predict: Callable[[Any], Any]) -> None:
     rows = []
     for ride in frame.to_dict(orient="records"):
         pickup = ride["pickup_datetime"]
+        zones = ride["PULocationID"], ride["DOLocationID"]
         rows.append(
             [
-                ride["PULocationID"], ride["DOLocationID"], ride["PULocationID"] * 1000 + ride["DOLocationID"],
-                ride["trip_distance"], pickup.hour * 60 + pickup.minute, pickup.weekday(),
+                *zones, zones[0] * 1000 + zones[1], ride["trip_distance"],
+                pickup.hour * 60 + pickup.minute, pickup.weekday(),
             ]
         )  # fmt: skip
     frame["ride_duration"] = predict(np.array(rows, dtype=np.float64))
@@ -205,8 +206,8 @@ def main() -> None:
     for one in measures:
         usual, ratio = one["usual"], one["ratio"]
         table.add_row(
-            one["name"], f"{one['ours']:,.0f}", f"{usual:,.0f}" if usual else "-", f"{ratio:.1f} x" if ratio else "-",
-            f"{one['goal']:g}", "yes" if one["met"] else "no",
+            one["name"], f"{one['ours']:,.0f}", f"{usual:,.0f}" if usual else "-",
+            f"{ratio:.1f} x" if ratio else "-", f"{one['goal']:g}", "yes" if one["met"] else "no",
         )  # fmt: skip
     console.print(table)
     (LOCAL / "bench-batch.json").write_text(json.dumps({"measures": measures}, indent=2) + "\n")

@@ -59,8 +59,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):
 class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
     """What the scheduled batch job is told by its environment, beside the model's variables of `Settings`.
 
-    batch_rides: a database URL or parquet files. batch_table: the table of rides. batch_predictions: a database
-    URL or `s3://bucket/prefix`.
+    batch_rides: a database URL or parquet files. batch_table: the table of rides. batch_predictions: a
+    database URL or `s3://bucket/prefix`.
     """
 
     batch_rides: str | None = None

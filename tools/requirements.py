@@ -1,5 +1,7 @@
 """Prints the `[packages]` of a Pipfile.lock as pip requirements with hashes: `requirements.py Pipfile.lock`.
 
+Another category's, where it is named: `requirements.py Pipfile.lock batch`.
+
 Standard library only: it runs inside the image's build. The format is pip's own,
 pip.pypa.io/en/stable/topics/secure-installs/. No package source is written: pip's configuration has that.
 """
@@ -42,11 +44,13 @@ def _requirement(name: str, package: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print the requirements; 0, or 2 with the mend on standard error."""
-    if len(arguments) != 1:
-        print("usage: requirements.py Pipfile.lock", file=sys.stderr)
+    if len(arguments) not in {1, 2}:
+        print("usage: requirements.py Pipfile.lock [category]", file=sys.stderr)
         return 2
     try:
-        print(requirements(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))), end="")
+        print(
+            requirements(json.loads(Path(arguments[0]).read_text(encoding="utf-8")), *arguments[1:]), end=""
+        )
     except (OSError, ValueError, UnusableLock) as error:
         print(f"error: {arguments[0]}: {error}", file=sys.stderr)
         return 2

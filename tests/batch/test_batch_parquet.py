@@ -153,7 +153,7 @@ def test_two_runs_at_once_are_refused(month: str, tmp_path: Path) -> None:
 def test_from_s3_to_s3(
     month: str, tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
     s3 = boto3.Session().client("s3")
     s3.create_bucket(Bucket="batch-rides")
     s3.upload_file(month, "batch-rides", "in/rides.parquet")

@@ -13,6 +13,8 @@ from doubles import FakeModel
 from threeways.batch import predictions_database
 from threeways.errors import BatchError, DataError, ModelFailed
 
+pytest_plugins = ["postgres_server"]
+
 
 def engine_of(url: str) -> sa.Engine:
     return sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))

@@ -25,7 +25,7 @@ def rides(folder: Path) -> str:
     """The thousand rides of the parity test in two files, as far as parquet's types hold them."""
     rows = [values_of(one) for one in events()]
 
-    def fits(value: Any, kind: type) -> Any:
+    def fits(value: Any, kind: Any) -> Any:
         return value if type(value) is kind and (kind is not int or abs(value) < 2**62) else None
 
     columns = {

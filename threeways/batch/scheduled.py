@@ -1,7 +1,7 @@
 """The job as AWS calls it on a schedule: a Lambda function that EventBridge Scheduler invokes.
 
-docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html. An interval must fit Lambda's 15 minutes;
-a run that is cut off leaves nothing behind, and the next one begins where the last success ended.
+docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html. An interval must fit Lambda's 15
+minutes; a run that is cut off leaves nothing behind, and the next one begins where the last success ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from threeways.settings import BatchSettings, Settings, from_environment
 
 
 class TooManyQuarantined(ModelFailed):
-    """A run is done and its rows are kept, but more of them were bad than it tolerates: an alarm should ring."""
+    """A run is done and its rows are kept, but more of them were bad than it tolerates."""
 
 
 class Ask(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -33,7 +33,7 @@ class Ask(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Run once, for `{}`, `{"last": "day"}` or `{"from": …, "to": …}`; the answer is `last-batch.json`'s.
+    """Run once, for `{}`, `{"last": "day"}` or `{"from": …, "to": …}`; the answer is the run's record.
 
     The environment says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises UsageError,
     ModelFailed, or TooManyQuarantined after the rows are kept.
