@@ -8,6 +8,7 @@ its reason in its own place; the others never notice.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -243,7 +244,7 @@ class ModelService[E]:
 
 
 def _finite(value: Value) -> Value:
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return InvalidPrediction(f"the model predicts {value}, which is not a finite number")
     return value
 

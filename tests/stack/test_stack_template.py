@@ -37,6 +37,7 @@ def resolved(**given: str) -> dict[str, Any]:
         **parameters,
         "AWS::Region": "us-east-1",
         "AWS::StackName": "rides",
+        "AWS::AccountId": "123456789012",
     }
     made: dict[str, Any] = Resolver(references, _Anything(), DOCUMENT["Conditions"]).resolve(
         DOCUMENT["Resources"], "Resources"

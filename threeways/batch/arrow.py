@@ -40,7 +40,7 @@ def _times(column: Any) -> tuple[NDArray[np.datetime64], Odd]:
         return rows.times(column.to_pylist())
     found = arrow.times(pa.chunked_array([column]))
     assert found is not None  # noqa: S101 - it is a timestamp
-    times = found.to_numpy().astype("datetime64[us]")
+    times = found.to_numpy().astype("datetime64[us]")  # a copy
     fits = (times >= np.datetime64("0001-01-01")) & (times < np.datetime64("10000-01-01"))
     return times, ~fits
 
@@ -59,7 +59,9 @@ def _zones(column: Any) -> tuple[NDArray[np.int64], Odd]:
 
 def _miles(column: Any) -> NDArray[np.float64]:
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+        return np.array(
+            column.to_numpy(zero_copy_only=False), dtype=np.float64
+        )  # a copy: Arrow's is read-only
     return np.full(len(column), np.nan)
 
 

@@ -19,6 +19,7 @@ type Odd = NDArray[np.bool_]
 type Times = NDArray[np.datetime64]
 
 _MARKS = {4: "-", 7: "-", 13: ":", 16: ":", 19: "."}
+_LENGTHS = (19, 26)  # 2021-02-01 08:15:00, and with microseconds
 _EXACT = 2**53
 
 
@@ -41,8 +42,18 @@ def columns(rows: Sequence[Any]) -> Columns:
 
 def times(values: Values) -> tuple[Times, Odd]:
     """(n,) datetime64[us] on New York's wall clock, and which could not be told quickly (NaT there)."""
+    length = len(values[0]) if type(values[0]) is str else 0
+    if length in _LENGTHS and set(map(type, values)) == {str} and set(map(len, values)) == {length}:
+        alike: Any = values
+        if all(map(str.isascii, alike)):
+            found = _texts(alike, length)
+            return found, np.isnat(found)
+    return _mixed(values)
+
+
+def _mixed(values: Values) -> tuple[Times, Odd]:
     found = np.full(len(values), "NaT", "datetime64[us]")
-    texts: dict[int, list[int]] = {19: [], 26: []}
+    texts: dict[int, list[int]] = {length: [] for length in _LENGTHS}
     moments: dict[int, datetime] = {}
     for row, value in enumerate(values):
         if type(value) is str:
@@ -68,7 +79,7 @@ def _wall(moment: datetime) -> datetime | None:
         return None
 
 
-def _texts(values: list[str], length: int) -> Times:
+def _texts(values: Sequence[str], length: int) -> Times:
     """ASCII texts of one length: `2021-02-01 08:15:00`, or with microseconds; NaT for another form."""
     signs = np.frombuffer("".join(values).encode(), np.uint8).reshape(-1, length)
     fits = np.isin(signs[:, 10], (ord("T"), ord(" ")))

@@ -35,8 +35,8 @@ class Ask(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Run once, for `{}`, `{"last": "day"}` or `{"from": …, "to": …}`; the answer is the run's record.
 
-    The environment says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises UsageError,
-    ModelFailed, or TooManyQuarantined after the rows are kept.
+    The environment says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises
+    UsageError, ModelFailed, or TooManyQuarantined after the rows are kept.
     """
     try:
         ask = msgspec.convert(event, Ask)
@@ -56,8 +56,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             asked, source, sink, lambda: service_of(folder, model.model_sha256, model.run_id), console
         ).run
     if not done.good(TOLERATED):
-        raise TooManyQuarantined(
-            f"{done.quarantined:,} of {done.read:,} rows are in quarantine; see why there"
-        )
+        raise TooManyQuarantined(f"{done.quarantined:,} of {done.read:,} rows are in quarantine")
     told: dict[str, Any] = msgspec.to_builtins(done)
     return told
