@@ -72,8 +72,8 @@ doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or dep
 bench: $(READY) ## time the handler against one predict and one put a record
 	@$(PYTHON) benchmarks/handler.py
 
-bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS=)
-	@$(PYTHON) benchmarks/batch.py $(if $(ROWS),--rows '$(ROWS)')
+bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS= FLAT=10000000)
+	@$(PYTHON) benchmarks/batch.py $(if $(ROWS),--rows '$(ROWS)') $(if $(FLAT),--flat '$(FLAT)')
 
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
