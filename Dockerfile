@@ -62,7 +62,24 @@ EXPOSE 8080
 USER 65534
 ENTRYPOINT ["python3", "web_service.py"]
 
-# The function: last, so that it is what is built when no target is named.
+# The batch job, on a schedule or by hand: `docker build --target batch .`
+FROM packages AS batch-packages
+RUN python3 requirements.py Pipfile.lock batch > requirements-batch.txt \
+ && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+      --require-hashes --no-deps --only-binary=:all: --target /packages-batch \
+      --requirement requirements-batch.txt
+RUN python3 strip_packages.py /packages-batch \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+      -s /packages-batch -p /var/task /packages-batch \
+ && chmod -R a+rX /packages-batch
+
+FROM ${BASE} AS batch
+COPY --from=packages /packages /var/task/
+COPY --from=batch-packages /packages-batch /var/task/
+COPY --from=code /code /var/task/
+CMD ["threeways.batch.scheduled.lambda_handler"]
+
+# The function on the stream: the last target is the one that is built where none is named.
 FROM ${BASE}
 COPY --from=packages /packages /var/task/
 COPY --from=code /code /var/task/

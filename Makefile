@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay web train test quality validate doctor bench bench-web digest \
+.PHONY: help setup run torture replay web batch train test quality validate doctor bench bench-web bench-batch digest \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -44,6 +44,14 @@ replay: $(READY) ## score again what is in quarantine or at a failure destinatio
 web: $(READY) ## the model as a web service with a page, on 127.0.0.1, until Ctrl-C (PORT=8080)
 	@exec $(PYTHON) -m threeways web $(if $(PORT),--port '$(PORT)')
 
+REPORT ?= .local/batch-report.html
+
+batch: $(READY) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= TABLE= ENGINE=spark REPORT=)
+	@$(PYTHON) -m threeways batch $(if $(RIDES),--rides '$(RIDES)') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
+		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(LAST),--last '$(LAST)') \
+		$(if $(TABLE),--table '$(TABLE)') $(if $(ENGINE),--engine '$(ENGINE)') $(if $(REPORT),--report '$(REPORT)') \
+		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
+
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train $(if $(DATA),--data '$(DATA)') $(if $(VALIDATION),--validation '$(VALIDATION)')
 
@@ -69,6 +77,9 @@ bench: $(READY) ## time the handler against one predict and one put a record
 
 bench-web: $(READY) ## the web service against Flask and MLflow's pyfunc
 	@$(PYTHON) benchmarks/web.py
+
+bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS= FLAT=10000000)
+	@$(PYTHON) benchmarks/batch.py $(if $(ROWS),--rows '$(ROWS)') $(if $(FLAT),--flat '$(FLAT)')
 
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')

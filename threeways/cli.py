@@ -13,7 +13,7 @@ from rich.console import Console
 from threeways.errors import ThreewaysError, UsageError
 
 LOCAL = Path(".local")
-USAGE, FAILED = 2, 1
+USAGE, FAILED, TOO_MANY_BAD = 2, 1, 3
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="One model, three ways."
@@ -21,7 +21,10 @@ app = typer.Typer(
 
 
 def main() -> NoReturn:
-    """Run a command. Exit status: 0 done, 1 failed, 2 bad input or settings, 130 interrupted."""
+    """Run a command. Exit status: 0 done, 1 failed, 2 bad input or settings, 130 interrupted.
+
+    3: `batch` is done, and more of its rows are in quarantine than it tolerates.
+    """
     try:
         app(standalone_mode=True)
     except UsageError as error:
@@ -100,6 +103,51 @@ def web(
     # The service takes this process's place: what runs is what a container runs, and Ctrl-C is its alone.
     service = str(Path(__file__).resolve().parents[1] / "web_service.py")
     os.execve(sys.executable, [sys.executable, service], inherited_environment() | given)  # noqa: S606 - ours
+
+
+@app.command()
+def batch(
+    rides: Annotated[
+        str | None, typer.Option(help="A database URL, or parquet files; default: makes a database.")
+    ] = None,
+    table: Annotated[str, typer.Option(help="The table or view of rides, in a database.")] = "rides",
+    predictions: Annotated[
+        str | None, typer.Option(help="A database URL, a folder or s3://bucket/prefix.")
+    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="The first pickup, New York time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="The first pickup left out.")] = None,
+    last: Annotated[str | None, typer.Option(help="The last whole hour, day, week or month.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report for people to this HTML file.")] = None,
+    tolerate: Annotated[
+        float, typer.Option(min=0, max=1, help="Exit status 3 if a greater share is quarantined.")
+    ] = 0.05,
+    chunk: Annotated[int, typer.Option(min=1, max=5_000_000, help="Rows a predict.")] = 100_000,
+    engine: Annotated[str, typer.Option(help="local, or spark (parquet to a folder).")] = "local",
+) -> None:
+    """A table of rides in, a table of predictions out, by interval; default: all since the last success."""
+    from threeways.batch.job import Asked
+    from threeways.batch.model import service_of
+    from threeways.batch.run import Options
+    from threeways.training.train import resolve_or_train
+
+    console = Console()
+    options = Options(rides, table, predictions, report, tolerate, Asked(start, end, last, chunk))
+
+    def find_folder() -> Path:
+        return resolve_or_train(console=console, folder=LOCAL).folder
+
+    if engine == "spark":
+        from threeways.batch.spark_run import run_spark
+
+        good = run_spark(options, find_folder, console, LOCAL)
+    elif engine == "local":
+        from threeways.batch.run import run as run_batch
+
+        good = run_batch(options, lambda: service_of(find_folder()), console, LOCAL)
+    else:
+        raise UsageError(f"ENGINE={engine} is none; give local or spark")
+    if not good:
+        raise typer.Exit(TOO_MANY_BAD)
 
 
 @app.command()

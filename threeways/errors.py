@@ -23,6 +23,7 @@ Two kinds of failure decide what happens to a record, and every error is one of 
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
         ├── DeploymentError       a stack cannot be deployed, rolled back or removed; nothing was changed
+        ├── BatchError            the batch job's interval or its predictions' place cannot be used
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
@@ -127,6 +128,10 @@ class LocalError(UsageError):
 
 class DeploymentError(UsageError):
     """A stack cannot be deployed, rolled back or removed as asked; nothing was changed."""
+
+
+class BatchError(UsageError):
+    """The batch job's interval, or the place that its predictions go to, cannot be used."""
 
 
 class LocationError(UsageError):

@@ -8,6 +8,7 @@ its reason in its own place; the others never notice.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,10 +24,11 @@ from threeways.errors import (
     ModelFailed,
     PermanentError,
     ResourceShort,
+    SettingsError,
     TransientError,
     UnpredictableEvent,
 )
-from threeways.task import EventId, Features, Task
+from threeways.task import ColumnTask, EventId, Features, Task
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +53,26 @@ class Scored:
     flags: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnScores:
+    """What became of n events that came by column.
+
+    values: (n,) float64 in the task's unit, NaN where there is none. flags: name -> (n,) which have it.
+    faults: row -> why it has no value.
+    """
+
+    values: NDArray[np.float64]
+    flags: dict[str, NDArray[np.bool_]]
+    faults: dict[int, PermanentError | TransientError]
+
+
 type Value = float | PermanentError | TransientError
 type Outcome = Scored | PermanentError | TransientError
 """What became of one event: its prediction, why it can never have one, or why it has none yet."""
+
+
+type Take = Callable[[list[int]], Any]
+"""Gives some of a batch's rows, in the form that `Model.predict` takes."""
 
 
 def _never() -> bool:
@@ -88,7 +107,7 @@ class ModelService[E]:
         """
         example, arrived = [self.task.example], [datetime.now(UTC)]
         try:
-            value = float(self._call(example, self.task.features(example, arrived), [0])[0])
+            value = float(self._call(self._take(example, self.task.features(example, arrived)), [0])[0])
         except Exception as error:
             raise ModelFailed(f"the model cannot predict {self.task.name}'s example: {error!r}") from error
         if not np.isfinite(value):
@@ -126,9 +145,33 @@ class ModelService[E]:
         features = self.task.features(events, arrived)
         outcomes: list[Outcome | None] = [features.faults.get(p) for p in range(len(events))]
         rows = [position for position, fault in enumerate(outcomes) if fault is None]
-        for row, value in self._predict(events, features, rows, out_of_time).items():
+        for row, value in self._predict(self._take(events, features), rows, out_of_time).items():
             outcomes[row] = self._outcome(events[row], value, features.flags[row])
         return [outcome for outcome in outcomes if outcome is not None]
+
+    def score_columns(self, columns: Any) -> ColumnScores:
+        """What `score_events` answers for the same events in the same order, bit for bit, from columns.
+
+        columns: as the task's `column_features` takes them, n events that are all valid. One `predict` call.
+        Raises ModelFailed, or SettingsError where the task takes no columns.
+        """
+        task = self.task
+        if not isinstance(task, ColumnTask):
+            raise SettingsError(f"TASK={self.task.name} takes no columns; give it those of `ColumnTask`")
+        features = task.column_features(columns)
+
+        def take(rows: list[int]) -> Any:
+            return task.column_dicts(columns, rows) if self.model.wants == "dicts" else features.block[rows]
+
+        values = np.full(len(features.block), np.nan)
+        faults: dict[int, PermanentError | TransientError] = {}
+        for row, value in self._predict(take, list(range(len(values))), _never).items():
+            checked = _finite(value)
+            if isinstance(checked, float):
+                values[row] = checked
+            else:
+                faults[row] = checked
+        return ColumnScores(values, features.flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
         """A scored event in the form that consumers read."""
@@ -149,34 +192,31 @@ class ModelService[E]:
             return error
 
     def _outcome(self, event: E, value: Value, flags: tuple[str, ...]) -> Outcome:
-        if not isinstance(value, float):
-            return value
-        if not np.isfinite(value):
-            return InvalidPrediction(f"the model predicts {value}, which is not a finite number")
-        return Scored(self.task.event_id(event), value, flags)
+        checked = _finite(value)
+        if not isinstance(checked, float):
+            return checked
+        return Scored(self.task.event_id(event), checked, flags)
 
-    def _predict(
-        self, events: Sequence[E], features: Features, rows: list[int], out_of_time: Callable[[], bool]
-    ) -> dict[int, Value]:
+    def _take(self, events: Sequence[E], features: Features) -> Take:
+        if self.model.wants == "dicts":
+            return lambda rows: self.task.dicts([events[row] for row in rows])
+        return lambda rows: features.block[rows]
+
+    def _predict(self, take: Take, rows: list[int], out_of_time: Callable[[], bool]) -> dict[int, Value]:
         """Each row's value. If the call raises, the batch is bisected until what fails, fails alone."""
         if not rows:
             return {}
         try:
-            return dict(zip(rows, self._call(events, features, rows).tolist(), strict=True))
+            return dict(zip(rows, self._call(take, rows).tolist(), strict=True))
         except ModelFailed:
             raise
         except Exception as error:  # noqa: BLE001 - a model may raise anything at all
             self.prove()  # a model that fails on its example is at fault itself: that raises
             logger.warning("predict failed on %d events and is bisected: %r", len(rows), error)
-            return self._bisect(events, features, rows, error, out_of_time)
+            return self._bisect(take, rows, error, out_of_time)
 
     def _bisect(
-        self,
-        events: Sequence[E],
-        features: Features,
-        rows: list[int],
-        error: Exception,
-        out_of_time: Callable[[], bool],
+        self, take: Take, rows: list[int], error: Exception, out_of_time: Callable[[], bool]
     ) -> dict[int, Value]:
         if len(rows) == 1:
             return {rows[0]: _alone(error)}
@@ -188,22 +228,25 @@ class ModelService[E]:
                 values.update(dict.fromkeys(half, late))
                 continue
             try:
-                values.update(zip(half, self._call(events, features, half).tolist(), strict=True))
+                values.update(zip(half, self._call(take, half).tolist(), strict=True))
             except ModelFailed:
                 raise
             except Exception as half_error:  # noqa: BLE001 - a model may raise anything at all
-                values.update(self._bisect(events, features, half, half_error, out_of_time))
+                values.update(self._bisect(take, half, half_error, out_of_time))
         return values
 
-    def _call(self, events: Sequence[E], features: Features, rows: list[int]) -> NDArray[np.float64]:
+    def _call(self, take: Take, rows: list[int]) -> NDArray[np.float64]:
         """The model's answer for some rows. It gets rows of its own: pipelines may work in place."""
-        if self.model.wants == "dicts":
-            values = self.model.predict(self.task.dicts([events[row] for row in rows]))
-        else:
-            values = self.model.predict(features.block[rows])
+        values = self.model.predict(take(rows))
         if values.shape != (len(rows),):
             raise ModelFailed(f"the model answers {values.shape} numbers for {len(rows)} events")
         return values
+
+
+def _finite(value: Value) -> Value:
+    if isinstance(value, float) and not math.isfinite(value):
+        return InvalidPrediction(f"the model predicts {value}, which is not a finite number")
+    return value
 
 
 def _alone(error: Exception) -> PermanentError | TransientError:

@@ -71,6 +71,18 @@ class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):
     mlflow_tracking_uri: str | None = None
 
 
+class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """What the scheduled batch job is told by its environment, beside the model's variables of `Settings`.
+
+    batch_rides: a database URL or parquet files. batch_table: the table of rides. batch_predictions: a
+    database URL or `s3://bucket/prefix`.
+    """
+
+    batch_rides: str | None = None
+    batch_table: str = "rides"
+    batch_predictions: str | None = None
+
+
 def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str] | None = None) -> T:
     """The settings of one kind from the environment; an empty variable counts as unset.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,18 @@ class Features:
     block: Block
     flags: list[tuple[str, ...]]
     faults: dict[int, PermanentError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFeatures:
+    """The features of n events that came by column, all of them valid.
+
+    block: (n, len(task.columns)) float64. flags: flag name -> (n,) which events have it, in the order in
+    which an event's flags are told.
+    """
+
+    block: Block
+    flags: dict[str, NDArray[np.bool_]]
 
 
 class Task[E](Protocol):
@@ -83,3 +95,14 @@ class Task[E](Protocol):
 
     def dicts(self, events: Sequence[E]) -> list[dict[str, Any]]:
         """The same events as dicts, for a model that begins with a `DictVectorizer`."""
+
+
+@runtime_checkable
+class ColumnTask[C](Protocol):
+    """What a task has beside `Task` where its events may also come by column, as the batch job's do."""
+
+    def column_features(self, columns: C) -> ColumnFeatures:
+        """The block and the flags that `Task.features` makes of the same events, bit for bit."""
+
+    def column_dicts(self, columns: C, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """What `Task.dicts` makes of some of the same events."""

@@ -37,6 +37,7 @@ def resolved(**given: str) -> dict[str, Any]:
         **parameters,
         "AWS::Region": "us-east-1",
         "AWS::StackName": "rides",
+        "AWS::AccountId": "123456789012",
     }
     made: dict[str, Any] = Resolver(references, _Anything(), DOCUMENT["Conditions"]).resolve(
         DOCUMENT["Resources"], "Resources"
@@ -67,7 +68,12 @@ def test_only_actions_that_take_no_resource_have_a_wildcard_and_none_is_a_wildca
 
 def test_sam_adds_no_role_and_no_managed_policy_of_its_own() -> None:
     made = transformed(packaged())
-    assert set(of_type(made, "AWS::IAM::Role")) == {"RidePredictorRole", "DeploymentRole"}
+    assert set(of_type(made, "AWS::IAM::Role")) == {
+        "RidePredictorRole",
+        "DeploymentRole",
+        "BatchJobRole",
+        "BatchScheduleRole",
+    }
     assert "ManagedPolicyArns" not in json.dumps(made)
 
 
@@ -82,9 +88,10 @@ def test_a_key_of_ones_own_is_used_everywhere_and_may_be_used() -> None:
             [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
             assert rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID") == expected
-        assert document["Resources"]["RidePredictor"]["Properties"].get("KmsKeyArn") == expected
+        for name in ("RidePredictor", "BatchJob", "BatchJobSchedule"):
+            assert document["Resources"][name]["Properties"].get("KmsKeyArn") == expected
         assert document["Resources"]["RidePredictorLog"]["Properties"].get("KmsKeyId") == expected
-    assert [s["Resource"] for s in statements(KmsKeyArn=KEY) if s["Sid"] == "UseTheKey"] == [KEY]
+    assert [s["Resource"] for s in statements(KmsKeyArn=KEY) if s["Sid"] == "UseTheKey"] == [KEY] * 2
     assert [s for s in statements() if s["Sid"] == "UseTheKey"] == []
 
 
@@ -198,7 +205,26 @@ def dashboard() -> dict[str, Any]:
 def test_the_dashboard_shows_every_alarm() -> None:
     """docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html"""
     [first, *_] = dashboard()["widgets"]
-    assert first["properties"]["alarms"] == [f"<{name}.Arn>" for name in ALARMS]
+    always = [name for name in ALARMS if "Condition" not in DOCUMENT["Resources"][name]]
+    assert first["properties"]["alarms"] == [f"<{name}.Arn>" for name in always]
+
+
+def test_the_batch_job_is_there_only_with_its_image_and_is_called_by_nobody_else() -> None:
+    """docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html"""
+    batch = {name: body for name, body in DOCUMENT["Resources"].items() if name.startswith("Batch")}
+    assert {body["Condition"] for body in batch.values()} == {"HasBatch"}
+    assert DOCUMENT["Parameters"]["BatchImageUri"]["Default"] == ""
+    made = resolved()["Resources"]
+    function = made["BatchJob"]["Properties"]
+    assert (function["Timeout"], function["ReservedConcurrentExecutions"]) == (900, 1)
+    schedule = made["BatchJobSchedule"]["Properties"]
+    assert schedule["ScheduleExpressionTimezone"] == "America/New_York"
+    assert json.loads(schedule["Target"]["Input"]) == {"last": "day"}
+    [statement] = made["BatchScheduleRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == (
+        "lambda:InvokeFunction",
+        schedule["Target"]["Arn"],
+    )
 
 
 def test_each_parameter_is_described_bounded_and_has_a_default() -> None:

@@ -19,7 +19,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
-from threeways.task import Block, EventId, Features
+from threeways.task import Block, ColumnFeatures, EventId, Features
 
 NEW_YORK = ZoneInfo("America/New_York")
 LAST_ZONE = 265
@@ -94,6 +94,11 @@ def _known_zones(rides: RideColumns) -> tuple[NDArray[np.bool_], NDArray[np.bool
         (rides.pickup_zone >= 1) & (rides.pickup_zone <= LAST_ZONE),
         (rides.dropoff_zone >= 1) & (rides.dropoff_zone <= LAST_ZONE),
     )
+
+
+def _unknown_zone(rides: RideColumns) -> NDArray[np.bool_]:
+    pickup_known, dropoff_known = _known_zones(rides)
+    return ~(pickup_known & dropoff_known)
 
 
 def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
@@ -178,12 +183,22 @@ class RideDuration:
     def dicts(self, events: Sequence[RideEvent]) -> list[dict[str, Any]]:
         """The features of the pipeline before this one: `PU_DO` and `trip_distance`."""
         return [
-            {
-                "PU_DO": f"{event.ride.PULocationID}_{event.ride.DOLocationID}",
-                "trip_distance": event.ride.trip_distance,
-            }
-            for event in events
+            _pair_and_distance(ride.PULocationID, ride.DOLocationID, ride.trip_distance)
+            for ride in (event.ride for event in events)
         ]
+
+    def column_features(self, columns: RideColumns) -> ColumnFeatures:
+        """The block and the flags of rides by column; each has its pickup time, so none is assumed."""
+        return ColumnFeatures(features_of(columns), {UNKNOWN_ZONE: _unknown_zone(columns)})
+
+    def column_dicts(self, columns: RideColumns, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """What `dicts` makes of some of the same rides."""
+        taken = (columns.pickup_zone[rows], columns.dropoff_zone[rows], columns.distance[rows])
+        return [_pair_and_distance(*ride) for ride in zip(*(part.tolist() for part in taken), strict=True)]
+
+
+def _pair_and_distance(pickup_zone: int, dropoff_zone: int, distance: float) -> dict[str, Any]:
+    return {"PU_DO": f"{pickup_zone}_{dropoff_zone}", "trip_distance": distance}
 
 
 def _fits_a_key(text: str) -> bool:
@@ -192,9 +207,8 @@ def _fits_a_key(text: str) -> bool:
 
 
 def _flags(events: Sequence[RideEvent], rides: RideColumns) -> list[tuple[str, ...]]:
-    pickup_known, dropoff_known = _known_zones(rides)
     flags: list[tuple[str, ...]] = [() for _ in events]
-    for position in np.flatnonzero(~(pickup_known & dropoff_known)).tolist():
+    for position in np.flatnonzero(_unknown_zone(rides)).tolist():
         flags[position] = (UNKNOWN_ZONE,)
     for position, event in enumerate(events):
         if event.ride.pickup_datetime is None:

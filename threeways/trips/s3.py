@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from threeways.errors import DataError
@@ -51,6 +51,13 @@ def opened(address: str, variable: str) -> io.BytesIO:
     bucket, key = _bucket_and_key(address, variable)
     with _faults_named(address, variable):
         return io.BytesIO(_client().get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def download(address: str, variable: str, file: IO[bytes]) -> None:
+    """Write the object's bytes to a file, not all of them in memory at once. Raises DataError."""
+    bucket, key = _bucket_and_key(address, variable)
+    with _faults_named(address, variable):
+        _client().download_fileobj(bucket, key, file)
 
 
 def _client() -> S3Client:

@@ -1,0 +1,130 @@
+"""What a table may hold, and what it must have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from batch_lab import RIDE, batch, ids, rides, rows
+
+from threeways.batch import database, predictions_database
+from threeways.errors import BatchError, DataError
+
+BAD = {
+    1: ("no zone", (None, 205, 3.66, RIDE[3]), "got `null` - at `$.ride.PULocationID`"),
+    2: ("a text", (130, "JFK", 3.66, RIDE[3]), "got `str` - at `$.ride.DOLocationID`"),
+    3: ("too large", (2**31, 205, 3.66, RIDE[3]), "at `$.ride.PULocationID`"),
+    4: ("negative", (130, 205, -1.0, RIDE[3]), "Expected `float` >= 0.0"),
+    5: ("infinite", (130, 205, float("inf"), RIDE[3]), "at `$.ride.trip_distance`"),
+    6: ("no pickup", (130, 205, 3.66, None), "missing required field `pickup_datetime`"),
+    7: ("no date", (130, 205, 3.66, "2021-02-30 08:15:00"), "not an ISO 8601"),
+    8: ("a broken text", (130, 205, 3.66, b"2021-02-01 \xff8:15:00"), "UTF-8"),
+    9: ("half a zone", (130.5, 205, 3.66, RIDE[3]), "got `float` - at `$.ride.PULocationID`"),
+    10: ("a number", (130, 205, 3.66, 20210201), "got `int` - at `$.ride.pickup_datetime`"),
+}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'predictions.db'}"
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_a_bad_row_goes_to_quarantine_with_its_reason_and_costs_the_others_nothing(
+    tmp_path: Path, out: str, chunk: int
+) -> None:
+    table: list[tuple[Any, ...]] = [(n, *bad, None) for n, (_, bad, _) in BAD.items()]
+    source = rides(tmp_path / "rides.db", [*table, *((n, *RIDE) for n in range(20, 25))])
+    engine = sa.create_engine(source)
+    with engine.begin() as connection:  # SQLite keeps bytes as bytes, unless it is told that they are a text
+        connection.exec_driver_sql(
+            "UPDATE rides SET pickup_datetime = CAST(pickup_datetime AS TEXT) WHERE ride_id = 8"
+        )
+    done = batch(source, out, chunk=chunk)
+    assert ids(out) == list(range(20, 25))
+    assert (done.run.scored, done.run.quarantined, done.run.read) == (5, len(BAD), 15)
+    found = {int(row[0]): row for row in rows(out, "ride_quarantine")}
+    for ride_id, (_, _, message) in BAD.items():
+        assert message in found[ride_id][4], found[ride_id]
+
+
+def test_odd_rows_that_are_rides_after_all_are_scored(tmp_path: Path, out: str) -> None:
+    times = ["2021-02-01T08:15:00-05:00", "20210201T0815", "2021-02-01T13:15Z", "2021-02-01 08:15:00.5"]
+    table = [(n, 130, 205, 2, when, "2021-02-01 08:30:00") for n, when in enumerate(times)]
+    done = batch(rides(tmp_path / "rides.db", table), out, start="2021-02-01", end="2021-02-02")
+    assert [row[1][:21] for row in rows(out)] == ["2021-02-01 08:15:00.0"] * 3 + ["2021-02-01 08:15:00.5"]
+    assert done.run.judged == 4
+
+
+def test_the_interval_is_exact_whatever_form_the_texts_have(tmp_path: Path, out: str) -> None:
+    times = [
+        "2021-02-01 07:59:59",
+        "2021-02-01T08:00:00",
+        "2021-02-01 09:59:59.999999",
+        "2021-02-01T10:00:00",
+        "2021-02-01T23:59:59+14:00",
+        "2021-02-01T13:00:00+00:00",
+    ]
+    source = rides(tmp_path / "rides.db", [(n, 1, 2, 1.0, when, None) for n, when in enumerate(times)])
+    batch(source, out, start="2021-02-01T08:00", end="2021-02-01T10:00")
+    assert ids(out) == [1, 2, 5]
+
+
+def test_rows_without_a_key_are_told_and_texts_are_keys_too(tmp_path: Path, out: str) -> None:
+    table = [(key, *RIDE) for key in ("b", "a", "ü", None, "", "x" * 257)]
+    source = rides(tmp_path / "rides.db", table, key="ride_id TEXT UNIQUE")
+    done = batch(source, out, chunk=2)
+    assert ids(out) == ["a", "b", "ü"]
+    assert done.run.quarantined == 3
+
+
+def test_an_empty_run_is_not_spoiled_by_rows_without_a_pickup(tmp_path: Path, out: str) -> None:
+    source = rides(tmp_path / "rides.db", [(1, *RIDE), (2, 1, 2, 3.0, None, None)])
+    assert not batch(source, out).run.good(0.05)
+    again = batch(source, out).run
+    assert (again.read, again.quarantined, again.undated) == (1, 1, 1)
+    assert again.good(0.05)
+    assert ids(out, "ride_quarantine") == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite:///nowhere/rides.db", "there is no database nowhere/rides.db"),
+        ("sqlite://", "write sqlite:///path"),
+        ("mysql://localhost/rides", "give SQLite or PostgreSQL"),
+        ("postgresql://someone:hunter2@127.0.0.1:1/rides", "check that it is up"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_without_its_password(url: str, says: str) -> None:
+    with pytest.raises(DataError, match=says) as raised, database.opened(url, "rides"):
+        raise AssertionError
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_table_without_the_columns_is_refused_naming_them(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'rides.db'}"
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE trips (ride_id INTEGER, PULocationID INTEGER, miles REAL)")
+        connection.exec_driver_sql(
+            "CREATE TABLE twice (ride_id INTEGER, pulocationid, dolocationid, trip_distance, pickup_datetime)"
+        )
+    for table, says in (
+        ("rides", "no table rides .it has trips, twice.; name yours, TABLE="),
+        ("trips", "lacks DOLocationID, trip_distance, pickup_datetime"),
+        ("twice", "ride_id of table twice is not unique"),
+    ):
+        with pytest.raises(DataError, match=says), database.opened(url, table):
+            raise AssertionError
+
+
+def test_a_predictions_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("dear diary, " * 100)
+    with (
+        pytest.raises(BatchError, match="not a database"),
+        predictions_database.opened(f"sqlite:///{tmp_path / 'notes.db'}"),
+    ):
+        raise AssertionError

@@ -1,0 +1,82 @@
+"""Spark answers what the job on one machine answers, bit for bit."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from parity_rides import bits, events, values_of
+from rich.console import Console
+from small_training import Training
+
+from threeways.batch.job import Asked
+from threeways.batch.model import service_of
+from threeways.batch.run import Options, run
+from threeways.errors import BatchError
+
+
+def rides(folder: Path) -> str:
+    """The thousand rides of the parity test in two files, as far as parquet's types hold them."""
+    rows = [values_of(one) for one in events()]
+
+    def fits(value: Any, kind: Any) -> Any:
+        return value if type(value) is kind and (kind is not int or abs(value) < 2**62) else None
+
+    columns = {
+        "ride_id": [row[0] for row in rows],
+        "PULocationID": [fits(row[1], int) for row in rows],
+        "DOLocationID": [fits(row[2], int) for row in rows],
+        "trip_distance": [fits(row[3], float) for row in rows],
+        "pickup_datetime": [fits(row[4], str) for row in rows],
+    }
+    table = pa.table(columns)
+    for n, part in enumerate((table[:300], table[300:])):
+        pq.write_table(part, folder / f"rides-{n}.parquet")
+    return str(folder / "rides-*.parquet")
+
+
+def listed(folder: Path, kind: str) -> list[dict[str, Any]]:
+    [entry] = json.loads((folder / "manifest.json").read_text())["entries"]
+    rows = [row for part in entry[kind] for row in pq.read_table(folder / part["name"]).to_pylist()]
+    return sorted(rows, key=lambda row: str(row["ride_id"]))
+
+
+def test_spark_and_one_machine_leave_equal_rows(training: Training, tmp_path: Path) -> None:
+    pytest.importorskip("pyspark", reason="Spark is NOT tested: no pyspark; pipenv sync --categories spark")
+    if shutil.which("java") is None:
+        pytest.skip("Spark is NOT tested: no Java here; to run it, apt-get install openjdk-17-jre-headless")
+    from threeways.batch.spark_run import run_spark
+
+    folder, spec, console = training.report.model.folder, rides(tmp_path), Console(file=io.StringIO())
+    asked = Asked(end="9000-01-01", chunk=128)
+    runs = {}
+    for name in ("here", "spark"):
+        options = Options(spec, predictions=str(tmp_path / name), asked=asked, tolerate=1)
+        if name == "spark":
+            assert run_spark(options, lambda: folder, console, tmp_path)
+        else:
+            assert run(options, lambda: service_of(folder), console, tmp_path)
+        runs[name] = json.loads((tmp_path / "last-batch.json").read_text())
+    for kind in ("predictions", "quarantine"):
+        ours, theirs = (listed(tmp_path / name, kind) for name in ("here", "spark"))
+        assert ours == theirs
+        assert len(ours) > 15
+    assert [bits(row["ride_duration"]) for row in listed(tmp_path / "here", "predictions")] == [
+        bits(row["ride_duration"]) for row in listed(tmp_path / "spark", "predictions")
+    ]
+    for name in ("read", "scored", "quarantined", "undated", "model_version", "judged"):
+        assert runs["here"][name] == runs["spark"][name]
+
+
+def test_what_spark_cannot_read_is_refused_before_it_starts(tmp_path: Path) -> None:
+    from threeways.batch.spark_run import run_spark
+
+    options = Options("sqlite:///rides.db")
+    with pytest.raises(BatchError, match="reads parquet files"):
+        run_spark(options, lambda: tmp_path, Console(file=io.StringIO()), tmp_path)

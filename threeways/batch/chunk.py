@@ -1,0 +1,171 @@
+"""A chunk of a table: its sound rides by column, and the rows that are no ride, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.batch.interval import Interval
+from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
+from threeways.task import EventId
+from threeways.tasks.ride_duration import RideColumns, RideEvent, new_york_wall_clock, task
+from threeways.trips.cleaning import minutes_between
+
+FIELDS = ("PULocationID", "DOLocationID", "trip_distance", "pickup_datetime")
+"""What a ride has, by its event's names; `ride_id` names it."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A row that has no prediction: its id and the row as JSON, when it was picked up if that can be read."""
+
+    ride_id: str
+    pickup_datetime: datetime | None
+    payload: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """n sound rides and the refused rows among them, all within one interval.
+
+    ids: n. rides: n. pickup: (n,) datetime64[us], New York's wall clock. minutes: (n,) what each really took,
+    NaN where that is not known. passed: rows of the source that this chunk went over, for progress.
+    """
+
+    ids: list[EventId]
+    rides: RideColumns
+    pickup: NDArray[np.datetime64]
+    minutes: NDArray[np.float64]
+    refused: list[Refused]
+    passed: int
+
+
+class Source(Protocol):
+    """Where rides come from."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from other sources, without a password."""
+
+    @property
+    def text_ids(self) -> bool:
+        """Whether its ride ids are texts."""
+
+    def count(self, interval: Interval) -> int:
+        """About how many rows `chunks` will go over."""
+
+    def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
+        """The interval's rides, at most `size` rows at a time. Raises DataError."""
+
+
+@dataclass(slots=True)
+class Columns:
+    """n rows by column, and which of them the quick checks could not tell to be sound rides.
+
+    ids: n. The arrays are (n,), of the types of `Chunk`'s; dropoff is NaT where unknown. What they hold at an
+    odd row does not matter.
+    raw: the values of an odd row, by `FIELDS`.
+    """
+
+    ids: list[Any]
+    pickup_zone: NDArray[np.int64]
+    dropoff_zone: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    pickup: NDArray[np.datetime64]
+    dropoff: NDArray[np.datetime64]
+    odd: NDArray[np.bool_]
+    raw: Callable[[int], dict[str, Any]]
+
+    def chunk(self, interval: Interval) -> Chunk:
+        """The rows as a chunk. An odd row becomes an event and is decoded as the stream decodes it."""
+        refused = []
+        sound = ~self.odd
+        for row in np.flatnonzero(self.odd).tolist():
+            given = self.raw(row)
+            payload, outcome = _decoded(self.ids[row], given)
+            if isinstance(outcome, PermanentError):
+                pickup = _pickup_of(given["pickup_datetime"])
+                if pickup is None or interval.holds(pickup):
+                    refused.append(refusal(self.ids[row], payload, pickup, outcome))
+            else:
+                self._mend(row, *outcome)
+                sound[row] = True
+        rows = np.flatnonzero(sound & interval.mask(self.pickup))
+        every = len(rows) == len(self.ids)
+        return Chunk(
+            self.ids if every else [self.ids[row] for row in rows.tolist()],
+            RideColumns(
+                self.pickup_zone[rows],
+                self.dropoff_zone[rows],
+                self.distance[rows],
+                self.pickup[rows].astype("datetime64[s]"),
+            ),
+            self.pickup[rows],
+            minutes_between(self.pickup[rows], self.dropoff[rows]),
+            refused,
+            len(self.ids),
+        )
+
+    def _mend(self, row: int, event: RideEvent, pickup: datetime) -> None:
+        self.ids[row] = event.ride_id
+        self.pickup_zone[row] = event.ride.PULocationID
+        self.dropoff_zone[row] = event.ride.DOLocationID
+        self.distance[row] = event.ride.trip_distance
+        self.pickup[row] = np.datetime64(pickup)
+
+
+def refusal(ride_id: Any, payload: str, pickup: datetime | None, error: PermanentError) -> Refused:
+    """The quarantine entry of a row."""
+    name = ride_id if isinstance(ride_id, str) else repr(ride_id)
+    return Refused(_clean(name), pickup, payload, error.code, _clean(str(error)))
+
+
+def payload_of(ride_id: Any, given: dict[str, Any]) -> bytes:
+    """A row as the event that the stream would carry."""
+    ride = {name: value for name, value in given.items() if value is not None or name != "pickup_datetime"}
+    return msgspec.json.encode({"ride_id": ride_id, "ride": ride}, enc_hook=_plain)
+
+
+def _plain(value: object) -> object:
+    return str(value)
+
+
+def _decoded(ride_id: Any, given: dict[str, Any]) -> tuple[str, tuple[RideEvent, datetime] | PermanentError]:
+    given = {name: float(value) if isinstance(value, Decimal) else value for name, value in given.items()}
+    try:
+        payload = payload_of(ride_id, given)
+    except UnicodeEncodeError:
+        return _clean(repr((ride_id, given))), UndecodableEvent("its text is no UTF-8")
+    text = payload.decode()
+    try:
+        event = task.decode(payload)
+        when = event.ride.pickup_datetime
+        if when is None:  # the stream has an arrival to stand in for it, a table has not
+            raise InvalidEvent("Object missing required field `pickup_datetime` - at `$.ride`")
+        return text, (event, new_york_wall_clock(when, datetime.min))  # noqa: DTZ901 - never looked at
+    except PermanentError as error:
+        return text, error
+
+
+def _pickup_of(value: Any) -> datetime | None:
+    """When a refused row was picked up, where that can be told, so that it belongs to an interval."""
+    text = value.isoformat() if isinstance(value, datetime) else value
+    if not isinstance(text, str):
+        return None
+    try:
+        return new_york_wall_clock(text, datetime.min)  # noqa: DTZ901 - never looked at
+    except InvalidEvent:
+        return None
+
+
+def _clean(text: str) -> str:
+    """The text without what a database may refuse: lone surrogates, NUL."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")

@@ -1,0 +1,115 @@
+"""A database by its SQLAlchemy URL: SQLite and PostgreSQL, their faults in one line, one writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from threeways.errors import BatchError, DataError
+
+type Fault = type[BatchError | DataError]
+
+
+def connect(url: str, variable: str, fault: Fault) -> sa.Engine:
+    """An engine for `sqlite:///path` or `postgresql://…`; nothing is opened yet.
+
+    A PostgreSQL session has New York's clock, so that naive and aware times compare as the task means them.
+    variable: what the user calls it. Raises `fault`.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        raise fault(f"{variable} is no database URL; write sqlite:///path or postgresql://…") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise fault(f"{variable}={url} is a database that nobody else sees; write sqlite:///path")
+        engine = sa.create_engine(parsed)
+        sa.event.listen(engine, "connect", _sqlite_connected)
+        return engine
+    if backend != "postgresql":
+        raise fault(f"{variable}: {backend} is not supported; give SQLite or PostgreSQL, or parquet files")
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        return sa.create_engine(
+            parsed, connect_args={"options": "-c timezone=America/New_York", "connect_timeout": 10}
+        )
+    except (NoSuchModuleError, ImportError) as error:
+        raise fault(f"{variable}: {error}; use postgresql:// and install psycopg") from None
+
+
+def shown(engine: sa.Engine) -> str:
+    """The URL without its password; a file's path is absolute."""
+    url = engine.url
+    if engine.dialect.name == "sqlite" and url.database:
+        url = url.set(database=str(Path(url.database).absolute()))
+    return url.set(drivername=engine.dialect.name).render_as_string(hide_password=True)
+
+
+@contextmanager
+def faults(what: str, fault: Fault) -> Iterator[None]:
+    """SQLAlchemy's errors inside, as `fault` that names `what`."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())[:300]
+        raise fault(
+            f"{what}: the database says: {reason}; check that it is up, the URL, the permissions and the "
+            "columns' types. Nothing of this run is kept; run it again"
+        ) from None
+    except SQLAlchemyError as error:
+        raise fault(f"{what}: {' '.join(str(error).split())[:300]}; check the URL and the table") from None
+
+
+@contextmanager
+def alone(engine: sa.Engine, connection: sa.Connection) -> Iterator[None]:
+    """Hold the predictions database for this run. Raises BatchError where another run holds it.
+
+    It ends with its holder, however that ends: SQLite's is a lock on a file beside the database, PostgreSQL's
+    the session's advisory lock (postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS).
+    """
+    busy = f"another batch run is writing to {shown(engine)}; wait for its end, or end it, and run again"
+    if engine.dialect.name == "sqlite":
+        with lock_file(Path(f"{engine.url.database}.lock"), busy):
+            yield
+        return
+    key = int.from_bytes(hashlib.sha256(b"threeways.batch").digest()[:8], "big", signed=True)
+    if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
+        raise BatchError(busy)
+    connection.commit()
+    try:
+        yield
+    finally:
+        # A session that is broken has let go of it already.
+        if not connection.invalidated and not connection.closed:
+            connection.invalidate()
+
+
+@contextmanager
+def lock_file(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock of a file. Raises BatchError with the message `busy` where another process holds it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("w")
+    except OSError as error:
+        raise BatchError(f"{path.parent} can't be written to ({error}); name another place") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BatchError(busy) from None
+        yield
+
+
+def _sqlite_connected(connection: Any, _record: object) -> None:
+    # A text that is no UTF-8 must not cost its chunk the other rows.
+    connection.text_factory = lambda text: str(text, "utf-8", "surrogateescape")
+    connection.execute("PRAGMA busy_timeout = 30000")

@@ -1,0 +1,147 @@
+"""One run: an interval's rides from a source, through the one scoring path, to a sink."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from threeways.batch import interval as intervals
+from threeways.batch import progress
+from threeways.batch.chunk import Chunk, Refused, Source, payload_of, refusal
+from threeways.batch.interval import Interval
+from threeways.batch.record import Run
+from threeways.batch.sink import Scores, Sink
+from threeways.batch.tally import Tally
+from threeways.errors import BatchError, TransientError
+from threeways.service import ColumnScores, ModelService
+
+CHUNK = 100_000
+"""Rows a chunk: enough for one `predict` to be worth its call, and some 60 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user asks for: see `interval.chosen`. chunk: rows that are read and predicted at a time."""
+
+    start: str | None = None
+    end: str | None = None
+    last: str | None = None
+    chunk: int = CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A run that came to its end, what it added up, and the runs before it, oldest first."""
+
+    run: Run
+    tally: Tally
+    before: list[Run]
+
+
+def run(
+    asked: Asked, source: Source, sink: Sink, find_service: Callable[[], ModelService[Any]], console: Console
+) -> Done:
+    """Score the interval's rides and replace what the sink has of it, as a whole or not at all.
+
+    find_service: is called once the interval is known to be sound. Raises BatchError, DataError, ModelFailed;
+    then the sink is as it was.
+    """
+    before = sink.history()
+    same_source(source, sink, before)
+    interval = intervals.chosen(
+        asked.start, asked.end, asked.last, [one.interval for one in before], intervals.now()
+    )
+    service = find_service()
+    total = source.count(interval)
+    console.print(f"Rides: {source.name}, {interval}: about {total:,} rows", highlight=False, soft_wrap=True)
+    console.print(
+        f"Predictions: {sink.name}, model version {service.version}", highlight=False, soft_wrap=True
+    )
+    tally, began = Tally(), time.monotonic()
+    with (
+        sink.writing(interval, text_ids=source.text_ids) as writer,
+        progress.shown(console, total) as advance,
+        closing(source.chunks(interval, asked.chunk)) as chunks,
+    ):
+        for chunk in chunks:
+            writer.write(score(service, chunk, tally), service.version)
+            advance(chunk.passed)
+        done = _run(source, interval, tally, service.version, time.monotonic() - began)
+        writer.finish(done)
+    return Done(done, tally, before)
+
+
+def score(service: ModelService[Any], chunk: Chunk, tally: Tally) -> Scores:
+    """A chunk's predictions, from one `predict`, and its refused rows; both counted in `tally`.
+
+    Raises ModelFailed, or TransientError where memory or a file was lacking.
+    """
+    scored = service.score_columns(chunk.rides)
+    rows = np.array([row for row in range(len(chunk.ids)) if row not in scored.faults], dtype=np.int64)
+    refused = [*chunk.refused, *(_faulty(chunk, row, scored) for row in scored.faults)]
+    tally.add(chunk, scored, rows)
+    tally.refuse(refused)
+    every = len(rows) == len(chunk.ids)
+    return Scores(
+        chunk.ids if every else [chunk.ids[row] for row in rows.tolist()],
+        chunk.pickup[rows],
+        scored.values[rows],
+        _flags(scored, rows),
+        refused,
+    )
+
+
+def _faulty(chunk: Chunk, row: int, scored: ColumnScores) -> Refused:
+    error = scored.faults[row]
+    if isinstance(error, TransientError):
+        raise error
+    rides, pickup = chunk.rides, chunk.pickup[row].item()
+    given = {
+        "PULocationID": int(rides.pickup_zone[row]),
+        "DOLocationID": int(rides.dropoff_zone[row]),
+        "trip_distance": float(rides.distance[row]),
+        "pickup_datetime": pickup,
+    }
+    return refusal(chunk.ids[row], payload_of(chunk.ids[row], given).decode(), pickup, error)
+
+
+def _flags(scored: ColumnScores, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:
+    told = [""] * len(rows)
+    for flag, mask in scored.flags.items():
+        for position in np.flatnonzero(mask[rows]).tolist():
+            told[position] = f"{told[position]},{flag}" if told[position] else flag
+    return told
+
+
+def same_source(source: Source, sink: Sink, before: list[Run]) -> None:
+    """Raises BatchError where the sink holds another source's predictions."""
+    other = next((one.source for one in before if one.source != source.name), None)
+    if other:
+        raise BatchError(
+            f"{sink.name} holds predictions of {other}, and would mix them with those of {source.name}; "
+            "name another place, PREDICTIONS="
+        )
+
+
+def _run(source: Source, interval: Interval, tally: Tally, version: str | None, seconds: float) -> Run:
+    return Run(
+        source=source.name,
+        interval=interval,
+        finished_at=intervals.now(),
+        seconds=round(seconds, 3),
+        read=tally.read,
+        scored=tally.scored,
+        quarantined=tally.quarantined,
+        undated=tally.undated,
+        model_version=version,
+        mean_minutes=tally.mean_minutes(),
+        judged=int(tally.all.judged[0]),
+        mae=tally.mae(),
+        rmse=tally.rmse(),
+    )

@@ -1,0 +1,154 @@
+"""Folders for parquet output: on this machine or under an S3 prefix, with one writer at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from threeways.batch.engine import lock_file
+from threeways.batch.record import write_whole
+from threeways.errors import BatchError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LOCK, LEASE_SECONDS = "_running.json", 900.0
+"""Lambda's longest run; a longer one renews its lease with each part."""
+
+
+class Place(Protocol):
+    """A folder, wherever it is."""
+
+    name: str
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes; None where there is none."""
+
+    def write(self, name: str, body: bytes) -> None:
+        """A small file, whole or not at all."""
+
+    def keep(self, name: str, file: Path) -> None:
+        """Move a file of this machine here."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is gone already is no fault."""
+
+
+@contextmanager
+def opened(address: str) -> Iterator[Place]:
+    """The folder at a path or `s3://bucket/prefix`, held by this run alone. Raises BatchError."""
+    if not address.startswith("s3://"):
+        folder = Path(address).expanduser().absolute()
+        busy = f"another batch run is writing to {folder}; wait for its end, or end it, and run again"
+        with lock_file(folder / ".lock", busy):
+            yield Folder(folder)
+        return
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    with _faults(address):
+        place = Bucket(bucket, prefix.strip("/"))
+        place.claim()
+        try:
+            yield place
+        finally:
+            place.remove(LOCK)
+
+
+class Folder:
+    """A folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.name = str(folder)
+
+    def read(self, name: str) -> bytes | None:
+        """See `Place`."""
+        path = self._folder / name
+        return path.read_bytes() if path.exists() else None
+
+    def write(self, name: str, body: bytes) -> None:
+        """See `Place`."""
+        write_whole(self._folder / name, body)
+
+    def keep(self, name: str, file: Path) -> None:
+        """See `Place`."""
+        import shutil
+
+        shutil.move(file, self._folder / name)
+
+    def remove(self, name: str) -> None:
+        """See `Place`."""
+        (self._folder / name).unlink(missing_ok=True)
+
+
+class Bucket:
+    """A prefix of a bucket; `AWS_ENDPOINT_URL` says where, if not AWS."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        import boto3
+
+        self._s3: S3Client = boto3.Session().client("s3")
+        self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
+        self.name = f"s3://{bucket}/{prefix}".rstrip("/")
+
+    def claim(self) -> None:
+        """Take the lease, by a conditional write that only one of two can win. Raises BatchError.
+
+        docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        """
+        from botocore.exceptions import ClientError
+
+        body = msgspec.json.encode({"until": time.time() + LEASE_SECONDS})
+        held = self.read(LOCK)
+        if held is not None:
+            until = msgspec.json.decode(held)["until"]
+            if until > time.time():
+                raise BatchError(
+                    f"another batch run is writing to {self.name}, or was ended less than 15 minutes ago; "
+                    f"wait for its end, or remove {self.name}/{LOCK} if you know that none runs"
+                )
+            self.remove(LOCK)
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=self._prefix + LOCK, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"].get("Code") in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                raise BatchError(f"another batch run has just begun to write to {self.name}; wait") from None
+            raise
+
+    def read(self, name: str) -> bytes | None:
+        """See `Place`."""
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            return None
+
+    def write(self, name: str, body: bytes) -> None:
+        """See `Place`."""
+        self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body)
+
+    def keep(self, name: str, file: Path) -> None:
+        """See `Place`; the lease is renewed too."""
+        self._s3.upload_file(str(file), self._bucket, self._prefix + name)
+        file.unlink()
+        self.write(LOCK, msgspec.json.encode({"until": time.time() + LEASE_SECONDS}))
+
+    def remove(self, name: str) -> None:
+        """See `Place`."""
+        self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+
+@contextmanager
+def _faults(address: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (ClientError, BotoCoreError, Boto3Error) as error:
+        raise BatchError(
+            f"PREDICTIONS={address}: S3 says: {error}; check the bucket, the credentials and AWS_ENDPOINT_URL"
+        ) from None

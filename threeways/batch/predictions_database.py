@@ -1,0 +1,146 @@
+"""Predictions into a database: a run is one transaction, so all of it is there or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from threeways.batch import engine as engines
+from threeways.batch import upsert
+from threeways.batch.interval import Interval
+from threeways.batch.record import Run
+from threeways.batch.sink import Scores
+from threeways.errors import BatchError
+
+PREDICTIONS, QUARANTINE, RUNS = "ride_predictions", "ride_quarantine", "batch_runs"
+
+
+@contextmanager
+def opened(url: str) -> Iterator[DatabaseSink]:
+    """The predictions database, held for this run alone; what is not there is made. Raises BatchError."""
+    engine = engines.connect(url, "PREDICTIONS", BatchError)
+    try:
+        if engine.dialect.name == "sqlite":
+            Path(str(engine.url.database)).absolute().parent.mkdir(parents=True, exist_ok=True)
+        with (
+            engines.faults(f"PREDICTIONS={engines.shown(engine)}", BatchError),
+            engine.connect() as connection,
+            engines.alone(engine, connection),
+        ):
+            yield DatabaseSink(engine, connection)
+    finally:
+        engine.dispose()
+
+
+class DatabaseSink:
+    """Three tables: ride_predictions, ride_quarantine and batch_runs.
+
+    A row depends on the ride and the model alone, so a run that is repeated leaves equal rows.
+    """
+
+    def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.name = engines.shown(engine)
+        if engine.dialect.name == "sqlite":
+            # Others may read while the run's transaction writes (sqlite.org/wal.html).
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        _tables(text_ids=False).tables[RUNS].create(connection, checkfirst=True)
+        connection.commit()
+
+    def history(self) -> list[Run]:
+        """The runs that came to their end, oldest first."""
+        runs = _tables(text_ids=False).tables[RUNS]
+        found = self._connection.execute(sa.select(runs.c.run).order_by(runs.c.id)).scalars().all()
+        self._connection.commit()
+        return [msgspec.json.decode(one, type=Run) for one in found]
+
+    @contextmanager
+    def writing(self, interval: Interval, *, text_ids: bool) -> Iterator[DatabaseWriter]:
+        """A writer whose rows are seen by others once its run is finished, and never if it is not."""
+        tables = _tables(text_ids=text_ids)
+        tables.create_all(self._connection)
+        self._connection.commit()
+        with self._connection.begin():
+            writer = DatabaseWriter(self._connection, tables, interval)
+            yield writer
+            if not writer.finished:
+                self._connection.rollback()
+
+
+class DatabaseWriter:
+    """Replaces the interval's rows, inside one transaction."""
+
+    def __init__(self, connection: sa.Connection, tables: sa.MetaData, interval: Interval) -> None:
+        self._connection = connection
+        self._tables = tables.tables
+        self.finished = False
+        for name in (PREDICTIONS, QUARANTINE):
+            pickup = self._tables[name].c.pickup_datetime
+            inside = [pickup < interval.end, *([pickup >= interval.start] if interval.start else [])]
+            unread = [pickup.is_(None)] if name == QUARANTINE else []  # such a row belongs to every interval
+            connection.execute(sa.delete(self._tables[name]).where(sa.or_(sa.and_(*inside), *unread)))
+
+    def write(self, scores: Scores, version: str | None) -> None:
+        """Insert a chunk; a ride that has moved here from another interval leaves its old row."""
+        if len(scores.ids):
+            upsert.predictions(self._connection, self._tables[PREDICTIONS], scores, version)
+        if scores.refused:
+            entries = [msgspec.structs.asdict(one) for one in scores.refused]
+            self._connection.execute(sa.insert(self._tables[QUARANTINE]), entries)
+
+    def finish(self, run: Run) -> None:
+        """Remember the run; then the transaction ends."""
+        row = {
+            "finished_at": run.finished_at.replace(tzinfo=None),
+            "interval_start": run.interval.start,
+            "interval_end": run.interval.end,
+            "read_rows": run.read,
+            "scored": run.scored,
+            "quarantined": run.quarantined,
+            "model_version": run.model_version,
+            "run": msgspec.json.encode(run).decode(),
+        }
+        self._connection.execute(sa.insert(self._tables[RUNS]), row)
+        self.finished = True
+
+
+def _tables(*, text_ids: bool) -> sa.MetaData:
+    tables = sa.MetaData()
+    ride_id: Any = sa.Text() if text_ids else sa.BigInteger()
+    sa.Table(
+        PREDICTIONS,
+        tables,
+        sa.Column("ride_id", ride_id, primary_key=True, autoincrement=False),
+        sa.Column("pickup_datetime", sa.DateTime, nullable=False),
+        sa.Column("ride_duration", sa.Double, nullable=False),
+        sa.Column("flags", sa.Text, nullable=False),
+        sa.Column("model_version", sa.Text),
+    )
+    sa.Table(
+        QUARANTINE,
+        tables,
+        sa.Column("ride_id", sa.Text, nullable=False),
+        sa.Column("pickup_datetime", sa.DateTime),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+    )
+    sa.Table(
+        RUNS,
+        tables,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("finished_at", sa.DateTime, nullable=False),
+        sa.Column("interval_start", sa.DateTime),
+        sa.Column("interval_end", sa.DateTime, nullable=False),
+        sa.Column("read_rows", sa.BigInteger, nullable=False),
+        sa.Column("scored", sa.BigInteger, nullable=False),
+        sa.Column("quarantined", sa.BigInteger, nullable=False),
+        sa.Column("model_version", sa.Text),
+        sa.Column("run", sa.Text, nullable=False),
+    )
+    return tables

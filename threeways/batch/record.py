@@ -1,0 +1,68 @@
+"""What a run leaves of itself: in the predictions database, in a manifest, in `last-batch.json`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from threeways.batch.interval import Interval
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run that came to its end.
+
+    read = scored + quarantined. undated: the quarantined without a pickup; each run meets them anew.
+    mean_minutes: of the predictions, None where there is none. judged: the rides
+    whose real duration is known and one that training would keep; mae, rmse: the error over them, in minutes.
+    """
+
+    source: str
+    interval: Interval
+    finished_at: datetime
+    seconds: float
+    read: int
+    scored: int
+    quarantined: int
+    undated: int = 0
+    model_version: str | None
+    mean_minutes: float | None = None
+    judged: int = 0
+    mae: float | None = None
+    rmse: float | None = None
+
+    @property
+    def within(self) -> int:
+        """The rows that lie in the interval itself, and, where it has no start, those without a pickup."""
+        return self.read - (self.undated if self.interval.start else 0)
+
+    def good(self, tolerated: float) -> bool:
+        """Whether no greater share of its rows than `tolerated` (0 to 1) is in quarantine."""
+        return self.within - self.scored <= tolerated * self.within
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows read a second."""
+        return self.read / self.seconds if self.seconds else 0.0
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Write a file so that whoever looks, whenever, finds the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    with part.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def tell(path: Path, run: Run) -> None:
+    """Write `last-batch.json`."""
+    told: dict[str, Any] = msgspec.to_builtins(run)
+    told["rows_per_s"] = round(run.rows_per_s, 1)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")

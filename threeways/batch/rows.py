@@ -1,0 +1,134 @@
+"""Rows as a database driver gives them, turned into columns: whole ones at once where their types allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.batch.chunk import FIELDS, Columns
+from threeways.tasks.ride_duration import KEY_LENGTH, NEW_YORK
+
+type Values = Sequence[Any]
+type Odd = NDArray[np.bool_]
+type Times = NDArray[np.datetime64]
+
+_MARKS = {4: "-", 7: "-", 13: ":", 16: ":", 19: "."}
+_LENGTHS = (19, 26)  # 2021-02-01 08:15:00, and with microseconds
+_EXACT = 2**53
+
+
+def columns(rows: Sequence[Any]) -> Columns:
+    """Rows of (ride_id, *FIELDS, dropoff_datetime), n at least 1, as columns."""
+    ids, pickup_zone, dropoff_zone, distance, pickup, dropoff = zip(*rows, strict=True)
+    from_zone, odd_from = _zones(pickup_zone)
+    to_zone, odd_to = _zones(dropoff_zone)
+    miles, odd_miles = _miles(distance)
+    began, odd_times = times(pickup)
+    ended, _ = times(dropoff)
+
+    def raw(row: int) -> dict[str, Any]:
+        values = (pickup_zone[row], dropoff_zone[row], distance[row], pickup[row])
+        return dict(zip(FIELDS, values, strict=True))
+
+    odd = _odd_ids(ids) | odd_from | odd_to | odd_miles | odd_times
+    return Columns(list(ids), from_zone, to_zone, miles, began, ended, odd, raw)
+
+
+def times(values: Values) -> tuple[Times, Odd]:
+    """(n,) datetime64[us] on New York's wall clock, and which could not be told quickly (NaT there)."""
+    length = len(values[0]) if type(values[0]) is str else 0
+    if length in _LENGTHS and set(map(type, values)) == {str} and set(map(len, values)) == {length}:
+        alike: Any = values
+        if all(map(str.isascii, alike)):
+            found = _texts(alike, length)
+            return found, np.isnat(found)
+    return _mixed(values)
+
+
+def _mixed(values: Values) -> tuple[Times, Odd]:
+    found = np.full(len(values), "NaT", "datetime64[us]")
+    texts: dict[int, list[int]] = {length: [] for length in _LENGTHS}
+    moments: dict[int, datetime] = {}
+    for row, value in enumerate(values):
+        if type(value) is str:
+            if len(value) in texts and value.isascii():
+                texts[len(value)].append(row)
+        elif isinstance(value, datetime):
+            moment = _wall(value)
+            if moment is not None:
+                moments[row] = moment
+    found[list(moments)] = np.array(list(moments.values()), dtype="datetime64[us]")
+    for length, rows in texts.items():
+        if rows:
+            found[rows] = _texts([values[row] for row in rows], length)
+    return found, np.isnat(found)
+
+
+def _wall(moment: datetime) -> datetime | None:
+    if moment.tzinfo is None:
+        return moment
+    try:
+        return moment.astimezone(NEW_YORK).replace(tzinfo=None)
+    except OverflowError:
+        return None
+
+
+def _texts(values: Sequence[str], length: int) -> Times:
+    """ASCII texts of one length: `2021-02-01 08:15:00`, or with microseconds; NaT for another form."""
+    signs = np.frombuffer("".join(values).encode(), np.uint8).reshape(-1, length)
+    fits = np.isin(signs[:, 10], (ord("T"), ord(" ")))
+    for position in {*range(length)} - {10}:
+        mark = _MARKS.get(position)
+        sign = signs[:, position]
+        fits &= (sign == ord(mark)) if mark else (sign >= ord("0")) & (sign <= ord("9"))
+    fits &= (signs[:, :4] != ord("0")).any(axis=1)  # Python knows no year 0
+    found = np.full(len(values), "NaT", "datetime64[us]")
+    try:
+        found[fits] = signs.view(f"S{length}")[:, 0][fits].astype("datetime64[us]")
+    except ValueError:  # some date is none, such as the 31st of June: each is looked at
+        for row in np.flatnonzero(fits).tolist():
+            with suppress(ValueError):
+                found[row] = np.datetime64(values[row], "us")
+    return found
+
+
+def _zones(values: Values) -> tuple[NDArray[np.int64], Odd]:
+    if set(map(type, values)) == {int}:
+        try:
+            found = np.array(values, dtype=np.int64)
+            return found, (found < -(2**31)) | (found >= 2**31)
+        except OverflowError:
+            pass  # one is beyond 64 bits: each is looked at
+    odd = np.array([type(value) is not int or not -(2**31) <= value < 2**31 for value in values])
+    return np.array([0 if no else value for value, no in zip(values, odd, strict=True)], dtype=np.int64), odd
+
+
+def _miles(values: Values) -> tuple[NDArray[np.float64], Odd]:
+    if set(map(type, values)) != {float}:
+        values = [_mile(value) for value in values]
+    found = np.array(values, dtype=np.float64)
+    return found, ~(np.isfinite(found) & (found >= 0))
+
+
+def _mile(value: Any) -> float:
+    sound = type(value) is float or (type(value) is int and abs(value) <= _EXACT)
+    return float(value) if sound or isinstance(value, Decimal) else np.nan
+
+
+def _odd_ids(ids: Values) -> Odd:
+    if set(map(type, ids)) == {int} and min(ids) >= -(2**63) and max(ids) < 2**63:
+        return np.zeros(len(ids), bool)
+    return np.array([not sound_id(one) for one in ids])
+
+
+def sound_id(one: Any) -> bool:
+    """Whether it is plainly an id that an event may have; one that is not may still be."""
+    if type(one) is int:
+        return -(2**63) <= one < 2**63
+    return type(one) is str and one.isascii() and 1 <= len(one) <= KEY_LENGTH

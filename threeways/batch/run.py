@@ -1,0 +1,151 @@
+"""`make batch`: what the user names, put together; and what a person reads at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from threeways.batch import demo
+from threeways.batch.chunk import Source
+from threeways.batch.job import Asked, Done
+from threeways.batch.job import run as run_job
+from threeways.batch.record import tell
+from threeways.batch.sink import Sink
+from threeways.errors import BatchError
+from threeways.service import ModelService
+
+TOLERATED = 0.05
+"""The share of rows in quarantine above which a run is not a good one; the stack's alarm has the same."""
+_REASONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose.
+
+    rides: a database URL, or parquet files; None makes a database. table: of rides. predictions: a database
+    URL, a folder or `s3://bucket/prefix`. report: the HTML file to write. tolerate: a share from 0 to 1.
+    """
+
+    rides: str | None = None
+    table: str = "rides"
+    predictions: str | None = None
+    report: Path | None = None
+    tolerate: float = TOLERATED
+    asked: Asked = field(default_factory=Asked)
+
+
+def run(
+    options: Options, find_service: Callable[[], ModelService[Any]], console: Console, local: Path
+) -> bool:
+    """Run the job once; writes `last-batch.json` in the folder `local`. Whether few enough rows were bad.
+
+    Raises UsageError or ModelFailed; then no prediction has changed.
+    """
+    rides = options.rides or _made(local, console)
+    place = options.predictions or f"sqlite:///{local / 'predictions.db'}"
+    with opened_source(rides, options.table, console) as source, opened_sink(place) as sink:
+        done = run_job(options.asked, source, sink, find_service, console)
+    tell(local / "last-batch.json", done.run)
+    good = done.run.good(options.tolerate)
+    show(done, console, place, good=good)
+    _report(options.report, done, console)
+    return good
+
+
+def opened_source(rides: str, table: str, console: Console) -> AbstractContextManager[Source]:
+    """The source that `rides` names. Raises DataError once it is entered."""
+    if is_database(rides):
+        from threeways.batch import database
+
+        return database.opened(rides, table)
+    from threeways.batch import parquet
+
+    return parquet.opened(rides, lambda line: console.print(line, highlight=False, markup=False))
+
+
+def opened_sink(place: str) -> AbstractContextManager[Sink]:
+    """The sink that `place` names. Raises BatchError once it is entered."""
+    if is_database(place):
+        from threeways.batch import predictions_database
+
+        return predictions_database.opened(place)
+    from threeways.batch import predictions_parquet
+
+    return predictions_parquet.opened(place)
+
+
+def is_database(text: str) -> bool:
+    """Whether it is a database's URL; what else there is, are paths, `s3://` and `https://`."""
+    scheme, found, _ = text.partition(":")
+    return bool(found) and scheme.split("+")[0] not in {"s3", "http", "https", "file"} and "/" not in scheme
+
+
+def show(done: Done, console: Console, place: str, *, good: bool) -> None:
+    """The summary: how many, how fast, what is in quarantine and why, and where everything is."""
+    run, tally = done.run, done.tally
+    if not run.within:
+        console.print(
+            f"No rides from {run.interval}. FROM=2021-02-01 TO=2021-03-01 scores an interval again."
+        )
+        return
+    if tally.reasons:
+        table = Table(title="Quarantined, and why", title_justify="left")
+        table.add_column("rows", justify="right")
+        table.add_column("code")
+        table.add_column("reason")
+        for (code, message), count in tally.reasons.most_common(_REASONS):
+            table.add_row(f"{count:,}", code, escape(message))
+        console.print(table)
+    table = Table(title=f"Batch: {run.interval}", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("read", f"{run.read:,}")
+    table.add_row("scored", f"{run.scored:,}")
+    table.add_row("quarantined", f"{run.quarantined:,}", style="" if good else "bold red")
+    for flag, count in tally.flags.items():
+        table.add_row(f"flagged {flag}", f"{count:,}")
+    if run.mae is not None and run.rmse is not None:
+        table.add_row(f"error over {run.judged:,} rides", f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} min")
+    table.add_row("rows a second", f"{run.rows_per_s:,.0f}")
+    console.print(table)
+    console.print(f"Predictions and quarantine: {_without_password(place)}", highlight=False, soft_wrap=True)
+
+
+def _without_password(place: str) -> str:
+    if not is_database(place):
+        return place
+    import sqlalchemy as sa
+
+    return sa.make_url(place).render_as_string(hide_password=True)
+
+
+def _made(local: Path, console: Console) -> str:
+    path = demo.database(local / "rides.db")
+    console.print(
+        f"RIDES= names no database: a month of the synthetic city is in {path}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return f"sqlite:///{path}"
+
+
+def _report(path: Path | None, done: Done, console: Console) -> None:
+    if path is None or not done.run.within:
+        return
+    from threeways.batch import report
+
+    try:
+        report.write(path, done)
+    except OSError as error:
+        raise BatchError(
+            f"the predictions are there, but not the report: {error}; name another file"
+        ) from None
+    console.print(f"Report: {path}", highlight=False, soft_wrap=True)

@@ -1,0 +1,61 @@
+"""The job as AWS calls it on a schedule: a Lambda function that EventBridge Scheduler invokes.
+
+docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html. An interval must fit Lambda's 15
+minutes; a run that is cut off leaves nothing behind, and the next one begins where the last success ended.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from threeways import artifact
+from threeways.batch.job import Asked, run
+from threeways.batch.model import service_of
+from threeways.batch.run import TOLERATED, opened_sink, opened_source
+from threeways.errors import ModelFailed, SettingsError
+from threeways.settings import BatchSettings, Settings, from_environment
+
+
+class TooManyQuarantined(ModelFailed):
+    """A run is done and its rows are kept, but more of them were bad than it tolerates."""
+
+
+class Ask(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """What the schedule's input may say; nothing means everything since the last success."""
+
+    start: str | None = None
+    end: str | None = None
+    last: str | None = None
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Run once, for `{}`, `{"last": "day"}` or `{"from": …, "to": …}`; the answer is the run's record.
+
+    The environment says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises
+    UsageError, ModelFailed, or TooManyQuarantined after the rows are kept.
+    """
+    try:
+        ask = msgspec.convert(event, Ask)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f'the schedule\'s input: {error}; write {{}} or {{"last": "day"}}') from None
+    settings, model = from_environment(BatchSettings), from_environment(Settings)
+    if not (settings.batch_rides and settings.batch_predictions):
+        raise SettingsError("BATCH_RIDES and BATCH_PREDICTIONS say where rides and predictions are; set both")
+    console = Console(width=200)
+    with (
+        opened_source(settings.batch_rides, settings.batch_table, console) as source,
+        opened_sink(settings.batch_predictions) as sink,
+    ):
+        folder: Path = artifact.fetch(artifact.find(model))
+        asked = Asked(ask.start, ask.end, ask.last)
+        done = run(
+            asked, source, sink, lambda: service_of(folder, model.model_sha256, model.run_id), console
+        ).run
+    if not done.good(TOLERATED):
+        raise TooManyQuarantined(f"{done.quarantined:,} of {done.read:,} rows are in quarantine")
+    told: dict[str, Any] = msgspec.to_builtins(done)
+    return told

@@ -1,0 +1,59 @@
+"""Where predictions go, as the job sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.batch.chunk import Refused
+from threeways.batch.interval import Interval
+from threeways.batch.record import Run
+from threeways.task import EventId
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """n predictions and the refused rows of one chunk.
+
+    ids: n. pickup: (n,) datetime64[us]. minutes: (n,) float64, finite. flags: n, names joined by commas.
+    """
+
+    ids: Sequence[EventId]
+    pickup: NDArray[np.datetime64]
+    minutes: NDArray[np.float64]
+    flags: Sequence[str]
+    refused: Sequence[Refused]
+
+    def pickup_texts(self) -> list[str]:
+        """The pickups as `2021-02-01 08:15:00.000000`."""
+        texts: list[str] = np.char.replace(np.datetime_as_string(self.pickup, unit="us"), "T", " ").tolist()
+        return texts
+
+
+class Writer(Protocol):
+    """One run's rows on their way."""
+
+    def write(self, scores: Scores, version: str | None) -> None:
+        """Take a chunk."""
+
+    def finish(self, run: Run) -> None:
+        """Make all of it the interval's rows, in place of those that were there, and remember the run."""
+
+
+class Sink(Protocol):
+    """A place for predictions, held by this process alone."""
+
+    @property
+    def name(self) -> str:
+        """The place, without a password."""
+
+    def history(self) -> list[Run]:
+        """The runs that came to their end, oldest first."""
+
+    def writing(self, interval: Interval, *, text_ids: bool) -> AbstractContextManager[Writer]:
+        """A writer for the interval; what it took is kept only if `finish` was called."""
