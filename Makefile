@@ -46,7 +46,13 @@ web: $(READY) ## the model as a web service with a page, on 127.0.0.1, until Ctr
 
 REPORT ?= .local/batch-report.html
 
-batch: $(READY) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= TABLE= ENGINE=spark REPORT=)
+# Spark is a quarter of a gigabyte and needs Java: it comes when it is asked for.
+$(VENV)/.spark: Pipfile.lock | $(READY)
+	@echo "Installing Spark, once: a minute or two"
+	@$(PIPENV) sync --categories spark > .local/setup-spark.log 2>&1 || { tail -15 .local/setup-spark.log; exit 1; }
+	@touch $@
+
+batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= TABLE= ENGINE=spark REPORT=)
 	@$(PYTHON) -m threeways batch $(if $(RIDES),--rides '$(RIDES)') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(LAST),--last '$(LAST)') \
 		$(if $(TABLE),--table '$(TABLE)') $(if $(ENGINE),--engine '$(ENGINE)') $(if $(REPORT),--report '$(REPORT)') \

@@ -84,7 +84,7 @@ def session(console: Console) -> Iterator[SparkSession]:
         from pyspark.errors import PySparkRuntimeError
         from pyspark.sql import SparkSession
     except ImportError:
-        raise BatchError("ENGINE=spark needs pyspark: pipenv install --categories spark") from None
+        raise BatchError("ENGINE=spark needs pyspark: `make batch ENGINE=spark` installs it") from None
     if shutil.which("java") is None:
         raise BatchError("ENGINE=spark needs Java 17 or later on the PATH (openjdk-17-jre-headless, say)")
     console.print("Starting Spark", highlight=False)
