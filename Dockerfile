@@ -63,7 +63,13 @@ USER 65534
 ENTRYPOINT ["python3", "web_service.py"]
 
 # The batch job, on a schedule or by hand: `docker build --target batch .`
-FROM packages AS batch-packages
+FROM ${BASE} AS batch-packages
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ARG HTTPS_PROXY
+WORKDIR /build
+COPY Pipfile.lock tools/requirements.py tools/strip_packages.py ./
 RUN python3 requirements.py Pipfile.lock batch > requirements-batch.txt \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --no-deps --only-binary=:all: --target /packages-batch \

@@ -157,3 +157,10 @@ def test_a_database_that_goes_away_half_way_costs_nothing(places: tuple[str, str
     with pytest.raises((DataError, BatchError), match=r"no such table.*Nothing of this run is kept"):
         batch(*places, chunk=10, model=DropsTheTable())
     assert rows(places[1]) == []
+
+
+def test_what_a_writer_took_counts_only_once_its_run_is_finished(places: tuple[str, str]) -> None:
+    done = batch(*places)
+    with predictions_database.opened(places[1]) as sink, sink.writing(done.run.interval, text_ids=False):
+        pass  # the interval's rows are deleted, and nothing is finished
+    assert len(rows(places[1])) == 100
