@@ -29,6 +29,10 @@ OURS = (
     "TEST_RUN",
     "RETURN_PREDICTIONS",
     "KINESIS_ENDPOINT_URL",
+    "WEB_HOST",
+    "WEB_PORT",
+    "WEB_SECONDS",
+    "WEB_GATHER",
 )
 
 

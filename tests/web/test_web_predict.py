@@ -120,6 +120,21 @@ def test_an_answer_that_takes_too_long_is_a_503_and_the_next_one_is_served() -> 
             assert time.monotonic() < ends
 
 
+def test_a_body_that_came_slowly_leaves_the_answer_its_whole_time() -> None:
+    class Slow(FakeModel):
+        def predict(self, features: Any) -> Any:
+            time.sleep(0.7)
+            return super().predict(features)
+
+    def slowly() -> Iterator[bytes]:
+        yield ride()[:9]
+        time.sleep(0.7)
+        yield ride()[9:]
+
+    with serving(service(Slow()), seconds=1) as client:
+        assert client.post("/predict", content=slowly(), headers=JSON).status_code == 200
+
+
 def test_slow_clients_are_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
     with serving(service(), seconds=0.2) as client:
