@@ -28,7 +28,7 @@ RUN python3 strip_packages.py /packages \
 FROM ${BASE} AS code
 COPY lambda_function.py model.py /code/
 COPY threeways /code/threeways/
-RUN rm -r /code/threeways/web \
+RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/trips \
  && python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 
@@ -79,10 +79,17 @@ RUN python3 strip_packages.py /packages-batch \
       -s /packages-batch -p /var/task /packages-batch \
  && chmod -R a+rX /packages-batch
 
+FROM ${BASE} AS batch-code
+COPY threeways/batch /code/threeways/batch/
+COPY threeways/trips /code/threeways/trips/
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
+ && chmod -R a+rX /code
+
 FROM ${BASE} AS batch
 COPY --from=packages /packages /var/task/
 COPY --from=batch-packages /packages-batch /var/task/
 COPY --from=code /code /var/task/
+COPY --from=batch-code /code /var/task/
 CMD ["threeways.batch.scheduled.lambda_handler"]
 
 # The function on the stream: the last target is the one that is built where none is named.

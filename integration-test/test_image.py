@@ -31,7 +31,7 @@ print(json.dumps({
 }))
 """
 LAPTOP = ["mlflow", "pandas", "pytest", "moto", "matplotlib", "pyarrow"]
-LAPTOP += [f"threeways.{name}" for name in ("local", "pipeline", "training", "trips", "cli")]
+LAPTOP += [f"threeways.{name}" for name in ("local", "pipeline", "training", "trips", "cli", "web", "batch")]
 
 
 def look(image: str) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from threeways.local.emulator import Emulator
 from threeways.service import ModelService
-from threeways.settings import Settings, TrainingSettings
+from threeways.settings import Settings, TrainingSettings, WebSettings
 from threeways.tasks.ride_duration import task
 
 ROOT = Path(__file__).parents[1]
@@ -72,9 +72,10 @@ def test_the_prediction_shown_has_the_fields_that_are_made() -> None:
 
 
 def test_every_environment_variable_is_named() -> None:
-    for kind in (Settings, TrainingSettings):
+    pages = README + (ROOT / "docs" / "web.md").read_text()
+    for kind in (Settings, TrainingSettings, WebSettings):
         for name in kind.__struct_fields__:
-            assert f"`{name.upper()}`" in README
+            assert f"`{name.upper()}`" in pages
 
 
 def test_every_make_target_named_is_there() -> None:
