@@ -142,7 +142,7 @@ def measures(found: dict[str, list[Load]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure and tell. Exit status 1 where a goal is missed."""
+    """Measure and tell: a ratio is this machine's, on this day, and fails nothing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
@@ -166,8 +166,6 @@ def main() -> None:
     LOCAL.mkdir(exist_ok=True)
     (LOCAL / "bench-web.json").write_text(json.dumps({"measures": rows}, indent=2) + "\n")
     console.print(f"Written to {LOCAL / 'bench-web.json'}")
-    if any(row["met"] is False for row in rows):
-        sys.exit(1)
 
 
 if __name__ == "__main__":
