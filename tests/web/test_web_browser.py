@@ -10,6 +10,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 from web_lab import service, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -58,6 +59,7 @@ def test_a_ride_by_keyboard_alone(browser: webdriver.Chrome, client: httpx.Clien
     browser.get(str(client.base_url))
     keys = ["JFK", Keys.TAB, "Times", Keys.TAB, "17.5", Keys.TAB, "02012021", Keys.TAB, "0815AM"]
     webdriver.ActionChains(browser).send_keys(Keys.TAB, *keys, Keys.ENTER).perform()
+    WebDriverWait(browser, 20).until(lambda there: there.find_elements(By.ID, "minutes"))
     assert browser.find_element(By.ID, "minutes").text == "35.0 minutes"
     assert "08:50" in browser.find_element(By.CLASS_NAME, "answer").text
     chosen = [
