@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,13 @@ def interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def new_folder(parent: Path) -> Path:
+    """A folder of its own for a run or a replay, named for the time."""
+    folder = parent / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # noqa: DTZ005 - a name
+    folder.mkdir(parents=True)
+    return folder
 
 
 def write_json(path: Path, what: msgspec.Struct) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -23,13 +21,6 @@ from threeways.pipeline.stage import Stage
 from threeways.pipeline.watch import Watch
 
 LOOK_SECONDS = 0.25
-
-
-def new_folder(local: Path) -> Path:
-    """A run's own folder, named for the time."""
-    folder = local / "runs" / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # noqa: DTZ005 - a name
-    folder.mkdir(parents=True)
-    return folder
 
 
 def play(

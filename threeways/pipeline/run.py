@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from threeways.pipeline.common import interruptible, write_json
+from threeways.pipeline.common import interruptible, new_folder, write_json
 from threeways.pipeline.console import show_ledger
 from threeways.pipeline.ledger import Ledger
-from threeways.pipeline.play import named_faults, new_folder, play
+from threeways.pipeline.play import named_faults, play
 from threeways.pipeline.result import ledger_of
 from threeways.pipeline.rides import Rides, load
 from threeways.pipeline.stage import Stage
@@ -46,7 +46,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     _announce(rides, options, console)
     console.print("Looking up the registered model in MLflow")
     model = find_model()
-    folder = new_folder(local)
+    folder = new_folder(local / "runs")
     with (
         named_faults(folder),
         interruptible() as stopping,

@@ -11,14 +11,14 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from threeways.local.faults.fault import Fault, Kind
 from threeways.local.faults.request import Answer, Request, failed_entries, with_failures
 from threeways.local.faults.schedule import Schedule, Script
+from threeways.local.http_server import Handler, Server
 
 _BEFORE = {Kind.RESET_BEFORE, Kind.KILL_BEFORE}
 _AFTER = {Kind.RESET_AFTER, Kind.KILL_AFTER}
@@ -45,24 +45,21 @@ class Door:
         self._lock = Lock()
         self._closing = Event()
         handler = type("Handler", (_Handler,), {"door": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="door", daemon=True)
+        self._server = Server(handler, "door")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give the port back; calls that are held are let go, without an answer."""
         self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.end()
 
     @property
     def endpoint_url(self) -> str:
         """Where it listens: what goes into `AWS_ENDPOINT_URL`."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self._server.address}"
 
     def counts(self) -> Counter[str]:
         """Faults by kind, as they struck, and `partial_failures`: PutRecords answered with failed entries.
@@ -132,27 +129,8 @@ class Door:
         return answer
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     door: ClassVar[Door]
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # headers and body in one write
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def handle(self) -> None:
-        """Serve the connection; that the client went away in the middle is its own affair."""
-        try:
-            super().handle()
-        except ConnectionError:
-            self.close_connection = True
 
     def handle_expect_100(self) -> bool:
         """Say at once that the body may come: botocore waits a second for that with each object."""
@@ -160,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         return True
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """Any method."""
         if self.headers.get("Transfer-Encoding"):
             self.close_connection = True

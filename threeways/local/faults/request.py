@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-CODE = "ProvisionedThroughputExceededException"
+from threeways.local.shard_limits import CODE
+
 _JSON = "application/x-amz-json-1.1"
 
 

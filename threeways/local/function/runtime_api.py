@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import ClassVar
 
 from threeways.local.function.exchange import Exchange, Invocation, OutOfTurn
+from threeways.local.http_server import Handler, Server
 from threeways.local.invocation import RESPONSE_LIMIT, FunctionError
 
 PREFIX = "/2018-06-01/runtime/"
@@ -22,43 +21,23 @@ class RuntimeApi:
 
     def __init__(self, exchange: Exchange) -> None:
         handler = type("Handler", (_Handler,), {"exchange": exchange})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = Thread(
-            target=self._server.serve_forever, args=(0.05,), name="runtime-api", daemon=True
-        )
-        self._thread.start()
+        self._server = Server(handler, "runtime-api")
+        self._server.start()
 
     @property
     def address(self) -> str:
         """`host:port`, as `AWS_LAMBDA_RUNTIME_API` holds it."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return self._server.address
 
     def close(self) -> None:
         """Give the port back."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.end()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     exchange: ClassVar[Exchange]
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # headers and body in one write
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing: the function's log is what it prints."""
-
-    def handle(self) -> None:
-        """Serve the connection; that the runtime dies in the middle is its exit status's affair."""
-        try:
-            super().handle()
-        except ConnectionError:
-            self.close_connection = True
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """`next`: blocks until there is an invocation."""
         if self.path != f"{PREFIX}invocation/next":
             self._refuse(404, "NotFound", self.path)
@@ -73,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._hand_out(invocation)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
         """`response`, `error` and `init/error`."""
         body = self._body()
         if body is None:

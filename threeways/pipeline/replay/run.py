@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from rich.markup import escape
 
 from threeways.errors import LocationError
 from threeways.pipeline import aws
-from threeways.pipeline.common import interruptible, write_json
+from threeways.pipeline.common import interruptible, new_folder, write_json
 from threeways.pipeline.places import Folder, Place, find
 from threeways.pipeline.replay import target as targets
 from threeways.pipeline.replay.documents import Batch, Fetch, Unreadable
@@ -148,12 +146,10 @@ def _bring_up(
     """The pipeline on this machine, and what keeps its results when the emulator is gone."""
     from threeways.pipeline.stage import Stage
 
-    stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # noqa: DTZ005 - a name
-    logs = local / "replays" / stamp
-    logs.mkdir(parents=True)
+    logs = new_folder(local / "replays")
     stage = stack.enter_context(Stage(logs, find_model(), None, console))
     console.print(f"Up, with model version {stage.version}; logs in {logs}", soft_wrap=True)
-    keeper = Keeper(folder.absolute().parent, stamp)
+    keeper = Keeper(folder.absolute().parent, logs.name)
     console.print(
         f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}", soft_wrap=True
     )

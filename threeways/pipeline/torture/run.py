@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ from rich.table import Table
 
 from threeways.local.emulator import Emulator
 from threeways.local.function.config import FunctionConfig
-from threeways.pipeline.common import interruptible, write_json
+from threeways.pipeline.common import interruptible, new_folder, write_json
 from threeways.pipeline.console import show_ledger
-from threeways.pipeline.play import named_faults, new_folder, play
-from threeways.pipeline.result import Result, ledger_of
+from threeways.pipeline.play import named_faults, play
+from threeways.pipeline.result import ledger_of
 from threeways.pipeline.rides import load
 from threeways.pipeline.stage import Stage
 from threeways.pipeline.torture.function import FaultyFunction
@@ -58,7 +58,7 @@ def torture(
     console.print(f"Torture: {options.n:,} rides, SEED={seed} FAULTS={options.plan}", soft_wrap=True)
     rides = load(None, options.n, POISON, keys_of(options.n))
     model = find_model()
-    folder = new_folder(local)
+    folder = new_folder(local / "runs")
     schedule = options.plan.schedule(seed)
     functions: list[FaultyFunction] = []
 
@@ -89,9 +89,22 @@ def torture(
         finally:
             resharder.stop()
         struck = functions[0].struck() + Counter({"outage": schedule.began.total()})
-        ledger = _ledger(result, struck, functions[0].killed, resharder.count, seed, options.plan)
+    disordered, strange = out_of_order(result.account), strangers(result.account, rides)
+    ledger = TortureLedger(
+        **msgspec.structs.asdict(ledger_of(result)),
+        order_violations=len(disordered),
+        kills=functions[0].killed,
+        throttles=struck["throttled"],
+        partial_failures=struck["partial_failures"],
+        reshards=resharder.count,
+        duplicates_with_new_id=len(strange),
+        seed=seed,
+        faults=str(options.plan),
+        struck=dict(sorted(struck.items())),
+    )
     show_ledger(console, ledger, result)
-    _show(console, ledger, result)
+    _show_struck(console, ledger)
+    _show_verdict(console, ledger, len(rides), disordered, strange)
     for path in (folder / "torture.json", local / "torture.json"):
         write_json(path, ledger)
     return ledger
@@ -107,24 +120,7 @@ def keys_of(n: int) -> Callable[[int], str]:
     return key
 
 
-def _ledger(
-    result: Result, struck: Counter[str], killed: int, reshards: int, seed: int, plan: Plan
-) -> TortureLedger:
-    return TortureLedger(
-        **msgspec.structs.asdict(ledger_of(result)),
-        order_violations=len(out_of_order(result.account)),
-        kills=killed,
-        throttles=struck["throttled"],
-        partial_failures=struck["partial_failures"],
-        reshards=reshards,
-        duplicates_with_new_id=len(strangers(result.account, result.rides)),
-        seed=seed,
-        faults=str(plan),
-        struck=dict(sorted(struck.items())),
-    )
-
-
-def _show(console: Console, ledger: TortureLedger, result: Result) -> None:
+def _show_struck(console: Console, ledger: TortureLedger) -> None:
     table = Table(title="What befell it", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -133,15 +129,20 @@ def _show(console: Console, ledger: TortureLedger, result: Result) -> None:
     table.add_row("function processes killed", f"{ledger.kills:,}")
     table.add_row("splits and merges", f"{ledger.reshards:,}")
     console.print(table)
+
+
+def _show_verdict(
+    console: Console, ledger: TortureLedger, n: int, disordered: Sequence[str], strange: Sequence[str]
+) -> None:
     for name, found in (
-        ("order violations", out_of_order(result.account)),
-        ("predictions under another id", strangers(result.account, result.rides)),
+        ("order violations", disordered),
+        ("predictions under another id", strange),
     ):
         console.print(
             f"[{'bold red' if found else 'bold green'}]{name} {len(found):,}[/] {', '.join(found[:SHOWN])}",
             soft_wrap=True,
         )
-    again = f"make torture N={len(result.rides)} SEED={ledger.seed} FAULTS={ledger.faults}"
+    again = f"make torture N={n} SEED={ledger.seed} FAULTS={ledger.faults}"
     if ledger.sound:
         console.print(
             f"[bold green]Nothing lost, nothing pending, nothing out of order.[/] Again: {again}",
