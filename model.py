@@ -64,7 +64,7 @@ def _service(settings: Settings) -> service.ModelService[Any]:
     """The artifact that the settings name, loaded, checked against its task, and proven."""
     task: Task[Any] = tasks.find(settings.task)
     folder = artifact.fetch(artifact.find(settings))
-    model = artifact.load(folder, settings.model_sha256)
+    model = artifact.load(folder, settings.model_sha256, settings.model_runtime)
     artifact.check(model, task.columns, task.dict_features)
     model_service = service.ModelService(model, task, settings.run_id or model.version)
     model_service.prove()

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from threeways.errors import SettingsError
+
+type Runtime = Literal["onnx", "sklearn"]
+"""What a model is served with; also the names of MLflow's flavours for them."""
 
 
 class Settings(msgspec.Struct, frozen=True, rename="upper"):
@@ -23,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     model_location: the artifact: a folder or `s3://bucket/prefix`. Goes before bucket, experiment and run.
     model_bucket, mlflow_experiment_id: with `run_id`, where MLflow put the artifact.
     model_sha256: the artifact's digest as `make digest` prints it; anything else is refused.
+    model_runtime: what serves it; None: `onnx` where the artifact has that flavour and the image has
+    onnxruntime, else `sklearn`.
     quarantine_location: `s3://bucket/prefix` for records that can never be scored.
     task: the module under `threeways.tasks`.
     test_run: put nothing on the predictions stream.
@@ -36,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     model_bucket: str | None = None
     mlflow_experiment_id: str = "1"
     model_sha256: str | None = None
+    model_runtime: Runtime | None = None
     quarantine_location: str | None = None
     task: str = "ride_duration"
     test_run: bool = False

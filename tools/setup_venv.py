@@ -18,7 +18,7 @@ VENV = ROOT / ".venv"
 READY = VENV / ".ready"
 PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".local" / "setup.log"
-CATEGORIES = "packages dev-packages web"
+CATEGORIES = "packages sklearn dev-packages web"
 PIPENV_VERSION = "2026.10.3"
 
 
@@ -58,7 +58,8 @@ def steps() -> list[tuple[str, list[str]]]:
     made = PYTHON.exists() and subprocess.run(works, check=False).returncode == 0  # noqa: S603 - ours
     venv = [("a virtual environment", [sys.executable, "-m", "venv", "--clear", str(VENV)])]
     lock = json.loads((ROOT / "Pipfile.lock").read_text())
-    count = len(lock["default"].keys() | lock["develop"].keys() | lock.get("web", {}).keys())
+    sections = ("default", "sklearn", "develop", "web")
+    count = len({name for section in sections for name in lock.get(section, {})})
     return [
         *([] if made else venv),
         (f"pipenv {PIPENV_VERSION}", [str(PYTHON), "-m", "pip", "install", f"pipenv=={PIPENV_VERSION}"]),

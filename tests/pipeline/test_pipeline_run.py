@@ -86,9 +86,9 @@ def test_a_model_that_cannot_be_used_stops_the_start(training: Training, tmp_pat
 
     broken = tmp_path / "model"
     shutil.copytree(training.report.model.folder, broken)
-    (broken / "model.skops").write_bytes((broken / "model.skops").read_bytes()[:-1000])
+    (broken / "model.onnx").write_bytes((broken / "model.skops").read_bytes()[:-1000])
     model = replace(training.report.model, folder=broken)
-    with pytest.raises(LocalError, match=r"(?s)does not start.*model\.skops.*function\.log"):
+    with pytest.raises(LocalError, match=r"(?s)does not start.*model\.onnx.*function\.log"):
         run(Options(n=10), lambda: model, Console(file=io.StringIO()), tmp_path)
 
 

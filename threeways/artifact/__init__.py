@@ -4,9 +4,10 @@
     model = load(folder, settings.model_sha256)
     check(model, task.columns, task.dict_features)
 
-Nothing heavy is imported before it is needed: boto3 for S3, scikit-learn and skops to load, pandas only for
-a pipeline that names DataFrame columns. A skops file runs no code of its own and reads no memory but its own:
-see `schema.py` for the first, `structure.py` for the second.
+Nothing heavy is imported before it is needed: boto3 for S3, onnxruntime, or else scikit-learn and skops, to
+load, pandas only for a pipeline that names DataFrame columns. An ONNX file is a graph of a few known
+operators: see `onnx_format.py`. A skops file runs no code of its own and reads no memory but its own: see
+`schema.py` for the first, `structure.py` for the second.
 """
 
 from threeways.artifact.download import fetch

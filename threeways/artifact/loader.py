@@ -5,25 +5,61 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from threeways.artifact import kind, mlmodel, pickles, pin, signature, skops_format, structure, versions
+from threeways.artifact import (
+    kind,
+    mlmodel,
+    onnx_format,
+    pickles,
+    pin,
+    signature,
+    skops_format,
+    structure,
+    versions,
+)
+from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
+from threeways.artifact.runtime import choose
 from threeways.errors import ArtifactUnreachable, ArtifactUnsupported
+from threeways.settings import Runtime
 
 
-def load(folder: Path, sha256: str | None = None) -> Model:
+def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None) -> Model:
     """The model in an artifact's folder, verified.
 
     sha256: the artifact's digest as `digest` gives it. It is checked first, whatever the format, and without
-    it no pickle is read. Every failure is an ArtifactError that says what to do: Missing (no MLmodel),
-    Incomplete (a file it names is missing or damaged), Mismatch (another digest or scikit-learn), Unsupported
-    (flavour, format, a module not installed), Untrusted (it could run code or read outside its memory).
+    it no pickle is read. runtime: what serves it; None: see `runtime.choose`. Every failure is an
+    ArtifactError that says what to do: Missing (no MLmodel), Incomplete (a file it names is missing or
+    damaged), Mismatch (another digest or scikit-learn), Unsupported (flavour, format, a module not
+    installed), Untrusted (it could run code or read outside its memory).
     """
     hashes = None if sha256 is None else pin.verify(folder, sha256)
     info = mlmodel.read(folder, hashes)
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
     mlmodel.require_files(info, folder)
-    versions.require_same_minor(info.sklearn.sklearn_version, folder)
-    estimator = _estimator(folder, info, hashes)
+    chosen = choose(info.flavors, runtime, folder)
+    if chosen == "onnx" and info.flavors.onnx:
+        return _onnx(folder, info, info.flavors.onnx, hashes)
+    assert info.flavors.sklearn is not None  # noqa: S101  (what was chosen is there)
+    return _sklearn(folder, info, info.flavors.sklearn, hashes)
+
+
+def _onnx(folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: pin.Hashes | None) -> Model:
+    model = onnx_format.load(_content(folder, flavour.data, hashes), folder / flavour.data)
+    return Model(
+        estimator=model,
+        version=info.version,
+        wants="block",
+        columns=info.features or signature.names(info),
+        width=model.n_features_in_,
+        vocabulary=None,
+        info=info,
+        runtime="onnx",
+    )
+
+
+def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.Hashes | None) -> Model:
+    versions.require_same_minor(flavour.sklearn_version, folder)
+    estimator = _estimator(folder, flavour, hashes)
     if not callable(getattr(estimator, "predict", None)):
         raise ArtifactUnsupported(
             f"{folder} holds a {type(estimator).__name__}, which cannot predict; log a model"
@@ -31,19 +67,15 @@ def load(folder: Path, sha256: str | None = None) -> Model:
     return _described(estimator, info)
 
 
-def _estimator(folder: Path, info: mlmodel.MLmodel, hashes: pin.Hashes | None) -> Any:
-    serialization = info.sklearn.serialization_format
+def _estimator(folder: Path, flavour: SklearnFlavour, hashes: pin.Hashes | None) -> Any:
+    serialization = flavour.serialization_format
     if serialization not in {"skops", *pickles.FORMATS}:
         raise ArtifactUnsupported(
             f"{folder} is in the format {serialization!r}; log the model with serialization_format='skops'"
         )
     if hashes is None and serialization in pickles.FORMATS:
         pickles.refuse(folder, serialization)
-    path = folder / info.sklearn.pickled_model
-    try:
-        content = pin.read(folder, info.sklearn.pickled_model, hashes)  # once: what was verified is loaded
-    except OSError as error:
-        raise ArtifactUnreachable(f"{path} cannot be read: {error}") from error
+    path, content = folder / flavour.pickled_model, _content(folder, flavour.pickled_model, hashes)
     if serialization in pickles.FORMATS:
         return pickles.load(content, path)
     estimator = skops_format.load(content, path)
@@ -51,7 +83,14 @@ def _estimator(folder: Path, info: mlmodel.MLmodel, hashes: pin.Hashes | None) -
     return estimator
 
 
-def _described(estimator: Any, info: mlmodel.MLmodel) -> Model:
+def _content(folder: Path, name: str, hashes: pin.Hashes | None) -> bytes:
+    try:
+        return pin.read(folder, name, hashes)  # once: what was verified is loaded
+    except OSError as error:
+        raise ArtifactUnreachable(f"{folder / name} cannot be read: {error}") from error
+
+
+def _described(estimator: Any, info: MLmodel) -> Model:
     wants = kind.wants(estimator)
     named = getattr(estimator, "feature_names_in_", None)
     fitted = None if named is None else tuple(map(str, named))
@@ -66,4 +105,5 @@ def _described(estimator: Any, info: mlmodel.MLmodel) -> Model:
         width=None if wants == "dicts" else width,
         vocabulary=kind.vocabulary(estimator) if wants == "dicts" else None,
         info=info,
+        runtime="sklearn",
     )

@@ -23,6 +23,24 @@ class SklearnFlavour(msgspec.Struct, frozen=True):
     serialization_format: str = "pickle"
 
 
+class Gate(msgspec.Struct, frozen=True):
+    """What the exactness gate found when the ONNX flavour was written.
+
+    max_difference: from what scikit-learn predicts, over `rows` of data and points around the thresholds.
+    """
+
+    max_difference: float
+    rows: int
+
+
+class OnnxFlavour(msgspec.Struct, frozen=True):
+    """Where the ONNX file is, as MLflow's own flavour tells it, and what the gate found."""
+
+    data: str
+    onnx_version: str | None = None
+    gate: Gate | None = None
+
+
 class PyfuncFlavour(msgspec.Struct, frozen=True):
     """What pyfunc would call."""
 
@@ -34,6 +52,7 @@ class Flavours(msgspec.Struct, frozen=True):
     """The flavours that matter here."""
 
     sklearn: SklearnFlavour | None = None
+    onnx: OnnxFlavour | None = None
     python_function: PyfuncFlavour | None = None
 
 
@@ -77,17 +96,15 @@ class MLmodel(msgspec.Struct, frozen=True):
             return tuple(names)
         return None
 
-    @property
-    def sklearn(self) -> SklearnFlavour:
-        """The scikit-learn flavour; `require_served` has seen that there is one."""
-        assert self.flavors.sklearn is not None  # noqa: S101  (states what require_served() ensures)
-        return self.flavors.sklearn
-
     def files(self) -> list[str]:
         """The files that it names, relative to the artifact."""
         env = self.flavors.python_function.env if self.flavors.python_function else None
         example = self.saved_input_example_info or Example()
-        named = [self.sklearn.pickled_model, example.artifact_path, example.serving_input_path]
+        named = [example.artifact_path, example.serving_input_path]
+        if self.flavors.sklearn:
+            named.append(self.flavors.sklearn.pickled_model)
+        if self.flavors.onnx:
+            named.append(self.flavors.onnx.data)
         named += list(env.values()) if isinstance(env, dict) else [env]
         return [name for name in named if name]
 
@@ -106,8 +123,8 @@ def parse(text: bytes, where: str) -> MLmodel:
 
 
 def require_served(model: MLmodel, where: str) -> None:
-    """Raises ArtifactUnsupported unless it is scikit-learn's, logged to be called by `predict`."""
-    if model.flavors.sklearn is None:
+    """Raises ArtifactUnsupported unless it is scikit-learn's or ONNX's, logged to be called by `predict`."""
+    if model.flavors.sklearn is None and model.flavors.onnx is None:
         raise ArtifactUnsupported(
             f"{where} has no sklearn flavour; log the model with mlflow.sklearn.log_model, "
             f"or serve a scikit-learn pipeline around it"

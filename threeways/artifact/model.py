@@ -13,6 +13,7 @@ from threeways.artifact import signature
 from threeways.artifact.kind import Wants
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed
+from threeways.settings import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Model:
 
     version: the run that made it. wants: what `predict` takes. columns: the names of the block's columns in
     order, None where the artifact tells none. width: how many columns, where known. vocabulary: the keys of
-    the dicts it was fitted on, where it takes dicts. info: its MLmodel.
+    the dicts it was fitted on, where it takes dicts. info: its MLmodel. runtime: what calls it.
     """
 
     estimator: Any
@@ -31,6 +32,7 @@ class Model:
     width: int | None
     vocabulary: frozenset[str] | None
     info: MLmodel
+    runtime: Runtime = "sklearn"
 
     def predict(self, features: Any, columns: Sequence[str] | None = None) -> NDArray[np.float64]:
         """The (n,) predictions for n rows: an (n, width) float64 block, or n dicts where it wants those.

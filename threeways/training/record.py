@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from threeways.tasks.ride_duration import COLUMNS, task
-from threeways.training import model, plots
+from threeways.training import flavour, model, plots
 from threeways.training.data import Rides
 from threeways.training.evaluation import Errors, errors
+from threeways.training.flavour import Onnx
 from threeways.training.model import Minutes
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Trained:
     """A fitted model and its baseline, the two sets, and the errors of both on both.
 
     errors: 'validation', 'train', 'baseline_validation', 'baseline_train'. predicted, baseline_predicted:
-    (n,) minutes on the validation set.
+    (n,) minutes on the validation set. onnx: the model as a graph, if it could be written and is exact.
     """
 
     model: Pipeline
@@ -34,6 +35,7 @@ class Trained:
     errors: dict[str, Errors]
     predicted: Minutes
     baseline_predicted: Minutes
+    onnx: Onnx | None = None
 
 
 def judged(fitted: Pipeline, baseline: Pipeline, training: Rides, validation: Rides) -> Trained:
@@ -51,15 +53,18 @@ def judged(fitted: Pipeline, baseline: Pipeline, training: Rides, validation: Ri
 def record(trained: Trained, experiment: str) -> tuple[str, str]:
     """Log a training as a run of the experiment with this id. The run's id and the logged model's."""
     import mlflow
-    import mlflow.sklearn
+    from mlflow.models import Model
 
     with mlflow.start_run(experiment_id=experiment) as run:
         mlflow.log_params(_parameters(trained))
         for context, rides in (("training", trained.training), ("validation", trained.validation)):
             _log_data(context, rides)
-        info = mlflow.sklearn.log_model(
-            trained.model,
+        info = Model.log(  # as mlflow.sklearn.log_model calls it
+            artifact_path=None,
             name="model",
+            flavor=flavour,
+            onnx=trained.onnx,
+            sk_model=trained.model,
             serialization_format="skops",
             skops_trusted_types=model.TRUSTED_TYPES,
             signature=_signature(),

@@ -23,6 +23,7 @@ class About(msgspec.Struct, frozen=True):
 
     trained: when its artifact was made, ISO 8601, UTC. trained_on: what it was trained on
     and judged by, each with name, rides and SHA-256. metrics: its errors on the latter, in minutes.
+    runtime: what serves it, `onnx` or `sklearn`.
     """
 
     model: str
@@ -36,6 +37,7 @@ class About(msgspec.Struct, frozen=True):
     signature: Signature | None = None
     mlflow_version: str | None = None
     sklearn_version: str | None = None
+    runtime: str | None = None
 
 
 def about(service: ModelService[Any]) -> About:
@@ -61,7 +63,8 @@ def _of_artifact(model: Model) -> dict[str, Any]:
         "metrics": metadata.get("metrics"),
         "signature": _signature(model),
         "mlflow_version": info.mlflow_version,
-        "sklearn_version": info.sklearn.sklearn_version,
+        "sklearn_version": info.flavors.sklearn and info.flavors.sklearn.sklearn_version,
+        "runtime": model.runtime,
     }
 
 

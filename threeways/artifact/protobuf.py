@@ -1,0 +1,58 @@
+"""Protocol Buffers' wire format, as far as it takes to look into a message without its library.
+
+protobuf.dev/programming-guides/encoding
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+type Value = int | memoryview
+"""A varint's number, or the bytes of anything else."""
+
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+_LONGEST_VARINT = 10
+
+
+def numbers(field: int) -> re.Pattern[bytes]:
+    """A run of one field's numbers, each with its key, as a repeated field of up to number 15 is written."""
+    return re.compile(b"(?:%c[\\x80-\\xff]{0,9}[\\x00-\\x7f])+" % (field << 3 | _VARINT), re.DOTALL)
+
+
+def fields(message: memoryview, skip: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, Value]]:
+    """The number and value of each field, in order. Raises ValueError where the bytes are no message.
+
+    skip: a run of whole fields that is passed over in one step.
+    """
+    at = 0
+    while at < len(message):
+        if skip and (run := skip.match(message, at)):
+            at = run.end()
+            continue
+        key, at = _varint(message, at)
+        wire = key & 7
+        if wire == _VARINT:
+            number, at = _varint(message, at)
+            yield key >> 3, number
+            continue
+        if wire == _LENGTH:
+            size, at = _varint(message, at)
+        elif wire in {_EIGHT_BYTES, _FOUR_BYTES}:
+            size = 8 if wire == _EIGHT_BYTES else 4
+        else:
+            raise ValueError(f"wire type {wire} at byte {at}")
+        if size > len(message) - at:
+            raise ValueError(f"a field of {size} bytes at byte {at}, where {len(message) - at} are left")
+        yield key >> 3, message[at : at + size]
+        at += size
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """A number, and where the next thing begins."""
+    number = 0
+    for shift, byte in enumerate(message[at : at + _LONGEST_VARINT]):
+        number |= (byte & 0x7F) << (7 * shift)
+        if byte < 0x80:
+            return number, at + shift + 1
+    raise ValueError(f"a number at byte {at} has no end")

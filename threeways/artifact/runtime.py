@@ -1,0 +1,55 @@
+"""Which runtime an artifact is served with: by its flavours, and by what is installed here."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from threeways.artifact.mlmodel import Flavours
+from threeways.errors import ArtifactUnsupported
+from threeways.settings import Runtime
+
+_PACKAGES: dict[Runtime, tuple[str, ...]] = {"onnx": ("onnxruntime",), "sklearn": ("sklearn", "skops")}
+_MEND: dict[Runtime, str] = {
+    "onnx": "install onnxruntime, or unset MODEL_RUNTIME",
+    "sklearn": "use the image's target `function`, which has scikit-learn, or write the artifact a flavour "
+    "that needs none: python -m threeways export",
+}
+
+
+def choose(flavours: Flavours, asked: Runtime | None, where: Path) -> Runtime:
+    """`onnx` where the artifact has that flavour and onnxruntime is here, else `sklearn`.
+
+    An ONNX flavour beside a scikit-learn one counts only if it passed the exactness gate, which leaves what
+    it found in the flavour. asked: MODEL_RUNTIME, which settles it.
+    Raises ArtifactUnsupported where the flavour is not there or cannot be served here.
+    """
+    has: dict[Runtime, bool] = {
+        "onnx": flavours.onnx is not None and (flavours.onnx.gate is not None or flavours.sklearn is None),
+        "sklearn": flavours.sklearn is not None,
+    }
+    if asked is not None:
+        if not has[asked]:
+            raise ArtifactUnsupported(
+                f"MODEL_RUNTIME={asked}, and {where} has no {asked} flavour"
+                f"{' that passed the exactness gate' if flavours.onnx else ''}; unset MODEL_RUNTIME, or "
+                f"log the model with it"
+            )
+        if not _installed(asked):
+            raise _lacks(asked, where)
+        return asked
+    able: list[Runtime] = [runtime for runtime, there in has.items() if there and _installed(runtime)]
+    if not able:
+        raise _lacks("sklearn" if has["sklearn"] else "onnx", where)
+    return able[0]
+
+
+def _installed(runtime: Runtime) -> bool:
+    return all(find_spec(package) for package in _PACKAGES[runtime])
+
+
+def _lacks(runtime: Runtime, where: Path) -> ArtifactUnsupported:
+    missing = ", ".join(package for package in _PACKAGES[runtime] if not find_spec(package))
+    return ArtifactUnsupported(
+        f"{where} is to be served by {runtime}, and {missing} is not installed here; {_MEND[runtime]}"
+    )

@@ -1,0 +1,164 @@
+"""From a fitted estimator to its graph: each class that is known has a function; no other is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from threeways.artifact import kind
+from threeways.training.export import trees
+from threeways.training.export.graph import BLOCK, Graph, NotExportable
+from threeways.training.export.transformers import TRANSFORMERS
+from threeways.training.export.trees import Tree
+
+
+def exported(estimator: Any) -> bytes:
+    """The ONNX file of a fitted regressor or of a Pipeline that ends in one.
+
+    It takes an (n, width) float64 block and answers n numbers. Raises NotExportable.
+    """
+    if kind.wants(estimator) != "block":
+        raise NotExportable("it takes dicts or DataFrames, and a graph takes a block of numbers")
+    graph = Graph(int(estimator.n_features_in_))
+    return graph.file(_answer(graph, BLOCK, estimator))
+
+
+def last_step(estimator: Any) -> Any:
+    """The regressor itself, without the transformers before it."""
+    from sklearn.pipeline import Pipeline
+
+    return last_step(estimator.steps[-1][1]) if type(estimator) is Pipeline else estimator
+
+
+def trees_of(regressor: Any) -> list[Tree]:
+    """The trees of a regressor that has some, without its constants; else none."""
+    name = type(regressor).__name__
+    return _TREES[name](regressor) if name in _TREES else []
+
+
+def _answer(graph: Graph, value: str, estimator: Any) -> str:
+    """What the estimator predicts for a value's rows."""
+    from sklearn.pipeline import Pipeline
+
+    if type(estimator) is Pipeline:
+        for _, step in estimator.steps[:-1]:
+            value = _transformed(graph, value, step)
+        return _answer(graph, value, estimator.steps[-1][1])
+    write = _REGRESSORS.get(_known(estimator))
+    if write is None:
+        raise NotExportable(
+            f"a {type(estimator).__name__} is not among the regressors that are written: "
+            f"{', '.join(sorted(_REGRESSORS))}"
+        )
+    return write(graph, value, estimator)
+
+
+def _transformed(graph: Graph, value: str, step: Any) -> str:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+
+    if step is None or (isinstance(step, str) and step == "passthrough"):
+        return value
+    if type(step) is Pipeline:
+        for _, part in step.steps:
+            value = _transformed(graph, value, part)
+        return value
+    if type(step) is ColumnTransformer:
+        return _columns(graph, value, step)
+    write = TRANSFORMERS.get(_known(step))
+    if write is None:
+        raise NotExportable(
+            f"a {type(step).__name__} is not among the transformers that are written: "
+            f"{', '.join(sorted(TRANSFORMERS))}, ColumnTransformer, Pipeline"
+        )
+    return write(graph, value, step)
+
+
+def _columns(graph: Graph, value: str, transformer: Any) -> str:
+    if transformer.transformer_weights is not None:
+        raise NotExportable("a ColumnTransformer has weights")
+    taken = transformer._transformer_to_input_indices  # noqa: SLF001  (names, masks and slices are resolved in it)
+    parts = [
+        _transformed(graph, graph.columns(value, taken[name]), part)
+        for name, part, _ in transformer.transformers_
+        if len(taken[name]) and not (isinstance(part, str) and part == "drop")
+    ]
+    return graph.beside(parts)
+
+
+def _known(part: Any) -> str:
+    """The class's name, if scikit-learn's: a user's own class of the same name may do anything."""
+    return type(part).__name__ if type(part).__module__.startswith("sklearn.") else ""
+
+
+def _histogram_boosting(graph: Graph, value: str, model: Any) -> str:
+    if model._preprocessor is not None:  # noqa: SLF001  (what categories are encoded by)
+        raise NotExportable("a HistGradientBoosting has categorical features")
+    start = trees.constant(float(model._baseline_prediction[0, 0]))  # noqa: SLF001  (where its sums begin)
+    raw = trees.add(graph, value, [start, *_histogram_trees(model)])
+    return graph.add("Exp", raw) if model.loss in {"poisson", "gamma"} else raw
+
+
+def _histogram_trees(model: Any) -> list[Tree]:
+    return [trees.of_histogram(predictor) for [predictor] in model._predictors]  # noqa: SLF001  (a stage, a tree)
+
+
+def _boosting(graph: Graph, value: str, model: Any) -> str:
+    from sklearn.dummy import DummyRegressor
+
+    if type(model.init_) is DummyRegressor:
+        start = float(np.ravel(model.init_.constant_)[0])
+    elif isinstance(model.init_, str) and model.init_ == "zero":
+        start = 0.0
+    else:
+        raise NotExportable(f"a GradientBoosting starts from a {type(model.init_).__name__}")
+    return trees.add(graph, _float32(graph, value), [trees.constant(start), *_boosting_trees(model)])
+
+
+def _boosting_trees(model: Any) -> list[Tree]:
+    return [trees.of_sklearn(tree.tree_, model.learning_rate) for tree in model.estimators_[:, 0]]
+
+
+def _forest(graph: Graph, value: str, model: Any) -> str:
+    total = trees.add(graph, _float32(graph, value), _forest_trees(model))
+    return graph.add("Div", total, graph.constant(np.array([[float(len(model.estimators_))]])))
+
+
+def _forest_trees(model: Any) -> list[Tree]:
+    return [trees.of_sklearn(tree.tree_) for tree in model.estimators_]
+
+
+def _tree(graph: Graph, value: str, model: Any) -> str:
+    return trees.add(graph, _float32(graph, value), [trees.of_sklearn(model.tree_)])
+
+
+def _float32(graph: Graph, value: str) -> str:
+    """`sklearn.tree` rounds what it is given to float32, and compares that with thresholds in float64."""
+    return graph.cast(graph.cast(value, np.float32), np.float64)
+
+
+def _linear(graph: Graph, value: str, model: Any) -> str:
+    weights = np.asarray(model.coef_, dtype=np.float64)
+    if weights.ndim != 1:
+        raise NotExportable("a linear model answers several numbers a row")
+    product = graph.add("MatMul", value, graph.constant(weights.reshape(-1, 1)))
+    return graph.add("Add", product, graph.constant(np.array([[float(model.intercept_)]])))
+
+
+_REGRESSORS: dict[str, Callable[[Graph, str, Any], str]] = {
+    "HistGradientBoostingRegressor": _histogram_boosting,
+    "GradientBoostingRegressor": _boosting,
+    **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), _forest),
+    **dict.fromkeys(("DecisionTreeRegressor", "ExtraTreeRegressor"), _tree),
+    **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"), _linear),
+}
+_TREES: dict[str, Callable[[Any], list[Tree]]] = {
+    "HistGradientBoostingRegressor": _histogram_trees,
+    "GradientBoostingRegressor": _boosting_trees,
+    **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), _forest_trees),
+    **dict.fromkeys(
+        ("DecisionTreeRegressor", "ExtraTreeRegressor"), lambda model: [trees.of_sklearn(model.tree_)]
+    ),
+}

@@ -1,0 +1,60 @@
+"""scikit-learn's transformers in a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from threeways.training.export.graph import ML, Graph, NotExportable
+
+
+def _function(_: Graph, value: str, transformer: Any) -> str:
+    if transformer.func is not None:
+        raise NotExportable("a FunctionTransformer calls a function")
+    return value
+
+
+def _target(graph: Graph, value: str, encoder: Any) -> str:
+    """Each column's categories to what its target was on the average, any other number to the whole mean."""
+    if encoder.target_type_ != "continuous":
+        raise NotExportable("a TargetEncoder encodes classes")
+    mean = np.array([encoder.target_mean_], dtype=np.float64)
+    parts = []
+    for column, (keys, values) in enumerate(zip(encoder.categories_, encoder.encodings_, strict=True)):
+        if not np.issubdtype(keys.dtype, np.number):
+            raise NotExportable("a TargetEncoder's categories are not numbers")
+        encoded = graph.add(
+            "LabelEncoder",
+            graph.columns(value, [column]),
+            domain=ML,
+            keys_tensor=keys.astype(np.float64),
+            values_tensor=values.astype(np.float64),
+            default_tensor=mean,
+        )
+        parts.append(encoded)
+    return graph.beside(parts)
+
+
+def _standard(graph: Graph, value: str, scaler: Any) -> str:
+    if scaler.with_mean:
+        value = graph.add("Sub", value, graph.constant(np.asarray(scaler.mean_)[None, :]))
+    if scaler.with_std:
+        value = graph.add("Div", value, graph.constant(np.asarray(scaler.scale_)[None, :]))
+    return value
+
+
+def _min_max(graph: Graph, value: str, scaler: Any) -> str:
+    if scaler.clip:
+        raise NotExportable("a MinMaxScaler clips")
+    value = graph.add("Mul", value, graph.constant(np.asarray(scaler.scale_)[None, :]))
+    return graph.add("Add", value, graph.constant(np.asarray(scaler.min_)[None, :]))
+
+
+TRANSFORMERS: dict[str, Callable[[Graph, str, Any], str]] = {
+    "FunctionTransformer": _function,
+    "TargetEncoder": _target,
+    "StandardScaler": _standard,
+    "MinMaxScaler": _min_max,
+}
