@@ -44,8 +44,7 @@ class Model(Protocol):
         """The (n,) predictions of n rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(msgspec.Struct, frozen=True, gc=False):
     """One event's prediction: `value` in the task's unit, and what the reader should know about it."""
 
     event_id: EventId
@@ -127,6 +126,8 @@ class ModelService[E]:
         decoded = [self._decode(payload) for payload in payloads]
         sound = [position for position, event in enumerate(decoded) if not isinstance(event, PermanentError)]
         outcomes: list[Any] = list(decoded)
+        if len(sound) == len(outcomes):
+            return self.score_events(outcomes, arrived, out_of_time)
         events = [outcomes[p] for p in sound]
         scored = self.score_events(events, [arrived[p] for p in sound], out_of_time)
         for position, outcome in zip(sound, scored, strict=True):
@@ -143,11 +144,16 @@ class ModelService[E]:
         if not events:
             return []
         features = self.task.features(events, arrived)
-        outcomes: list[Outcome | None] = [features.faults.get(p) for p in range(len(events))]
-        rows = [position for position, fault in enumerate(outcomes) if fault is None]
-        for row, value in self._predict(self._take(events, features), rows, out_of_time).items():
-            outcomes[row] = self._outcome(events[row], value, features.flags[row])
-        return [outcome for outcome in outcomes if outcome is not None]
+        flags, faults, event_id = features.flags, features.faults, self.task.event_id
+        rows = [row for row in range(len(events)) if row not in faults]
+        values = self._predict(self._take(events, features), rows, out_of_time)
+        outcomes: dict[int, Outcome] = dict(faults)
+        for row, value in zip(rows, values, strict=True):
+            if isinstance(value, float) and math.isfinite(value):
+                outcomes[row] = Scored(event_id(events[row]), value, flags[row])
+            else:
+                outcomes[row] = _fault(value)
+        return [outcomes[row] for row in range(len(events))] if faults else list(outcomes.values())
 
     def score_columns(self, columns: Any) -> ColumnScores:
         """What `score_events` answers for the same events in the same order, bit for bit, from columns.
@@ -165,12 +171,11 @@ class ModelService[E]:
 
         values = np.full(len(features.block), np.nan)
         faults: dict[int, PermanentError | TransientError] = {}
-        for row, value in self._predict(take, list(range(len(values))), _never).items():
-            checked = _finite(value)
-            if isinstance(checked, float):
-                values[row] = checked
+        for row, value in enumerate(self._predict(take, list(range(len(values))), _never)):
+            if isinstance(value, float) and math.isfinite(value):
+                values[row] = value
             else:
-                faults[row] = checked
+                faults[row] = _fault(value)
         return ColumnScores(values, features.flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
@@ -191,29 +196,25 @@ class ModelService[E]:
         except PermanentError as error:
             return error
 
-    def _outcome(self, event: E, value: Value, flags: tuple[str, ...]) -> Outcome:
-        checked = _finite(value)
-        if not isinstance(checked, float):
-            return checked
-        return Scored(self.task.event_id(event), checked, flags)
-
     def _take(self, events: Sequence[E], features: Features) -> Take:
         if self.model.wants == "dicts":
             return lambda rows: self.task.dicts([events[row] for row in rows])
         return lambda rows: features.block[rows]
 
-    def _predict(self, take: Take, rows: list[int], out_of_time: Callable[[], bool]) -> dict[int, Value]:
-        """Each row's value. If the call raises, the batch is bisected until what fails, fails alone."""
+    def _predict(self, take: Take, rows: list[int], out_of_time: Callable[[], bool]) -> Sequence[Value]:
+        """The rows' values. If the call raises, the batch is bisected until what fails, fails alone."""
         if not rows:
-            return {}
+            return []
         try:
-            return dict(zip(rows, self._call(take, rows).tolist(), strict=True))
+            values: list[float] = self._call(take, rows).tolist()
         except ModelFailed:
             raise
         except Exception as error:  # noqa: BLE001 - a model may raise anything at all
             self.prove()  # a model that fails on its example is at fault itself: that raises
             logger.warning("predict failed on %d events and is bisected: %r", len(rows), error)
-            return self._bisect(take, rows, error, out_of_time)
+            found = self._bisect(take, rows, error, out_of_time)
+            return [found[row] for row in rows]
+        return values
 
     def _bisect(
         self, take: Take, rows: list[int], error: Exception, out_of_time: Callable[[], bool]
@@ -243,8 +244,9 @@ class ModelService[E]:
         return values
 
 
-def _finite(value: Value) -> Value:
-    if isinstance(value, float) and not math.isfinite(value):
+def _fault(value: Value) -> PermanentError | TransientError:
+    """Why a value is none: what predict raised, or that it is not finite."""
+    if isinstance(value, float):
         return InvalidPrediction(f"the model predicts {value}, which is not a finite number")
     return value
 

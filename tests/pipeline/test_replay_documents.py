@@ -79,7 +79,10 @@ def test_a_document_without_records_asks_for_them_and_counts_what_is_gone() -> N
     def stream(batch: Batch) -> list[Record]:
         asked.append(batch)
         data = aggregated([("a", ride(2), None), ("b", ride(3), None)])
-        return [Record(f"{SHARD}:{n}", str(n), "k", ARRIVED, d, d) for n, d in enumerate([ride(1), data])]
+        return [
+            Record(f"{SHARD}:{n}", str(n), "k", ARRIVED.timestamp(), d, d)
+            for n, d in enumerate([ride(1), data])
+        ]
 
     source = open_source("key", failure_document(None, batchSize=4), stream)
     arn = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"

@@ -42,7 +42,7 @@ def record(number: int, data: bytes) -> Record:
         event_id=f"shardId-000000000003:{number}",
         sequence_number=str(number),
         partition_key="key",
-        arrived=NOW,
+        arrived_at=NOW.timestamp(),
         data=data,
         payload=data,
         source_arn="arn:aws:kinesis:us-east-1:123456789012:stream/ride_events",

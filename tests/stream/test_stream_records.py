@@ -23,7 +23,7 @@ def test_lambda_s_event_is_taken_apart() -> None:
         event_id="shardId-000000000000:49630081666084879290581185630324770398608704880802529282",
         sequence_number="49630081666084879290581185630324770398608704880802529282",
         partition_key="256",
-        arrived=datetime(2021, 2, 1, 13, 15, 0, 123000, tzinfo=UTC),
+        arrived_at=datetime(2021, 2, 1, 13, 15, 0, 123000, tzinfo=UTC).timestamp(),
         data=record.data,
         payload=record.data,
         source_arn="arn:aws:kinesis:us-east-1:123456789012:stream/ride_events",

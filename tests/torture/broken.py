@@ -21,9 +21,9 @@ from threeways.stream import handler, quarantine, records
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 
-_ACKNOWLEDGE = "_acknowledge(waiting, entries[position].order_key)"
+_ACKNOWLEDGE = "waiting.acknowledge(position)"
 _PUT_BACK = """failed, receipt.fault = failed + 1, fault
-                    waiting.setdefault(entries[position].order_key, deque()).appendleft(position)"""
+                    waiting._first[entries[position].order_key] = position"""
 
 
 @dataclass(frozen=True)

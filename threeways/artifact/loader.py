@@ -7,6 +7,7 @@ from typing import Any
 
 from threeways.artifact import (
     kind,
+    linear_dicts,
     mlmodel,
     onnx_format,
     pickles,
@@ -98,7 +99,7 @@ def _described(estimator: Any, info: MLmodel) -> Model:
     if wants == "block":
         kind.forget_names(estimator)
     return Model(
-        estimator=estimator,
+        estimator=linear_dicts.shortened(estimator) if wants == "dicts" else estimator,
         version=info.version,
         wants=wants,
         columns=None if wants == "dicts" else info.features or signature.names(info) or fitted,

@@ -9,10 +9,11 @@ docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from threeways.errors import DeadlineNear, DeliveryFailed
 from threeways.stream.calls import Backoff, Deadline, call, is_fatal
@@ -28,8 +29,7 @@ MAX_BYTES = 5 * 2**20
 """Data and partition keys in one call. AWS takes 10 MiB since 2025; emulators and older clients take 5."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One prediction to deliver. order_key: what its order is kept by, the input's partition key."""
 
     order_key: str
@@ -39,7 +39,8 @@ class Entry:
     @property
     def size(self) -> int:
         """What it counts against the call's limit, in bytes."""
-        return len(self.data) + len(self.partition_key.encode())
+        key = self.partition_key
+        return len(self.data) + (len(key) if key.isascii() else len(key.encode()))
 
 
 @dataclass
@@ -81,29 +82,29 @@ class StreamDelivery:
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
         """Deliver, retrying what fails for as long as the deadline allows."""
         receipt = Receipt()
-        waiting = _by_order_key(entries)
+        waiting = _Waiting(entries)
         try:
             self._deliver(entries, waiting, receipt, deadline)
         except (DeadlineNear, DeliveryFailed) as error:
             reason = f"{error}; before that: {receipt.fault}" if receipt.fault else str(error)
-            receipt.unfinished = {position: reason for queue in waiting.values() for position in queue}
+            receipt.unfinished = dict.fromkeys(waiting, reason)
             logger.error("%d predictions are not delivered: %s", len(receipt.unfinished), reason)  # noqa: TRY400
         return receipt
 
     def _deliver(
-        self, entries: Sequence[Entry], waiting: dict[str, deque[int]], receipt: Receipt, deadline: Deadline
+        self, entries: Sequence[Entry], waiting: _Waiting, receipt: Receipt, deadline: Deadline
     ) -> None:
-        """Put each key's first waiting entry, round after round; what is acknowledged leaves `waiting`."""
+        """Put each key's first waiting entry, round after round; what is acknowledged waits no more."""
         failed_before: set[int] = set()
         failed_rounds = 0
-        while waiting:
+        while heads := waiting.heads():
             failed = 0
-            for chunk in _chunks([queue[0] for queue in waiting.values()], entries):
+            for chunk in _chunks(heads, entries):
                 faults = self._put([entries[position] for position in chunk], deadline)
                 receipt.retries += len(failed_before.intersection(chunk))
                 for position, fault in zip(chunk, faults, strict=True):
                     if fault is None:
-                        _acknowledge(waiting, entries[position].order_key)
+                        waiting.acknowledge(position)
                     else:
                         failed, receipt.fault = failed + 1, fault
                         failed_before.add(position)
@@ -139,18 +140,40 @@ class StreamDelivery:
         ]
 
 
-def _by_order_key(entries: Iterable[Entry]) -> dict[str, deque[int]]:
-    queues: dict[str, deque[int]] = {}
-    for position, entry in enumerate(entries):
-        queues.setdefault(entry.order_key, deque()).append(position)
-    return queues
+class _Waiting:
+    """The positions of entries that are not acknowledged. Iterating it gives them all."""
 
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._keys = [entry.order_key for entry in entries]
+        self._first: dict[str, int] = {}
+        """Order key -> the position that may be put now."""
+        self._behind: dict[int, int] = {}
+        """Position -> the next one of the same key."""
+        for position in reversed(range(len(entries))):
+            following = self._first.pop(self._keys[position], None)
+            if following is not None:
+                self._behind[position] = following
+            self._first[self._keys[position]] = position
 
-def _acknowledge(waiting: dict[str, deque[int]], order_key: str) -> None:
-    queue = waiting[order_key]
-    queue.popleft()
-    if not queue:
-        del waiting[order_key]
+    def __iter__(self) -> Iterator[int]:
+        for position in self.heads():
+            one: int | None = position
+            while one is not None:
+                yield one
+                one = self._behind.get(one)
+
+    def heads(self) -> list[int]:
+        """Each key's first, in order."""
+        return sorted(self._first.values())
+
+    def acknowledge(self, position: int) -> None:
+        """A key's first waits no more: its next one is the first, if there is one."""
+        key = self._keys[position]
+        following = self._behind.get(position)
+        if following is None:
+            del self._first[key]
+        else:
+            self._first[key] = following
 
 
 def _chunks(positions: Iterable[int], entries: Sequence[Entry]) -> Iterator[list[int]]:
@@ -158,10 +181,11 @@ def _chunks(positions: Iterable[int], entries: Sequence[Entry]) -> Iterator[list
     chunk: list[int] = []
     size = 0
     for position in positions:
-        if chunk and (len(chunk) == MAX_ENTRIES or size + entries[position].size > MAX_BYTES):
+        more = entries[position].size
+        if chunk and (len(chunk) == MAX_ENTRIES or size + more > MAX_BYTES):
             yield chunk
             chunk, size = [], 0
         chunk.append(position)
-        size += entries[position].size
+        size += more
     if chunk:
         yield chunk

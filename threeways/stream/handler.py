@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, overload
 
 import msgspec
 
@@ -70,7 +71,7 @@ class StreamHandler:
         invocation = Invocation(events=len(records), oldest_age=_oldest_age(records))
         outcomes = self.service.score(
             [record.payload for record in records],
-            [record.arrived for record in records],
+            _Arrivals(records),
             lambda: deadline.remaining() <= 0,
         )
         scored: list[tuple[Record, Scored]] = []
@@ -104,8 +105,9 @@ class StreamHandler:
         self, scored: Sequence[tuple[Record, Scored]], deadline: Deadline, invocation: Invocation
     ) -> tuple[list[Record], list[Any]]:
         predictions = [self.service.prediction(outcome, record.event_id) for record, outcome in scored]
+        encode = self._encode
         entries = [
-            Entry(record.partition_key, str(outcome.event_id), self._encode(prediction))
+            Entry(record.partition_key, str(outcome.event_id), encode(prediction))
             for (record, outcome), prediction in zip(scored, predictions, strict=True)
         ]
         receipt = self._delivery.deliver(entries, deadline)
@@ -137,10 +139,28 @@ class StreamHandler:
             logger.exception("the invocation's metrics are lost")
 
 
+class _Arrivals(Sequence[datetime]):
+    """When each record arrived: made of its number where it is asked for, which is seldom."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> datetime: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[datetime]: ...
+    def __getitem__(self, index: int | slice) -> datetime | Sequence[datetime]:
+        found = self._records[index]
+        return found.arrived if isinstance(found, Record) else _Arrivals(found)
+
+
 def _oldest_age(records: Sequence[Record]) -> float:
     if not records:
         return 0.0
-    return max(0.0, (datetime.now(UTC) - min(record.arrived for record in records)).total_seconds())
+    return max(0.0, time.time() - min(record.arrived_at for record in records))
 
 
 def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:

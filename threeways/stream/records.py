@@ -6,10 +6,8 @@ Kinesis Producer Library has aggregated is as many records here as its producer 
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,25 +20,29 @@ LAST_SECOND = 253402300800
 """Unix time's year 10000, which is beyond `datetime`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record of a stream, or one user record of an aggregated one.
 
     event_id: Kinesis's own, "shardId-…:sequence number", with ":sub-sequence number" after it for a user
     record; the same at every redelivery.
     sequence_number: the Kinesis record's, which is what can be reported as unfinished.
     payload: the record's data, or why it could not be taken out of the event.
+    arrived_at: when the stream took it, in seconds of Unix time, to the millisecond.
     data: the bytes to keep if the record must be quarantined.
-    arrived: when the stream took it, aware, to the millisecond.
     """
 
     event_id: str
     sequence_number: str
     partition_key: str
-    arrived: datetime
+    arrived_at: float
     data: bytes
     payload: bytes | UndecodableEvent
     source_arn: str = ""
+
+    @property
+    def arrived(self) -> datetime:
+        """When the stream took it, aware."""
+        return datetime.fromtimestamp(self.arrived_at, UTC)
 
     @property
     def shard_id(self) -> str:
@@ -76,7 +78,7 @@ def from_event(event: object) -> list[Record]:
         records = msgspec.convert(event, _Event).records
     except msgspec.ValidationError as error:
         raise InvalidInvocation(f"this is not an event of a Kinesis event source mapping: {error}") from None
-    return [part for record in records for part in taken_apart(_from_event_record(record))]
+    return _taken_apart(map(_from_event_record, records))
 
 
 def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -84,7 +86,7 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
 
     Form: docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
     """
-    return [part for record in whole_records(records, shard_id, stream_arn) for part in taken_apart(record)]
+    return _taken_apart(whole_records(records, shard_id, stream_arn))
 
 
 def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -94,7 +96,7 @@ def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: 
             event_id=f"{shard_id}:{record['SequenceNumber']}",
             sequence_number=record["SequenceNumber"],
             partition_key=record["PartitionKey"],
-            arrived=record["ApproximateArrivalTimestamp"],
+            arrived_at=record["ApproximateArrivalTimestamp"].timestamp(),
             data=record["Data"],
             payload=record["Data"],
             source_arn=stream_arn,
@@ -119,10 +121,10 @@ def taken_apart(record: Record) -> Iterator[Record]:
     try:
         users = take_apart(record.data)
     except UndecodableEvent as error:
-        yield replace(record, payload=error)
+        yield msgspec.structs.replace(record, payload=error)
         return
     for number, user in enumerate(users):
-        yield replace(
+        yield msgspec.structs.replace(
             record,
             event_id=f"{record.event_id}:{number}",
             partition_key=user.partition_key,
@@ -131,20 +133,23 @@ def taken_apart(record: Record) -> Iterator[Record]:
         )
 
 
+def _taken_apart(records: Iterable[Record]) -> list[Record]:
+    parts: list[Record] = []
+    for record in records:
+        if is_aggregated(record.data):
+            parts.extend(taken_apart(record))
+        else:
+            parts.append(record)
+    return parts
+
+
 def _from_event_record(record: _EventRecord) -> Record:
     kinesis = record.kinesis
     payload: bytes | UndecodableEvent
     try:
-        data = payload = base64.b64decode(kinesis.data, validate=True)
-    except (binascii.Error, ValueError) as error:
+        data = payload = binascii.a2b_base64(kinesis.data, strict_mode=True)
+    except ValueError as error:  # binascii.Error is one
         data = kinesis.data.encode(errors="surrogatepass")
         payload = UndecodableEvent(f"its data is not base64: {error}")
-    return Record(
-        event_id=record.event_id,
-        sequence_number=kinesis.sequence_number,
-        partition_key=kinesis.partition_key,
-        arrived=datetime.fromtimestamp(kinesis.arrived, UTC),
-        data=data,
-        payload=payload,
-        source_arn=record.source_arn,
-    )
+    key, number = kinesis.partition_key, kinesis.sequence_number
+    return Record(record.event_id, number, key, kinesis.arrived, data, payload, record.source_arn)

@@ -31,6 +31,8 @@ ASSUMED_PICKUP = "assumed_pickup_datetime"
 
 DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
 """The shape of ISO 8601 in ASCII. Python's own parser, which has the last word, lets more through."""
+_PLAIN = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}")
+"""The form in which NumPy reads what Python does, but for a year 0 and an hour 24, which Python refuses."""
 KEY_LENGTH = 256
 
 Zone = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -162,23 +164,18 @@ class RideDuration:
 
     def features(self, events: Sequence[RideEvent], arrived: Sequence[datetime]) -> Features:
         """The batch's block, its flags, and the rides whose pickup time cannot be read."""
-        faults: dict[int, PermanentError] = {}
-        pickups: list[datetime | None] = []
-        for position, (event, arrival) in enumerate(zip(events, arrived, strict=True)):
-            try:
-                pickups.append(new_york_wall_clock(event.ride.pickup_datetime, arrival))
-            except InvalidEvent as error:
-                faults[position] = error
-                pickups.append(None)
-        rides = RideColumns(
-            pickup_zone=np.array([event.ride.PULocationID for event in events], dtype=np.int64),
-            dropoff_zone=np.array([event.ride.DOLocationID for event in events], dtype=np.int64),
-            distance=np.array([event.ride.trip_distance for event in events], dtype=np.float64),
-            pickup=np.array(pickups, dtype="datetime64[s]"),
+        rides = [event.ride for event in events]
+        pickup, faults = _pickups([ride.pickup_datetime for ride in rides], arrived)
+        columns = RideColumns(
+            pickup_zone=np.array([ride.PULocationID for ride in rides], dtype=np.int64),
+            dropoff_zone=np.array([ride.DOLocationID for ride in rides], dtype=np.int64),
+            distance=np.array([ride.trip_distance for ride in rides], dtype=np.float64),
+            pickup=pickup,
         )
-        block = features_of(rides)
-        block[list(faults)] = np.nan
-        return Features(block=block, flags=_flags(events, rides), faults=faults)
+        block = features_of(columns)
+        if faults:
+            block[list(faults)] = np.nan
+        return Features(block=block, flags=_flags(rides, columns), faults=faults)
 
     def dicts(self, events: Sequence[RideEvent]) -> list[dict[str, Any]]:
         """The features of the pipeline before this one: `PU_DO` and `trip_distance`."""
@@ -206,12 +203,34 @@ def _fits_a_key(text: str) -> bool:
     return text.isascii() or len(text.encode("utf-16-le")) <= 2 * KEY_LENGTH
 
 
-def _flags(events: Sequence[RideEvent], rides: RideColumns) -> list[tuple[str, ...]]:
-    flags: list[tuple[str, ...]] = [() for _ in events]
-    for position in np.flatnonzero(_unknown_zone(rides)).tolist():
+def _pickups(
+    texts: Sequence[str | None], arrived: Sequence[datetime]
+) -> tuple[NDArray[np.datetime64], dict[int, PermanentError]]:
+    """The (n,) pickup times, and the rides whose time cannot be read: their place holds no time.
+
+    Times in the plain form, which almost all have, are read by NumPy at once, and anything else one by one.
+    """
+    pickup = np.full(len(texts), "NaT", dtype="datetime64[s]")
+    plain = [row for row, text in enumerate(texts) if text is not None and _PLAIN.fullmatch(text)]
+    try:
+        pickup[plain] = np.array([texts[row] for row in plain], dtype="datetime64[s]")
+    except ValueError:  # a thirteenth month or the like: which one, the calendar tells below
+        plain = []
+    faults: dict[int, PermanentError] = {}
+    for row in sorted(set(range(len(texts))).difference(plain)):
+        try:
+            pickup[row] = new_york_wall_clock(texts[row], arrived[row])
+        except InvalidEvent as error:
+            faults[row] = error
+    return pickup, faults
+
+
+def _flags(rides: Sequence[Ride], columns: RideColumns) -> list[tuple[str, ...]]:
+    flags: list[tuple[str, ...]] = [() for _ in rides]
+    for position in np.flatnonzero(_unknown_zone(columns)).tolist():
         flags[position] = (UNKNOWN_ZONE,)
-    for position, event in enumerate(events):
-        if event.ride.pickup_datetime is None:
+    for position, ride in enumerate(rides):
+        if ride.pickup_datetime is None:
             flags[position] = (*flags[position], ASSUMED_PICKUP)
     return flags
 

@@ -105,7 +105,7 @@ def _record_of(entry: QuarantineEntry) -> Record:
         event_id=entry.source_event_id,
         sequence_number=entry.sequence_number,
         partition_key=entry.partition_key,
-        arrived=entry.arrived,
+        arrived_at=entry.arrived.timestamp(),
         data=entry.data,
         payload=entry.data,
         source_arn=entry.event_source_arn,

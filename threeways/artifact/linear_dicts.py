@@ -1,0 +1,74 @@
+"""A linear model behind a DictVectorizer, without the matrix between them.
+
+scikit-learn makes a sparse matrix of a batch's dicts, a row and two or three numbers each, and that takes ten
+times as long as to add the numbers up. Here they are added up as they come: in the order of their columns, as
+the sparse product does it, and the intercept last, so that the sums are the same to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LINEAR = frozenset(
+    {"LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"}
+)
+
+
+def shortened(estimator: Any) -> Any:
+    """The estimator; where it is a Pipeline of a DictVectorizer and a linear regressor, a quicker equal."""
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.pipeline import Pipeline
+
+    if type(estimator) is not Pipeline or len(estimator.steps) != 2:
+        return estimator
+    vectorizer, model = (step for _, step in estimator.steps)
+    known = type(vectorizer) is DictVectorizer and type(model).__name__ in _LINEAR
+    if not known or not type(model).__module__.startswith("sklearn.linear_model."):
+        return estimator
+    weights = np.asarray(getattr(model, "coef_", None))
+    plain = weights.dtype == np.float64 and vectorizer.dtype == np.float64 and np.ndim(model.intercept_) == 0
+    if not plain or weights.shape != (len(vectorizer.vocabulary_),):
+        return estimator
+    return LinearDicts(estimator, vectorizer, weights.tolist(), float(model.intercept_))
+
+
+class LinearDicts:
+    """Predicts for dicts whose values are text or numbers; any other batch goes to the pipeline itself."""
+
+    def __init__(self, pipeline: Any, vectorizer: Any, weights: list[float], intercept: float) -> None:
+        self._pipeline = pipeline
+        self._separator: str = vectorizer.separator
+        self._columns: dict[str, tuple[int, float]] = {
+            name: (column, weights[column]) for name, column in vectorizer.vocabulary_.items()
+        }
+        self._intercept = intercept
+
+    def predict(self, features: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """The (n,) predictions for n dicts. Raises what the pipeline raises."""
+        find, separator, intercept = self._columns.get, self._separator, self._intercept
+        answers: list[float] = []
+        for row in features:
+            terms: list[tuple[int, float]] = []
+            for name, value in row.items():
+                kind = type(value)
+                if kind is str:
+                    column = find(name + separator + value)
+                    if column is not None:
+                        terms.append(column)  # its value is 1
+                elif kind is float or kind is int:
+                    column = find(name)
+                    if column is not None:
+                        terms.append((column[0], column[1] * value))
+                else:
+                    return np.asarray(self._pipeline.predict(features), dtype=np.float64)
+            if len(terms) > 2:  # two commute
+                terms.sort()
+            total = 0.0
+            for _, term in terms:
+                total += term
+            answers.append(total + intercept)
+        return np.array(answers)
