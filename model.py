@@ -43,11 +43,12 @@ def build(settings: Settings | None = None) -> StreamHandler:
     """
     settings = settings or from_environment(Settings)
     model_service = _service(settings)
+    runtime = getattr(model_service.model, "runtime", "unknown")
     return StreamHandler(
         model_service,
         _delivery(settings),
         _quarantine(settings),
-        PowertoolsTelemetry(model_service.task.name, model_service.version),
+        PowertoolsTelemetry(model_service.task.name, model_service.version, runtime),
         returns_predictions=settings.returns_predictions,
     )
 

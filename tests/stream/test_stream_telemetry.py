@@ -15,7 +15,7 @@ from collections import Counter
 from doubles import FakeContext
 from threeways.stream.telemetry import Invocation, PowertoolsTelemetry
 
-telemetry = PowertoolsTelemetry("ride_duration", "run-1")
+telemetry = PowertoolsTelemetry("ride_duration", "run-1", "onnx")
 quarantined = Counter(undecodable=1, invalid_event=2)
 context = FakeContext()
 context.function_name = "predictor-1"

@@ -24,11 +24,12 @@ from threeways.errors import ArtifactUnreachable, ArtifactUnsupported
 from threeways.settings import Runtime
 
 
-def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None) -> Model:
+def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None, threads: int = 1) -> Model:
     """The model in an artifact's folder, verified.
 
     sha256: the artifact's digest as `digest` gives it. It is checked first, whatever the format, and without
-    it no pickle is read. runtime: what serves it; None: see `runtime.choose`. Every failure is an
+    it no pickle is read. runtime: what serves it; None: see `runtime.choose`. threads: how many share a large
+    block where onnxruntime serves it; scikit-learn has its own mind. Every failure is an
     ArtifactError that says what to do: Missing (no MLmodel), Incomplete (a file it names is missing or
     damaged), Mismatch (another digest or scikit-learn), Unsupported (flavour, format, a module not
     installed), Untrusted (it could run code or read outside its memory).
@@ -39,13 +40,15 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
     mlmodel.require_files(info, folder)
     chosen = choose(info.flavors, runtime, folder)
     if chosen == "onnx" and info.flavors.onnx:
-        return _onnx(folder, info, info.flavors.onnx, hashes)
+        return _onnx(folder, info, info.flavors.onnx, hashes, threads)
     assert info.flavors.sklearn is not None  # noqa: S101  (what was chosen is there)
     return _sklearn(folder, info, info.flavors.sklearn, hashes)
 
 
-def _onnx(folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: pin.Hashes | None) -> Model:
-    model = onnx_format.load(_content(folder, flavour.data, hashes), folder / flavour.data)
+def _onnx(
+    folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: pin.Hashes | None, threads: int
+) -> Model:
+    model = onnx_format.load(_content(folder, flavour.data, hashes), folder / flavour.data, threads)
     return Model(
         estimator=model,
         version=info.version,

@@ -8,6 +8,7 @@ loop or that make much out of little.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ OPERATORS = frozenset(
 )
 """(domain, name) of what a graph may be made of: what `threeways.training.export` writes."""
 
+FEWEST_ROWS = 4_096
+"""Rows that are worth a thread of their own."""
+
 # The numbers of fields in onnx.proto3, github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 _GRAPH, _FUNCTIONS, _TRAINING = 7, 25, 20
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15
@@ -38,25 +42,33 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 class OnnxModel:
     """A session with one input, an (n, width) float64 block, and one output of n numbers.
 
-    It runs on the thread that calls it, and several threads may call it at once. On one thread the sums of a
-    tree ensemble are made in the order of its trees, so that an answer never depends on what else is in the
-    batch.
+    A row is predicted on one thread, so that the sums of a tree ensemble are made in the order of its trees:
+    its answer never depends on what else is in the batch. Several threads may call it at once.
+    threads: how many share the rows of a large block.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, threads: int = 1) -> None:
         [block], [answer] = session.get_inputs(), session.get_outputs()
-        self._run = session.run
+        self._session = session
         self._input, self._outputs = block.name, [answer.name]
+        self._threads = threads
         self.n_features_in_ = int(block.shape[1])
 
     def predict(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """The (n,) predictions of an (n, width) block. Raises what onnxruntime raises."""
-        answer: NDArray[np.float64] = self._run(self._outputs, {self._input: block})[0]
+        parts = min(self._threads, len(block) // FEWEST_ROWS)
+        if parts < 2:
+            return self._run(block)
+        with ThreadPoolExecutor(parts) as pool:
+            return np.concatenate(list(pool.map(self._run, np.array_split(block, parts))))
+
+    def _run(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        answer: NDArray[np.float64] = self._session.run(self._outputs, {self._input: block})[0]
         return answer
 
 
-def load(content: bytes, path: Path) -> OnnxModel:
-    """The model in a file's content, checked. path: for messages.
+def load(content: bytes, path: Path, threads: int = 1) -> OnnxModel:
+    """The model in a file's content, checked. path: for messages. threads: as `OnnxModel` has them.
 
     Raises ArtifactUntrusted for operators or references that are not allowed, ArtifactIncomplete for a file
     that is damaged, ArtifactUnsupported where it takes something other than a float64 block.
@@ -73,7 +85,7 @@ def load(content: bytes, path: Path) -> OnnxModel:
     except Exception as error:  # its errors have no base class of their own
         raise ArtifactIncomplete(f"{path} cannot be loaded by onnxruntime: {_line(error)}") from error
     _require_block(session, path)
-    return OnnxModel(session)
+    return OnnxModel(session, threads)
 
 
 def check(content: bytes, path: Path) -> None:

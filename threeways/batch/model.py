@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def service_of(folder: Path, sha256: str | None = None, version: str | None = No
     version: what rows name as their model's version; default: the run that the artifact names. Raises
     ArtifactError, or ModelFailed where the model fails on the task's example.
     """
-    model = artifact.load(folder, sha256)
+    model = artifact.load(folder, sha256, threads=os.process_cpu_count() or 1)
     artifact.check(model, task.columns, task.dict_features)
     service: ModelService[Any] = ModelService(model, task, version or model.version)
     service.prove()

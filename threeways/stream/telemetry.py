@@ -43,19 +43,20 @@ class Telemetry(Protocol):
 
 
 class PowertoolsTelemetry:
-    """Reports through AWS Lambda Powertools.
+    """Reports through AWS Lambda Powertools. runtime: what serves the model, `onnx` or `sklearn`.
 
     docs.aws.amazon.com/powertools/python/latest/core/logger/ and …/core/metrics/
     """
 
-    def __init__(self, service: str, model_version: str | None) -> None:
+    def __init__(self, service: str, model_version: str | None, runtime: str = "unknown") -> None:
         from aws_lambda_powertools import Logger
 
         self._service = service
         self._model_version = model_version or "unknown"
+        self._runtime = runtime
         self._cold = True
         self._logger = Logger(service="threeways", utc=True, use_rfc3339=True)
-        self._logger.append_keys(task=service, model_version=self._model_version)
+        self._logger.append_keys(task=service, model_version=self._model_version, runtime=runtime)
         logging.getLogger("threeways").propagate = False  # Lambda's root handler would print it again
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
@@ -79,6 +80,7 @@ class PowertoolsTelemetry:
         ):
             metrics.add_metric(name=name, unit=unit, value=value)
         metrics.add_metadata("ModelVersion", self._model_version)
+        metrics.add_metadata("Runtime", self._runtime)
         metrics.add_metadata("RequestId", request_id)
         metrics.flush_metrics()
         for code, count in sorted(invocation.quarantined.items()):
