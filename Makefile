@@ -84,8 +84,8 @@ bench: $(READY) ## time the handler against one predict and one put a record
 bench-web: $(READY) ## the web service against Flask and MLflow's pyfunc
 	@$(PYTHON) benchmarks/web.py
 
-bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS= FLAT=10000000)
-	@$(PYTHON) benchmarks/batch.py $(if $(ROWS),--rows '$(ROWS)') $(if $(FLAT),--flat '$(FLAT)')
+bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS= MONTH=trips.parquet FLAT=10000000)
+	@$(PYTHON) benchmarks/batch.py $(if $(ROWS),--rows '$(ROWS)') $(if $(MONTH),--month '$(MONTH)') $(if $(FLAT),--flat '$(FLAT)')
 
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
