@@ -13,6 +13,9 @@ from threeways.local.emulator import Emulator
 
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+# As template.yaml has it. The models here are small: their threads would only spin, waiting for each other, and
+# on a busy machine a fit then takes ten times as long. OpenMP reads it when scikit-learn is first imported.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 _TOLD = pytest.StashKey[list[str]]()
 

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from small_training import Training, trained
+from small_training import Training
 
 from threeways.settings import inherited_environment
 from threeways.training.lock import exclusive
@@ -29,12 +29,6 @@ def hang(*_):
 module.register = hang
 module.train(*sys.argv[2:], console=Console(quiet=True), folder=Path(sys.argv[1]))
 """
-
-
-@pytest.fixture
-def training(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Training:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return trained(tmp_path_factory.getbasetemp())
 
 
 def test_a_training_that_is_killed_leaves_the_alias_where_it_was_and_the_next_one_goes_on(
