@@ -76,7 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--torture-full",
         action="store_true",
-        help="pairs of faults for batches of four records too: some five minutes on one core",
+        help="pairs of faults for batches of three and four records too: some five minutes on one core",
     )
 
 
