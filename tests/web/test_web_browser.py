@@ -23,7 +23,7 @@ return Array.from(document.querySelectorAll("main *:not(option):not(optgroup)"),
             height: place.height, labels: one.labels ? one.labels.length : 0};
 });
 """
-"""Asked of the browser at once: a question an element is seconds. It answers its driver without JavaScript too."""
+"""Asked at once: a question an element is seconds. A driver is answered without JavaScript too."""
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER),
@@ -90,7 +90,7 @@ def test_nothing_sticks_out_or_is_too_small_to_touch(
 ) -> None:
     look(browser, width, height)
     browser.get(f"{client.base_url}/?pickup=103&dropoff=265&miles=2&at=")
-    places = browser.execute_script(PLACES)  # type: ignore[no-untyped-call]  # selenium's own
+    places = browser.execute_script(PLACES)
     assert {place["tag"] for place in places} >= {"form", "select", "input", "button", "label"}
     for place in places:
         assert place["left"] >= 0, place
