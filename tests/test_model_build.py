@@ -159,7 +159,7 @@ def test_without_a_context_the_earlier_pipeline_s_call_answers_within_lambda_s_t
     service = model.init("nowhere")
     begun = time.monotonic()
     answer = service.lambda_handler(event("good"))
-    assert time.monotonic() - begun < 10  # it would never end if it had no deadline
+    assert time.monotonic() - begun < 30  # it would never end if it had no deadline
     assert len(answer["batchItemFailures"]) == 1
 
 

@@ -47,6 +47,7 @@ def listed(folder: Path, kind: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["ride_id"]))
 
 
+@pytest.mark.exhaustive
 def test_spark_and_one_machine_leave_equal_rows(training: Training, tmp_path: Path) -> None:
     pytest.importorskip("pyspark", reason="Spark is NOT tested: no pyspark; pipenv sync --categories spark")
     if shutil.which("java") is None:

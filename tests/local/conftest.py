@@ -68,7 +68,7 @@ def put(emulator: Emulator) -> Callable[..., list[str]]:
 def eventually() -> Callable[..., None]:
     """Waits until something is true, and fails the test if that takes over `within` seconds."""
 
-    def wait(truth: Callable[[], Any], *, within: float = 15.0) -> None:
+    def wait(truth: Callable[[], Any], *, within: float = 60.0) -> None:
         end = time.monotonic() + within
         while not truth():
             assert time.monotonic() < end, "it did not happen in time"

@@ -40,7 +40,7 @@ def test_a_batch_that_is_not_full_waits_for_the_window_of_its_first_record() -> 
         buffer.put(records(1, first=1))
         assert not taken.done()
         now[0] = 0.2
-        assert numbers(taken.result(timeout=5)) == ["0", "1"]
+        assert numbers(taken.result(timeout=60)) == ["0", "1"]
 
 
 def test_a_full_batch_does_not_wait_for_the_window() -> None:
@@ -73,7 +73,7 @@ def test_the_reader_waits_while_two_batches_or_their_bytes_are_held() -> None:
         assert not any(waiter.done() for waiter in waiting)
         by_count.take()
         by_bytes.take()
-        assert [waiter.result(timeout=5) for waiter in waiting] == [True, True]
+        assert [waiter.result(timeout=60) for waiter in waiting] == [True, True]
 
 
 def test_closing_wakes_both_sides() -> None:
@@ -84,5 +84,5 @@ def test_closing_wakes_both_sides() -> None:
         taken, room = pool.submit(buffer.take), pool.submit(full.wait_for_room)
         buffer.close()
         full.close()
-        assert taken.result(timeout=5) == ()
-        assert room.result(timeout=5) is False
+        assert taken.result(timeout=60) == ()
+        assert room.result(timeout=60) is False

@@ -38,7 +38,7 @@ def test_crashes_timeouts_and_errors_in_the_middle_lose_and_reorder_nothing(
     lines: list[str] = []
     told: list[MappingEvent] = []
     settings = MappingSettings(batch_size=10, report_batch_item_failures=True)
-    config = function_config(CRASHING, timeout=0.5)
+    config = function_config(CRASHING, timeout=1.5)
     with LocalFunction(config, environment=emulator.environment(), on_log=lines.append) as function:
         kinesis = emulator.client("kinesis")
         mapping = EventSourceMapping(

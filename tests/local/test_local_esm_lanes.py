@@ -183,4 +183,4 @@ def test_a_blocked_lane_lets_the_shard_be_read_until_all_lanes_allowance_is_held
         room = pool.submit(buffer.wait_for_room)
         assert not room.done()
         assert buffer.take(lane_of(OTHER, 2)) == (other[0],)
-        assert room.result(timeout=5)
+        assert room.result(timeout=60)

@@ -59,7 +59,7 @@ def polled(bench: Bench, count: int) -> bool:
 
 def test_records_that_come_within_the_window_are_one_batch(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html: batching window"""
-    bench = event_source_mapping(nothing, MaximumBatchingWindowInSeconds=1)
+    bench = event_source_mapping(nothing, MaximumBatchingWindowInSeconds=2)
     bench.start()
     for number in range(3):
         bench.put(str(number))

@@ -154,7 +154,7 @@ def test_a_timeout_kills_the_process_and_the_next_invocation_initialises_anew(ma
     (pid,) = function.pids()
     started = time.monotonic()
     kind, message = error_of(function, do="sleep", seconds=60)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert kind == TIMED_OUT
     assert message.endswith("Task timed out after 1.00 seconds")
     with pytest.raises(ProcessLookupError):
@@ -222,7 +222,7 @@ def test_an_initialisation_that_never_ends_is_a_timeout(make: Make, monkeypatch:
     function = make("import time; time.sleep(600)", timeout=0.4)
     started = time.monotonic()
     assert error_of(function)[0] == TIMED_OUT
-    assert 0.6 < time.monotonic() - started < 5
+    assert 0.6 < time.monotonic() - started < 30
     assert function.pids() == []
 
 

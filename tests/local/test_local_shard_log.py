@@ -89,10 +89,10 @@ def test_reading_costs_the_same_at_the_end_of_a_long_shard() -> None:
     numbers = [append(log) for _ in range(100_000)]
 
     def seconds(after: int) -> float:
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(200):
             log.after(after, 10)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     assert seconds(numbers[-20]) < 20 * seconds(numbers[0]) + 0.05
 

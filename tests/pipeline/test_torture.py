@@ -17,17 +17,18 @@ from threeways.pipeline.torture.reshard import Resharder
 from threeways.pipeline.torture.run import Options, torture
 
 KEYS = ("order_violations", "kills", "throttles", "partial_failures", "reshards", "duplicates_with_new_id")
-FAULTS = "none,throttled=0.1,partial=0.2,reset=0.1,kill=0.01"
+# Each kind strikes though its chance is small; a kill costs a cold start.
+FAULTS = "none,throttled=0.1,partial=0.2,reset=0.1,kill=0.001"
 
 
 def test_nothing_is_lost_or_reordered_under_faults_kills_and_resharding(
     training: Training, tmp_path: Path
 ) -> None:
     said = io.StringIO()
-    options = Options(parse(FAULTS), n=3_000, seed=3)
+    options = Options(parse(FAULTS), n=2_000, seed=3)
     ledger = torture(options, lambda: training.report.model, Console(file=said, width=120), tmp_path)
     assert ledger.sound
-    assert (ledger.sent, ledger.predicted + ledger.quarantined) == (3_000, 3_000)
+    assert (ledger.sent, ledger.predicted + ledger.quarantined) == (2_000, 2_000)
     assert (ledger.lost, ledger.pending, ledger.order_violations, ledger.duplicates_with_new_id) == (0,) * 4
     assert min(ledger.kills, ledger.partial_failures, ledger.throttles, ledger.duplicates) > 0
     assert ledger.reshards >= 4
@@ -35,7 +36,7 @@ def test_nothing_is_lost_or_reordered_under_faults_kills_and_resharding(
     for key in (*KEYS, "sent", "predicted", "latency_p50_s", "rmse", "seed", "faults", "struck"):
         assert written[key] == getattr(ledger, key)
     assert "lost 0" in said.getvalue()
-    assert f"make torture N=3000 SEED=3 FAULTS={FAULTS}" in said.getvalue().replace("\n", "")
+    assert f"make torture N=2000 SEED=3 FAULTS={FAULTS}" in said.getvalue().replace("\n", "")
 
 
 def shards(emulator: Emulator, stream: str) -> list[Any]:

@@ -67,7 +67,7 @@ def run(
         yield run
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_deployed_function_is_named_then_tested_by_what_lands(run: Callable[..., Any]) -> None:
     done = run()
     assert done.returncode == 0, done.stdout + done.stderr

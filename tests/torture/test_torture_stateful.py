@@ -118,6 +118,7 @@ class Torture(RuleBasedStateMachine):
             self.patch.undo()
 
 
+@pytest.mark.hypothesis
 def test_no_history_of_faults_loses_a_record() -> None:
     with threads_run_at_once():
         run_state_machine_as_test(Torture, settings=settings(max_examples=200, stateful_step_count=25))

@@ -1,8 +1,7 @@
-"""A training on a small city, made once and looked at by several tests."""
+"""A training on a small city: the `training` of conftest.py, which tests look at and leave as it is."""
 
 from __future__ import annotations
 
-import functools
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,8 @@ class Training:
     said: str
 
 
-@functools.cache
 def trained(base: Path) -> Training:
-    """The training, in a folder under `base`; the same one for the same base."""
+    """The training, in a folder under `base`."""
     folder = base / "a checkout" / ".local"
     folder.mkdir(parents=True)
     files = [str(folder.parent / f"{month}.parquet") for month in (1, 2)]

@@ -7,18 +7,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from small_training import Training, trained
+from small_training import Training
 
 from threeways.errors import ArtifactMissing, TrackingError, UsageError
 from threeways.settings import inherited_environment
 from threeways.training.registry import CHAMPION, resolve
 from threeways.training.tracking import connect, experiment_id, store_of
-
-
-@pytest.fixture
-def training(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Training:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return trained(tmp_path_factory.getbasetemp())
 
 
 def test_alias_and_version_resolve_to_the_same_files(training: Training) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from rich.console import Console
-from small_training import Training, trained
+from small_training import Training
 
 from threeways.errors import DataError
 from threeways.tasks.ride_duration import COLUMNS, features_of
@@ -22,12 +22,6 @@ from threeways.training.train import resolve_or_train, train
 from threeways.trips.cleaning import clean
 from threeways.trips.reading import read
 from threeways.trips.rides import columns_of
-
-
-@pytest.fixture
-def training(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Training:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return trained(tmp_path_factory.getbasetemp())
 
 
 def test_the_registered_model_repeats_the_printed_rmse_on_the_rides_that_training_kept(

@@ -38,6 +38,7 @@ def test_every_route_is_described(operations: dict[tuple[str, str], Any]) -> Non
     assert operations.keys() == OPERATIONS
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one[0] == "POST"], ids="".join)
 def test_what_the_description_allows_is_answered_and_what_it_forbids_is_refused(

@@ -115,7 +115,7 @@ def test_an_answer_that_takes_too_long_is_a_503_and_the_next_one_is_served() -> 
         assert problem(answer)["status"] == 503
         assert answer.headers["retry-after"]
         go_on.set()
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + 60
         while client.post("/predict", content=ride(), headers=JSON).status_code != 200:
             assert time.monotonic() < ends
 
@@ -123,28 +123,28 @@ def test_an_answer_that_takes_too_long_is_a_503_and_the_next_one_is_served() -> 
 def test_a_body_that_came_slowly_leaves_the_answer_its_whole_time() -> None:
     class Slow(FakeModel):
         def predict(self, features: Any) -> Any:
-            time.sleep(0.7)
+            time.sleep(1.2)
             return super().predict(features)
 
     def slowly() -> Iterator[bytes]:
         yield ride()[:9]
-        time.sleep(0.7)
+        time.sleep(1.2)
         yield ride()[9:]
 
-    with serving(service(Slow()), seconds=1) as client:
+    with serving(service(Slow()), seconds=2) as client:
         assert client.post("/predict", content=slowly(), headers=JSON).status_code == 200
 
 
 def test_slow_clients_are_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
-    with serving(service(), seconds=0.2) as client:
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.5)
+    with serving(service(), seconds=0.5) as client:
         body = raw(
             client,
             b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
             b"Content-Length: 99\r\n\r\n{",
         )
         assert body.startswith(b"HTTP/1.1 408 ")
-        assert json.loads(body.partition(b"\r\n\r\n")[2])["detail"] == "the body was not whole after 0.2 s"
+        assert json.loads(body.partition(b"\r\n\r\n")[2])["detail"] == "the body was not whole after 0.5 s"
         for never_ends in (b"", b"GET /health HTTP/1.1\r\nHost: x\r\n"):
             assert raw(client, never_ends).startswith(b"HTTP/1.1 408 ")
 
@@ -156,7 +156,7 @@ def test_a_client_that_goes_away_within_its_body_is_no_failure_of_the_service(
     with socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as gone:
         gone.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
         gone.sendall(b"Content-Length: 99\r\n\r\n{")
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 60
     while not (records := [one for one in caplog.records if one.name == "threeways.access"]):
         assert time.monotonic() < ends
         time.sleep(0.01)

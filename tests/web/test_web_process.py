@@ -64,7 +64,7 @@ def test_told_to_stop_it_finishes_what_it_has(
     with process(training, log) as running, client_of(log) as client:
         assert client.post("/predict", content=ride(), headers=JSON).status_code == 200
         address = ("127.0.0.1", client.base_url.port or 0)
-        with socket.create_connection(address, timeout=20) as half_sent:
+        with socket.create_connection(address, timeout=60) as half_sent:
             body = ride()
             head = (
                 "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -74,7 +74,7 @@ def test_told_to_stop_it_finishes_what_it_has(
             while "http_requests_in_flight 2.0" not in client.get("/metrics").text:
                 time.sleep(0.02)
             running.send_signal(told)
-            refused_by = time.monotonic() + 20
+            refused_by = time.monotonic() + 60
             while time.monotonic() < refused_by:
                 try:
                     socket.create_connection(address, timeout=5).close()
@@ -83,7 +83,7 @@ def test_told_to_stop_it_finishes_what_it_has(
                 time.sleep(0.02)
             half_sent.sendall(body[10:])
             assert half_sent.recv(65536).startswith(b"HTTP/1.1 200 ")
-        running.wait(20)
+        running.wait(60)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert lines[-1]["message"] == "stopped"
     assert running.returncode == 0
@@ -101,7 +101,7 @@ def test_make_web_s_command_serves_the_registered_model_where_it_says(
         assert client.get("/model").json()["version"] == training.report.model.run_id
         assert client.get("/").status_code == 200
         running.send_signal(signal.SIGINT)
-        running.wait(20)
+        running.wait(60)
 
 
 @pytest.mark.parametrize(
