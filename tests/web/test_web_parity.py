@@ -62,11 +62,13 @@ def scored_by(training: Training) -> ModelService[Any]:
 
 @pytest.fixture(scope="module")
 def rides() -> list[bytes]:
-    """Real-looking ones, every kind of broken one, and the boundaries."""
+    """A thousand: every kind of broken one, the boundaries, and real-looking ones."""
     frame = trips(2021, 3, rides=1_500).frame
     usual = list(payloads_of(frame[clean(frame).valid]))
     broken = [data for data in poison.KINDS.values() if len(data) < bodies.SINGLE_BYTES]
-    return BOUNDARIES + broken + usual[:400]
+    found = [*BOUNDARIES, *broken, *usual][:1_000]
+    assert len(found) == 1_000
+    return found
 
 
 def of_stream(scored_by: ModelService[Any], rides: Sequence[bytes]) -> list[Told]:
