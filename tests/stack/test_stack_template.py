@@ -73,6 +73,7 @@ def test_sam_adds_no_role_and_no_managed_policy_of_its_own() -> None:
         "DeploymentRole",
         "BatchJobRole",
         "BatchScheduleRole",
+        "WebServiceRole",
     }
     assert "ManagedPolicyArns" not in json.dumps(made)
 
@@ -88,10 +89,10 @@ def test_a_key_of_ones_own_is_used_everywhere_and_may_be_used() -> None:
             [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
             assert rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID") == expected
-        for name in ("RidePredictor", "BatchJob", "BatchJobSchedule"):
+        for name in ("RidePredictor", "BatchJob", "BatchJobSchedule", "WebService"):
             assert document["Resources"][name]["Properties"].get("KmsKeyArn") == expected
         assert document["Resources"]["RidePredictorLog"]["Properties"].get("KmsKeyId") == expected
-    assert [s["Resource"] for s in statements(KmsKeyArn=KEY) if s["Sid"] == "UseTheKey"] == [KEY] * 2
+    assert [s["Resource"] for s in statements(KmsKeyArn=KEY) if s["Sid"] == "UseTheKey"] == [KEY] * 3
     assert [s for s in statements() if s["Sid"] == "UseTheKey"] == []
 
 
@@ -225,6 +226,22 @@ def test_the_batch_job_is_there_only_with_its_image_and_is_called_by_nobody_else
         "lambda:InvokeFunction",
         schedule["Target"]["Arn"],
     )
+
+
+def test_the_web_service_is_there_only_with_its_image_and_takes_signed_requests_only() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"""
+    web = {name: body for name, body in DOCUMENT["Resources"].items() if name.startswith("Web")}
+    assert {body["Condition"] for body in web.values()} == {"HasWeb"}
+    assert DOCUMENT["Parameters"]["WebImageUri"]["Default"] == ""
+    assert DOCUMENT["Outputs"]["WebServiceUrl"]["Condition"] == "HasWeb"
+    made = resolved()["Resources"]
+    assert made["WebServiceUrl"]["Properties"]["AuthType"] == "AWS_IAM"
+    assert not [body for body in made.values() if body["Type"] == "AWS::Lambda::Permission"]
+    given = made["WebService"]["Properties"]["Environment"]["Variables"]
+    assert {"MODEL_LOCATION", "MODEL_SHA256", "RUN_ID"} <= set(given)
+    # The adapter waits for /ready on the port that the image's service takes.
+    assert f"WEB_PORT={given['AWS_LWA_PORT']}" in TEMPLATE.with_name("Dockerfile").read_text()
+    assert given["AWS_LWA_READINESS_CHECK_PATH"] == "/ready"
 
 
 def test_each_parameter_is_described_bounded_and_has_a_default() -> None:

@@ -74,18 +74,19 @@ def without_what_moto_lacks(document: dict[str, Any]) -> dict[str, Any]:
 
     Nor with what the default parameters' conditions leave out, which moto's change sets trip over.
     """
-    assert document["Parameters"]["BatchImageUri"]["Default"] == ""
+    for name in ("BatchImageUri", "WebImageUri"):
+        assert document["Parameters"][name]["Default"] == ""
     left = {
         name: body
         for name, body in document["Resources"].items()
         if body["Type"] not in NOT_IN_MOTO
         and name != "DeploymentRole"
-        and body.get("Condition") != "HasBatch"
+        and body.get("Condition") not in {"HasBatch", "HasWeb"}
     }
     mapping = left["RidePredictorRides"]
     assert mapping["Properties"]["FunctionName"] == {"Ref": "RidePredictorAliaslive"}
     on_function = {**mapping["Properties"], "FunctionName": {"Ref": "RidePredictor"}}
     left["RidePredictorRides"] = {**mapping, "Properties": on_function}
-    lacking = {"DashboardUrl", "FunctionAliasArn"}
+    lacking = {"DashboardUrl", "FunctionAliasArn", "WebServiceUrl"}
     outputs = {name: body for name, body in document["Outputs"].items() if name not in lacking}
     return {**document, "Resources": left, "Outputs": outputs}
