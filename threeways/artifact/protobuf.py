@@ -12,7 +12,9 @@ type Value = int | memoryview
 """A varint's number, or the bytes of anything else."""
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-_LONGEST_VARINT = 10
+_LONGEST_VARINT, _64_BITS = 10, 2**64 - 1
+_MOST_KEY = 2**32 - 1
+"""Of a key, the library reads 32 bits and drops what is beyond: to it, that would be another field."""
 
 
 def numbers(field: int) -> re.Pattern[bytes]:
@@ -31,6 +33,8 @@ def fields(message: memoryview, skip: re.Pattern[bytes] | None = None) -> Iterat
             at = run.end()
             continue
         key, at = _varint(message, at)
+        if not 8 <= key <= _MOST_KEY:
+            raise ValueError(f"no field has the number {key >> 3}")
         wire = key & 7
         if wire == _VARINT:
             number, at = _varint(message, at)
@@ -48,11 +52,27 @@ def fields(message: memoryview, skip: re.Pattern[bytes] | None = None) -> Iterat
         at += size
 
 
+def packed(value: memoryview) -> list[int]:
+    """The numbers of a repeated field that is written in one piece. Raises ValueError as `fields` does."""
+    found, at = [], 0
+    while at < len(value):
+        number, at = _varint(value, at)
+        found.append(number)
+    return found
+
+
+def bytes_of(value: Value) -> memoryview:
+    """The value of a field that is no number. Raises ValueError where it is one."""
+    if isinstance(value, int):
+        raise ValueError("a number stands where a message is due")  # noqa: TRY004 - the file's fault
+    return value
+
+
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """A number, and where the next thing begins."""
     number = 0
     for shift, byte in enumerate(message[at : at + _LONGEST_VARINT]):
         number |= (byte & 0x7F) << (7 * shift)
         if byte < 0x80:
-            return number, at + shift + 1
+            return number & _64_BITS, at + shift + 1
     raise ValueError(f"a number at byte {at} has no end")
