@@ -14,8 +14,8 @@ import pytest
 import yaml
 from artifact_lab import logged
 from rich.console import Console
-from small_training import Training
 from sklearn.svm import SVR
+from small_training import Training
 
 from threeways import artifact
 from threeways.errors import ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted, DataError, UsageError
@@ -36,7 +36,9 @@ def plain(training: Training, tmp_path: Path) -> Path:
     return folder
 
 
-def told(folder: Path, rides: str | None, to: Path | None = None, sha256: str | None = None) -> tuple[bool, str]:
+def told(
+    folder: Path, rides: str | None, to: Path | None = None, sha256: str | None = None
+) -> tuple[bool, str]:
     out = io.StringIO()
     return export(folder, rides, to, sha256, Console(file=out, width=110)), out.getvalue()
 
@@ -75,7 +77,9 @@ def test_mlflow_loads_both_flavours_of_the_copy(plain: Path, training: Training,
 
 
 @pytest.mark.parametrize("rides", ["a folder", None])
-def test_rides_may_be_a_folder_or_the_synthetic_city(plain: Path, training: Training, rides: str | None) -> None:
+def test_rides_may_be_a_folder_or_the_synthetic_city(
+    plain: Path, training: Training, rides: str | None
+) -> None:
     written, said = told(plain, str(Path(training.validation).parent) if rides else None)
     assert written
     assert ("the synthetic city" in said) == (rides is None)
@@ -126,7 +130,9 @@ def test_an_existing_folder_one_within_and_one_in_nowhere_are_refused(plain: Pat
     assert names(tmp_path / "model-onnx") == []
 
 
-def test_bad_input_is_refused_before_anything_is_written(plain: Path, training: Training, tmp_path: Path) -> None:
+def test_bad_input_is_refused_before_anything_is_written(
+    plain: Path, training: Training, tmp_path: Path
+) -> None:
     with pytest.raises(ArtifactMissing, match="nowhere"):
         told(tmp_path / "nowhere", training.validation)
     with pytest.raises(DataError, match=r"--rides: .*none\.parquet"):
@@ -148,7 +154,9 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert names(plain.parent) == ["model"]
 
 
-def test_the_command_prints_one_clear_message_and_ends_with_the_right_status(plain: Path, training: Training) -> None:
+def test_the_command_prints_one_clear_message_and_ends_with_the_right_status(
+    plain: Path, training: Training
+) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "threeways", "export", *arguments],

@@ -22,7 +22,9 @@ from threeways.training.flavour import Onnx, onnx_of
 
 
 def encoded() -> Any:
-    columns = ColumnTransformer([("a", TargetEncoder(target_type="continuous"), [0, 1])], remainder="passthrough")
+    columns = ColumnTransformer(
+        [("a", TargetEncoder(target_type="continuous"), [0, 1])], remainder="passthrough"
+    )
     return make_pipeline(columns, HistGradientBoostingRegressor(max_iter=15))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_lab import HOLES, ROWS, RNG, X, Y, at_thresholds, require_equal
+from export_lab import HOLES, RNG, ROWS, X, Y, at_thresholds, require_equal
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingRegressor,
@@ -92,7 +92,9 @@ def test_a_histogram_boosting_is_equal_at_its_thresholds(whole: bool) -> None:
 def test_a_forest_is_equal_at_its_thresholds_which_it_compares_with_float32(scale: float) -> None:
     fitted = TREES["RandomForestRegressor"]().fit(X * scale, Y)
     trees = [tree.tree_ for tree in fitted.estimators_]
-    feature, threshold = (np.concatenate([getattr(t, part) for t in trees]) for part in ("feature", "threshold"))
+    feature, threshold = (
+        np.concatenate([getattr(t, part) for t in trees]) for part in ("feature", "threshold")
+    )
     inner = feature >= 0
     require_equal(fitted, at_thresholds(feature[inner], threshold[inner], X * scale)[::3])
 

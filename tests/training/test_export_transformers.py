@@ -37,9 +37,7 @@ ALONE: dict[str, Callable[[], Any]] = {
 }
 COLUMNS: dict[str, Callable[[], Any]] = {
     "lists, out of order": lambda: ColumnTransformer([("a", encoder(), [1, 0]), ("b", "passthrough", [3])]),
-    "slices": lambda: ColumnTransformer(
-        [("a", "passthrough", slice(2, 4)), ("b", encoder(), slice(0, 2))]
-    ),
+    "slices": lambda: ColumnTransformer([("a", "passthrough", slice(2, 4)), ("b", encoder(), slice(0, 2))]),
     "a mask, and a remainder that is scaled": lambda: ColumnTransformer(
         [("a", encoder(), [True, False, True, False]), ("b", "drop", [1])], remainder=StandardScaler()
     ),
@@ -68,12 +66,18 @@ def test_every_transformer_that_is_written_is_tested_here() -> None:
 
 @pytest.mark.parametrize("name", ALONE)
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64])
-def test_a_transformer_makes_the_same_bits_whatever_it_was_fitted_on(name: str, kind: type[np.generic]) -> None:
+def test_a_transformer_makes_the_same_bits_whatever_it_was_fitted_on(
+    name: str, kind: type[np.generic]
+) -> None:
     block = np.round(X * 4).astype(kind)
-    require_equal(make_pipeline(ALONE[name](), boosting()).fit(block, Y), np.vstack([np.round(ROWS * 4), ROWS]))
+    require_equal(
+        make_pipeline(ALONE[name](), boosting()).fit(block, Y), np.vstack([np.round(ROWS * 4), ROWS])
+    )
 
 
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # DataFrames are made between the steps
+@pytest.mark.filterwarnings(
+    "ignore:X does not have valid feature names"
+)  # DataFrames are made between the steps
 @pytest.mark.parametrize("name", COLUMNS)
 def test_columns_are_taken_as_the_column_transformer_takes_them(name: str) -> None:
     for regressor in (boosting(), RandomForestRegressor(4, random_state=0)):

@@ -1,9 +1,9 @@
 """Models as ONNX: a graph of a few known operators, run by onnxruntime; nothing in it is code.
 
 onnxruntime checks what the operators are given: a tree's node that names a feature, a child or a leaf that
-is not there, or goes in circles, is refused by it (`tests/artifact/test_artifact_onnx_tampered.py`).
-What it would also do for any file is checked before it sees one (`onnx_graph.py`): read other files, take
-operators that loop or that make much out of little.
+is not there, or goes in circles, is refused by it. What it would also do for any file is checked before it
+sees one (`onnx_graph.py`): read other files, take operators that loop or that make much out of little, build
+trees until its stack is full. `tests/artifact/test_artifact_onnx_tampered.py` tries all of it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact import onnx_graph
-from threeways.artifact.onnx_parts import Refused
+from threeways.artifact.onnx_refused import Refused
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
+
 
 class OnnxModel:
     """A session with one input, an (n, width) float64 block, and one output of n numbers.
@@ -77,11 +78,7 @@ def _require_block(session: Any, width: int, path: Path) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     takes = [(one.type, len(one.shape)) for one in inputs]
     gives = [one.type for one in outputs]
-    if (
-        takes != [("tensor(double)", 2)]
-        or gives != ["tensor(double)"]
-        or inputs[0].shape[1] != width
-    ):
+    if takes != [("tensor(double)", 2)] or gives != ["tensor(double)"] or inputs[0].shape[1] != width:
         raise ArtifactUnsupported(
             f"{path} takes {takes} and gives {gives}; what is served takes one (n, width) block of float64 "
             f"and gives n numbers in float64, as `python -m threeways export` writes it"

@@ -7,28 +7,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from threeways.artifact.protobuf import Value, bytes_of, fields, numbers, packed
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.artifact.onnx_refused import Refused
+from threeways.artifact.protobuf import RUN, Value, bytes_of, fields, numbers_of, packed, run_of
 
 _INPUTS, _OUTPUTS, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7  # of a node
 _NAME, _NUMBER, _TENSOR, _SUBGRAPH = 1, 3, 5, 6  # of an attribute
 _TENSORS, _SUBGRAPHS, _SPARSE, _SPARSES = 10, 11, 22, 23
-_INTEGERS = numbers(8)  # a tree ensemble has tens of thousands of them
+_INTEGERS = 8
+_RUN = run_of(_INTEGERS)  # a tree ensemble has tens of thousands of them
 _SHAPE, _TENSOR_NAME, _EXTERNAL_DATA, _DATA_LOCATION = 1, 8, 13, 14  # of a tensor
-
-
-class Refused(Exception):
-    """What no served graph does; the message goes on after the file's name."""
 
 
 @dataclass(slots=True)
 class Node:
-    """One node. numbers: those of its attributes that are one whole number each."""
+    """One node. numbers, integers: those of its attributes that are one whole number, or a list of them."""
 
     operator: str = ""
     domain: str = ""
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
+    integers: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
 def node_of(message: memoryview) -> Node:
@@ -44,30 +46,36 @@ def node_of(message: memoryview) -> Node:
         elif number == _DOMAIN:
             node.domain = _text(value)
         elif number == _ATTRIBUTE:
-            name, one = attribute_of(bytes_of(value))
+            name, one, several = attribute_of(bytes_of(value))
             if name in seen:
                 raise Refused(f"has an attribute {name!r} twice")
             seen.add(name)
             if one is not None:
                 node.numbers[name] = one
+            if several is not None:
+                node.integers[name] = several
     return node
 
 
-def attribute_of(message: memoryview) -> tuple[str, int | None]:
-    """An attribute's name, and its number if it is one whole number."""
-    name, one = "", None
-    for number, value in fields(message, skip=_INTEGERS):
+def attribute_of(message: memoryview) -> tuple[str, int | None, NDArray[np.int64] | None]:
+    """An attribute's name, its number if it is one whole number, and its numbers if it is a list of them."""
+    name, one, runs = "", None, []
+    for number, value in fields(message, _RUN):
         if number == _NAME:
             name = _text(value)
         elif number == _NUMBER and isinstance(value, int):
             one = value
+        elif number == RUN:
+            runs.append(numbers_of(bytes_of(value)))
+        elif number == _INTEGERS:
+            raise Refused("has whole numbers in another form than is served")
         elif number in {_SUBGRAPH, _SUBGRAPHS}:
             raise Refused("has graphs within graphs")
         elif number in {_SPARSE, _SPARSES}:
             raise Refused("has sparse tensors")
         elif number in {_TENSOR, _TENSORS}:
             tensor_of(bytes_of(value))
-    return name, one
+    return name, one, np.concatenate(runs) if runs else None
 
 
 def tensor_of(message: memoryview) -> tuple[str, list[int]]:

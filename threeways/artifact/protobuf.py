@@ -8,6 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+RUN = 0
+"""No field has this number."""
 type Value = int | memoryview
 """A varint's number, or the bytes of anything else."""
 
@@ -17,20 +22,34 @@ _MOST_KEY = 2**32 - 1
 """Of a key, the library reads 32 bits and drops what is beyond: to it, that would be another field."""
 
 
-def numbers(field: int) -> re.Pattern[bytes]:
+def run_of(field: int) -> re.Pattern[bytes]:
     """A run of one field's numbers, each with its key, as a repeated field of up to number 15 is written."""
     return re.compile(b"(?:%c[\\x80-\\xff]{0,9}[\\x00-\\x7f])+" % (field << 3 | _VARINT), re.DOTALL)
 
 
-def fields(message: memoryview, skip: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, Value]]:
+def numbers_of(run: memoryview) -> NDArray[np.int64]:
+    """The numbers in a run."""
+    octets = np.frombuffer(run, dtype=np.uint8)
+    ends = np.flatnonzero(octets < 0x80)  # a key's, a number's, and so on
+    keys, sizes = ends[::2], np.diff(ends)[::2]
+    found = np.zeros(len(keys), dtype=np.uint64)
+    for place in range(int(sizes.max(initial=0))):
+        longer = sizes > place
+        septet = octets[keys[longer] + 1 + place].astype(np.uint64) & np.uint64(0x7F)
+        found[longer] |= septet << np.uint64(7 * place)
+    return found.view(np.int64)
+
+
+def fields(message: memoryview, run: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, Value]]:
     """The number and value of each field, in order. Raises ValueError where the bytes are no message.
 
-    skip: a run of whole fields that is passed over in one step.
+    run: whole fields that are given in one piece, as the field RUN.
     """
     at = 0
     while at < len(message):
-        if skip and (run := skip.match(message, at)):
-            at = run.end()
+        if run and (found := run.match(message, at)):
+            yield RUN, message[at : found.end()]
+            at = found.end()
             continue
         key, at = _varint(message, at)
         if not 8 <= key <= _MOST_KEY:

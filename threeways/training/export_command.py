@@ -35,11 +35,13 @@ def export(folder: Path, rides: str | None, to: Path | None, sha256: str | None,
     task = tasks.find(TASK)
     artifact.check(model, task.columns, task.dict_features)
     judged = rides_of(rides, lambda line: console.print(line, highlight=False, markup=False))
-    with step(console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.minutes):,} rides"):
+    with step(
+        console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.minutes):,} rides"
+    ):
         onnx = flavour.onnx_of(model.estimator, judged.block)
     if isinstance(onnx, str):
         console.print(
-            f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it as it is",
+            f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it",
             highlight=False,
             markup=False,
         )
@@ -72,4 +74,6 @@ def _write(source: Path, target: Path, onnx: Onnx) -> None:
             artifact.load(made, runtime="onnx")
             made.rename(target)
     except OSError as error:
-        raise ArtifactUnsupported(f"{target} cannot be written: {error}; name another folder: --to") from error
+        raise ArtifactUnsupported(
+            f"{target} cannot be written: {error}; name another folder: --to"
+        ) from error

@@ -48,7 +48,9 @@ def _compared(content: bytes, estimator: Any, block: Block) -> Gate:
     try:
         wanted = np.asarray(estimator.predict(block), dtype=np.float64).reshape(-1)
     except ValueError as error:
-        raise GateFailed(f"scikit-learn refuses rows that it answers: {str(error).splitlines()[0]}") from error
+        raise GateFailed(
+            f"scikit-learn refuses rows that it answers: {str(error).splitlines()[0]}"
+        ) from error
     said = onnx_format.load(content, _NAME).predict(block)
     if said.shape != wanted.shape:
         raise GateFailed(f"it gives {said.shape} numbers where scikit-learn gives {wanted.shape}")

@@ -10,7 +10,7 @@ from threeways.task import Block
 from threeways.training.export.trees import Tree
 
 MOST_NODES = 20_000
-"""The most splits that rows are made for. Where a model has more, they are taken evenly from all its trees."""
+"""The most splits that rows are made for. Where a model has more, they are evenly chosen."""
 
 
 def edges(block: Block) -> Block:

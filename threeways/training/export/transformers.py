@@ -9,7 +9,6 @@ import numpy as np
 
 from threeways.training.export.graph import ML, Graph, NotExportable
 
-
 _MOST_WHOLE = 2.0**53
 
 
@@ -29,7 +28,9 @@ def _target(graph: Graph, value: str, encoder: Any) -> str:
         if not np.issubdtype(keys.dtype, np.number):
             raise NotExportable("a TargetEncoder's categories are not numbers")
         if np.issubdtype(keys.dtype, np.integer) and np.any(np.abs(keys.astype(np.float64)) > _MOST_WHOLE):
-            raise NotExportable("a TargetEncoder's categories are integers beyond 2^53, which float64 mixes up")
+            raise NotExportable(
+                "a TargetEncoder's categories are integers beyond 2^53, which float64 mixes up"
+            )
         encoded = graph.add(
             "LabelEncoder",
             graph.columns(value, [column]),
@@ -58,7 +59,7 @@ def _min_max(graph: Graph, value: str, scaler: Any) -> str:
 
 
 def _row(graph: Graph, numbers: Any) -> str:
-    """A constant, one number a column. (Fitted on float32, a scaler's numbers are float32.)"""
+    """A constant, one number a column: of a scaler fitted on float32 they are float32."""
     return graph.constant(np.asarray(numbers, dtype=np.float64)[None, :])
 
 
