@@ -261,7 +261,7 @@ def export(
         str | None, typer.Option(help="The artifact's digest, which a pickle needs; default: MODEL_SHA256.")
     ] = None,
 ) -> None:
-    """Write a copy of a model artifact that needs no scikit-learn to be served. Exit status 1 if it can't be."""
+    """A copy of a model artifact that needs no scikit-learn to be served. Exit status 1 if it can't be."""
     from threeways.settings import Settings, from_environment
     from threeways.training.export_command import export as write
 

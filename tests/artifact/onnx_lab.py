@@ -1,4 +1,4 @@
-"""What the tests of ONNX artifacts share: a boosting's graph, its folder, and graphs that nobody should serve."""
+"""What the tests of ONNX artifacts share: a boosting's graph, its folder, and graphs to be refused."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def attributes(model: onnx.ModelProto) -> dict[str, Any]:
 
 
 def graph(
-    *nodes: Any, constants: dict[str, Any] | None = None, shape: Any = (None, 3), kind: int = TensorProto.DOUBLE,
-    answer: str = "prediction", inputs: tuple[str, ...] = ("block",),
+    *nodes: Any, constants: dict[str, Any] | None = None, shape: Any = (None, 3),
+    kind: int = TensorProto.DOUBLE, answer: str = "prediction", inputs: tuple[str, ...] = ("block",),
 ) -> onnx.ModelProto:  # fmt: skip
     """A model of nodes from `block` to `prediction`."""
     made = helper.make_graph(

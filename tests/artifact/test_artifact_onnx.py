@@ -102,7 +102,7 @@ def test_a_graph_that_was_not_uploaded_is_named_whatever_serves_the_artifact(tmp
     (folder / "model.onnx").unlink()
     for asked in (None, "onnx", "sklearn"):
         with pytest.raises(ArtifactIncomplete, match=r"half-uploaded.*model\.onnx"):
-            load(folder, runtime=asked)  # type: ignore[arg-type]  # they are the literals
+            load(folder, runtime=asked)
 
 
 def test_a_graph_outside_of_the_artifact_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,10 @@ OTHER = [
     node("If", "block"), node("Loop", "block"), node("Scan", "block"), node("ConstantOfShape", "block"),
     node("Expand", "block", "flat"), node("Tile", "block", "flat"), node("Range", "block"),
     node("Constant", value_float=1.0), node("Identity", "block"), node("Exp", "block"),
-    node("TreeEnsemble", "block"), node("TreeEnsemble", "block", domain="own"), node("Add", "block", domain="own"),
-    node("TreeEnsembleRegressor", "block", domain="ai.onnx.ml"), node("Inverse", "block", domain="com.microsoft"),
+    node("TreeEnsemble", "block"), node("TreeEnsemble", "block", domain="own"),
+    node("Add", "block", domain="own"),
+    node("TreeEnsembleRegressor", "block", domain="ai.onnx.ml"),
+    node("Inverse", "block", domain="com.microsoft"),
 ]  # fmt: skip
 
 
@@ -117,7 +120,7 @@ def test_an_operator_that_is_not_on_the_list_is_refused_by_name(other: Any) -> N
 
 def doubled(times: int) -> list[Any]:
     names = ["block", *(f"d{n}" for n in range(times))]
-    return [node("Concat", one, one, out=two, axis=1) for one, two in zip(names, names[1:], strict=False)]
+    return [node("Concat", one, one, out=two, axis=1) for one, two in pairwise(names)]
 
 
 GROWING: dict[str, tuple[list[Any], dict[str, Any]]] = {
@@ -144,11 +147,11 @@ GROWING: dict[str, tuple[list[Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", GROWING)
 def test_what_would_make_much_out_of_little_is_refused(name: str) -> None:
     nodes, constants = GROWING[name]
-    with pytest.raises(ArtifactUntrusted, match="in another form|numbers of 3|other outputs"):
+    with pytest.raises(ArtifactUntrusted, match=r"in another form|numbers of 3|other outputs"):
         load(graph(*nodes, constants=FLAT | constants))
 
 
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "a vector": {"shape": (None,)},
     "three dimensions": {"shape": (None, 3, 1)},
     "any width": {"shape": (None, None)},
@@ -211,6 +214,6 @@ def test_a_file_that_is_also_in_onnxruntime_s_own_format_is_not_read_as_that(
     with pytest.raises(ArtifactIncomplete):
         load(own)
     monkeypatch.setattr(onnx_format, "check", lambda content, path: 3)  # as if it were both
-    with pytest.raises(ArtifactIncomplete, match="(?i)protobuf"):
+    with pytest.raises(ArtifactIncomplete, match=r"(?i)protobuf"):
         load(own)
     assert struct.unpack("<I", own[:4])[0] < len(own)

@@ -69,7 +69,8 @@ def test_a_walk_that_goes_in_circles_or_back_is_refused(side: str, place: int) -
 
 @pytest.mark.parametrize(
     "name",
-    ["a tree of 1100 levels", "a tree of 20000 levels", "a tree of 200000 levels", "a tree named a thousand times",
+    ["a tree of 1100 levels", "a tree of 20000 levels", "a tree of 200000 levels",
+     "a tree named a thousand times",
      "both children one node"],
 )  # fmt: skip
 def test_trees_that_would_fill_the_stack_or_the_memory_are_refused(name: str) -> None:
@@ -93,7 +94,7 @@ def test_modes_that_are_none_and_sets_without_members_are_refused_or_fail() -> N
 def test_a_file_cut_anywhere_is_refused() -> None:
     cut = {name: outcome for name, outcome in outcomes().items() if name.startswith("cut at ")}
     assert len(cut) > 150
-    assert {outcome for outcome in cut.values()} <= {
+    assert set(cut.values()) <= {
         "refused: ArtifactIncomplete",
         "refused: ArtifactUntrusted",
     }

@@ -81,9 +81,10 @@ def test_what_the_library_reads_of_any_bytes_we_read_too_or_refuse(whole: bytes,
     "whole",
     [b"\x00\x01", b"\x03", b"\x0b\x0c", b"\x07", b"\x0a\x05ab", b"\x80", b"\x08" + b"\xff" * 10, b"\x09abc",
      b"\xba\x80\x80\x80\x10\x00"],
-    ids=["field 0", "field 0, a group", "a group", "wire 7", "too short", "no end", "too long", "half a number",
+    ids=["field 0", "field 0, a group", "a group", "wire 7", "too short", "no end", "too long",
+         "half a number",
          "a field beyond 32 bits"],
 )  # fmt: skip
 def test_bytes_that_are_no_message_are_an_error(whole: bytes) -> None:
-    with pytest.raises(ValueError, match="byte|number"):
+    with pytest.raises(ValueError, match=r"byte|number"):
         list(fields(memoryview(whole)))

@@ -28,7 +28,7 @@ def graph_of(estimator: Any) -> onnx_format.OnnxModel:
 
 
 def require_equal(estimator: Any, rows: Floats = ROWS, within: float = 0.0) -> None:
-    """The graph says what scikit-learn says (to the bit, or within a share of it), a row the same in any batch."""
+    """The graph says what scikit-learn says, to the bit or within a share; a row the same in any batch."""
     graph = graph_of(estimator)
     said = graph.predict(rows)
     wanted = np.ravel(estimator.predict(rows))
@@ -41,7 +41,7 @@ def require_equal(estimator: Any, rows: Floats = ROWS, within: float = 0.0) -> N
 
 
 def at_thresholds(feature: Any, threshold: Any, rows: Floats = ROWS) -> Floats:
-    """Rows with each split's feature on its threshold and on both neighbours of it, float64's and float32's."""
+    """Rows with each split's feature on its threshold and its neighbours in float64 and float32."""
     made = []
     for n, (column, value) in enumerate(zip(feature, threshold, strict=True)):
         near = np.float32(value)

@@ -1,4 +1,4 @@
-"""`python -m threeways export`: an artifact that was logged without ONNX gets a copy that needs no scikit-learn."""
+"""`python -m threeways export`: an artifact logged without ONNX gets a copy that has it."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def changed(estimator: Any, operator: str, name: str, change: Callable[[Any], An
     tensor = attribute(model, operator, name).t
     array = numpy_helper.to_array(tensor)
     tensor.CopyFrom(numpy_helper.from_array(change(array.copy()), tensor.name))
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def one_moved(place: int, by: Callable[[float], float]) -> Callable[[Any], Any]:
@@ -84,7 +84,7 @@ def test_any_threshold_moved_by_one_ulp_is_caught_by_what_the_graph_says(
         )
         # as if the converter itself were wrong, so that both graphs are
         monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
-        with pytest.raises(GateFailed, match="it says .* where scikit-learn says"):
+        with pytest.raises(GateFailed, match=r"it says .* where scikit-learn says"):
             passed(moved, model, X[:40])
 
 
@@ -95,7 +95,7 @@ def test_any_leaf_changed_by_a_millionth_is_caught_by_what_the_graph_says(
     for place in range(20):
         moved = changed(model, "TreeEnsemble", "leaf_weights", one_moved(place, lambda value: value + 1e-6))
         monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
-        with pytest.raises(GateFailed, match="it says .* where scikit-learn says"):
+        with pytest.raises(GateFailed, match=r"it says .* where scikit-learn says"):
             passed(moved, model, X[:40])
 
 

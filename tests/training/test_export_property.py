@@ -31,7 +31,7 @@ def test_any_small_boosting_is_equal_to_the_bit_for_any_rows(data: Any) -> None:
     ).fit(block, target)
     thresholds = np.concatenate([tree.nodes["num_threshold"] for [tree] in model._predictors])
     near = np.concatenate([thresholds, np.nextafter(thresholds, np.inf), np.nextafter(thresholds, -np.inf)])
-    asked = data.draw(blocks(st.sampled_from(near) | st.floats(), data.draw(ROWS)))
+    asked = data.draw(blocks(st.sampled_from(near.tolist()) | st.floats(), data.draw(ROWS)))
     require_equal(model, np.vstack([block, asked]))
 
 
@@ -44,5 +44,5 @@ def test_any_small_forest_is_equal_to_the_bit_for_any_rows(data: Any) -> None:
     model = RandomForestRegressor(data.draw(st.integers(1, 4)), random_state=0).fit(block, target)
     thresholds = np.concatenate([tree.tree_.threshold for tree in model.estimators_])
     near = np.concatenate([thresholds, thresholds.astype(np.float32), np.nextafter(thresholds, np.inf)])
-    asked = data.draw(blocks(st.sampled_from(near) | st.floats(-3e38, 3e38), data.draw(ROWS)))
+    asked = data.draw(blocks(st.sampled_from(near.tolist()) | st.floats(-3e38, 3e38), data.draw(ROWS)))
     require_equal(model, np.vstack([block, asked]))

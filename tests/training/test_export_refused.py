@@ -28,12 +28,12 @@ from threeways.training.export import NotExportable, exported
 from threeways.training.flavour import onnx_of
 
 
-class Tuned(HistGradientBoostingRegressor):
+class Tuned(HistGradientBoostingRegressor):  # type: ignore[misc]  # scikit-learn has no types
     def predict(self, block: Any) -> Any:
         return super().predict(block) + 1
 
 
-class Own(RegressorMixin, BaseEstimator):
+class Own(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def fit(self, block: Any, target: Any) -> Own:
         self.coef_, self.intercept_ = np.ones(block.shape[1]), 0.0
         return self
@@ -45,7 +45,7 @@ class Own(RegressorMixin, BaseEstimator):
 Own.__name__ = "LinearRegression"
 
 
-class Scaler(StandardScaler):
+class Scaler(StandardScaler):  # type: ignore[misc]  # scikit-learn has no types
     def transform(self, block: Any, copy: bool | None = None) -> Any:
         return super().transform(block) + 1
 
@@ -81,8 +81,8 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
     "another transformer": (
         make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()), X, Y, "a OneHotEncoder is not among",
     ),
-    "a union": (make_pipeline(FeatureUnion([("a", StandardScaler())]), Ridge()), X, Y, "a FeatureUnion is not"),
-    "a target transformed": (TransformedTargetRegressor(Ridge()), X, Y, "a TransformedTargetRegressor is not"),
+    "a union": (make_pipeline(FeatureUnion([("a", StandardScaler())]), Ridge()), X, Y, "a FeatureUnion is"),
+    "a target transformed": (TransformedTargetRegressor(Ridge()), X, Y, "a TransformedTargetRegressor is"),
     "weights": (
         make_pipeline(
             ColumnTransformer([("a", "passthrough", [0, 2])], transformer_weights={"a": 2.0}), Ridge()

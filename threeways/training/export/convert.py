@@ -44,7 +44,7 @@ def trees_of(regressor: Any) -> list[Tree]:
 
 
 def rounds(regressor: Any) -> bool:
-    """Whether it rounds what it is given to float32, as `sklearn.tree` does, and refuses what is too large."""
+    """Whether it rounds what it is given to float32, as `sklearn.tree` does, and refuses more than that."""
     return _known(regressor) in _TREES and _REGRESSORS[_known(regressor)] is not _histogram_boosting
 
 
