@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from small_training import Training, trained
+from threadpoolctl import threadpool_limits
 
 from threeways.local.emulator import Emulator
 
@@ -75,6 +76,16 @@ def emulator() -> Iterator[Emulator]:
 def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
     """A model trained on a small city and registered, in a folder like a user's checkout."""
     return trained(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Small models are fitted on one thread: on a busy machine several wait longer than they work."""
+    if "test_export_" not in request.node.nodeid:
+        yield
+        return
+    with threadpool_limits(1):
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

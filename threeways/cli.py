@@ -250,6 +250,26 @@ def digest(
     typer.echo(artifact.digest(folder))
 
 
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A model artifact with a scikit-learn flavour.")],
+    rides: Annotated[
+        str | None, typer.Option(help="Parquet to compare on, as DATA= takes it; default: a synthetic city.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="The copy's folder; default: FOLDER-onnx.")] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="The artifact's digest, which a pickle needs; default: MODEL_SHA256.")
+    ] = None,
+) -> None:
+    """A copy of a model artifact that needs no scikit-learn to be served. Exit status 1 if it can't be."""
+    from threeways.settings import Settings, from_environment
+    from threeways.training.export_command import export as write
+
+    pinned = sha256 or from_environment(Settings).model_sha256
+    if not write(folder, rides, to, pinned, Console()):
+        raise typer.Exit(FAILED)
+
+
 def _agreed(question: str) -> bool:
     """Ask on a terminal; anywhere else it has to be said beforehand."""
     if not sys.stdin.isatty():

@@ -8,29 +8,52 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+RUN = 0
+"""No field has this number."""
 type Value = int | memoryview
 """A varint's number, or the bytes of anything else."""
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-_LONGEST_VARINT = 10
+_LONGEST_VARINT, _64_BITS = 10, 2**64 - 1
+_MOST_KEY = 2**32 - 1
+"""Of a key, the library reads 32 bits and drops what is beyond: to it, that would be another field."""
 
 
-def numbers(field: int) -> re.Pattern[bytes]:
+def run_of(field: int) -> re.Pattern[bytes]:
     """A run of one field's numbers, each with its key, as a repeated field of up to number 15 is written."""
     return re.compile(b"(?:%c[\\x80-\\xff]{0,9}[\\x00-\\x7f])+" % (field << 3 | _VARINT), re.DOTALL)
 
 
-def fields(message: memoryview, skip: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, Value]]:
+def numbers_of(run: memoryview) -> NDArray[np.int64]:
+    """The numbers in a run."""
+    octets = np.frombuffer(run, dtype=np.uint8)
+    ends = np.flatnonzero(octets < 0x80)  # a key's, a number's, and so on
+    keys, sizes = ends[::2], np.diff(ends)[::2]
+    found = np.zeros(len(keys), dtype=np.uint64)
+    for place in range(int(sizes.max(initial=0))):
+        longer = sizes > place
+        septet = octets[keys[longer] + 1 + place].astype(np.uint64) & np.uint64(0x7F)
+        found[longer] |= septet << np.uint64(7 * place)
+    return found.view(np.int64)
+
+
+def fields(message: memoryview, run: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, Value]]:
     """The number and value of each field, in order. Raises ValueError where the bytes are no message.
 
-    skip: a run of whole fields that is passed over in one step.
+    run: whole fields that are given in one piece, as the field RUN.
     """
     at = 0
     while at < len(message):
-        if skip and (run := skip.match(message, at)):
-            at = run.end()
+        if run and (found := run.match(message, at)):
+            yield RUN, message[at : found.end()]
+            at = found.end()
             continue
         key, at = _varint(message, at)
+        if not 8 <= key <= _MOST_KEY:
+            raise ValueError(f"no field has the number {key >> 3}")
         wire = key & 7
         if wire == _VARINT:
             number, at = _varint(message, at)
@@ -48,11 +71,27 @@ def fields(message: memoryview, skip: re.Pattern[bytes] | None = None) -> Iterat
         at += size
 
 
+def packed(value: memoryview) -> list[int]:
+    """The numbers of a repeated field that is written in one piece. Raises ValueError as `fields` does."""
+    found, at = [], 0
+    while at < len(value):
+        number, at = _varint(value, at)
+        found.append(number)
+    return found
+
+
+def bytes_of(value: Value) -> memoryview:
+    """The value of a field that is no number. Raises ValueError where it is one."""
+    if isinstance(value, int):
+        raise ValueError("a number stands where a message is due")  # noqa: TRY004 - the file's fault
+    return value
+
+
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """A number, and where the next thing begins."""
     number = 0
     for shift, byte in enumerate(message[at : at + _LONGEST_VARINT]):
         number |= (byte & 0x7F) << (7 * shift)
         if byte < 0x80:
-            return number, at + shift + 1
+            return number & _64_BITS, at + shift + 1
     raise ValueError(f"a number at byte {at} has no end")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,33 @@ def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rid
     judging = read(validation, "VALIDATION", say)
     _warn_of_rides_in_both(trips, judging, say)
     return _usable(trips, "DATA"), _usable(judging, "VALIDATION")
+
+
+def rides_of(data: str | None, say: Say) -> Rides:
+    """One set of rides, all of them. Raises DataError.
+
+    data: as `load` takes it, or a folder of parquet files; None: the synthetic city's validation set.
+    """
+    from threeways.trips import city
+    from threeways.trips.reading import read
+
+    if data is None:
+        say("rides: the synthetic city; give --rides trips.parquet for real ones")
+        return _usable(city.trips(*CITY_VALIDATION), "--rides")
+    return _usable(_folder(Path(data), say) if Path(data).is_dir() else read(data, "--rides", say), "--rides")
+
+
+def _folder(folder: Path, say: Say) -> Trips:
+    """The trips of all parquet files in a folder, whatever its name."""
+    import pandas as pd
+
+    from threeways.trips.reading import Trips, read
+
+    parts = [read(str(path), "--rides", say) for path in sorted(folder.glob("*.parquet"))]
+    if not parts:
+        raise DataError(f"--rides: there is no parquet file in {folder}; name another folder, or files")
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    return Trips(frame, tuple(source for part in parts for source in part.sources))
 
 
 def _warn_of_rides_in_both(training: Trips, judging: Trips, say: Say) -> None:

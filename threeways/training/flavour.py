@@ -44,6 +44,13 @@ def onnx_of(estimator: Any, block: Block) -> Onnx | str:
         return str(error)
 
 
+def told(gate: Gate) -> str:
+    """What the gate found, for people."""
+    most = gate.max_difference
+    how = f"within {most:.1e} min of scikit-learn" if most else "equal to scikit-learn bit for bit"
+    return f"{how}, on {gate.rows:,} rows and thresholds"
+
+
 def save_model(path: str, mlflow_model: Model, onnx: Onnx | None = None, **given: Any) -> None:
     """Save as `mlflow.sklearn.save_model` does, and the ONNX flavour where there is one."""
     import mlflow.sklearn

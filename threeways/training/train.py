@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threeways.errors import ArtifactMissing, TrackingError
-from threeways.training import baseline, model
+from threeways.training import baseline, flavour, model
 from threeways.training.data import Rides, load
-from threeways.training.flavour import onnx_of
 from threeways.training.lock import exclusive
 from threeways.training.record import Trained, judged, record
 from threeways.training.registry import ALIAS, CHAMPION, NAME, RegisteredModel, register, resolve
@@ -108,14 +107,12 @@ def _fitted(training: Rides, validation: Rides, console: Console) -> Trained:
     with step(console, "fitting the linear baseline, judging both"):
         trained = judged(fitted, baseline.fit(training.block, training.minutes), training, validation)
     with step(console, "writing it as ONNX, comparing that with scikit-learn"):
-        onnx = onnx_of(fitted, validation.block)
+        onnx = flavour.onnx_of(fitted, validation.block)
     if isinstance(onnx, str):
         said = f"no ONNX flavour: {onnx}. It is served by scikit-learn"
         console.print(said, highlight=False, markup=False)
         return trained
-    most = onnx.gate.max_difference
-    told = f"within {most:.1e} min of scikit-learn" if most else "equal to scikit-learn bit for bit"
-    console.print(f"ONNX flavour: {told}, on {onnx.gate.rows:,} rows and thresholds", highlight=False)
+    console.print(f"ONNX flavour: {flavour.told(onnx.gate)}", highlight=False)
     return replace(trained, onnx=onnx)
 
 

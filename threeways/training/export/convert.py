@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from threeways.artifact import kind
+from threeways.task import Block
 from threeways.training.export import trees
 from threeways.training.export.graph import BLOCK, Graph, NotExportable
 from threeways.training.export.transformers import TRANSFORMERS
@@ -21,21 +22,42 @@ def exported(estimator: Any) -> bytes:
     """
     if kind.wants(estimator) != "block":
         raise NotExportable("it takes dicts or DataFrames, and a graph takes a block of numbers")
-    graph = Graph(int(estimator.n_features_in_))
+    graph = Graph(_width(estimator))
     return graph.file(_answer(graph, BLOCK, estimator))
 
 
-def last_step(estimator: Any) -> Any:
-    """The regressor itself, without the transformers before it."""
+def taken_apart(estimator: Any, block: Block) -> tuple[Any, Block]:
+    """The regressor itself, and what the transformers before it make of an (n, width) block."""
     from sklearn.pipeline import Pipeline
 
-    return last_step(estimator.steps[-1][1]) if type(estimator) is Pipeline else estimator
+    if type(estimator) is not Pipeline:
+        return estimator, block
+    if len(estimator.steps) > 1:
+        block = np.asarray(estimator[:-1].transform(block), dtype=np.float64)
+    return taken_apart(estimator.steps[-1][1], block)
 
 
 def trees_of(regressor: Any) -> list[Tree]:
     """The trees of a regressor that has some, without its constants; else none."""
-    name = type(regressor).__name__
-    return _TREES[name](regressor) if name in _TREES else []
+    write = _TREES.get(_known(regressor))
+    return write(regressor) if write else []
+
+
+def rounds(regressor: Any) -> bool:
+    """Whether it rounds what it is given to float32, as `sklearn.tree` does, and refuses more than that."""
+    return _known(regressor) in _TREES and _REGRESSORS[_known(regressor)] is not _histogram_boosting
+
+
+def _width(estimator: Any) -> int:
+    """How many columns it takes. A Pipeline cannot tell where it begins with a step that does nothing."""
+    from sklearn.pipeline import Pipeline
+
+    parts = [part for _, part in estimator.steps] if type(estimator) is Pipeline else []
+    for part in (estimator, *parts):
+        found = getattr(part, "n_features_in_", None)
+        if found is not None:
+            return int(found)
+    raise NotExportable(f"a {type(estimator).__name__} does not tell how many columns it takes; fit it first")
 
 
 def _answer(graph: Graph, value: str, estimator: Any) -> str:
@@ -98,7 +120,10 @@ def _histogram_boosting(graph: Graph, value: str, model: Any) -> str:
         raise NotExportable("a HistGradientBoosting has categorical features")
     start = trees.constant(float(model._baseline_prediction[0, 0]))  # noqa: SLF001  (where its sums begin)
     raw = trees.add(graph, value, [start, *_histogram_trees(model)])
-    return graph.add("Exp", raw) if model.loss in {"poisson", "gamma"} else raw
+    if model.loss not in {"poisson", "gamma"}:
+        return raw
+    # onnxruntime's Exp takes several rows at a time and the rest one by one, to other bits; Pow does not.
+    return graph.add("Pow", graph.constant(np.array([[np.e]])), raw)
 
 
 def _histogram_trees(model: Any) -> list[Tree]:
@@ -141,10 +166,10 @@ def _float32(graph: Graph, value: str) -> str:
 
 def _linear(graph: Graph, value: str, model: Any) -> str:
     weights = np.asarray(model.coef_, dtype=np.float64)
-    if weights.ndim != 1:
+    if weights.ndim != 1 and len(weights) != 1:
         raise NotExportable("a linear model answers several numbers a row")
     product = graph.add("MatMul", value, graph.constant(weights.reshape(-1, 1)))
-    return graph.add("Add", product, graph.constant(np.array([[float(model.intercept_)]])))
+    return graph.add("Add", product, graph.constant(np.array([[float(np.ravel(model.intercept_)[0])]])))
 
 
 _REGRESSORS: dict[str, Callable[[Graph, str, Any], str]] = {

@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from threeways.artifact import onnx_format
 from threeways.artifact.mlmodel import Gate
-from threeways.training.export import trees
-from threeways.training.export.convert import exported, last_step, trees_of
-
-type Block = NDArray[np.float64]
+from threeways.task import Block
+from threeways.training.export import points
+from threeways.training.export.convert import exported, rounds, taken_apart, trees_of
 
 MOST_DIFFERENCE = 1e-9
-"""In the unit of the prediction, minutes for a ride's duration."""
-MOST_POINTS = 24_000
-"""Points around thresholds. Where a model has more, evenly chosen ones of each feature."""
+"""In the unit of the prediction, minutes for a ride's duration; of predictions over 1, the share."""
 _NAME = Path("model.onnx")
 
 
@@ -29,55 +25,54 @@ class GateFailed(Exception):
 def passed(content: bytes, estimator: Any, block: Block) -> Gate:
     """What the gate found: the graph is run as it is served, beside the estimator.
 
-    block: (n, width) rows to compare on, the whole validation set; to them come its edges (see `_edges`).
-    A regressor of trees is also compared alone, on what its transformers make of those rows with one feature
-    on, just under and just above each of its thresholds. Raises GateFailed.
+    block: (n, width) rows to compare on, the whole validation set; to them come its edges (`points.edges`).
+    A regressor of trees is also compared alone, on what its transformers make of those rows, changed so that
+    splits are reached with values on, just under and just above their thresholds, or with none; the graph
+    must have the same trees. Raises GateFailed.
     """
-    compared = [_compared(content, estimator, np.vstack([block, _edges(block)]))]
-    regressor = last_step(estimator)
+    compared = [_compared(content, estimator, np.vstack([block, points.edges(block)]))]
+    regressor, transformed = taken_apart(estimator, block)
     ensemble = trees_of(regressor)
     if any(not tree.leaf[0] for tree in ensemble):
-        transformed = block if regressor is estimator else estimator[:-1].transform(block)
-        compared.append(_compared(exported(regressor), regressor, _around(transformed, ensemble)))
+        alone = exported(regressor)
+        rows = [points.around(transformed, ensemble, rounds=rounds(regressor))]
+        if regressor.__sklearn_tags__().input_tags.allow_nan:
+            rows.append(points.without(transformed))
+        compared.append(_compared(alone, regressor, np.vstack(rows)))
+        if _trees(content) != _trees(alone):
+            raise GateFailed("its trees are not those of the regressor")
     return Gate(max(found.max_difference for found in compared), sum(found.rows for found in compared))
 
 
 def _compared(content: bytes, estimator: Any, block: Block) -> Gate:
+    try:
+        wanted = np.asarray(estimator.predict(block), dtype=np.float64).reshape(-1)
+    except ValueError as error:
+        raise GateFailed(
+            f"scikit-learn refuses rows that it answers: {str(error).splitlines()[0]}"
+        ) from error
     said = onnx_format.load(content, _NAME).predict(block)
-    wanted = np.asarray(estimator.predict(block), dtype=np.float64).reshape(-1)
-    difference = np.where(said == wanted, 0.0, np.abs(said - wanted))  # equal infinities differ by nothing
+    if said.shape != wanted.shape:
+        raise GateFailed(f"it gives {said.shape} numbers where scikit-learn gives {wanted.shape}")
+    apart = np.abs(said - wanted, where=said != wanted, out=np.zeros(len(said)))  # equal infinities are equal
+    difference = apart / np.maximum(1.0, np.abs(np.where(apart == 0, 0.0, wanted)))
     most = float(np.max(difference, initial=0.0))
     if not most <= MOST_DIFFERENCE:  # NaN, too
         worst = int(np.argmax(np.where(np.isnan(difference), np.inf, difference)))
         raise GateFailed(
-            f"it says {said[worst]!r} where scikit-learn says {wanted[worst]!r}; "
+            f"it says {said[worst]} where scikit-learn says {wanted[worst]}; "
             f"at most {MOST_DIFFERENCE} is let through"
         )
     return Gate(most, len(block))
 
 
-def _edges(block: Block) -> Block:
-    """Rows of the block with one feature out of what was seen: between numbers, beyond the least and most."""
-    rows = block[:: max(1, len(block) // 16)]
-    made = []
-    for column in range(block.shape[1]):
-        least, most = block[:, column].min(), block[:, column].max()
-        for value in (0.0, -0.0, 0.5, -1.0, least - 1, most + 1, most + 0.5, 1e-300, 1e15):
-            changed = rows.copy()
-            changed[:, column] = value
-            made.append(changed)
-    return np.vstack(made)
+def _trees(content: bytes) -> list[list[bytes]]:
+    """The attributes of each ensemble of trees in a graph."""
+    import onnx
 
-
-def _around(block: Block, ensemble: list[trees.Tree]) -> Block:
-    """Rows of the block with one feature on, just under or just above a threshold."""
-    found = dict(trees.thresholds(ensemble))
-    each = max(1, MOST_POINTS // (3 * len(found)))
-    made = []
-    for feature, every in found.items():
-        chosen = every[np.unique(np.linspace(0, len(every) - 1, min(each, len(every)), dtype=int))]
-        values = np.concatenate([chosen, np.nextafter(chosen, -np.inf), np.nextafter(chosen, np.inf)])
-        rows = block[np.arange(len(values)) % len(block)].copy()
-        rows[:, feature] = values
-        made.append(rows)
-    return np.vstack(made)
+    nodes = onnx.load_model_from_string(content).graph.node
+    return [
+        sorted(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
+        for node in nodes
+        if node.op_type == "TreeEnsemble"
+    ]

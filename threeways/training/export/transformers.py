@@ -9,6 +9,8 @@ import numpy as np
 
 from threeways.training.export.graph import ML, Graph, NotExportable
 
+_MOST_WHOLE = 2.0**53
+
 
 def _function(_: Graph, value: str, transformer: Any) -> str:
     if transformer.func is not None:
@@ -25,6 +27,10 @@ def _target(graph: Graph, value: str, encoder: Any) -> str:
     for column, (keys, values) in enumerate(zip(encoder.categories_, encoder.encodings_, strict=True)):
         if not np.issubdtype(keys.dtype, np.number):
             raise NotExportable("a TargetEncoder's categories are not numbers")
+        if np.issubdtype(keys.dtype, np.integer) and np.any(np.abs(keys.astype(np.float64)) > _MOST_WHOLE):
+            raise NotExportable(
+                "a TargetEncoder's categories are integers beyond 2^53, which float64 mixes up"
+            )
         encoded = graph.add(
             "LabelEncoder",
             graph.columns(value, [column]),
@@ -39,17 +45,22 @@ def _target(graph: Graph, value: str, encoder: Any) -> str:
 
 def _standard(graph: Graph, value: str, scaler: Any) -> str:
     if scaler.with_mean:
-        value = graph.add("Sub", value, graph.constant(np.asarray(scaler.mean_)[None, :]))
+        value = graph.add("Sub", value, _row(graph, scaler.mean_))
     if scaler.with_std:
-        value = graph.add("Div", value, graph.constant(np.asarray(scaler.scale_)[None, :]))
+        value = graph.add("Div", value, _row(graph, scaler.scale_))
     return value
 
 
 def _min_max(graph: Graph, value: str, scaler: Any) -> str:
     if scaler.clip:
         raise NotExportable("a MinMaxScaler clips")
-    value = graph.add("Mul", value, graph.constant(np.asarray(scaler.scale_)[None, :]))
-    return graph.add("Add", value, graph.constant(np.asarray(scaler.min_)[None, :]))
+    value = graph.add("Mul", value, _row(graph, scaler.scale_))
+    return graph.add("Add", value, _row(graph, scaler.min_))
+
+
+def _row(graph: Graph, numbers: Any) -> str:
+    """A constant, one number a column: of a scaler fitted on float32 they are float32."""
+    return graph.constant(np.asarray(numbers, dtype=np.float64)[None, :])
 
 
 TRANSFORMERS: dict[str, Callable[[Graph, str, Any], str]] = {

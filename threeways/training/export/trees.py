@@ -6,7 +6,7 @@ written as a tree of its own, the first, so that the sums are the same to the la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from threeways.training.export.graph import ML, Graph, NotExportable
 
 _LESS_OR_EQUAL, _SUM = 0, 1
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,6 @@ def of_histogram(predictor: Any) -> Tree:
         nodes["left"].astype(np.int64), nodes["right"].astype(np.int64), leaf, nodes["feature_idx"],
         nodes["num_threshold"], nodes["missing_go_to_left"] != 0, nodes["value"],
     )  # fmt: skip
-
-
-def thresholds(trees: Sequence[Tree]) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Each feature that is split by, with its thresholds, sorted."""
-    feature = np.concatenate([tree.feature[~tree.leaf] for tree in trees])
-    threshold = np.concatenate([tree.threshold[~tree.leaf] for tree in trees])
-    for one in np.unique(feature):
-        yield int(one), np.unique(threshold[feature == one])
 
 
 def add(graph: Graph, value: str, trees: Sequence[Tree]) -> str:

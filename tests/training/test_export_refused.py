@@ -1,0 +1,120 @@
+"""What is not written as ONNX says which part it is, and why."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from export_lab import X, Y
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.svm import SVR
+
+from threeways.training.export import NotExportable, exported
+from threeways.training.flavour import onnx_of
+
+
+class Tuned(HistGradientBoostingRegressor):  # type: ignore[misc]  # scikit-learn has no types
+    def predict(self, block: Any) -> Any:
+        return super().predict(block) + 1
+
+
+class Own(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    def fit(self, block: Any, target: Any) -> Own:
+        self.coef_, self.intercept_ = np.ones(block.shape[1]), 0.0
+        return self
+
+    def predict(self, block: Any) -> Any:
+        return block.sum(axis=1) + 1
+
+
+Own.__name__ = "LinearRegression"
+
+
+class Scaler(StandardScaler):  # type: ignore[misc]  # scikit-learn has no types
+    def transform(self, block: Any, copy: bool | None = None) -> Any:
+        return super().transform(block) + 1
+
+
+Scaler.__name__ = "StandardScaler"
+
+
+def double(block: Any) -> Any:
+    return block * 2
+
+
+def names() -> Any:
+    return pd.DataFrame(X, columns=list("abcd"))
+
+
+def boosting(**given: Any) -> Any:
+    return HistGradientBoostingRegressor(max_iter=3, **given)
+
+
+REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
+    "dicts": (make_pipeline(DictVectorizer(), Ridge()), [{"a": n} for n in X[:, 0]], Y, "takes dicts"),
+    "frames": (
+        make_pipeline(ColumnTransformer([("a", StandardScaler(), ["a"])]), Ridge()), names(), Y, "DataFrames",
+    ),
+    "categories": (boosting(categorical_features=[1]), X, Y, "has categorical features"),
+    "a subclass": (Tuned(max_iter=3), X, Y, "a Tuned is not among the regressors"),
+    "an own class": (Own(), X, Y, "does not tell how many columns"),
+    "an own class in a pipeline": (
+        make_pipeline(StandardScaler(), Own()), X, Y, "a LinearRegression is not among the regressors",
+    ),
+    "a subclass of a transformer": (make_pipeline(Scaler(), Ridge()), X, Y, "a StandardScaler is not among"),
+    "another regressor": (SVR(), X, Y, "a SVR is not among the regressors that are written: .*Ridge"),
+    "another transformer": (
+        make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()), X, Y, "a OneHotEncoder is not among",
+    ),
+    "a union": (make_pipeline(FeatureUnion([("a", StandardScaler())]), Ridge()), X, Y, "a FeatureUnion is"),
+    "a target transformed": (TransformedTargetRegressor(Ridge()), X, Y, "a TransformedTargetRegressor is"),
+    "weights": (
+        make_pipeline(
+            ColumnTransformer([("a", "passthrough", [0, 2])], transformer_weights={"a": 2.0}), Ridge()
+        ),
+        X, Y, "weights",
+    ),
+    "a function": (make_pipeline(FunctionTransformer(double), Ridge()), X, Y, "calls a function"),
+    "clipping": (make_pipeline(MinMaxScaler(clip=True), Ridge()), X, Y, "clips"),
+    "classes": (make_pipeline(TargetEncoder(), Ridge()), X, (Y > 9).astype(int), "encodes classes"),
+    "great integers": (
+        make_pipeline(TargetEncoder(), Ridge()), X.astype(np.int64) + 2**60, Y, r"integers beyond 2\^53",
+    ),
+    "booleans": (make_pipeline(TargetEncoder(), Ridge()), X > 2, Y, "are not numbers"),
+    "several answers, linear": (LinearRegression(), X, np.c_[Y, Y], "several numbers a row"),
+    "several answers, trees": (RandomForestRegressor(3), X, np.c_[Y, Y], "answers 2 numbers a row"),
+    "a start of its own": (
+        GradientBoostingRegressor(init=Ridge(), n_estimators=3), X, Y, "starts from a Ridge",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_written_says_which_part_and_why(name: str) -> None:
+    estimator, block, target, why = REFUSED[name]
+    fitted = estimator.fit(block, target)
+    with pytest.raises(NotExportable, match=why):
+        exported(fitted)
+    told = onnx_of(fitted, X)
+    assert isinstance(told, str)
+    assert re.search(why, told)
+
+
+def test_an_estimator_that_was_not_fitted_is_refused() -> None:
+    with pytest.raises(NotExportable, match="fit it first"):
+        exported(Ridge())

@@ -1,0 +1,128 @@
+"""What an ONNX file may hold to be served, read from its bytes before onnxruntime sees them.
+
+Only the shapes of `threeways.training.export` pass: a few operators, each between one value and constants,
+so that no answer is much larger than its row. Other operators loop, read files, or make much out of little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from threeways.artifact import onnx_trees
+from threeways.artifact.onnx_parts import Node, node_of, tensor_of, width_of
+from threeways.artifact.onnx_refused import Refused
+from threeways.artifact.protobuf import bytes_of, fields
+
+ML = "ai.onnx.ml"
+OPERATORS = frozenset(
+    {
+        ("", name)
+        for name in ("Add", "Cast", "Concat", "Div", "Gather", "MatMul", "Mul", "Pow", "Reshape", "Sub")
+    }
+    | {(ML, "LabelEncoder"), (ML, "TreeEnsemble")}
+)
+"""(domain, name) of what a graph may be made of: what `threeways.training.export` writes."""
+MOST_NUMBERS, MOST_PER_COLUMN = 1_000, 100
+"""The most numbers that a row may become, in all of its values: so many, and so many for each column."""
+
+# The numbers of fields in onnx.proto3, github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+_GRAPH, _FUNCTIONS, _TRAINING = 7, 25, 20
+_NODE, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE_INITIALIZER = 1, 5, 11, 12, 15
+_FLOAT, _DOUBLE = 1, 11
+
+
+def check(content: bytes) -> int:
+    """The width of the block that the graph takes.
+
+    Raises Refused for what no served graph does, and ValueError where the bytes are no ONNX model.
+    """
+    graphs = []
+    for number, value in fields(memoryview(content)):
+        if number in {_FUNCTIONS, _TRAINING}:
+            raise Refused("defines functions")
+        if number == _GRAPH:
+            graphs.append(bytes_of(value))
+    if len(graphs) != 1:
+        raise ValueError(f"it holds {len(graphs)} graphs")
+    return _read(graphs[0]).checked()
+
+
+@dataclass(slots=True)
+class _Graph:
+    """constants: name -> shape. inputs: name -> width."""
+
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, list[int]] = field(default_factory=dict)
+    inputs: dict[str, int] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+
+    def checked(self) -> int:
+        """The block's width, once every node has been looked at."""
+        if len(self.inputs) != 1 or len(self.outputs) != 1:
+            raise Refused(f"takes {len(self.inputs)} inputs and gives {len(self.outputs)} outputs")
+        [width] = self.inputs.values()
+        columns = dict(self.inputs)
+        for node in self.nodes:
+            if len(node.outputs) != 1 or node.outputs[0] in columns or node.outputs[0] in self.constants:
+                raise Refused(f"has a {node.operator} with other outputs than one new value")
+            columns[node.outputs[0]] = self._columns(node, columns)
+        if sum(columns.values()) > MOST_NUMBERS + MOST_PER_COLUMN * width:
+            raise Refused(f"makes {sum(columns.values())} numbers of {width}")
+        return width
+
+    def _columns(self, node: Node, columns: dict[str, int]) -> int:
+        """How many columns the node's answer has."""
+        given = [columns[name] for name in node.inputs if name in columns]
+        shapes = [self.constants[name] for name in node.inputs if name in self.constants]
+        if len(given) + len(shapes) != len(node.inputs):
+            _otherwise(node)  # an input from nowhere, or both a value and a constant
+        match node.operator, given, shapes:
+            case "Concat", [_, *_], [] if node.numbers.get("axis") == 1:
+                return sum(given)
+            case "Cast", [one], [] if node.numbers.get("to") in {_FLOAT, _DOUBLE}:
+                return one
+            case "LabelEncoder", [one], []:
+                return one
+            case "TreeEnsemble", [_], [] if node.numbers.get("n_targets") == 1:
+                onnx_trees.check(node.integers)
+                return 1
+            case "Gather", [_], [[some]] if node.numbers.get("axis") == 1:
+                return some
+            case (("Add" | "Sub" | "Mul" | "Div" | "Pow"), [one], [[1, some]]) if some in {1, one}:
+                return one
+            case "MatMul", [one], [[rows, some]] if rows == one:
+                return some
+            case "Reshape", [one], [[1]] if node.outputs == self.outputs:
+                return one
+        return _otherwise(node)
+
+
+def _read(graph: memoryview) -> _Graph:
+    found = _Graph()
+    for number, value in fields(graph):
+        if number == _NODE:
+            found.nodes.append(node_of(bytes_of(value)))
+            _require_known(found.nodes[-1])
+        elif number == _INITIALIZER:
+            name, shape = tensor_of(bytes_of(value))
+            if name in found.constants:
+                raise Refused(f"has two constants {name!r}")
+            found.constants[name] = shape
+        elif number == _INPUT:
+            name, width = width_of(bytes_of(value))
+            found.inputs[name] = width
+        elif number == _OUTPUT:
+            found.outputs.append(width_of(bytes_of(value), any_shape=True)[0])
+        elif number == _SPARSE_INITIALIZER:
+            raise Refused("has sparse tensors")
+    return found
+
+
+def _require_known(node: Node) -> None:
+    if (node.domain, node.operator) not in OPERATORS:
+        raise Refused(f"has the operator {node.operator!r} of {node.domain or 'ai.onnx'!r}")
+
+
+def _otherwise(node: Node) -> NoReturn:
+    raise Refused(f"has a {node.operator} in another form than is served")

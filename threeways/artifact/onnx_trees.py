@@ -1,0 +1,66 @@
+"""An ONNX file's ensembles of trees, before onnxruntime builds them.
+
+It refuses what points nowhere, but it builds by recursion, a call a level: a tree of 20,000 levels ends the
+process (onnxruntime 1.31). And it builds a tree anew for each root that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.artifact.onnx_refused import Refused
+
+type Integers = NDArray[np.int64]
+
+MOST_LEVELS = 1_000
+_NONE: Integers = np.empty(0, dtype=np.int64)
+
+
+def check(integers: Mapping[str, Integers]) -> None:
+    """Raises Refused unless every node is in one tree at most, and no tree is too deep.
+
+    integers: the attributes of a TreeEnsemble that are lists of whole numbers.
+    """
+    true, false, true_leaf, false_leaf, roots, features, targets = (
+        integers.get(name, _NONE)
+        for name in (
+            "nodes_truenodeids", "nodes_falsenodeids", "nodes_trueleafs", "nodes_falseleafs", "tree_roots",
+            "nodes_featureids", "leaf_targetids",
+        )
+    )  # fmt: skip
+    count = len(true)
+    if {len(false), len(true_leaf), len(false_leaf), len(features)} != {count} or not count or not len(roots):
+        _refuse("whose nodes are not all there")
+    child, leaf = np.concatenate([true, false]), np.concatenate([true_leaf, false_leaf])
+    parent = np.tile(np.arange(count), 2)
+    if np.any((leaf != 0) & (leaf != 1)) or np.any(
+        (child < 0) | (child >= np.where(leaf, len(targets), count))
+    ):
+        _refuse("with a child that is not there")
+    if np.any((roots < 0) | (roots >= count)) or np.any(features < 0) or np.any(targets != 0):
+        _refuse("with a root, feature or target that is not there")
+    inner = leaf == 0
+    if np.any(child[inner] <= parent[inner]):
+        _refuse("with a child before its node")
+    named = np.concatenate([roots, child[inner]])
+    if len(np.unique(named)) != len(named):
+        _refuse("with a node in two places")
+    _require_shallow(roots, np.where(inner, child, -1).reshape(2, count))
+
+
+def _require_shallow(level: Integers, children: Integers) -> None:
+    """children: (2, m) of the m nodes, -1 where it is a leaf."""
+    for _ in range(MOST_LEVELS):
+        below = children[:, level].ravel()
+        level = below[below >= 0]
+        if not len(level):
+            return
+    _refuse(f"of more than {MOST_LEVELS} levels")
+
+
+def _refuse(how: str) -> NoReturn:
+    raise Refused(f"has a tree {how}")

@@ -1,0 +1,79 @@
+"""`python -m threeways export`: the ONNX flavour for an artifact that was logged without it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threeways import artifact, tasks
+from threeways.errors import ArtifactUnsupported, UsageError
+from threeways.training import flavour
+from threeways.training.data import rides_of
+from threeways.training.flavour import Onnx
+from threeways.training.report import step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TASK = "ride_duration"
+
+
+def export(folder: Path, rides: str | None, to: Path | None, sha256: str | None, console: Console) -> bool:
+    """Write a copy of an artifact with the ONNX flavour beside its scikit-learn one; whether it was written.
+
+    folder: the artifact. rides: parquet files to compare on, as DATA= of `make train`; None: the synthetic
+    city. to: the copy's folder, by default `folder` + "-onnx"; it is whole or not there. sha256: the
+    artifact's digest, which a pickle needs. Tells `console` what the gate found, or why there is no graph.
+    Raises ArtifactError, DataError, UsageError.
+    """
+    source = artifact.fetch(str(folder)).resolve()
+    target = (to or source.with_name(f"{source.name}-onnx")).expanduser().resolve()
+    _require_free(source, target)
+    model = artifact.load(source, sha256, "sklearn")
+    task = tasks.find(TASK)
+    artifact.check(model, task.columns, task.dict_features)
+    judged = rides_of(rides, lambda line: console.print(line, highlight=False, markup=False))
+    with step(
+        console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.minutes):,} rides"
+    ):
+        onnx = flavour.onnx_of(model.estimator, judged.block)
+    if isinstance(onnx, str):
+        console.print(
+            f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it",
+            highlight=False,
+            markup=False,
+        )
+        return False
+    _write(source, target, onnx)
+    console.print(f"ONNX flavour: {flavour.told(onnx.gate)}", highlight=False, markup=False)
+    console.print(f"written: {target}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"MODEL_SHA256={artifact.digest(target)}", highlight=False, markup=False, soft_wrap=True)
+    return True
+
+
+def _require_free(source: Path, target: Path) -> None:
+    if target.exists():
+        raise UsageError(f"{target} is there already; remove it, or name another folder: --to")
+    if target.is_relative_to(source):
+        raise UsageError(f"{target} lies within the artifact {source}; name a folder outside of it: --to")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target.parent} is not there; make it, or name another folder: --to")
+
+
+def _write(source: Path, target: Path, onnx: Onnx) -> None:
+    """The copy is made beside its place and loaded once as it will be served; then it gets its name."""
+    from mlflow.models import Model
+
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+            made = Path(scratch) / target.name
+            shutil.copytree(source, made)
+            flavour.add(made, Model.load(str(made)), onnx)
+            artifact.load(made, runtime="onnx")
+            made.rename(target)
+    except OSError as error:
+        raise ArtifactUnsupported(
+            f"{target} cannot be written: {error}; name another folder: --to"
+        ) from error
