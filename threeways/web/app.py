@@ -18,6 +18,8 @@ from threeways.web.about import about
 from threeways.web.door import Door
 from threeways.web.gather import MOST, Gatherer
 from threeways.web.metrics import Metrics
+from threeways.web.pace import Pace
+from threeways.web.quick import Quick
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -30,14 +32,17 @@ def create(
     *,
     seconds: float = SECONDS,
     gather: int = MOST,
+    pace: Pace | None = None,
 ) -> ASGIApp:
     """The ASGI application that serves a model which has proven itself.
 
     seconds: what a request's body may take to arrive, and what its answer may take from then on.
     gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
+    pace: whether the model is asked on the event loop; by default it has a thread.
     """
     counts = Metrics(service.task.model_name, service.version)
-    gatherer = Gatherer(service, gather, counts.gathered)
+    gatherer = Gatherer(service, gather, counts.gathered, pace=pace)
+    predict = routes.one(gatherer, counts)
     readiness = routes.Readiness(gatherer)
 
     @asynccontextmanager
@@ -50,7 +55,7 @@ def create(
             gatherer.close()
 
     handlers: list[Any] = [
-        *routes.predicting(gatherer, counts, seconds),
+        *routes.predicting(gatherer, predict, counts, seconds),
         *routes.telling(about(service), readiness, counts),
     ]
     if isinstance(service.task, RideDuration):
@@ -67,4 +72,4 @@ def create(
         ),
         logging_config=None,  # the process's own: `threeways.web.server`
     )
-    return Door(app, counts, seconds)
+    return Door(Quick(app, service.task, predict), counts, seconds)

@@ -10,6 +10,7 @@ import logging
 import random
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -63,8 +64,7 @@ class Door:
         except TimeoutError as error:
             slow = problems.SlowBody(f"the body was not whole after {self._seconds:g} s")
             await visit.fail(error if visit.whole else slow)
-        except Exception as error:
-            logger.exception("request %s failed", visit.request_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the request's answer
             await visit.fail(error)
         finally:
             self._metrics.in_flight.dec()
@@ -147,6 +147,8 @@ class _Visit:
         if self.status:
             return
         problem, headers = problems.problem_of(error, self.request_id)
+        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.error("request %s failed", self.request_id, exc_info=error)
         if problem.code:
             self.scope["state"]["problem"] = problem.code
         body = msgspec.json.encode(problem)
