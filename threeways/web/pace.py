@@ -16,7 +16,7 @@ from threeways.service import ModelService
 logger = logging.getLogger(__name__)
 
 SHORT_SECONDS = 0.001
-"""What a predict on the event loop may take: a fifth of what a thread of Python's keeps the others waiting for
+"""What a predict on the event loop may take: a fifth of what a busy thread keeps the others waiting anyway
 (docs.python.org/3/library/sys.html#sys.setswitchinterval)."""
 LATE_SECONDS = 0.01
 """A predict on the event loop that takes this long was misjudged, or the machine was busy elsewhere."""

@@ -67,8 +67,8 @@ def _problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: the body says that it is JSON. Raises RequestRefused. (Litestar hands one that isn't async to a thread.)"""
-    del handler
+    """Guard: the body says that it is JSON. Raises RequestRefused."""
+    del handler  # and it is async because Litestar hands a guard that is not to a thread
     said = connection.headers.get("content-type", "")
     kind, _, parameters = said.partition(";")
     charset = parameters.strip().lower().replace('"', "")
