@@ -1,8 +1,8 @@
 """The access log: a line of JSON on standard output for each request, like the process's other lines.
 
-`logging` would take a fifth of a request's time: it asks for the caller, the thread and the process each time,
-and flushes each line by itself. So these lines are encoded in one pass, and a turn of the event loop writes all
-of its lines together.
+`logging` would take a fifth of a request's time: it asks for the caller, the thread and the process each
+time, and flushes each line by itself. So these lines are encoded in one pass, and a turn of the event loop
+writes all of its lines together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 import msgspec
 
 AT_ONCE = 4_096
-"""Bytes a write: so many stay whole between other processes' (PIPE_BUF, man7.org/linux/man-pages/man7/pipe.7)."""
+"""Bytes a write: so many stay whole between other processes' (PIPE_BUF: man7.org, pipe(7))."""
 _encode = msgspec.json.Encoder().encode
 
 

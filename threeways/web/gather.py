@@ -3,9 +3,9 @@
 A predict of one ride takes longer than its share of one of many. What arrives within one turn of the event
 loop shares a predict. With a quick model (`threeways.web.pace`) that is all: it is asked at once.
 
-A slow one has a thread: while a predict runs, the rides that arrive wait for the next. In a crowd the next one
-also waits, for no longer than `WAIT_SECONDS`, until as many rides are there as the last ones were: whoever has
-just been answered asks again. A lone ride never waits.
+A slow one has a thread: while a predict runs, the rides that arrive wait for the next. In a crowd the next
+one also waits, for no longer than `WAIT_SECONDS`, until as many rides are there as the last ones were:
+whoever has just been answered asks again. A lone ride never waits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The quick way to `POST /predict`: a plain request is answered without the framework.
 
 Litestar's way through routing, guards, transfer objects and responses costs more than all the rest of a
-request. Its route documents the API and takes what is not plain: another spelling of the content type, a body in
-chunks or too large. Both have one decoder and one `Predict`; tests/web/test_web_quick.py holds them together.
+request. Its route documents the API and takes what is not plain: another spelling of the content type, a body
+in chunks or too large. Both have one decoder and one `Predict`, and a test asks both the same.
 """
 
 from __future__ import annotations

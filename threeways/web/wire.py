@@ -15,7 +15,7 @@ MOST_HELD = 2**16
 class OneWrite:
     """A transport that sends what is written within one turn of the event loop together.
 
-    uvicorn writes an answer's head and its body apart, uvloop sends each by itself: the client is woken twice.
+    uvicorn writes an answer's head and its body apart, and uvloop sends each by itself: two packets.
     What it does not know is the wrapped transport's (docs.python.org/3/library/asyncio-protocol.html).
     """
 
