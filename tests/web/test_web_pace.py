@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from doubles import NOW, FakeModel
+from small_training import Training
 from test_web_gather import event
 from web_lab import service
 
+import model
 from threeways.errors import ModelFailed
 from threeways.service import Scored
+from threeways.settings import Settings, WebSettings
 from threeways.web import pace
 from threeways.web.gather import Gatherer
 from threeways.web.pace import Pace
@@ -115,3 +118,19 @@ def test_a_late_one_among_quick_ones_is_no_judgement() -> None:
     for seconds in (1.0, 1.0, 0.0) * 3:
         judged.took(seconds)
     assert judged.rides == 20
+
+
+def test_the_service_of_the_environment_measures_its_model(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def gathering(*given: Any, **options: Any) -> Gatherer:
+        asked.append(options["pace"])
+        return Gatherer(*given, **options)
+
+    monkeypatch.setattr("threeways.web.app.Gatherer", gathering)
+    for longest, at_once in ((0.0, False), (60.0, True)):
+        monkeypatch.setattr(pace, "SHORT_SECONDS", longest)
+        model.build_web(Settings(model_location=str(training.report.model.folder)), WebSettings())
+        assert (asked.pop().rides > 0) is at_once

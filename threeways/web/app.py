@@ -18,7 +18,7 @@ from threeways.web.about import about
 from threeways.web.door import Door
 from threeways.web.gather import MOST, Gatherer
 from threeways.web.metrics import Metrics
-from threeways.web.pace import Pace
+from threeways.web.pace import Pace, one_core
 from threeways.web.quick import Quick
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def create(
 
     @asynccontextmanager
     async def serving(_: Litestar) -> AsyncIterator[None]:
+        if pace and pace.rides:
+            one_core()  # in the event loop's thread, which is the model's then
         readiness.serving = True
         try:
             yield

@@ -21,7 +21,7 @@ from typing import Any
 
 from threeways.errors import ResourceShort
 from threeways.service import ModelService, Outcome
-from threeways.web.pace import Pace
+from threeways.web.pace import Pace, one_core
 
 MOST = 256
 """Rides that one predict takes at most; beyond a few hundred a predict takes longer with each of them."""
@@ -66,8 +66,8 @@ class Gatherer:
         self._crowd = 0  # how many rides the next predict may expect
         self._clock: asyncio.Handle | None = None  # runs out when the next predict begins at the latest
         self._batches = 0
-        self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=_one_core)
-        self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=_one_core)
+        self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=one_core)
+        self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=one_core)
 
     @property
     def full(self) -> bool:
@@ -182,13 +182,3 @@ def _fail(batch: Sequence[_Waiting], error: BaseException) -> None:
     for waiting in batch:
         if not waiting.answer.done():
             waiting.answer.set_exception(error)
-
-
-def _one_core() -> None:
-    """Keep scikit-learn's OpenMP off the other cores in this thread.
-
-    They serve HTTP, and for a few hundred rides its threads wait for each other longer than they work.
-    """
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="openmp")

@@ -41,10 +41,13 @@ class Pace:
 
 def measured(service: ModelService[Any]) -> Pace:
     """The pace of a model that has proven itself, from its task's example; a dozen predicts at most."""
-    one = _seconds(service, 1)
-    if one > SHORT_SECONDS:
-        return Pace()
-    each = max((_seconds(service, _FEW) - one) / (_FEW - 1), 1e-7)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="openmp"):  # as it will be asked
+        one = _seconds(service, 1)
+        if one > SHORT_SECONDS:
+            return Pace()
+        each = max((_seconds(service, _FEW) - one) / (_FEW - 1), 1e-7)
     return Pace(1 + int((SHORT_SECONDS - one) / each))
 
 
@@ -57,3 +60,13 @@ def _seconds(service: ModelService[Any], rides: int) -> float:
         service.score_events(events, arrived)
         fastest = min(fastest, time.perf_counter() - began)
     return fastest
+
+
+def one_core() -> None:
+    """Keep scikit-learn's OpenMP off the other cores in this thread.
+
+    They serve HTTP, and for a few hundred rides its threads wait for each other longer than they work.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="openmp")
