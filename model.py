@@ -43,22 +43,25 @@ def build(settings: Settings | None = None) -> StreamHandler:
     """
     settings = settings or from_environment(Settings)
     model_service = _service(settings)
-    runtime = getattr(model_service.model, "runtime", "unknown")
     return StreamHandler(
         model_service,
         _delivery(settings),
         _quarantine(settings),
-        PowertoolsTelemetry(model_service.task.name, model_service.version, runtime),
+        PowertoolsTelemetry(model_service.task.name, model_service.version, model_service.runtime),
         returns_predictions=settings.returns_predictions,
     )
 
 
 def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> ASGIApp:
     """The web service's ASGI application, of the same model service; raises what `build` raises."""
-    from threeways.web.app import create  # its packages are not in the Lambda function's image
+    from threeways.web import pace  # its packages are not in the Lambda function's image
+    from threeways.web.app import create
 
     settings, web = settings or from_environment(Settings), web or from_environment(WebSettings)
-    return create(_service(settings), seconds=web.web_seconds, gather=web.web_gather)
+    model_service = _service(settings)
+    return create(
+        model_service, seconds=web.web_seconds, gather=web.web_gather, pace=pace.measured(model_service)
+    )
 
 
 def _service(settings: Settings) -> service.ModelService[Any]:

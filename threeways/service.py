@@ -99,6 +99,11 @@ class ModelService[E]:
         self.task = task
         self.version = version
 
+    @property
+    def runtime(self) -> str:
+        """What serves the model, `onnx` or `sklearn`; `unknown` where it does not tell."""
+        return str(getattr(self.model, "runtime", "unknown"))
+
     def prove(self) -> None:
         """Predict the task's example, so that a model that cannot work fails before the first event.
 

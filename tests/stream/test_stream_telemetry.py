@@ -59,6 +59,7 @@ def test_an_invocation_becomes_metrics_and_a_line() -> None:
     }
     assert {name: first[name] for name in expected} == expected
     assert (first["service"], first["ModelVersion"]) == ("ride_duration", "run-1")
+    assert (first["Runtime"], line["runtime"]) == ("onnx", "onnx")
     [described] = first["_aws"]["CloudWatchMetrics"]
     assert described["Namespace"] == "Threeways"
     assert described["Dimensions"] == [["function_name", "service"]]

@@ -95,4 +95,4 @@ def test_metrics_count_predictions_refusals_and_gathered_rides(client: httpx.Cli
     assert "\npredict_gathered_rides_count 1.0\n" in text
     assert 'route="(none)",status="404"' in text
     assert "secret" not in text
-    assert 'model_info{model="ride_duration_prediction_model",version="v1"} 1.0' in text
+    assert 'model_info{model="ride_duration_prediction_model",runtime="unknown",version="v1"} 1.0' in text

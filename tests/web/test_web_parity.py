@@ -27,6 +27,7 @@ from threeways.trips.city import trips
 from threeways.trips.cleaning import clean
 from threeways.trips.rides import payloads_of
 from threeways.web import bodies
+from threeways.web.pace import Pace
 
 type Told = tuple[str, Any, Any]
 """("predicted", minutes, flags) or ("refused", code, message)."""
@@ -103,11 +104,12 @@ async def one_by_one(url: httpx.URL, rides: Sequence[bytes]) -> list[Told]:
         return await asyncio.gather(*(one(payload) for payload in rides))
 
 
+@pytest.mark.parametrize("at_once", [0, 16])
 def test_single_requests_and_the_stream_tell_the_same(
-    scored_by: ModelService[Any], rides: list[bytes]
+    scored_by: ModelService[Any], rides: list[bytes], at_once: int
 ) -> None:
     expected = of_stream(scored_by, rides)
-    with serving(scored_by) as client:
+    with serving(scored_by, pace=Pace(at_once)) as client:
         told = asyncio.run(one_by_one(client.base_url, rides))
         gathered = client.get("/metrics").text.partition("predict_gathered_rides_count ")[2]
     assert told == expected

@@ -18,6 +18,8 @@ from threeways.web.about import about
 from threeways.web.door import Door
 from threeways.web.gather import MOST, Gatherer
 from threeways.web.metrics import Metrics
+from threeways.web.pace import Pace, one_core
+from threeways.web.quick import Quick
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -30,18 +32,23 @@ def create(
     *,
     seconds: float = SECONDS,
     gather: int = MOST,
+    pace: Pace | None = None,
 ) -> ASGIApp:
     """The ASGI application that serves a model which has proven itself.
 
     seconds: what a request's body may take to arrive, and what its answer may take from then on.
     gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
+    pace: whether the model is asked on the event loop; by default it has a thread.
     """
-    counts = Metrics(service.task.model_name, service.version)
-    gatherer = Gatherer(service, gather, counts.gathered)
+    counts = Metrics(service.task.model_name, service.version, service.runtime)
+    gatherer = Gatherer(service, gather, counts.gathered, pace=pace)
+    predict = routes.one(gatherer, counts)
     readiness = routes.Readiness(gatherer)
 
     @asynccontextmanager
     async def serving(_: Litestar) -> AsyncIterator[None]:
+        if pace and pace.rides:
+            one_core()  # in the event loop's thread, which is the model's then
         readiness.serving = True
         try:
             yield
@@ -50,7 +57,7 @@ def create(
             gatherer.close()
 
     handlers: list[Any] = [
-        *routes.predicting(gatherer, counts, seconds),
+        *routes.predicting(gatherer, predict, counts, seconds),
         *routes.telling(about(service), readiness, counts),
     ]
     if isinstance(service.task, RideDuration):
@@ -67,4 +74,4 @@ def create(
         ),
         logging_config=None,  # the process's own: `threeways.web.server`
     )
-    return Door(app, counts, seconds)
+    return Door(Quick(app, service.task, predict), counts, seconds)

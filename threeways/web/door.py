@@ -10,18 +10,19 @@ import logging
 import random
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar.enums import ScopeType
 
 from threeways.web import problems
+from threeways.web.access import AccessLog
 from threeways.web.metrics import Metrics
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
-access = logging.getLogger("threeways.access")
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = b"x-request-id"
@@ -49,6 +50,7 @@ class Door:
         self._app = app
         self._metrics = metrics
         self._seconds = seconds
+        self._log = AccessLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI's."""
@@ -56,18 +58,17 @@ class Door:
             await self._app(scope, receive, send)
             return
         visit = _Visit(scope, receive, send)
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         try:
             async with asyncio.timeout(self._seconds) as visit.limit:
                 await self._app(visit.scope, visit.receive, visit.send)
         except TimeoutError as error:
             slow = problems.SlowBody(f"the body was not whole after {self._seconds:g} s")
             await visit.fail(error if visit.whole else slow)
-        except Exception as error:
-            logger.exception("request %s failed", visit.request_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the request's answer
             await visit.fail(error)
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
             self._tell(visit)
 
     def _tell(self, visit: _Visit) -> None:
@@ -82,19 +83,10 @@ class Door:
         if route in _QUIET and visit.status < 400:
             return
         client = scope.get("client")
-        access.info(
-            "request",
-            extra={
-                "method": method,
-                "path": scope["path"],
-                "status": visit.status,
-                "ms": round(seconds * 1000, 2),
-                "bytes": visit.sent,
-                "client": client[0] if client else None,
-                "request_id": visit.request_id,
-                "problem": code,
-            },
-        )
+        self._log.write(
+            method, scope["path"], visit.status, seconds, visit.sent,
+            client[0] if client else None, visit.request_id, code,
+        )  # fmt: skip
 
 
 class _Visit:
@@ -147,6 +139,8 @@ class _Visit:
         if self.status:
             return
         problem, headers = problems.problem_of(error, self.request_id)
+        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.error("request %s failed", self.request_id, exc_info=error)
         if problem.code:
             self.scope["state"]["problem"] = problem.code
         body = msgspec.json.encode(problem)

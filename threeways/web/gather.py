@@ -1,13 +1,17 @@
 """Concurrent requests gathered into one predict.
 
-A predict of one ride takes nearly as long as one of a hundred. So while one runs, the rides that arrive wait
-for the next. In a crowd the next one also waits, for no longer than `WAIT_SECONDS`, until as many rides are
-there as the last ones were: whoever has just been answered asks again. A lone ride never waits.
+A predict of one ride takes longer than its share of one of many. What arrives within one turn of the event
+loop shares a predict. With a quick model (`threeways.web.pace`) that is all: it is asked at once.
+
+A slow one has a thread: while a predict runs, the rides that arrive wait for the next. In a crowd the next
+one also waits, for no longer than `WAIT_SECONDS`, until as many rides are there as the last ones were:
+whoever has just been answered asks again. A lone ride never waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +21,7 @@ from typing import Any
 
 from threeways.errors import ResourceShort
 from threeways.service import ModelService, Outcome
+from threeways.web.pace import Pace, one_core
 
 MOST = 256
 """Rides that one predict takes at most; beyond a few hundred a predict takes longer with each of them."""
@@ -40,7 +45,7 @@ class Gatherer:
     """Scores events for an event loop's tasks: single ones gathered, batches on a thread of their own.
 
     most: events a predict of gathered ones; 1 gathers none. wait: seconds, as above. observe: told how many
-    each of them takes. To be used from one event loop.
+    each of them takes. pace: how many are predicted on the event loop. To be used from one event loop.
     """
 
     def __init__(
@@ -49,18 +54,20 @@ class Gatherer:
         most: int = MOST,
         observe: Observe | None = None,
         wait: float = WAIT_SECONDS,
+        pace: Pace | None = None,
     ) -> None:
         self.service = service
         self._most = most
         self._observe = observe
         self._wait = wait
+        self._pace = pace or Pace()
         self._queue: deque[_Waiting] = deque()
         self._running = False
         self._crowd = 0  # how many rides the next predict may expect
         self._clock: asyncio.Handle | None = None  # runs out when the next predict begins at the latest
         self._batches = 0
-        self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=_one_core)
-        self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=_one_core)
+        self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=one_core)
+        self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=one_core)
 
     @property
     def full(self) -> bool:
@@ -109,11 +116,7 @@ class Gatherer:
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
-        batch: list[_Waiting] = []
-        while self._queue and len(batch) < self._most:
-            waiting = self._queue.popleft()
-            if not waiting.answer.done():  # else its request was given up meanwhile
-                batch.append(waiting)
+        batch = self._next()
         self._running = bool(batch)
         if not batch:
             return
@@ -122,19 +125,45 @@ class Gatherer:
         events = [waiting.event for waiting in batch]
         arrived = [waiting.arrived for waiting in batch]
         loop = asyncio.get_running_loop()
+        if self._pace.rides:
+            self._at_once(batch, events, arrived, loop)
+            return
         running = loop.run_in_executor(self._singles_thread, self.service.score_events, events, arrived)
         running.add_done_callback(lambda done: self._answer(batch, done))
 
+    def _next(self) -> list[_Waiting]:
+        """Those that the next predict takes."""
+        batch: list[_Waiting] = []
+        most = min(self._most, self._pace.rides or self._most)
+        while self._queue and len(batch) < most:
+            waiting = self._queue.popleft()
+            if not waiting.answer.done():  # else its request was given up meanwhile
+                batch.append(waiting)
+        return batch
+
+    def _at_once(
+        self,
+        batch: list[_Waiting],
+        events: list[Any],
+        arrived: list[datetime],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        began = time.perf_counter()
+        try:
+            _tell(batch, self.service.score_events(events, arrived))
+        except Exception as error:  # noqa: BLE001 - it is each request's answer
+            _fail(batch, error)
+        self._pace.took(time.perf_counter() - began)
+        self._running = False
+        if self._queue:
+            self._clock = loop.call_soon(self._start)  # the loop's other work has its turn before
+
     def _answer(self, batch: list[_Waiting], done: asyncio.Future[list[Outcome]]) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        outcomes: Sequence[Any] = [error] * len(batch) if error else done.result()
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if waiting.answer.done():
-                continue
-            if error:
-                waiting.answer.set_exception(outcome)
-            else:
-                waiting.answer.set_result(outcome)
+        if error:
+            _fail(batch, error)
+        else:
+            _tell(batch, done.result())
         self._running = False
         self._crowd = min(len(batch) + len(self._queue), self._most)
         if self._crowd > 1 and len(self._queue) < self._crowd:
@@ -143,11 +172,13 @@ class Gatherer:
             self._start()
 
 
-def _one_core() -> None:
-    """Keep scikit-learn's OpenMP off the other cores in this thread.
+def _tell(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        if not waiting.answer.done():
+            waiting.answer.set_result(outcome)
 
-    They serve HTTP, and for a few hundred rides its threads wait for each other longer than they work.
-    """
-    from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1, user_api="openmp")
+def _fail(batch: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)

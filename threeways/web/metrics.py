@@ -13,9 +13,12 @@ RIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
-    """What the service counts. Labels come from the routes and the error tree, never from a request."""
+    """What the service counts. Labels come from the routes and the error tree, never from a request.
 
-    def __init__(self, model: str, version: str | None) -> None:
+    in_flight: requests being answered.
+    """
+
+    def __init__(self, model: str, version: str | None, runtime: str = "unknown") -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
@@ -25,20 +28,28 @@ class Metrics:
         self._seconds = Histogram(
             "http_request_seconds", "Time to answer.", ("route",), registry=registry, buckets=SECONDS
         )
-        self.in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
+        self.in_flight = 0
+        in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
+        in_flight.set_function(lambda: self.in_flight)
+        self._kinds: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._gathered = Histogram(
             "predict_gathered_rides", "Rides that one predict of gathered requests took.", registry=registry,
             buckets=RIDES,
         )  # fmt: skip
         self._predictions = Counter("predictions", "Rides predicted.", registry=registry)
         self._refused = Counter("refusals", "Rides refused, by reason.", ("code",), registry=registry)
-        info = Gauge("model_info", "The model that answers.", ("model", "version"), registry=registry)
-        info.labels(model, version or "unknown").set(1)
+        told = ("model", "version", "runtime")
+        info = Gauge("model_info", "The model that answers, and what serves it.", told, registry=registry)
+        info.labels(model, version or "unknown", runtime).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request is answered."""
-        self._requests.labels(method, route, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        kind = self._kinds.get((method, route, status))
+        if kind is None:  # finding a label's counter takes longer than counting
+            kind = self._requests.labels(method, route, status), self._seconds.labels(route)
+            self._kinds[method, route, status] = kind
+        kind[0].inc()
+        kind[1].observe(seconds)
 
     def gathered(self, rides: int) -> None:
         """A predict of this many gathered requests begins."""

@@ -16,11 +16,12 @@ from litestar.params import Body
 
 from threeways.errors import PermanentError, TransientError
 from threeways.service import Outcome, Prediction
-from threeways.web import batch, bodies, metrics
+from threeways.web import batch, bodies, metrics, quick
 from threeways.web.about import About
 from threeways.web.gather import Gatherer
 from threeways.web.metrics import Metrics
 from threeways.web.problems import MEDIA_TYPE, Problem, RequestRefused, code_of
+from threeways.web.quick import Predict
 
 _MEANINGS = {
     400: "The body is no JSON.",
@@ -65,9 +66,9 @@ def _problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard: the body says that it is JSON. Raises RequestRefused."""
-    del handler
+    del handler  # and it is async because Litestar hands a guard that is not to a thread
     said = connection.headers.get("content-type", "")
     kind, _, parameters = said.partition(";")
     charset = parameters.strip().lower().replace('"', "")
@@ -75,22 +76,34 @@ def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRoute
         raise RequestRefused(415, f"Content-Type is {said[:80]!r}; send JSON in UTF-8 as application/json")
 
 
-def predicting(gatherer: Gatherer, counts: Metrics, batch_seconds: float) -> Sequence[HTTPRouteHandler]:
+def one(gatherer: Gatherer, counts: Metrics) -> Predict:
+    """What predicts an event that arrives now, and counts it."""
+    service = gatherer.service
+
+    async def predict(event: Any) -> Prediction:
+        outcome = await gatherer.score(event, datetime.now(UTC))
+        if isinstance(outcome, PermanentError | TransientError):
+            raise outcome
+        counts.predicted(1)
+        return service.prediction(outcome)
+
+    return predict
+
+
+def predicting(
+    gatherer: Gatherer, predict_one: Predict, counts: Metrics, batch_seconds: float
+) -> Sequence[HTTPRouteHandler]:
     """The two routes that predict. batch_seconds: after that long a batch is not bisected further."""
     service, task = gatherer.service, gatherer.service.task
 
     @post(
-        "/predict", dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],
+        quick.PATH, dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],
         request_max_body_size=bodies.SINGLE_BYTES, summary="Predict one event",
         responses=_problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
     async def predict(data: Annotated[Any, Body()]) -> Prediction:
         """One event, as the stream takes them; without a time, now stands in and is flagged."""
-        outcome = await gatherer.score(data, datetime.now(UTC))
-        if isinstance(outcome, PermanentError | TransientError):
-            raise outcome
-        counts.predicted(1)
-        return service.prediction(outcome)
+        return await predict_one(data)
 
     @post(
         "/predict/batch", dto=bodies.batch(task), return_dto=None, status_code=200, guards=[json_only],

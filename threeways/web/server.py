@@ -6,7 +6,6 @@ and finishes what it has.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
 import socket
@@ -15,63 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from threeways.errors import SettingsError
+from threeways.web.wire import PatientButFirm
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-HEADER_SECONDS = 10
-"""How long a request's headers may take: a client that never ends them must not hold a connection."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than a load balancer's own idle timeout (60 s by default), or it meets connections just closed.
 docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"""
 GRACE_SECONDS = 25
 """What running requests get at the end; containers are killed after 30 s as a rule."""
 CONNECTIONS = 4_000
-
-
-class PatientButFirm(HttpToolsProtocol):
-    """uvicorn's protocol, which by itself waits for headers for ever."""
-
-    _clock: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        """A client connects: its first headers are waited for."""
-        super().connection_made(transport)
-        self._wind()
-
-    def on_message_begin(self) -> None:
-        """A request begins, maybe the next one of the connection."""
-        super().on_message_begin()
-        self._wind()
-
-    def on_headers_complete(self) -> None:
-        """Its headers are there; the application looks after the body's time."""
-        self._stop()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _wind(self) -> None:
-        self._stop()
-        self._clock = self.loop.call_later(HEADER_SECONDS, self._too_slow)
-
-    def _stop(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
-
-    def _too_slow(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(
-                b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-            )
-            self.transport.close()
 
 
 class JsonLines(logging.Formatter):

@@ -1,0 +1,91 @@
+"""The HTTP protocol between uvicorn and the wire: a clock on slow headers, and one write an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEADER_SECONDS = 10
+"""How long a request's headers may take: a client that never ends them must not hold a connection."""
+MOST_HELD = 2**16
+
+
+class OneWrite:
+    """A transport that sends what is written within one turn of the event loop together.
+
+    uvicorn writes an answer's head and its body apart, and uvloop sends each by itself: two packets.
+    What it does not know is the wrapped transport's (docs.python.org/3/library/asyncio-protocol.html).
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self._size = 0
+        self.is_closing = transport.is_closing  # asked for each answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send it, at the latest at the turn's end."""
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > MOST_HELD:
+            self._flush()
+
+    def close(self) -> None:
+        """Send what is held, then close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held, self._size = self._held, [], 0
+            self._transport.write(b"".join(held))
+
+
+class PatientButFirm(HttpToolsProtocol):
+    """uvicorn's protocol, which by itself waits for headers for ever."""
+
+    _clock: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """A client connects: its first headers are waited for."""
+        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # all that is asked of one
+        self._wind()
+
+    def on_message_begin(self) -> None:
+        """A request begins, maybe the next one of the connection."""
+        super().on_message_begin()
+        self._wind()
+
+    def on_headers_complete(self) -> None:
+        """Its headers are there; the application looks after the body's time."""
+        self._stop()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _wind(self) -> None:
+        self._stop()
+        self._clock = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+
+    def _stop(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _too_slow(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(
+                b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            )
+            self.transport.close()
