@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from threeways.artifact.protobuf import Value, fields, numbers
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
+from threeways.settings import forbid_telemetry
 
 OPERATORS = frozenset(
     {
@@ -62,6 +63,7 @@ def load(content: bytes, path: Path) -> OnnxModel:
     that is damaged, ArtifactUnsupported where it takes something other than a float64 block.
     """
     check(content, path)
+    forbid_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
