@@ -17,12 +17,12 @@ import engine
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "three-ways"
-FUNCTION = "function"
-LIMITS_MB = {FUNCTION: 300, "fast": 150, "web": 350, "batch": 550}
+FUNCTIONS = FUNCTION, FAST = "function", "fast"
+LIMITS_MB = {FUNCTION: 300, FAST: 150, "web": 350, "batch": 550}
 """The Dockerfile's targets, the default one first, and what each may add to its base."""
 NEXT = {
     FUNCTION: "make invoke EVENT=mixed, or make integration-test",
-    "fast": "make invoke IMAGE={tag} EVENT=mixed, or make integration-test TARGET=fast",
+    FAST: "make invoke IMAGE={tag} EVENT=mixed, or make integration-test TARGET=fast",
     "web": "docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}",
     "batch": "push it to ECR, and make deploy PARAMETERS='BatchImageUri=… BatchRides=… BatchPredictions=…'",
 }
@@ -37,6 +37,15 @@ PIP_SETTINGS = {
 def tag_of(target: str) -> str:
     """What the image of a target is called here."""
     return TAG if target == FUNCTION else f"{TAG}-{target}"
+
+
+def target_of(image: str) -> str:
+    """Which of the function's targets an image was built of: its title tells. Raises EngineError."""
+    title = engine.labels(image).get("org.opencontainers.image.title", "")
+    for target in FUNCTIONS:
+        if title == tag_of(target):
+            return target
+    raise engine.EngineError(f"{image} is no image of the function: its title is {title!r}")
 
 
 def build(

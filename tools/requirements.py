@@ -1,7 +1,7 @@
-"""Prints a Pipfile.lock's packages as pip requirements with hashes: `requirements.py Pipfile.lock [section …]`.
+"""Prints a lock's packages as pip requirements with hashes: `requirements.py Pipfile.lock [section …]`.
 
-The section is `default`, the Pipfile's `[packages]`, if not given. Sections after the first are installed already,
-as `default` is: what they have is left out.
+The section is `default`, the Pipfile's `[packages]`, if not given. Sections after the first are installed
+already, as `default` is: what they have is left out.
 
 Standard library only: it runs inside the image's build. The format is pip's own,
 pip.pypa.io/en/stable/topics/secure-installs/. No package source is written: pip's configuration has that.
@@ -23,7 +23,8 @@ def requirements(lock: dict[str, Any], section: str = "default", *installed: str
     """One requirement a package, by name, each with its version, marker and all of its hashes.
 
     lock: a Pipfile.lock, parsed. Of a section other than the default one: what neither that nor those
-    `installed` have. Raises UnusableLock for a package without an exact version or a hash, or with two versions.
+    `installed` have. Raises UnusableLock for a package without an exact version or a hash, or with two
+    versions.
     """
     packages = lock.get(section)
     if not packages:
@@ -32,7 +33,9 @@ def requirements(lock: dict[str, Any], section: str = "default", *installed: str
     for base in ("default", *installed) if section != "default" else ():
         for name in packages.keys() & lock.get(base, {}).keys():
             if packages[name].get("version") != lock[base][name].get("version"):
-                raise UnusableLock(f"{name} has two versions, in [{base}] and in [{section}]: run `make lock`")
+                raise UnusableLock(
+                    f"{name} has two versions, in [{base}] and in [{section}]: run `make lock`"
+                )
             wanted.pop(name, None)
     return "".join(_requirement(name, package) for name, package in sorted(wanted.items()))
 

@@ -1,7 +1,7 @@
 """Removes from installed packages what nothing imports while a model is served: `strip_packages.py FOLDER`.
 
 Standard library only: it runs inside the image's build. What goes is on the lists below and nothing else;
-licences and metadata of what stays, stay. A package that goes goes whole, its metadata with it: what the image
+licences and metadata of what stays, stay. A package that goes, goes whole, with its metadata: what the image
 says that it holds, it holds. `tests/tools/test_tools_stripped.py` runs the function on what is left.
 """
 
@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("flatbuffers", "packaging", "prettytable", "protobuf", "wcwidth")
-"""Whole packages, by their normalized name: onnxruntime asks for flatbuffers, packaging and protobuf, which only
-its tools for making models import; skops for packaging, prettytable and wcwidth, which only its model cards do."""
+"""Whole packages, by their normalized names. onnxruntime asks for flatbuffers, packaging and protobuf, which
+only its tools for making models import; skops for packaging, prettytable and wcwidth, for model cards alone.
+"""
 
 SERVICES = ("kinesis", "s3", "sts")
-"""The services whose descriptions botocore keeps, of four hundred. The code calls kinesis and s3; the SDK itself
-calls sts for credentials, where a container has a web identity (EKS). Your own code calls another? Name it here."""
+"""The services whose descriptions botocore keeps, of four hundred. The code calls kinesis and s3; the SDK
+itself calls sts for credentials, where a container has a web identity (EKS). Your code calls another: add it.
+"""
 
 PATHS = (
     "onnxruntime/backend",
@@ -29,7 +31,8 @@ PATHS = (
     "onnxruntime/tools",
     "onnxruntime/transformers",
 )
-"""Patterns from the folder down: what onnxruntime makes and improves models with, and the library a second time."""
+"""Patterns from the folder down: what onnxruntime makes and improves models with, and the library a second
+time."""
 
 FOLDERS = ("tests", "__pycache__", "include")
 """By name, wherever they are: tests, bytecode with the wrong path in it, C headers."""
@@ -66,16 +69,14 @@ def _listed(folder: Path) -> Iterator[tuple[str, Path]]:
     for pattern in PATHS:
         for path in sorted(folder.glob(pattern)):
             yield pattern, path
-    for path in sorted((folder / DATA).glob("*/")):
-        if path.name not in SERVICES:
-            yield f"{DATA}, other services", path
+    services = sorted((folder / DATA).glob("*/"))
+    yield from ((f"{DATA}, other services", path) for path in services if path.name not in SERVICES)
     for name in AT_THE_TOP:
         yield name, folder / name
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() and path.name in FOLDERS:
-            yield path.name, path
-        elif not path.is_dir() and path.suffix in SUFFIXES:
-            yield path.suffix, path
+        named = path.name if path.is_dir() else path.suffix
+        if named in (FOLDERS if path.is_dir() else SUFFIXES):
+            yield named, path
 
 
 def _files(folder: Path, name: str) -> Iterator[Path]:

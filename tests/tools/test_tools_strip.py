@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
-from strip_packages import SERVICES, main, strip
-from test_tools_image import ROOT, ships
+from strip_packages import main, strip
 
 GOES = (
     "numpy/tests/test_a.py",
@@ -87,23 +85,3 @@ def test_a_link_is_removed_and_what_it_names_stays(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     assert main([str(tmp_path / "nowhere")]) == 2
-
-
-def test_botocore_keeps_the_services_that_the_code_calls_and_no_others() -> None:
-    """And sts, which the SDK itself calls for credentials."""
-    called = set()
-    for file in [ROOT / "model.py", ROOT / "web_service.py", *(ROOT / "threeways").rglob("*.py")]:
-        if ships(file.relative_to(ROOT).as_posix()):
-            called |= {name for name in map(_service, ast.walk(ast.parse(file.read_text()))) if name}
-    assert called | {"sts"} == set(SERVICES)
-
-
-def _service(node: ast.AST) -> str | None:
-    """The service that a call makes a client or a resource of."""
-    if not isinstance(node, ast.Call):
-        return None
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    if name not in {"client", "_client", "resource"} or not node.args:
-        return None
-    assert isinstance(node.args[0], ast.Constant | ast.Name), "which service, must be readable"
-    return str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else None

@@ -34,7 +34,9 @@ INVOKE = """
 import importlib.util, json, sys, types
 import lambda_function
 context = types.SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, aws_request_id="1",
-    function_name="f", memory_limit_in_mb="1024", invoked_function_arn="arn:aws:lambda:us-east-1:1:function:f")
+    function_name="f", memory_limit_in_mb="1024",
+    invoked_function_arn="arn:aws:lambda:us-east-1:1:function:f",
+)
 answer = lambda_function.lambda_handler(json.load(open(sys.argv[1])), context)
 names = ("sklearn", "scipy", "joblib", "skops", "google.protobuf", "flatbuffers", "packaging")
 def there(name):
