@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import engine
 import image
 import pytest
 from strip_packages import SERVICES
@@ -145,6 +146,19 @@ def test_the_label_s_version_and_commit_are_this_checkout_s(
     assert image.revision() == clean, "that does not ship"
     (tmp_path / "model.py").write_text("2")
     assert image.revision() == f"{clean}-dirty"
+
+
+@pytest.mark.parametrize(("target", "limit"), image.LIMITS_MB.items())
+def test_each_target_has_a_limit_of_its_own(
+    target: str, limit: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {engine.BASE: 251_000_000, "mine": 251_000_000 + limit * 1_000_000}
+    monkeypatch.setattr(engine, "size", sizes.__getitem__)
+    image.tell_size("mine", target)
+    assert f"mine: {limit} MB over its base (251 MB)" in capsys.readouterr().out
+    sizes["mine"] += 1_000_000
+    with pytest.raises(engine.EngineError, match=f"over {limit} MB: .*docker history mine"):
+        image.tell_size("mine", target)
 
 
 def test_without_an_engine_it_says_what_to_do(tmp_path: Path) -> None:
