@@ -1,6 +1,10 @@
-# The Lambda function's image, for x86-64 and arm64. `make image` builds it; so does `docker build .`.
-# The web service's: `make web-image`, or `docker build --target web .`.
-# It needs no BuildKit, so `sam build` can build it too.
+# The images, for x86-64 and arm64. The Lambda function's: `make image` or `docker build .`; the others by target:
+#   function   [packages] and [sklearn]: serves any artifact. It is what is built where no target is named.
+#   fast       [packages] alone: serves an artifact's ONNX flavour, in less than half the size
+#   web        the web service (`make web-image`)
+#   batch      the batch job, on a schedule or by hand
+# It needs no BuildKit, so `sam build` can build it too; the stages are in the order of who needs them, for the
+# classic builder builds all that stand above a target.
 # docs.aws.amazon.com/lambda/latest/dg/python-image.html
 ARG BASE=public.ecr.aws/lambda/python:3.13
 
@@ -32,13 +36,53 @@ RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/trips \
  && python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 
+# The function on the stream, for models with an ONNX flavour.
+FROM ${BASE} AS fast
+COPY --from=packages /packages /var/task/
+COPY --from=code /code /var/task/
+CMD ["lambda_function.lambda_handler"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="three-ways-fast" \
+      org.opencontainers.image.description="Ride events from Kinesis in, predicted durations out, by ONNX" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# What any scikit-learn artifact needs beside [packages].
+FROM packages AS sklearn-packages
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ARG HTTPS_PROXY
+RUN python3 requirements.py Pipfile.lock sklearn > requirements-sklearn.txt \
+ && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+      --require-hashes --no-deps --only-binary=:all: --target /sklearn --requirement requirements-sklearn.txt \
+ && python3 strip_packages.py /sklearn \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /sklearn -p /var/task /sklearn \
+ && chmod -R a+rX /sklearn
+
+# The function on the stream, for any artifact.
+FROM ${BASE} AS function
+COPY --from=packages /packages /var/task/
+COPY --from=sklearn-packages /sklearn /var/task/
+COPY --from=code /code /var/task/
+CMD ["lambda_function.lambda_handler"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="three-ways" \
+      org.opencontainers.image.description="Ride events from Kinesis in, predicted durations out" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
 # The web service: the function's packages and code, and what is the web's alone.
 FROM packages AS web-packages
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG HTTPS_PROXY
-RUN python3 requirements.py Pipfile.lock web > requirements-web.txt \
+RUN python3 requirements.py Pipfile.lock web sklearn > requirements-web.txt \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --no-deps --only-binary=:all: --target /web --requirement requirements-web.txt \
  && python3 strip_packages.py /web \
@@ -53,6 +97,7 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var
 
 FROM ${BASE} AS web
 COPY --from=packages /packages /var/task/
+COPY --from=sklearn-packages /sklearn /var/task/
 COPY --from=web-packages /web /var/task/
 COPY --from=code /code /var/task/
 COPY --from=web-code /code /var/task/
@@ -62,22 +107,18 @@ EXPOSE 8080
 USER 65534
 ENTRYPOINT ["python3", "web_service.py"]
 
-# The batch job, on a schedule or by hand: `docker build --target batch .`
-FROM ${BASE} AS batch-packages
+# The batch job, on a schedule or by hand.
+FROM packages AS batch-packages
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG HTTPS_PROXY
-WORKDIR /build
-COPY Pipfile.lock tools/requirements.py tools/strip_packages.py ./
-RUN python3 requirements.py Pipfile.lock batch > requirements-batch.txt \
+RUN python3 requirements.py Pipfile.lock batch sklearn > requirements-batch.txt \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
-      --require-hashes --no-deps --only-binary=:all: --target /packages-batch \
-      --requirement requirements-batch.txt
-RUN python3 strip_packages.py /packages-batch \
- && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
-      -s /packages-batch -p /var/task /packages-batch \
- && chmod -R a+rX /packages-batch
+      --require-hashes --no-deps --only-binary=:all: --target /batch --requirement requirements-batch.txt \
+ && python3 strip_packages.py /batch \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /batch -p /var/task /batch \
+ && chmod -R a+rX /batch
 
 FROM ${BASE} AS batch-code
 COPY threeways/batch /code/threeways/batch/
@@ -87,20 +128,11 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var
 
 FROM ${BASE} AS batch
 COPY --from=packages /packages /var/task/
-COPY --from=batch-packages /packages-batch /var/task/
+COPY --from=sklearn-packages /sklearn /var/task/
+COPY --from=batch-packages /batch /var/task/
 COPY --from=code /code /var/task/
 COPY --from=batch-code /code /var/task/
 CMD ["threeways.batch.scheduled.lambda_handler"]
 
-# The function on the stream: the last target is the one that is built where none is named.
-FROM ${BASE}
-COPY --from=packages /packages /var/task/
-COPY --from=code /code /var/task/
-CMD ["lambda_function.lambda_handler"]
-ARG VERSION=unknown
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="three-ways" \
-      org.opencontainers.image.description="Ride events from Kinesis in, predicted durations out" \
-      org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+# What is built where no target is named.
+FROM function

@@ -90,8 +90,8 @@ bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
 
-image: $(READY) ## build the Lambda function's image and tell its size (ARCH=x86_64 or arm64, TAG=)
-	@$(PYTHON) tools/image.py $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function web batch, ARCH=x86_64 arm64, TAG=)
+	@$(PYTHON) tools/image.py $(if $(TARGET),--target '$(TARGET)') $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
 
 web-image: $(READY) ## build the web service's image (ARCH=, TAG=)
 	@$(PYTHON) tools/image.py --target web $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
@@ -105,8 +105,8 @@ invoke: $(READY) .venv-sam/.ready ## one event through the image, under SAM CLI 
 start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs, under SAM CLI, until Ctrl-C (PORT=)
 	@$(PYTHON) tools/start_lambda.py $(if $(PORT),--port '$(PORT)') $(if $(IMAGE),--image '$(IMAGE)')
 
-integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (IMAGE= FUNCTION= YES=1)
-	@$(PYTHON) integration-test/run.py $(if $(EMULATOR),--emulator '$(EMULATOR)') \
+integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (TARGET=fast, IMAGE= FUNCTION= YES=1)
+	@$(PYTHON) integration-test/run.py $(if $(EMULATOR),--emulator '$(EMULATOR)') $(if $(TARGET),--target '$(TARGET)') \
 		$(if $(IMAGE),--image '$(IMAGE)') $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(YES),--yes)
 
 deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, a ride through it (STACK= REGION= MODEL= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
@@ -122,7 +122,7 @@ destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
 
 WHERE = $(if $(STACK),--stack '$(STACK)') $(if $(REGION),--region '$(REGION)') $(if $(YES),--yes)
 
-image-size: $(READY) ## the image's size over its base, beside the usual image's
+image-size: $(READY) ## both targets' sizes over their base, beside the usual image's
 	@$(PYTHON) benchmarks/image_size.py
 
 lock: $(READY) ## resolve Pipfile anew into Pipfile.lock, with no package source in it

@@ -1,6 +1,6 @@
-"""Our image's size beside the usual one's: boto3, MLflow and scikit-learn installed onto the same base.
+"""Our images' sizes beside the usual one's: boto3, MLflow and scikit-learn installed onto the same base.
 
-Builds both in this run, from the same base and the same package source, and writes `.local/image-size.json`.
+Builds all in this run, from the same base and the same package source, and writes `.local/image-size.json`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def build_usual() -> None:
     lock = json.loads((ROOT / "Pipfile.lock").read_text())
     versions = {
         "mlflow": lock["develop"]["mlflow"]["version"].removeprefix("=="),
-        "sklearn": lock["default"]["scikit-learn"]["version"].removeprefix("=="),
+        "sklearn": lock["sklearn"]["scikit-learn"]["version"].removeprefix("=="),
     }
     settings = image.pip_settings()
     arguments = [word for name in settings for word in ("--build-arg", name)]
@@ -50,22 +50,23 @@ def build_usual() -> None:
 
 
 def main() -> int:
-    """Build both and tell; 0, or 2 with the mend."""
+    """Build all and tell; 0, or 2 with the mend."""
     try:
-        print("Building our image", flush=True)
-        image.build(quiet=True)
+        print("Building our images", flush=True)
+        added = {target: image.added_mb(image.build(target=target, quiet=True)) for target in image.FUNCTIONS}
         print("Building the usual image: a minute", flush=True)
         build_usual()
-        base = engine.size(engine.BASE)
-        ours, usual = ((engine.size(tag) - base) / 1e6 for tag in (image.TAG, USUAL))
+        added["usual"] = image.added_mb(USUAL)
+        base = engine.size(engine.BASE) / 1e6
         engine.docker("image", "rm", USUAL)
     except engine.EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"over the base image ({base / 1e6:.0f} MB): ours {ours:.0f} MB, the usual one {usual:.0f} MB")
+    ours = ", ".join(f"target {target} {added[target]:.0f} MB" for target in image.FUNCTIONS)
+    print(f"over the base image ({base:.0f} MB): {ours}, the usual one {added['usual']:.0f} MB")
     local = ROOT / ".local"
     local.mkdir(exist_ok=True)
-    measured = {"base_mb": base / 1e6, "ours_mb": ours, "usual_mb": usual}
+    measured = {"base_mb": base, **{f"{name}_mb": size for name, size in added.items()}}
     (local / "image-size.json").write_text(json.dumps(measured, indent=2) + "\n")
     return 0
 

@@ -35,6 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Test the image as it is deployed.")
     parser.add_argument("--emulator", default="moto")
     parser.add_argument("--image")
+    parser.add_argument("--target", choices=build.FUNCTIONS, default=build.FUNCTION, help="without --image")
     parser.add_argument("--function", help="a deployed function or alias, for EMULATOR=aws")
     parser.add_argument("--yes", action="store_true", help="do not ask before a real account is touched")
     given = parser.parse_args()
@@ -45,7 +46,7 @@ def main() -> int:
             announce(given.function, agreed=given.yes)
             image = None
         else:
-            image = the_image(given.image, given.emulator)
+            image = the_image(given.image, given.target, given.emulator)
     except (engine.EngineError, ThreewaysError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -60,6 +61,7 @@ def main() -> int:
         "PYTHONPATH": path,
         "EMULATOR": given.emulator,
         "IMAGE": image or "",
+        "BATCH_IMAGE": build.tag_of("batch") if image and engine.exists(build.tag_of("batch")) else "",
         "FUNCTION": given.function or "",
     }
     pytest = [
@@ -81,7 +83,7 @@ def main() -> int:
     return 1 if done.returncode else 0
 
 
-def the_image(named: str | None, emulator: str) -> str | None:
+def the_image(named: str | None, target: str, emulator: str) -> str | None:
     """The image to test, built unless one is named; None where there is no engine, said loudly."""
     why = engine.missing()
     if why and named:
@@ -94,9 +96,9 @@ def the_image(named: str | None, emulator: str) -> str | None:
         engine.require_runnable(named)
         return named
     print("Building the image; IMAGE= takes one that is built", flush=True)
-    build.build()
-    build.tell_size()
-    return build.TAG
+    tag = build.build(target=target)
+    build.tell_size(tag, target)
+    return tag
 
 
 def announce(function: str | None, *, agreed: bool) -> None:

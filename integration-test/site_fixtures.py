@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import image as build
 import pytest
 import sites
 from rich.console import Console
@@ -25,6 +26,13 @@ def image() -> str:
             "NOT TESTED, for it needs a container engine: run `make integration-test` where Docker is"
         )
     return name
+
+
+@pytest.fixture(scope="session")
+def target() -> str:
+    """The target under test. Without an image there is this environment, which has all of the default's."""
+    name = os.environ.get("IMAGE", "")
+    return build.target_of(name) if name else build.FUNCTION
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,28 @@ def test_each_record_of_a_recorded_event_is_predicted_or_quarantined(site: Site,
             assert (entry.data, entry.code, entry.message) == (one.data, error.code, str(error))
             assert (entry.partition_key, entry.arrived) == (one.partition_key, one.arrived)
     assert found.predicted.keys() | found.quarantined.keys() == expected.keys()
+
+
+def test_scikit_learn_serves_the_same_where_it_is_and_is_refused_by_name_where_it_is_not(
+    site: Site, target: str
+) -> None:
+    if site.start is None:
+        pytest.skip("a deployed function is not changed: EMULATOR=moto tests this")
+    body = event("good")
+    with site.start({"MODEL_RUNTIME": "sklearn", "TEST_RUN": "true"}) as function:
+        result = function.invoke(json.dumps(body).encode())
+    if target == "fast":
+        assert result.error is not None
+        assert "ArtifactUnsupported" in result.error.type
+        assert "use the image's target `function`" in result.error.message
+        return
+    assert result.error is None, result.error
+    made = {one["source_event_id"]: one for one in json.loads(result.payload or b"null")["predictions"]}
+    expected = site.expected(from_event(body))
+    assert made.keys() == expected.keys()
+    for key, one in made.items():
+        by_onnx = json.loads(msgspec.json.encode(expected[key]))["prediction"]["ride_duration"]
+        assert math.isclose(one["prediction"]["ride_duration"], by_onnx, abs_tol=1e-9)
 
 
 def test_what_is_no_kinesis_event_is_a_function_error(site: Site) -> None:

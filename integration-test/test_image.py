@@ -9,6 +9,7 @@ from typing import Any
 
 import engine
 import image as build
+from strip_packages import PACKAGES
 
 from threeways.local.intrinsics import parse
 
@@ -26,23 +27,33 @@ print(json.dumps({
     "uncompiled": [name for name in files if name.endswith(".py")
                    and not os.path.exists(importlib.util.cache_from_source(name))],
     "unreadable": [name for name in files if not os.access(name, os.R_OK)],
-    "stripped": [name for name in files if name.endswith((".h", ".pyx", ".pyi", ".a")) or "/tests/" in name],
+    "stripped": [name for name in files if name.endswith((".h", ".pyx", ".pyi", ".a")) or "/tests/" in name
+                 or "/libonnxruntime.so" in name or "/botocore/data/ec2/" in name],
     "user": os.getuid(),
 }))
 """
+SECTIONS = {build.FUNCTION: ("default", "sklearn"), build.FAST: ("default",)}
+"""What of the lock is in a target's image, but for what is stripped."""
+SKLEARN = ["joblib", "scipy", "sklearn", "skops"]
 LAPTOP = ["mlflow", "pandas", "pytest", "moto", "matplotlib", "pyarrow"]
 LAPTOP += [f"threeways.{name}" for name in ("local", "pipeline", "training", "trips", "cli", "web", "batch")]
 
 
 def look(image: str) -> Any:
-    return json.loads(engine.inside(image, LOOK % [*LAPTOP, "lambda_function", "sklearn"]))
+    asked = [*LAPTOP, "google.protobuf", "lambda_function", "onnxruntime", *SKLEARN]
+    return json.loads(engine.inside(image, LOOK % asked))
 
 
-def test_it_holds_the_locked_packages_and_the_code_that_serves_and_nothing_more(image: str) -> None:
+def test_it_holds_the_locked_packages_and_the_code_that_serves_and_nothing_more(
+    image: str, target: str
+) -> None:
     seen = look(image)
-    lock = json.loads((ROOT / "Pipfile.lock").read_text())["default"]
-    assert seen["packages"] == {name: one["version"].removeprefix("==") for name, one in lock.items()}
-    assert seen["modules"] == ["lambda_function", "sklearn"]
+    lock = json.loads((ROOT / "Pipfile.lock").read_text())
+    locked = {name: one for section in SECTIONS[target] for name, one in lock[section].items()}
+    kept = {name: one["version"].removeprefix("==") for name, one in locked.items() if name not in PACKAGES}
+    assert seen["packages"] == kept
+    sklearn = SKLEARN if target == build.FUNCTION else []
+    assert seen["modules"] == ["lambda_function", "onnxruntime", *sklearn]
     assert seen["stripped"] == []
 
 
@@ -56,8 +67,8 @@ def test_its_bytecode_is_used_and_shows_where_the_source_is(image: str) -> None:
     assert said == "/var/task/__pycache__/model.cpython-313.pyc /var/task/model.py"
 
 
-def test_it_adds_little_to_its_base(image: str) -> None:
-    assert (engine.size(image) - engine.size(engine.BASE)) / 1e6 <= build.LIMIT_MB
+def test_it_adds_little_to_its_base(image: str, target: str) -> None:
+    assert build.added_mb(image) <= build.LIMITS_MB[target]
 
 
 def test_its_labels_say_which_version_and_commit_it_is(image: str) -> None:

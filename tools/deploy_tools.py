@@ -24,9 +24,10 @@ from threeways.pipeline.deploy.repository import Login
 LAMBDA_NAMES = {"amd64": "x86_64", "arm64": "arm64"}
 PROVE = """
 import sys, model, threeways.errors, threeways.settings
-task, sha256, run_id = {task!r}, {sha256!r}, {run_id!r}
+task, sha256, run_id, runtime = {task!r}, {sha256!r}, {run_id!r}, {runtime!r}
 settings = threeways.settings.Settings(
-    model_location="/model", model_sha256=sha256, run_id=run_id or None, task=task, test_run=True)
+    model_location="/model", model_sha256=sha256, model_runtime=runtime or None, run_id=run_id or None,
+    task=task, test_run=True)
 try:
     model.build(settings)
 except threeways.errors.ThreewaysError as error:
@@ -59,11 +60,11 @@ class DockerAndSam:
         built = engine.architecture(image)
         return LAMBDA_NAMES.get(built, built)
 
-    def build(self, architecture: str) -> str:
-        """Build the image as `make image` does; its tag. Raises EngineError."""
-        tag = f"{images.TAG}:deploy-{architecture}"
-        images.build(tag, None if architecture == self.machine() else architecture)
-        images.tell_size(tag)
+    def build(self, architecture: str, target: str) -> str:
+        """Build the image as `make image TARGET=` does; its tag. Raises EngineError."""
+        tag = f"{images.tag_of(target)}:deploy-{architecture}"
+        images.build(tag, None if architecture == self.machine() else architecture, target=target)
+        images.tell_size(tag, target)
         return tag
 
     def prove(self, image: str, chosen: Chosen, values: Mapping[str, str]) -> None:
@@ -73,7 +74,12 @@ class DockerAndSam:
                 f"NOT TRIED: the model in the image: it is for {self.architecture(image)}, not this machine"
             )
             return
-        code = PROVE.format(task=values["Task"], sha256=chosen.sha256, run_id=chosen.run_id)
+        code = PROVE.format(
+            task=values["Task"],
+            sha256=chosen.sha256,
+            run_id=chosen.run_id,
+            runtime=values["ModelRuntime"],
+        )
         with self._readable(chosen.folder) as folder:
             said = engine.inside(
                 image, code, "--volume", f"{folder}:/model:ro", "--memory", f"{values['MemorySize']}m"

@@ -66,6 +66,11 @@ def machine() -> str:
     return NAMES.get(arch, arch)
 
 
+def exists(image: str) -> bool:
+    """Whether there is such an image here."""
+    return bool(docker("image", "ls", "--quiet", image))
+
+
 def architecture(image: str) -> str:
     """What an image was built for. Raises EngineError where there is no such image."""
     try:

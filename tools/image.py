@@ -1,4 +1,4 @@
-"""Builds the Lambda function's image and tells its size: what `make image` runs. Standard library only.
+"""Builds a target of the Dockerfile and tells its size: what `make image` runs. Standard library only.
 
 docs.aws.amazon.com/lambda/latest/dg/python-image.html
 """
@@ -17,8 +17,15 @@ import engine
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "three-ways"
-LIMIT_MB = 300
-"""What the image may add to its base."""
+FUNCTIONS = FUNCTION, FAST = "function", "fast"
+LIMITS_MB = {FUNCTION: 300, FAST: 150, "web": 350, "batch": 550}
+"""The Dockerfile's targets, the default one first, and what each may add to its base."""
+NEXT = {
+    FUNCTION: "make invoke EVENT=mixed, or make integration-test",
+    FAST: "make invoke IMAGE={tag} EVENT=mixed, or make integration-test TARGET=fast",
+    "web": "docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}",
+    "batch": "push it to ECR, and make deploy PARAMETERS='BatchImageUri=… BatchRides=… BatchPredictions=…'",
+}
 PIP_SETTINGS = {
     "PIP_INDEX_URL": "global.index-url",
     "PIP_EXTRA_INDEX_URL": "global.extra-index-url",
@@ -27,21 +34,36 @@ PIP_SETTINGS = {
 """Build argument -> the same in pip's configuration."""
 
 
-def build(tag: str = TAG, arch: str | None = None, *, target: str | None = None, quiet: bool = False) -> None:
-    """Build the image. arch: `x86_64` or `arm64`; None: the engine's own. target: `web`; None: the function.
+def tag_of(target: str) -> str:
+    """What the image of a target is called here."""
+    return TAG if target == FUNCTION else f"{TAG}-{target}"
+
+
+def target_of(image: str) -> str:
+    """Which of the function's targets an image was built of: its title tells. Raises EngineError."""
+    title = engine.labels(image).get("org.opencontainers.image.title", "")
+    for target in FUNCTIONS:
+        if title == tag_of(target):
+            return target
+    raise engine.EngineError(f"{image} is no image of the function: its title is {title!r}")
+
+
+def build(
+    tag: str | None = None, arch: str | None = None, *, target: str = FUNCTION, quiet: bool = False
+) -> str:
+    """Build the image of a target; its tag. arch: `x86_64` or `arm64`; None: the engine's own.
 
     Raises EngineError where the engine is missing or the build fails; then the old image stays.
     """
     engine.require()
+    tag = tag or tag_of(target)
     buildx = engine.has_buildx()
     # Lambda refuses an image with attestations beside it; the classic builder makes none.
     # docs.aws.amazon.com/lambda/latest/dg/python-image.html
     plain = ["buildx", "build", "--load", "--provenance=false", "--sbom=false"] if buildx else ["build"]
-    command = ["docker", *plain, "--tag", tag]
+    command = ["docker", *plain, "--tag", tag, "--target", target]
     if arch:
         command += ["--platform", f"linux/{engine.NAMES[arch]}"]
-    if target:
-        command += ["--target", target]
     command += ["--build-arg", f"VERSION={version()}", "--build-arg", f"REVISION={revision()}"]
     settings = pip_settings()
     for name in settings:  # the value comes from the environment, and so is in no list of processes
@@ -54,6 +76,7 @@ def build(tag: str = TAG, arch: str | None = None, *, target: str | None = None,
         raise engine.EngineError(_mend(arch))
     if not quiet:
         print(f"Built {tag} for {engine.architecture(tag)}, version {version()}, commit {revision()}")
+    return tag
 
 
 def _mend(arch: str | None) -> str:
@@ -124,34 +147,34 @@ def _pip_config(key: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def tell_size(tag: str = TAG) -> float:
-    """Print what the image adds to its base; returns megabytes. Raises EngineError over the limit."""
-    added = (engine.size(tag) - engine.size(engine.BASE)) / 1e6
-    print(f"{tag}: {added:.0f} MB over its base ({engine.size(engine.BASE) / 1e6:.0f} MB)")
-    if added > LIMIT_MB:
-        raise engine.EngineError(f"that is over {LIMIT_MB} MB: see what grew with `docker history {tag}`")
-    return added
+def added_mb(tag: str) -> float:
+    """What an image adds to its base, in megabytes."""
+    return (engine.size(tag) - engine.size(engine.BASE)) / 1e6
+
+
+def tell_size(tag: str, target: str = FUNCTION) -> None:
+    """Print what the image adds to its base. Raises EngineError over the target's limit."""
+    added, limit = added_mb(tag), LIMITS_MB[target]
+    print(f"{tag}: {added:.0f} MB over its base ({engine.size(engine.BASE) / 1e6:.0f} MB), at most {limit}")
+    if added > limit:
+        raise engine.EngineError(f"that is over {limit} MB: see what grew with `docker history {tag}`")
 
 
 def main(arguments: list[str]) -> int:
     """Build and tell; 0, or 2 with the mend on standard error."""
-    parser = argparse.ArgumentParser(description="Build the Lambda function's image.")
+    parser = argparse.ArgumentParser(description="Build an image.")
     parser.add_argument("--tag")
-    parser.add_argument("--target", choices=["web"], help="default: the function's")
+    parser.add_argument("--target", choices=list(LIMITS_MB), default=FUNCTION)
     parser.add_argument("--arch", choices=["x86_64", "arm64"])
     given = parser.parse_args(arguments)
     began = time.monotonic()
     try:
-        tag = given.tag or (f"{TAG}-{given.target}" if given.target else TAG)
-        build(tag, given.arch, target=given.target)
-        if given.target is None:
-            tell_size(tag)
+        tag = build(given.tag, given.arch, target=given.target)
+        tell_size(tag, given.target)
     except engine.EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    following = "make invoke EVENT=mixed, or make integration-test"
-    if given.target:
-        following = f"docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}"
+    following = NEXT[given.target].format(tag=tag)
     print(f"Ready in {time.monotonic() - began:.0f} s. Next: {following}")
     return 0
 

@@ -1,6 +1,7 @@
-"""Prints a Pipfile.lock's packages as pip requirements with hashes: `requirements.py Pipfile.lock [section]`.
+"""Prints a lock's packages as pip requirements with hashes: `requirements.py Pipfile.lock [section …]`.
 
-The section is `default`, the Pipfile's `[packages]`, if not given.
+The section is `default`, the Pipfile's `[packages]`, if not given. Sections after the first are installed
+already, as `default` is: what they have is left out.
 
 Standard library only: it runs inside the image's build. The format is pip's own,
 pip.pypa.io/en/stable/topics/secure-installs/. No package source is written: pip's configuration has that.
@@ -18,21 +19,25 @@ class UnusableLock(Exception):
     """The lock cannot be installed with its hashes checked; the message says why and how to mend it."""
 
 
-def requirements(lock: dict[str, Any], section: str = "default") -> str:
+def requirements(lock: dict[str, Any], section: str = "default", *installed: str) -> str:
     """One requirement a package, by name, each with its version, marker and all of its hashes.
 
-    lock: a Pipfile.lock, parsed. Of a section other than the default one: what the default one has not.
-    Raises UnusableLock for a package without an exact version or a hash, or with a version for each.
+    lock: a Pipfile.lock, parsed. Of a section other than the default one: what neither that nor those
+    `installed` have. Raises UnusableLock for a package without an exact version or a hash, or with two
+    versions.
     """
     packages = lock.get(section)
     if not packages:
         raise UnusableLock(f"the lock has no packages in [{section}]: run `make lock`")
-    base = {} if section == "default" else lock.get("default", {})
-    for name in packages.keys() & base.keys():
-        if packages[name].get("version") != base[name].get("version"):
-            raise UnusableLock(f"{name} has two versions, in [default] and in [{section}]: run `make lock`")
-    packages = {name: package for name, package in packages.items() if name not in base}
-    return "".join(_requirement(name, package) for name, package in sorted(packages.items()))
+    wanted = dict(packages)
+    for base in ("default", *installed) if section != "default" else ():
+        for name in packages.keys() & lock.get(base, {}).keys():
+            if packages[name].get("version") != lock[base][name].get("version"):
+                raise UnusableLock(
+                    f"{name} has two versions, in [{base}] and in [{section}]: run `make lock`"
+                )
+            wanted.pop(name, None)
+    return "".join(_requirement(name, package) for name, package in sorted(wanted.items()))
 
 
 def _requirement(name: str, package: dict[str, Any]) -> str:
@@ -50,8 +55,8 @@ def _requirement(name: str, package: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print the requirements; 0, or 2 with the mend on standard error."""
-    if len(arguments) not in {1, 2}:
-        print("usage: requirements.py Pipfile.lock [section]", file=sys.stderr)
+    if not arguments:
+        print("usage: requirements.py Pipfile.lock [section [installed section …]]", file=sys.stderr)
         return 2
     try:
         print(

@@ -1,14 +1,38 @@
-"""Removes from installed packages what nothing imports while the function runs: `strip_packages.py FOLDER`.
+"""Removes from installed packages what nothing imports while a model is served: `strip_packages.py FOLDER`.
 
 Standard library only: it runs inside the image's build. What goes is on the lists below and nothing else;
-licences and the packages' metadata stay.
+licences and metadata of what stays, stay. A package that goes, goes whole, with its metadata: what the image
+says that it holds, it holds. `tests/tools/test_tools_stripped.py` runs the function on what is left.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+PACKAGES = ("flatbuffers", "packaging", "prettytable", "protobuf", "wcwidth")
+"""Whole packages, by their normalized names. onnxruntime asks for flatbuffers, packaging and protobuf, which
+only its tools for making models import; skops for packaging, prettytable and wcwidth, for model cards alone.
+"""
+
+SERVICES = ("kinesis", "s3", "sts")
+"""The services whose descriptions botocore keeps, of four hundred. The code calls kinesis and s3; the SDK
+itself calls sts for credentials, where a container has a web identity (EKS). Your code calls another: add it.
+"""
+
+PATHS = (
+    "onnxruntime/backend",
+    "onnxruntime/capi/libonnxruntime.so*",  # for programs in C; the Python module has all of it within itself
+    "onnxruntime/datasets",
+    "onnxruntime/quantization",
+    "onnxruntime/tools",
+    "onnxruntime/transformers",
+)
+"""Patterns from the folder down: what onnxruntime makes and improves models with, and the library a second
+time."""
 
 FOLDERS = ("tests", "__pycache__", "include")
 """By name, wherever they are: tests, bytecode with the wrong path in it, C headers."""
@@ -19,6 +43,8 @@ SUFFIXES = (".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".pxi", ".tp", ".a", ".p
 AT_THE_TOP = ("bin",)
 """Folders of the target itself: command lines' scripts, whose first line names another interpreter."""
 
+DATA = "botocore/data"
+
 
 def strip(folder: Path) -> dict[str, int]:
     """Remove what is on the lists from a folder that packages were installed to.
@@ -26,22 +52,46 @@ def strip(folder: Path) -> dict[str, int]:
     Returns bytes by what they were on the lists as. Symbolic links are removed, and not followed.
     """
     removed: dict[str, int] = {}
-    for name in AT_THE_TOP:
-        if (folder / name).is_dir():
-            removed[name] = _remove(folder / name)
-    for path in sorted(folder.rglob("*")):
-        if not path.exists(follow_symlinks=False):
-            continue  # it went with its folder
-        kind = _listed(path)
-        if kind:
+    for kind, path in _listed(folder):
+        if path.exists(follow_symlinks=False):  # else it went with its folder
             removed[kind] = removed.get(kind, 0) + _remove(path)
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()
     return removed
 
 
-def _listed(path: Path) -> str | None:
-    if path.is_dir():
-        return path.name if path.name in FOLDERS else None
-    return path.suffix if path.suffix in SUFFIXES else None
+def _listed(folder: Path) -> Iterator[tuple[str, Path]]:
+    """What goes, with what it is on the lists as."""
+    for name in PACKAGES:
+        for path in _files(folder, name):
+            yield f"package {name}", path
+    for pattern in PATHS:
+        for path in sorted(folder.glob(pattern)):
+            yield pattern, path
+    services = sorted((folder / DATA).glob("*/"))
+    yield from ((f"{DATA}, other services", path) for path in services if path.name not in SERVICES)
+    for name in AT_THE_TOP:
+        yield name, folder / name
+    for path in sorted(folder.rglob("*")):
+        named = path.name if path.is_dir() else path.suffix
+        if named in (FOLDERS if path.is_dir() else SUFFIXES):
+            yield named, path
+
+
+def _files(folder: Path, name: str) -> Iterator[Path]:
+    """The files of a package, as its RECORD lists them, and its metadata; none where it isn't installed.
+
+    packaging.python.org/en/latest/specifications/recording-installed-packages
+    """
+    for metadata in folder.glob("*.dist-info"):
+        if re.sub(r"[-_.]+", "-", metadata.name.partition("-")[0]).lower() != name:
+            continue
+        for line in (metadata / "RECORD").read_text(encoding="utf-8").splitlines():
+            path = folder / line.rsplit(",", 2)[0].strip('"')
+            if ".." not in path.parts:
+                yield path
+        yield metadata
 
 
 def _remove(path: Path) -> int:

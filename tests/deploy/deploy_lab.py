@@ -50,6 +50,7 @@ class Tools:
     done: list[str] = field(default_factory=list)
     templates: list[dict[str, Any]] = field(default_factory=list)
     given: list[dict[str, str]] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
     layers: str = "one"
 
     def _step(self, name: str) -> None:
@@ -66,8 +67,9 @@ class Tools:
     def architecture(self, image: str) -> str:
         return self.built_for[image]
 
-    def build(self, architecture: str) -> str:
+    def build(self, architecture: str, target: str) -> str:
         self._step("build")
+        self.targets.append(target)
         self.built_for["built"] = architecture
         return "built"
 

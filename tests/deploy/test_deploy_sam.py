@@ -114,10 +114,15 @@ def test_the_image_itself_says_whether_it_can_use_the_model(lab: Lab, tmp_path: 
     said = io.StringIO()
     tools = DockerAndSam(tmp_path, Console(file=said))
     chosen = check(find(None, lab.local), "ride_duration")
-    tools.prove("three-ways", chosen, {"Task": "ride_duration", "MemorySize": "1024"})
+    values = {"Task": "ride_duration", "MemorySize": "1024", "ModelRuntime": "sklearn"}
+    tools.prove("three-ways", chosen, values)
     assert "loaded the model" in said.getvalue()
     broken = another_model(chosen.folder, tmp_path)
     other = type(chosen)(chosen.name, Path(broken), chosen.sha256, "")
     with pytest.raises(DeploymentError, match=r"would not start .* not the artifact that was pinned"):
-        tools.prove("three-ways", other, {"Task": "ride_duration", "MemorySize": "1024"})
+        tools.prove("three-ways", other, values)
     assert client("ecr").describe_repositories()["repositories"] == []
+    if engine.docker("image", "ls", "--quiet", "three-ways-fast:latest"):
+        tools.prove("three-ways-fast", chosen, {**values, "ModelRuntime": "onnx"})
+        with pytest.raises(DeploymentError, match=r"would not start .*the image's target `function`"):
+            tools.prove("three-ways-fast", chosen, values)

@@ -70,6 +70,7 @@ def test_the_projects_template_describes_its_function_streams_buckets_and_mappin
         "QUARANTINE_LOCATION": f"s3://{stack.buckets['QuarantineBucket'].name}/quarantine",
         "MODEL_LOCATION": "s3://somewhere/model",
         "MODEL_SHA256": "",
+        "MODEL_RUNTIME": "",
         "RUN_ID": "r1",
         "TASK": "ride_duration",
         "OMP_NUM_THREADS": "1",

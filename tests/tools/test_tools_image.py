@@ -1,21 +1,31 @@
-"""What goes into the image's build, without building it."""
+"""What goes into the images' build, without building it."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import engine
 import image
 import pytest
+from strip_packages import SERVICES
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 IGNORE = [
     line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")
 ]
+
+
+STAGES = {
+    stage.splitlines()[0]: re.sub(r"^#.*\n", "", stage, flags=re.MULTILINE)
+    for stage in re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
+}
+"""What follows each FROM, by its line, without comments."""
 
 
 def ships(path: str) -> bool:
@@ -62,24 +72,35 @@ def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
     assert "ARG BASE=public.ecr.aws/lambda/python:3.13\n" in DOCKERFILE
     stages = [line.split() for line in DOCKERFILE.splitlines() if line.startswith("FROM")]
     named = {stage[3] for stage in stages if len(stage) == 4}
+    assert {*image.LIMITS_MB} <= named
     assert {"${BASE}"} == {stage[1] for stage in stages} - named
     for option in ("--require-hashes", "--no-deps", "--only-binary=:all:", "unchecked-hash"):
         assert option in DOCKERFILE
     assert "--mount" not in DOCKERFILE, "`sam build` uses the classic builder, which knows no mounts"
     assert not re.search(r"https?://", DOCKERFILE), "where packages come from is pip's configuration's to say"
-    last = DOCKERFILE.rpartition("FROM")[2]
-    assert last.index("/packages") < last.index("--from=code") < last.index("LABEL"), (
-        "what changes most comes last"
-    )
+    for target in ("fast", "function"):
+        stage = STAGES[f"${{BASE}} AS {target}"]
+        assert stage.index("/packages") < stage.index("--from=code") < stage.index("LABEL"), (
+            "what changes most comes last"
+        )
 
 
-def test_the_web_service_is_a_target_of_its_own_and_not_in_the_function() -> None:
-    stages = {stage.splitlines()[0]: stage for stage in re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)}
-    assert "rm -r /code/threeways/web " in stages["${BASE} AS code"]
-    assert "COPY --from=web-code" in stages["${BASE} AS web"]
-    assert "USER 65534" in stages["${BASE} AS web"]
-    last = DOCKERFILE.rpartition("FROM ")[2]
-    assert "web" not in last, "what is built without a target is the function"
+def test_fast_has_the_packages_of_every_image_and_the_others_have_scikit_learn_too() -> None:
+    packages, sklearn = "COPY --from=packages ", "COPY --from=sklearn-packages "
+    for target in image.LIMITS_MB:
+        stage = STAGES[f"${{BASE}} AS {target}"]
+        assert packages in stage
+        assert (sklearn in stage) is (target != "fast")
+    assert DOCKERFILE.rstrip().endswith("\nFROM function"), "what is built without a target is the function"
+
+
+def test_the_web_service_and_the_batch_job_are_not_in_the_function() -> None:
+    left_out = "rm -r /code/threeways/web /code/threeways/batch /code/threeways/trips"
+    assert left_out in STAGES["${BASE} AS code"]
+    assert "COPY --from=web-code" in STAGES["${BASE} AS web"]
+    assert "USER 65534" in STAGES["${BASE} AS web"]
+    for target in ("fast", "function"):
+        assert not re.search("web|batch", STAGES[f"${{BASE}} AS {target}"])
     for file in (
         "web_service.py",
         "threeways/web/app.py",
@@ -127,6 +148,19 @@ def test_the_label_s_version_and_commit_are_this_checkout_s(
     assert image.revision() == f"{clean}-dirty"
 
 
+@pytest.mark.parametrize(("target", "limit"), image.LIMITS_MB.items())
+def test_each_target_has_a_limit_of_its_own(
+    target: str, limit: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {engine.BASE: 251_000_000, "mine": 251_000_000 + limit * 1_000_000}
+    monkeypatch.setattr(engine, "size", sizes.__getitem__)
+    image.tell_size("mine", target)
+    assert f"mine: {limit} MB over its base (251 MB)" in capsys.readouterr().out
+    sizes["mine"] += 1_000_000
+    with pytest.raises(engine.EngineError, match=f"over {limit} MB: .*docker history mine"):
+        image.tell_size("mine", target)
+
+
 def test_without_an_engine_it_says_what_to_do(tmp_path: Path) -> None:
     for tool in ("tools/image.py", "benchmarks/image_size.py"):
         done = subprocess.run(
@@ -139,3 +173,23 @@ def test_without_an_engine_it_says_what_to_do(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "install Docker" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_botocore_keeps_the_services_that_the_code_calls_and_no_others() -> None:
+    """And sts, which the SDK itself calls for credentials."""
+    called = set()
+    for file in [ROOT / "model.py", ROOT / "web_service.py", *(ROOT / "threeways").rglob("*.py")]:
+        if ships(file.relative_to(ROOT).as_posix()):
+            called |= {name for name in map(_service, ast.walk(ast.parse(file.read_text()))) if name}
+    assert called | {"sts"} == set(SERVICES)
+
+
+def _service(node: ast.AST) -> str | None:
+    """The service that a call makes a client or a resource of."""
+    if not isinstance(node, ast.Call):
+        return None
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if name not in {"client", "_client", "resource"} or not node.args:
+        return None
+    assert isinstance(node.args[0], ast.Constant | ast.Name), "which service, must be readable"
+    return str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else None

@@ -52,6 +52,11 @@ def test_another_section_adds_what_the_default_one_has_not() -> None:
 
     lock = {"default": {"p": package("==1")}, "web": {"p": package("==1"), "q": package("==2")}}
     assert requirements(lock, "web") == "q==2 \\\n    --hash=sha256:a\n"
+    lock["sklearn"] = {"q": package("==2"), "r": package("==1")}
+    assert requirements(lock, "web", "sklearn") == ""
+    lock["sklearn"]["q"] = package("==1")
+    with pytest.raises(UnusableLock, match=r"q has two versions, in \[sklearn\] and in \[web\]"):
+        requirements(lock, "web", "sklearn")
     lock["web"]["p"] = package("==3")
     with pytest.raises(UnusableLock, match="p has two versions"):
         requirements(lock, "web")

@@ -17,6 +17,13 @@ GOES = (
     "numpy/__pycache__/a.cpython-313.pyc",
     "numpy/_core/lib/libnpymath.a",
     "bin/f2py",
+    "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
+    "onnxruntime/capi/libonnxruntime.so.1.31.1",
+    "onnxruntime/quantization/quantize.py",
+    "google/protobuf/message.py",
+    "google/_upb/_message.abi3.so",
+    "protobuf-7.0.dist-info/RECORD",
+    "protobuf-7.0.dist-info/LICENSE",
 )
 STAYS = (
     "numpy/testing/__init__.py",
@@ -26,21 +33,41 @@ STAYS = (
     "scipy-1.0.dist-info/METADATA",
     "scipy-1.0.dist-info/licenses/LICENSE.txt",
     "msgspec/py.typed",
-    "botocore/data/s3/service-2.json.gz",
+    "botocore/data/s3/2006-03-01/service-2.json.gz",
+    "botocore/data/endpoints.json",
+    "google/auth/mine.py",
+    "onnxruntime/LICENSE",
+    "onnxruntime/capi/onnxruntime_pybind11_state.so",
+    "protobuf_extras-1.0.dist-info/RECORD",
     "package/bin/__init__.py",
     "package/tests.py",
 )
 
 
+RECORD = """\
+google/protobuf/message.py,sha256=x,10
+google/_upb/_message.abi3.so,sha256=x,10
+google/protobuf/gone.py,sha256=x,10
+../../bin/protoc,sha256=x,10
+protobuf-7.0.dist-info/LICENSE,sha256=x,10
+protobuf-7.0.dist-info/RECORD,,
+"""
+
+
 def test_what_is_listed_goes_and_everything_else_stays(tmp_path: Path) -> None:
-    for name in (*GOES, *STAYS):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"x" * 10)
-    removed = strip(tmp_path)
-    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    outside, folder = tmp_path / "bin" / "protoc", tmp_path / "lib" / "packages"
+    for path in (outside, *(folder / name for name in (*GOES, *STAYS))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * 10)
+    (folder / "protobuf-7.0.dist-info" / "RECORD").write_text(RECORD)
+    removed = strip(folder)
+    left = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert left == set(STAYS)
-    assert sum(removed.values()) == 10 * len(GOES)
-    assert removed["tests"] == 20
+    assert sum(removed.values()) == 10 * (len(GOES) - 1) + len(RECORD)
+    assert (removed["tests"], removed["package protobuf"]) == (20, 30 + len(RECORD))
+    assert not (folder / "onnxruntime" / "quantization").exists()
+    assert not (folder / "google" / "protobuf").exists(), "no empty folder is left"
+    assert outside.exists(), "what a package put outside of the folder is not touched"
 
 
 def test_a_link_is_removed_and_what_it_names_stays(tmp_path: Path) -> None:

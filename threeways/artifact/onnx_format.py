@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from threeways.artifact import onnx_graph
 from threeways.artifact.onnx_refused import Refused
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
+from threeways.settings import forbid_telemetry
 
 FEWEST_ROWS = 4_096
 """Rows that are worth a thread of their own."""
@@ -58,6 +59,7 @@ def load(content: bytes, path: Path, threads: int = 1) -> OnnxModel:
     that is damaged, ArtifactUnsupported where it takes something other than a float64 block.
     """
     width = check(content, path)
+    forbid_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from threeways import artifact, tasks
 from threeways.errors import DeploymentError
 from threeways.pipeline import aws
 from threeways.service import ModelService
-from threeways.settings import Settings
+from threeways.settings import Runtime, Settings
 from threeways.task import Task
 
 PREFIX = "models"
@@ -25,13 +25,14 @@ class Chosen:
     """A model that the function can use.
 
     name: as people know it. run_id: the MLflow run that made it, "" where nobody knows. sha256: the
-    artifact's digest.
+    artifact's digest. runtime: what it was checked with, None where it was not yet.
     """
 
     name: str
     folder: Path
     sha256: str
     run_id: str
+    runtime: Runtime | None = None
 
     def location(self, bucket: str) -> str:
         """Where it lies in a stack's bucket: by its digest, so that no model ever replaces another."""
@@ -64,16 +65,17 @@ def find(named: str | None, local: Path) -> Chosen:
     )
 
 
-def check(chosen: Chosen, task_name: str) -> Chosen:
+def check(chosen: Chosen, task_name: str, runtime: Runtime | None = None) -> Chosen:
     """The model, loaded and proved as the function does it; with the run that it names, if none was known.
 
+    runtime: what is to serve it; None: `onnx` where it has that flavour, gated, else `sklearn`.
     Raises what `model.build` would: ArtifactError, SettingsError, ModelFailed.
     """
     task: Task[Any] = tasks.find(task_name)
-    model = artifact.load(chosen.folder, chosen.sha256)
+    model = artifact.load(chosen.folder, chosen.sha256, runtime)
     artifact.check(model, task.columns, task.dict_features)
     ModelService(model, task, model.version).prove()
-    return chosen if chosen.run_id else Chosen(chosen.name, chosen.folder, chosen.sha256, model.version or "")
+    return replace(chosen, run_id=chosen.run_id or model.version or "", runtime=model.runtime)
 
 
 def upload(chosen: Chosen, bucket: str, s3: Any) -> int:

@@ -74,7 +74,7 @@ def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
 def _fault(body: Mapping[str, Any], value: str) -> str | None:
     """Why CloudFormation would refuse a value; None where it takes it."""
     if "AllowedValues" in body and value not in [str(one) for one in body["AllowedValues"]]:
-        return f"give one of {', '.join(str(one) for one in body['AllowedValues'])}"
+        return f"give one of {', '.join(str(one) or 'nothing' for one in body['AllowedValues'])}"
     pattern = body.get("AllowedPattern")
     if pattern and not re.fullmatch(pattern, value):
         return str(body.get("ConstraintDescription") or f"it does not match {pattern}")

@@ -12,7 +12,7 @@ from threeways.errors import DeploymentError
 from threeways.pipeline import aws
 from threeways.pipeline.deploy import answers as kept
 from threeways.pipeline.deploy import chosen as models
-from threeways.pipeline.deploy import parameters, repository
+from threeways.pipeline.deploy import parameters, repository, runtime
 from threeways.pipeline.deploy.answers import Answers, Ask
 from threeways.pipeline.deploy.chosen import Chosen
 from threeways.pipeline.deploy.repository import Login
@@ -51,11 +51,11 @@ class Tools(Protocol):
     def architecture(self, image: str) -> str:
         """What an image was built for, as Lambda calls it."""
 
-    def build(self, architecture: str) -> str:
-        """Build the function's image; its name here."""
+    def build(self, architecture: str, target: str) -> str:
+        """Build the function's image, a target of the Dockerfile; its name here."""
 
     def prove(self, image: str, chosen: Chosen, values: Mapping[str, str]) -> None:
-        """Have the image load the model, within the function's memory, as Lambda will."""
+        """Have the image load the model, with the function's runtime and memory, as Lambda will."""
 
     def push(self, image: str, login: Login) -> str:
         """Push it; its URI by digest."""
@@ -82,6 +82,11 @@ class Plan:
     def is_first(self) -> bool:
         """Whether no version with a model was ever deployed: there is none to take over from."""
         return self.stack is None or not self.stack.parameters.get("ModelLocation")
+
+    @property
+    def target(self) -> str:
+        """The Dockerfile's target that the function's image is built of."""
+        return runtime.target(self.values[runtime.PARAMETER])
 
 
 def settle(options: Options, file: Path, ask: Ask | None, tools: Tools) -> Answers:
@@ -151,7 +156,9 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     if answers.repository:
         repository.check(answers.repository, answers.region)
         repository.require(answers.repository, client("ecr"))
-    chosen = models.check(models.find(options.model, local), values["Task"])
+    asked = runtime.asked(answers.parameters)
+    chosen = models.check(models.find(options.model, local), values["Task"], asked)
+    values[runtime.PARAMETER] = runtime.settled(answers.parameters, chosen)
     parameters.check(document, chosen.parameters("a-bucket"))
     before = _present(stack)
     changes = {

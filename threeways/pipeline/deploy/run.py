@@ -17,7 +17,7 @@ from rich.markup import escape
 from threeways.errors import DeploymentError, DeploymentFailed
 from threeways.pipeline.deploy import answers as kept
 from threeways.pipeline.deploy import chosen as models
-from threeways.pipeline.deploy import history, package, plan, repository, ride
+from threeways.pipeline.deploy import history, package, plan, repository, ride, runtime
 from threeways.pipeline.deploy.answers import Ask
 from threeways.pipeline.deploy.history import Deployment, History
 from threeways.pipeline.deploy.parameters import Document
@@ -57,7 +57,7 @@ def deploy(
     _announce(made, options, console)
     if made.real and not options.yes and not confirm("Go on?"):
         raise DeploymentError(NOTHING)
-    image = options.image or tools.build(made.values["Architecture"])
+    image = options.image or tools.build(made.values["Architecture"], made.target)
     _require_architecture(image, made, tools)
     tools.prove(image, made.chosen, made.values)
     if not kept.save(answers, answers_file):
@@ -83,11 +83,14 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
     answers, stack = made.answers, made.stack
     state = f"{stack.status}, is updated" if stack else "is not there yet, and is made"
     where = answers.repository or f"its own ECR repository, {repository.own_name(answers.stack)}"
+    built = options.image or f"target {made.target}, built now"
+    serves = runtime.why(made.values[runtime.PARAMETER], answers.parameters, made.chosen)
     lines = [
         f"This touches {made.whose}",
         f"  stack  {answers.stack} in {answers.region}: {state}",
         f"  model  {made.chosen.name}, run {made.chosen.run_id or 'unknown'}, SHA-256 {made.chosen.sha256}",
-        f"  image  {options.image or 'built now'}, for {made.values['Architecture']}, pushed to {where}",
+        f"  served by {serves}",
+        f"  image  {built}, for {made.values['Architecture']}, pushed to {where}",
         *(
             f"  change {name}: {old or 'none'} -> {new or 'none'}"
             for name, (old, new) in made.changes.items()
