@@ -1,6 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay web batch train test quality validate doctor bench bench-web bench-batch digest \
+.PHONY: help setup run torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
+	bench-image bench-web bench-batch digest \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -78,8 +79,21 @@ doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or dep
 	@$(PYTHON) -m threeways doctor $(if $(TEMPLATE),--template '$(TEMPLATE)') $(if $(STACK),--stack '$(STACK)') \
 		$(if $(RATE),--rate '$(RATE)') $(if $(BYTES),--record-bytes '$(BYTES)')
 
-bench: $(READY) ## time the handler against one predict and one put a record
-	@$(PYTHON) benchmarks/handler.py
+plan: $(READY) ## what a deployment needs and costs at RATE= rides a second, and what breaks first (SHARDS= MEMORY= ARCH=)
+	@$(PYTHON) -m threeways plan $(if $(RATE),--rate '$(RATE)') $(if $(SHARDS),--shards '$(SHARDS)') \
+		$(if $(MEMORY),--memory '$(MEMORY)') $(if $(ARCH),--arch '$(ARCH)')
+
+bench: $(READY) ## cold start, memory and the handler against one MLflow predict and one put a record: five minutes
+	@$(PYTHON) -m benchmarks.bench
+
+bench-check: $(READY) ## fails if a ratio that `make bench` found is worse than the committed one
+	@$(PYTHON) -m benchmarks.check
+
+bench-growth: $(READY) ## batches of 1 to 10,000, shards of 1 to 16, artifacts of 1 to 200 MB
+	@$(PYTHON) -m benchmarks.growth
+
+bench-image: $(READY) ## the same cold start in the images, `docker run` to the first batch (IMAGES='three-ways three-ways-fast')
+	@$(PYTHON) -m benchmarks.image $(IMAGES)
 
 bench-web: $(READY) ## the web service against Flask and MLflow's pyfunc
 	@$(PYTHON) benchmarks/web.py

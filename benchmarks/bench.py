@@ -45,7 +45,7 @@ def main() -> int:
         console.print("Where the time goes")
         spent = stages.of(trained, given.rounds // 2 + 1)
         picture.draw(spent, LOCAL / "bench.png")
-        measured = latency.latencies(trained, given.rounds)
+        measured = latency.latencies(trained, given.rounds, found)
     title = f"Beside the usual way: medians of interleaved rounds, {time.monotonic() - began:.0f} s"
     wide = Console(width=None if console.is_terminal else 150)
     wide.print(tell.table(found, title))

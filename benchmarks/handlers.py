@@ -13,14 +13,17 @@ from typing import Any
 from benchmarks import floor, rides, usual
 from benchmarks.measure import Measure, in_turn, rate, ratio_of, timed
 from benchmarks.output import Output
+from benchmarks.starting import Context
 
 BATCH, USUAL_RECORDS = 1_000, 100
 CALL_SECONDS = 0.010
 BROKEN_EVERY = 100
+CONTEXT = Context()
+"""A minute for each invocation."""
 
 
 def ours(folder: Path, output: Output) -> Any:
-    """Our handler. The model is whatever its artifact is served by."""
+    """Our handler, of one event. The model is served by what its artifact says, as it is when it is deployed."""
     from threeways import artifact
     from threeways.service import ModelService
     from threeways.stream.delivery import StreamDelivery
@@ -30,7 +33,8 @@ def ours(folder: Path, output: Output) -> Any:
 
     client: Any = output
     service = ModelService(artifact.load(folder), task, "bench")
-    return StreamHandler(service, StreamDelivery(client, "out"), S3Quarantine(client, "s3://bench/aside"))
+    handler = StreamHandler(service, StreamDelivery(client, "out"), S3Quarantine(client, "s3://bench/aside"))
+    return lambda event: handler(event, CONTEXT)
 
 
 def theirs(folder: Path, output: Output, features: usual.Features = usual.block_features) -> Any:
@@ -66,7 +70,7 @@ class Benches:
         mine, other = ours(self._folders[name], Output(seconds)), theirs(
             self._folders[name], Output(seconds), features
         )
-        return {"ours": timed(lambda: _done(mine(self.event))), "usual": timed(lambda: other(self.few))}
+        return {"ours": timed(lambda: done(mine(self.event))), "usual": timed(lambda: other(self.few))}
 
     def _linear(self, rounds: int) -> list[Measure]:
         sides = self._sides("linear") | {"floor": timed(lambda: floor.entries(self.event))}
@@ -107,8 +111,8 @@ class Benches:
     def _poison(self, rounds: int) -> Measure:
         handler = ours(self._folders["our model"], Output())
         sides = {
-            "ours": timed(lambda: _done(handler(self.poisoned))),
-            "clean": timed(lambda: _done(handler(self.event))),
+            "ours": timed(lambda: done(handler(self.poisoned))),
+            "clean": timed(lambda: done(handler(self.event))),
         }
         found = in_turn(sides, 2 * rounds)
         ratio, quartiles = ratio_of(found["ours"], found["clean"])
@@ -140,7 +144,7 @@ def block_of(event: dict[str, Any]) -> Any:
     return task.features(rides_of, [record.arrived for record in records]).block
 
 
-def _done(answer: dict[str, Any]) -> None:
+def done(answer: dict[str, Any]) -> None:
     """A batch that is not done is no measure."""
     if answer["batchItemFailures"]:
         raise SystemExit(f"the batch is not done: {answer}")

@@ -29,7 +29,7 @@ def linear(folder: Path, rides: Any) -> Path:
         for pickup, dropoff, distance in rides.block[:RIDES, [0, 1, 3]].tolist()
     ]
     fitted = make_pipeline(DictVectorizer(), LinearRegression()).fit(dicts, rides.minutes[:RIDES])
-    return _saved(fitted, folder)
+    return saved(fitted, folder)
 
 
 def forest(folder: Path, rides: Any) -> Path:
@@ -38,10 +38,11 @@ def forest(folder: Path, rides: Any) -> Path:
 
     chosen = slice(FOREST_RIDES)
     fitted = RandomForestRegressor(n_estimators=100, max_depth=12, random_state=0, n_jobs=1)
-    return _saved(fitted.fit(rides.block[chosen], rides.minutes[chosen]), folder, rides.block[:1])
+    return saved(fitted.fit(rides.block[chosen], rides.minutes[chosen]), folder, rides.block[:1])
 
 
-def _saved(fitted: Any, folder: Path, example: Any = None) -> Path:
+def saved(fitted: Any, folder: Path, example: Any = None) -> Path:
+    """Logged by MLflow into a folder, in its default format. example: a row of its block, if it takes one."""
     import mlflow.sklearn
     from mlflow.models import infer_signature
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.stages import STAGES
 
-COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677")
-"""Paul Tol's bright scheme: told apart by the colour-blind, and in grey."""
+COLOURS = ("#77aadd", "#99ddff", "#44bb99", "#eedd88", "#ffaabb")
+"""Paul Tol's light scheme: told apart by the colour-blind, with black numbers on it."""
 FEWEST = 0.05
 """A stage with a smaller share of its bar gets no number."""
 
@@ -24,8 +24,8 @@ def draw(found: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path) -> 
     axes = figure.subplots(len(found), 1, sharex=True, squeeze=False)[:, 0]
     for place, (output, sides) in zip(axes, found.items(), strict=True):
         _bars(place, sides)
-        place.set_title(f"an output that answers {output}" if output == "at once" else output, loc="left")
-    axes[-1].set_xlabel("share of a side's own time")
+        place.set_title(f"The output answers {output}", loc="left", fontsize=10)
+    axes[-1].set_xlabel("share of a side's own time; the numbers are microseconds a ride")
     axes[-1].xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(STAGES), frameon=False)

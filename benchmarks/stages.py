@@ -43,7 +43,7 @@ def clocked(function: Callable[..., Any], stage: str, spent: Spent) -> Callable[
 
 
 def of(trained: Path, rounds: int) -> dict[str, dict[str, Spent]]:
-    """Output ("at once", "10 ms a call") -> side -> stage -> microseconds a ride: medians of the rounds."""
+    """Output ("at once", "after 10 ms a call") -> side -> stage -> microseconds a ride: medians of the rounds."""
     import mlflow.pyfunc
 
     from threeways import artifact
@@ -54,7 +54,7 @@ def of(trained: Path, rounds: int) -> dict[str, dict[str, Spent]]:
     found: dict[str, dict[str, Spent]] = {}
     for name, seconds, times in (
         ("at once", 0.0, rounds),
-        (f"{CALL_SECONDS * 1e3:g} ms a call", CALL_SECONDS, max(1, rounds // 5)),
+        (f"after {CALL_SECONDS * 1e3:g} ms a call", CALL_SECONDS, max(1, rounds // 5)),
     ):
         both: dict[str, list[Spent]] = {"usual": [], "ours": []}
         for number in range(times + 1):

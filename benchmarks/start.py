@@ -30,6 +30,7 @@ MODULES = {"ours": "lambda_function", "sklearn": "lambda_function", "usual": "us
 RUNTIMES = {"ours": "onnx", "sklearn": "sklearn"}
 GOALS = {"ours": (0.17, 0.45), "sklearn": (0.45, 0.75)}
 """Side -> what cold start and memory may be of the usual way's."""
+SECONDS, MEMORY = "cold start, seconds", f"peak RSS after {BATCHES} batches, MB"
 NAMES = {"ours": "our model (onnx)", "sklearn": "a scikit-learn artifact"}
 
 
@@ -130,7 +131,7 @@ def measures(artifact: Path, folder: Path, rounds: int, memory_rounds: int) -> l
     return [
         cost(f"{what}, {NAMES[side]}", found, GOALS[side][column], ours=side)
         for column, (what, found) in enumerate(
-            [("cold start, seconds", seconds), (f"peak RSS after {BATCHES} batches, MB", megabytes)]
+            [(SECONDS, seconds), (MEMORY, megabytes)]
         )
         for side in NAMES
     ]

@@ -77,13 +77,14 @@ def versions() -> dict[str, str]:
 
 
 def write(path: Path, measures: Sequence[Measure], console: Console, **more: Any) -> None:
-    """The measures as JSON, in a file that is there whole or not at all."""
-    content = {
-        "measures": [one.plain() for one in measures],
-        "machine": machine(),
-        "versions": versions(),
-        **more,
-    }
+    """The measures as JSON. What `make bench-growth` has put into the file stays."""
+    growth = {"growth": json.loads(path.read_text()).get("growth", [])} if path.exists() else {}
+    rows = [one.plain() for one in measures]
+    put(path, {"measures": rows, "machine": machine(), "versions": versions(), **growth, **more}, console)
+
+
+def put(path: Path, content: dict[str, Any], console: Console) -> None:
+    """JSON in a file that is there whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(content, indent=2) + "\n")

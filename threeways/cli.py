@@ -209,6 +209,19 @@ def quarantine(
 
 
 @app.command()
+def plan(
+    rate: Annotated[float | None, typer.Option(help="Rides a second.")] = None,
+    shards: Annotated[int | None, typer.Option(help="Of each stream; default: what it takes.")] = None,
+    memory: Annotated[int | None, typer.Option(help="The function's, in MB; default: what it takes.")] = None,
+    arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
+) -> None:
+    """What a deployment needs and costs at a rate, what happens when traffic doubles, and what breaks first."""
+    from threeways.pipeline.plan.run import show
+
+    show(rate, shards, memory, arch, Console(), LOCAL)
+
+
+@app.command()
 def doctor(
     template: Annotated[Path | None, typer.Option(help="A template; default: template.yaml.")] = None,
     stack: Annotated[str | None, typer.Option(help="A deployed stack, by name or ARN, instead.")] = None,

@@ -1,0 +1,149 @@
+"""A plan carries its rate, for any rate, and never gets cheaper or smaller by more of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threeways.errors import UsageError
+from threeways.pipeline.plan import breaking, cost, limits, need, prices, traffic
+from threeways.pipeline.plan.measured import Latencies
+from threeways.pipeline.plan.need import Asked, plan
+
+QUICK = Latencies(fixed=0.002, a_ride=30e-6, start_seconds=0.5, peak_mb=105, source="made up")
+PRICES = prices.read()
+RATES = st.floats(min_value=0.01, max_value=need.capacity_of_a_stack(), allow_nan=False)
+MEMORIES = st.one_of(st.none(), st.integers(limits.LEAST_MB, limits.MOST_MB))
+
+
+@given(RATES, MEMORIES)
+def test_shards_lanes_and_payload_suffice(rate: float, memory: int | None) -> None:
+    found = plan(Asked(rate, memory=memory), QUICK)
+    a_shard = rate / found.shards
+    assert a_shard <= limits.SHARD_RECORDS * need.FILLED * (1 + 1e-9)
+    assert a_shard * max(need.RIDE_BYTES, need.PREDICTION_BYTES) <= limits.SHARD_BYTES
+    assert found.lanes * found.lane_capacity >= need.GROWTH * rate
+    assert 1 <= found.batch <= found.batch_size <= limits.BATCH
+    assert found.batch_size * need.EVENT_BYTES <= limits.PAYLOAD_BYTES
+    assert 1 <= found.parallelization <= limits.PARALLELIZATION
+    assert limits.LEAST_MB <= found.memory <= limits.MOST_MB
+
+
+@given(RATES, RATES)
+def test_more_rides_need_no_fewer_shards_and_no_fewer_dollars(one: float, other: float) -> None:
+    less, more = (plan(Asked(rate), QUICK) for rate in sorted((one, other)))
+    assert less.shards <= more.shards
+    assert spent(less) <= spent(more) * (1 + 1e-9)
+
+
+def spent(found: need.Plan) -> float:
+    lines = [*cost.provisioned(found, PRICES), *cost.function(found, PRICES, "x86_64")]
+    return cost.hourly(found, cost.total(lines))
+
+
+@given(RATES, MEMORIES)
+def test_every_line_of_the_bill_costs_something_and_arm_costs_less(rate: float, memory: int | None) -> None:
+    found = plan(Asked(rate, memory=memory), QUICK)
+    arm, intel = (cost.function(found, PRICES, name) for name in ("arm64", "x86_64"))  # type: ignore[arg-type]  # both are
+    for line in (*cost.provisioned(found, PRICES), *cost.on_demand(found, PRICES), *arm, *intel):
+        assert line.dollars > 0
+    assert cost.total(arm) < cost.total(intel)
+
+
+def test_a_bill_that_was_reckoned_by_hand() -> None:
+    found = plan(Asked(1_000, shards=2, memory=1769), QUICK)
+    assert (found.batch, found.window) == (500, 1)
+    assert found.seconds == pytest.approx(0.002 + 500 * 30e-6 + 0.010)  # 27 ms
+    dollars = {line.item: line.dollars for line in cost.provisioned(found, PRICES)}
+    dollars |= {line.item: line.dollars for line in cost.function(found, PRICES, "x86_64")}
+    assert dollars == pytest.approx(
+        {
+            "shards of two streams": 2 * 2 * 0.015 * 1_000_000 / 1_000 / 3_600,
+            "PUT payload units": 0.028,
+            "Lambda, requests": 2_000 * 0.20 / 1_000_000,
+            "Lambda, GB-seconds, x86_64": 2_000 * 0.027 * 1769 / 1024 * 0.0000166667,
+            "CloudWatch Logs": 2_000 * 2_200 / 2**30 * 0.50,
+        }
+    )
+
+
+def test_less_memory_is_a_smaller_share_of_a_processor_and_more_than_one_does_not_help() -> None:
+    seconds = [plan(Asked(5_000, memory=memory), QUICK).seconds for memory in (512, 1024, 1769, 3008)]
+    assert seconds[0] > seconds[1] > seconds[2] == seconds[3]
+
+
+def test_a_slow_model_gets_more_lanes_until_there_are_ten() -> None:
+    slow = replace(QUICK, a_ride=1e-3)  # 1,000 a second of a whole processor
+    assert plan(Asked(8_000, memory=1769), slow).parallelization == 2
+    with pytest.raises(UsageError, match=r"10 lanes a shard are too few.*give more MEMORY"):
+        plan(Asked(8_000, memory=512), replace(QUICK, a_ride=10e-3))
+
+
+def test_small_rates_wait_for_a_batch_but_never_long() -> None:
+    windows = [plan(Asked(rate), QUICK).window for rate in (0.1, 1, 30, 99, 100, 800)]
+    assert windows == [10, 10, 4, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (Asked(10_000, shards=3), r"SHARDS=3 take 3,000 .* give SHARDS=13"),
+        (Asked(1_000, memory=64), r"MEMORY=64 cannot be.*give MEMORY=512"),
+        (Asked(1_000, memory=20_000), r"MEMORY=20000 cannot be"),
+        (Asked(9_000_000), r"11,250 shards.*several stacks.*RATE=8,000,000"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_mend(asked: Asked, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        plan(asked, QUICK)
+
+
+def test_a_process_that_takes_much_gets_twice_of_it() -> None:
+    assert plan(Asked(100), replace(QUICK, peak_mb=900)).memory == 1856
+    with pytest.raises(UsageError, match="900 MB at its peak"):
+        plan(Asked(100, memory=600), replace(QUICK, peak_mb=900))
+
+
+@given(RATES, st.floats(min_value=1, max_value=100))
+def test_age_grows_only_where_the_lanes_do_not_keep_up(rate: float, times: float) -> None:
+    found = plan(Asked(rate), QUICK)
+    then = traffic.at(found, rate * times)
+    assert then.taken <= found.shards * limits.SHARD_RECORDS
+    assert then.refused == pytest.approx(rate * times - then.taken)
+    assert (then.growing > 0) == (found.lanes * found.lane_capacity < then.taken)
+    assert traffic.at(found, rate).age <= need.POLL_SECONDS + found.window + found.seconds + 1e-9
+
+
+def test_lanes_that_are_too_slow_let_the_age_grow_until_rides_are_given_up() -> None:
+    quick = plan(Asked(400, shards=1, memory=1769), QUICK)
+    slow = replace(quick, latencies=replace(QUICK, a_ride=2e-3))
+    then = traffic.at(slow, 800)
+    assert then.growing == pytest.approx(1 - slow.lane_capacity / 800)
+    assert then.hours_to_give_up == pytest.approx(6 / then.growing)
+
+
+@given(RATES)
+def test_nothing_but_a_quota_breaks_below_the_planned_rate_and_the_first_is_told_first(rate: float) -> None:
+    found = plan(Asked(rate), QUICK)
+    limits_found = breaking.as_planned(found)
+    assert [one.rate for one in limits_found] == sorted(one.rate for one in limits_found)
+    assert min(one.rate for one in limits_found if "quota" not in one.mend) >= rate
+    assert limits_found[0].rate <= found.shards * limits.SHARD_RECORDS
+
+
+def test_a_million_a_second_meets_the_account_s_concurrency() -> None:
+    found = plan(Asked(1_000_000), QUICK)
+    assert found.shards == found.lanes == ceil(1_000_000 / 800)
+    assert any("concurrent invocations" in one.what for one in breaking.as_planned(found))
+    assert breaking.with_more_shards(found)[0].rate == pytest.approx(800_000)
+
+
+def test_prices_have_their_day_and_their_pages() -> None:
+    assert PRICES.region == "us-east-1"
+    assert PRICES.date.year >= 2026
+    assert all(page.startswith("aws.amazon.com/") for page in PRICES.pages)
+    assert PRICES.function.gb_second("arm64") < PRICES.function.gb_second("x86_64")

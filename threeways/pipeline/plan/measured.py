@@ -1,0 +1,83 @@
+"""How long an invocation computes, from what `make bench` measured: here, or where the committed figures are from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from threeways.errors import UsageError
+
+COMMITTED = Path(__file__).resolve().parents[3] / "benchmarks" / "committed.json"
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """batches: records of a batch -> seconds, on one core. peak_mb: of the process's memory."""
+
+    batches: Annotated[dict[int, Positive], Meta(min_length=2)]
+    start_seconds: Positive
+    peak_mb: Positive
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What matters here of a `bench.json`."""
+
+    latencies: Figures
+    machine: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """An invocation's work: `fixed` seconds and `a_ride` seconds more for each, on one whole processor.
+
+    start_seconds: of a cold start. peak_mb: the process's memory. source: where the figures are from.
+    """
+
+    fixed: float
+    a_ride: float
+    start_seconds: float
+    peak_mb: float
+    source: str
+
+    def cpu_seconds(self, batch: float) -> float:
+        """What a batch computes."""
+        return self.fixed + batch * self.a_ride
+
+
+def find(local: Path, committed: Path = COMMITTED) -> Latencies:
+    """From `bench.json` in the folder `local` if there is one with latencies, else the committed figures.
+
+    Raises UsageError where neither can be read.
+    """
+    measured = local / "bench.json"
+    if measured.exists():
+        return read(measured, f"{measured}, measured here", "run `make bench` again, or remove it")
+    return read(committed, f"{committed.name}, committed with the code; `make bench` measures here", "run `make bench`")
+
+
+def read(path: Path, source: str, mend: str) -> Latencies:
+    """The latencies of a file that `make bench` has written. Raises UsageError."""
+    try:
+        result = msgspec.json.decode(path.read_bytes(), type=Result, strict=False)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{path} has no latencies ({error}): {mend}") from None
+    figures = result.latencies
+    fixed, a_ride = line(figures.batches)
+    where = ", ".join(str(result.machine[key]) for key in ("processor", "when") if key in result.machine)
+    return Latencies(fixed, a_ride, figures.start_seconds, figures.peak_mb, f"{source} ({where})")
+
+
+def line(batches: Mapping[int, float]) -> tuple[float, float]:
+    """Fixed seconds and seconds a record, both above 0: through the smallest batch and the largest.
+
+    Not a least-squares line: that would weigh the largest batch most, whose end it is anyway.
+    """
+    small, large = min(batches), max(batches)
+    a_ride = max(1e-9, (batches[large] - batches[small]) / (large - small))
+    return max(1e-6, batches[small] - small * a_ride), a_ride

@@ -1,0 +1,59 @@
+"""AWS's prices, from the one dated file that has them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+FILE = Path(__file__).with_name("prices.toml")
+
+Dollars = Annotated[float, Meta(gt=0)]
+type Architecture = Literal["x86_64", "arm64"]
+
+
+class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Streams: aws.amazon.com/kinesis/data-streams/pricing."""
+
+    shard_hour: Dollars
+    million_put_units: Dollars
+    on_demand_stream_hour: Dollars
+    on_demand_gb_in: Dollars
+    on_demand_gb_out: Dollars
+
+
+class Lambda(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Functions: aws.amazon.com/lambda/pricing."""
+
+    million_requests: Dollars
+    gb_second_x86_64: Dollars
+    gb_second_arm64: Dollars
+
+    def gb_second(self, architecture: Architecture) -> float:
+        """A gigabyte of memory for a second."""
+        return self.gb_second_arm64 if architecture == "arm64" else self.gb_second_x86_64
+
+
+class Logs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """CloudWatch Logs: aws.amazon.com/cloudwatch/pricing."""
+
+    gb_ingested: Dollars
+
+
+class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """US dollars in one region on one day. pages: AWS's, where they are told."""
+
+    region: str
+    date: date
+    pages: tuple[str, ...]
+    kinesis: Kinesis
+    function: Lambda = msgspec.field(name="lambda")
+    logs: Logs
+
+
+def read() -> Prices:
+    """The prices in `prices.toml`."""
+    return msgspec.toml.decode(FILE.read_bytes(), type=Prices)

@@ -1,0 +1,114 @@
+"""The plan in words: every number with the sum that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from threeways.pipeline.plan import breaking, cost, limits, need, traffic
+from threeways.pipeline.plan.breaking import Limit
+from threeways.pipeline.plan.cost import Line
+from threeways.pipeline.plan.need import Plan
+from threeways.pipeline.plan.prices import Architecture, Prices
+
+
+def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
+    """Print all of it."""
+    for line in (*_needs(plan), "", *_traffic(plan), "", *_costs(plan, prices, architecture), "", *_breaks(plan)):
+        bold = bool(line) and not line.startswith(" ")
+        console.print(line, style="bold" if bold else None, markup=False, highlight=False, soft_wrap=True)
+
+
+def _needs(plan: Plan) -> Iterator[str]:
+    known, filled = plan.latencies, f"{need.FILLED:.0%} filled"
+    rate = number(plan.rate)
+    yield f"For {rate} rides a second: make deploy PARAMETERS='{parameters(plan)}'"
+    yield f"  latencies: {known.source}"
+    yield (
+        f"  shards: {plan.shards:,} of each stream, {plan.rate / plan.shards:,.0f} rides a second each; "
+        f"{rate} / ({limits.SHARD_RECORDS:,} x {need.FILLED:g}) = {need.needed_shards(plan.rate):,} are {filled}"
+    )
+    yield (
+        f"  batches: {plan.batch:,.0f} rides in a window of {plan.window} s "
+        f"({rate} / {plan.lanes:,} lanes x {plan.window} s); BatchSize has room for twice of them"
+    )
+    yield (
+        f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
+        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + puts of {limits.ENTRIES} x "
+        f"{need.PUT_SECONDS * 1e3:g} ms (assumed) = {plan.seconds * 1e3:,.0f} ms"
+    )
+    yield (
+        f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, each up to "
+        f"{plan.lane_capacity:,.0f} rides a second"
+    )
+    yield (
+        f"  concurrency: {number(plan.invocations)} invocations a second x {plan.seconds:.3f} s = {plan.busy:,.1f} on "
+        f"average, {plan.lanes:,} at the most"
+    )
+    if plan.lanes > limits.CONCURRENCY:
+        yield (
+            f"    an account has {limits.CONCURRENCY:,} by default: ask for {plan.lanes:,} before you deploy "
+            "(Service Quotas, Lambda, concurrent executions)"
+        )
+    yield f"  memory: {plan.memory:,} MB; the process took {known.peak_mb:.0f} MB at its peak"
+
+
+def parameters(plan: Plan) -> str:
+    """The template's parameters."""
+    return (
+        f"ShardCount={plan.shards} BatchSize={plan.batch_size} BatchWindowSeconds={plan.window} "
+        f"ParallelizationFactor={plan.parallelization} MemorySize={plan.memory}"
+    )
+
+
+def _traffic(plan: Plan) -> Iterator[str]:
+    yield "How old a ride is when it is scored"
+    for name, rate in (("now", plan.rate), ("traffic doubled", need.GROWTH * plan.rate)):
+        found = traffic.at(plan, rate)
+        line = f"  {name}: {found.age:.1f} s at the most, to which a cold start adds {plan.latencies.start_seconds:.1f} s"
+        if found.growing:
+            line += f", and {found.growing:.2f} s more each second; rides are given up after {found.hours_to_give_up:.1f} h"
+        yield line
+        if found.refused:
+            yield (
+                f"    the shards take {found.taken:,.0f} of {number(found.rate)} a second, the rest is refused at the producer "
+                f"until ShardCount is {need.needed_shards(rate):,}"
+            )
+
+
+def _costs(plan: Plan, prices: Prices, architecture: Architecture) -> Iterator[str]:
+    shards, function = cost.provisioned(plan, prices), cost.function(plan, prices, architecture)
+    instead = cost.on_demand(plan, prices)
+    yield f"A million rides cost ({prices.region}, prices of {prices.date}: {', '.join(prices.pages)})"
+    yield from _lines([*shards, *function])
+    whole = cost.total([*shards, *function])
+    yield (
+        f"  {'sum':27} ${whole:10.6f}   ${cost.hourly(plan, whole):,.2f} an hour, "
+        f"${cost.monthly(plan, whole):,.0f} a month of {cost.MONTH_HOURS} h at {number(plan.rate)} a second"
+    )
+    yield "  with on-demand streams (StreamMode=ON_DEMAND) instead of shards and PUT units:"
+    yield from _lines(instead)
+    yield f"  {'sum':27} ${cost.total([*instead, *function]):10.6f}"
+    yield "  Not in it: quarantine and failures, traces, alarms, keys, other readers, free tiers, volume discounts"
+
+
+def _lines(lines: Sequence[Line]) -> Iterator[str]:
+    return (f"  {line.item:27} ${line.dollars:10.6f}   {line.sum}" for line in lines)
+
+
+def _breaks(plan: Plan) -> Iterator[str]:
+    yield "What breaks first"
+    yield from _limits("  as planned:", breaking.as_planned(plan))
+    yield from _limits("  with more shards as full as these:", breaking.with_more_shards(plan))
+
+
+def _limits(title: str, found: Sequence[Limit]) -> Iterator[str]:
+    yield title
+    for limit in found:
+        yield f"    {limit.rate:12,.0f} a second: {limit.what}. Mend: {limit.mend}"
+
+
+def number(value: float) -> str:
+    """With thousands apart, and three digits at the least."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
