@@ -1,7 +1,7 @@
 """An output stream that costs next to nothing: acknowledges PutRecord and PutRecords over HTTP.
 
-Run as a program it listens on a free port of 127.0.0.1, prints it, and serves until it is killed. A process of
-its own, so that its work is on another core than what is measured.
+Run as a program it listens on a free port of 127.0.0.1, prints it, and serves until it is killed. A process
+of its own, so that its work is on another core than what is measured.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and scikit-learn: a function of a gigabyte has less than a core
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before NumPy and scikit-learn: a function of a gigabyte has less than a core
+)
 
 from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""`make bench-check`: whether a ratio of `.local/bench.json` is worse than the committed one, by more than noise.
+"""`make bench-check`: whether a ratio of `bench.json` is worse than the committed one by more than noise.
 
 Ratios only: seconds are this machine's. What counts as noise is told by both files' quartiles. To accept new
 figures: copy `.local/bench.json`, measured on a quiet machine, over `benchmarks/committed.json`.

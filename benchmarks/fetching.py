@@ -1,4 +1,4 @@
-"""One side's way from an artifact on S3 to a loaded model: `python fetching.py ours|usual LOCATION SHA256`."""
+"""One side's way from S3 to a loaded model: `python fetching.py ours|usual LOCATION SHA256`."""
 
 import sys
 

@@ -37,10 +37,14 @@ def measures(folder: Path, rounds: int, sizes: Sequence[int] = MEGABYTES) -> lis
                 s3.upload_file(str(file), BUCKET, f"{megabytes}/{file.relative_to(path)}")
             real = sum(file.stat().st_size for file in files) / 1e6
             sides = {
-                side: timed(_fetching(side, f"s3://{BUCKET}/{megabytes}", artifact.digest(path), emulator, folder))
+                side: timed(
+                    _fetching(side, f"s3://{BUCKET}/{megabytes}", artifact.digest(path), emulator, folder)
+                )
                 for side in ("ours", "usual")
             }
-            what = f"artifact of {real:.0f} MB, from S3 to loaded in a new process (ours verifies it), seconds"
+            what = (
+                f"artifact of {real:.0f} MB, from S3 to loaded in a new process (ours verifies it), seconds"
+            )
             found.append(cost(what, in_turn(sides, rounds), None))
     return found
 

@@ -1,8 +1,8 @@
 """Shards of 1 to 16: as many handler processes as there are shards, each with batches of its own.
 
 That is what Lambda does; here they share this machine's cores, so that more processes than cores show what
-waiting for a core costs, and not how far Lambda scales. The event source mapping and the emulator are not in it:
-the emulator, one process, would be all that is measured.
+waiting for a core costs, and not how far Lambda scales. The event source mapping and the emulator are not in
+it: the emulator, one process, would be all that is measured.
 """
 
 from __future__ import annotations

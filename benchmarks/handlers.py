@@ -23,7 +23,7 @@ CONTEXT = Context()
 
 
 def ours(folder: Path, output: Output) -> Any:
-    """Our handler, of one event. The model is served by what its artifact says, as it is when it is deployed."""
+    """Our handler, of one event. The model is served as it is when it is deployed."""
     from threeways import artifact
     from threeways.service import ModelService
     from threeways.stream.delivery import StreamDelivery
@@ -67,8 +67,9 @@ class Benches:
 
     def _sides(self, name: str, seconds: float = 0.0) -> dict[str, Callable[[], float]]:
         features = usual.dict_features if name == "linear" else usual.block_features
-        mine, other = ours(self._folders[name], Output(seconds)), theirs(
-            self._folders[name], Output(seconds), features
+        mine, other = (
+            ours(self._folders[name], Output(seconds)),
+            theirs(self._folders[name], Output(seconds), features),
         )
         return {"ours": timed(lambda: done(mine(self.event))), "usual": timed(lambda: other(self.few))}
 
@@ -99,7 +100,8 @@ class Benches:
         mine = {"ours": found["ours"]}
         return [
             rate(what, {**mine, "usual": found["usual"]}, _COUNTS, None),
-            rate(f"{what}, of the bare loop and predict", {**mine, "floor": least}, _COUNTS, 0.8, against="floor"),
+            rate(f"{what}, of the bare loop and predict",
+                 {**mine, "floor": least}, _COUNTS, 0.8, against="floor"),
             rate(f"{what}, whole handler beside scikit-learn's bare predict of the same trees",
                  {**mine, "usual": found["sklearn"]}, _COUNTS | {"usual": BATCH}, 1.0),
         ]  # fmt: skip

@@ -22,8 +22,8 @@ class Measure:
     """One row of the table.
 
     name: what, and in which unit ours, usual and floor are, each the median of its rounds. ratio: ours over
-    `against`. quartiles: the ratio's first and third. goal: what the ratio must reach, or, `at_most`, must not
-    exceed; None: for orientation.
+    `against`. quartiles: the ratio's first and third. goal: what the ratio must reach, or, `at_most`, must
+    not exceed; None: for orientation.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The stages of both sides as a picture: each bar is a whole, so that sides a hundred times apart can be read."""
+"""The stages of both sides as a picture: each bar is a whole, since the sides are a hundred times apart."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def _bars(axes: Any, sides: Mapping[str, Mapping[str, float]]) -> None:
             share = sides[side][stage] / whole
             axes.barh(row, share, left=left, color=colour, height=0.62, label=stage if row == 0 else None)
             if share >= FEWEST:
-                text = f"{sides[side][stage]:,.0f}" if sides[side][stage] >= 10 else f"{sides[side][stage]:.1f}"  # noqa: PLR2004 - two digits
+                text = (
+                    f"{sides[side][stage]:,.0f}" if sides[side][stage] >= 10 else f"{sides[side][stage]:.1f}"
+                )
                 axes.text(left + share / 2, row, text, ha="center", va="center", fontsize=9)
     labels = [f"{side}\n{sum(sides[side].values()):,.0f} µs a ride" for side in names]
     axes.set_yticks(range(len(names)), labels)

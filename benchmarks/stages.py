@@ -42,14 +42,16 @@ def clocked(function: Callable[..., Any], stage: str, spent: Spent) -> Callable[
     return call
 
 
-def of(trained: Path, rounds: int) -> dict[str, dict[str, Spent]]:
-    """Output ("at once", "after 10 ms a call") -> side -> stage -> microseconds a ride: medians of the rounds."""
+def of(
+    trained: Path, rounds: int, batch: int = BATCH, usual_records: int = USUAL_RECORDS
+) -> dict[str, dict[str, Spent]]:
+    """Output ("at once", "after 10 ms a call") -> side -> stage -> microseconds a ride, medians."""
     import mlflow.pyfunc
 
     from threeways import artifact
 
-    payloads = rides.payloads(BATCH)
-    many, few = rides.event(payloads), rides.event(payloads[:USUAL_RECORDS])
+    payloads = rides.payloads(batch)
+    many, few = rides.event(payloads), rides.event(payloads[:usual_records])
     model, pyfunc = artifact.load(trained), mlflow.pyfunc.load_model(str(trained))
     found: dict[str, dict[str, Spent]] = {}
     for name, seconds, times in (
@@ -85,7 +87,7 @@ def _ours(model: Any, event: dict[str, Any], seconds: float) -> Spent:
     began = time.perf_counter()
     taken = clocked(records.from_event, "decode", spent)(event)
     handler.handle(taken)
-    return _a_ride(spent, time.perf_counter() - began, BATCH)
+    return _a_ride(spent, time.perf_counter() - began, len(event["Records"]))
 
 
 def _usual(pyfunc: Any, event: dict[str, Any], seconds: float) -> Spent:
@@ -100,7 +102,7 @@ def _usual(pyfunc: Any, event: dict[str, Any], seconds: float) -> Spent:
     handler(event)
     whole = time.perf_counter() - began
     clocked(lambda: [usual.decode(record) for record in event["Records"]], "decode", spent)()
-    return _a_ride(spent, whole, USUAL_RECORDS)
+    return _a_ride(spent, whole, len(event["Records"]))
 
 
 def _a_ride(spent: Spent, whole: float, count: int) -> Spent:

@@ -1,7 +1,7 @@
 """Cold start and memory: a new process, the artifact on disk, to the first batch answered; and after 100.
 
-Every side is the same program (`starting.py`) with another module to import, puts its predictions over HTTP on
-`answering.py`, and finds its files in the page cache, since a round before the first is left out.
+Every side is the same program (`starting.py`) with another module to import, puts its predictions over HTTP
+on `answering.py`, and finds its files in the page cache, since a round before the first is left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks import rides
 from benchmarks.measure import Measure, cost, in_turn
@@ -26,7 +26,12 @@ HERE = ROOT / "benchmarks"
 BATCH, BATCHES = 100, 100
 USUAL_BATCH = 10
 """The usual way's batches for its memory, which does not depend on them: it holds one record at a time."""
-MODULES = {"ours": "lambda_function", "sklearn": "lambda_function", "usual": "usual_lambda", "floor": "floor_lambda"}
+MODULES = {
+    "ours": "lambda_function",
+    "sklearn": "lambda_function",
+    "usual": "usual_lambda",
+    "floor": "floor_lambda",
+}
 RUNTIMES = {"ours": "onnx", "sklearn": "sklearn"}
 GOALS = {"ours": (0.17, 0.45), "sklearn": (0.45, 0.75)}
 """Side -> what cold start and memory may be of the usual way's."""
@@ -53,7 +58,7 @@ class Started:
         self._environment = environment(side, artifact, url)
         self.seconds = 0.0
 
-    def __enter__(self) -> Started:
+    def __enter__(self) -> Self:
         began = time.perf_counter()
         self._process = subprocess.Popen(  # noqa: S603 - our own programs
             self._command, cwd=HERE if MODULES["usual"] in self._command else ROOT, env=self._environment,
@@ -130,9 +135,7 @@ def measures(artifact: Path, folder: Path, rounds: int, memory_rounds: int) -> l
         )
     return [
         cost(f"{what}, {NAMES[side]}", found, GOALS[side][column], ours=side)
-        for column, (what, found) in enumerate(
-            [(SECONDS, seconds), (MEMORY, megabytes)]
-        )
+        for column, (what, found) in enumerate([(SECONDS, seconds), (MEMORY, megabytes)])
         for side in NAMES
     ]
 

@@ -1,7 +1,8 @@
 """What a cold start runs: `python starting.py MODULE EVENT` imports MODULE, whose `lambda_handler` answers.
 
-Prints `answered` when the first batch is, and then, for each line on its standard input, handles that many more
-batches and prints the peak of its memory. Nothing here is imported that either side would not import itself.
+Prints `answered` when the first batch is, and then, for each line on its standard input, handles that many
+more batches and prints the peak of its memory. Nothing here is imported that either side would not import
+itself.
 """
 
 import importlib

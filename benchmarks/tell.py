@@ -36,7 +36,7 @@ def number(value: float | None) -> str:
     """Three digits that count."""
     if value is None:
         return "-"
-    if abs(value) >= 100:  # noqa: PLR2004 - three digits
+    if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 

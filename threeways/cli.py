@@ -215,7 +215,7 @@ def plan(
     memory: Annotated[int | None, typer.Option(help="The function's, in MB; default: what it takes.")] = None,
     arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
 ) -> None:
-    """What a deployment needs and costs at a rate, what happens when traffic doubles, and what breaks first."""
+    """What a deployment needs and costs at a rate, at twice of it, and what breaks first."""
     from threeways.pipeline.plan.run import show
 
     show(rate, shards, memory, arch, Console(), LOCAL)

@@ -45,7 +45,9 @@ def test_noise_never_makes_a_ride_free() -> None:
     assert a_ride > 0
 
 
-@pytest.mark.parametrize("text", ["{", "{}", json.dumps(result(batches={"1": 1})), json.dumps(result(peak_mb=0))])
+@pytest.mark.parametrize(
+    "text", ["{", "{}", json.dumps(result(batches={"1": 1})), json.dumps(result(peak_mb=0))]
+)
 def test_a_file_that_is_none_is_refused_with_the_mend(tmp_path: Path, text: str) -> None:
     (tmp_path / "bench.json").write_text(text)
     with pytest.raises(UsageError, match="run `make bench` again"):

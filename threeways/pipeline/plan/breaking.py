@@ -27,7 +27,7 @@ def as_planned(plan: Plan) -> list[Limit]:
             "raise ShardCount",
         ),
         Limit(
-            "the shards of the predictions take 1 MB a second each: deliveries are retried, IteratorAge grows",
+            "the predictions' shards take 1 MB a second each: deliveries are retried, IteratorAge grows",
             shards * limits.SHARD_BYTES / PREDICTION_BYTES,
             "raise ShardCount",
         ),
@@ -52,7 +52,7 @@ def as_planned(plan: Plan) -> list[Limit]:
         found.append(
             Limit(
                 f"{limits.CONCURRENCY:,} concurrent invocations, the account's default, are fewer than the "
-                f"{plan.lanes:,} lanes: on average {plan.busy:,.0f} are busy, all at once after a pause: throttles",
+                f"{plan.lanes:,} lanes: on average {plan.busy:,.0f} are busy, after a pause all: throttles",
                 rate,
                 "ask for a higher Lambda quota before you deploy",
             )

@@ -64,7 +64,7 @@ def on_demand(plan: Plan, prices: Prices) -> list[Line]:
 def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Line]:
     """The function and its log, for a million rides."""
     invocations = MILLION / plan.batch
-    billed = ceil(round(plan.seconds * 1000, 6)) / 1000  # whole milliseconds, and no more for a float's last bit
+    billed = ceil(round(plan.seconds * 1000, 6)) / 1000  # a float's last bit is no millisecond
     gigabytes, price = plan.memory / 1024, prices.function.gb_second(architecture)
     log = invocations * LOG_BYTES / GB
     return [
@@ -80,7 +80,8 @@ def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Lin
         ),
         Line(
             "CloudWatch Logs",
-            f"{invocations:,.0f} invocations x {LOG_BYTES:,} bytes = {log:.4f} GB x ${prices.logs.gb_ingested:g}",
+            f"{invocations:,.0f} invocations x {LOG_BYTES:,} bytes = {log:.4f} GB x "
+            f"${prices.logs.gb_ingested:g}",
             log * prices.logs.gb_ingested,
         ),
     ]

@@ -26,7 +26,7 @@ PARALLELIZATION = 10
 CONCURRENCY = 1_000
 """An account's concurrent invocations in a region, by default; it can be raised to tens of thousands."""
 ACCOUNT_SHARDS = 20_000
-"""An account's provisioned shards by default, in us-east-1, us-west-2 and eu-west-1; elsewhere 1,000 or 6,000."""
+"""An account's provisioned shards by default, in us-east-1; in most regions 1,000 or 6,000."""
 STREAM_SHARDS = 10_000
 """The most that `ShardCount` in template.yaml may be: what `UpdateShardCount` goes up to by default.
 docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html"""

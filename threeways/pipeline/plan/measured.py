@@ -1,4 +1,4 @@
-"""How long an invocation computes, from what `make bench` measured: here, or where the committed figures are from."""
+"""How long an invocation computes: from what `make bench` measured here, or from the committed figures."""
 
 from __future__ import annotations
 
@@ -58,7 +58,11 @@ def find(local: Path, committed: Path = COMMITTED) -> Latencies:
     measured = local / "bench.json"
     if measured.exists():
         return read(measured, f"{measured}, measured here", "run `make bench` again, or remove it")
-    return read(committed, f"{committed.name}, committed with the code; `make bench` measures here", "run `make bench`")
+    return read(
+        committed,
+        f"{committed.name}, committed with the code; `make bench` measures here",
+        "run `make bench`",
+    )
 
 
 def read(path: Path, source: str, mend: str) -> Latencies:

@@ -1,7 +1,7 @@
-"""What a deployment needs for a rate: shards, batches, lanes, memory; and what then happens when traffic doubles.
+"""What a deployment needs for a rate: shards, batches, lanes, memory.
 
-A shard has `parallelization` lanes, each of which hands the function one batch after the other. A lane's batch is
-what arrives in a batch window, or while the batch before it is worked on if that takes longer.
+A shard has `parallelization` lanes, each of which hands the function one batch after the other. A lane's
+batch is what arrives in a batch window, or while the batch before it is worked on if that takes longer.
 docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html (Polling and batching streams)
 """
 
@@ -79,7 +79,8 @@ class Plan:
         if lane >= self.lane_capacity:
             return self.batch_size
         batch = max(1.0, min(self.batch_size, lane * self.window))
-        while batch < self.batch_size and batch / self.took(batch) < lane:  # the window is over, the work is not
+        # Where the work takes longer than the window, the next batch is what came meanwhile.
+        while batch < self.batch_size and batch / self.took(batch) < lane:
             batch = min(self.batch_size, batch * 1.1)
         return batch
 
@@ -109,17 +110,20 @@ def plan(asked: Asked, latencies: Latencies) -> Plan:
     memory = _memory(asked, latencies)
     shards = needed_shards(asked.rate)
     if asked.shards is not None:
-        least = ceil(max(asked.rate / limits.SHARD_RECORDS, asked.rate * PREDICTION_BYTES / limits.SHARD_BYTES))
+        least = ceil(
+            max(asked.rate / limits.SHARD_RECORDS, asked.rate * PREDICTION_BYTES / limits.SHARD_BYTES)
+        )
         if asked.shards < least:
             raise UsageError(
-                f"SHARDS={asked.shards} take {asked.shards * limits.SHARD_RECORDS:,} rides a second at the most, and "
+                f"SHARDS={asked.shards} take {asked.shards * limits.SHARD_RECORDS:,} rides a second at most, and "
                 f"RATE={asked.rate:.10g} is more: give SHARDS={shards} or leave it out"
             )
         shards = asked.shards
     if shards > limits.STREAM_SHARDS:
         raise UsageError(
-            f"RATE={asked.rate:.10g} needs {shards:,} shards in a stream, and one stack's have {limits.STREAM_SHARDS:,} at "
-            f"the most: divide the rides over several stacks and plan RATE={capacity_of_a_stack():,.0f} for each"
+            f"RATE={asked.rate:.10g} needs {shards:,} shards in a stream, and a stack's have at most "
+            f"{limits.STREAM_SHARDS:,}: divide the rides over several stacks and plan each with "
+            f"RATE={capacity_of_a_stack():.0f}"
         )
     window = min(LONGEST_WINDOW, max(1, ceil(GOOD_BATCH * shards / asked.rate)))
     size = _batch_size(asked.rate / shards * window)
@@ -128,8 +132,9 @@ def plan(asked: Asked, latencies: Latencies) -> Plan:
         if found.lanes * found.lane_capacity >= GROWTH * asked.rate:
             return found
     raise UsageError(
-        f"with {memory} MB a lane does {found.lane_capacity:,.0f} rides a second, and {limits.PARALLELIZATION} lanes a "
-        f"shard are too few for twice RATE={asked.rate:.10g}: give more MEMORY (up to {limits.VCPU_MB} it helps) or SHARDS"
+        f"with {memory} MB a lane does {found.lane_capacity:,.0f} rides a second, and "
+        f"{limits.PARALLELIZATION} lanes a shard are too few for twice RATE={asked.rate:.10g}: "
+        f"give more MEMORY (up to {limits.VCPU_MB} it helps) or SHARDS"
     )
 
 
@@ -153,13 +158,14 @@ def _memory(asked: Asked, latencies: Latencies) -> int:
         return min(twice, limits.MOST_MB)
     if not limits.LEAST_MB <= asked.memory <= limits.MOST_MB or asked.memory < latencies.peak_mb:
         raise UsageError(
-            f"MEMORY={asked.memory} cannot be: the function takes {latencies.peak_mb:.0f} MB at its peak, and the "
-            f"template lets {limits.LEAST_MB} to {limits.MOST_MB} MB through; give MEMORY={twice} or leave it out"
+            f"MEMORY={asked.memory} cannot be: the function takes {latencies.peak_mb:.0f} MB at its peak, "
+            f"and the template lets {limits.LEAST_MB} to {limits.MOST_MB} MB through; "
+            f"give MEMORY={twice} or leave it out"
         )
     return asked.memory
 
 
 def _batch_size(rides: float) -> int:
-    """`BatchSize` for so many rides a shard in a window: room for twice of them, within the payload's 6 MB."""
+    """`BatchSize` for so many rides of a window: room for twice of them, within the payload's 6 MB."""
     most = min(limits.BATCH, limits.PAYLOAD_BYTES // EVENT_BYTES // 100 * 100)
     return min(most, max(100, ceil(GROWTH * rides / 100) * 100))

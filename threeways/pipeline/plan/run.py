@@ -15,7 +15,12 @@ MOST_RATE = 1e9
 
 
 def show(
-    rate: float | None, shards: int | None, memory: int | None, architecture: str, console: Console, local: Path
+    rate: float | None,
+    shards: int | None,
+    memory: int | None,
+    architecture: str,
+    console: Console,
+    local: Path,
 ) -> None:
     """Plan and tell. local: the folder where `make bench` leaves its figures. Raises UsageError."""
     if rate is None:

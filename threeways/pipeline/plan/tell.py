@@ -15,7 +15,15 @@ from threeways.pipeline.plan.prices import Architecture, Prices
 
 def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
     """Print all of it."""
-    for line in (*_needs(plan), "", *_traffic(plan), "", *_costs(plan, prices, architecture), "", *_breaks(plan)):
+    for line in (
+        *_needs(plan),
+        "",
+        *_traffic(plan),
+        "",
+        *_costs(plan, prices, architecture),
+        "",
+        *_breaks(plan),
+    ):
         bold = bool(line) and not line.startswith(" ")
         console.print(line, style="bold" if bold else None, markup=False, highlight=False, soft_wrap=True)
 
@@ -27,7 +35,8 @@ def _needs(plan: Plan) -> Iterator[str]:
     yield f"  latencies: {known.source}"
     yield (
         f"  shards: {plan.shards:,} of each stream, {plan.rate / plan.shards:,.0f} rides a second each; "
-        f"{rate} / ({limits.SHARD_RECORDS:,} x {need.FILLED:g}) = {need.needed_shards(plan.rate):,} are {filled}"
+        f"{rate} / ({limits.SHARD_RECORDS:,} x {need.FILLED:g}) = {need.needed_shards(plan.rate):,} are "
+        f"{filled}"
     )
     yield (
         f"  batches: {plan.batch:,.0f} rides in a window of {plan.window} s "
@@ -35,15 +44,18 @@ def _needs(plan: Plan) -> Iterator[str]:
     )
     yield (
         f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
-        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + puts of {limits.ENTRIES} x "
+        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + puts of "
+        f"{limits.ENTRIES} x "
         f"{need.PUT_SECONDS * 1e3:g} ms (assumed) = {plan.seconds * 1e3:,.0f} ms"
     )
     yield (
-        f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, each up to "
+        f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, "
+        "each up to "
         f"{plan.lane_capacity:,.0f} rides a second"
     )
     yield (
-        f"  concurrency: {number(plan.invocations)} invocations a second x {plan.seconds:.3f} s = {plan.busy:,.1f} on "
+        f"  concurrency: {number(plan.invocations)} invocations a second x {plan.seconds:.3f} s = "
+        f"{plan.busy:,.1f} on "
         f"average, {plan.lanes:,} at the most"
     )
     if plan.lanes > limits.CONCURRENCY:
@@ -64,16 +76,18 @@ def parameters(plan: Plan) -> str:
 
 def _traffic(plan: Plan) -> Iterator[str]:
     yield "How old a ride is when it is scored"
+    cold = f"a cold start adds {plan.latencies.start_seconds:.1f} s"
     for name, rate in (("now", plan.rate), ("traffic doubled", need.GROWTH * plan.rate)):
         found = traffic.at(plan, rate)
-        line = f"  {name}: {found.age:.1f} s at the most, to which a cold start adds {plan.latencies.start_seconds:.1f} s"
+        line = f"  {name}: {found.age:.1f} s at the most; {cold}"
         if found.growing:
-            line += f", and {found.growing:.2f} s more each second; rides are given up after {found.hours_to_give_up:.1f} h"
+            hours = found.hours_to_give_up
+            line += f"; and {found.growing:.2f} s more each second: given up after {hours:.1f} h"
         yield line
         if found.refused:
             yield (
-                f"    the shards take {found.taken:,.0f} of {number(found.rate)} a second, the rest is refused at the producer "
-                f"until ShardCount is {need.needed_shards(rate):,}"
+                f"    the shards take {found.taken:,.0f} of {number(found.rate)} a second, the rest is "
+                f"refused at the producer until ShardCount is {need.needed_shards(rate):,}"
             )
 
 
@@ -90,7 +104,7 @@ def _costs(plan: Plan, prices: Prices, architecture: Architecture) -> Iterator[s
     yield "  with on-demand streams (StreamMode=ON_DEMAND) instead of shards and PUT units:"
     yield from _lines(instead)
     yield f"  {'sum':27} ${cost.total([*instead, *function]):10.6f}"
-    yield "  Not in it: quarantine and failures, traces, alarms, keys, other readers, free tiers, volume discounts"
+    yield "  Not in it: quarantine, failures, traces, alarms, keys, other readers, free tiers, discounts"
 
 
 def _lines(lines: Sequence[Line]) -> Iterator[str]:
@@ -111,4 +125,4 @@ def _limits(title: str, found: Sequence[Limit]) -> Iterator[str]:
 
 def number(value: float) -> str:
     """With thousands apart, and three digits at the least."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

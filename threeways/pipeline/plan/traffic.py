@@ -13,9 +13,9 @@ class Traffic:
     """What a rate does to a deployment.
 
     rate: rides a second that come. taken: those that the shards take; the rest is refused at the producer
-    (ProvisionedThroughputExceededException), and is in no metric of the consumer. age: seconds that the oldest
-    ride of a batch has waited when it is done, about what IteratorAge shows. growing: by how many seconds the age
-    grows each second, 0 where the lanes keep up.
+    (ProvisionedThroughputExceededException), and is in no metric of the consumer. age: seconds that the
+    oldest ride of a batch has waited when it is done, about what IteratorAge shows. growing: by how many
+    seconds the age grows each second, 0 where the lanes keep up.
     """
 
     rate: float
