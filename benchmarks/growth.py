@@ -1,6 +1,7 @@
 """`make bench-growth`: how it grows with the batch, with the shards and with the artifact.
 
-Prints a table and puts its rows under `growth` into `.local/bench.json`, if `make bench` has written one.
+Prints a table and writes `.local/bench-growth.json`; the rows are also put under `growth` into what `make bench`
+wrote.
 """
 
 from __future__ import annotations
@@ -82,10 +83,12 @@ def main() -> int:
 
 
 def _keep(found: list[Measure], console: Console) -> None:
-    file = LOCAL / "bench.json"
+    """In a file of its own, and beside the rest where `make bench` has written it."""
     rows = [one.plain() for one in found]
-    content = json.loads(file.read_text()) if file.exists() else {"machine": tell.machine(), "measures": []}
-    tell.put(file, content | {"growth": rows}, console)
+    own, whole = LOCAL / "bench-growth.json", LOCAL / "bench.json"
+    tell.put(own, {"growth": rows, "machine": tell.machine(), "versions": tell.versions()}, console)
+    if whole.exists():
+        tell.put(whole, json.loads(whole.read_text()) | {"growth": rows}, console)
 
 
 if __name__ == "__main__":

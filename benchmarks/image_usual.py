@@ -31,9 +31,8 @@ CMD ["usual_lambda.lambda_handler"]
 def dockerfile() -> str:
     """Its recipe, with the versions that the lock has."""
     lock = json.loads((ROOT / "Pipfile.lock").read_text())
-    versions = {
-        name: found["version"] for part in lock.values() for name, found in part.items() if "version" in found
-    }
+    del lock["_meta"]
+    versions = {name: package.get("version", "") for part in lock.values() for name, package in part.items()}
     names = {"mlflow": "mlflow", "skops": "skops", "sklearn": "scikit-learn"}
     pinned = {key: versions[name].removeprefix("==") for key, name in names.items()}
     return DOCKERFILE.format(base=engine.BASE, files=" ".join(FILES), **pinned)

@@ -115,8 +115,8 @@ def plan(asked: Asked, latencies: Latencies) -> Plan:
         )
         if asked.shards < least:
             raise UsageError(
-                f"SHARDS={asked.shards} take {asked.shards * limits.SHARD_RECORDS:,} rides a second at most, and "
-                f"RATE={asked.rate:.10g} is more: give SHARDS={shards} or leave it out"
+                f"SHARDS={asked.shards} take {asked.shards * limits.SHARD_RECORDS:,} rides a second at most, "
+                f"and RATE={asked.rate:.10g} is more: give SHARDS={shards} or leave it out"
             )
         shards = asked.shards
     if shards > limits.STREAM_SHARDS:

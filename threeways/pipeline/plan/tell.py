@@ -35,8 +35,8 @@ def _needs(plan: Plan) -> Iterator[str]:
     yield f"  latencies: {known.source}"
     yield (
         f"  shards: {plan.shards:,} of each stream, {plan.rate / plan.shards:,.0f} rides a second each; "
-        f"{rate} / ({limits.SHARD_RECORDS:,} x {need.FILLED:g}) = {need.needed_shards(plan.rate):,} are "
-        f"{filled}"
+        f"{rate} / ({limits.SHARD_RECORDS:,} x {need.FILLED:g}) = {need.needed_shards(plan.rate):,} "
+        f"are {filled}"
     )
     yield (
         f"  batches: {plan.batch:,.0f} rides in a window of {plan.window} s "
@@ -45,18 +45,15 @@ def _needs(plan: Plan) -> Iterator[str]:
     yield (
         f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
         f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + puts of "
-        f"{limits.ENTRIES} x "
-        f"{need.PUT_SECONDS * 1e3:g} ms (assumed) = {plan.seconds * 1e3:,.0f} ms"
+        f"{limits.ENTRIES} x {need.PUT_SECONDS * 1e3:g} ms (assumed) = {plan.seconds * 1e3:,.0f} ms"
     )
     yield (
         f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, "
-        "each up to "
-        f"{plan.lane_capacity:,.0f} rides a second"
+        f"each up to {plan.lane_capacity:,.0f} rides a second"
     )
     yield (
         f"  concurrency: {number(plan.invocations)} invocations a second x {plan.seconds:.3f} s = "
-        f"{plan.busy:,.1f} on "
-        f"average, {plan.lanes:,} at the most"
+        f"{plan.busy:,.1f} on average, {plan.lanes:,} at the most"
     )
     if plan.lanes > limits.CONCURRENCY:
         yield (
