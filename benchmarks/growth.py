@@ -1,7 +1,6 @@
 """`make bench-growth`: how it grows with the batch, with the shards and with the artifact.
 
-Prints a table and writes `.local/bench-growth.json`; the rows are also put under `growth` into what `make bench`
-wrote.
+Prints a table and writes `.local/bench-growth.json`; what `make bench` wrote gets the rows under `growth`.
 """
 
 from __future__ import annotations

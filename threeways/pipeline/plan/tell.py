@@ -40,7 +40,8 @@ def _needs(plan: Plan) -> Iterator[str]:
     )
     yield (
         f"  batches: {plan.batch:,.0f} rides in a window of {plan.window} s "
-        f"({rate} / {plan.lanes:,} lanes x {plan.window} s); BatchSize has room for twice of them"
+        f"({rate} / {plan.lanes:,} lanes x {plan.window} s); BatchSize has room for twice of them, "
+        f"{plan.batch_size * need.EVENT_BYTES / 1e6:.1f} of a payload's {limits.PAYLOAD_BYTES / 1e6:g} MB"
     )
     yield (
         f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
