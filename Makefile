@@ -93,7 +93,7 @@ bench-growth: $(READY) ## batches of 1 to 10,000, shards of 1 to 16, artifacts o
 	@$(PYTHON) -m benchmarks.growth
 
 bench-image: $(READY) ## the same cold start in the images, `docker run` to the first batch (IMAGES='three-ways three-ways-fast')
-	@$(PYTHON) -m benchmarks.image $(IMAGES)
+	@$(PYTHON) -m benchmarks.image_start $(IMAGES)
 
 bench-web: $(READY) ## the web service against Flask and MLflow's pyfunc
 	@$(PYTHON) benchmarks/web.py

@@ -10,7 +10,7 @@ from pathlib import Path
 import engine
 import pytest
 
-from benchmarks import image, image_usual
+from benchmarks import image_start, image_usual
 from threeways.local.http_server import Handler, Server
 
 
@@ -56,7 +56,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 
 
 def test_a_start_lasts_from_docker_run_to_the_first_answer(late: Engine) -> None:
-    seconds = image.started("three-ways-fast", Path("/artifact"), "http://gate:1", b"[]")
+    seconds = image_start.started("three-ways-fast", Path("/artifact"), "http://gate:1", b"[]")
     assert 0.2 <= seconds < 10
     assert Runtime.asked == [b"[]"]
 
@@ -64,12 +64,12 @@ def test_a_start_lasts_from_docker_run_to_the_first_answer(late: Engine) -> None
 def test_an_answer_that_is_an_error_is_no_measure(late: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runtime, "answer", json.dumps({"errorType": "ArtifactMissing"}).encode())
     with pytest.raises(engine.EngineError, match="ArtifactMissing"):
-        image.started("three-ways", Path("/artifact"), "http://gate:1", b"[]")
+        image_start.started("three-ways", Path("/artifact"), "http://gate:1", b"[]")
 
 
 def test_containers_run_as_lambda_runs_them_with_the_runtime_of_their_image() -> None:
     fast, whole, usual = (
-        " ".join(image.command(tag, Path("/artifact"), "http://gate:1"))
+        " ".join(image_start.command(tag, Path("/artifact"), "http://gate:1"))
         for tag in ("three-ways-fast", "three-ways", image_usual.TAG)
     )
     for words in (fast, whole, usual):
@@ -90,6 +90,6 @@ def test_the_mounted_artifact_can_be_read_by_nobody_in_particular(tmp_path: Path
     (made / "MLmodel").write_text("x")
     (made / "MLmodel").chmod(0o600)
     (tmp_path / "to").mkdir(mode=0o700)
-    copy = image.readable(made, tmp_path / "to" / "model")
+    copy = image_start.readable(made, tmp_path / "to" / "model")
     assert (copy / "MLmodel").stat().st_mode & 0o777 == 0o644
     assert copy.stat().st_mode & 0o777 == copy.parent.stat().st_mode & 0o777 == 0o755
