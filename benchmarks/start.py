@@ -54,8 +54,9 @@ class Started:
     """One side's process, from its start to its first answer. A context manager; it ends with it."""
 
     def __init__(self, side: str, artifact: Path, url: str, event: Path) -> None:
+        # Its home is beside the event: no configuration of the user's, and room for what libraries keep.
         self._command = [sys.executable, str(HERE / "starting.py"), MODULES[side], str(event)]
-        self._environment = environment(side, artifact, url)
+        self._environment = environment(side, artifact, url) | {"HOME": str(event.parent)}
         self.seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -105,7 +106,6 @@ def environment(side: str, artifact: Path, url: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_EC2_METADATA_DISABLED": "true",
         "POWERTOOLS_METRICS_NAMESPACE": "Bench",
-        "HOME": str(artifact),  # no configuration of the user's
         "OMP_NUM_THREADS": "1",
     }
     if side in RUNTIMES:

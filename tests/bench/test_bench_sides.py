@@ -90,9 +90,11 @@ def test_a_batch_that_is_not_done_is_no_measure() -> None:
 def test_a_cold_start_answers_its_batch_and_tells_its_memory(folder: Path, tmp_path: Path, side: str) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps(rides.event(rides.payloads(10))))
+    before = sorted(folder.rglob("*"))
     with start.answering() as url, start.Started(side, folder, url, event) as process:
         assert 0 < process.seconds < 60
         assert 10 < process.peak_mb(2) < 4_000
+    assert sorted(folder.rglob("*")) == before  # the artifact is left as it was
 
 
 def test_a_start_that_fails_is_no_measure_and_says_why(tmp_path: Path) -> None:
