@@ -128,9 +128,18 @@ class ModelService[E]:
         arrived: when each payload arrived, aware. out_of_time: asked before each call that bisecting makes.
         Raises ModelFailed where the model is at fault.
         """
-        decoded = [self._decode(payload) for payload in payloads]
-        sound = [position for position, event in enumerate(decoded) if not isinstance(event, PermanentError)]
-        outcomes: list[Any] = list(decoded)
+        outcomes: list[Any] = []
+        sound: list[int] = []
+        decode = self.task.decode
+        for position, payload in enumerate(payloads):
+            if isinstance(payload, PermanentError):
+                outcomes.append(payload)
+                continue
+            try:
+                outcomes.append(decode(payload))
+                sound.append(position)
+            except PermanentError as error:
+                outcomes.append(error)
         if len(sound) == len(outcomes):
             return self.score_events(outcomes, arrived, out_of_time)
         events = [outcomes[p] for p in sound]
@@ -192,14 +201,6 @@ class ModelService[E]:
             source_event_id=source_event_id,
             flags=scored.flags,
         )
-
-    def _decode(self, payload: bytes | PermanentError) -> E | PermanentError:
-        if isinstance(payload, PermanentError):
-            return payload
-        try:
-            return self.task.decode(payload)
-        except PermanentError as error:
-            return error
 
     def _take(self, events: Sequence[E], features: Features) -> Take:
         if self.model.wants == "dicts":

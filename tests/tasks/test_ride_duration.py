@@ -11,9 +11,10 @@ from doubles import NOW, ride
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.pipeline.poison import KINDS
-from threeways.tasks.ride_duration import RideColumns, RideEvent, features_of, new_york_wall_clock, task
+from threeways.tasks.ride_duration import RideColumns, RideEvent, features_of, task
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.interval import Interval
+from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.task import EventId
-from threeways.tasks.ride_duration import RideColumns, RideEvent, new_york_wall_clock, task
+from threeways.tasks.ride_duration import RideColumns, RideEvent, task
 from threeways.trips.cleaning import minutes_between
 
 FIELDS = ("PULocationID", "DOLocationID", "trip_distance", "pickup_datetime")

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.clock import NEW_YORK
 from threeways.errors import BatchError
-from threeways.tasks.ride_duration import NEW_YORK
 
 LAST = ("hour", "day", "week", "month")
 """What `last` takes."""

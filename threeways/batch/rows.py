@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.chunk import FIELDS, Columns
-from threeways.tasks.ride_duration import KEY_LENGTH, NEW_YORK
+from threeways.clock import LENGTHS, NEW_YORK, plain_times
+from threeways.tasks.ride_duration import KEY_LENGTH
 
 type Values = Sequence[Any]
 type Odd = NDArray[np.bool_]
 type Times = NDArray[np.datetime64]
 
-_MARKS = {4: "-", 7: "-", 13: ":", 16: ":", 19: "."}
-_LENGTHS = (19, 26)  # 2021-02-01 08:15:00, and with microseconds
 _EXACT = 2**53
 
 
@@ -43,17 +41,17 @@ def columns(rows: Sequence[Any]) -> Columns:
 def times(values: Values) -> tuple[Times, Odd]:
     """(n,) datetime64[us] on New York's wall clock, and which could not be told quickly (NaT there)."""
     length = len(values[0]) if type(values[0]) is str else 0
-    if length in _LENGTHS and set(map(type, values)) == {str} and set(map(len, values)) == {length}:
+    if length in LENGTHS and set(map(type, values)) == {str} and set(map(len, values)) == {length}:
         alike: Any = values
         if all(map(str.isascii, alike)):
-            found = _texts(alike, length)
+            found = plain_times(alike, length)
             return found, np.isnat(found)
     return _mixed(values)
 
 
 def _mixed(values: Values) -> tuple[Times, Odd]:
     found = np.full(len(values), "NaT", "datetime64[us]")
-    texts: dict[int, list[int]] = {length: [] for length in _LENGTHS}
+    texts: dict[int, list[int]] = {length: [] for length in LENGTHS}
     moments: dict[int, datetime] = {}
     for row, value in enumerate(values):
         if type(value) is str:
@@ -66,7 +64,7 @@ def _mixed(values: Values) -> tuple[Times, Odd]:
     found[list(moments)] = np.array(list(moments.values()), dtype="datetime64[us]")
     for length, rows in texts.items():
         if rows:
-            found[rows] = _texts([values[row] for row in rows], length)
+            found[rows] = plain_times([values[row] for row in rows], length)
     return found, np.isnat(found)
 
 
@@ -77,25 +75,6 @@ def _wall(moment: datetime) -> datetime | None:
         return moment.astimezone(NEW_YORK).replace(tzinfo=None)
     except OverflowError:
         return None
-
-
-def _texts(values: Sequence[str], length: int) -> Times:
-    """ASCII texts of one length: `2021-02-01 08:15:00`, or with microseconds; NaT for another form."""
-    signs = np.frombuffer("".join(values).encode(), np.uint8).reshape(-1, length)
-    fits = np.isin(signs[:, 10], (ord("T"), ord(" ")))
-    for position in {*range(length)} - {10}:
-        mark = _MARKS.get(position)
-        sign = signs[:, position]
-        fits &= (sign == ord(mark)) if mark else (sign >= ord("0")) & (sign <= ord("9"))
-    fits &= (signs[:, :4] != ord("0")).any(axis=1)  # Python knows no year 0
-    found = np.full(len(values), "NaT", "datetime64[us]")
-    try:
-        found[fits] = signs.view(f"S{length}")[:, 0][fits].astype("datetime64[us]")
-    except ValueError:  # some date is none, such as the 31st of June: each is looked at
-        for row in np.flatnonzero(fits).tolist():
-            with suppress(ValueError):
-                found[row] = np.datetime64(values[row], "us")
-    return found
 
 
 def _zones(values: Values) -> tuple[NDArray[np.int64], Odd]:

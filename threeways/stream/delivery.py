@@ -36,12 +36,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     partition_key: str
     data: bytes
 
-    @property
-    def size(self) -> int:
-        """What it counts against the call's limit, in bytes."""
-        key = self.partition_key
-        return len(self.data) + (len(key) if key.isascii() else len(key.encode()))
-
 
 @dataclass
 class Receipt:
@@ -181,7 +175,9 @@ def _chunks(positions: Iterable[int], entries: Sequence[Entry]) -> Iterator[list
     chunk: list[int] = []
     size = 0
     for position in positions:
-        more = entries[position].size
+        entry = entries[position]
+        key = entry.partition_key
+        more = len(entry.data) + (len(key) if key.isascii() else len(key.encode()))
         if chunk and (len(chunk) == MAX_ENTRIES or size + more > MAX_BYTES):
             yield chunk
             chunk, size = [], 0

@@ -6,7 +6,7 @@ Kinesis Producer Library has aggregated is as many records here as its producer 
 
 from __future__ import annotations
 
-import binascii
+from binascii import a2b_base64
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from threeways.stream.aggregation import is_aggregated, take_apart
 
 LAST_SECOND = 253402300800
 """Unix time's year 10000, which is beyond `datetime`."""
+_NUMBERS = (float, int)
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -74,11 +75,44 @@ def from_event(event: object) -> list[Record]:
 
     Raises InvalidInvocation where it is no such event: nothing in it can be checkpointed then.
     """
+    parts: list[Record] = []
+    for record in _quickly(event) or _thoroughly(event):
+        if is_aggregated(record.data):
+            parts.extend(taken_apart(record))
+        else:
+            parts.append(record)
+    return parts
+
+
+def _quickly(event: Any) -> list[Record] | None:
+    """The records of an event as AWS makes them; None: something is odd, and must be told in words."""
+    records: list[Record] = []
     try:
-        records = msgspec.convert(event, _Event).records
+        for record in event["Records"]:
+            kinesis = record["kinesis"]
+            number, key, text = kinesis["sequenceNumber"], kinesis["partitionKey"], kinesis["data"]
+            named, arn = record["eventID"], record.get("eventSourceARN", "")
+            arrived = kinesis["approximateArrivalTimestamp"]
+            if (
+                not (type(number) is type(key) is type(text) is type(named) is type(arn) is str)
+                or not (number.isdecimal() and number.isascii())
+                or type(arrived) not in _NUMBERS
+                or not 0 <= arrived < LAST_SECOND
+            ):
+                return None
+            data = a2b_base64(text, strict_mode=True)
+            records.append(Record(named, number, key, arrived, data, data, arn))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return records
+
+
+def _thoroughly(event: object) -> list[Record]:
+    """The same for any event. Raises InvalidInvocation."""
+    try:
+        return [_from_event_record(record) for record in msgspec.convert(event, _Event).records]
     except msgspec.ValidationError as error:
         raise InvalidInvocation(f"this is not an event of a Kinesis event source mapping: {error}") from None
-    return _taken_apart(map(_from_event_record, records))
 
 
 def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -86,7 +120,7 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
 
     Form: docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
     """
-    return _taken_apart(whole_records(records, shard_id, stream_arn))
+    return [part for record in whole_records(records, shard_id, stream_arn) for part in taken_apart(record)]
 
 
 def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -133,21 +167,11 @@ def taken_apart(record: Record) -> Iterator[Record]:
         )
 
 
-def _taken_apart(records: Iterable[Record]) -> list[Record]:
-    parts: list[Record] = []
-    for record in records:
-        if is_aggregated(record.data):
-            parts.extend(taken_apart(record))
-        else:
-            parts.append(record)
-    return parts
-
-
 def _from_event_record(record: _EventRecord) -> Record:
     kinesis = record.kinesis
     payload: bytes | UndecodableEvent
     try:
-        data = payload = binascii.a2b_base64(kinesis.data, strict_mode=True)
+        data = payload = a2b_base64(kinesis.data, strict_mode=True)
     except ValueError as error:  # binascii.Error is one
         data = kinesis.data.encode(errors="surrogatepass")
         payload = UndecodableEvent(f"its data is not base64: {error}")

@@ -6,22 +6,20 @@ the batch job all call: nothing about a ride is computed anywhere else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from threeways.clock import PLAIN, new_york_wall_clock, plain_times
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.task import Block, ColumnFeatures, EventId, Features
 
-NEW_YORK = ZoneInfo("America/New_York")
 LAST_ZONE = 265
 """TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.
 Source: TLC's taxi zone lookup table and user guide, nyc.gov/site/tlc/about/tlc-trip-record-data.page"""
@@ -29,10 +27,6 @@ COLUMNS = ("PULocationID", "DOLocationID", "zone_pair", "trip_distance", "minute
 UNKNOWN_ZONE = "unknown_zone"
 ASSUMED_PICKUP = "assumed_pickup_datetime"
 
-DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
-"""The shape of ISO 8601 in ASCII. Python's own parser, which has the last word, lets more through."""
-_PLAIN = re.compile(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}")
-"""The form in which NumPy reads what Python does, but for a year 0 and an hour 24, which Python refuses."""
 KEY_LENGTH = 256
 
 Zone = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -101,26 +95,6 @@ def _known_zones(rides: RideColumns) -> tuple[NDArray[np.bool_], NDArray[np.bool
 def _unknown_zone(rides: RideColumns) -> NDArray[np.bool_]:
     pickup_known, dropoff_known = _known_zones(rides)
     return ~(pickup_known & dropoff_known)
-
-
-def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
-    """The naive New York time of an ISO 8601 text, or of the arrival where there is no text.
-
-    A naive time is New York's already. Raises InvalidEvent where the text is no date with a time.
-    """
-    if text is None:
-        return arrived.astimezone(NEW_YORK).replace(tzinfo=None)
-    try:
-        if DATE_AND_TIME.fullmatch(text) is None:
-            raise ValueError("it has another form")
-        pickup = datetime.fromisoformat(text.upper())
-        if pickup.tzinfo is not None:
-            pickup = pickup.astimezone(NEW_YORK).replace(tzinfo=None)
-    except (ValueError, OverflowError) as error:
-        raise InvalidEvent(
-            f"`{text[:40]}` is not an ISO 8601 date and time ({error}) - at `$.ride.pickup_datetime`"
-        ) from None
-    return pickup
 
 
 class RideDuration:
@@ -208,16 +182,14 @@ def _pickups(
 ) -> tuple[NDArray[np.datetime64], dict[int, PermanentError]]:
     """The (n,) pickup times, and the rides whose time cannot be read: their place holds no time.
 
-    Times in the plain form, which almost all have, are read by NumPy at once, and anything else one by one.
+    Times in the plain form, which almost all have, are read at once, and anything else one by one.
     """
     pickup = np.full(len(texts), "NaT", dtype="datetime64[s]")
-    plain = [row for row, text in enumerate(texts) if text is not None and _PLAIN.fullmatch(text)]
-    try:
-        pickup[plain] = np.array([texts[row] for row in plain], dtype="datetime64[s]")
-    except ValueError:  # a thirteenth month or the like: which one, the calendar tells below
-        plain = []
+    plain = {row: text for row, text in enumerate(texts) if text and len(text) == PLAIN and text.isascii()}
+    if plain:
+        pickup[list(plain)] = plain_times(list(plain.values()), PLAIN)
     faults: dict[int, PermanentError] = {}
-    for row in sorted(set(range(len(texts))).difference(plain)):
+    for row in np.flatnonzero(np.isnat(pickup)).tolist():
         try:
             pickup[row] = new_york_wall_clock(texts[row], arrived[row])
         except InvalidEvent as error:

@@ -16,8 +16,8 @@ from jinja2 import Environment
 from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from threeways.clock import NEW_YORK, new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, TransientError
-from threeways.tasks.ride_duration import NEW_YORK, new_york_wall_clock
 from threeways.web.gather import Gatherer
 from threeways.web.metrics import Metrics
 
