@@ -6,6 +6,7 @@ it is slow it gets the first records of the batch and is counted by the record.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,12 @@ class Benches:
         self.poisoned = rides.event(rides.with_broken(payloads, BROKEN_EVERY))
 
     def measures(self, rounds: int) -> list[Measure]:
-        """All of them; the slower sides get fewer rounds."""
+        """All of them; the slower sides get fewer rounds.
+
+        What is loaded stays out of garbage collections, as `lambda_function.py` has it: for either side.
+        """
+        gc.collect()
+        gc.freeze()
         few = max(2, rounds // 4)
         return [
             *self._linear(rounds),

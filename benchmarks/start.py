@@ -1,13 +1,16 @@
 """Cold start and memory: a new process, the artifact on disk, to the first batch answered; and after 100.
 
 Every side is the same program (`starting.py`) with another module to import, puts its predictions over HTTP
-on `answering.py`, and finds its files in the page cache, since a round before the first is left out.
+on `answering.py`, and finds its files in the page cache, since a round before the first is left out. The
+function sees the packages that its image has, and no others: scikit-learn imports pandas where there is one.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -109,8 +112,24 @@ def environment(side: str, artifact: Path, url: str) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
     }
     if side in RUNTIMES:
-        given["MODEL_RUNTIME"] = RUNTIMES[side]
+        given |= {"MODEL_RUNTIME": RUNTIMES[side], "HIDDEN": ",".join(sorted(development_modules()))}
     return bare_environment() | given
+
+
+def development_modules() -> set[str]:
+    """The importable names that are installed here and that the function's image has not."""
+    lock = json.loads((ROOT / "Pipfile.lock").read_text())
+    ships = {_normal(name) for section in ("default", "sklearn") for name in lock[section]}
+    return {
+        module
+        for module, owners in importlib.metadata.packages_distributions().items()
+        if not ships.intersection(map(_normal, owners))
+    }
+
+
+def _normal(name: str) -> str:
+    """packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def measures(artifact: Path, folder: Path, rounds: int, memory_rounds: int) -> list[Measure]:
