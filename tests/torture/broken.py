@@ -117,8 +117,8 @@ COPIES = (
     Broken(
         "drops what it cannot score",
         StreamHandler,
-        "_set_aside",
-        (("if not faults:", "if faults:"),),
+        "handle",
+        (("if faults else None", "if False else None"),),
         "the lowest unfinished record is",
     ),
     Broken(

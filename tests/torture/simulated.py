@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Event
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,13 +51,6 @@ class Clock:
         return max(0, int((self._ends - self.now) * 1000))
 
 
-class Now:
-    """A thread that has done its work when `start` returns."""
-
-    def __init__(self, target: Callable[[], None], **_: object) -> None:
-        self.start = target
-
-
 class Beside:
     """An executor of one thread whose work is done at once, or when it is waited for."""
 
@@ -86,12 +78,12 @@ class Waits:
 
 @contextmanager
 def threads_run_at_once() -> Iterator[None]:
-    """The thread that `calls.call` starts is done when it has started; nothing is logged."""
+    """What `calls.call` gives to a thread is done when it is given; nothing is logged."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(calls, "threading", SimpleNamespace(Thread=Now))
+            patch.setattr(calls, "_start", lambda job: job())
             yield
     finally:
         logging.disable(before)

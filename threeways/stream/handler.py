@@ -87,9 +87,9 @@ class StreamHandler:
                 not_scored.append(record)
                 held.add(record.partition_key)
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
-        quarantining = self._beside.submit(self._set_aside, faults, deadline)
+        quarantining = self._beside.submit(self._set_aside, faults, deadline) if faults else None
         unfinished, predictions = self._deliver(scored, deadline, invocation)
-        not_quarantined, retries = quarantining.result()
+        not_quarantined, retries = quarantining.result() if quarantining else ([], 0)
         unfinished += not_quarantined + not_scored
         invocation.retries += retries
         if not not_quarantined:
@@ -119,8 +119,6 @@ class StreamHandler:
         self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
     ) -> tuple[list[Record], int]:
         """The records that the quarantine did not take (all of them, or none), and the retries it took."""
-        if not faults:
-            return [], 0
         records = [record for record, _ in faults]
         try:
             return [], self._quarantine.put(faults, deadline)
