@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,8 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from benchmarks.starting import peak_mb  # noqa: E402 - the path first
+
 LOCAL = ROOT / ".local"
 ROUNDS, GOAL = 3, 10.0
 FLAT_ROWS, FLAT_MB = 10_000_000, 1024
@@ -159,8 +160,7 @@ def flat(rows: int) -> None:
         began = time.perf_counter()
         our_way(rides, Path(place) / "out.db", service_of(folder))
         seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"rows_per_s": rows / seconds, "peak_mb": peak}))
+    print(json.dumps({"rows_per_s": rows / seconds, "peak_mb": peak_mb()}))
 
 
 def measured(rows: int, month: Path | None, console: Console) -> list[dict[str, Any]]:
