@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from threeways.errors import InvalidEvent
 
 NEW_YORK = ZoneInfo("America/New_York")
-DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
+_DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
 """The shape of ISO 8601 in ASCII. Python's own parser, which has the last word, lets more through."""
-PLAIN, PLAIN_WITH_MICROSECONDS = LENGTHS = (19, 26)
+PLAIN = 19
+LENGTHS = (PLAIN, 26)
 """How long a text in the plain form is: 2021-02-01 08:15:00 (or with a T), and with microseconds."""
 _MARKS = {4: "-", 7: "-", 13: ":", 16: ":", 19: "."}
 
@@ -29,7 +30,7 @@ def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
     if text is None:
         return arrived.astimezone(NEW_YORK).replace(tzinfo=None)
     try:
-        if DATE_AND_TIME.fullmatch(text) is None:
+        if _DATE_AND_TIME.fullmatch(text) is None:
             raise ValueError("it has another form")
         pickup = datetime.fromisoformat(text.upper())
         if pickup.tzinfo is not None:

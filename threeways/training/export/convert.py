@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from threeways.artifact import kind
 from threeways.task import Block
 from threeways.training.export import trees
-from threeways.training.export.graph import BLOCK, Graph, NotExportable
+from threeways.training.export.graph import BLOCK, Graph, NotExportable, Writer
 from threeways.training.export.transformers import TRANSFORMERS
 from threeways.training.export.trees import Tree
 
@@ -68,13 +68,7 @@ def _answer(graph: Graph, value: str, estimator: Any) -> str:
         for _, step in estimator.steps[:-1]:
             value = _transformed(graph, value, step)
         return _answer(graph, value, estimator.steps[-1][1])
-    write = _REGRESSORS.get(_known(estimator))
-    if write is None:
-        raise NotExportable(
-            f"a {type(estimator).__name__} is not among the regressors that are written: "
-            f"{', '.join(sorted(_REGRESSORS))}"
-        )
-    return write(graph, value, estimator)
+    return _writer(estimator, "regressors", _REGRESSORS)(graph, value, estimator)
 
 
 def _transformed(graph: Graph, value: str, step: Any) -> str:
@@ -89,13 +83,7 @@ def _transformed(graph: Graph, value: str, step: Any) -> str:
         return value
     if type(step) is ColumnTransformer:
         return _columns(graph, value, step)
-    write = TRANSFORMERS.get(_known(step))
-    if write is None:
-        raise NotExportable(
-            f"a {type(step).__name__} is not among the transformers that are written: "
-            f"{', '.join(sorted(TRANSFORMERS))}, ColumnTransformer, Pipeline"
-        )
-    return write(graph, value, step)
+    return _writer(step, "transformers", TRANSFORMERS, "ColumnTransformer", "Pipeline")(graph, value, step)
 
 
 def _columns(graph: Graph, value: str, transformer: Any) -> str:
@@ -108,6 +96,17 @@ def _columns(graph: Graph, value: str, transformer: Any) -> str:
         if len(taken[name]) and not (isinstance(part, str) and part == "drop")
     ]
     return graph.beside(parts)
+
+
+def _writer(part: Any, kind: str, writers: Mapping[str, Writer], *others: str) -> Writer:
+    """What writes a part, by its class. Raises NotExportable, naming those of its kind that are written."""
+    writer = writers.get(_known(part))
+    if writer is None:
+        raise NotExportable(
+            f"a {type(part).__name__} is not among the {kind} that are written: "
+            f"{', '.join([*sorted(writers), *others])}"
+        )
+    return writer
 
 
 def _known(part: Any) -> str:
@@ -172,7 +171,7 @@ def _linear(graph: Graph, value: str, model: Any) -> str:
     return graph.add("Add", product, graph.constant(np.array([[float(np.ravel(model.intercept_)[0])]])))
 
 
-_REGRESSORS: dict[str, Callable[[Graph, str, Any], str]] = {
+_REGRESSORS: dict[str, Writer] = {
     "HistGradientBoostingRegressor": _histogram_boosting,
     "GradientBoostingRegressor": _boosting,
     **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), _forest),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,3 +84,7 @@ class Graph:
         )
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+
+type Writer = Callable[[Graph, str, Any], str]
+"""Writes what a fitted part makes of a value into a graph, and names that. Raises NotExportable."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from threeways.training.export.graph import ML, Graph, NotExportable
+from threeways.training.export.graph import ML, Graph, NotExportable, Writer
 
 _MOST_WHOLE = 2.0**53
 
@@ -63,7 +62,7 @@ def _row(graph: Graph, numbers: Any) -> str:
     return graph.constant(np.asarray(numbers, dtype=np.float64)[None, :])
 
 
-TRANSFORMERS: dict[str, Callable[[Graph, str, Any], str]] = {
+TRANSFORMERS: dict[str, Writer] = {
     "FunctionTransformer": _function,
     "TargetEncoder": _target,
     "StandardScaler": _standard,
