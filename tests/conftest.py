@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from small_training import Training, trained
@@ -63,6 +64,12 @@ def _no_aws_account() -> None:
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     )
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """An estimator without a seed draws from NumPy's global state: each test begins with the same one."""
+    np.random.seed(0)  # noqa: NPY002 - that state is what scikit-learn draws from
 
 
 @pytest.fixture(scope="session")
