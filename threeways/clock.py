@@ -17,9 +17,15 @@ NEW_YORK = ZoneInfo("America/New_York")
 _DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
 """The shape of ISO 8601 in ASCII. Python's own parser, which has the last word, lets more through."""
 PLAIN = 19
+NO_TIME = " " * PLAIN
+"""Stands in `plain_times` for what is to have no time there."""
 LENGTHS = (PLAIN, 26)
 """How long a text in the plain form is: 2021-02-01 08:15:00 (or with a T), and with microseconds."""
-_MARKS = {4: "-", 7: "-", 13: ":", 16: ":", 19: "."}
+_FORM = np.frombuffer(b"0000-00-00T00:00:00.000000", np.uint8)[:, np.newaxis]
+_DIGITS, _PARTING = np.equal(_FORM, ord("0")), 10
+_LOWEST, _SPAN = _FORM.copy(), np.where(_DIGITS, 9, 0).astype(np.uint8)
+"""For each place the lowest sign of the plain form, and how many more there are that it may be."""
+_LOWEST[_PARTING], _SPAN[_PARTING] = 0, 255  # what parts the date from the time is looked at by itself
 
 
 def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
@@ -45,12 +51,12 @@ def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
 def plain_times(values: Sequence[str], length: int) -> NDArray[np.datetime64]:
     """(n,) datetime64[us] of n ASCII texts of one of `LENGTHS`; NaT for another form, or for no date."""
     signs = np.frombuffer("".join(values).encode(), np.uint8).reshape(-1, length)
-    fits = np.isin(signs[:, 10], (ord("T"), ord(" ")))
-    for position in {*range(length)} - {10}:
-        mark = _MARKS.get(position)
-        sign = signs[:, position]
-        fits &= (sign == ord(mark)) if mark else (sign >= ord("0")) & (sign <= ord("9"))
-    fits &= (signs[:, :4] != ord("0")).any(axis=1)  # Python knows no year 0
+    places = np.ascontiguousarray(signs.T)
+    fits = (places - _LOWEST[:length] <= _SPAN[:length]).all(
+        axis=0
+    )  # below the lowest, it wraps: 255 at most
+    fits &= (places[10] == ord("T")) | (places[10] == ord(" "))
+    fits &= (places[:4] != ord("0")).any(axis=0)  # Python knows no year 0
     found = np.full(len(values), "NaT", "datetime64[us]")
     try:
         found[fits] = signs.view(f"S{length}")[:, 0][fits].astype("datetime64[us]")
