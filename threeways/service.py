@@ -8,8 +8,7 @@ its reason in its own place; the others never notice.
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -28,7 +27,7 @@ from threeways.errors import (
     TransientError,
     UnpredictableEvent,
 )
-from threeways.task import ColumnTask, EventId, Features, Task
+from threeways.task import Block, ColumnTask, EventId, Features, Task
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +61,15 @@ class ColumnScores:
 
     values: NDArray[np.float64]
     flags: dict[str, NDArray[np.bool_]]
-    faults: dict[int, PermanentError | TransientError]
+    faults: dict[int, Fault]
 
 
-type Value = float | PermanentError | TransientError
-type Outcome = Scored | PermanentError | TransientError
+type Fault = PermanentError | TransientError
+type Outcome = Scored | Fault
 """What became of one event: its prediction, why it can never have one, or why it has none yet."""
 
 
-type Take = Callable[[list[int]], Any]
+type Take = Callable[[Sequence[int]], Any]
 """Gives some of a batch's rows, in the form that `Model.predict` takes."""
 
 
@@ -78,7 +77,7 @@ def _never() -> bool:
     return False
 
 
-class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
+class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One prediction as consumers read it. `prediction` holds the output and the event's id by name."""
 
     model: str
@@ -98,6 +97,9 @@ class ModelService[E]:
         self.model = model
         self.task = task
         self.version = version
+        self._encode = msgspec.json.Encoder().encode
+        names = {"value": task.output, "event_id": task.id_field}
+        self._made: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
 
     @property
     def runtime(self) -> str:
@@ -128,25 +130,13 @@ class ModelService[E]:
         arrived: when each payload arrived, aware. out_of_time: asked before each call that bisecting makes.
         Raises ModelFailed where the model is at fault.
         """
-        outcomes: list[Any] = []
-        sound: list[int] = []
-        decode = self.task.decode
-        for position, payload in enumerate(payloads):
-            if isinstance(payload, PermanentError):
-                outcomes.append(payload)
-                continue
-            try:
-                outcomes.append(decode(payload))
-                sound.append(position)
-            except PermanentError as error:
-                outcomes.append(error)
-        if len(sound) == len(outcomes):
-            return self.score_events(outcomes, arrived, out_of_time)
-        events = [outcomes[p] for p in sound]
-        scored = self.score_events(events, [arrived[p] for p in sound], out_of_time)
-        for position, outcome in zip(sound, scored, strict=True):
-            outcomes[position] = outcome
-        return outcomes
+        events, reasons = self.task.decode_all(payloads)
+        if not reasons:
+            return self.score_events(events, arrived, out_of_time)
+        sound = [position for position in range(len(payloads)) if position not in reasons]
+        scored = self.score_events(events, [arrived[position] for position in sound], out_of_time)
+        outcomes: dict[int, Outcome] = {**reasons, **dict(zip(sound, scored, strict=True))}
+        return [outcomes[position] for position in range(len(payloads))]
 
     def score_events(
         self,
@@ -158,16 +148,14 @@ class ModelService[E]:
         if not events:
             return []
         features = self.task.features(events, arrived)
-        flags, faults, event_id = features.flags, features.faults, self.task.event_id
-        rows = [row for row in range(len(events)) if row not in faults]
-        values = self._predict(self._take(events, features), rows, out_of_time)
-        outcomes: dict[int, Outcome] = dict(faults)
-        for row, value in zip(rows, values, strict=True):
-            if isinstance(value, float) and math.isfinite(value):
-                outcomes[row] = Scored(event_id(events[row]), value, flags[row])
-            else:
-                outcomes[row] = _fault(value)
-        return [outcomes[row] for row in range(len(events))] if faults else list(outcomes.values())
+        values, faults = self._predict(
+            self._take(events, features), len(events), features.faults, out_of_time
+        )
+        ids = map(self.task.event_id, events)
+        outcomes: list[Outcome] = list(map(Scored, ids, values.tolist(), features.flags))
+        for row, fault in faults.items():
+            outcomes[row] = fault
+        return outcomes
 
     def score_columns(self, columns: Any) -> ColumnScores:
         """What `score_events` answers for the same events in the same order, bit for bit, from columns.
@@ -180,54 +168,76 @@ class ModelService[E]:
             raise SettingsError(f"TASK={self.task.name} takes no columns; give it those of `ColumnTask`")
         features = task.column_features(columns)
 
-        def take(rows: list[int]) -> Any:
-            return task.column_dicts(columns, rows) if self.model.wants == "dicts" else features.block[rows]
+        def take(rows: Sequence[int]) -> Any:
+            if self.model.wants == "dicts":
+                return task.column_dicts(columns, rows)
+            return _rows_of(features.block, rows)
 
-        values = np.full(len(features.block), np.nan)
-        faults: dict[int, PermanentError | TransientError] = {}
-        for row, value in enumerate(self._predict(take, list(range(len(values))), _never)):
-            if isinstance(value, float) and math.isfinite(value):
-                values[row] = value
-            else:
-                faults[row] = _fault(value)
+        values, faults = self._predict(take, len(features.block), {}, _never)
         return ColumnScores(values, features.flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
         """A scored event in the form that consumers read."""
-        return Prediction(
-            model=self.task.model_name,
-            version=self.version,
-            prediction={self.task.output: scored.value, self.task.id_field: scored.event_id},
-            source_event_id=source_event_id,
-            flags=scored.flags,
-        )
+        made = {self.task.output: scored.value, self.task.id_field: scored.event_id}
+        return Prediction(self.task.model_name, self.version, made, source_event_id, scored.flags)
+
+    def messages(self, scored: Sequence[Scored], source_event_ids: Sequence[str | None]) -> list[bytes]:
+        """The JSON of each one's `prediction`."""
+        model, version = self.task.model_name, self.version
+        encode, made = self._encode, self._made  # a Struct takes half a dict's time, and its JSON is the same
+        return [
+            encode(Prediction(model, version, made(one.value, one.event_id), source, one.flags))
+            for one, source in zip(scored, source_event_ids, strict=True)
+        ]
 
     def _take(self, events: Sequence[E], features: Features) -> Take:
         if self.model.wants == "dicts":
             return lambda rows: self.task.dicts([events[row] for row in rows])
-        return lambda rows: features.block[rows]
+        return lambda rows: _rows_of(features.block, rows)
 
-    def _predict(self, take: Take, rows: list[int], out_of_time: Callable[[], bool]) -> Sequence[Value]:
-        """The rows' values. If the call raises, the batch is bisected until what fails, fails alone."""
+    def _predict(
+        self, take: Take, count: int, without: Mapping[int, PermanentError], out_of_time: Callable[[], bool]
+    ) -> tuple[NDArray[np.float64], dict[int, Fault]]:
+        """The (count,) values, NaN where there is none, and for each such row the reason.
+
+        without: rows that have no features, and why. If the call raises, the batch is bisected until what
+        fails, fails alone.
+        """
+        faults: dict[int, Fault] = dict(without)
+        rows: Sequence[int] = range(count)
+        if faults:
+            rows = [row for row in rows if row not in faults]
         if not rows:
-            return []
+            return np.full(count, np.nan), faults
         try:
-            values: list[float] = self._call(take, rows).tolist()
+            found = self._call(take, rows)
         except ModelFailed:
             raise
         except Exception as error:  # noqa: BLE001 - a model may raise anything at all
             self.prove()  # a model that fails on its example is at fault itself: that raises
             logger.warning("predict failed on %d events and is bisected: %r", len(rows), error)
-            found = self._bisect(take, rows, error, out_of_time)
-            return [found[row] for row in rows]
-        return values
+            told = self._bisect(take, rows, error, out_of_time)
+            faults |= {row: value for row, value in told.items() if not isinstance(value, float)}
+            found = np.array([np.nan if row in faults else told[row] for row in rows], dtype=np.float64)
+        values = found
+        if len(rows) < count:
+            values = np.full(count, np.nan)
+            values[rows] = found
+        for row in np.flatnonzero(~np.isfinite(values)).tolist():
+            if row not in faults:
+                faults[row] = InvalidPrediction(
+                    f"the model predicts {values[row]}, which is not a finite number"
+                )
+                values[row] = np.nan
+        return values, faults
 
     def _bisect(
-        self, take: Take, rows: list[int], error: Exception, out_of_time: Callable[[], bool]
-    ) -> dict[int, Value]:
+        self, take: Take, rows: Sequence[int], error: Exception, out_of_time: Callable[[], bool]
+    ) -> dict[int, float | Fault]:
+        """What became of each row, in order."""
         if len(rows) == 1:
             return {rows[0]: _alone(error)}
-        values: dict[int, Value] = {}
+        values: dict[int, float | Fault] = {}
         middle = len(rows) // 2
         for half in (rows[:middle], rows[middle:]):
             if out_of_time():
@@ -242,7 +252,7 @@ class ModelService[E]:
                 values.update(self._bisect(take, half, half_error, out_of_time))
         return values
 
-    def _call(self, take: Take, rows: list[int]) -> NDArray[np.float64]:
+    def _call(self, take: Take, rows: Sequence[int]) -> NDArray[np.float64]:
         """The model's answer for some rows. It gets rows of its own: pipelines may work in place."""
         values = self.model.predict(take(rows))
         if values.shape != (len(rows),):
@@ -250,14 +260,12 @@ class ModelService[E]:
         return values
 
 
-def _fault(value: Value) -> PermanentError | TransientError:
-    """Why a value is none: what predict raised, or that it is not finite."""
-    if isinstance(value, float):
-        return InvalidPrediction(f"the model predicts {value}, which is not a finite number")
-    return value
+def _rows_of(block: Block, rows: Sequence[int]) -> Block:
+    """A copy of some of its rows, in order."""
+    return block.copy() if len(rows) == len(block) else block[rows]
 
 
-def _alone(error: Exception) -> PermanentError | TransientError:
+def _alone(error: Exception) -> Fault:
     """What an error says of the one event that predict raised it on."""
     if isinstance(error, MemoryError | OSError):
         return ResourceShort(f"predict lacked something: {error!r}")

@@ -84,10 +84,18 @@ class Task[E](Protocol):
     def example(self) -> E:
         """A valid event; a service proves its model on it before the first real one."""
 
-    def decode(self, payload: bytes) -> E:
+    def decode(self, payload: bytes, /) -> E:
         """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
 
-    def event_id(self, event: E) -> EventId:
+    def decode_all(
+        self, payloads: Sequence[bytes | PermanentError], /
+    ) -> tuple[list[E], dict[int, PermanentError]]:
+        """A batch's events in order, and for each position that has none the reason.
+
+        payloads: an event's bytes each, or the reason why there are none.
+        """
+
+    def event_id(self, event: E, /) -> EventId:
         """The producer's id of the event."""
 
     def features(self, events: Sequence[E], arrived: Sequence[datetime]) -> Features:

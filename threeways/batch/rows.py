@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from threeways.batch.chunk import FIELDS, Columns
 from threeways.clock import LENGTHS, NEW_YORK, plain_times
-from threeways.tasks.ride_duration import KEY_LENGTH
+from threeways.decoding import KEY_LENGTH
 
 type Values = Sequence[Any]
 type Odd = NDArray[np.bool_]

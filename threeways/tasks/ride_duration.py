@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -16,9 +18,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from threeways.clock import PLAIN, new_york_wall_clock, plain_times
-from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
-from threeways.task import Block, ColumnFeatures, EventId, Features
+from threeways.clock import NO_TIME, PLAIN, new_york_wall_clock, plain_times
+from threeways.decoding import Id, JsonEvents
+from threeways.errors import InvalidEvent, PermanentError
+from threeways.task import Block, ColumnFeatures, Features
 
 LAST_ZONE = 265
 """TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.
@@ -27,16 +30,10 @@ COLUMNS = ("PULocationID", "DOLocationID", "zone_pair", "trip_distance", "minute
 UNKNOWN_ZONE = "unknown_zone"
 ASSUMED_PICKUP = "assumed_pickup_datetime"
 
-KEY_LENGTH = 256
-
 Zone = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-RideId = (
-    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-    | Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
-)
 
 
-class Ride(msgspec.Struct, frozen=True):
+class Ride(msgspec.Struct, frozen=True, gc=False):
     """A ride as its event tells it: TLC's zones, miles, and New York time unless the text has an offset."""
 
     PULocationID: Zone
@@ -45,10 +42,10 @@ class Ride(msgspec.Struct, frozen=True):
     pickup_datetime: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] | None = None
 
 
-class RideEvent(msgspec.Struct, frozen=True):
+class RideEvent(msgspec.Struct, frozen=True, gc=False):
     """One ride event: the record's whole data. Fields it does not know are ignored."""
 
-    ride_id: RideId
+    ride_id: Id
     ride: Ride
 
 
@@ -57,7 +54,7 @@ class RideColumns:
     """A batch of n rides by column.
 
     pickup_zone, dropoff_zone: (n,) int64. distance: (n,) float64, miles.
-    pickup: (n,) datetime64[s], New York's wall clock.
+    pickup: (n,) datetime64[us], New York's wall clock.
     """
 
     pickup_zone: NDArray[np.int64]
@@ -108,38 +105,17 @@ class RideDuration:
     dict_features = ("PU_DO", "trip_distance")
     event_type = RideEvent
     example = RideEvent(ride_id=256, ride=Ride(130, 205, 3.66, "2021-02-01T08:15:00"))
+    event_id = attrgetter("ride_id")
 
     def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(RideEvent).decode
-
-    def decode(self, payload: bytes) -> RideEvent:
-        """A ride event from JSON bytes, in one typed pass. Raises UndecodableEvent or InvalidEvent."""
-        try:
-            if not payload.isascii():
-                payload.decode()  # msgspec does not look into the fields that it skips
-            event = self._decode(payload)
-        except msgspec.ValidationError as error:
-            where = "" if " - at `" in str(error) else " - at `$`"
-            raise InvalidEvent(f"{error}{where}") from None
-        except UnicodeDecodeError as error:
-            raise UndecodableEvent(str(error)) from None
-        except RecursionError:
-            raise UndecodableEvent(f"it is nested too deeply, within {len(payload)} bytes") from None
-        except msgspec.DecodeError as error:
-            where = "" if "(byte " in str(error) else f" (byte {len(payload)})"
-            raise UndecodableEvent(f"{error}{where}") from None
-        if isinstance(event.ride_id, str) and not _fits_a_key(event.ride_id):
-            raise InvalidEvent(f"Expected `str` of length <= {KEY_LENGTH} in UTF-16 - at `$.ride_id`")
-        return event
-
-    def event_id(self, event: RideEvent) -> EventId:
-        """The ride's id."""
-        return event.ride_id
+        json = JsonEvents(RideEvent, self.id_field)
+        self.decode, self.decode_all = json.decode, json.decode_all
 
     def features(self, events: Sequence[RideEvent], arrived: Sequence[datetime]) -> Features:
         """The batch's block, its flags, and the rides whose pickup time cannot be read."""
         rides = [event.ride for event in events]
-        pickup, faults = _pickups([ride.pickup_datetime for ride in rides], arrived)
+        times = [ride.pickup_datetime for ride in rides]
+        pickup, faults = _pickups(times, arrived)
         columns = RideColumns(
             pickup_zone=np.array([ride.PULocationID for ride in rides], dtype=np.int64),
             dropoff_zone=np.array([ride.DOLocationID for ride in rides], dtype=np.int64),
@@ -149,13 +125,14 @@ class RideDuration:
         block = features_of(columns)
         if faults:
             block[list(faults)] = np.nan
-        return Features(block=block, flags=_flags(rides, columns), faults=faults)
+        return Features(block=block, flags=_flags(columns, times), faults=faults)
 
     def dicts(self, events: Sequence[RideEvent]) -> list[dict[str, Any]]:
         """The features of the pipeline before this one: `PU_DO` and `trip_distance`."""
+        rides = [event.ride for event in events]
         return [
-            _pair_and_distance(ride.PULocationID, ride.DOLocationID, ride.trip_distance)
-            for ride in (event.ride for event in events)
+            {"PU_DO": _pair(ride.PULocationID, ride.DOLocationID), "trip_distance": ride.trip_distance}
+            for ride in rides
         ]
 
     def column_features(self, columns: RideColumns) -> ColumnFeatures:
@@ -165,16 +142,15 @@ class RideDuration:
     def column_dicts(self, columns: RideColumns, rows: Sequence[int]) -> list[dict[str, Any]]:
         """What `dicts` makes of some of the same rides."""
         taken = (columns.pickup_zone[rows], columns.dropoff_zone[rows], columns.distance[rows])
-        return [_pair_and_distance(*ride) for ride in zip(*(part.tolist() for part in taken), strict=True)]
+        return [
+            {"PU_DO": _pair(pickup_zone, dropoff_zone), "trip_distance": distance}
+            for pickup_zone, dropoff_zone, distance in zip(*(part.tolist() for part in taken), strict=True)
+        ]
 
 
-def _pair_and_distance(pickup_zone: int, dropoff_zone: int, distance: float) -> dict[str, Any]:
-    return {"PU_DO": f"{pickup_zone}_{dropoff_zone}", "trip_distance": distance}
-
-
-def _fits_a_key(text: str) -> bool:
-    """Whether Kinesis takes it as a partition key, were it to count as Java does: a pair beyond U+FFFF."""
-    return text.isascii() or len(text.encode("utf-16-le")) <= 2 * KEY_LENGTH
+@lru_cache(maxsize=2**14)  # a month of green taxis has 13,000 pairs
+def _pair(pickup_zone: int, dropoff_zone: int) -> str:
+    return f"{pickup_zone}_{dropoff_zone}"
 
 
 def _pickups(
@@ -184,10 +160,8 @@ def _pickups(
 
     Times in the plain form, which almost all have, are read at once, and anything else one by one.
     """
-    pickup = np.full(len(texts), "NaT", dtype="datetime64[s]")
-    plain = {row: text for row, text in enumerate(texts) if text and len(text) == PLAIN and text.isascii()}
-    if plain:
-        pickup[list(plain)] = plain_times(list(plain.values()), PLAIN)
+    plain = [text if text and len(text) == PLAIN and text.isascii() else NO_TIME for text in texts]
+    pickup = plain_times(plain, PLAIN)
     faults: dict[int, PermanentError] = {}
     for row in np.flatnonzero(np.isnat(pickup)).tolist():
         try:
@@ -197,13 +171,14 @@ def _pickups(
     return pickup, faults
 
 
-def _flags(rides: Sequence[Ride], columns: RideColumns) -> list[tuple[str, ...]]:
-    flags: list[tuple[str, ...]] = [() for _ in rides]
+def _flags(columns: RideColumns, times: Sequence[str | None]) -> list[tuple[str, ...]]:
+    flags: list[tuple[str, ...]] = [()] * len(times)
     for position in np.flatnonzero(_unknown_zone(columns)).tolist():
         flags[position] = (UNKNOWN_ZONE,)
-    for position, ride in enumerate(rides):
-        if ride.pickup_datetime is None:
-            flags[position] = (*flags[position], ASSUMED_PICKUP)
+    if None in times:
+        for position, time in enumerate(times):
+            if time is None:
+                flags[position] = (*flags[position], ASSUMED_PICKUP)
     return flags
 
 

@@ -1,0 +1,94 @@
+"""Events out of their bytes: JSON in one typed pass, with a reason in words for what is none.
+
+What every task needs alike; what differs is the type. A batch is decoded at once, and only where something in
+it is broken is each event looked at by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
+
+KEY_LENGTH = 256
+"""How long a partition key, which an event's id becomes, may be at most.
+docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html"""
+
+Id = (
+    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
+)
+"""The type of an event's id: an integer of 64 bits, or text that is not empty."""
+
+
+class JsonEvents[E]:
+    """Decodes JSON to one msgspec type. id_field: the field of it that is an `Id`."""
+
+    def __init__(self, event_type: type[E], id_field: str) -> None:
+        self._decode = msgspec.json.Decoder(event_type).decode
+        self._id = attrgetter(id_field)
+        self._id_field = id_field
+
+    def decode(self, payload: bytes) -> E:
+        """One event. Raises UndecodableEvent or InvalidEvent, and nothing else."""
+        try:
+            if not payload.isascii():
+                payload.decode()  # msgspec does not look into the fields that it skips
+            event = self._decode(payload)
+        except msgspec.ValidationError as error:
+            where = "" if " - at `" in str(error) else " - at `$`"
+            raise InvalidEvent(f"{error}{where}") from None
+        except UnicodeDecodeError as error:
+            raise UndecodableEvent(str(error)) from None
+        except RecursionError:
+            raise UndecodableEvent(f"it is nested too deeply, within {len(payload)} bytes") from None
+        except msgspec.DecodeError as error:
+            where = "" if "(byte " in str(error) else f" (byte {len(payload)})"
+            raise UndecodableEvent(f"{error}{where}") from None
+        named = self._id(event)
+        if isinstance(named, str) and not _fits_a_key(named):
+            raise InvalidEvent(
+                f"Expected `str` of length <= {KEY_LENGTH} in UTF-16 - at `$.{self._id_field}`"
+            )
+        return event
+
+    def decode_all(
+        self, payloads: Sequence[bytes | PermanentError]
+    ) -> tuple[list[E], dict[int, PermanentError]]:
+        """The events of a batch in order, and for each position that has none the reason.
+
+        payloads: an event's bytes each, or the reason why there are none.
+        """
+        events = self._quickly(payloads)
+        if events is not None:
+            return events, {}
+        events, faults = [], {}
+        for position, payload in enumerate(payloads):
+            try:
+                if isinstance(payload, PermanentError):
+                    raise payload
+                events.append(self.decode(payload))
+            except PermanentError as fault:
+                faults[position] = fault
+        return events, faults
+
+    def _quickly(self, payloads: Sequence[bytes | PermanentError]) -> list[E] | None:
+        """The events of a batch that is all sound, with nothing odd about it."""
+        try:
+            if not b"".join(payloads).isascii():  # type: ignore[arg-type]  # a reason among them is a TypeError
+                return None
+            events = list(map(self._decode, payloads))  # type: ignore[arg-type]  # bytes, they have been joined
+        except (TypeError, msgspec.DecodeError, RecursionError):
+            return None
+        texts = [named for named in map(self._id, events) if type(named) is str]
+        return events if all(map(_fits_a_key, texts)) else None
+
+
+def _fits_a_key(text: str) -> bool:
+    """Whether Kinesis takes it as a partition key, were it to count as Java does: a pair beyond U+FFFF."""
+    return text.isascii() or len(text.encode("utf-16-le")) <= 2 * KEY_LENGTH
