@@ -14,11 +14,10 @@ from typing import Annotated, Any
 import msgspec
 
 from threeways.errors import InvalidInvocation, UndecodableEvent
-from threeways.stream.aggregation import is_aggregated, take_apart
+from threeways.stream.aggregation import MAGIC, is_aggregated, take_apart
 
 LAST_SECOND = 253402300800
 """Unix time's year 10000, which is beyond `datetime`."""
-_NUMBERS = (float, int)
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -51,23 +50,26 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return self.event_id.partition(":")[0]
 
 
-class _Kinesis(msgspec.Struct):
-    data: str
-    sequence_number: Annotated[str, msgspec.Meta(pattern="^[0-9]+$")] = msgspec.field(name="sequenceNumber")
+type _Number = Annotated[str, msgspec.Meta(pattern="^[0-9]+$")]
+
+
+class _Kinesis[Data, Number](msgspec.Struct, gc=False):
+    data: Data
+    sequence_number: Number = msgspec.field(name="sequenceNumber")
     partition_key: str = msgspec.field(name="partitionKey")
     arrived: Annotated[float, msgspec.Meta(ge=0, lt=LAST_SECOND)] = msgspec.field(
         name="approximateArrivalTimestamp"
     )
 
 
-class _EventRecord(msgspec.Struct):
-    kinesis: _Kinesis
+class _EventRecord[Data, Number](msgspec.Struct, gc=False):
+    kinesis: _Kinesis[Data, Number]
     event_id: str = msgspec.field(name="eventID")
     source_arn: str = msgspec.field(name="eventSourceARN", default="")
 
 
-class _Event(msgspec.Struct):
-    records: list[_EventRecord] = msgspec.field(name="Records")
+class _Event[Data, Number](msgspec.Struct):
+    records: list[_EventRecord[Data, Number]] = msgspec.field(name="Records")
 
 
 def from_event(event: object) -> list[Record]:
@@ -75,44 +77,44 @@ def from_event(event: object) -> list[Record]:
 
     Raises InvalidInvocation where it is no such event: nothing in it can be checkpointed then.
     """
-    parts: list[Record] = []
-    for record in _quickly(event) or _thoroughly(event):
-        if is_aggregated(record.data):
-            parts.extend(taken_apart(record))
-        else:
-            parts.append(record)
-    return parts
+    records = _quickly(event) or _thoroughly(event)
+    if MAGIC not in b"".join([record.data for record in records]):
+        return records
+    return [part for record in records for part in taken_apart(record)]
 
 
-def _quickly(event: Any) -> list[Record] | None:
+def _quickly(event: object) -> list[Record] | None:
     """The records of an event as AWS makes them; None: something is odd, and must be told in words."""
-    records: list[Record] = []
     try:
-        for record in event["Records"]:
-            kinesis = record["kinesis"]
-            number, key, text = kinesis["sequenceNumber"], kinesis["partitionKey"], kinesis["data"]
-            named, arn = record["eventID"], record.get("eventSourceARN", "")
-            arrived = kinesis["approximateArrivalTimestamp"]
-            if (
-                not (type(number) is type(key) is type(text) is type(named) is type(arn) is str)
-                or not (number.isdecimal() and number.isascii())
-                or type(arrived) not in _NUMBERS
-                or not 0 <= arrived < LAST_SECOND
-            ):
-                return None
-            data = a2b_base64(text, strict_mode=True)
-            records.append(Record(named, number, key, arrived, data, data, arn))
-    except (KeyError, TypeError, ValueError, AttributeError):
+        given = msgspec.convert(event, _Event[bytes, str]).records
+    except msgspec.ValidationError:
         return None
-    return records
+    inner = [record.kinesis for record in given]
+    numbers = [kinesis.sequence_number for kinesis in inner]
+    if not (all(numbers) and "".join(numbers).encode(errors="replace").isdigit()):
+        return None
+    data = [kinesis.data for kinesis in inner]
+    return list(
+        map(
+            Record,
+            [record.event_id for record in given],
+            numbers,
+            [kinesis.partition_key for kinesis in inner],
+            [kinesis.arrived for kinesis in inner],
+            data,
+            data,
+            [record.source_arn for record in given],
+        )
+    )
 
 
 def _thoroughly(event: object) -> list[Record]:
     """The same for any event. Raises InvalidInvocation."""
     try:
-        return [_from_event_record(record) for record in msgspec.convert(event, _Event).records]
+        given = msgspec.convert(event, _Event[str, _Number]).records
     except msgspec.ValidationError as error:
         raise InvalidInvocation(f"this is not an event of a Kinesis event source mapping: {error}") from None
+    return [_from_event_record(record) for record in given]
 
 
 def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -167,7 +169,7 @@ def taken_apart(record: Record) -> Iterator[Record]:
         )
 
 
-def _from_event_record(record: _EventRecord) -> Record:
+def _from_event_record(record: _EventRecord[str, str]) -> Record:
     kinesis = record.kinesis
     payload: bytes | UndecodableEvent
     try:
