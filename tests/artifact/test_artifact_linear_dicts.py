@@ -56,6 +56,23 @@ def test_the_sums_are_those_of_the_sparse_product_to_the_last_bit(
     assert quicker.predict(rows).tolist() == pipeline.predict(rows).tolist()
 
 
+texts = st.sampled_from(["0_0", "3_2", "9_9", "card", ""])
+numbers = st.floats(-1e6, 1e6) | st.integers(-(10**20), 10**20)
+alike = st.lists(
+    st.sampled_from(["PU_DO", "trip_distance", "payment=card", "unknown"]), max_size=2, unique=True
+)
+
+
+@pytest.mark.parametrize("pipeline", SPARSE, ids=str)
+@given(names=alike, data=st.data())
+def test_rows_of_the_same_names_are_added_up_by_column_to_the_same_bits(
+    pipeline: Pipeline, names: list[str], data: st.DataObject
+) -> None:
+    rows = st.fixed_dictionaries({name: data.draw(st.sampled_from([texts, numbers])) for name in names})
+    given_rows = data.draw(st.lists(rows, min_size=1, max_size=20))
+    assert shortened(pipeline).predict(given_rows).tolist() == pipeline.predict(given_rows).tolist()
+
+
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=str)
 def test_a_dense_product_differs_by_no_more_than_its_own_rounding(pipeline: Pipeline) -> None:
     assert np.max(np.abs(shortened(pipeline).predict(ROWS) - pipeline.predict(ROWS))) < 1e-12
