@@ -38,7 +38,7 @@ def test_everything_is_put_under_the_ride_s_id() -> None:
 def test_a_call_holds_no_more_entries_than_the_api_takes() -> None:
     client = FakeKinesis()
     delivery(client).deliver(entries(1201), FOREVER)
-    assert [len(call) for call in client.calls] == [MAX_ENTRIES, MAX_ENTRIES, 201]
+    assert sorted(len(call) for call in client.calls) == [201, MAX_ENTRIES, MAX_ENTRIES]
 
 
 def test_a_call_holds_no_more_bytes_than_the_api_takes() -> None:
@@ -46,7 +46,7 @@ def test_a_call_holds_no_more_bytes_than_the_api_takes() -> None:
     delivery(client).deliver(entries(11, size=2**20), FOREVER)
     sizes = [sum(len(r["Data"]) + len(r["PartitionKey"]) for r in call) for call in client.calls]
     assert max(sizes) <= MAX_BYTES
-    assert [len(call) for call in client.calls] == [4, 4, 3]
+    assert sorted(len(call) for call in client.calls) == [3, 4, 4]
 
 
 def test_only_the_failed_entries_of_a_call_are_put_again() -> None:

@@ -21,10 +21,6 @@ from threeways.stream import handler, quarantine, records
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 
-_ACKNOWLEDGE = "waiting.acknowledge(position)"
-_PUT_BACK = """failed, receipt.fault = failed + 1, fault
-                    waiting._first[entries[position].order_key] = position"""
-
 
 @dataclass(frozen=True)
 class Broken:
@@ -42,20 +38,15 @@ COPIES = (
     Broken(
         "ignores failed entries",
         StreamDelivery,
-        "_put",
-        (('None if "SequenceNumber" in result', 'None if "Records" in answer'),),
+        "_faults",
+        (('if "SequenceNumber" not in result', 'if "Records" not in answer'),),
         "the lowest unfinished record is",
     ),
     Broken(
         "takes a call that was left behind for stored",
         StreamDelivery,
-        "_put",
-        (
-            (
-                "except DeadlineNear:\n        raise",
-                "except DeadlineNear:\n        return [None] * len(entries)",
-            ),
-        ),
+        "_faults",
+        (("except DeadlineNear:\n        raise", "except DeadlineNear:\n        return {}"),),
         "the lowest unfinished record is",
     ),
     Broken(
@@ -63,12 +54,8 @@ COPIES = (
         StreamDelivery,
         "_deliver",
         (
-            (_ACKNOWLEDGE, "pass"),
-            ("faults = self._put", f"[{_ACKNOWLEDGE} for position in chunk]\n            faults = self._put"),
-            (
-                "failed, receipt.fault = failed + 1, fault",
-                _PUT_BACK,
-            ),
+            ("failed: set[int] = set()", "failed = set()\n        waiting._all.difference_update(heads)"),
+            ("failed.update(faults)", "failed.update(faults)\n            waiting._all.update(faults)"),
         ),
         "the lowest unfinished record is",
     ),
@@ -76,14 +63,14 @@ COPIES = (
         "puts two entries of a key in one call",
         StreamHandler,
         "_deliver",
-        (("Entry(record.partition_key,", "Entry(record.event_id,"),),
+        (("record.partition_key for", "record.event_id for"),),
         "is first delivered after .* of the same key",
     ),
     Broken(
         "makes an id anew on redelivery",
         StreamHandler,
         "_deliver",
-        (("outcome, record.event_id)", "outcome, again(self, record.event_id))"),),
+        (("[record.event_id for", "[again(self, record.event_id) for"),),
         "is delivered as .*-again",
     ),
     Broken(

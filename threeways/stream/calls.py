@@ -7,12 +7,13 @@ Lambda is still given; whatever that call may yet do, its records are reported a
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -102,16 +103,37 @@ class Backoff:
         self.sleep(min(seconds, remaining / 2))
 
 
-def call[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -> T:
-    """`function(**arguments)`. Raises what it raises, or DeadlineNear when its answer is too late.
+@dataclass(frozen=True)
+class Begun[T]:
+    """A call that is on its way. ends: when its answer is too late, in `time.monotonic`'s seconds."""
+
+    future: Future[T]
+    ends: float
+
+    def answer(self) -> T:
+        """What it answers or raises; raises DeadlineNear when that is too late."""
+        try:
+            return self.future.result(
+                None if self.ends == math.inf else max(0.0, self.ends - time.monotonic())
+            )
+        except TimeoutError:
+            if self.future.done():  # it is the call's own
+                return self.future.result()
+            raise DeadlineNear("the call did not answer in time") from None
+
+
+def begin[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -> Begun[T]:
+    """Begin `function(**arguments)`, so that others can be begun before it answers.
 
     It runs in a thread that has nothing else to do, so that calls left hanging never use up those of later
-    invocations.
+    invocations. Without time left it is not made, and its answer is DeadlineNear.
     """
-    remaining = deadline.remaining()
-    if remaining <= 0:
-        raise DeadlineNear("no time is left for a call")
     future: Future[T] = Future()
+    remaining = deadline.remaining()
+    begun = Begun(future, time.monotonic() + remaining)
+    if remaining <= 0:
+        future.set_exception(DeadlineNear("no time is left for a call"))
+        return begun
 
     def run() -> None:
         try:
@@ -120,10 +142,12 @@ def call[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) ->
             future.set_exception(error)
 
     _start(run)
-    wait([future], timeout=None if remaining == float("inf") else remaining)
-    if not future.done():
-        raise DeadlineNear("the call did not answer in time")
-    return future.result()
+    return begun
+
+
+def call[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -> T:
+    """`function(**arguments)`. Raises what it raises, or DeadlineNear when its answer is too late."""
+    return begin(function, deadline, **arguments).answer()
 
 
 _idle: deque[SimpleQueue[Callable[[], None]]] = deque()

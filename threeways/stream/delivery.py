@@ -11,15 +11,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from threeways.errors import DeadlineNear, DeliveryFailed
-from threeways.stream.calls import Backoff, Deadline, call, is_fatal
+from threeways.stream.calls import Backoff, Begun, Deadline, begin, is_fatal
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,11 @@ MAX_ENTRIES = 500
 """Entries in one `PutRecords` call (its documentation)."""
 MAX_BYTES = 5 * 2**20
 """Data and partition keys in one call. AWS takes 10 MiB since 2025; emulators and older clients take 5."""
+
+KEY_BYTES = 4 * 256
+"""A partition key has 256 characters at most, of four bytes in UTF-8 at most."""
+OVERLAPPED = 4
+"""Calls that wait for their answers at a time; botocore keeps ten connections."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -76,7 +83,7 @@ class StreamDelivery:
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
         """Deliver, retrying what fails for as long as the deadline allows."""
         receipt = Receipt()
-        waiting = _Waiting(entries)
+        waiting = _Waiting([entry.order_key for entry in entries])
         try:
             self._deliver(entries, waiting, receipt, deadline)
         except (DeadlineNear, DeliveryFailed) as error:
@@ -92,96 +99,123 @@ class StreamDelivery:
         failed_before: set[int] = set()
         failed_rounds = 0
         while heads := waiting.heads():
-            failed = 0
-            for chunk in _chunks(heads, entries):
-                faults = self._put([entries[position] for position in chunk], deadline)
-                receipt.retries += len(failed_before.intersection(chunk))
-                for position, fault in zip(chunk, faults, strict=True):
-                    if fault is None:
-                        waiting.acknowledge(position)
-                    else:
-                        failed, receipt.fault = failed + 1, fault
-                        failed_before.add(position)
+            failed: set[int] = set()
+            for chunk, faults in self._put_all(heads, entries, deadline):
+                receipt.retries += len(failed_before.intersection(chunk)) if failed_before else 0
+                waiting.acknowledge([one for one in chunk if one not in faults] if faults else chunk)
+                failed.update(faults)
+                receipt.fault = next(reversed(faults.values()), receipt.fault)
+            failed_before |= failed
             failed_rounds = failed_rounds + 1 if failed else 0
             if failed:
-                logger.info("put of %d predictions is tried again: %s", failed, receipt.fault)
+                logger.info("put of %d predictions is tried again: %s", len(failed), receipt.fault)
                 self._backoff.wait(failed_rounds - 1, deadline)
 
-    def _put(self, entries: Sequence[Entry], deadline: Deadline) -> list[str | None]:
-        """One call: for each entry None if it was acknowledged, else why not.
+    def _put_all(
+        self, positions: Sequence[int], entries: Sequence[Entry], deadline: Deadline
+    ) -> Iterator[tuple[Sequence[int], dict[int, str]]]:
+        """Put entries, no two of a key. For each call its positions, and which were not acknowledged and why.
 
-        Raises DeadlineNear, or DeliveryFailed where another call cannot help.
+        Calls overlap: they hold different keys, so that which is first makes no difference to any order.
+        Raises DeadlineNear, or DeliveryFailed where another call cannot help, when it has told of the others.
         """
+        for chunks in batched(_chunks(positions, entries), OVERLAPPED, strict=False):
+            begun = [(chunk, self._begin([entries[one] for one in chunk], deadline)) for chunk in chunks]
+            over: DeadlineNear | DeliveryFailed | None = None
+            for chunk, put in begun:
+                try:
+                    faults = self._faults(put, chunk)
+                except (DeadlineNear, DeliveryFailed) as error:
+                    over = over or error
+                else:
+                    yield chunk, faults
+            if over:
+                raise over
+
+    def _begin(self, entries: Sequence[Entry], deadline: Deadline) -> Begun[PutRecordsOutputTypeDef]:
+        return begin(
+            self._client.put_records,
+            deadline,
+            StreamName=self._stream_name,
+            Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in entries],
+        )
+
+    def _faults(self, put: Begun[PutRecordsOutputTypeDef], positions: Sequence[int]) -> dict[int, str]:
+        """Which entries of a call were not acknowledged, and why."""
         try:
-            answer = call(
-                self._client.put_records,
-                deadline,
-                StreamName=self._stream_name,
-                Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in entries],
-            )
+            answer = put.answer()
         except DeadlineNear:
             raise
         except Exception as error:
             if is_fatal(error):
                 raise DeliveryFailed(f"PutRecords on {self._stream_name}: {error}") from error
-            return [repr(error)] * len(entries)
+            return dict.fromkeys(positions, repr(error))
         results = answer.get("Records", [])
-        if len(results) != len(entries):
-            return [f"PutRecords answered for {len(results)} of {len(entries)} entries"] * len(entries)
-        return [
-            None if "SequenceNumber" in result else f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}"
-            for result in results
-        ]
+        if len(results) != len(positions):
+            short = f"PutRecords answered for {len(results)} of {len(positions)} entries"
+            return dict.fromkeys(positions, short)
+        return {
+            position: f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}"
+            for position, result in zip(positions, results, strict=True)
+            if "SequenceNumber" not in result
+        }
 
 
 class _Waiting:
-    """The positions of entries that are not acknowledged. Iterating it gives them all."""
+    """The positions of entries that are not acknowledged. Iterating it gives them all.
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self._keys = [entry.order_key for entry in entries]
-        self._first: dict[str, int] = {}
-        """Order key -> the position that may be put now."""
+    keys: what the order of each is kept by.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._all = set(range(len(keys)))
+        self._ready = set(self._all)
+        """Those that may be put now: nothing of their key waits before them."""
         self._behind: dict[int, int] = {}
         """Position -> the next one of the same key."""
-        for position in reversed(range(len(entries))):
-            following = self._first.pop(self._keys[position], None)
-            if following is not None:
-                self._behind[position] = following
-            self._first[self._keys[position]] = position
+        if len(set(keys)) == len(keys):
+            return
+        last: dict[str, int] = {}
+        for position, key in enumerate(keys):
+            if key in last:
+                self._behind[last[key]] = position
+                self._ready.remove(position)
+            last[key] = position
 
     def __iter__(self) -> Iterator[int]:
-        for position in self.heads():
-            one: int | None = position
-            while one is not None:
-                yield one
-                one = self._behind.get(one)
+        return iter(sorted(self._all))
 
     def heads(self) -> list[int]:
         """Each key's first, in order."""
-        return sorted(self._first.values())
+        return sorted(self._ready)
 
-    def acknowledge(self, position: int) -> None:
-        """A key's first waits no more: its next one is the first, if there is one."""
-        key = self._keys[position]
-        following = self._behind.get(position)
-        if following is None:
-            del self._first[key]
-        else:
-            self._first[key] = following
+    def acknowledge(self, positions: Iterable[int]) -> None:
+        """Some of the heads wait no more: the next ones of their keys may be put."""
+        self._all.difference_update(positions)
+        self._ready.difference_update(positions)
+        if self._behind:
+            self._ready.update(self._behind[one] for one in positions if one in self._behind)
 
 
-def _chunks(positions: Iterable[int], entries: Sequence[Entry]) -> Iterator[list[int]]:
+def _chunks(positions: Sequence[int], entries: Sequence[Entry]) -> Iterator[Sequence[int]]:
     """The positions in calls of at most MAX_ENTRIES and MAX_BYTES, one entry at the least."""
+    for few in batched(positions, MAX_ENTRIES, strict=False):
+        chunk = [entries[position] for position in few]
+        if sum([len(entry.data) for entry in chunk]) <= MAX_BYTES - MAX_ENTRIES * KEY_BYTES:
+            yield few
+        else:
+            yield from _by_size(few, entries)
+
+
+def _by_size(positions: Sequence[int], entries: Sequence[Entry]) -> Iterator[list[int]]:
     chunk: list[int] = []
     size = 0
     for position in positions:
         entry = entries[position]
-        key = entry.partition_key
-        more = len(entry.data) + (len(key) if key.isascii() else len(key.encode()))
-        if chunk and (len(chunk) == MAX_ENTRIES or size + more > MAX_BYTES):
+        more = len(entry.data) + len(entry.partition_key.encode())
+        if chunk and size + more > MAX_BYTES:
             yield chunk
             chunk, size = [], 0
         chunk.append(position)
         size += more
-    if chunk:
-        yield chunk
+    yield chunk

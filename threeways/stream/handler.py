@@ -16,12 +16,10 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, overload
-
-import msgspec
+from typing import Any, cast, overload
 
 from threeways.errors import PermanentError, QuarantineFailed
-from threeways.service import ModelService, Scored
+from threeways.service import ModelService, Outcome, Scored
 from threeways.stream.calls import Context, Deadline
 from threeways.stream.delivery import Delivery, Entry
 from threeways.stream.quarantine import Quarantine
@@ -55,7 +53,6 @@ class StreamHandler:
         self._telemetry = NoTelemetry() if telemetry is None else telemetry
         self._returns_predictions = returns_predictions
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
-        self._encode = msgspec.json.Encoder().encode
 
     def __call__(self, event: object, context: Context | None = None) -> dict[str, Any]:
         """The answer to AWS: `{"batchItemFailures": [{"itemIdentifier": sequence number}]}`.
@@ -74,21 +71,10 @@ class StreamHandler:
             _Arrivals(records),
             lambda: deadline.remaining() <= 0,
         )
-        scored: list[tuple[Record, Scored]] = []
-        faults: list[tuple[Record, PermanentError]] = []
-        not_scored: list[Record] = []
-        held: set[str] = set()  # keys: what follows a record that comes again must not be delivered before it
-        for record, outcome in zip(records, outcomes, strict=True):
-            if isinstance(outcome, PermanentError):
-                faults.append((record, outcome))
-            elif isinstance(outcome, Scored) and record.partition_key not in held:
-                scored.append((record, outcome))
-            else:
-                not_scored.append(record)
-                held.add(record.partition_key)
+        delivered, scored, faults, not_scored = _sorted_out(records, outcomes)
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
         quarantining = self._beside.submit(self._set_aside, faults, deadline) if faults else None
-        unfinished, predictions = self._deliver(scored, deadline, invocation)
+        unfinished, messages = self._deliver(delivered, scored, deadline, invocation)
         not_quarantined, retries = quarantining.result() if quarantining else ([], 0)
         unfinished += not_quarantined + not_scored
         invocation.retries += retries
@@ -98,22 +84,24 @@ class StreamHandler:
         self._report(invocation, context)
         answer: dict[str, Any] = {"batchItemFailures": _lowest(unfinished)}
         if self._returns_predictions:
-            answer |= _with_predictions(predictions)
+            answer |= _with_predictions(messages)
         return answer
 
     def _deliver(
-        self, scored: Sequence[tuple[Record, Scored]], deadline: Deadline, invocation: Invocation
-    ) -> tuple[list[Record], list[Any]]:
-        predictions = [self.service.prediction(outcome, record.event_id) for record, outcome in scored]
-        encode = self._encode
-        entries = [
-            Entry(record.partition_key, str(outcome.event_id), encode(prediction))
-            for (record, outcome), prediction in zip(scored, predictions, strict=True)
-        ]
+        self,
+        records: Sequence[Record],
+        scored: Sequence[Scored],
+        deadline: Deadline,
+        invocation: Invocation,
+    ) -> tuple[list[Record], list[bytes]]:
+        """The records that are not delivered, and the predictions of all as they are put."""
+        messages = self.service.messages(scored, [record.event_id for record in records])
+        order = [record.partition_key for record in records]
+        entries = list(map(Entry, order, [str(one.event_id) for one in scored], messages))
         receipt = self._delivery.deliver(entries, deadline)
         invocation.retries += receipt.retries
         invocation.predictions = len(entries) - len(receipt.unfinished)
-        return [scored[position][0] for position in receipt.unfinished], predictions
+        return [records[position] for position in receipt.unfinished], messages
 
     def _set_aside(
         self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
@@ -137,6 +125,29 @@ class StreamHandler:
             logger.exception("the invocation's metrics are lost")
 
 
+def _sorted_out(
+    records: Sequence[Record], outcomes: Sequence[Outcome]
+) -> tuple[Sequence[Record], Sequence[Scored], list[tuple[Record, PermanentError]], list[Record]]:
+    """What is to be delivered (records, and what they score), to be quarantined, and to come again."""
+    if set(map(type, outcomes)) == {Scored}:
+        return records, cast("Sequence[Scored]", outcomes), [], []
+    delivered: list[Record] = []
+    scored: list[Scored] = []
+    faults: list[tuple[Record, PermanentError]] = []
+    again: list[Record] = []
+    held: set[str] = set()  # keys: what follows a record that comes again must not be delivered before it
+    for record, outcome in zip(records, outcomes, strict=True):
+        if isinstance(outcome, PermanentError):
+            faults.append((record, outcome))
+        elif isinstance(outcome, Scored) and record.partition_key not in held:
+            delivered.append(record)
+            scored.append(outcome)
+        else:
+            again.append(record)
+            held.add(record.partition_key)
+    return delivered, scored, faults, again
+
+
 class _Arrivals(Sequence[datetime]):
     """When each record arrived: made of its number where it is asked for, which is seldom."""
 
@@ -158,7 +169,7 @@ class _Arrivals(Sequence[datetime]):
 def _oldest_age(records: Sequence[Record]) -> float:
     if not records:
         return 0.0
-    return max(0.0, time.time() - min(record.arrived_at for record in records))
+    return max(0.0, time.time() - min([record.arrived_at for record in records]))
 
 
 def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:
@@ -168,8 +179,8 @@ def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:
     return [{"itemIdentifier": lowest.sequence_number}]
 
 
-def _with_predictions(predictions: Sequence[Any]) -> dict[str, Any]:
-    plain = [msgspec.to_builtins(prediction) for prediction in predictions]
+def _with_predictions(messages: Sequence[bytes]) -> dict[str, Any]:
+    plain = [json.loads(message) for message in messages]
     if sum(len(json.dumps(prediction)) + 2 for prediction in plain) > MAX_REPLY_BYTES:
         logger.warning("%d predictions are left out: the answer would be over Lambda's 6 MB", len(plain))
         return {}
