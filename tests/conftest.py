@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -77,6 +78,25 @@ def emulator() -> Iterator[Emulator]:
     """AWS on this machine, one for the whole session: tests name their streams and buckets apart."""
     with Emulator() as running:
         yield running
+
+
+@pytest.fixture
+def new_bucket(emulator: Emulator) -> Iterator[Callable[[str], Any]]:
+    """Makes a bucket and answers an S3 client of its own; the bucket is gone when the test has ended."""
+    names: list[str] = []
+
+    def make(name: str) -> Any:
+        client = boto3.client("s3", endpoint_url=emulator.endpoint_url)
+        client.create_bucket(Bucket=name)
+        names.append(name)
+        return client
+
+    yield make
+    s3 = emulator.client("s3")
+    for name in names:
+        for found in s3.list_objects_v2(Bucket=name).get("Contents", []):
+            s3.delete_object(Bucket=name, Key=found["Key"])
+        s3.delete_bucket(Bucket=name)
 
 
 @pytest.fixture(scope="session")

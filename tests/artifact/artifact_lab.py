@@ -1,4 +1,4 @@
-"""What the artifact's tests share: models logged by MLflow itself, a bucket on moto, crafted files."""
+"""What the artifact's tests share: models logged by MLflow itself, files put into S3, crafted files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -179,22 +178,8 @@ def npy(array: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-@contextmanager
-def s3_server() -> Iterator[str]:
-    """The endpoint of an S3 of our own, on a free loopback port."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-
-
 def s3_client(endpoint: str) -> Any:
-    """A client of that S3."""
+    """A client of an S3 of our own."""
     return boto3.client("s3", endpoint_url=endpoint)
 
 

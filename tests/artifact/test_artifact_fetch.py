@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
-from artifact_lab import X, fitted, logged, s3_client, s3_server, upload
+from artifact_lab import X, fitted, logged, s3_client, upload
 from botocore.config import Config
 from botocore.response import StreamingBody
 
@@ -32,20 +32,9 @@ from threeways.errors import (
 LOCATION = "s3://models/7/model"
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with s3_server() as address:
-        yield address
-
-
 @pytest.fixture
-def client(endpoint: str) -> Iterator[Any]:
-    client = s3_client(endpoint)
-    client.create_bucket(Bucket="models")
-    yield client
-    for found in client.list_objects_v2(Bucket="models").get("Contents", []):
-        client.delete_object(Bucket="models", Key=found["Key"])
-    client.delete_bucket(Bucket="models")
+def client(new_bucket: Callable[[str], Any]) -> Any:
+    return new_bucket("models")
 
 
 def gets(client: Any) -> list[str]:
@@ -198,7 +187,7 @@ def test_a_key_that_leads_elsewhere_is_refused(client: Any, tmp_path: Path, key:
 
 def test_no_bucket_no_artifact_and_no_network_are_told_apart(client: Any, tmp_path: Path) -> None:
     upload(client, logged("linear"), "models", "7/model")
-    with pytest.raises(ArtifactMissing, match="bucket of s3://nowhere/model does not exist"):
+    with pytest.raises(ArtifactMissing, match="s3://nowhere/model: its bucket does not exist"):
         fetch("s3://nowhere/model", lambda: client, tmp_path)
     with pytest.raises(ArtifactMissing, match=r"did you mean s3://models/7/model\?"):
         fetch("s3://models/7", lambda: client, tmp_path)
@@ -217,21 +206,30 @@ def test_no_bucket_no_artifact_and_no_network_are_told_apart(client: Any, tmp_pa
     [
         ("AccessDenied", ArtifactUnreachable, "s3:ListBucket"),
         ("SlowDown", ArtifactUnreachable, "SlowDown"),
-        ("NoSuchKey", ArtifactMissing, "gone"),
+        ("NoSuchKey", ArtifactMissing, "no such object"),
     ],
 )
 def test_what_s3_answers_is_told_with_its_mend(
-    endpoint: str, tmp_path: Path, code: str, error: type[ArtifactError], told: str
+    client: Any, tmp_path: Path, code: str, error: type[ArtifactError], told: str
 ) -> None:
     from botocore.exceptions import ClientError
 
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": code, "Message": code}}, "ListObjectsV2")
 
-    client = s3_client(endpoint)
     client.meta.events.register("before-send.s3.ListObjectsV2", refuse)
     with pytest.raises(error, match=told):
         fetch(LOCATION, lambda: client, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_ENDPOINT_URL", "localhost:9"), ("AWS_PROFILE", "nobody")])
+def test_a_configuration_that_makes_no_client_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with pytest.raises(ArtifactUnreachable, match=f"no client for S3: .*{value}.*; check .*{name}"):
+        fetch(LOCATION)
 
 
 def test_a_cache_that_others_can_write_to_is_not_used(

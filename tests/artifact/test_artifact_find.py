@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from artifact_lab import copy_of, edit_mlmodel, logged, s3_client, s3_server, upload
+from artifact_lab import copy_of, edit_mlmodel, logged, upload
 
 from threeways.artifact import fetch, find, load
 from threeways.errors import ArtifactAmbiguous, ArtifactMissing, ArtifactUnsupported, SettingsError
@@ -16,20 +16,9 @@ from threeways.settings import Settings
 RUN = "0123456789abcdef0123456789abcdef"
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with s3_server() as address:
-        yield address
-
-
 @pytest.fixture
-def client(endpoint: str) -> Iterator[Any]:
-    client = s3_client(endpoint)
-    client.create_bucket(Bucket="runs")
-    yield client
-    for found in client.list_objects_v2(Bucket="runs").get("Contents", []):
-        client.delete_object(Bucket="runs", Key=found["Key"])
-    client.delete_bucket(Bucket="runs")
+def client(new_bucket: Callable[[str], Any]) -> Any:
+    return new_bucket("runs")
 
 
 def settings(**given: Any) -> Settings:
@@ -96,5 +85,5 @@ def test_several_models_of_one_run_are_refused_and_listed(client: Any, tmp_path:
 def test_no_model_of_the_run_tells_where_was_looked(client: Any) -> None:
     with pytest.raises(ArtifactMissing, match=f"no model of run {RUN} under s3://runs/7"):
         find(settings(), lambda: client)
-    with pytest.raises(ArtifactMissing, match=r"bucket of s3://nowhere/7.* does not exist"):
+    with pytest.raises(ArtifactMissing, match=r"s3://nowhere/7.*: its bucket does not exist"):
         find(settings(model_bucket="nowhere"), lambda: client)

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 from artifact_lab import fitted
-from onnx import AttributeProto, TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from onnx_lab import BLOCK, FLAT, attributes, content, flat, graph, parsed
 
 from threeways.artifact import onnx_format
@@ -176,12 +176,40 @@ def test_an_input_other_than_one_float64_block_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("beyond", [1 << 32, 1 << 33, 1 << 34])
 def test_a_key_beyond_32_bits_hides_no_field_from_the_check(beyond: int) -> None:
-    model = parsed()
+    rest, within = taken_out(parsed())
+    with pytest.raises(ArtifactIncomplete, match="no field has the number"):
+        load(rest + part(7, within, beyond))
+
+
+def test_a_name_in_four_bytes_hides_no_constant_s_own_from_the_check() -> None:
+    """To onnxruntime that is no name: it would add a column of 50 rows to each row."""
+    rest, within = taken_out(graph(node("Add", "block", "many"), flat("a"), constants=FLAT))
+    for name, said, constant in (("many", b"none", np.ones((50, 1))), ("none", b"many", np.ones((1, 1)))):
+        within += part(5, numpy_helper.from_array(constant, name).SerializeToString() + b"\x45" + said)
+    with pytest.raises(ArtifactUntrusted, match="Add in another form"):
+        load(rest + part(7, within))
+
+
+def test_an_output_s_second_name_is_its_name() -> None:
+    """So onnxruntime has it: the answer would be the whole block."""
+    model = graph(node("Cast", "block", to=11), flat("a"), constants=FLAT)
+    first = model.graph.output.pop().SerializeToString()
+    rest, within = taken_out(model)
+    with pytest.raises(ArtifactUntrusted, match="Reshape in another form"):
+        load(rest + part(7, within + part(12, first + part(1, b"a"))))
+    load(rest + part(7, within + part(12, first + part(1, b"prediction"))))
+
+
+def taken_out(model: onnx.ModelProto) -> tuple[bytes, bytes]:
+    """The model without its graph, and the graph."""
     within = model.graph.SerializeToString()
     model.ClearField("graph")
-    hidden = varint((7 << 3 | 2) + beyond) + varint(len(within)) + within
-    with pytest.raises(ArtifactIncomplete, match="no field has the number"):
-        load(model.SerializeToString() + hidden)
+    return model.SerializeToString(), within
+
+
+def part(field: int, content: bytes, beyond: int = 0) -> bytes:
+    """A field with its key and its length. beyond: added to the key."""
+    return varint((field << 3 | 2) + beyond) + varint(len(content)) + content
 
 
 def varint(number: int) -> bytes:
@@ -193,11 +221,9 @@ def varint(number: int) -> bytes:
 
 @pytest.mark.parametrize("graphs", [0, 2])
 def test_a_file_has_one_graph(graphs: int) -> None:
-    model = parsed()
-    within = model.graph.SerializeToString()
-    model.ClearField("graph")
+    rest, within = taken_out(parsed())
     with pytest.raises(ArtifactIncomplete, match=f"{graphs} graphs"):
-        load(model.SerializeToString() + graphs * (varint(7 << 3 | 2) + varint(len(within)) + within))
+        load(rest + graphs * part(7, within))
 
 
 def test_a_file_that_is_also_in_onnxruntime_s_own_format_is_not_read_as_that(

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -38,58 +39,55 @@ class UnreachableAtFirst:
         return self.s3.put_object(**arguments)
 
 
+@dataclass
+class Failing:
+    """A stream whose function takes nothing, and the bucket that its records go to."""
+
+    emulator: Emulator
+    stream: str
+    s3: Any
+    eventually: Callable[..., None]
+
+    def run(self, s3: Any = None) -> list[MappingEvent]:
+        """What the mapping told until the stream was drained."""
+        told: list[MappingEvent] = []
+        with self.mapping(s3 or self.s3, told) as mapping:
+            self.eventually(mapping.drained)
+        assert mapping.counts().sent_to_destination == mapping.counts().discarded
+        return told
+
+    def mapping(self, s3: Any, told: list[MappingEvent]) -> EventSourceMapping:
+        kinesis = self.emulator.client("kinesis")
+        return EventSourceMapping(
+            kinesis, self.stream, lambda _: FAILED, SETTINGS, s3=s3, function_arn=ARN, uuid=UUID,
+            on_event=told.append, backoff=lambda _: 0.005,
+        )  # fmt: skip
+
+    def keys(self) -> list[str]:
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket="failures").get("Contents", [])]
+
+    def documents(self) -> list[dict[str, Any]]:
+        bodies = [self.s3.get_object(Bucket="failures", Key=key)["Body"] for key in self.keys()]
+        return [json.loads(body.read()) for body in bodies]
+
+
 @pytest.fixture
-def bucket(emulator: Emulator) -> Iterator[str]:
-    s3 = emulator.client("s3")
-    s3.create_bucket(Bucket="failures")
-    yield "failures"
-    for key in keys(emulator):
-        s3.delete_object(Bucket="failures", Key=key)
-    s3.delete_bucket(Bucket="failures")
-
-
-def keys(emulator: Emulator) -> list[str]:
-    listed = emulator.client("s3").list_objects_v2(Bucket="failures")
-    return [item["Key"] for item in listed.get("Contents", [])]
-
-
-def documents(emulator: Emulator) -> list[dict[str, Any]]:
-    s3 = emulator.client("s3")
-    return [json.loads(s3.get_object(Bucket="failures", Key=key)["Body"].read()) for key in keys(emulator)]
-
-
-def run(
-    emulator: Emulator, stream: str, eventually: Callable[..., None], s3: Any = None
-) -> list[MappingEvent]:
-    told: list[MappingEvent] = []
-    mapping = EventSourceMapping(
-        emulator.client("kinesis"),
-        stream,
-        lambda _: FAILED,
-        SETTINGS,
-        s3=s3 or emulator.client("s3"),
-        function_arn=ARN,
-        uuid=UUID,
-        on_event=told.append,
-        backoff=lambda _: 0.005,
-    )
-    with mapping:
-        eventually(mapping.drained)
-    assert mapping.counts().sent_to_destination == mapping.counts().discarded
-    return told
+def failing(
+    emulator: Emulator,
+    stream: str,
+    new_bucket: Callable[[str], Any],
+    eventually: Callable[..., None],
+) -> Failing:
+    return Failing(emulator, stream, new_bucket("failures"), eventually)
 
 
 def test_given_up_records_are_kept_with_the_documented_metadata_and_the_whole_event(
-    emulator: Emulator,
-    stream: str,
-    put: Callable[..., list[str]],
-    bucket: str,
-    eventually: Callable[..., None],
+    failing: Failing, put: Callable[..., list[str]]
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
-    numbers = put(stream, ["one", "two"])
-    run(emulator, stream, eventually)
-    (document,) = documents(emulator)
+    numbers = put(failing.stream, ["one", "two"])
+    failing.run()
+    (document,) = failing.documents()
     assert document["requestContext"] == {
         "requestId": "the-request",
         "functionArn": ARN,
@@ -105,69 +103,51 @@ def test_given_up_records_are_kept_with_the_documented_metadata_and_the_whole_ev
     assert (batch["startSequenceNumber"], batch["endSequenceNumber"]) == (numbers[0], numbers[-1])
     assert (batch["shardId"], batch["batchSize"]) == ("shardId-000000000000", 2)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", batch["approximateArrivalOfFirstRecord"])
-    assert batch["streamArn"].endswith(f"stream/{stream}")
+    assert batch["streamArn"].endswith(f"stream/{failing.stream}")
     records = json.loads(document["payload"])["Records"]
     assert [record["kinesis"]["sequenceNumber"] for record in records] == numbers
 
 
-def test_the_object_is_named_as_documented(
-    emulator: Emulator,
-    stream: str,
-    put: Callable[..., list[str]],
-    bucket: str,
-    eventually: Callable[..., None],
-) -> None:
+def test_the_object_is_named_as_documented(failing: Failing, put: Callable[..., list[str]]) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
-    put(stream, ["x"])
-    run(emulator, stream, eventually)
-    (key,) = keys(emulator)
+    put(failing.stream, ["x"])
+    failing.run()
+    (key,) = failing.keys()
     moment = r"\d{4}/\d\d/\d\d/\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d"
     assert re.fullmatch(rf"aws/lambda/{UUID}/shardId-000000000000/{moment}-[0-9a-f-]{{36}}", key)
 
 
 def test_an_unreachable_destination_is_tried_until_it_has_the_records(
-    emulator: Emulator,
-    stream: str,
-    put: Callable[..., list[str]],
-    bucket: str,
-    eventually: Callable[..., None],
+    failing: Failing, put: Callable[..., list[str]]
 ) -> None:
-    put(stream, ["x"])
-    told = run(emulator, stream, eventually, UnreachableAtFirst(emulator.client("s3"), 3))
+    put(failing.stream, ["x"])
+    told = failing.run(UnreachableAtFirst(failing.s3, 3))
     assert [event.kind for event in told].count("destination_failed") == 3
-    assert len(documents(emulator)) == 1
+    assert len(failing.documents()) == 1
 
 
 def test_stopping_before_the_destination_has_the_records_leaves_them_unchecked(
-    emulator: Emulator,
-    stream: str,
-    put: Callable[..., list[str]],
-    bucket: str,
-    eventually: Callable[..., None],
+    failing: Failing, put: Callable[..., list[str]]
 ) -> None:
-    put(stream, ["x"])
+    put(failing.stream, ["x"])
     told: list[MappingEvent] = []
-    unreachable: Any = UnreachableAtFirst(emulator.client("s3"), 10**9)
-    mapping = EventSourceMapping(
-        emulator.client("kinesis"), stream, lambda _: FAILED, SETTINGS, s3=unreachable,
-        on_event=told.append, backoff=lambda _: 0.005,
-    )  # fmt: skip
+    mapping = failing.mapping(UnreachableAtFirst(failing.s3, 10**9), told)
     mapping.start()
-    eventually(lambda: any(event.kind == "destination_failed" for event in told))
+    failing.eventually(lambda: any(event.kind == "destination_failed" for event in told))
     assert mapping.stop() == {"shardId-000000000000": None}
     assert mapping.counts().discarded == 0
 
 
 def test_a_record_over_six_megabytes_goes_to_the_destination_uninvoked_and_the_shard_moves_on(
-    emulator: Emulator, stream: str, bucket: str
+    failing: Failing,
 ) -> None:
     # Kinesis takes 10 MiB; the emulator takes 1, so the record is handed to the lane by hand.
     from threading import Event
 
     told: list[MappingEvent] = []
-    kinesis = emulator.client("kinesis")
-    shard = Shard(kinesis, stream, "shardId-000000000000", "TRIM_HORIZON")
-    destination = S3Destination(emulator.client("s3"), "failures", UUID, ARN)
+    kinesis = failing.emulator.client("kinesis")
+    shard = Shard(kinesis, failing.stream, "shardId-000000000000", "TRIM_HORIZON")
+    destination = S3Destination(failing.s3, "failures", UUID, ARN)
     teller = Teller(told.append)
     work = Work(SETTINGS, lambda _: FAILED, destination, teller, lambda: 0.0, lambda _: 0.0, Event())
     shard.progress.read(["7"])
@@ -178,7 +158,7 @@ def test_a_record_over_six_megabytes_goes_to_the_destination_uninvoked_and_the_s
     lane._step(batch)
     assert (shard.checkpoint, teller.snapshot().invocations) == ("7", 0)
     assert teller.snapshot().sent_to_destination == 1
-    (document,) = documents(emulator)
+    (document,) = failing.documents()
     assert "responseContext" not in document
     assert len(json.loads(document["payload"])["Records"][0]["data"]) == REQUEST_LIMIT
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
+from threeways import s3_faults
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, ArtifactUnsupported
+from threeways.s3_faults import Fault
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
 type S3Factory = Callable[[], S3Client]
@@ -19,8 +20,21 @@ MOST_OBJECTS = 10_000
 """More objects than this under one location are no model artifact."""
 
 CONNECTIONS = 16
-_DENIED = {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
-_ABSENT = {"NoSuchKey", "404", "NotFound"}
+_MENDS: dict[Fault, tuple[type[ArtifactError], str]] = {
+    Fault.NO_BUCKET: (ArtifactMissing, "mend MODEL_LOCATION or MODEL_BUCKET"),
+    Fault.NO_OBJECT: (ArtifactMissing, "mend MODEL_LOCATION"),
+    Fault.NO_NAME: (ArtifactMissing, "mend MODEL_LOCATION or MODEL_BUCKET"),
+    Fault.DENIED: (
+        ArtifactUnreachable,
+        "allow s3:ListBucket on arn:aws:s3:::{bucket} and s3:GetObject on arn:aws:s3:::{bucket}/*",
+    ),
+    Fault.REFUSED: (ArtifactUnreachable, "try again, or see what the code means"),
+    Fault.NO_CREDENTIALS: (ArtifactUnreachable, "give the function a role, or this shell a profile"),
+    Fault.UNREACHABLE: (
+        ArtifactUnreachable,
+        "check the network (a VPC needs an S3 endpoint), the region and AWS_ENDPOINT_URL",
+    ),
+}
 
 
 class S3Uri(NamedTuple):
@@ -59,19 +73,26 @@ def parse(location: str) -> S3Uri:
 
 
 def default_client() -> S3Client:
-    """A client from the SDK's own configuration, with timeouts that fit a function's start."""
+    """A client from the SDK's own configuration, with timeouts that fit a function's start.
+
+    Raises ArtifactUnreachable where that configuration is of no use.
+    """
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
-    return boto3.client(
-        "s3",
-        config=Config(
-            connect_timeout=3,
-            read_timeout=20,
-            max_pool_connections=CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": 3},
-        ),
+    config = Config(
+        connect_timeout=3,
+        read_timeout=20,
+        max_pool_connections=CONNECTIONS,
+        retries={"mode": "standard", "total_max_attempts": 3},
     )
+    try:
+        return boto3.client("s3", config=config)
+    except (BotoCoreError, ValueError) as error:  # ValueError: for an endpoint that is no URL
+        raise ArtifactUnreachable(
+            f"there is no client for S3: {error}; check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
+        ) from error
 
 
 def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
@@ -109,40 +130,11 @@ def folders(client: S3Client, uri: S3Uri) -> list[str]:
     return names
 
 
-@contextmanager
-def errors(uri: S3Uri) -> Iterator[None]:
-    """Botocore's exceptions inside become an ArtifactError that tells which of them it was, and the mend.
+def errors(uri: S3Uri) -> AbstractContextManager[None]:
+    """Botocore's exceptions inside become an ArtifactError that tells which of them it was, and the mend."""
 
-    See docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
+    def error_for(fault: Fault, told: str) -> ArtifactError:
+        kind, mend = _MENDS[fault]
+        return kind(f"{told}; {mend.format(bucket=uri.bucket)}")
 
-    try:
-        yield
-    except ClientError as error:
-        raise _answered(uri, error) from error
-    except NoCredentialsError as error:
-        raise ArtifactUnreachable(
-            f"no AWS credentials to read {uri} with; give the function a role, or this shell a profile"
-        ) from error
-    except ParamValidationError as error:
-        raise ArtifactMissing(f"{uri} can be no S3 location: {error}; mend MODEL_LOCATION") from error
-    except BotoCoreError as error:
-        raise ArtifactUnreachable(
-            f"{uri} cannot be reached: {error}; check the network (a VPC needs an S3 endpoint), the region "
-            f"and AWS_ENDPOINT_URL"
-        ) from error
-
-
-def _answered(uri: S3Uri, error: ClientError) -> ArtifactError:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    if code == "NoSuchBucket":
-        return ArtifactMissing(f"the bucket of {uri} does not exist; mend MODEL_LOCATION or MODEL_BUCKET")
-    if code in _DENIED:
-        return ArtifactUnreachable(
-            f"no permission to read {uri} ({code}); allow s3:ListBucket on arn:aws:s3:::{uri.bucket} and "
-            f"s3:GetObject on arn:aws:s3:::{uri.bucket}/*"
-        )
-    if code in _ABSENT:
-        return ArtifactMissing(f"{uri} is gone from its bucket; mend MODEL_LOCATION")
-    return ArtifactUnreachable(f"S3 does not give {uri}: {error}; try again, or see what the code means")
+    return s3_faults.named(str(uri), error_for)

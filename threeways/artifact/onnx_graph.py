@@ -12,7 +12,7 @@ from typing import NoReturn
 from threeways.artifact import onnx_trees
 from threeways.artifact.onnx_parts import Node, node_of, tensor_of, width_of
 from threeways.artifact.onnx_refused import Refused
-from threeways.artifact.protobuf import bytes_of, fields
+from threeways.protobuf import bytes_of, fields
 
 ML = "ai.onnx.ml"
 OPERATORS = frozenset(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.onnx_refused import Refused
-from threeways.artifact.protobuf import RUN, Value, bytes_of, fields, numbers_of, packed, run_of
+from threeways.protobuf import RUN, Value, bytes_of, fields, numbers_of, packed, run_of
 
 _INPUTS, _OUTPUTS, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7  # of a node
 _NAME, _NUMBER, _TENSOR, _SUBGRAPH = 1, 3, 5, 6  # of an attribute
@@ -96,7 +96,7 @@ def width_of(message: memoryview, *, any_shape: bool = False) -> tuple[str, int]
 
     Raises Refused where it has no such shape.
     """
-    [name, *_] = [_text(value) for number, value in fields(message) if number == 1] or [""]
+    [*_, name] = [_text(value) for number, value in fields(message) if number == 1] or [""]
     if any_shape:
         return name, 0
     [*tensors] = (tensor for kind in _within(message, 2) for tensor in _within(kind, 1))

@@ -14,12 +14,23 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from threeways import s3_faults
 from threeways.errors import DataError
+from threeways.s3_faults import Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 WILDCARDS = "*?["
+_MENDS = {
+    Fault.NO_BUCKET: "check its name",
+    Fault.NO_OBJECT: "check the key",
+    Fault.NO_NAME: "check it",
+    Fault.DENIED: "check the credentials and the bucket's policy",
+    Fault.REFUSED: "check the address, the region and the credentials",
+    Fault.NO_CREDENTIALS: "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    Fault.UNREACHABLE: "check the network, the region and AWS_ENDPOINT_URL",
+}
 
 
 def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[str]:
@@ -84,21 +95,9 @@ def _whose(address: str, endpoint: str) -> str:
 
 @contextmanager
 def _faults_named(address: str, variable: str) -> Iterator[None]:
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    name = f"{variable}: {address}"
     try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        mend = {
-            "NoSuchKey": "there is no such object; check the key",
-            "NoSuchBucket": "there is no such bucket; check its name",
-            "AccessDenied": "access is denied; check the credentials and the bucket's policy",
-        }.get(code, f"S3 answers {code}; check the address, the region and the credentials")
-        raise DataError(f"{variable}: {address}: {mend}") from None
-    except (BotoCoreError, Boto3Error, OSError, ValueError) as error:
-        # ValueError: botocore's for an endpoint that is no URL
-        raise DataError(
-            f"{variable}: {address} can't be read ({error}); check AWS_ENDPOINT_URL and credentials"
-        ) from None
+        with s3_faults.named(name, lambda fault, told: DataError(f"{told}; {_MENDS[fault]}")):
+            yield
+    except (OSError, ValueError) as error:  # no room for a file; an endpoint that is no URL
+        raise DataError(f"{name} can't be read ({error}); check AWS_ENDPOINT_URL") from None

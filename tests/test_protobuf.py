@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.artifact.protobuf import RUN, bytes_of, fields, numbers_of, packed, run_of
+from threeways.protobuf import RUN, bytes_of, fields, numbers_of, packed, run_of
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(max_size=9)
@@ -75,6 +75,20 @@ def test_what_the_library_reads_of_any_bytes_we_read_too_or_refuse(whole: bytes,
     assert bool(within) == made.HasField("g")  # a graph is never hidden from us
     assert sum(number == 10 and not isinstance(value, int) for number, value in found) == len(made.tensors)
     assert sum(number == 11 and not isinstance(value, int) for number, value in found) == len(made.graphs)
+
+
+@pytest.mark.parametrize("fixed", [b"\x35none", b"\x31" + bytes(8)], ids=["four bytes", "eight bytes"])
+def test_a_field_in_four_or_eight_bytes_is_to_us_as_to_the_library_no_message(fixed: bytes) -> None:
+    assert not onnx.AttributeProto.FromString(fixed).HasField("g")  # its number is 6
+    assert list(fields(fixed)) == []
+    with pytest.raises(ValueError, match="are left"):
+        list(fields(fixed[:-1]))
+
+
+def test_the_values_of_bytes_are_bytes_and_of_a_view_views() -> None:
+    assert list(fields(b"\x08\x07\x12\x01a")) == [(1, 7), (2, b"a")]
+    assert list(fields(memoryview(b"\x12\x01a"))) == [(2, memoryview(b"a"))]
+    assert type(next(fields(b"\x12\x01a"))[1]) is bytes
 
 
 @pytest.mark.parametrize(

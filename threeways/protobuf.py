@@ -1,5 +1,7 @@
 """Protocol Buffers' wire format, as far as it takes to look into a message without its library.
 
+Who looks into a file that another library will read has to see what that one sees: what is passed over here
+is what the library passes over, and what it may read otherwise is an error.
 protobuf.dev/programming-guides/encoding
 """
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 RUN = 0
 """No field has this number."""
 type Value = int | memoryview
-"""A varint's number, or the bytes of anything else."""
+"""A varint's number, or the bytes of what has a length: a text, a message, numbers in one piece."""
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _LONGEST_VARINT, _64_BITS = 10, 2**64 - 1
@@ -40,13 +42,17 @@ def numbers_of(run: memoryview) -> NDArray[np.int64]:
     return found.view(np.int64)
 
 
-def fields(message: memoryview, run: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, Value]]:
-    """The number and value of each field, in order. Raises ValueError where the bytes are no message.
+def fields[Bytes: (bytes, memoryview)](
+    message: Bytes, run: re.Pattern[bytes] | None = None
+) -> Iterator[tuple[int, int | Bytes]]:
+    """The number and value of each field, in order. Raises ValueError, alone, where the bytes are no message.
 
+    Fields of four or eight bytes are passed over: nobody here asks for one, and the library knows no field by
+    a number alone, so that one of them under another field's number is not that field.
     run: whole fields that are given in one piece, as the field RUN.
     """
-    at = 0
-    while at < len(message):
+    at, end = 0, len(message)
+    while at < end:
         if run and (found := run.match(message, at)):
             yield RUN, message[at : found.end()]
             at = found.end()
@@ -65,9 +71,10 @@ def fields(message: memoryview, run: re.Pattern[bytes] | None = None) -> Iterato
             size = 8 if wire == _EIGHT_BYTES else 4
         else:
             raise ValueError(f"wire type {wire} at byte {at}")
-        if size > len(message) - at:
-            raise ValueError(f"a field of {size} bytes at byte {at}, where {len(message) - at} are left")
-        yield key >> 3, message[at : at + size]
+        if size > end - at:
+            raise ValueError(f"a field of {size} bytes at byte {at}, where {end - at} are left")
+        if wire == _LENGTH:
+            yield key >> 3, message[at : at + size]
         at += size
 
 
@@ -87,11 +94,18 @@ def bytes_of(value: Value) -> memoryview:
     return value
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def _varint(message: bytes | memoryview, at: int) -> tuple[int, int]:
     """A number, and where the next thing begins."""
-    number = 0
-    for shift, byte in enumerate(message[at : at + _LONGEST_VARINT]):
-        number |= (byte & 0x7F) << (7 * shift)
-        if byte < 0x80:
-            return number & _64_BITS, at + shift + 1
-    raise ValueError(f"a number at byte {at} has no end")
+    try:
+        number = message[at]
+        if number < 0x80:
+            return number, at + 1
+        number &= 0x7F
+        for place in range(1, _LONGEST_VARINT):
+            byte = message[at + place]
+            number |= (byte & 0x7F) << (7 * place)
+            if byte < 0x80:
+                return number & _64_BITS, at + place + 1
+    except IndexError:
+        raise ValueError(f"a number at byte {at} has no end") from None
+    raise ValueError(f"a number at byte {at} has more than 64 bits")

@@ -1,0 +1,59 @@
+"""What went wrong with S3, told apart once for all who read from it.
+
+docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html has the codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+from threeways.errors import ThreewaysError
+
+
+class Fault(Enum):
+    """Which of them it was. Its value goes on after the name of what was asked for."""
+
+    NO_BUCKET = "its bucket does not exist"
+    NO_OBJECT = "there is no such object"
+    DENIED = "access is denied"
+    REFUSED = "S3 refuses"
+    NO_NAME = "that can be no bucket's or object's name"
+    NO_CREDENTIALS = "there are no AWS credentials"
+    UNREACHABLE = "S3 cannot be reached"
+
+
+_CODES = {"NoSuchBucket": Fault.NO_BUCKET}
+_CODES |= dict.fromkeys(("NoSuchKey", "404", "NotFound"), Fault.NO_OBJECT)
+_CODES |= dict.fromkeys(
+    ("AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
+    Fault.DENIED,
+)
+
+
+@contextmanager
+def named(what: str, error_for: Callable[[Fault, str], ThreewaysError]) -> Iterator[None]:
+    """Botocore's and boto3's exceptions inside become the error that is made for them.
+
+    error_for: is given the fault and the sentence that says it of `what`; the mend is for it to add.
+    """
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (ClientError, BotoCoreError, Boto3Error) as error:
+        fault, detail = _told_apart(error)
+        raise error_for(fault, f"{what}: {fault.value} ({detail})") from error
+
+
+def _told_apart(error: Exception) -> tuple[Fault, str]:
+    from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
+
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        return (_CODES[code], code) if code in _CODES else (Fault.REFUSED, str(error))
+    if isinstance(error, NoCredentialsError):
+        return Fault.NO_CREDENTIALS, str(error)
+    return Fault.NO_NAME if isinstance(error, ParamValidationError) else Fault.UNREACHABLE, str(error)
