@@ -6,10 +6,10 @@ for every model. `threeways/tasks/ride_duration.py` is the one to read, and to c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,36 @@ class ColumnFeatures:
 
     block: Block
     flags: dict[str, NDArray[np.bool_]]
+
+
+class DictRows(Sequence[dict[str, Any]]):
+    """n dicts of the same names, kept by column: a model that can do with the columns needs no dict.
+
+    columns: name -> n values.
+    """
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        names = tuple(self.columns)
+        return (dict(zip(names, values, strict=True)) for values in zip(*self.columns.values(), strict=True))
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> DictRows: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | DictRows:
+        found = {name: values[index] for name, values in self.columns.items()}
+        return DictRows(found) if isinstance(index, slice) else found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list has none
 
 
 class Task[E](Protocol):
@@ -101,8 +131,8 @@ class Task[E](Protocol):
     def features(self, events: Sequence[E], arrived: Sequence[datetime]) -> Features:
         """The block for a batch. `arrived`: for each event the aware time at which it arrived."""
 
-    def dicts(self, events: Sequence[E]) -> list[dict[str, Any]]:
-        """The same events as dicts, for a model that begins with a `DictVectorizer`."""
+    def dicts(self, events: Sequence[E]) -> Sequence[dict[str, Any]]:
+        """The same events as dicts, such as `DictRows`, for a model that begins with a `DictVectorizer`."""
 
 
 @runtime_checkable
@@ -112,5 +142,5 @@ class ColumnTask[C](Protocol):
     def column_features(self, columns: C) -> ColumnFeatures:
         """The block and the flags that `Task.features` makes of the same events, bit for bit."""
 
-    def column_dicts(self, columns: C, rows: Sequence[int]) -> list[dict[str, Any]]:
+    def column_dicts(self, columns: C, rows: Sequence[int]) -> Sequence[dict[str, Any]]:
         """What `Task.dicts` makes of some of the same events."""

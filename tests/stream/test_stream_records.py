@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from threeways.stream.records import Record, from_event, from_kinesis
+import pytest
+
+from threeways.errors import InvalidInvocation
+from threeways.stream.records import Batch, Record, batch_of, from_event, from_kinesis
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -47,3 +50,30 @@ def test_the_api_s_records_are_the_event_s_records() -> None:
     ]
     arn = "arn:aws:kinesis:us-east-1:123456789012:stream/ride_events"
     assert from_kinesis(raw, "shardId-000000000000", arn) == from_event(same)
+
+
+def test_a_batch_by_column_is_the_same_records() -> None:
+    for name in ("kinesis-good", "kinesis-mixed"):
+        records, batch = from_event(event(name)), batch_of(event(name))
+        assert list(batch) == records == batch[:]
+        assert Batch.of(records) == batch
+        assert list(batch.taken([len(records) - 1, 0])) == [records[-1], records[0]]
+    assert list(Batch.of([])) == from_event({"Records": []}) == []
+
+
+@pytest.mark.parametrize("number", ["", "12a", "1.5", "-3", "\u0663", "\u00b2", " 1", "\ud800"])
+def test_a_sequence_number_that_is_none_makes_the_event_no_kinesis_event(number: str) -> None:
+    odd = event("kinesis-good")
+    odd["Records"][-1]["kinesis"]["sequenceNumber"] = number
+    with pytest.raises(InvalidInvocation, match="sequenceNumber"):
+        from_event(odd)
+
+
+@pytest.mark.parametrize("data", ["A", "QQ=", "Q Q=", "QQ==\n", "=", "\u0041\u00e9==", "QQ==QQ=="])
+def test_data_that_is_not_base64_is_that_record_s_reason_alone(data: str) -> None:
+    odd = event("kinesis-good")
+    odd["Records"].append({**odd["Records"][0], "kinesis": {**odd["Records"][0]["kinesis"], "data": data}})
+    *others, last = from_event(odd)
+    assert others == from_event(event("kinesis-good"))
+    assert "not base64" in str(last.payload)
+    assert last.data == data.encode()

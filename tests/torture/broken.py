@@ -63,14 +63,14 @@ COPIES = (
         "puts two entries of a key in one call",
         StreamHandler,
         "_deliver",
-        (("record.partition_key for", "record.event_id for"),),
+        (("Entry, batch.partition_keys", "Entry, batch.event_ids"),),
         "is first delivered after .* of the same key",
     ),
     Broken(
         "makes an id anew on redelivery",
         StreamHandler,
         "_deliver",
-        (("[record.event_id for", "[again(self, record.event_id) for"),),
+        (("scored, batch.event_ids", "scored, [again(self, one) for one in batch.event_ids]"),),
         "is delivered as .*-again",
     ),
     Broken(

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.task import DictRows
+
 _LINEAR = frozenset(
     {"LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"}
 )
@@ -58,24 +60,19 @@ class LinearDicts:
 
         None for others. The order of two makes no difference to their sum.
         """
-        names = list(features[0])
-        if len(names) > 2 or set(map(len, features)) != {len(names)}:
+        columns = features.columns if isinstance(features, DictRows) else _columns_of(features)
+        if columns is None or len(columns) > 2:
             return None
         sums = np.zeros(len(features))
-        for name in names:
-            try:
-                values = [row[name] for row in features]
-            except KeyError:
-                return None
+        for name, values in columns.items():
             kinds = set(map(type, values))
             if kinds == {str}:
                 weights = self._texts_of(name)
                 sums += np.array([weights.get(text, 0.0) for text in values])
-            elif kinds <= {float, int}:
-                if name in self._columns:
-                    sums += self._columns[name][1] * np.array(values, dtype=np.float64)
-            else:
+            elif not kinds <= {float, int}:
                 return None
+            elif name in self._columns:
+                sums += self._columns[name][1] * np.array(values, dtype=np.float64)
         return sums + self._intercept
 
     def _texts_of(self, name: str) -> dict[str, float]:
@@ -113,3 +110,14 @@ class LinearDicts:
                 total += term
             answers.append(total + intercept)
         return np.array(answers)
+
+
+def _columns_of(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]] | None:
+    """The values by name, where all rows have the names of the first; None where they have not."""
+    names = list(rows[0])
+    if set(map(len, rows)) != {len(names)}:
+        return None
+    try:
+        return {name: [row[name] for row in rows] for name in names}
+    except KeyError:
+        return None

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast, overload
 
 from threeways.errors import PermanentError, QuarantineFailed
@@ -23,7 +23,7 @@ from threeways.service import ModelService, Outcome, Scored
 from threeways.stream.calls import Context, Deadline
 from threeways.stream.delivery import Delivery, Entry
 from threeways.stream.quarantine import Quarantine
-from threeways.stream.records import Record, from_event
+from threeways.stream.records import Batch, Record, batch_of
 from threeways.stream.telemetry import Invocation, NoTelemetry, Telemetry
 
 logger = logging.getLogger(__name__)
@@ -60,21 +60,19 @@ class StreamHandler:
         Raises InvalidInvocation for an event that is not Kinesis's, ModelFailed where the model fails on
         everything: then nothing of the batch is done and AWS sends all of it again.
         """
-        return self.handle(from_event(event), context)
+        return self.handle(batch_of(event), context)
 
-    def handle(self, records: Sequence[Record], context: Context | None = None) -> dict[str, Any]:
+    def handle(self, batch: Batch, context: Context | None = None) -> dict[str, Any]:
         """The same for records that are already taken out of their event."""
         deadline = Deadline.of(context)
-        invocation = Invocation(events=len(records), oldest_age=_oldest_age(records))
+        invocation = Invocation(events=len(batch), oldest_age=_oldest_age(batch))
         outcomes = self.service.score(
-            [record.payload for record in records],
-            _Arrivals(records),
-            lambda: deadline.remaining() <= 0,
+            batch.payloads, _Arrivals(batch.arrived_at), lambda: deadline.remaining() <= 0
         )
-        delivered, scored, faults, not_scored = _sorted_out(records, outcomes)
+        delivered, faults, not_scored = _sorted_out(batch, outcomes)
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
         quarantining = self._beside.submit(self._set_aside, faults, deadline) if faults else None
-        unfinished, messages = self._deliver(delivered, scored, deadline, invocation)
+        unfinished, messages = self._deliver(*delivered, deadline, invocation)
         not_quarantined, retries = quarantining.result() if quarantining else ([], 0)
         unfinished += not_quarantined + not_scored
         invocation.retries += retries
@@ -88,20 +86,16 @@ class StreamHandler:
         return answer
 
     def _deliver(
-        self,
-        records: Sequence[Record],
-        scored: Sequence[Scored],
-        deadline: Deadline,
-        invocation: Invocation,
+        self, batch: Batch, scored: Sequence[Scored], deadline: Deadline, invocation: Invocation
     ) -> tuple[list[Record], list[bytes]]:
         """The records that are not delivered, and the predictions of all as they are put."""
-        messages = self.service.messages(scored, [record.event_id for record in records])
-        order = [record.partition_key for record in records]
-        entries = list(map(Entry, order, [str(one.event_id) for one in scored], messages))
+        messages = self.service.messages(scored, batch.event_ids)
+        ids = [str(one.event_id) for one in scored]
+        entries = list(map(Entry, batch.partition_keys, ids, messages))
         receipt = self._delivery.deliver(entries, deadline)
         invocation.retries += receipt.retries
         invocation.predictions = len(entries) - len(receipt.unfinished)
-        return [records[position] for position in receipt.unfinished], messages
+        return [batch[position] for position in receipt.unfinished], messages
 
     def _set_aside(
         self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
@@ -126,50 +120,46 @@ class StreamHandler:
 
 
 def _sorted_out(
-    records: Sequence[Record], outcomes: Sequence[Outcome]
-) -> tuple[Sequence[Record], Sequence[Scored], list[tuple[Record, PermanentError]], list[Record]]:
+    batch: Batch, outcomes: Sequence[Outcome]
+) -> tuple[tuple[Batch, Sequence[Scored]], list[tuple[Record, PermanentError]], list[Record]]:
     """What is to be delivered (records, and what they score), to be quarantined, and to come again."""
     if set(map(type, outcomes)) == {Scored}:
-        return records, cast("Sequence[Scored]", outcomes), [], []
-    delivered: list[Record] = []
-    scored: list[Scored] = []
+        return (batch, cast("Sequence[Scored]", outcomes)), [], []
+    done: list[int] = []
     faults: list[tuple[Record, PermanentError]] = []
     again: list[Record] = []
     held: set[str] = set()  # keys: what follows a record that comes again must not be delivered before it
-    for record, outcome in zip(records, outcomes, strict=True):
+    for position, outcome in enumerate(outcomes):
         if isinstance(outcome, PermanentError):
-            faults.append((record, outcome))
-        elif isinstance(outcome, Scored) and record.partition_key not in held:
-            delivered.append(record)
-            scored.append(outcome)
+            faults.append((batch[position], outcome))
+        elif isinstance(outcome, Scored) and batch.partition_keys[position] not in held:
+            done.append(position)
         else:
-            again.append(record)
-            held.add(record.partition_key)
-    return delivered, scored, faults, again
+            again.append(batch[position])
+            held.add(batch.partition_keys[position])
+    return (batch.taken(done), [cast("Scored", outcomes[position]) for position in done]), faults, again
 
 
 class _Arrivals(Sequence[datetime]):
     """When each record arrived: made of its number where it is asked for, which is seldom."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._records = records
+    def __init__(self, seconds: Sequence[float]) -> None:
+        self._seconds = seconds
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._seconds)
 
     @overload
     def __getitem__(self, index: int) -> datetime: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[datetime]: ...
     def __getitem__(self, index: int | slice) -> datetime | Sequence[datetime]:
-        found = self._records[index]
-        return found.arrived if isinstance(found, Record) else _Arrivals(found)
+        found = self._seconds[index]
+        return _Arrivals(found) if isinstance(found, Sequence) else datetime.fromtimestamp(found, UTC)
 
 
-def _oldest_age(records: Sequence[Record]) -> float:
-    if not records:
-        return 0.0
-    return max(0.0, time.time() - min([record.arrived_at for record in records]))
+def _oldest_age(batch: Batch) -> float:
+    return max(0.0, time.time() - min(batch.arrived_at)) if batch else 0.0
 
 
 def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:

@@ -7,9 +7,10 @@ Kinesis Producer Library has aggregated is as many records here as its producer 
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
 import msgspec
 
@@ -50,6 +51,50 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return self.event_id.partition(":")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Batch(Sequence[Record]):
+    """Records by column, as a batch is worked on; one by itself, which a fault asks for, is made then."""
+
+    event_ids: list[str]
+    sequence_numbers: list[str]
+    partition_keys: list[str]
+    arrived_at: list[float]
+    data: Sequence[bytes]
+    payloads: Sequence[bytes | UndecodableEvent]
+    source_arns: list[str]
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Batch:
+        """The same records."""
+        columns = [list(column) for column in zip(*map(msgspec.structs.astuple, records), strict=True)]
+        return cls(*columns) if columns else cls([], [], [], [], [], [], [])
+
+    def taken(self, positions: Sequence[int]) -> Batch:
+        """Some of them."""
+        columns = (getattr(self, one.name) for one in fields(self))
+        return Batch(*([column[position] for position in positions] for column in columns))
+
+    def __len__(self) -> int:
+        return len(self.event_ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        return Record(
+            self.event_ids[index],
+            self.sequence_numbers[index],
+            self.partition_keys[index],
+            self.arrived_at[index],
+            self.data[index],
+            self.payloads[index],
+            self.source_arns[index],
+        )
+
+
 type _Number = Annotated[str, msgspec.Meta(pattern="^[0-9]+$")]
 
 
@@ -77,34 +122,36 @@ def from_event(event: object) -> list[Record]:
 
     Raises InvalidInvocation where it is no such event: nothing in it can be checkpointed then.
     """
-    records = _quickly(event) or _thoroughly(event)
-    if MAGIC not in b"".join([record.data for record in records]):
-        return records
-    return [part for record in records for part in taken_apart(record)]
+    return list(batch_of(event))
 
 
-def _quickly(event: object) -> list[Record] | None:
+def batch_of(event: object) -> Batch:
+    """The same by column."""
+    batch = _quickly(event) or Batch.of(_thoroughly(event))
+    if MAGIC not in b"".join(batch.data):
+        return batch
+    return Batch.of(part for record in batch for part in taken_apart(record))
+
+
+def _quickly(event: object) -> Batch | None:
     """The records of an event as AWS makes them; None: something is odd, and must be told in words."""
     try:
-        given = msgspec.convert(event, _Event[bytes, str]).records
+        records = msgspec.convert(event, _Event[bytes, str]).records
     except msgspec.ValidationError:
         return None
-    inner = [record.kinesis for record in given]
+    inner = [record.kinesis for record in records]
     numbers = [kinesis.sequence_number for kinesis in inner]
     if not (all(numbers) and "".join(numbers).encode(errors="replace").isdigit()):
         return None
     data = [kinesis.data for kinesis in inner]
-    return list(
-        map(
-            Record,
-            [record.event_id for record in given],
-            numbers,
-            [kinesis.partition_key for kinesis in inner],
-            [kinesis.arrived for kinesis in inner],
-            data,
-            data,
-            [record.source_arn for record in given],
-        )
+    return Batch(
+        event_ids=[record.event_id for record in records],
+        sequence_numbers=numbers,
+        partition_keys=[kinesis.partition_key for kinesis in inner],
+        arrived_at=[kinesis.arrived for kinesis in inner],
+        data=data,
+        payloads=data,
+        source_arns=[record.source_arn for record in records],
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from threeways.clock import NO_TIME, PLAIN, new_york_wall_clock, plain_times
 from threeways.decoding import Id, JsonEvents
 from threeways.errors import InvalidEvent, PermanentError
-from threeways.task import Block, ColumnFeatures, Features
+from threeways.task import Block, ColumnFeatures, DictRows, Features
 
 LAST_ZONE = 265
 """TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.
@@ -69,9 +69,7 @@ def features_of(rides: RideColumns) -> Block:
     Zones outside 1-265 become 0 before they are combined, so that no two pairs share a `zone_pair`
     (pickup * 1000 + dropoff). `weekday` counts from Monday = 0.
     """
-    known = _known_zones(rides)
-    pickup_zone = np.where(known[0], rides.pickup_zone, 0)
-    dropoff_zone = np.where(known[1], rides.dropoff_zone, 0)
+    pickup_zone, dropoff_zone = _known(rides.pickup_zone), _known(rides.dropoff_zone)
     day = rides.pickup.astype("datetime64[D]")
     minute = (rides.pickup - day).astype("timedelta64[m]").astype(np.int64)
     weekday = (day.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
@@ -82,16 +80,13 @@ def features_of(rides: RideColumns) -> Block:
     return block
 
 
-def _known_zones(rides: RideColumns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    return (
-        (rides.pickup_zone >= 1) & (rides.pickup_zone <= LAST_ZONE),
-        (rides.dropoff_zone >= 1) & (rides.dropoff_zone <= LAST_ZONE),
-    )
+def _known(zones: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where((zones >= 1) & (zones <= LAST_ZONE), zones, 0)
 
 
-def _unknown_zone(rides: RideColumns) -> NDArray[np.bool_]:
-    pickup_known, dropoff_known = _known_zones(rides)
-    return ~(pickup_known & dropoff_known)
+def _unknown_zone(block: Block) -> NDArray[np.bool_]:
+    unknown: NDArray[np.bool_] = (block[:, 0] == 0) | (block[:, 1] == 0)
+    return unknown
 
 
 class RideDuration:
@@ -123,29 +118,33 @@ class RideDuration:
             pickup=pickup,
         )
         block = features_of(columns)
+        flags = _flags(block, times)
         if faults:
             block[list(faults)] = np.nan
-        return Features(block=block, flags=_flags(columns, times), faults=faults)
+        return Features(block=block, flags=flags, faults=faults)
 
-    def dicts(self, events: Sequence[RideEvent]) -> list[dict[str, Any]]:
+    def dicts(self, events: Sequence[RideEvent]) -> DictRows:
         """The features of the pipeline before this one: `PU_DO` and `trip_distance`."""
         rides = [event.ride for event in events]
-        return [
-            {"PU_DO": _pair(ride.PULocationID, ride.DOLocationID), "trip_distance": ride.trip_distance}
-            for ride in rides
-        ]
+        return _pairs_and_distances(
+            [ride.PULocationID for ride in rides],
+            [ride.DOLocationID for ride in rides],
+            [ride.trip_distance for ride in rides],
+        )
 
     def column_features(self, columns: RideColumns) -> ColumnFeatures:
         """The block and the flags of rides by column; each has its pickup time, so none is assumed."""
-        return ColumnFeatures(features_of(columns), {UNKNOWN_ZONE: _unknown_zone(columns)})
+        block = features_of(columns)
+        return ColumnFeatures(block, {UNKNOWN_ZONE: _unknown_zone(block)})
 
-    def column_dicts(self, columns: RideColumns, rows: Sequence[int]) -> list[dict[str, Any]]:
+    def column_dicts(self, columns: RideColumns, rows: Sequence[int]) -> DictRows:
         """What `dicts` makes of some of the same rides."""
         taken = (columns.pickup_zone[rows], columns.dropoff_zone[rows], columns.distance[rows])
-        return [
-            {"PU_DO": _pair(pickup_zone, dropoff_zone), "trip_distance": distance}
-            for pickup_zone, dropoff_zone, distance in zip(*(part.tolist() for part in taken), strict=True)
-        ]
+        return _pairs_and_distances(*(column.tolist() for column in taken))
+
+
+def _pairs_and_distances(pickup: list[int], dropoff: list[int], distance: list[float]) -> DictRows:
+    return DictRows({"PU_DO": list(map(_pair, pickup, dropoff)), "trip_distance": distance})
 
 
 @lru_cache(maxsize=2**14)  # a month of green taxis has 13,000 pairs
@@ -171,9 +170,9 @@ def _pickups(
     return pickup, faults
 
 
-def _flags(columns: RideColumns, times: Sequence[str | None]) -> list[tuple[str, ...]]:
+def _flags(block: Block, times: Sequence[str | None]) -> list[tuple[str, ...]]:
     flags: list[tuple[str, ...]] = [()] * len(times)
-    for position in np.flatnonzero(_unknown_zone(columns)).tolist():
+    for position in np.flatnonzero(_unknown_zone(block)).tolist():
         flags[position] = (UNKNOWN_ZONE,)
     if None in times:
         for position, time in enumerate(times):
