@@ -11,7 +11,6 @@ class Output:
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.count = 0
-        self.spent = 0.0
         self._seconds = seconds
 
     def put_record(self, **_: Any) -> dict[str, Any]:
@@ -33,6 +32,4 @@ class Output:
     def _call(self, records: int) -> None:
         self.count += records
         if self._seconds:
-            began = time.perf_counter()
             time.sleep(self._seconds)
-            self.spent += time.perf_counter() - began

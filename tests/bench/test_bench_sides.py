@@ -114,7 +114,7 @@ def test_the_stages_are_all_of_the_time_and_make_a_picture(folder: Path, tmp_pat
             assert spent["predict"] > 0
     late = found["after 10 ms a call"]
     assert late["usual"]["put"] >= 10_000  # a call a ride
-    assert 20 <= late["ours"]["put"] < 200  # two calls for a thousand
+    assert 10 <= late["ours"]["put"] < 200  # the two calls for a thousand overlap
     picture.draw(found, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
