@@ -32,7 +32,7 @@ class Clocked:
 
 
 def clocked(function: Callable[..., Any], stage: str, spent: Spent) -> Callable[..., Any]:
-    """The function, which adds to its stage the seconds in which it is under way, if several times at once."""
+    """The function, which adds to its stage the seconds in which it is under way, many at once or one."""
     lock, under_way, began = threading.Lock(), 0, 0.0
 
     def call(*arguments: Any, **named: Any) -> Any:
