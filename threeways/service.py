@@ -8,6 +8,7 @@ its reason in its own place; the others never notice.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -148,9 +149,8 @@ class ModelService[E]:
         if not events:
             return []
         features = self.task.features(events, arrived)
-        values, faults = self._predict(
-            self._take(events, features), len(events), features.faults, out_of_time
-        )
+        take = self._take(events, features)
+        values, faults = self._predict(take, len(events), features.faults, out_of_time)
         ids = map(self.task.event_id, events)
         outcomes: list[Outcome] = list(map(Scored, ids, values.tolist(), features.flags))
         for row, fault in faults.items():
@@ -219,16 +219,14 @@ class ModelService[E]:
             told = self._bisect(take, rows, error, out_of_time)
             faults |= {row: value for row, value in told.items() if not isinstance(value, float)}
             found = np.array([np.nan if row in faults else told[row] for row in rows], dtype=np.float64)
-        values = found
-        if len(rows) < count:
-            values = np.full(count, np.nan)
-            values[rows] = found
-        for row in np.flatnonzero(~np.isfinite(values)).tolist():
-            if row not in faults:
-                faults[row] = InvalidPrediction(
-                    f"the model predicts {values[row]}, which is not a finite number"
-                )
-                values[row] = np.nan
+        if len(rows) == count and np.isfinite(found).all():
+            return found, faults
+        values = np.full(count, np.nan)
+        for row, value in zip(rows, found.tolist(), strict=True):
+            if math.isfinite(value):
+                values[row] = value
+            elif row not in faults:
+                faults[row] = InvalidPrediction(f"the model predicts {value}, which is not a finite number")
         return values, faults
 
     def _bisect(
