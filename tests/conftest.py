@@ -122,7 +122,7 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Reports bring what tests told with them: from here, or from the workers to where there is a terminal."""
+    """What tests told came with their reports, from the workers too, to where there is a terminal."""
     passed = [report for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
     told = [one for report in passed for one in report.user_properties]
     for line in [value for name, value in told if name == "told"]:
