@@ -62,8 +62,9 @@ batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of rid
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train $(if $(DATA),--data '$(DATA)') $(if $(VALIDATION),--validation '$(VALIDATION)')
 
-test: $(READY) ## run the tests
-	@$(PYTHON) -m pytest $(ARGS)
+# Tests run at once, on each core up to four; ARGS=-n0 and --pdb run them in one process, for a person to follow.
+test: $(READY) ## run the tests (ARGS= pytest's own: -n0, -k, --pdb, --exhaustive, --torture-full)
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
 	@echo "ruff check"; $(PYTHON) -m ruff check

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from small_training import Training, trained
 from threadpoolctl import threadpool_limits
+from told import summed
 
 from threeways.local.emulator import Emulator
 
@@ -24,8 +25,6 @@ settings.load_profile("steady")
 # As template.yaml has it. The models here are small: their threads would only spin, waiting for each other,
 # and on a busy machine a fit then takes ten times as long. OpenMP reads it when scikit-learn is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
-
-_TOLD = pytest.StashKey[list[str]]()
 
 OURS = (
     "PREDICTIONS_STREAM_NAME",
@@ -137,11 +136,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Print a line at the end of pytest's own output, whether or not it captures."""
-    return pytestconfig.stash.setdefault(_TOLD, []).append
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a line at the end of pytest's own output, whether or not it captures, from a worker too."""
+    return lambda line: record_property("told", line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash.get(_TOLD, []):
+    """What tests told came with their reports, from the workers too, to where there is a terminal."""
+    passed = [report for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    told = [one for report in passed for one in report.user_properties]
+    for line in [value for name, value in told if name == "told"]:
         terminalreporter.write_line(line)
+    if schedules := [value for name, value in told if name == "torture"]:
+        terminalreporter.write_line(summed(schedules, full=config.getoption("--torture-full")))

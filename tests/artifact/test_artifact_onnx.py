@@ -24,7 +24,9 @@ HERE = {"onnxruntime": "onnx", "sklearn": "sklearn", "skops": "sklearn"}
 
 @pytest.mark.parametrize("asked", [None, "onnx", "sklearn"])
 @pytest.mark.parametrize(
-    "missing", [set(), {"onnxruntime"}, {"sklearn"}, {"skops"}, {"onnxruntime", "skops"}], ids=str
+    "missing",
+    [set(), {"onnxruntime"}, {"sklearn"}, {"skops"}, {"onnxruntime", "skops"}],
+    ids=lambda names: "+".join(sorted(names)) or "nothing",
 )
 @pytest.mark.parametrize("onnx", [None, GATED, UNGATED], ids=["no onnx", "gated", "ungated"])
 @pytest.mark.parametrize("sklearn", [None, SKLEARN], ids=["no sklearn", "sklearn"])

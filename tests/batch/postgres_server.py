@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,15 +22,12 @@ def _binaries() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """A server of the session's own on a free port of 127.0.0.1; it will not run as root."""
+    """The URL of a server of the session's own, on a socket in its own folder; it will not run as root."""
     binaries = _binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is NOT tested: no initdb here; to run it, apt-get install postgresql")
     user = ["runuser", "-u", "nobody", "--"] if os.getuid() == 0 else []
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     if user:
         shutil.chown(folder, "nobody")
     data, log = folder / "data", folder / "log"
@@ -39,21 +35,13 @@ def postgres_server() -> Iterator[str]:
         [*user, binaries / "initdb", "-D", data, "-U", "rides", "-A", "trust", "--no-sync"],
         check=True, capture_output=True, cwd="/",
     )  # fmt: skip
-    options = [
-        "-F",
-        "-p",
-        str(port),
-        "-c",
-        "listen_addresses=127.0.0.1",
-        "-c",
-        f"unix_socket_directories={folder}",
-    ]
+    options = ["-F", "-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}"]
     with log.open("wb") as output:
         server = subprocess.Popen(
             [*user, binaries / "postgres", "-D", data, *options], stdout=output, stderr=output, cwd="/"
         )
     try:
-        url = f"postgresql://rides@127.0.0.1:{port}/postgres"
+        url = f"postgresql://rides@/postgres?host={folder}"
         _wait(url, server, log)
         yield url
     finally:
@@ -80,12 +68,11 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture
 def postgres(postgres_server: str) -> Iterator[str]:
     """The URL of a database of the test's own."""
-    engine = sa.create_engine(
-        postgres_server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
-    )
+    server = sa.make_url(postgres_server)
+    engine = sa.create_engine(server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     name = f"t{time.monotonic_ns()}"
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        yield postgres_server.rpartition("/")[0] + f"/{name}"
+        yield server.set(database=name).render_as_string()
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     engine.dispose()

@@ -27,7 +27,7 @@ with LocalFunction(config, environment={}, runtime=Runtime(sys.argv[2])) as func
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("runtime", {Runtime.available(), Runtime.STAND_IN})
+@pytest.mark.parametrize("runtime", sorted({Runtime.available(), Runtime.STAND_IN}))
 def test_a_busy_function_and_what_it_started_die_with_an_owner_that_is_killed(
     runtime: Runtime, tmp_path: Path, eventually: Callable[..., None], all_die: Callable[..., None]
 ) -> None:

@@ -1,16 +1,13 @@
-"""Every single fault and every pair of faults, for every small batch: the schedules, and running them all."""
+"""Every single fault and every pair of faults, for every small batch: the schedules, and running them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 
 import faults as f
 from faults import Point, Schedule, faults_at
 from inputs import aggregated_pairs, small_batches
-from simulated import threads_run_at_once
 from world import run
 
 _INTERRUPTS = f.ANSWERED_LATE | {f.KILLED_BEFORE, f.KILLED_AFTER, f.CLOCK}
@@ -56,8 +53,10 @@ def interrupts(schedule: Schedule) -> bool:
     return any(where in f.CALLS and fault in _INTERRUPTS for (where, _), fault in schedule.faults.items())
 
 
-def explore(batch: str, *, pairs: bool = True) -> Counts:
+def explore(batch: str, *, pairs: bool = True, run_pair: Callable[[Schedule], object] = run) -> Counts:
     """Run a batch's schedules: the second fault at every point, after the first, of the run that it leads to.
+
+    run_pair: what is done with a schedule of two faults; one that does nothing only counts them.
 
     Raises Violation with the first schedule that loses something.
     """
@@ -70,31 +69,25 @@ def explore(batch: str, *, pairs: bool = True) -> Counts:
             counts += Counts(single=1)
             if pairs:
                 after = later[later.index(point) + 1 :]
-                counts += Counts(pairs=_run_all(pair for pair, _ in followed(single, after)))
+                counts += Counts(pairs=_each(run_pair, (pair for pair, _ in followed(single, after))))
     return counts
 
 
-def _run_all(schedules: Iterable[Schedule]) -> int:
+def _each(run_pair: Callable[[Schedule], object], schedules: Iterable[Schedule]) -> int:
     count = 0
     for schedule in schedules:
         if schedule.quarantine_first or interrupts(schedule):
-            run(schedule)
+            run_pair(schedule)
             count += 1
     return count
 
 
-def _explore_at_once(batch: str, pairs: bool) -> Counts:
-    with threads_run_at_once():
-        return explore(batch, pairs=pairs)
-
-
-def explore_all(longest: int, longest_with_pairs: int, processes: int = 2) -> Counts:
-    """Every batch up to a length, those up to another with pairs of faults, and every aggregated pair.
-
-    Raises Violation.
-    """
+def all_batches(longest: int = 4) -> list[str]:
+    """Every aggregated pair, and every batch up to a length: the long ones first, for they take longest."""
     batches = [*aggregated_pairs(), *small_batches(longest)]
-    batches.sort(key=lambda batch: len(batch.split()), reverse=True)  # the long ones first: they take longest
-    pairs = [len(batch.split()) <= longest_with_pairs for batch in batches]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return sum(pool.map(_explore_at_once, batches, pairs), Counts())
+    return sorted(batches, key=length, reverse=True)
+
+
+def length(batch: str) -> int:
+    """How many records a batch has."""
+    return len(batch.split())
