@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threeways.batch.chunk import FIELDS
+from threeways.whole_files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,9 +31,8 @@ def database(path: Path, rides: int = RIDES) -> Path:
     import sqlalchemy as sa
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    engine = sa.create_engine(f"sqlite:///{part}")
-    try:
+    with replacing(path) as part:
+        engine = sa.create_engine(f"sqlite:///{part}", poolclass=sa.NullPool)
         with engine.begin() as connection:
             table = _table()
             table.create(connection)
@@ -42,9 +41,6 @@ def database(path: Path, rides: int = RIDES) -> Path:
                 connection.exec_driver_sql(
                     "INSERT INTO rides VALUES (?, ?, ?, ?, ?, ?)", rows[start : start + 10_000]
                 )
-    finally:
-        engine.dispose()
-    part.replace(path)
     return path
 
 
@@ -52,9 +48,8 @@ def parquet(path: Path, rides: int = RIDES) -> Path:
     """The same month as a parquet file in TLC's schema, made whole if it is not there yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-        frame(rides).to_parquet(part)
-        part.replace(path)
+        with replacing(path) as part:
+            frame(rides).to_parquet(part)
     return path
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from threeways.batch.engine import lock_file
-from threeways.batch.record import write_whole
 from threeways.errors import BatchError
+from threeways.whole_files import write_whole
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import msgspec
 
 from threeways.batch.interval import Interval
+from threeways.whole_files import write_json
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,19 +49,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return self.read / self.seconds if self.seconds else 0.0
 
 
-def write_whole(path: Path, body: bytes) -> None:
-    """Write a file so that whoever looks, whenever, finds the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    with part.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
 def tell(path: Path, run: Run) -> None:
     """Write `last-batch.json`."""
     told: dict[str, Any] = msgspec.to_builtins(run)
     told["rows_per_s"] = round(run.rows_per_s, 1)
-    write_whole(path, msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, told)

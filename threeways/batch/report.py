@@ -8,7 +8,8 @@ from pathlib import Path
 
 from threeways.batch import charts
 from threeways.batch.job import Done
-from threeways.batch.record import Run, write_whole
+from threeways.batch.record import Run
+from threeways.whole_files import write_whole
 
 _REASONS, _RUNS = 20, 10
 
@@ -32,6 +33,7 @@ th { border-bottom: 2px solid #ccc; } td { border-bottom: 1px solid #eee; vertic
 
 def write(path: Path, done: Done) -> None:
     """Write the report of a run that read something. Raises OSError where the file can't be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page(done).encode())
 
 

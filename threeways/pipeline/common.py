@@ -1,8 +1,7 @@
-"""What the commands share: a Ctrl-C that lets them finish, and files that are written whole."""
+"""What the commands share: a Ctrl-C that lets them finish, and a folder of its own for each run."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import threading
@@ -10,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-
-import msgspec
 
 
 @contextmanager
@@ -39,22 +36,3 @@ def new_folder(parent: Path) -> Path:
     folder = parent / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"  # noqa: DTZ005 - a name
     folder.mkdir(parents=True)
     return folder
-
-
-def write_json(path: Path, what: msgspec.Struct) -> None:
-    """Write a struct as JSON, whole or not at all, also where another run writes beside it."""
-    write_whole(path, msgspec.json.format(msgspec.json.encode(what), indent=2) + b"\n")
-
-
-def write_whole(path: Path, body: bytes) -> None:
-    """Write a file so that whoever looks, whenever, finds the old one or the new one."""
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
-    with part.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-PART = ".part"
-"""The end of a file's name while it is being written."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from threeways.errors import LocationError
 from threeways.pipeline import aws
-from threeways.pipeline.common import PART, write_whole
+from threeways.whole_files import PART, write_whole
 
 FORMS = (
     "give a folder (such as .local/runs/<id>/quarantine), s3://bucket/prefix or an SQS queue's https:// URL"

@@ -15,11 +15,11 @@ from rich.table import Table
 
 from threeways.errors import LocationError
 from threeways.pipeline import aws
-from threeways.pipeline.common import write_whole
 from threeways.pipeline.places import Folder, find
 from threeways.pipeline.replay.documents import Unreadable, entries_of
 from threeways.stream.quarantine import QuarantineEntry
 from threeways.stream.records import kinesis_id
+from threeways.whole_files import write_whole
 
 REASONS = 30
 """Reasons that are shown each on its own."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from threeways.pipeline.common import interruptible, new_folder, write_json
+from threeways.pipeline.common import interruptible, new_folder
 from threeways.pipeline.console import show_ledger
 from threeways.pipeline.ledger import Ledger
 from threeways.pipeline.play import named_faults, play
 from threeways.pipeline.result import ledger_of
 from threeways.pipeline.rides import Rides, load
 from threeways.pipeline.stage import Stage
+from threeways.whole_files import write_json
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel

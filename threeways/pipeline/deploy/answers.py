@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from threeways.errors import DeploymentError
-from threeways.pipeline.common import write_whole
 from threeways.pipeline.deploy import parameters
+from threeways.whole_files import write_whole
 
 FILE = parameters.ROOT / "samconfig.toml"
 MARK = "# Written by `make deploy`, which asks again once this is gone. SAM CLI reads it, too."

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from threeways.pipeline.common import write_whole
 from threeways.pipeline.replay.proof import Found
+from threeways.whole_files import write_whole
 
 
 class Keeper:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from threeways.errors import LocationError
 from threeways.pipeline import aws
-from threeways.pipeline.common import interruptible, new_folder, write_json
+from threeways.pipeline.common import interruptible, new_folder
 from threeways.pipeline.places import Folder, Place, find
 from threeways.pipeline.replay import target as targets
 from threeways.pipeline.replay.documents import Batch, Fetch, Unreadable
@@ -26,6 +26,7 @@ from threeways.pipeline.replay.rounds import Replay
 from threeways.pipeline.replay.sending import Sender
 from threeways.pipeline.replay.target import Target
 from threeways.stream.records import Record
+from threeways.whole_files import write_json
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from threeways.local.emulator import Emulator
 from threeways.local.function.config import FunctionConfig
-from threeways.pipeline.common import interruptible, new_folder, write_json
+from threeways.pipeline.common import interruptible, new_folder
 from threeways.pipeline.console import show_ledger
 from threeways.pipeline.play import named_faults, play
 from threeways.pipeline.result import ledger_of
@@ -25,6 +25,7 @@ from threeways.pipeline.torture.function import FaultyFunction
 from threeways.pipeline.torture.plan import Plan
 from threeways.pipeline.torture.reshard import Resharder
 from threeways.pipeline.torture.verdict import TortureLedger, out_of_order, strangers
+from threeways.whole_files import write_json
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
