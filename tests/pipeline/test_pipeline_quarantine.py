@@ -160,6 +160,12 @@ def test_quarantine_on_s3_says_first_whose_it_is(emulator: Emulator, monkeypatch
         reader("s3://no-such-bucket/q")
 
 
+def test_an_endpoint_that_is_no_url_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9")
+    with pytest.raises(LocationError, match=r"no client for s3: .*localhost:9.*Mend .*AWS_ENDPOINT_URL"):
+        reader("s3://bucket/q")
+
+
 def test_a_prefix_is_a_folder_or_one_object_and_no_more(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

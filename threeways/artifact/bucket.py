@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
-from threeways import s3_faults
+from threeways import aws_faults
+from threeways.aws_faults import Fault
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, ArtifactUnsupported
-from threeways.s3_faults import Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -79,7 +79,6 @@ def default_client() -> S3Client:
     """
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
 
     config = Config(
         connect_timeout=3,
@@ -87,12 +86,11 @@ def default_client() -> S3Client:
         max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": 3},
     )
-    try:
+    mend = "check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
+    with aws_faults.named(
+        lambda error: ArtifactUnreachable(f"there is no client for S3: {error}; {mend}"), ValueError
+    ):
         return boto3.client("s3", config=config)
-    except (BotoCoreError, ValueError) as error:  # ValueError: for an endpoint that is no URL
-        raise ArtifactUnreachable(
-            f"there is no client for S3: {error}; check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
-        ) from error
 
 
 def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
@@ -137,4 +135,4 @@ def errors(uri: S3Uri) -> AbstractContextManager[None]:
         kind, mend = _MENDS[fault]
         return kind(f"{told}; {mend.format(bucket=uri.bucket)}")
 
-    return s3_faults.named(str(uri), error_for)
+    return aws_faults.of_s3(str(uri), error_for)

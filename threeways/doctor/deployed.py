@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
+from threeways import aws_faults
 from threeways.doctor.values import Reference, Values
 from threeways.errors import TemplateError
 
@@ -134,17 +135,10 @@ def _point_at_stream(template: dict[str, Any], settings: dict[str, Any], client:
         settings["EventSourceArn"] = {"Fn::GetAtt": [logical_id, "Arn"]}
 
 
-@contextmanager
-def _named_faults(what: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise TemplateError(
-            f"{what} cannot be read: {error}. Mend the name, the credentials (AWS_PROFILE, …), "
-            "AWS_REGION or the "
-            "permissions: GetTemplate, DescribeStacks and ListStackResources of CloudFormation, Get and "
-            "List of "
-            "Lambda, DescribeStreamSummary of Kinesis"
-        ) from error
+def _named_faults(what: str) -> AbstractContextManager[None]:
+    mend = (
+        "Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
+        "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
+        "DescribeStreamSummary of Kinesis"
+    )
+    return aws_faults.named(lambda error: TemplateError(f"{what} cannot be read: {error}. {mend}"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from threeways import aws_faults
 from threeways.errors import LocalError
 from threeways.local.endpoint import Endpoint
 from threeways.local.stack import Stack
@@ -26,7 +25,8 @@ def provision(stack: Stack, emulator: Endpoint, *, shards: int | None = None) ->
         raise LocalError(f"SHARDS is {shards}: a stream has 1 shard or more")
     kinesis, s3 = emulator.client("kinesis"), emulator.client("s3")
     sqs, sns = emulator.client("sqs"), emulator.client("sns")
-    try:
+    said = "the emulator cannot make the template's resources"
+    with aws_faults.named(lambda error: LocalError(f"{said}: {error}")):
         for stream in stack.streams.values():
             kinesis.create_stream(StreamName=stream.name, ShardCount=shards or stream.shards)
             kinesis.get_waiter("stream_exists").wait(StreamName=stream.name, WaiterConfig=_SOON)
@@ -42,5 +42,3 @@ def provision(stack: Stack, emulator: Endpoint, *, shards: int | None = None) ->
         for topic in stack.topics.values():
             fifo = {"FifoTopic": "true"} if topic.name.endswith(".fifo") else {}
             sns.create_topic(Name=topic.name, Attributes=fifo)
-    except (ClientError, BotoCoreError) as error:
-        raise LocalError(f"the emulator cannot make the template's resources: {error}") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
+from threeways import aws_faults
 from threeways.errors import LocationError
 from threeways.settings import inherited_environment
 
@@ -16,7 +16,8 @@ HERE = {"127.0.0.1", "localhost", "::1"}
 def client(service: str, *, region: str | None = None, **options: Any) -> Any:
     """A boto3 client from the environment: credentials, region and endpoint are found as the AWS CLI does.
 
-    region: if not the environment's. options: of boto3's `Config`. Raises LocationError without a region.
+    region: if not the environment's. options: of boto3's `Config`. Raises LocationError without a region, or
+    for an endpoint that is no URL.
     """
     import boto3
     from botocore.config import Config
@@ -24,7 +25,7 @@ def client(service: str, *, region: str | None = None, **options: Any) -> Any:
     retries = {"mode": "standard", "total_max_attempts": 5}
     config: Any = {"connect_timeout": 5, "retries": retries, **options}
     make: Any = boto3.client  # its overloads are by literal name
-    with named_faults(f"there is no client for {service}"):
+    with named_faults(f"there is no client for {service}", ValueError):
         return make(service, region_name=region or None, config=Config(**config))
 
 
@@ -56,14 +57,7 @@ def whose(made: Any) -> str:
     )
 
 
-@contextmanager
-def named_faults(what: str) -> Iterator[None]:
-    """Errors of boto's as a LocationError that says what cannot be done, and why."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise LocationError(
-            f"{what}: {error}. Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions"
-        ) from error
+def named_faults(what: str, *also: type[Exception]) -> AbstractContextManager[None]:
+    """Errors of boto's, and `also` these, as a LocationError that says what cannot be done, and why."""
+    mend = "Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION, AWS_ENDPOINT_URL or the permissions"
+    return aws_faults.named(lambda error: LocationError(f"{what}: {error}. {mend}"), *also)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rich.console import Console
 
-from threeways import tasks
+from threeways import aws_faults, tasks
 from threeways.errors import LocalError
 from threeways.pipeline.collector import Collector
 from threeways.pipeline.console import screen
@@ -64,15 +63,9 @@ def play(
     return Result(rides, account, back, batches, stage.cold_start, collector.version or stage.version)
 
 
-@contextmanager
-def named_faults(folder: Path) -> Iterator[None]:
+def named_faults(folder: Path) -> AbstractContextManager[None]:
     """The emulator's faults, as what they are to the user."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise LocalError(
-            f"the emulator failed, and what it held is gone with it: {error}\n"
-            f"Its log is {folder / 'emulator.log'}, the function's {folder / 'function.log'}; run it again"
-        ) from error
+    logs = f"Its log is {folder / 'emulator.log'}, the function's {folder / 'function.log'}; run it again"
+    return aws_faults.named(
+        lambda error: LocalError(f"the emulator failed, and what it held is gone with it: {error}\n{logs}")
+    )

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from threeways import s3_faults
+from threeways import aws_faults
+from threeways.aws_faults import Fault
 from threeways.errors import DataError
-from threeways.s3_faults import Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -97,7 +97,7 @@ def _whose(address: str, endpoint: str) -> str:
 def _faults_named(address: str, variable: str) -> Iterator[None]:
     name = f"{variable}: {address}"
     try:
-        with s3_faults.named(name, lambda fault, told: DataError(f"{told}; {_MENDS[fault]}")):
+        with aws_faults.of_s3(name, lambda fault, told: DataError(f"{told}; {_MENDS[fault]}")):
             yield
     except (OSError, ValueError) as error:  # no room for a file; an endpoint that is no URL
         raise DataError(f"{name} can't be read ({error}); check AWS_ENDPOINT_URL") from None

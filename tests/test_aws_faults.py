@@ -1,4 +1,4 @@
-"""What botocore raises, as it is told to whoever reads a model or rides."""
+"""What botocore and boto3 raise, as it is told to whoever uses AWS."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from threeways import s3_faults
+from threeways import aws_faults
 from threeways.artifact import bucket
+from threeways.aws_faults import Fault
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, DataError, LocationError
-from threeways.s3_faults import Fault
+from threeways.pipeline import aws
 from threeways.trips import s3
 
 MODEL = bucket.S3Uri("models", "7")
@@ -60,7 +61,7 @@ def test_each_is_told_apart_with_what_it_says(error: Exception, fault: Fault, ki
 
     with (
         pytest.raises(LocationError, match=f"^the thing: {fault.value} ") as raised,
-        s3_faults.named("the thing", error_for),
+        aws_faults.of_s3("the thing", error_for),
     ):
         raise error
     assert found == [fault]
@@ -82,6 +83,22 @@ def test_readers_of_models_and_of_rides_add_their_mend(
         raise error
 
 
+@EACH
+def test_what_cannot_be_done_with_another_service_is_said_with_the_reason(
+    error: Exception, fault: Fault, kind: object
+) -> None:
+    says = r"^it cannot be sent: (.|\n)+\. Mend the name, "
+    with pytest.raises(LocationError, match=says) as raised, aws.named_faults("it cannot be sent"):
+        raise error
+    assert str(error) in str(raised.value)
+
+
 def test_no_other_error_is_taken_for_one_of_s3_s() -> None:
     with pytest.raises(OSError, match="no room"), bucket.errors(MODEL):
         raise OSError("no room")
+
+
+def test_an_error_is_taken_for_one_of_s3_s_where_it_is_asked_for() -> None:
+    also = aws_faults.of_s3("the thing", lambda _, told: LocationError(told), ValueError)
+    with pytest.raises(LocationError, match=r"^the thing: S3 cannot be reached \(no URL\)$"), also:
+        raise ValueError("no URL")

@@ -1,4 +1,4 @@
-"""What went wrong with S3, told apart once for all who read from it.
+"""What went wrong with AWS, as errors of ours; with S3, told apart once for all who use it.
 
 docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html has the codes.
 """
@@ -6,14 +6,14 @@ docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html has the codes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 
 from threeways.errors import ThreewaysError
 
 
 class Fault(Enum):
-    """Which of them it was. Its value goes on after the name of what was asked for."""
+    """What went wrong with S3. Its value goes on after the name of what was asked for."""
 
     NO_BUCKET = "its bucket does not exist"
     NO_OBJECT = "there is no such object"
@@ -33,19 +33,34 @@ _CODES |= dict.fromkeys(
 
 
 @contextmanager
-def named(what: str, error_for: Callable[[Fault, str], ThreewaysError]) -> Iterator[None]:
+def named(error_for: Callable[[Exception], ThreewaysError], *also: type[Exception]) -> Iterator[None]:
     """Botocore's and boto3's exceptions inside become the error that is made for them.
 
-    error_for: is given the fault and the sentence that says it of `what`; the mend is for it to add.
+    also: what else does. A client that is made raises ValueError for an endpoint that is no URL.
     """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
+    kinds: tuple[type[Exception], ...] = (ClientError, BotoCoreError, Boto3Error, *also)
     try:
         yield
-    except (ClientError, BotoCoreError, Boto3Error) as error:
+    except kinds as error:
+        raise error_for(error) from error
+
+
+def of_s3(
+    what: str, error_for: Callable[[Fault, str], ThreewaysError], *also: type[Exception]
+) -> AbstractContextManager[None]:
+    """The same, for S3.
+
+    error_for: is given the fault and the sentence that says it of `what`; the mend is for it to add.
+    """
+
+    def told_apart(error: Exception) -> ThreewaysError:
         fault, detail = _told_apart(error)
-        raise error_for(fault, f"{what}: {fault.value} ({detail})") from error
+        return error_for(fault, f"{what}: {fault.value} ({detail})")
+
+    return named(told_apart, *also)
 
 
 def _told_apart(error: Exception) -> tuple[Fault, str]:
