@@ -167,5 +167,13 @@ def test_from_s3_to_s3(
         s3.download_file("batch-rides", key, str(tmp_path / Path(key).name))
     assert {row["model_version"] for row in listed(tmp_path)} == {"v2"}
     assert len(keys) == 4, keys  # three parts and the manifest: no lease, no part of the first run
-    with pytest.raises(BatchError, match="S3 says"):
+    with pytest.raises(
+        BatchError, match="PREDICTIONS=s3://no-such-bucket-here/out: its bucket does not exist"
+    ):
         batch(spec, "s3://no-such-bucket-here/out")
+
+
+def test_an_endpoint_that_is_no_url_is_said(month: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9")
+    with pytest.raises(BatchError, match=r"PREDICTIONS=s3://b/out: .*localhost:9.*check .*AWS_ENDPOINT_URL"):
+        batch(month, "s3://b/out")

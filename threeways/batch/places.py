@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from threeways import aws_faults
 from threeways.batch.engine import lock_file
 from threeways.errors import BatchError
 from threeways.whole_files import write_whole
@@ -49,8 +50,9 @@ def opened(address: str) -> Iterator[Place]:
             yield Folder(folder)
         return
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    with _faults(address):
+    with _faults(address, ValueError):
         place = Bucket(bucket, prefix.strip("/"))
+    with _faults(address):
         place.claim()
         try:
             yield place
@@ -141,14 +143,6 @@ class Bucket:
         self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + name)
 
 
-@contextmanager
-def _faults(address: str) -> Iterator[None]:
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (ClientError, BotoCoreError, Boto3Error) as error:
-        raise BatchError(
-            f"PREDICTIONS={address}: S3 says: {error}; check the bucket, the credentials and AWS_ENDPOINT_URL"
-        ) from None
+def _faults(address: str, *also: type[Exception]) -> AbstractContextManager[None]:
+    mend = "check the bucket, the credentials, the region and AWS_ENDPOINT_URL"
+    return aws_faults.of_s3(f"PREDICTIONS={address}", lambda _, told: BatchError(f"{told}; {mend}"), *also)
