@@ -1,4 +1,4 @@
-"""One emulator for all tests of this folder, and a stream of its own for each that asks."""
+"""A stream of its own for each test of this folder that asks, and what else these tests share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ from threeways.local.pytest_plugin import event_source_mapping
 __all__ = ["event_source_mapping"]  # a fixture is found where it is imported
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")
