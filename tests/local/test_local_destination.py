@@ -81,33 +81,6 @@ def failing(
     return Failing(emulator, stream, new_bucket("failures"), eventually)
 
 
-def test_given_up_records_are_kept_with_the_documented_metadata_and_the_whole_event(
-    failing: Failing, put: Callable[..., list[str]]
-) -> None:
-    """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
-    numbers = put(failing.stream, ["one", "two"])
-    failing.run()
-    (document,) = failing.documents()
-    assert document["requestContext"] == {
-        "requestId": "the-request",
-        "functionArn": ARN,
-        "condition": "RetryAttemptsExhausted",
-        "approximateInvokeCount": 3,
-    }
-    assert document["responseContext"] == {
-        "statusCode": 200,
-        "executedVersion": "$LATEST",
-        "functionError": "Unhandled",
-    }
-    batch = document["KinesisBatchInfo"]
-    assert (batch["startSequenceNumber"], batch["endSequenceNumber"]) == (numbers[0], numbers[-1])
-    assert (batch["shardId"], batch["batchSize"]) == ("shardId-000000000000", 2)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", batch["approximateArrivalOfFirstRecord"])
-    assert batch["streamArn"].endswith(f"stream/{failing.stream}")
-    records = json.loads(document["payload"])["Records"]
-    assert [record["kinesis"]["sequenceNumber"] for record in records] == numbers
-
-
 def test_the_object_is_named_as_documented(failing: Failing, put: Callable[..., list[str]]) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     put(failing.stream, ["x"])

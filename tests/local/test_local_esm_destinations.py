@@ -1,7 +1,8 @@
-"""SQS queues and SNS topics: docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html."""
+"""Failure destinations: docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -22,15 +23,18 @@ def choke(event: Any, context: Any) -> None:
     raise ValueError("no")
 
 
-@pytest.mark.parametrize("kind", ["SQS", "SNS"])
-def test_a_queue_and_a_topic_get_the_metadata_of_what_is_given_up_and_nothing_of_the_records(
+@pytest.mark.parametrize("kind", ["S3", "SQS", "SNS"])
+def test_all_get_the_metadata_of_what_is_given_up_and_a_bucket_alone_the_records(
     event_source_mapping: Make, kind: Place
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html: example record"""
     bench = event_source_mapping(choke, MaximumRetryAttempts=2, on_failure=kind)
-    first, last = bench.put("secret one"), bench.put("secret two")
+    numbers = [bench.put(secret).partition(":")[2] for secret in ("secret one", "secret two")]
     bench.drain()
     (document,) = bench.failures()
+    records = json.loads(document.pop("payload", '{"Records": []}'))["Records"]
+    sent = [record["kinesis"]["sequenceNumber"] for record in records]
+    assert sent == (numbers if kind == "S3" else [])
     assert set(document) == {"requestContext", "responseContext", "version", "timestamp", "KinesisBatchInfo"}
     assert document["requestContext"] == {
         "requestId": bench.invocations[-1].result.request_id,
@@ -48,8 +52,8 @@ def test_a_queue_and_a_topic_get_the_metadata_of_what_is_given_up_and_nothing_of
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment) for moment in moments)
     assert batch == {
         "shardId": SHARD,
-        "startSequenceNumber": first.partition(":")[2],
-        "endSequenceNumber": last.partition(":")[2],
+        "startSequenceNumber": numbers[0],
+        "endSequenceNumber": numbers[1],
         "batchSize": 2,
         "streamArn": f"arn:aws:kinesis:us-east-1:123456789012:stream/{bench.stream}",
     }
