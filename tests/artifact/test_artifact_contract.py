@@ -49,24 +49,19 @@ def test_the_right_digest_is_taken_in_any_case() -> None:
     assert load(logged("linear"), digest(logged("linear")).upper()).wants == "block"
 
 
-def test_another_flavour_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("served", "other", "said"),
+    [
+        ("\n  sklearn:", "\n  xgboost:", "no sklearn flavour"),
+        ("predict_fn: predict", "predict_fn: predict_proba", "predict_proba"),
+        ("serialization_format: skops", "serialization_format: joblib", "joblib"),
+    ],
+    ids=["flavour", "function than predict", "format"],
+)
+def test_another_is_refused(tmp_path: Path, served: str, other: str, said: str) -> None:
     folder = copy_of("linear", tmp_path)
-    edit_mlmodel(folder, "\n  sklearn:", "\n  xgboost:")
-    with pytest.raises(ArtifactUnsupported, match="no sklearn flavour"):
-        load(folder)
-
-
-def test_another_function_than_predict_is_refused(tmp_path: Path) -> None:
-    folder = copy_of("linear", tmp_path)
-    edit_mlmodel(folder, "predict_fn: predict", "predict_fn: predict_proba")
-    with pytest.raises(ArtifactUnsupported, match="predict_proba"):
-        load(folder)
-
-
-def test_another_format_is_refused(tmp_path: Path) -> None:
-    folder = copy_of("linear", tmp_path)
-    edit_mlmodel(folder, "serialization_format: skops", "serialization_format: joblib")
-    with pytest.raises(ArtifactUnsupported, match="joblib"):
+    edit_mlmodel(folder, served, other)
+    with pytest.raises(ArtifactUnsupported, match=said):
         load(folder)
 
 
