@@ -56,5 +56,5 @@ def measures(artifact: Path, event: Path, folder: Path, rounds: int) -> list[Mea
         for side, name in NAMES.items():
             ways = {way: lambda module=module: started(side, module) for way, module in WAYS.items()}  # noqa: B023 - used within the loop
             where = f"S3, {1000 * SECONDS:.0f} ms away (usual: a connection a file)"
-            found.append(cost(f"cold start, seconds, from {where}, {name}", in_turn(ways, rounds), 1.0))
+            found.append(cost(f"cold start, seconds, from {where}, {name}", in_turn(ways, rounds), None))
     return found
