@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, overload
 
 import msgspec
 import numpy as np
@@ -135,9 +135,8 @@ class ModelService[E]:
         if not reasons:
             return self.score_events(events, arrived, out_of_time)
         sound = [position for position in range(len(payloads)) if position not in reasons]
-        scored = self.score_events(events, [arrived[position] for position in sound], out_of_time)
-        outcomes: dict[int, Outcome] = {**reasons, **dict(zip(sound, scored, strict=True))}
-        return [outcomes[position] for position in range(len(payloads))]
+        scored = iter(self.score_events(events, _Chosen(arrived, sound), out_of_time))
+        return [reasons[p] if p in reasons else next(scored) for p in range(len(payloads))]
 
     def score_events(
         self,
@@ -256,6 +255,25 @@ class ModelService[E]:
         if values.shape != (len(rows),):
             raise ModelFailed(f"the model answers {values.shape} numbers for {len(rows)} events")
         return values
+
+
+class _Chosen[T](Sequence[T]):
+    """Some of a sequence: what is looked up is made then."""
+
+    def __init__(self, whole: Sequence[T], positions: Sequence[int]) -> None:
+        self._whole, self._positions = whole, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if isinstance(index, slice):
+            return _Chosen(self._whole, self._positions[index])
+        return self._whole[self._positions[index]]
 
 
 def _rows_of(block: Block, rows: Sequence[int]) -> Block:

@@ -125,19 +125,33 @@ def _sorted_out(
     """What is to be delivered (records, and what they score), to be quarantined, and to come again."""
     if set(map(type, outcomes)) == {Scored}:
         return (batch, cast("Sequence[Scored]", outcomes)), [], []
+    faults = [
+        (batch[position], outcome)
+        for position, outcome in enumerate(outcomes)
+        if isinstance(outcome, PermanentError)
+    ]
+    done = [position for position, outcome in enumerate(outcomes) if isinstance(outcome, Scored)]
+    again: list[int] = []
+    if len(done) + len(faults) < len(outcomes):
+        done, again = _held_back(batch.partition_keys, outcomes)
+    scored = [cast("Scored", outcomes[position]) for position in done]
+    return (batch.taken(done), scored), faults, [batch[position] for position in again]
+
+
+def _held_back(keys: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[int], list[int]]:
+    """What may be delivered, and what comes again: what has no score yet, and what follows that in its key."""
     done: list[int] = []
-    faults: list[tuple[Record, PermanentError]] = []
-    again: list[Record] = []
-    held: set[str] = set()  # keys: what follows a record that comes again must not be delivered before it
+    again: list[int] = []
+    held: set[str] = set()
     for position, outcome in enumerate(outcomes):
         if isinstance(outcome, PermanentError):
-            faults.append((batch[position], outcome))
-        elif isinstance(outcome, Scored) and batch.partition_keys[position] not in held:
+            continue
+        if isinstance(outcome, Scored) and keys[position] not in held:
             done.append(position)
         else:
-            again.append(batch[position])
-            held.add(batch.partition_keys[position])
-    return (batch.taken(done), [cast("Scored", outcomes[position]) for position in done]), faults, again
+            again.append(position)
+            held.add(keys[position])
+    return done, again
 
 
 class _Arrivals(Sequence[datetime]):
