@@ -139,7 +139,7 @@ def _sorted_out(
 
 
 def _held_back(keys: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[int], list[int]]:
-    """What may be delivered, and what comes again: what has no score yet, and what follows that in its key."""
+    """What may be delivered, and what comes again: what has no score, and what follows that under its key."""
     done: list[int] = []
     again: list[int] = []
     held: set[str] = set()
