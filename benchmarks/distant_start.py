@@ -1,7 +1,12 @@
-"""Cold start with the artifact on S3, 30 ms and TLS away: over few connections, and over one a file."""
+"""Cold start with the artifact on S3, 30 ms and TLS away: over few connections, and over one a file.
+
+On one core, where the system can bind a process to one: a function of less than 1,769 MB has no more.
+docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -41,10 +46,24 @@ def distant(artifact: Path, folder: Path, seconds: float = SECONDS) -> Iterator[
         child.output.close()
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """What is started within is bound to one core, on Linux."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def measures(artifact: Path, event: Path, folder: Path, rounds: int) -> list[Measure]:
     """Seconds to the first batch answered, for both runtimes, with an empty cache each time."""
     found = []
-    with answering() as url, distant(artifact, folder) as given:
+    with answering() as url, distant(artifact, folder) as given, one_core():
 
         def started(side: str, module: str) -> float:
             with (
@@ -55,6 +74,6 @@ def measures(artifact: Path, event: Path, folder: Path, rounds: int) -> list[Mea
 
         for side, name in NAMES.items():
             ways = {way: lambda module=module: started(side, module) for way, module in WAYS.items()}  # noqa: B023 - used within the loop
-            where = f"S3, {1000 * SECONDS:.0f} ms away (usual: a connection a file)"
+            where = f"S3, {1000 * SECONDS:.0f} ms away, one core (usual: a connection a file)"
             found.append(cost(f"cold start, seconds, from {where}, {name}", in_turn(ways, rounds), None))
     return found
