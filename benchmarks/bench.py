@@ -19,7 +19,7 @@ os.environ["OMP_NUM_THREADS"] = (
 
 from rich.console import Console
 
-from benchmarks import distant_start, handlers, latency, models, picture, stages, start, tell
+from benchmarks import handlers, latency, models, picture, stages, start, tell
 
 LOCAL = Path(".local")
 
@@ -41,9 +41,6 @@ def main() -> int:
         others = models.linear(folder / "linear", fitted), models.forest(folder / "forest", fitted)
         console.print(f"Cold starts and memory: {given.starts} rounds of each side")
         found = start.measures(trained, folder, given.starts, max(1, given.starts // 4))
-        console.print("Cold starts with the artifact on S3")
-        event = start.event_of(folder / "event.json", start.BATCH)
-        found += distant_start.measures(trained, event, folder, given.starts)
         console.print(f"The handler: {given.rounds} rounds of each side")
         benches = handlers.Benches(trained, *others)
         found += benches.measures(given.rounds)

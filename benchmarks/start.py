@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -54,23 +54,12 @@ def answering() -> Iterator[str]:
 
 
 class Started:
-    """One side's process, from its start to its first answer. A context manager; it ends with it.
+    """One side's process, from its start to its first answer. A context manager; it ends with it."""
 
-    module: what it imports, if not the side's. more: of its environment.
-    """
-
-    def __init__(
-        self,
-        side: str,
-        artifact: Path,
-        url: str,
-        event: Path,
-        module: str | None = None,
-        more: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, side: str, artifact: Path, url: str, event: Path) -> None:
         # Its home is beside the event: no configuration of the user's, and room for what libraries keep.
-        self._command = [sys.executable, str(HERE / "starting.py"), module or MODULES[side], str(event)]
-        self._environment = environment(side, artifact, url) | {"HOME": str(event.parent)} | dict(more or {})
+        self._command = [sys.executable, str(HERE / "starting.py"), MODULES[side], str(event)]
+        self._environment = environment(side, artifact, url) | {"HOME": str(event.parent)}
         self.seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -145,7 +134,7 @@ def _normal(name: str) -> str:
 
 def measures(artifact: Path, folder: Path, rounds: int, memory_rounds: int) -> list[Measure]:
     """Cold start in seconds and memory in MB of the sides, in turn. folder: for the events."""
-    events = {size: event_of(folder / f"{size}.json", size) for size in (BATCH, USUAL_BATCH)}
+    events = {size: _event(folder / f"{size}.json", size) for size in (BATCH, USUAL_BATCH)}
     with answering() as url:
 
         def started(side: str) -> float:
@@ -170,8 +159,7 @@ def measures(artifact: Path, folder: Path, rounds: int, memory_rounds: int) -> l
     ]
 
 
-def event_of(path: Path, size: int) -> Path:
-    """A file with an event of so many rides."""
+def _event(path: Path, size: int) -> Path:
     content: dict[str, Any] = rides.event(rides.payloads(size))
     path.write_text(json.dumps(content))
     return path

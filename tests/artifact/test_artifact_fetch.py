@@ -7,10 +7,8 @@ import multiprocessing
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +51,6 @@ def test_a_fetched_artifact_is_the_one_that_was_uploaded(client: Any, tmp_path: 
     folder = fetch(LOCATION, lambda: client, tmp_path)
     assert digest(folder) == digest(logged("forest"))
     assert np.array_equal(load(folder, digest(folder)).predict(X), fitted("forest").predict(X))
-
-
-def test_a_few_files_come_over_few_connections_the_largest_first(client: Any, tmp_path: Path) -> None:
-    """Each connection is a thread's: a new one costs more than the answer that it would save."""
-    upload(client, logged("forest"), "models", "7/model")
-    keys, threads = gets(client), set[int]()
-
-    def ask(**_: Any) -> None:
-        threads.add(threading.get_ident())
-        time.sleep(0.05)  # until the others have begun, too
-
-    client.meta.events.register("provide-client-params.s3.GetObject", ask)
-    folder = fetch(LOCATION, lambda: client, tmp_path)
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert sorted(keys) == sorted(f"7/model/{path.relative_to(folder).as_posix()}" for path in files)
-    assert len(threads) <= isqrt(len(files)) < len(files)
-    assert max(files, key=lambda path: path.stat().st_size).name in {Path(key).name for key in keys[:2]}
 
 
 def test_what_is_unchanged_is_fetched_once(client: Any, tmp_path: Path) -> None:

@@ -10,21 +10,8 @@ from typing import Any
 import pytest
 from small_training import Training
 
-from benchmarks import (
-    distant_start,
-    floor,
-    handlers,
-    image_usual,
-    latency,
-    models,
-    picture,
-    rides,
-    stages,
-    start,
-    usual,
-)
+from benchmarks import floor, handlers, image_usual, latency, models, picture, rides, stages, start, usual
 from benchmarks.output import Output
-from threeways import artifact
 
 
 class Kept(Output):
@@ -156,14 +143,3 @@ def test_the_usual_image_has_the_lock_s_versions() -> None:
         }
         assert len(locked) == 1
         assert re.search(rf"^RUN pip install .*\b{name}{re.escape(locked.pop())}(\s|$)", text, re.MULTILINE)
-
-
-@pytest.mark.parametrize("way", list(distant_start.WAYS.values()))
-def test_a_cold_start_fetches_from_the_distant_s3(folder: Path, tmp_path: Path, way: str) -> None:
-    event = start.event_of(tmp_path / "event.json", 10)
-    with start.answering() as url, distant_start.distant(folder, tmp_path, 0.2) as given:
-        more = given | {"TMPDIR": str(tmp_path)}
-        with start.Started("ours", folder, url, event, way, more) as process:
-            assert 0.4 < process.seconds < 60  # a listing, and the files
-    [fetched] = {path.parent for path in tmp_path.rglob("MLmodel")}
-    assert artifact.digest(fetched) == artifact.digest(folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from math import isqrt
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -93,10 +92,9 @@ def _check(uri: bucket.S3Uri, listing: Mapping[str, bucket.S3Object]) -> None:
 def _download(
     client: S3Client, uri: bucket.S3Uri, listing: Mapping[str, bucket.S3Object], folder: Path
 ) -> None:
-    largest_first = sorted(listing.items(), key=lambda item: item[1].size, reverse=True)
-    with ThreadPoolExecutor(_connections(len(listing))) as pool:
+    with ThreadPoolExecutor(bucket.CONNECTIONS) as pool:
         tasks = [
-            pool.submit(_download_one, client, uri, found, folder / name) for name, found in largest_first
+            pool.submit(_download_one, client, uri, found, folder / name) for name, found in listing.items()
         ]
         try:
             for task in as_completed(tasks):
@@ -104,15 +102,6 @@ def _download(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # leaving the block waits for those under way
             raise
-
-
-def _connections(files: int) -> int:
-    """How many connections share so many files: eight come over two, a hundred over ten.
-
-    A new one costs as much as an answer or more, and in CPU, which a function has little of: for each,
-    urllib3 reads the certificates of all authorities again, some 20 ms. The listing's own is used on.
-    """
-    return min(bucket.CONNECTIONS, isqrt(files))
 
 
 def _download_one(client: S3Client, uri: bucket.S3Uri, found: bucket.S3Object, path: Path) -> None:
