@@ -13,6 +13,7 @@ from math import ceil
 from threeways.errors import UsageError
 from threeways.pipeline.plan import limits
 from threeways.pipeline.plan.measured import Latencies
+from threeways.stream.delivery import OVERLAPPED
 
 RIDE_BYTES, PREDICTION_BYTES = 150, 280
 """A ride and a prediction on their streams, partition keys included; a ride's place in the event's JSON."""
@@ -27,6 +28,11 @@ GROWTH = 2
 """The lanes are to keep up with so many times the rate."""
 POLL_SECONDS = 1.0
 """Lambda looks into a shard once a second."""
+
+
+def waits(batch: float) -> int:
+    """How often an invocation waits for `PutRecords`, of which some go at once."""
+    return ceil(batch / (limits.ENTRIES * OVERLAPPED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Plan:
 
     def took(self, batch: float) -> float:
         """Seconds of an invocation with so many rides: computing, then putting them."""
-        return self.latencies.cpu_seconds(batch) / self.share + ceil(batch / limits.ENTRIES) * PUT_SECONDS
+        return self.latencies.cpu_seconds(batch) / self.share + waits(batch) * PUT_SECONDS
 
     @property
     def lane_capacity(self) -> float:

@@ -11,6 +11,7 @@ from threeways.pipeline.plan.breaking import Limit
 from threeways.pipeline.plan.cost import Line
 from threeways.pipeline.plan.need import Plan
 from threeways.pipeline.plan.prices import Architecture, Prices
+from threeways.stream.delivery import OVERLAPPED
 
 
 def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
@@ -45,8 +46,9 @@ def _needs(plan: Plan) -> Iterator[str]:
     )
     yield (
         f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
-        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + puts of "
-        f"{limits.ENTRIES} x {need.PUT_SECONDS * 1e3:g} ms (assumed) = {plan.seconds * 1e3:,.0f} ms"
+        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + "
+        f"{need.waits(plan.batch)} x {need.PUT_SECONDS * 1e3:g} ms (assumed; {OVERLAPPED} puts of {limits.ENTRIES} at once) = "
+        f"{plan.seconds * 1e3:,.0f} ms"
     )
     yield (
         f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, "
