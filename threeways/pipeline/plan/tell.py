@@ -44,10 +44,11 @@ def _needs(plan: Plan) -> Iterator[str]:
         f"({rate} / {plan.lanes:,} lanes x {plan.window} s); BatchSize has room for twice of them, "
         f"{plan.batch_size * need.EVENT_BYTES / 1e6:.1f} of a payload's {limits.PAYLOAD_BYTES / 1e6:g} MB"
     )
+    at_once = f"assumed; {OVERLAPPED} puts of {limits.ENTRIES} at once"
+    puts = f"{need.waits(plan.batch)} x {need.PUT_SECONDS * 1e3:g} ms ({at_once})"
     yield (
         f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
-        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + "
-        f"{need.waits(plan.batch)} x {need.PUT_SECONDS * 1e3:g} ms (assumed; {OVERLAPPED} puts of {limits.ENTRIES} at once) = "
+        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + {puts} = "
         f"{plan.seconds * 1e3:,.0f} ms"
     )
     yield (
