@@ -135,7 +135,7 @@ class ModelService[E]:
         if not reasons:
             return self.score_events(events, arrived, out_of_time)
         sound = [position for position in range(len(payloads)) if position not in reasons]
-        scored = iter(self.score_events(events, _Chosen(arrived, sound), out_of_time))
+        scored = iter(self.score_events(events, OnDemand(sound, arrived.__getitem__), out_of_time))
         return [reasons[p] if p in reasons else next(scored) for p in range(len(payloads))]
 
     def score_events(
@@ -257,14 +257,14 @@ class ModelService[E]:
         return values
 
 
-class _Chosen[T](Sequence[T]):
-    """Some of a sequence: what is looked up is made then."""
+class OnDemand[Key, T](Sequence[T]):
+    """What is made of each key, made where it is asked for."""
 
-    def __init__(self, whole: Sequence[T], positions: Sequence[int]) -> None:
-        self._whole, self._positions = whole, positions
+    def __init__(self, keys: Sequence[Key], make: Callable[[Key], T]) -> None:
+        self._keys, self._make = keys, make
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._keys)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -272,8 +272,8 @@ class _Chosen[T](Sequence[T]):
     def __getitem__(self, index: slice) -> Sequence[T]: ...
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         if isinstance(index, slice):
-            return _Chosen(self._whole, self._positions[index])
-        return self._whole[self._positions[index]]
+            return OnDemand(self._keys[index], self._make)
+        return self._make(self._keys[index])
 
 
 def _rows_of(block: Block, rows: Sequence[int]) -> Block:

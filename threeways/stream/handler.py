@@ -15,15 +15,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import Any, cast, overload
+from typing import Any, cast
 
 from threeways.errors import PermanentError, QuarantineFailed
-from threeways.service import ModelService, Outcome, Scored
+from threeways.service import ModelService, OnDemand, Outcome, Scored
 from threeways.stream.calls import Context, Deadline
 from threeways.stream.delivery import Delivery, Entry
 from threeways.stream.quarantine import Quarantine
-from threeways.stream.records import Batch, Record, batch_of
+from threeways.stream.records import Batch, Record, batch_of, moment
 from threeways.stream.telemetry import Invocation, NoTelemetry, Telemetry
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ class StreamHandler:
         deadline = Deadline.of(context)
         invocation = Invocation(events=len(batch), oldest_age=_oldest_age(batch))
         outcomes = self.service.score(
-            batch.payloads, _Arrivals(batch.arrived_at), lambda: deadline.remaining() <= 0
+            batch.payloads, OnDemand(batch.arrived_at, moment), lambda: deadline.remaining() <= 0
         )
         delivered, faults, not_scored = _sorted_out(batch, outcomes)
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
@@ -152,24 +151,6 @@ def _held_back(keys: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[i
             again.append(position)
             held.add(keys[position])
     return done, again
-
-
-class _Arrivals(Sequence[datetime]):
-    """When each record arrived: made of its number where it is asked for, which is seldom."""
-
-    def __init__(self, seconds: Sequence[float]) -> None:
-        self._seconds = seconds
-
-    def __len__(self) -> int:
-        return len(self._seconds)
-
-    @overload
-    def __getitem__(self, index: int) -> datetime: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[datetime]: ...
-    def __getitem__(self, index: int | slice) -> datetime | Sequence[datetime]:
-        found = self._seconds[index]
-        return _Arrivals(found) if isinstance(found, Sequence) else datetime.fromtimestamp(found, UTC)
 
 
 def _oldest_age(batch: Batch) -> float:

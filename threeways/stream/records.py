@@ -21,6 +21,11 @@ LAST_SECOND = 253402300800
 """Unix time's year 10000, which is beyond `datetime`."""
 
 
+def moment(seconds: float) -> datetime:
+    """Seconds of Unix time, aware."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One record of a stream, or one user record of an aggregated one.
 
@@ -43,7 +48,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def arrived(self) -> datetime:
         """When the stream took it, aware."""
-        return datetime.fromtimestamp(self.arrived_at, UTC)
+        return moment(self.arrived_at)
 
     @property
     def shard_id(self) -> str:
