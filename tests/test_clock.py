@@ -34,7 +34,9 @@ def spoiled(text: str, changes: list[tuple[int, str]]) -> str:
     return "".join(signs)
 
 
-change = st.tuples(st.integers(0, 25), st.sampled_from([*"0123456789 TtZ-:./;,+\x00\x7f"]))
+change = st.tuples(
+    st.integers(0, 25), st.sampled_from([*"0123456789 TtZ-:./;,+?\x00\x7fé\u0661\U0001f695\ud800"])
+)
 
 
 @pytest.mark.parametrize("length", LENGTHS)

@@ -49,17 +49,19 @@ def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
 
 
 def plain_times(values: Sequence[str], length: int) -> NDArray[np.datetime64]:
-    """(n,) datetime64[us] of n ASCII texts of one of `LENGTHS`; NaT for another form, or for no date."""
-    signs = np.frombuffer("".join(values).encode(), np.uint8).reshape(-1, length)
+    """(n,) datetime64[us] of n texts of one of `LENGTHS`; NaT for another form, or for no date."""
+    whole = "".join(values).encode("ascii", "replace")  # by question marks, which no place may hold
+    signs = np.frombuffer(whole, np.uint8).reshape(-1, length)
     places = np.ascontiguousarray(signs.T)
-    fits = (places - _LOWEST[:length] <= _SPAN[:length]).all(
-        axis=0
-    )  # below the lowest, it wraps: 255 at most
-    fits &= (places[10] == ord("T")) | (places[10] == ord(" "))
+    fits = (places - _LOWEST[:length] <= _SPAN[:length]).all(axis=0)  # what is below wraps around
+    fits &= (places[_PARTING] == ord("T")) | (places[_PARTING] == ord(" "))
     fits &= (places[:4] != ord("0")).any(axis=0)  # Python knows no year 0
+    texts = signs.view(f"S{length}")[:, 0]
     found = np.full(len(values), "NaT", "datetime64[us]")
     try:
-        found[fits] = signs.view(f"S{length}")[:, 0][fits].astype("datetime64[us]")
+        if fits.all():
+            return texts.astype("datetime64[us]")
+        found[fits] = texts[fits].astype("datetime64[us]")
     except ValueError:  # some date is none, such as the 31st of June: each is looked at
         for row in np.flatnonzero(fits).tolist():
             with suppress(ValueError):

@@ -54,8 +54,11 @@ COPIES = (
         StreamDelivery,
         "_deliver",
         (
-            ("failed: set[int] = set()", "failed = set()\n        waiting._all.difference_update(heads)"),
-            ("failed.update(faults)", "failed.update(faults)\n            waiting._all.update(faults)"),
+            ("failed: set[int] = set()", "failed = set()\n        waiting.acknowledge(heads)"),
+            (
+                "waiting.acknowledge([one for one in chunk if one not in faults] if faults else chunk)",
+                "for one in faults:\n                waiting._left += 1; waiting._acknowledged[one] = 0",
+            ),
         ),
         "the lowest unfinished record is",
     ),

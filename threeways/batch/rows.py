@@ -43,9 +43,8 @@ def times(values: Values) -> tuple[Times, Odd]:
     length = len(values[0]) if type(values[0]) is str else 0
     if length in LENGTHS and set(map(type, values)) == {str} and set(map(len, values)) == {length}:
         alike: Any = values
-        if all(map(str.isascii, alike)):
-            found = plain_times(alike, length)
-            return found, np.isnat(found)
+        found = plain_times(alike, length)
+        return found, np.isnat(found)
     return _mixed(values)
 
 
@@ -55,7 +54,7 @@ def _mixed(values: Values) -> tuple[Times, Odd]:
     moments: dict[int, datetime] = {}
     for row, value in enumerate(values):
         if type(value) is str:
-            if len(value) in texts and value.isascii():
+            if len(value) in texts:
                 texts[len(value)].append(row)
         elif isinstance(value, datetime):
             moment = _wall(value)

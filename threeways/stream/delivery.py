@@ -120,7 +120,7 @@ class StreamDelivery:
         Raises DeadlineNear, or DeliveryFailed where another call cannot help, when it has told of the others.
         """
         for chunks in batched(_chunks(positions, entries), OVERLAPPED, strict=False):
-            begun = [(chunk, self._begin([entries[one] for one in chunk], deadline)) for chunk in chunks]
+            begun = [(chunk, self._begin(held, deadline)) for chunk, held in chunks]
             over: DeadlineNear | DeliveryFailed | None = None
             for chunk, put in begun:
                 try:
@@ -168,9 +168,9 @@ class _Waiting:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._all = set(range(len(keys)))
-        self._ready = set(self._all)
-        """Those that may be put now: nothing of their key waits before them."""
+        self._acknowledged = bytearray(len(keys))
+        self._left = len(keys)
+        self._heads: Sequence[int] = range(len(keys))
         self._behind: dict[int, int] = {}
         """Position -> the next one of the same key."""
         if len(set(keys)) == len(keys):
@@ -179,43 +179,47 @@ class _Waiting:
         for position, key in enumerate(keys):
             if key in last:
                 self._behind[last[key]] = position
-                self._ready.remove(position)
             last[key] = position
+        followers = set(self._behind.values())
+        self._heads = [position for position in self._heads if position not in followers]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self._all))
+        return (position for position, done in enumerate(self._acknowledged) if not done)
 
-    def heads(self) -> list[int]:
+    def heads(self) -> Sequence[int]:
         """Each key's first, in order."""
-        return sorted(self._ready)
+        if not self._left:
+            return ()
+        if self._left < len(self._acknowledged):
+            put = [self._behind.get(one) if self._acknowledged[one] else one for one in self._heads]
+            self._heads = sorted([one for one in put if one is not None])
+        return self._heads
 
     def acknowledge(self, positions: Iterable[int]) -> None:
         """Some of the heads wait no more: the next ones of their keys may be put."""
-        self._all.difference_update(positions)
-        self._ready.difference_update(positions)
-        if self._behind:
-            self._ready.update(self._behind[one] for one in positions if one in self._behind)
+        for position in positions:
+            self._acknowledged[position] = True
+            self._left -= 1
 
 
-def _chunks(positions: Sequence[int], entries: Sequence[Entry]) -> Iterator[Sequence[int]]:
-    """The positions in calls of at most MAX_ENTRIES and MAX_BYTES, one entry at the least."""
+def _chunks(
+    positions: Sequence[int], entries: Sequence[Entry]
+) -> Iterator[tuple[Sequence[int], list[Entry]]]:
+    """The positions and entries of calls of at most MAX_ENTRIES and MAX_BYTES, one entry at the least."""
     for few in batched(positions, MAX_ENTRIES, strict=False):
         chunk = [entries[position] for position in few]
         if sum([len(entry.data) for entry in chunk]) <= MAX_BYTES - MAX_ENTRIES * KEY_BYTES:
-            yield few
+            yield few, chunk
         else:
-            yield from _by_size(few, entries)
+            yield from _by_size(few, chunk)
 
 
-def _by_size(positions: Sequence[int], entries: Sequence[Entry]) -> Iterator[list[int]]:
-    chunk: list[int] = []
-    size = 0
-    for position in positions:
-        entry = entries[position]
+def _by_size(positions: Sequence[int], entries: list[Entry]) -> Iterator[tuple[Sequence[int], list[Entry]]]:
+    first = size = 0
+    for at, entry in enumerate(entries):
         more = len(entry.data) + len(entry.partition_key.encode())
-        if chunk and size + more > MAX_BYTES:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(position)
+        if at > first and size + more > MAX_BYTES:
+            yield positions[first:at], entries[first:at]
+            first, size = at, 0
         size += more
-    yield chunk
+    yield positions[first:], entries[first:]

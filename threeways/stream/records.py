@@ -133,7 +133,8 @@ def from_event(event: object) -> list[Record]:
 def batch_of(event: object) -> Batch:
     """The same by column."""
     batch = _quickly(event) or Batch.of(_thoroughly(event))
-    if MAGIC not in b"".join(batch.data):
+    whole = b"".join(batch.data)
+    if whole.isascii() or MAGIC not in whole:  # the first is quick, and true of almost all JSON
         return batch
     return Batch.of(part for record in batch for part in taken_apart(record))
 

@@ -159,8 +159,7 @@ def _pickups(
 
     Times in the plain form, which almost all have, are read at once, and anything else one by one.
     """
-    plain = [text if text and len(text) == PLAIN and text.isascii() else NO_TIME for text in texts]
-    pickup = plain_times(plain, PLAIN)
+    pickup = plain_times([text if text and len(text) == PLAIN else NO_TIME for text in texts], PLAIN)
     faults: dict[int, PermanentError] = {}
     for row in np.flatnonzero(np.isnat(pickup)).tolist():
         try:
