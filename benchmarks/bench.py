@@ -11,6 +11,9 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = (
@@ -42,18 +45,23 @@ def main() -> int:
         console.print(f"Cold starts and memory: {given.starts} rounds of each side")
         found = start.measures(trained, folder, given.starts, max(1, given.starts // 4))
         console.print(f"The handler: {given.rounds} rounds of each side")
-        benches = handlers.Benches(trained, *others)
-        found += benches.measures(given.rounds)
+        found += fresh(handlers.measured, trained, *others, given.rounds)
         console.print("Where the time goes")
-        spent = stages.of(trained, given.rounds // 2 + 1)
+        spent = fresh(stages.of, trained, given.rounds // 2 + 1)
         picture.draw(spent, LOCAL / "bench.png")
-        measured = latency.latencies(trained, given.rounds, found)
+        measured = fresh(latency.latencies, trained, given.rounds, found)
     title = f"Beside the usual way: medians of interleaved rounds, {time.monotonic() - began:.0f} s"
     wide = Console(width=None if console.is_terminal else 150)
     wide.print(tell.table(found, title))
     tell.write(LOCAL / "bench.json", found, console, stages=spent, latencies=measured)
     console.print(f"A picture of the stages: {LOCAL / 'bench.png'}", highlight=False)
     return 0
+
+
+def fresh[**Given, Found](work: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:
+    """What some work gives in a process of its own, as a function has one: this one's memory is in pieces."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *given, **named).result()
 
 
 if __name__ == "__main__":

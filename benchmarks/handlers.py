@@ -45,6 +45,11 @@ def theirs(folder: Path, output: Output, features: usual.Features = usual.block_
     return usual.handler_of(mlflow.pyfunc.load_model(str(folder)), output, "out", features)
 
 
+def measured(trained: Path, linear: Path, forest: Path, rounds: int) -> list[Measure]:
+    """All the measures of the handler."""
+    return Benches(trained, linear, forest).measures(rounds)
+
+
 class Benches:
     """The sides, made once. trained: our model. linear, forest: what else is compared."""
 
