@@ -57,7 +57,7 @@ COPIES = (
             ("failed: set[int] = set()", "failed = set()\n        waiting.acknowledge(heads)"),
             (
                 "waiting.acknowledge([one for one in chunk if one not in faults] if faults else chunk)",
-                "for one in faults:\n                waiting._left += 1; waiting._acknowledged[one] = 0",
+                "for one in faults:\n                waiting._acknowledged[one] = 0",
             ),
         ),
         "the lowest unfinished record is",

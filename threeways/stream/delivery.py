@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from threeways.decoding import KEY_LENGTH
 from threeways.errors import DeadlineNear, DeliveryFailed
 from threeways.stream.calls import Backoff, Begun, Deadline, begin, is_fatal
 
@@ -30,8 +31,8 @@ MAX_ENTRIES = 500
 MAX_BYTES = 5 * 2**20
 """Data and partition keys in one call. AWS takes 10 MiB since 2025; emulators and older clients take 5."""
 
-KEY_BYTES = 4 * 256
-"""A partition key has 256 characters at most, of four bytes in UTF-8 at most."""
+KEY_BYTES = 4 * KEY_LENGTH
+"""A partition key's most: each of its characters has four bytes in UTF-8 at most."""
 OVERLAPPED = 4
 """Calls that wait for their answers at a time; botocore keeps ten connections."""
 
@@ -169,7 +170,6 @@ class _Waiting:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._acknowledged = bytearray(len(keys))
-        self._left = len(keys)
         self._heads: Sequence[int] = range(len(keys))
         self._behind: dict[int, int] = {}
         """Position -> the next one of the same key."""
@@ -188,9 +188,9 @@ class _Waiting:
 
     def heads(self) -> Sequence[int]:
         """Each key's first, in order."""
-        if not self._left:
+        if 0 not in self._acknowledged:
             return ()
-        if self._left < len(self._acknowledged):
+        if 1 in self._acknowledged:
             put = [self._behind.get(one) if self._acknowledged[one] else one for one in self._heads]
             self._heads = sorted([one for one in put if one is not None])
         return self._heads
@@ -198,8 +198,7 @@ class _Waiting:
     def acknowledge(self, positions: Iterable[int]) -> None:
         """Some of the heads wait no more: the next ones of their keys may be put."""
         for position in positions:
-            self._acknowledged[position] = True
-            self._left -= 1
+            self._acknowledged[position] = 1
 
 
 def _chunks(
