@@ -15,8 +15,6 @@ SHARD_READ_BYTES = 2 * 2**20
 CALL_RECORDS = 10_000
 """Records in one `GetRecords`, which Lambda asks of each shard once a second.
 docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html"""
-ENTRIES = 500
-"""Entries in one `PutRecords`. docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html"""
 PAYLOAD_BYTES = 6 * 10**6
 """An invocation's payload, records in base64."""
 BATCH = 10_000

@@ -13,7 +13,7 @@ from math import ceil
 from threeways.errors import UsageError
 from threeways.pipeline.plan import limits
 from threeways.pipeline.plan.measured import Latencies
-from threeways.stream.delivery import OVERLAPPED
+from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED
 
 RIDE_BYTES, PREDICTION_BYTES = 150, 280
 """A ride and a prediction on their streams, partition keys included; a ride's place in the event's JSON."""
@@ -32,7 +32,7 @@ POLL_SECONDS = 1.0
 
 def waits(batch: float) -> int:
     """How often an invocation waits for `PutRecords`, of which some go at once."""
-    return ceil(batch / (limits.ENTRIES * OVERLAPPED))
+    return ceil(batch / (MAX_ENTRIES * OVERLAPPED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from threeways.pipeline.plan.breaking import Limit
 from threeways.pipeline.plan.cost import Line
 from threeways.pipeline.plan.need import Plan
 from threeways.pipeline.plan.prices import Architecture, Prices
-from threeways.stream.delivery import OVERLAPPED
+from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED
 
 
 def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
@@ -44,7 +44,7 @@ def _needs(plan: Plan) -> Iterator[str]:
         f"({rate} / {plan.lanes:,} lanes x {plan.window} s); BatchSize has room for twice of them, "
         f"{plan.batch_size * need.EVENT_BYTES / 1e6:.1f} of a payload's {limits.PAYLOAD_BYTES / 1e6:g} MB"
     )
-    at_once = f"assumed; {OVERLAPPED} puts of {limits.ENTRIES} at once"
+    at_once = f"assumed; {OVERLAPPED} puts of {MAX_ENTRIES} at once"
     puts = f"{need.waits(plan.batch)} x {need.PUT_SECONDS * 1e3:g} ms ({at_once})"
     yield (
         f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
