@@ -100,9 +100,7 @@ def _ours(model: Any, event: dict[str, Any], seconds: float) -> Spent:
     began = time.perf_counter()
     handler(event)
     whole = time.perf_counter() - began
-    clocked(
-        lambda: records.batch_of(event), "decode", spent
-    )()  # before that; by itself, as no part of a part
+    clocked(records.batch_of, "decode", spent)(event)  # by itself: what is within cannot be taken out
     return _a_ride(spent, whole, len(event["Records"]))
 
 

@@ -100,7 +100,7 @@ class RideDuration:
     dict_features = ("PU_DO", "trip_distance")
     event_type = RideEvent
     example = RideEvent(ride_id=256, ride=Ride(130, 205, 3.66, "2021-02-01T08:15:00"))
-    event_id = attrgetter("ride_id")
+    event_id = attrgetter(id_field)
 
     def __init__(self) -> None:
         json = JsonEvents(RideEvent, self.id_field)
