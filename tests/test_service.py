@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from doubles import NOW, FakeModel, ride
@@ -163,6 +164,16 @@ def test_a_model_is_proved_on_the_example() -> None:
 
     with pytest.raises(ModelFailed, match="inf"):
         service(Endless()).prove()
+
+
+def test_messages_are_the_json_of_the_predictions() -> None:
+    made = service(FakeModel())
+    scored = [Scored("r-1", 21.3, ("unknown_zone",)), Scored(7, 0.1, ())]
+    ids = ["shardId-000000000000:7", None]
+    alone = [
+        msgspec.json.encode(made.prediction(one, source)) for one, source in zip(scored, ids, strict=True)
+    ]
+    assert made.messages(scored, ids) == alone
 
 
 def test_a_model_that_wants_dicts_gets_dicts_of_the_sound_events_only() -> None:
