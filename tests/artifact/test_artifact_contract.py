@@ -18,14 +18,26 @@ from threeways.errors import (
 )
 
 
-def test_another_minor_version_of_scikit_learn_is_refused_naming_both(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fitted_with", "other_way"),
+    [
+        ("1.0.2", r"; there is no scikit-learn 1\.0 for the Python that runs here$"),
+        ("0.24.2", r"; there is no scikit-learn 0\.24 for the Python that runs here$"),
+        ("1.4.2", r"; there is no scikit-learn 1\.4 for the Python that runs here$"),
+        ("1.5.2", r', or set scikit-learn = "==1\.5\.\*" in \[sklearn\] of the Pipfile and run `make lock`$'),
+        ("99.1.0", r', or set scikit-learn = "==99\.1\.\*"'),
+        ("unknown", "$"),
+    ],
+)
+def test_another_minor_version_of_scikit_learn_is_refused_naming_both(
+    tmp_path: Path, fitted_with: str, other_way: str
+) -> None:
     import sklearn
 
     folder = copy_of("linear", tmp_path)
-    edit_mlmodel(folder, f"sklearn_version: {sklearn.__version__}", "sklearn_version: 1.3.2")
-    with pytest.raises(
-        ArtifactMismatch, match=rf"1\.3\.2.*{sklearn.__version__}.*install scikit-learn 1\.3\."
-    ):
+    edit_mlmodel(folder, f"sklearn_version: {sklearn.__version__}", f"sklearn_version: {fitted_with}")
+    again = rf"{fitted_with}.*again with that \(pip install scikit-learn=={sklearn.__version__}\)"
+    with pytest.raises(ArtifactMismatch, match=again + other_way):
         load(folder)
 
 

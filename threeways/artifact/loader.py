@@ -17,6 +17,7 @@ from threeways.artifact import (
     structure,
     versions,
 )
+from threeways.artifact.code_paths import CodePaths
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
 from threeways.artifact.runtime import choose
@@ -63,7 +64,7 @@ def _onnx(
 
 def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.Hashes | None) -> Model:
     versions.require_same_minor(flavour.sklearn_version, folder)
-    estimator = _estimator(folder, flavour, hashes)
+    estimator = _estimator(folder, info, flavour, hashes)
     if not callable(getattr(estimator, "predict", None)):
         raise ArtifactUnsupported(
             f"{folder} holds a {type(estimator).__name__}, which cannot predict; log a model"
@@ -71,7 +72,7 @@ def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.H
     return _described(estimator, info)
 
 
-def _estimator(folder: Path, flavour: SklearnFlavour, hashes: pin.Hashes | None) -> Any:
+def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.Hashes | None) -> Any:
     serialization = flavour.serialization_format
     if serialization not in {"skops", *pickles.FORMATS}:
         raise ArtifactUnsupported(
@@ -81,7 +82,7 @@ def _estimator(folder: Path, flavour: SklearnFlavour, hashes: pin.Hashes | None)
         pickles.refuse(folder, serialization)
     path, content = folder / flavour.pickled_model, _content(folder, flavour.pickled_model, hashes)
     if serialization in pickles.FORMATS:
-        return pickles.load(content, path)
+        return pickles.load(content, path, CodePaths(folder, flavour.code, hashes or {}), info.python_version)
     estimator = skops_format.load(content, path)
     structure.check(estimator)
     return estimator

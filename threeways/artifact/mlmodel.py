@@ -16,11 +16,12 @@ MOST_BYTES = 10 * 2**20
 
 
 class SklearnFlavour(msgspec.Struct, frozen=True):
-    """How scikit-learn's flavour was logged."""
+    """How scikit-learn's flavour was logged. code: the folder that MLflow's `code_paths` were copied to."""
 
     pickled_model: str
     sklearn_version: str
     serialization_format: str = "pickle"
+    code: str | None = None
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -42,10 +43,11 @@ class OnnxFlavour(msgspec.Struct, frozen=True):
 
 
 class PyfuncFlavour(msgspec.Struct, frozen=True):
-    """What pyfunc would call."""
+    """What pyfunc would call. python_version: of the Python that logged it."""
 
     predict_fn: str = "predict"
     env: dict[str, str] | str | None = None
+    python_version: Any = None
 
 
 class Flavours(msgspec.Struct, frozen=True):
@@ -95,6 +97,12 @@ class MLmodel(msgspec.Struct, frozen=True):
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
             return tuple(names)
         return None
+
+    @property
+    def python_version(self) -> str | None:
+        """The version of the Python that logged it, where it tells."""
+        told = self.flavors.python_function and self.flavors.python_function.python_version
+        return told if isinstance(told, str) else None
 
     def files(self) -> list[str]:
         """The files that it names, relative to the artifact."""

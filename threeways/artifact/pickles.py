@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import platform
 from pathlib import Path
 from typing import Any
 
+from threeways.artifact.code_paths import CodePaths
 from threeways.artifact.pin import digest
-from threeways.artifact.versions import requires_same_minor
-from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
+from threeways.artifact.versions import minor, requires_same_minor
+from threeways.errors import (
+    ArtifactError,
+    ArtifactIncomplete,
+    ArtifactMismatch,
+    ArtifactUnsupported,
+    ArtifactUntrusted,
+)
 
 FORMATS = frozenset({"pickle", "cloudpickle"})
+_COMPILED = frozenset({"_make_function", "_make_skel_func"})
+"""What cloudpickle calls to make a function of its bytecode."""
 
 
 def refuse(folder: Path, serialization_format: str) -> None:
@@ -22,30 +33,79 @@ def refuse(folder: Path, serialization_format: str) -> None:
     )
 
 
-def load(content: bytes, path: Path) -> Any:
+def load(content: bytes, path: Path, code: CodePaths, python: str | None = None) -> Any:
     """What the pickle makes, by running it: the caller has verified these very bytes.
 
-    path: where they were read, for messages. Raises ArtifactIncomplete, ArtifactMismatch, or
+    path: where they were read, for messages. code: the artifact's own modules, which stay importable.
+    python: the version of Python that wrote it, where known. Raises ArtifactIncomplete, ArtifactMismatch, or
     ArtifactUnsupported naming a module that is missing.
     """
     if not content.endswith(pickle.STOP):
         raise ArtifactIncomplete(f"{path} is cut short: it is no whole pickle; upload it again")
-    with requires_same_minor(path):
-        return _unpickled(content, path)
+    with requires_same_minor(path), code.importable():
+        return _unpickled(content, path, code, python)
 
 
-def _unpickled(content: bytes, path: Path) -> Any:
+class _Unpickler(pickle.Unpickler):
+    """Refuses functions that another Python has compiled: this one would run their bytecode as its own."""
+
+    def __init__(self, content: bytes, path: Path, python: str | None) -> None:
+        super().__init__(io.BytesIO(content))
+        self._path, self._python = path, python
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        """What a name of a module stands for."""
+        if _is_other(self._python) and module_name.startswith("cloudpickle") and global_name in _COMPILED:
+            raise ArtifactMismatch(
+                f"{self._path} holds functions compiled by Python {self._python}, and this is Python "
+                f"{platform.python_version()}; log the model with Python "
+                f"{minor(platform.python_version())}, or put its functions into a file and log it with "
+                f"code_paths=[that file]"
+            )
+        return super().find_class(module_name, global_name)
+
+
+def _unpickled(content: bytes, path: Path, code: CodePaths, python: str | None) -> Any:
     try:
-        return pickle.loads(content)  # noqa: S301  (only after its digest was verified)
+        return _Unpickler(content, path, python).load()
+    except ArtifactError:
+        raise
     except ModuleNotFoundError as error:
-        raise ArtifactUnsupported(
-            f"{path} needs the module {error.name}, which is not installed here; "
-            f"add it to the image, or log a model made of scikit-learn's own parts"
+        raise ArtifactUnsupported(_lacks(path, error, code)) from error
+    except (Exception, SystemExit) as error:
+        where = code.blamed(error)
+        if where:
+            raise ArtifactUnsupported(
+                f"{path} cannot be loaded, for the code that was logged with it fails at {where}: {error!r}; "
+                f"mend it, and log the model again"
+            ) from error
+        if isinstance(error, AttributeError | ImportError):
+            raise ArtifactUnsupported(
+                f"{path} needs something that is not here: {error}; define it in a file of its own, import "
+                f"it from there, and log the model with code_paths=[that file]"
+            ) from error
+        by = f"; it was written by Python {python}, this is {platform.python_version()}"
+        raise ArtifactIncomplete(
+            f"{path} cannot be unpickled: {error!r}{by if _is_other(python) else ''}; log and upload it again"
         ) from error
-    except (AttributeError, ImportError) as error:
-        raise ArtifactUnsupported(
-            f"{path} needs something that is not here: {error}; "
-            f"put the code that it was logged from into the image"
-        ) from error
-    except Exception as error:
-        raise ArtifactIncomplete(f"{path} cannot be unpickled: {error!r}; log and upload it again") from error
+
+
+def _lacks(path: Path, error: ModuleNotFoundError, code: CodePaths) -> str:
+    """That a module is missing, and where it can come from."""
+    name = error.name or str(error)
+    top = name.partition(".")[0]
+    if top in code.modules:
+        return (
+            f"{path} needs the module {name}, which is not in the code that was logged with it; log the "
+            f"model again with all of {top} in code_paths"
+        )
+    logged = f" (it was logged with {', '.join(sorted(code.modules))})" if code.modules else ""
+    return (
+        f"{path} needs the module {name}, which is not installed here{logged}; if {top} is your own, log the "
+        f"model with code_paths=[its file or folder]; if it is a package, add it to [sklearn] in the Pipfile "
+        f"and run `make lock`"
+    )
+
+
+def _is_other(python: str | None) -> bool:
+    return python is not None and minor(python) != minor(platform.python_version())

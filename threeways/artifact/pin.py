@@ -41,8 +41,10 @@ def verify(folder: Path, sha256: str) -> Hashes:
     hashes = _hashes(folder)
     found = _digest_of(hashes)
     if found != wanted:
+        bytecode = any("__pycache__" in name for name in hashes)
         raise ArtifactMismatch(
             f"{folder} is not the artifact that was pinned: its digest is {found}, MODEL_SHA256 is {wanted}; "
+            f"{'remove the __pycache__ folders that importing its code left, or, ' if bytecode else ''}"
             f"if this artifact is the one you mean, pin its digest"
         )
     return hashes

@@ -8,15 +8,19 @@ from contextlib import contextmanager
 
 from threeways.errors import ArtifactMismatch
 
+_OLDEST = (1, 5)
+"""The first scikit-learn with a wheel for Python 3.13: scikit-learn.org/stable/whats_new/v1.5.html"""
+
 
 def require_same_minor(fitted_with: str, where: object) -> None:
     """Raises ArtifactMismatch unless the installed scikit-learn has the same major and minor version."""
     import sklearn
 
-    if _minor(fitted_with) != _minor(sklearn.__version__):
+    if minor(fitted_with) != minor(sklearn.__version__):
         raise ArtifactMismatch(
             f"{where} was fitted with scikit-learn {fitted_with}, and {sklearn.__version__} is installed; "
-            f"install scikit-learn {_minor(fitted_with)}.*, or train the model again with the installed one"
+            f"train and log the model again with that (pip install scikit-learn=={sklearn.__version__})"
+            f"{_or_lock(fitted_with)}"
         )
 
 
@@ -36,5 +40,18 @@ def requires_same_minor(where: object) -> Iterator[None]:
             require_same_minor(warning.message.original_sklearn_version, where)
 
 
-def _minor(version: str) -> str:
+def minor(version: str) -> str:
+    """The major and minor part of a version."""
     return ".".join(version.split(".")[:2])
+
+
+def _or_lock(fitted_with: str) -> str:
+    """The other way, where this Python has that scikit-learn: to have it installed here."""
+    parts = minor(fitted_with).split(".")
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts):
+        return ""
+    if tuple(map(int, parts)) < _OLDEST:
+        return f"; there is no scikit-learn {minor(fitted_with)} for the Python that runs here"
+    return (
+        f', or set scikit-learn = "=={minor(fitted_with)}.*" in [sklearn] of the Pipfile and run `make lock`'
+    )
