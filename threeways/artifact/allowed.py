@@ -20,7 +20,7 @@ class Made(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name} (by {self.loader})"
+        return f"{self.name} ({self.module}, by skops' {self.loader})"
 
 
 _NUMBERS = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64"

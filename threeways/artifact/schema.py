@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any, NoReturn
 
 from threeways.artifact.allowed import ALLOWED, Made
+from threeways.artifact.alternatives import PIN, instead
 from threeways.artifact.repetition import check_repetitions
 from threeways.errors import ArtifactUntrusted
 
@@ -51,7 +53,7 @@ def audit(schema: Any) -> Audited:
         found = schema.get("protocol") if isinstance(schema, dict) else schema
         raise ArtifactUntrusted(
             f"a skops file of protocol {PROTOCOL} is needed, this one says {found!r:.80}; "
-            f"log the model again with the skops that is in requirements"
+            f"log the model again with skops {version('skops')}, which is installed here"
         )
     root = {key: value for key, value in schema.items() if key not in {"protocol", "_skops_version"}}
     walk = _Walk()
@@ -79,8 +81,8 @@ def _kind(where: str, node: Any) -> Made:
     kind = Made(*map(str, parts))
     if kind not in ALLOWED:
         raise ArtifactUntrusted(
-            f"{where} is a {kind}, which is not on the allow-list (threeways/artifact/allowed.py); use other "
-            f"parts of scikit-learn, or log it with serialization_format='cloudpickle' and pin MODEL_SHA256"
+            f"{where} is a {kind}, which is not on the allow-list for skops files "
+            f"(threeways/artifact/allowed.py); {instead(kind, where)}"
         )
     return kind
 
@@ -208,7 +210,10 @@ def _partial(where: str, node: Node, _: _Walk) -> Children:
     _exactly(where, node["content"], {"func", "args", "kwds", "namespace"})
     bound = node["content"]["func"]
     if not isinstance(bound, dict) or bound.get("__class__") != "check_array":
-        _refuse(where, "a partial function of something other than check_array")
+        raise ArtifactUntrusted(
+            f"{where} is a partial function, and the only one on the allow-list for skops files "
+            f"(threeways/artifact/allowed.py) is scikit-learn's own of check_array; {PIN}"
+        )
     return [(f"{where} {part}", child) for part, child in node["content"].items()]
 
 

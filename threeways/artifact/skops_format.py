@@ -16,6 +16,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from threeways.artifact import schema
+from threeways.artifact.alternatives import PIN
 from threeways.artifact.versions import requires_same_minor
 from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
@@ -26,6 +27,7 @@ MOST_SCHEMA_BYTES = 64 * 2**20
 MOST_SCHEMA_PARTS = 1_500_000
 """The most brackets and commas in a schema: read, they may be fifty times what they are as text."""
 _SCHEMA = "schema.json"
+_SMALLER = f"train a smaller model, or {PIN}"
 
 
 def load(content: bytes, path: Path) -> Any:
@@ -65,9 +67,9 @@ def _check_members(archive: ZipFile, path: Path) -> None:
     if _SCHEMA not in names:
         raise ArtifactIncomplete(f"{path} has no {_SCHEMA}: it is no skops file; log the model again")
     if sum(member.file_size for member in members) > MOST_BYTES:
-        raise ArtifactUntrusted(f"{path} unpacks to more than {MOST_BYTES} bytes")
+        raise ArtifactUntrusted(f"{path} unpacks to more than {MOST_BYTES} bytes; {_SMALLER}")
     if archive.getinfo(_SCHEMA).file_size > MOST_SCHEMA_BYTES:
-        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_BYTES} bytes")
+        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_BYTES} bytes; {_SMALLER}")
     damaged = archive.testzip()  # every member's CRC
     if damaged is not None:
         raise ArtifactIncomplete(f"{path} is damaged: the checksum of {damaged} is wrong; upload it again")
@@ -76,7 +78,7 @@ def _check_members(archive: ZipFile, path: Path) -> None:
 def _schema(archive: ZipFile, path: Path) -> Any:
     text = archive.read(_SCHEMA)
     if sum(map(text.count, (b"{", b"[", b","))) > MOST_SCHEMA_PARTS:
-        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_PARTS} parts")
+        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_PARTS} parts; {_SMALLER}")
     return json.loads(text)
 
 
@@ -85,20 +87,26 @@ def _check_array(archive: ZipFile, name: str, *, scalar: bool) -> None:
     import numpy as np
 
     if name not in archive.NameToInfo:
-        raise ArtifactUntrusted(f"the skops file names the array {name!r}, which it does not hold")
+        raise ArtifactUntrusted(
+            f"the skops file names the array {name!r}, which it does not hold; log the model again"
+        )
     with archive.open(name) as file:
         version = np.lib.format.read_magic(file)
         if version not in {(1, 0), (2, 0)}:
             raise ArtifactUntrusted(
-                f"the array {name} is of .npy version {version}, which NumPy writes for no model"
+                f"the array {name} is of .npy version {version}, which is none of a model's; log the model again"
             )
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, dtype = header[version](file)
         size = archive.getinfo(name).file_size - file.tell()
         if scalar and shape != ():
-            raise ArtifactUntrusted(f"the array {name} holds more than the one value of a scalar")
+            raise ArtifactUntrusted(
+                f"the array {name} holds more than the one value of a scalar; log the model again"
+            )
         if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
-            raise ArtifactUntrusted(f"the array {name} does not hold what its header says")
+            raise ArtifactUntrusted(
+                f"the array {name} does not hold what its header says; log the model again"
+            )
 
 
 def _build(file: BytesIO, trusted: list[str], path: Path) -> Any:

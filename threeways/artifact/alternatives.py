@@ -1,0 +1,46 @@
+"""What to do instead, for a type that a skops file may not hold: told by its module and name alone."""
+
+from __future__ import annotations
+
+import sys
+
+from threeways.artifact.allowed import Made
+
+PIN = "log the model with serialization_format='cloudpickle' and pin MODEL_SHA256"
+_CLASSIFIERS = {
+    "sklearn.discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
+    "sklearn.linear_model._logistic": "LogisticRegression LogisticRegressionCV",
+    "sklearn.linear_model._perceptron": "Perceptron",
+    "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
+    "sklearn.neighbors._nearest_centroid": "NearestCentroid",
+    "sklearn.semi_supervised._label_propagation": "LabelPropagation LabelSpreading",
+    "sklearn.svm._classes": "LinearSVC NuSVC SVC",
+}
+"""scikit-learn's classifiers that are not called so."""
+_AT_HAND = sys.stdlib_module_names | {"__main__", "numpy", "scipy", "sklearn"}
+"""Modules that are there wherever a model is read, or that cloudpickle takes along."""
+
+
+def instead(kind: Made, where: str) -> str:
+    """What the user may do. where: its place, `model` or what is within it, as Python reaches it."""
+    top = kind.module.partition(".")[0]
+    if kind.module.startswith("sklearn.model_selection._search") and kind.name.endswith("SearchCV"):
+        if where == "model":
+            return "log what it has found, its best_estimator_"
+        return "put what it has found, its best_estimator_, in its place and log the model again"
+    if top == "sklearn" and _is_classifier(kind):
+        return "classes are not served yet, only numbers: train a regressor"
+    if top == "_loss":  # scikit-learn's own before 1.9, as skops writes it
+        return (
+            f"its scikit-learn is too old for skops: train it with the one that is installed here, or {PIN}"
+        )
+    if top not in _AT_HAND:
+        return (
+            f"{PIN}; if {top} is your own, log it with code_paths=[its file or folder], too; if it is a "
+            f"package, add it to [sklearn] in the Pipfile and run `make lock`"
+        )
+    return f"use what is on that list, or {PIN}"
+
+
+def _is_classifier(kind: Made) -> bool:
+    return "Classifier" in kind.name or kind.name in _CLASSIFIERS.get(kind.module, "").split()
