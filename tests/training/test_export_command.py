@@ -118,6 +118,23 @@ def test_what_cannot_be_exported_says_why_and_writes_nothing(tmp_path: Path, tra
     assert names(tmp_path) == ["model"]
 
 
+def test_dicts_are_named_as_what_the_model_takes(tmp_path: Path, training: Training) -> None:
+    import mlflow.sklearn
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    rides = [{"PU_DO": f"{n}_{n}", "trip_distance": n} for n in range(9)]
+    mlflow.sklearn.save_model(
+        make_pipeline(DictVectorizer(), Ridge()).fit(rides, range(9)),
+        str(tmp_path / "model"),
+        pip_requirements=["scikit-learn"],
+    )
+    written, said = told(tmp_path / "model", training.validation)
+    assert not written
+    assert "takes dicts, for its DictVectorizer" in " ".join(said.split())
+
+
 def test_an_existing_folder_one_within_and_one_in_nowhere_are_refused(plain: Path, tmp_path: Path) -> None:
     (tmp_path / "model-onnx").mkdir()
     for to, why in (

@@ -17,8 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, TargetEncoder
 from sklearn.tree import DecisionTreeRegressor
 
+from threeways.artifact.mlmodel import Gate
 from threeways.training.export import GateFailed, exported, gate, passed
-from threeways.training.flavour import Onnx, onnx_of
+from threeways.training.flavour import Onnx, onnx_of, told
 
 
 def encoded() -> Any:
@@ -167,3 +168,11 @@ def test_rows_that_scikit_learn_refuses_and_the_graph_answers_are_a_reason_and_n
     assert isinstance(told, str)
     assert "refuses" in told
     assert "float32" in told
+
+
+def test_what_it_found_is_told_in_no_unit_for_it_does_not_know_the_tasks() -> None:
+    assert (
+        told(Gate(2e-12, 1500))
+        == "within 2.0e-12 of scikit-learn's predictions, on 1,500 rows and thresholds"
+    )
+    assert told(Gate(0.0, 10)) == "equal to scikit-learn bit for bit, on 10 rows and thresholds"

@@ -14,6 +14,7 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -66,17 +67,33 @@ def boosting(**given: Any) -> Any:
 
 
 REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
-    "dicts": (make_pipeline(DictVectorizer(), Ridge()), [{"a": n} for n in X[:, 0]], Y, "takes dicts"),
+    "dicts": (
+        make_pipeline(DictVectorizer(), Ridge()), [{"a": n} for n in X[:, 0]], Y,
+        "takes dicts, .*on the task's columns",
+    ),
     "frames": (
-        make_pipeline(ColumnTransformer([("a", StandardScaler(), ["a"])]), Ridge()), names(), Y, "DataFrames",
+        make_pipeline(ColumnTransformer([("a", StandardScaler(), ["a"])]), Ridge()), names(), Y,
+        "takes a DataFrame .*columns by position",
     ),
     "categories": (boosting(categorical_features=[1]), X, Y, "has categorical features"),
-    "a subclass": (Tuned(max_iter=3), X, Y, "a Tuned is not among the regressors"),
-    "an own class": (Own(), X, Y, "does not tell how many columns"),
-    "an own class in a pipeline": (
-        make_pipeline(StandardScaler(), Own()), X, Y, "a LinearRegression is not among the regressors",
+    "a search": (
+        GridSearchCV(Ridge(), {"alpha": [1.0]}), X, Y, "a GridSearchCV is a search; .*best_estimator_",
     ),
-    "a subclass of a transformer": (make_pipeline(Scaler(), Ridge()), X, Y, "a StandardScaler is not among"),
+    "a search in a pipeline": (
+        make_pipeline(StandardScaler(), GridSearchCV(Ridge(), {"alpha": [1.0]})), X, Y, "its best_estimator_",
+    ),
+    "a subclass": (Tuned(max_iter=3), X, Y, rf"a {__name__}\.Tuned is not among the regressors"),
+    "an own class": (Own(), X, Y, rf"a {__name__}\.LinearRegression is not among the regressors"),
+    "an own class in a pipeline": (
+        make_pipeline(StandardScaler(), Own()), X, Y,
+        rf"a {__name__}\.LinearRegression is not among the regressors",
+    ),
+    "an own class after nothing": (
+        make_pipeline("passthrough", Own()), X, Y, rf"a {__name__}\.LinearRegression is not among",
+    ),
+    "a subclass of a transformer": (
+        make_pipeline(Scaler(), Ridge()), X, Y, rf"a {__name__}\.StandardScaler is not among",
+    ),
     "another regressor": (SVR(), X, Y, "a SVR is not among the regressors that are written: .*Ridge"),
     "another transformer": (
         make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()), X, Y, "a OneHotEncoder is not among",
@@ -116,5 +133,7 @@ def test_what_is_not_written_says_which_part_and_why(name: str) -> None:
 
 
 def test_an_estimator_that_was_not_fitted_is_refused() -> None:
-    with pytest.raises(NotExportable, match="fit it first"):
+    with pytest.raises(NotExportable, match="the Ridge is not fitted; fit it"):
         exported(Ridge())
+    with pytest.raises(NotExportable, match="the Ridge is not fitted; fit it"):
+        exported(make_pipeline("passthrough", Ridge()))

@@ -94,7 +94,7 @@ def _check_array(archive: ZipFile, name: str, *, scalar: bool) -> None:
         version = np.lib.format.read_magic(file)
         if version not in {(1, 0), (2, 0)}:
             raise ArtifactUntrusted(
-                f"the array {name} is of .npy version {version}, which no model needs; log the model again"
+                f"the array {name} is of .npy version {version}, which no model has; log it again"
             )
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, dtype = header[version](file)

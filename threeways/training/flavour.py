@@ -47,7 +47,7 @@ def onnx_of(estimator: Any, block: Block) -> Onnx | str:
 def told(gate: Gate) -> str:
     """What the gate found, for people."""
     most = gate.max_difference
-    how = f"within {most:.1e} min of scikit-learn" if most else "equal to scikit-learn bit for bit"
+    how = f"within {most:.1e} of scikit-learn's predictions" if most else "equal to scikit-learn bit for bit"
     return f"{how}, on {gate.rows:,} rows and thresholds"
 
 

@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 
 from threeways.artifact import kind
+from threeways.artifact.linear_dicts import LinearDicts
 from threeways.task import Block
 from threeways.training.export import trees
 from threeways.training.export.graph import BLOCK, Graph, NotExportable, Writer
 from threeways.training.export.transformers import TRANSFORMERS
 from threeways.training.export.trees import Tree
+
+_TAKES = {
+    "dicts": "it takes dicts, for its DictVectorizer",
+    "frame": "it takes a DataFrame with named columns",
+}
+_MENDS = {
+    "dicts": "train it on the task's columns",
+    "frame": "give its ColumnTransformer columns by position, and leave out set_output",
+}
 
 
 def exported(estimator: Any) -> bytes:
@@ -20,8 +30,9 @@ def exported(estimator: Any) -> bytes:
 
     It takes an (n, width) float64 block and answers n numbers. Raises NotExportable.
     """
-    if kind.wants(estimator) != "block":
-        raise NotExportable("it takes dicts or DataFrames, and a graph takes a block of numbers")
+    wants = "dicts" if isinstance(estimator, LinearDicts) else kind.wants(estimator)
+    if wants != "block":
+        raise NotExportable(f"{_TAKES[wants]}, and a graph takes a block of numbers; {_MENDS[wants]}")
     graph = Graph(_width(estimator))
     return graph.file(_answer(graph, BLOCK, estimator))
 
@@ -49,7 +60,10 @@ def rounds(regressor: Any) -> bool:
 
 
 def _width(estimator: Any) -> int:
-    """How many columns it takes. A Pipeline cannot tell where it begins with a step that does nothing."""
+    """How many columns it takes. A Pipeline cannot tell where it begins with a step that does nothing.
+
+    Raises NotExportable where none of its parts tells: of a class that is not written, or not fitted.
+    """
     from sklearn.pipeline import Pipeline
 
     parts = [part for _, part in estimator.steps] if type(estimator) is Pipeline else []
@@ -57,7 +71,10 @@ def _width(estimator: Any) -> int:
         found = getattr(part, "n_features_in_", None)
         if found is not None:
             return int(found)
-    raise NotExportable(f"a {type(estimator).__name__} does not tell how many columns it takes; fit it first")
+    while type(estimator) is Pipeline:
+        estimator = estimator.steps[-1][1]
+    _writer(estimator, "regressors", _REGRESSORS)
+    raise NotExportable(f"the {type(estimator).__name__} is not fitted; fit it and log the model again")
 
 
 def _answer(graph: Graph, value: str, estimator: Any) -> str:
@@ -101,10 +118,14 @@ def _columns(graph: Graph, value: str, transformer: Any) -> str:
 def _writer(part: Any, kind: str, writers: Mapping[str, Writer], *others: str) -> Writer:
     """What writes a part, by its class. Raises NotExportable, naming those of its kind that are written."""
     writer = writers.get(_known(part))
-    if writer is None:
+    if writer is None and hasattr(part, "best_estimator_"):
         raise NotExportable(
-            f"a {type(part).__name__} is not among the {kind} that are written: "
-            f"{', '.join([*sorted(writers), *others])}"
+            f"a {type(part).__name__} is a search; log what it has found, its best_estimator_"
+        )
+    if writer is None:
+        name = type(part).__name__ if _known(part) else f"{type(part).__module__}.{type(part).__name__}"
+        raise NotExportable(
+            f"a {name} is not among the {kind} that are written: {', '.join([*sorted(writers), *others])}"
         )
     return writer
 
