@@ -107,7 +107,8 @@ def test_a_half_of_another_shape_raises() -> None:
 
 def test_bisecting_that_runs_out_of_time_leaves_the_rest_for_another_time() -> None:
     model = FakeModel(fails_on=lambda block: len(block) > 1)
-    outcomes = service(model).score([ride(n) for n in range(8)], [NOW] * 8, lambda: len(model.calls) > 5)
+    payloads = [ride(n) for n in range(8)]
+    outcomes = service(model).score(payloads, [NOW] * 8, lambda: 0.0 if len(model.calls) > 5 else 60.0)
     assert [type(outcome) for outcome in outcomes] == [Scored] * 2 + [DeadlineNear] * 6
 
 

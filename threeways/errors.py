@@ -7,7 +7,10 @@ Two kinds of failure decide what happens to a record, and every error is one of 
     │   ├── UndecodableEvent      its bytes are not the JSON that was promised
     │   ├── InvalidEvent          it is JSON, but not an event of the task
     │   ├── UnpredictableEvent    `predict` raises on it, and on it alone
-    │   └── InvalidPrediction     its prediction is not a finite number
+    │   ├── InvalidPrediction     its prediction is not a finite number
+    │   ├── ResourceExhausted     memory, a file or a socket was lacking at each try, for too long
+    │   ├── NoTimeToScore         an invocation of its own was too short to score it
+    │   └── NoTimeToDeliver       an invocation of its own is too short to deliver its predictions in order
     ├── TransientError            trying again may succeed: retry, then report the record as unfinished
     │   ├── DeadlineNear          the invocation has no time left for another try
     │   ├── ResourceShort         memory, a file or a socket was lacking while it was scored
@@ -68,6 +71,24 @@ class InvalidPrediction(PermanentError):
     """The model answered something that is not a finite number."""
 
     code = "invalid_prediction"
+
+
+class ResourceExhausted(PermanentError):
+    """What `ResourceShort` says of a record for so long that it is taken for the record's fault."""
+
+    code = "resource_exhausted"
+
+
+class NoTimeToScore(PermanentError):
+    """A user record of an aggregated record that was not scored, though the invocation had no other."""
+
+    code = "no_time_to_score"
+
+
+class NoTimeToDeliver(PermanentError):
+    """An aggregated record with more rides of one key than an invocation can deliver one after the other."""
+
+    code = "no_time_to_deliver"
 
 
 class TransientError(ThreewaysError):

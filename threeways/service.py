@@ -2,7 +2,8 @@
 
 The stream, the web service and the batch job all end here. A batch is decoded event by event, turned
 into one block of features, and predicted by one call of the model. An event that cannot be scored gets
-its reason in its own place; the others never notice.
+its reason in its own place; the others never notice. `threeways.isolation` finds the ones that `predict`
+raises on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, overload
+from time import perf_counter
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -28,6 +30,8 @@ from threeways.errors import (
     TransientError,
     UnpredictableEvent,
 )
+from threeways.isolation import Pace, isolate
+from threeways.on_demand import OnDemand
 from threeways.task import Block, ColumnTask, EventId, Features, Task
 
 logger = logging.getLogger(__name__)
@@ -74,8 +78,8 @@ type Take = Callable[[Sequence[int]], Any]
 """Gives some of a batch's rows, in the form that `Model.predict` takes."""
 
 
-def _never() -> bool:
-    return False
+def _for_ever() -> float:
+    return math.inf
 
 
 class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -91,13 +95,23 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class ModelService[E]:
     """A model and its task, ready to predict.
 
-    version: what predictions name as their model's version.
+    task: the one for the model's dicts where it takes those. version: what predictions name as their model's
+    version. clock: seconds, to measure calls of `predict` with.
     """
 
-    def __init__(self, model: Model, task: Task[E], version: str | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        task: Task[E],
+        version: str | None,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
         self.model = model
         self.task = task
         self.version = version
+        self._clock = clock
+        self._pace = Pace()
+        self._careful = False  # the time did not suffice to isolate what made the last call raise
         self._encode = msgspec.json.Encoder().encode
         names = {"value": task.output, "event_id": task.id_field}
         self._made: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
@@ -124,32 +138,33 @@ class ModelService[E]:
         self,
         payloads: Sequence[bytes | PermanentError],
         arrived: Sequence[datetime],
-        out_of_time: Callable[[], bool] = _never,
+        time_left: Callable[[], float] = _for_ever,
     ) -> list[Outcome]:
         """One outcome for each payload (JSON bytes, or the reason why there are none), in order.
 
-        arrived: when each payload arrived, aware. out_of_time: asked before each call that bisecting makes.
-        Raises ModelFailed where the model is at fault.
+        arrived: when each payload arrived, aware. time_left: seconds that predicting may take; what they do
+        not suffice for is DeadlineNear, and all before it is not. Raises ModelFailed where the model is at
+        fault.
         """
         events, reasons = self.task.decode_all(payloads)
         if not reasons:
-            return self.score_events(events, arrived, out_of_time)
+            return self.score_events(events, arrived, time_left)
         sound = [position for position in range(len(payloads)) if position not in reasons]
-        scored = iter(self.score_events(events, OnDemand(sound, arrived.__getitem__), out_of_time))
+        scored = iter(self.score_events(events, OnDemand(sound, arrived.__getitem__), time_left))
         return [reasons[p] if p in reasons else next(scored) for p in range(len(payloads))]
 
     def score_events(
         self,
         events: Sequence[E],
         arrived: Sequence[datetime],
-        out_of_time: Callable[[], bool] = _never,
+        time_left: Callable[[], float] = _for_ever,
     ) -> list[Outcome]:
         """One outcome for each event, in order, from one `predict` call. Raises ModelFailed."""
         if not events:
             return []
         features = self.task.features(events, arrived)
         take = self._take(events, features)
-        values, faults = self._predict(take, len(events), features.faults, out_of_time)
+        values, faults = self._predict(take, len(events), features.faults, time_left)
         ids = map(self.task.event_id, events)
         outcomes: list[Outcome] = list(map(Scored, ids, values.tolist(), features.flags))
         for row, fault in faults.items():
@@ -172,7 +187,7 @@ class ModelService[E]:
                 return task.column_dicts(columns, rows)
             return _rows_of(features.block, rows)
 
-        values, faults = self._predict(take, len(features.block), {}, _never)
+        values, faults = self._predict(take, len(features.block), {}, _for_ever)
         return ColumnScores(values, features.flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
@@ -195,12 +210,11 @@ class ModelService[E]:
         return lambda rows: _rows_of(features.block, rows)
 
     def _predict(
-        self, take: Take, count: int, without: Mapping[int, PermanentError], out_of_time: Callable[[], bool]
+        self, take: Take, count: int, without: Mapping[int, PermanentError], time_left: Callable[[], float]
     ) -> tuple[NDArray[np.float64], dict[int, Fault]]:
         """The (count,) values, NaN where there is none, and for each such row the reason.
 
-        without: rows that have no features, and why. If the call raises, the batch is bisected until what
-        fails, fails alone.
+        without: rows that have no features, and why.
         """
         faults: dict[int, Fault] = dict(without)
         rows: Sequence[int] = range(count)
@@ -208,16 +222,8 @@ class ModelService[E]:
             rows = [row for row in rows if row not in faults]
         if not rows:
             return np.full(count, np.nan), faults
-        try:
-            found = self._call(take, rows)
-        except ModelFailed:
-            raise
-        except Exception as error:  # noqa: BLE001 - a model may raise anything at all
-            self.prove()  # a model that fails on its example is at fault itself: that raises
-            logger.warning("predict failed on %d events and is bisected: %r", len(rows), error)
-            told = self._bisect(take, rows, error, out_of_time)
-            faults |= {row: value for row, value in told.items() if not isinstance(value, float)}
-            found = np.array([np.nan if row in faults else told[row] for row in rows], dtype=np.float64)
+        found, told = self._values(take, rows, time_left)
+        faults |= told
         if len(rows) == count and np.isfinite(found).all():
             return found, faults
         values = np.full(count, np.nan)
@@ -228,52 +234,44 @@ class ModelService[E]:
                 faults[row] = InvalidPrediction(f"the model predicts {value}, which is not a finite number")
         return values, faults
 
-    def _bisect(
-        self, take: Take, rows: Sequence[int], error: Exception, out_of_time: Callable[[], bool]
-    ) -> dict[int, float | Fault]:
-        """What became of each row, in order."""
-        if len(rows) == 1:
-            return {rows[0]: _alone(error)}
-        values: dict[int, float | Fault] = {}
-        middle = len(rows) // 2
-        for half in (rows[:middle], rows[middle:]):
-            if out_of_time():
-                late = DeadlineNear("no time is left to find out which events predict fails on")
-                values.update(dict.fromkeys(half, late))
-                continue
+    def _values(
+        self, take: Take, rows: Sequence[int], time_left: Callable[[], float]
+    ) -> tuple[NDArray[np.float64], dict[int, Fault]]:
+        """What the model answers for each of these rows, by one call if it can be; why it answers NaN."""
+        failed, expected = False, self._pace.seconds(len(rows))
+        if len(rows) == 1 or expected * (2 if self._careful else 1) <= time_left():
             try:
-                values.update(zip(half, self._call(take, half).tolist(), strict=True))
+                return self._call(take, rows), {}
             except ModelFailed:
                 raise
-            except Exception as half_error:  # noqa: BLE001 - a model may raise anything at all
-                values.update(self._bisect(take, half, half_error, out_of_time))
-        return values
+            except Exception as error:  # noqa: BLE001 - a model may raise anything at all
+                self.prove()  # a model that fails on its example is at fault itself: that raises
+                if len(rows) == 1:
+                    return np.full(1, np.nan), {rows[0]: _alone(error)}
+                logger.warning("predict failed on %d events, which are isolated: %r", len(rows), error)
+                failed = True
+        told = isolate(
+            lambda some: self._call(take, some), rows, self._pace, time_left, self.prove, failed=failed
+        )
+        self._careful = len(told) < len(rows)
+        late = DeadlineNear("no time is left to predict it within this invocation")
+        faults: dict[int, Fault] = dict.fromkeys(rows[len(told) :], late)
+        faults |= {row: _alone(value) for row, value in told.items() if isinstance(value, Exception)}
+        return np.array([np.nan if row in faults else told[row] for row in rows], dtype=np.float64), faults
 
     def _call(self, take: Take, rows: Sequence[int]) -> NDArray[np.float64]:
-        """The model's answer for some rows. It gets rows of its own: pipelines may work in place."""
-        values = self.model.predict(take(rows))
+        """The model's answer for some rows. It gets a copy of them: a pipeline may change its input."""
+        taken = take(rows)
+        began = self._clock()
+        try:
+            values = self.model.predict(taken)
+        except Exception:
+            self._pace.failed(len(rows), self._clock() - began)
+            raise
+        self._pace.succeeded(len(rows), self._clock() - began)
         if values.shape != (len(rows),):
             raise ModelFailed(f"the model answers {values.shape} numbers for {len(rows)} events")
         return values
-
-
-class OnDemand[Key, T](Sequence[T]):
-    """What is made of each key, made where it is asked for."""
-
-    def __init__(self, keys: Sequence[Key], make: Callable[[Key], T]) -> None:
-        self._keys, self._make = keys, make
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        if isinstance(index, slice):
-            return OnDemand(self._keys[index], self._make)
-        return self._make(self._keys[index])
 
 
 def _rows_of(block: Block, rows: Sequence[int]) -> Block:

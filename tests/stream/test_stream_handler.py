@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from doubles import NOW, FakeContext, FakeKinesis, FakeModel, Sleeps, client_error, kinesis_event, ride
 
-from threeways.errors import InvalidInvocation, ModelFailed, PermanentError, QuarantineFailed
+from threeways.errors import DeadlineNear, InvalidInvocation, ModelFailed, PermanentError, QuarantineFailed
 from threeways.service import ModelService
 from threeways.stream.calls import Backoff, Context, Deadline
 from threeways.stream.delivery import NoDelivery, StreamDelivery
@@ -258,7 +258,7 @@ def test_a_slow_quarantine_does_not_hold_up_the_predictions() -> None:
     assert (answer, len(quarantine.kept)) == (failures(), 1)
 
 
-def test_bisecting_stops_when_the_time_is_up() -> None:
+def test_a_batch_without_time_for_its_first_record_raises_so_that_aws_halves_it() -> None:
     context = FakeContext()
 
     class Slow(FakeModel):
@@ -270,9 +270,9 @@ def test_bisecting_stops_when_the_time_is_up() -> None:
     client, quarantine = FakeKinesis(), ListQuarantine()
     model = Slow(fails_on=lambda block: bool((block[:, 3] == 1000).any()))
     event = kinesis_event([ride(n, distance=1000 if n == 0 else 1) for n in range(8)])
-    answer = handler(client, quarantine, model=model)(event, context)
-    assert answer == failures(1001)
-    assert quarantine.kept == []
+    with pytest.raises(DeadlineNear, match=r"halves.*timeout or memory, or lower BatchSize"):
+        handler(client, quarantine, model=model)(event, context)
+    assert (quarantine.kept, client.calls) == ([], [])
 
 
 def test_what_an_invocation_did_is_reported() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doubles import FakeContext, FakeKinesis, FakeModel, kinesis_event, ride
+from doubles import NOW, FakeContext, FakeKinesis, FakeModel, kinesis_event, ride
 
 from threeways.service import ModelService
 from threeways.stream.delivery import StreamDelivery
@@ -24,7 +24,10 @@ def test_what_follows_an_unscored_record_of_its_key_comes_again_behind_it() -> N
 
     client: Any = FakeKinesis()
     handle = StreamHandler(
-        ModelService(Short(), task, "run-1"), StreamDelivery(client, "predictions"), NoQuarantine()
+        ModelService(Short(), task, "run-1"),
+        StreamDelivery(client, "predictions"),
+        NoQuarantine(),
+        clock=NOW.timestamp,
     )
     rides = [ride("other"), ride("short", distance=1000), ride("behind"), ride("beside")]
     event = kinesis_event(rides, keys=["other", "same", "same", "else"])

@@ -1,7 +1,8 @@
 """What goes into the simulated stream: records, good and poison, alone or KPL-aggregated.
 
-A batch is written as text, one word a record: its key, `!` after it if it is poison, `+` between the user
-records of an aggregated one: `a b! a` is three records over two keys; `a+a!+a` is one of three user records.
+A batch is written as text, one word a record: its key, `!` after it if it is poison, `?` if it is sound and
+`simulated.Costly` raises on it, `+` between the user records of an aggregated one: `a b! a` is three records
+over two keys; `a+a!+a` is one of three user records.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ ARRIVED = 1_612_185_300.0
 FIRST_NUMBER = 98
 """So that sequence numbers in the order of their text are not in the order of their value."""
 POISON = b"junk of ride %d"
+RAISES = 1e6
+"""The trip distance of a ride that is sound, and that `simulated.Costly` raises on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,11 @@ def _word(word: str, shard: str, sequence_number: int, ride_ids: Iterator[int], 
     users = word.split("+")
     parts = []
     for place, user in enumerate(users):
-        ride_id, good = next(ride_ids), not user.endswith("!")
-        data = ride(ride_id, distance=_distance(ride_id)) if good else POISON % ride_id
+        ride_id, good = next(ride_ids), user[-1] not in "!?"
+        distance = RAISES if user.endswith("?") else _distance(ride_id)
+        data = POISON % ride_id if user.endswith("!") else ride(ride_id, distance=distance)
         event_id = f"{record_id}:{place}" if len(users) > 1 else record_id
-        parts.append(Part(event_id, user.rstrip("!"), ride_id, good, data))
+        parts.append(Part(event_id, user.rstrip("!?"), ride_id, good, data))
     whole = aggregated((part.key, part.data, None) for part in parts) if len(users) > 1 else parts[0].data
     origin = Origin(shard, "arn:aws:kinesis:us-east-1:123456789012:stream/rides", "role", "us-east-1")
     [record] = encode_all(

@@ -10,7 +10,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from inputs import ARRIVED
+from inputs import ARRIVED, RAISES
 
 from threeways.local.mapping.buffer import Buffer
 from threeways.local.mapping.records import StreamRecord
@@ -49,6 +49,39 @@ class Clock:
     def get_remaining_time_in_millis(self) -> int:
         """As Lambda's context, which this is too."""
         return max(0, int((self._ends - self.now) * 1000))
+
+
+class Killed(BaseException):
+    """The runtime is gone: nothing else of this invocation happens."""
+
+
+class Costly:
+    """A model that predicts the trip distance doubled, raises on `inputs.RAISES`, and takes its time.
+
+    call_seconds, row_seconds: of each call, and of each of its rows. error: what it raises.
+    """
+
+    wants = "block"
+
+    def __init__(
+        self, clock: Clock, call_seconds: float, row_seconds: float, error: type[Exception] = ValueError
+    ) -> None:
+        self._clock = clock
+        self._call_seconds, self._row_seconds = call_seconds, row_seconds
+        self._error = error
+        self.calls = 0
+
+    def begin(self) -> None:
+        """An invocation begins."""
+
+    def predict(self, features: Any) -> Any:
+        self.calls += 1
+        self._clock.sleep(self._call_seconds + self._row_seconds * len(features))
+        if self._clock.timed_out:
+            raise Killed
+        if (features[:, 3] == RAISES).any():
+            raise self._error
+        return features[:, 3] * 2
 
 
 class Beside:

@@ -9,7 +9,7 @@ from typing import Any
 import faults as f
 from botocore.exceptions import ClientError, ConnectionClosedError
 from faults import Fault, Point, Strikes
-from simulated import Clock
+from simulated import Clock, Killed
 from watcher import Watcher
 
 from threeways.errors import DeadlineNear
@@ -23,16 +23,16 @@ THROTTLES = {
 docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
 
 
-class Killed(BaseException):
-    """The runtime is gone: nothing else of this invocation happens."""
-
-
 class Network:
-    """Strikes as a schedule says. points: every place where a fault could strike so far, in order."""
+    """Strikes as a schedule says. points: every place where a fault could strike so far, in order.
+
+    call_seconds: what each of the function's calls takes.
+    """
 
     def __init__(self, schedule: Mapping[tuple[Strikes, int], Fault], clock: Clock) -> None:
         self.schedule = schedule
         self.clock = clock
+        self.call_seconds = 0.0
         self.points: list[Point] = []
         self.counts: Counter[Strikes] = Counter()
         self._late: dict[Strikes, list[Callable[[], None]]] = {}
@@ -49,6 +49,10 @@ class Network:
 
         store: puts all entries but those where they are to go.
         """
+        if where in f.CALLS and self.call_seconds:
+            self.clock.sleep(self.call_seconds)
+            if self.clock.timed_out:
+                raise Killed
         fault = self.strike(where, size)
         failed = f.positions(fault, f.FAILED)
         late = self._late.pop(where, [])

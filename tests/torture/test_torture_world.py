@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from exhaustive import bases, followed, interrupts
 from faults import Fault, Point, Schedule, Strikes
 from inputs import alone, small_batches
-from simulated import Clock, threads_run_at_once
-from stores import Killed, Network, OutputStream
+from simulated import Clock, Killed, threads_run_at_once
+from stores import Network, OutputStream
 from watcher import Watcher
 from world import run
 

@@ -15,11 +15,11 @@ import faults as f
 import msgspec
 from faults import Fault, Schedule, Strikes
 from inputs import Input, alone
-from simulated import Beside, Clock, Filled, Pace, threads_run_at_once
-from stores import DestinationBucket, Killed, Network, OutputStream, QuarantineBucket
+from simulated import Beside, Clock, Costly, Filled, Killed, Pace, threads_run_at_once
+from stores import DestinationBucket, Network, OutputStream, QuarantineBucket
 from watcher import Violation, Watcher
 
-from threeways.errors import ArtifactUnreachable
+from threeways.errors import ArtifactUnreachable, DeadlineNear
 from threeways.local.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
 from threeways.local.mapping.counts import Teller
 from threeways.local.mapping.destination import S3Destination
@@ -85,7 +85,8 @@ class _Iterators:
 class World:
     """One mapping with one function. settings: the template's, if not given.
 
-    real_threads: leave the threads of the code under test as they are.
+    timeout: the function's, in seconds. costs: a `Costly` model's seconds, and what it raises.
+    real_threads: leave the threads of the code under test as they are. invocations: how many there were.
     """
 
     def __init__(
@@ -96,14 +97,20 @@ class World:
         shards: Sequence[str] = SHARDS,
         quarantine_first: bool = True,
         real_threads: bool = False,
+        timeout: float | None = None,
+        costs: tuple[float, float, type[Exception]] | None = None,
+        aggregates: bool = False,
     ) -> None:
         settings = settings or template().mapping
-        self.clock = Clock(template().function.timeout)
+        self.clock = Clock(timeout or template().function.timeout)
+        self.invocations = 0
         self.watcher = Watcher()
         self.network = Network(faults, self.clock)
         self._beside = None if real_threads else Beside(at_once=quarantine_first)
         self._handler: StreamHandler | None = None
-        self._model = Starving(self.network)
+        self.model = Costly(self.clock, *costs) if costs else Starving(self.network)
+        self._may_raise = DeadlineNear if costs else ()
+        self._aggregates = aggregates
         self._pace = Pace(self.clock, self.check)
         bucket: Any = DestinationBucket(self.network, self.watcher)
         destination = S3Destination(bucket, "failures", "mapping", "function")
@@ -136,10 +143,10 @@ class World:
         """Raises Violation where something does not hold."""
         self.watcher.check((name, shard.checkpoint) for name, shard in self._shards.items())
 
-    def drain(self) -> None:
+    def drain(self, steps: int = STEPS) -> None:
         """Let everything come to its end, and judge it. Raises Violation."""
         for lane in range(len(self.lanes)):
-            self.step(lane, STEPS + 4 * len(self.watcher))
+            self.step(lane, steps + 4 * len(self.watcher))
         self.network.settle()
         self.check()
         self.watcher.check_all()
@@ -147,6 +154,7 @@ class World:
     def _invoke(self, payload: bytes) -> InvocationResult:
         """The Lambda service, for one function with one execution environment at a time."""
         self.clock.begin()
+        self.invocations += 1
         self.watcher.begins()
         refused = self.network.strike(Strikes.START)
         if refused == f.THROTTLED:
@@ -171,12 +179,17 @@ class World:
         """The function, as `model.build` puts it together."""
         kinesis: Any = OutputStream(self.network, self.watcher)
         s3: Any = QuarantineBucket(self.network, self.watcher)
-        model: Any = self._model
+        model: Any = self.model
         backoff = Backoff(sleep=self.clock.sleep, random=lambda: 0.5)
+        service = ModelService(model, task, "run-1", clock=self.clock)
+        if isinstance(model, Costly):
+            service.prove()
+            self.clock.begin()  # Lambda's initialization has a time of its own
         handler: Any = StreamHandler(
-            ModelService(model, task, "run-1"),
-            StreamDelivery(kinesis, "predictions", backoff),
+            service,
+            StreamDelivery(kinesis, "predictions", backoff, clock=self.clock),
             S3Quarantine(s3, "s3://bucket/quarantine", backoff),
+            clock=self.clock,
         )
         if self._beside is not None:
             handler._beside = self._beside
@@ -185,9 +198,11 @@ class World:
 
     def _answer(self, handler: StreamHandler, payload: bytes) -> object:
         event = msgspec.json.decode(payload)
-        self._model.begin()
+        self.model.begin()
         try:
             answer = handler(event, self.clock)
+        except self._may_raise:
+            raise
         except Exception as error:  # no fault here may make the handler raise anything
             self.watcher.violations.append(f"the handler raises {error!r}")
             raise

@@ -9,7 +9,8 @@ docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Protocol
@@ -35,6 +36,10 @@ KEY_BYTES = 4 * KEY_LENGTH
 """A partition key's most: each of its characters has four bytes in UTF-8 at most."""
 OVERLAPPED = 4
 """Calls that wait for their answers at a time; botocore keeps ten connections."""
+PUT_SECONDS = 0.010
+"""What a `PutRecords` call within a region is taken to last until some were measured."""
+_LATEST = 0.02
+"""The weight of the latest calls' seconds in their average."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -64,6 +69,9 @@ class Delivery(Protocol):
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
         """Deliver all entries, or say which are unfinished. Raises nothing for a transient failure."""
 
+    def seconds(self, of_a_key: int) -> float:
+        """How long it takes to deliver so many entries of one key, as far as it can be told beforehand."""
+
 
 class NoDelivery:
     """Puts predictions nowhere and counts them as delivered: `TEST_RUN`."""
@@ -72,14 +80,30 @@ class NoDelivery:
         """Nothing is unfinished."""
         return Receipt()
 
+    def seconds(self, of_a_key: int) -> float:  # noqa: ARG002 - the protocol's
+        """No time at all."""
+        return 0.0
+
 
 class StreamDelivery:
-    """Delivers to a Kinesis stream with `PutRecords`."""
+    """Delivers to a Kinesis stream with `PutRecords`. clock: seconds, to measure its calls with."""
 
-    def __init__(self, client: KinesisClient, stream_name: str, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        client: KinesisClient,
+        stream_name: str,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._stream_name = stream_name
         self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._call_seconds = PUT_SECONDS
+
+    def seconds(self, of_a_key: int) -> float:
+        """As many calls as there are entries, each as long as calls have lasted of late."""
+        return of_a_key * self._call_seconds
 
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
         """Deliver, retrying what fails for as long as the deadline allows."""
@@ -121,17 +145,22 @@ class StreamDelivery:
         Raises DeadlineNear, or DeliveryFailed where another call cannot help, when it has told of the others.
         """
         for chunks in batched(_chunks(positions, entries), OVERLAPPED, strict=False):
+            began = self._clock()
             begun = [(chunk, self._begin(held, deadline)) for chunk, held in chunks]
             over: DeadlineNear | DeliveryFailed | None = None
+            sound = True
             for chunk, put in begun:
                 try:
                     faults = self._faults(put, chunk)
                 except (DeadlineNear, DeliveryFailed) as error:
                     over = over or error
                 else:
+                    sound = sound and not faults
                     yield chunk, faults
             if over:
                 raise over
+            if sound:  # a throttled stream says nothing of how long a call takes
+                self._call_seconds += _LATEST * (self._clock() - began - self._call_seconds)
 
     def _begin(self, entries: Sequence[Entry], deadline: Deadline) -> Begun[PutRecordsOutputTypeDef]:
         return begin(

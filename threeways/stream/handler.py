@@ -3,7 +3,7 @@
 A record is done only when its prediction or its quarantine entry has been acknowledged. The lowest
 sequence number that is not done goes into `batchItemFailures`, and AWS sends everything from it again; a
 KPL-aggregated record is done when all its user records are. For each input partition key the first deliveries
-are in order.
+are in order. An invocation that has no time for its first record raises, so that AWS halves the batch.
 docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 """
 
@@ -13,14 +13,17 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from threeways.errors import PermanentError, QuarantineFailed
-from threeways.service import ModelService, OnDemand, Outcome, Scored
+from threeways.on_demand import OnDemand
+from threeways.service import ModelService, Outcome, Scored
+from threeways.stream import retries
 from threeways.stream.calls import Context, Deadline
 from threeways.stream.delivery import Delivery, Entry
+from threeways.stream.lanes import Lanes
 from threeways.stream.quarantine import Quarantine
 from threeways.stream.records import Batch, Record, batch_of, moment
 from threeways.stream.telemetry import Invocation, NoTelemetry, Telemetry
@@ -29,12 +32,16 @@ logger = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES = 6 * 2**20 - 2**16
 """Lambda's limit on an answer is 6 MB: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+KEPT_SHARE = 0.2
+"""The share of an invocation's time that scoring leaves to delivery and quarantine."""
 
 
 class StreamHandler:
     """The stream's face of a model service. Calling it handles one Lambda event.
 
     returns_predictions: answer with `predictions` beside `batchItemFailures`, for tests and people.
+    lanes: the mapping's `ParallelizationFactor`, if it is known. clock: seconds of Unix time, which records'
+    ages are told by.
     """
 
     def __init__(
@@ -45,41 +52,57 @@ class StreamHandler:
         telemetry: Telemetry | None = None,
         *,
         returns_predictions: bool = False,
+        lanes: int | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.service = service
         self._delivery = delivery
         self._quarantine = quarantine
         self._telemetry = NoTelemetry() if telemetry is None else telemetry
         self._returns_predictions = returns_predictions
+        self._lanes = Lanes(lanes)
+        self._clock = clock
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
 
     def __call__(self, event: object, context: Context | None = None) -> dict[str, Any]:
         """The answer to AWS: `{"batchItemFailures": [{"itemIdentifier": sequence number}]}`.
 
         Raises InvalidInvocation for an event that is not Kinesis's, ModelFailed where the model fails on
-        everything: then nothing of the batch is done and AWS sends all of it again.
+        everything, DeadlineNear where the time did not suffice for the first of several records: then AWS
+        sends all of the batch again, in halves.
         """
         return self.handle(batch_of(event), context)
 
     def handle(self, batch: Batch, context: Context | None = None) -> dict[str, Any]:
         """The same for records that are already taken out of their event."""
-        deadline = Deadline.of(context)
-        invocation = Invocation(events=len(batch), oldest_age=_oldest_age(batch))
-        outcomes = self.service.score(
-            batch.payloads, OnDemand(batch.arrived_at, moment), lambda: deadline.remaining() <= 0
+        deadline, now = Deadline.of(context), self._clock()
+        whole, first = deadline.remaining(), next(iter(batch.sequence_numbers), None)
+        kept = KEPT_SHARE * whole
+        invocation = Invocation(len(batch), oldest_age=_oldest_age(batch, now))
+        outcomes: Sequence[Outcome] = self.service.score(
+            batch.payloads, OnDemand(batch.arrived_at, moment), lambda: deadline.remaining() - kept
         )
-        delivered, faults, not_scored = _sorted_out(batch, outcomes)
+        left = deadline.remaining()
+        aside: retries.Aside = []
+        if batch.wholes:
+            invocation.scattered = self._lanes.scattered(batch)
+            late = retries.undeliverable(batch, self._delivery.seconds, whole, left)
+            batch, outcomes, aside = retries.without(batch, outcomes, late)
+        delivered, faults, not_scored = _sorted_out(batch, outcomes, now)
+        faults += aside
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
         quarantining = self._beside.submit(self._set_aside, faults, deadline) if faults else None
         unfinished, messages = self._deliver(*delivered, deadline, invocation)
-        not_quarantined, retries = quarantining.result() if quarantining else ([], 0)
+        not_quarantined, again = quarantining.result() if quarantining else ([], 0)
         unfinished += not_quarantined + not_scored
-        invocation.retries += retries
+        invocation.retries += again
         if not not_quarantined:
             invocation.quarantined = Counter(error.code for _, error in faults)
         invocation.unfinished = len(unfinished)
         self._report(invocation, context)
         answer: dict[str, Any] = {"batchItemFailures": _lowest(unfinished)}
+        if left < kept / 2 and unfinished:
+            retries.require_progress(answer, first, batch)
         if self._returns_predictions:
             answer |= _with_predictions(messages)
         return answer
@@ -119,11 +142,15 @@ class StreamHandler:
 
 
 def _sorted_out(
-    batch: Batch, outcomes: Sequence[Outcome]
+    batch: Batch, outcomes: Sequence[Outcome], now: float
 ) -> tuple[tuple[Batch, Sequence[Scored]], list[tuple[Record, PermanentError]], list[Record]]:
-    """What is to be delivered (records, and what they score), to be quarantined, and to come again."""
+    """What is to be delivered (records, and what they score), to be quarantined, and to come again.
+
+    now: seconds of Unix time. Raises DeadlineNear where no progress can be made.
+    """
     if set(map(type, outcomes)) == {Scored}:
         return (batch, cast("Sequence[Scored]", outcomes)), [], []
+    outcomes = retries.settled(batch, outcomes, now)
     faults = [
         (batch[position], outcome)
         for position, outcome in enumerate(outcomes)
@@ -153,8 +180,8 @@ def _held_back(keys: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[i
     return done, again
 
 
-def _oldest_age(batch: Batch) -> float:
-    return max(0.0, time.time() - min(batch.arrived_at)) if batch else 0.0
+def _oldest_age(batch: Batch, now: float) -> float:
+    return max(0.0, now - min(batch.arrived_at)) if batch else 0.0
 
 
 def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:

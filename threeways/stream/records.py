@@ -7,8 +7,8 @@ Kinesis Producer Library has aggregated is as many records here as its producer 
 from __future__ import annotations
 
 from binascii import a2b_base64
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, overload
 
@@ -58,7 +58,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Batch(Sequence[Record]):
-    """Records by column, as a batch is worked on; one by itself, which a fault asks for, is made then."""
+    """Records by column, as a batch is worked on; one by itself, which a fault asks for, is made then.
+
+    wholes: sequence number -> the aggregated record whose user records are in the batch.
+    """
 
     event_ids: list[str]
     sequence_numbers: list[str]
@@ -67,17 +70,29 @@ class Batch(Sequence[Record]):
     data: Sequence[bytes]
     payloads: Sequence[bytes | UndecodableEvent]
     source_arns: list[str]
+    wholes: Mapping[str, Record] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, records: Iterable[Record]) -> Batch:
+    def of(cls, records: Iterable[Record], wholes: Mapping[str, Record] | None = None) -> Batch:
         """The same records."""
-        columns = [list(column) for column in zip(*map(msgspec.structs.astuple, records), strict=True)]
-        return cls(*columns) if columns else cls([], [], [], [], [], [], [])
+        whole = map(msgspec.structs.astuple, records)
+        columns: Any = [list(column) for column in zip(*whole, strict=True)]
+        batch = cls(*columns) if columns else cls([], [], [], [], [], [], [])
+        return replace(batch, wholes=wholes) if wholes else batch
 
     def taken(self, positions: Sequence[int]) -> Batch:
         """Some of them."""
-        columns = (getattr(self, one.name) for one in fields(self))
-        return Batch(*([column[position] for position in positions] for column in columns))
+        numbers = [self.sequence_numbers[position] for position in positions]
+        return Batch(
+            event_ids=[self.event_ids[position] for position in positions],
+            sequence_numbers=numbers,
+            partition_keys=[self.partition_keys[position] for position in positions],
+            arrived_at=[self.arrived_at[position] for position in positions],
+            data=[self.data[position] for position in positions],
+            payloads=[self.payloads[position] for position in positions],
+            source_arns=[self.source_arns[position] for position in positions],
+            wholes={number: self.wholes[number] for number in numbers if number in self.wholes},
+        )
 
     def __len__(self) -> int:
         return len(self.event_ids)
@@ -136,7 +151,14 @@ def batch_of(event: object) -> Batch:
     whole = b"".join(batch.data)
     if whole.isascii() or MAGIC not in whole:  # the first is quick, and true of almost all JSON
         return batch
-    return Batch.of(part for record in batch for part in taken_apart(record))
+    parts: list[Record] = []
+    wholes: dict[str, Record] = {}
+    for record in batch:
+        users = list(taken_apart(record))
+        parts += users
+        if users and users[0].event_id != record.event_id:
+            wholes[record.sequence_number] = record
+    return Batch.of(parts, wholes)
 
 
 def _quickly(event: object) -> Batch | None:

@@ -24,7 +24,8 @@ class Invocation:
     predictions: scored and acknowledged (or `TEST_RUN`).
     quarantined: acknowledged by the quarantine, by error code. unfinished: reported to AWS to come again.
     retries: attempts at `PutRecords` entries and quarantine objects beyond their first.
-    oldest_age: seconds that the oldest record had waited when the invocation began.
+    oldest_age: seconds that the oldest record had waited when the invocation began. scattered: user keys of
+    aggregated records that came under several partition keys, where the mapping may have several lanes.
     """
 
     events: int = 0
@@ -33,6 +34,7 @@ class Invocation:
     unfinished: int = 0
     retries: int = 0
     oldest_age: float = 0.0
+    scattered: int = 0
 
 
 class Telemetry(Protocol):
@@ -79,6 +81,8 @@ class PowertoolsTelemetry:
             ("OldestRecordAge", "Milliseconds", round(invocation.oldest_age * 1000)),
         ):
             metrics.add_metric(name=name, unit=unit, value=value)
+        if invocation.scattered:
+            metrics.add_metric(name="KeysAcrossLanes", unit="Count", value=invocation.scattered)
         metrics.add_metadata("ModelVersion", self._model_version)
         metrics.add_metadata("Runtime", self._runtime)
         metrics.add_metadata("RequestId", request_id)
@@ -98,6 +102,7 @@ class PowertoolsTelemetry:
                 "unfinished": invocation.unfinished,
                 "retries": invocation.retries,
                 "oldest_age_s": round(invocation.oldest_age, 3),
+                "keys_across_lanes": invocation.scattered,
                 "cold_start": cold,
                 "request_id": request_id,
             },

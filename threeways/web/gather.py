@@ -89,14 +89,14 @@ class Gatherer:
         return await waiting.answer
 
     async def score_batch(
-        self, payloads: Sequence[bytes], arrived: datetime, out_of_time: Callable[[], bool]
+        self, payloads: Sequence[bytes], arrived: datetime, time_left: Callable[[], float]
     ) -> list[Outcome]:
         """An outcome for each of many payloads, in order; raises as `score` does."""
         if self._batches > BATCHES_WAITING:
             raise ResourceShort(f"{BATCHES_WAITING} batches are waiting already; try again in a few seconds")
         self._batches += 1
         running = asyncio.get_running_loop().run_in_executor(
-            self._batches_thread, self.service.score, payloads, [arrived] * len(payloads), out_of_time
+            self._batches_thread, self.service.score, payloads, [arrived] * len(payloads), time_left
         )
         running.add_done_callback(self._batch_done)
         return await asyncio.shield(running)  # a batch that nobody waits for still holds its place

@@ -93,7 +93,7 @@ def one(gatherer: Gatherer, counts: Metrics) -> Predict:
 def predicting(
     gatherer: Gatherer, predict_one: Predict, counts: Metrics, batch_seconds: float
 ) -> Sequence[HTTPRouteHandler]:
-    """The two routes that predict. batch_seconds: after that long a batch is not bisected further."""
+    """The two routes that predict. batch_seconds: after that long no further part of a batch is predicted."""
     service, task = gatherer.service, gatherer.service.task
 
     @post(
@@ -112,17 +112,17 @@ def predicting(
     )  # fmt: skip
     async def predict_batch(data: Annotated[Any, Body()]) -> batch.BatchAnswer:
         """An array of events. What cannot be scored gets its reason in its place; the others never notice."""
-        late = _late(batch_seconds)
-        outcomes = await gatherer.score_batch(data, datetime.now(UTC), late)
+        time_left = _time_left(batch_seconds)
+        outcomes = await gatherer.score_batch(data, datetime.now(UTC), time_left)
         _count(counts, outcomes)
         return batch.answer(service, outcomes)
 
     return [predict, predict_batch]
 
 
-def _late(seconds: float) -> Callable[[], bool]:
+def _time_left(seconds: float) -> Callable[[], float]:
     ends = time.monotonic() + seconds
-    return lambda: time.monotonic() > ends
+    return lambda: ends - time.monotonic()
 
 
 def _count(counts: Metrics, outcomes: Sequence[Outcome]) -> None:

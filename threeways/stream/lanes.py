@@ -1,0 +1,52 @@
+"""User keys of aggregated records that several of a shard's lanes may work on at once.
+
+With a `ParallelizationFactor` of 2 and more, AWS hands a shard's records to as many lanes by their partition
+keys. Of a record that the Kinesis Producer Library has aggregated that is the outer one, and the library puts
+the rides of one user key under several: then two lanes have them, and no order is kept between the two.
+docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
+"""
+
+from __future__ import annotations
+
+import logging
+
+from threeways.stream.records import Batch
+
+logger = logging.getLogger(__name__)
+
+MOST_KEYS = 100_000
+"""User keys that are remembered; then it begins anew."""
+
+
+class Lanes:
+    """Counts user keys that came under several partition keys, in one process.
+
+    count: the mapping's `ParallelizationFactor`, None where it is not known. With 1 nothing is counted.
+    """
+
+    def __init__(self, count: int | None = None) -> None:
+        self._several = count is None or count > 1
+        self._outer: dict[str, str] = {}
+        self._told = False
+
+    def scattered(self, batch: Batch) -> int:
+        """How many user keys of a batch with aggregated records came under another key than before."""
+        if not self._several or not batch.wholes:
+            return 0
+        if len(self._outer) > MOST_KEYS:
+            self._outer.clear()
+        found: set[str] = set()
+        for number, key in zip(batch.sequence_numbers, batch.partition_keys, strict=True):
+            outer = batch.wholes[number].partition_key if number in batch.wholes else key
+            if self._outer.setdefault(key, outer) != outer:
+                found.add(key)
+                self._outer[key] = outer
+        if found and not self._told:
+            self._told = True
+            logger.warning(
+                "%d keys of aggregated records came under several partition keys: with a "
+                "ParallelizationFactor above 1 their rides may be scored out of order. Set it to 1, or turn "
+                "the producer's aggregation off",
+                len(found),
+            )
+        return len(found)

@@ -1,0 +1,112 @@
+"""Records that coming again cannot help: they are told apart from those that it can, and set aside.
+
+A batch that makes no progress comes again until its records are too old, and holds its shard up meanwhile.
+Kinesis's events do not tell how often a record has come, but how old it is, and what else is in its batch.
+docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from threeways.errors import (
+    DeadlineNear,
+    NoTimeToDeliver,
+    NoTimeToScore,
+    PermanentError,
+    ResourceExhausted,
+    ResourceShort,
+)
+from threeways.service import Outcome
+from threeways.stream.records import Batch, Record
+
+SHORT_SECONDS = 600.0
+"""How old a record may be for a lack of memory, a file or a socket to count as passing."""
+
+type Aside = list[tuple[Record, PermanentError]]
+"""Records for quarantine, and why."""
+
+
+def undeliverable(
+    batch: Batch, seconds: Callable[[int], float], whole: float, left: float
+) -> dict[str, NoTimeToDeliver]:
+    """Aggregated records with more rides of a key than an invocation can deliver, by sequence number.
+
+    seconds: for so many rides of a key. whole, left: of the invocation's time. What fits the whole of it, but
+    not what is left, may come again: raises DeadlineNear where that is the first of several Kinesis records.
+    """
+    found: dict[str, NoTimeToDeliver] = {}
+    first, several = batch.sequence_numbers[0], is_several(batch)
+    rides: dict[str, Counter[str]] = {number: Counter() for number in batch.wholes}
+    for number, key in zip(batch.sequence_numbers, batch.partition_keys, strict=True):
+        if number in rides:
+            rides[number][key] += 1
+    for number, keys in rides.items():
+        [(key, most)] = keys.most_common(1)
+        needed = seconds(most)
+        if needed > (whole if several else left):
+            found[number] = NoTimeToDeliver(
+                f"it holds {most:,} rides of the key {key[:64]!r}, which take {needed:,.0f} s to deliver one "
+                f"after the other, and an invocation has {whole:,.1f} s: set AGGREGATE_PREDICTIONS=true or "
+                "raise the function's timeout, and replay it"
+            )
+        elif needed > left and number == first:
+            raise too_slow()
+    return found
+
+
+def without(
+    batch: Batch, outcomes: Sequence[Outcome], late: Mapping[str, PermanentError]
+) -> tuple[Batch, Sequence[Outcome], Aside]:
+    """The batch and its outcomes without some aggregated records, and those, whole, for quarantine."""
+    if not late:
+        return batch, outcomes, []
+    left = [place for place, number in enumerate(batch.sequence_numbers) if number not in late]
+    aside: Aside = [(batch.wholes[number], error) for number, error in late.items()]
+    return batch.taken(left), [outcomes[place] for place in left], aside
+
+
+def settled(batch: Batch, outcomes: Sequence[Outcome], now: float) -> list[Outcome]:
+    """The outcomes, final for what has been short of something for too long or can't be scored in time.
+
+    now: seconds of Unix time. Raises DeadlineNear where the first of several Kinesis records is not scored.
+    """
+    found = list(outcomes)
+    if not found:
+        return found
+    first, several = batch.sequence_numbers[0], is_several(batch)
+    begun = not all(isinstance(outcome, DeadlineNear) for outcome in outcomes)
+    for place, outcome in enumerate(outcomes):
+        if isinstance(outcome, ResourceShort) and now - batch.arrived_at[place] > SHORT_SECONDS:
+            found[place] = ResourceExhausted(f"{outcome}; it is over {SHORT_SECONDS:g} s old")
+        elif isinstance(outcome, DeadlineNear) and batch.sequence_numbers[place] == first:
+            if several:
+                raise too_slow()
+            if begun and first in batch.wholes:  # else the next try goes about it with more care
+                found[place] = NoTimeToScore(
+                    "an invocation with no other record was over before it was scored: raise the function's "
+                    "timeout or memory, and replay it"
+                )
+    return found
+
+
+def is_several(batch: Batch) -> bool:
+    """Whether it holds more than one Kinesis record, so that AWS can halve it."""
+    return any(number != batch.sequence_numbers[0] for number in batch.sequence_numbers)
+
+
+def require_progress(answer: Mapping[str, Any], first: str | None, batch: Batch) -> None:
+    """Raise DeadlineNear where an answer names the first of several Kinesis records as unfinished."""
+    if is_several(batch) and answer["batchItemFailures"][0]["itemIdentifier"] == first:
+        raise too_slow()
+
+
+def too_slow() -> DeadlineNear:
+    """What is raised so that AWS halves a batch."""
+    return DeadlineNear(
+        "the invocation's time did not suffice for the batch's first record; AWS tries the batch again in "
+        "halves (BisectBatchOnFunctionError). If it happens often, raise the function's timeout or memory, "
+        "or lower BatchSize"
+    )
