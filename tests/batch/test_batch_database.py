@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from batch_lab import RIDE, batch, ids, rides, rows
 
 from threeways.batch import database, predictions_database
+from threeways.batch.interval import last, now
 from threeways.errors import BatchError, DataError
 
 BAD = {
@@ -80,13 +81,46 @@ def test_rows_without_a_key_are_told_and_texts_are_keys_too(tmp_path: Path, out:
     assert done.run.quarantined == 3
 
 
-def test_an_empty_run_is_not_spoiled_by_rows_without_a_pickup(tmp_path: Path, out: str) -> None:
+def test_undated_rows_beside_no_prediction_are_no_good_run_and_their_interval_stays_open(
+    tmp_path: Path, out: str
+) -> None:
     source = rides(tmp_path / "rides.db", [(1, *RIDE), (2, 1, 2, 3.0, None, None)])
-    assert not batch(source, out).run.good(0.05)
+    first = batch(source, out).run
+    assert not first.good(0.05)
     again = batch(source, out).run
     assert (again.read, again.quarantined, again.undated) == (1, 1, 1)
-    assert again.good(0.05)
+    assert not again.good(0.05)
+    assert again.good(1)
+    assert batch(source, out).run.interval.start == first.interval.end
     assert ids(out, "ride_quarantine") == ["2"]
+
+
+def test_undated_rows_that_a_run_has_told_do_not_spoil_the_next_and_new_ones_do(
+    tmp_path: Path, out: str
+) -> None:
+    def table(undated: int) -> str:
+        rides_of = [(n, *RIDE[:3], f"2021-02-0{1 + n % 3} 08:15:00", None) for n in range(90)]
+        bad = [(n, *RIDE[:3], "02/01/2021 08:15:00 AM", None) for n in range(90, 90 + undated)]
+        return rides(tmp_path / "rides.db", [*rides_of, *bad])
+
+    days = [{"start": f"2021-02-0{n}", "end": f"2021-02-0{n + 1}"} for n in (1, 2, 3)]
+    assert not batch(table(10), out, **days[0]).run.good(0.05)
+    assert batch(table(10), out, **days[1]).run.good(0.05)
+    assert not batch(table(30), out, **days[2]).run.good(0.05)
+
+
+@pytest.mark.parametrize("when", [1612185300000, "02/01/2021 08:15:00 AM", 1612185300.5, "yesterday", b"x"])
+def test_a_table_whose_times_cannot_be_read_is_told_and_its_interval_is_not_done(
+    tmp_path: Path, out: str, when: object
+) -> None:
+    if when == "yesterday":  # a day without its time
+        when = str(last("day", now()).start)[:10]
+    source = rides(tmp_path / "rides.db", [(n, *RIDE[:3], when, None) for n in range(100)])
+    for _ in range(2):
+        done = batch(source, out, last="day")
+        assert (done.run.scored, done.run.undated, done.run.good(0.05)) == (0, 100, False)
+        assert sum(done.tally.reasons.values()) == 100
+    assert batch(rides(tmp_path / "rides.db", [(n, *RIDE) for n in range(100)]), out).run.scored == 100
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,14 @@ def test_a_gap_between_successes_is_not_skipped() -> None:
     assert resume([*done, Interval(wall(2021, 3, 2), wall(2021, 3, 6))]) == wall(2021, 3, 9)
 
 
+def test_an_interval_tells_its_ends_as_from_and_to_take_them() -> None:
+    told = str(Interval(wall(2021, 3, 1), wall(2021, 3, 17, 12, 30, 7)))
+    assert told == "2021-03-01 00:00 to 2021-03-17 12:30:07"
+    start, end = told.split(" to ")
+    later = datetime(2021, 3, 18, 12, tzinfo=UTC)
+    assert chosen(start, end, None, [], later) == Interval(wall(2021, 3, 1), wall(2021, 3, 17, 12, 30, 7))
+
+
 def test_a_time_with_an_offset_is_taken_to_new_york() -> None:
     assert chosen("2021-02-01T13:00Z", "2021-02-02", None, [], NOON).start == wall(2021, 2, 1, 8)
 
@@ -74,6 +82,7 @@ def test_a_time_with_an_offset_is_taken_to_new_york() -> None:
         (None, "2021-02-30", None, "TO=2021-02-30 is no date"),
         ("2021-02-01", None, "day", "leave FROM= and TO= out"),
         (None, None, "year", "hour, day, week, month"),
+        ("2021-03-18", None, None, "FROM=2021-03-18 is not before now, 2021-03-17 12:30:00"),
     ],
 )
 def test_what_is_no_interval_is_refused_with_the_mend(

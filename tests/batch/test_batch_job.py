@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from batch_lab import RIDE, batch, ids, rides, rows
 from doubles import FakeModel
+from rich.console import Console
 
 from threeways.batch import predictions_database
+from threeways.batch.interval import Interval, now, wall
 from threeways.errors import BatchError, DataError, ModelFailed
 
 
@@ -60,6 +66,36 @@ def test_by_default_only_what_came_since_the_last_success_is_scored(places: tupl
     assert {row[4] for row in rows(places[1]) if row[1] < "2021-02-15"} == {"v1"}
     assert len(rows(places[1])) == 100
     assert batch(*places).run.read == 0
+
+
+def test_an_end_in_the_future_does_not_silence_the_runs_to_come(places: tuple[str, str]) -> None:
+    said = io.StringIO()
+    first = batch(*places, end="2099-01-01", console=Console(file=said, width=200))
+    assert "TO=2099-01-01 is in the future: rides up to it are scored, and" in said.getvalue()
+    assert first.run.covered
+    assert first.run.covered.end <= wall(now())
+    engine = sa.create_engine(places[0])
+    with engine.begin() as connection:
+        when = wall(now())
+        connection.exec_driver_sql("INSERT INTO rides VALUES (200, 130, 205, 1.0, ?, NULL)", (f"{when}",))
+    engine.dispose()
+    time.sleep(1.01)
+    assert batch(*places).run.scored == 1
+    assert ids(places[1]) == [*range(100), 200]
+
+
+def test_a_future_end_that_an_earlier_version_recorded_holds_no_ride_back(places: tuple[str, str]) -> None:
+    done = batch(*places).run
+    future = msgspec.structs.replace(done, interval=Interval(None, datetime(2099, 1, 1)))  # noqa: DTZ001
+    with (
+        predictions_database.opened(places[1]) as sink,
+        sink.writing(done.interval, text_ids=False) as writer,
+    ):
+        writer.finish(future)
+    again = batch(*places).run
+    assert again.interval.start is not None
+    assert again.interval.start <= done.interval.end + timedelta(seconds=2)
+    assert again.interval.end <= wall(now())
 
 
 def test_a_ride_that_was_deleted_or_moved_leaves_no_row_behind(places: tuple[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from doubles import FakeModel
 from rich.console import Console
 
 from threeways.batch import demo, parquet, predictions_parquet
+from threeways.batch.interval import now, wall
 from threeways.batch.job import Asked, Done, run
 from threeways.errors import BatchError, DataError, ModelFailed
 from threeways.local.emulator import Emulator
@@ -27,7 +29,7 @@ def batch(spec: str, place: str, *, version: str = "v1", model: Any = None, **as
         parquet.opened(spec, lambda _line: None) as source,
         predictions_parquet.opened(place) as sink,
     ):
-        console = Console(file=io.StringIO())
+        console = asked.pop("console", None) or Console(file=io.StringIO())
         return run(Asked(**asked), source, sink, lambda: service(version, model), console)
 
 
@@ -177,3 +179,21 @@ def test_an_endpoint_that_is_no_url_is_said(month: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9")
     with pytest.raises(BatchError, match=r"PREDICTIONS=s3://b/out: .*localhost:9.*check .*AWS_ENDPOINT_URL"):
         batch(month, "s3://b/out")
+
+
+def test_dates_without_a_time_are_told_and_the_interval_is_not_done(tmp_path: Path) -> None:
+    table = {"PULocationID": [1], "DOLocationID": [2], "trip_distance": [1.0]}
+    rides, out = tmp_path / "rides.parquet", tmp_path / "out"
+    for when, scored in ((pa.array([18_659], pa.date32()), 0), (pa.array(["2021-02-01 08:15:00"]), 1)):
+        pq.write_table(pa.table(table | {"pickup_datetime": when}), rides)
+        run = batch(str(rides), str(out)).run
+        assert (run.scored, run.undated, run.good(0.05)) == (scored, 1 - scored, bool(scored))
+    assert (len(listed(out)), listed(out, "quarantine")) == (1, [])
+
+
+def test_an_end_in_the_future_is_now_for_files(month: str, tmp_path: Path) -> None:
+    said = Console(file=io.StringIO(), width=200)
+    first = batch(month, str(tmp_path / "out"), end="2099-01-01", console=said).run
+    assert first.interval.end < wall(now()) + timedelta(seconds=1)
+    assert "is in the future: the interval ends now" in said.file.getvalue()  # type: ignore[attr-defined]
+    assert batch(month, str(tmp_path / "out")).run.interval.start == first.interval.end

@@ -107,3 +107,13 @@ def test_a_server_that_ends_the_session_half_way_costs_nothing(postgres: str) ->
         batch(postgres, postgres, start="2021-02-01", version="v2", chunk=10, model=EndsTheSessions())
     assert rows(postgres) == before
     assert batch(postgres, postgres, start="2021-02-01", version="v2").run.scored == 100
+
+
+@pytest.mark.parametrize(("kind", "when"), [("bigint", "1612185300000"), ("date", "CURRENT_DATE - 1")])
+def test_a_column_that_is_no_time_is_told_and_its_interval_is_not_done(
+    postgres: str, kind: str, when: str
+) -> None:
+    fill(postgres, kind, when)
+    run = batch(postgres, postgres, last="day").run
+    assert (run.scored, run.undated, run.covered) == (0, 100, None)
+    assert not run.good(0.05)

@@ -52,7 +52,9 @@ class DatabaseSource:
         types = {one["name"]: one for one in sa.inspect(engine).get_columns(name, schema or None)}
         self.text_ids = _is_text(types[found[ID]]["type"])
         self._nullable = bool(types[found[ID]]["nullable"])
-        self._text_times = engine.dialect.name == "sqlite" or _is_text(types[found[FIELDS[3]]]["type"])
+        time = types[found[FIELDS[3]]]["type"]
+        self._text_times = engine.dialect.name == "sqlite" or _is_text(time)
+        self._has_times = self._text_times or isinstance(time, (sa.Date, sa.DateTime))
 
     def count(self, interval: Interval) -> int:
         """How many rows `chunks` will go over."""
@@ -94,7 +96,9 @@ class DatabaseSource:
     def _within(self, interval: Interval) -> list[sa.ColumnElement[bool]]:
         """Somewhat wider than the interval, and whatever is no time at all."""
         pickup = self._columns["pickup_datetime"]
-        bounds = []
+        bounds: list[sa.ColumnElement[bool]] = []
+        if not self._has_times:  # numbers, say: the database can't compare them with a time
+            return bounds
         for moment, wider, above in ((interval.start, -_WIDER, True), (interval.end, _WIDER, False)):
             if moment is None or not 3 < moment.year < 9998:
                 continue

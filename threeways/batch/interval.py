@@ -59,11 +59,12 @@ def chosen(
         if start or end:
             raise BatchError("--last names an interval by itself; leave FROM= and TO= out, or --last")
         return last(last_unit, at)
-    until = _parsed(end, "TO") if end else _wall(at).replace(microsecond=0)
+    until = _parsed(end, "TO") if end else wall(at).replace(microsecond=0)
     since = _parsed(start, "FROM") if start else None if end else resume(done)
     if since is not None and since >= until:
         if start or end:
-            raise BatchError(f"FROM={since} is not before TO={until}; TO is the first moment left out")
+            ends = f"TO={end}" if end else f"now, {until}"
+            raise BatchError(f"FROM={start} is not before {ends}; TO is the first moment left out")
         until = since
     return Interval(since, until)
 
@@ -78,7 +79,7 @@ def last(unit: str, at: datetime) -> Interval:
     midnight = here.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
     if unit == "hour":
         end = here.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        first, past = _wall(end - timedelta(hours=1)), _wall(end)
+        first, past = wall(end - timedelta(hours=1)), wall(end)
         return Interval(first, max(past, first + timedelta(hours=1)))
     if unit == "day":
         return Interval(midnight - timedelta(days=1), midnight)
@@ -104,14 +105,16 @@ def resume(done: Sequence[Interval]) -> datetime | None:
 def _parsed(text: str, name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is None else _wall(moment)
+        return moment if moment.tzinfo is None else wall(moment)
     except (ValueError, OverflowError):
         raise BatchError(f"{name}={text} is no date; write 2021-02-01 or 2021-02-01T08:00") from None
 
 
-def _wall(moment: datetime) -> datetime:
+def wall(moment: datetime) -> datetime:
+    """An aware moment on New York's wall clock, naive."""
     return moment.astimezone(NEW_YORK).replace(tzinfo=None, fold=0)
 
 
 def _told(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
+    """As FROM= and TO= take it too, to the second where it has one."""
+    return moment.isoformat(sep=" ", timespec="auto" if moment.second or moment.microsecond else "minutes")

@@ -54,9 +54,7 @@ def run(
     """
     before = sink.history()
     same_source(source, sink, before)
-    interval = intervals.chosen(
-        asked.start, asked.end, asked.last, [one.interval for one in before], intervals.now()
-    )
+    interval = chosen(asked, sink, before, console)
     service = find_service()
     total = source.count(interval)
     console.print(f"Rides: {source.name}, {interval}: about {total:,} rows", highlight=False, soft_wrap=True)
@@ -72,9 +70,25 @@ def run(
         for chunk in chunks:
             writer.write(score(service, chunk, tally), service.version)
             advance(chunk.passed)
-        done = _run(source, interval, tally, service.version, time.monotonic() - began)
+        done = _run(source, interval, tally, service.version, time.monotonic() - began, before)
         writer.finish(done)
     return Done(done, tally, before)
+
+
+def chosen(asked: Asked, sink: Sink, before: list[Run], console: Console) -> Interval:
+    """The run's interval; says what becomes of an end in the future. Raises BatchError."""
+    at = intervals.now()
+    done = [one.covered for one in before if one.covered]
+    interval = intervals.chosen(asked.start, asked.end, asked.last, done, at)
+    now = intervals.wall(at).replace(microsecond=0)
+    if interval.end <= now:
+        return interval
+    told = "rides up to it are scored, and the interval counts as done up to now"
+    if not sink.replaces_rows:
+        told = "the interval ends now, and the runs to come take later rides"
+        interval = intervals.chosen(asked.start, str(now), asked.last, done, at)
+    console.print(f"TO={asked.end} is in the future: {told}", highlight=False, markup=False, soft_wrap=True)
+    return interval
 
 
 def score(service: ModelService[Any], chunk: Chunk, tally: Tally) -> Scores:
@@ -129,7 +143,9 @@ def same_source(source: Source, sink: Sink, before: list[Run]) -> None:
         )
 
 
-def _run(source: Source, interval: Interval, tally: Tally, version: str | None, seconds: float) -> Run:
+def _run(
+    source: Source, interval: Interval, tally: Tally, version: str | None, seconds: float, before: list[Run]
+) -> Run:
     return Run(
         source=source.name,
         interval=interval,
@@ -139,6 +155,7 @@ def _run(source: Source, interval: Interval, tally: Tally, version: str | None, 
         scored=tally.scored,
         quarantined=tally.quarantined,
         undated=tally.undated,
+        undated_before=before[-1].undated if before else 0,
         model_version=version,
         mean_minutes=tally.mean_minutes(),
         judged=int(tally.all.judged[0]),

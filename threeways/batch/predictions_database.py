@@ -43,6 +43,8 @@ class DatabaseSink:
     A row depends on the ride and the model alone, so a run that is repeated leaves equal rows.
     """
 
+    replaces_rows = True
+
     def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
         self._connection = connection
         self.name = engines.shown(engine)

@@ -65,6 +65,8 @@ def opened(address: str) -> Iterator[ParquetSink]:
 class ParquetSink:
     """A folder of parquet files and its manifest."""
 
+    replaces_rows = False
+
     def __init__(self, place: Place) -> None:
         self._place = place
         self.name = place.name
@@ -84,8 +86,8 @@ class ParquetSink:
     def writing(self, interval: Interval, *, text_ids: bool) -> Iterator[ParquetWriter]:
         """A writer whose files count once the manifest names them; without `finish` they are removed."""
         for entry in self._manifest.entries:
-            done = entry.run.interval
-            if done != interval and interval.start != interval.end and done.overlaps(interval):
+            done = entry.run.covered
+            if done and done != interval and interval.start != interval.end and done.overlaps(interval):
                 raise BatchError(
                     f"{self.name} has {done} already, which {interval} overlaps; give FROM= and TO= of that "
                     "interval to score it again, or another PREDICTIONS="
@@ -102,8 +104,9 @@ class ParquetSink:
     def _settle(self, writer: ParquetWriter, interval: Interval) -> None:
         if writer.entry is None:
             return
-        old = [entry for entry in self._manifest.entries if entry.run.interval == interval]
-        kept = [entry for entry in self._manifest.entries if entry.run.interval != interval]
+        # What covers nothing has undated rows alone, and this run has met them anew.
+        old = [entry for entry in self._manifest.entries if entry.run.covered in (interval, None)]
+        kept = [entry for entry in self._manifest.entries if entry not in old]
         self._manifest = Manifest([*kept, writer.entry])
         body = msgspec.json.format(msgspec.json.encode(self._manifest), indent=1)
         self._place.write(MANIFEST, body)

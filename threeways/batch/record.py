@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from threeways.batch.interval import Interval
+from threeways.batch.interval import Interval, wall
 from threeways.whole_files import write_json
 
 
@@ -16,8 +16,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run that came to its end.
 
     read = scored + quarantined. undated: the quarantined without a pickup; each run meets them anew.
-    mean_minutes: of the predictions, None where there is none. judged: the rides
-    whose real duration is known and one that training would keep; mae, rmse: the error over them, in minutes.
+    undated_before: how many the run before had. mean_minutes: of the predictions, None where there is none.
+    judged: the rides whose real duration is known and one that training would keep; mae, rmse: the error over
+    them, in minutes.
     """
 
     source: str
@@ -28,6 +29,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     scored: int
     quarantined: int
     undated: int = 0
+    undated_before: int = 0
     model_version: str | None
     mean_minutes: float | None = None
     judged: int = 0
@@ -36,11 +38,34 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def within(self) -> int:
-        """The rows that lie in the interval itself, and, where it has no start, those without a pickup."""
-        return self.read - (self.undated if self.interval.start else 0)
+        """The rows that this run has to answer for: undated ones that the run before told are not counted.
+
+        An interval without a start answers for all of them.
+        """
+        told = min(self.undated, self.undated_before) if self.interval.start else 0
+        return self.read - told
+
+    @property
+    def covered(self) -> Interval | None:
+        """What of its interval needs no other run; None where nothing but undated rows was found.
+
+        It ends when the run began at the latest: later rides can't have been there yet.
+        """
+        if self.undated and not self.scored:
+            return None
+        start, end = self.interval.start, self.interval.end
+        began = wall(self.finished_at - timedelta(seconds=self.seconds)).replace(microsecond=0)
+        if end > began + timedelta(seconds=1):  # the interval's own end is floored to a second too
+            end = began
+        return None if start is not None and start > end else Interval(start, end)
 
     def good(self, tolerated: float) -> bool:
-        """Whether no greater share of its rows than `tolerated` (0 to 1) is in quarantine."""
+        """Whether no greater share of its rows than `tolerated` (0 to 1) is in quarantine.
+
+        Undated rows beside no prediction at all are not good either: they may be the interval's rides.
+        """
+        if self.undated and not self.scored:
+            return tolerated >= 1
         return self.within - self.scored <= tolerated * self.within
 
     @property

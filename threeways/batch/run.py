@@ -16,8 +16,9 @@ from threeways.batch import demo
 from threeways.batch.chunk import Source
 from threeways.batch.job import Asked, Done
 from threeways.batch.job import run as run_job
-from threeways.batch.record import tell
+from threeways.batch.record import Run, tell
 from threeways.batch.sink import Sink
+from threeways.batch.tally import Tally
 from threeways.errors import BatchError
 from threeways.service import ModelService
 
@@ -91,19 +92,15 @@ def is_database(text: str) -> bool:
 def show(done: Done, console: Console, place: str, *, good: bool) -> None:
     """The summary: how many, how fast, what is in quarantine and why, and where everything is."""
     run, tally = done.run, done.tally
+    if tally.reasons:
+        _reasons(tally, console)
+    if run.undated:
+        console.print(_undated(run), highlight=False, soft_wrap=True)
     if not run.within:
         console.print(
             f"No rides from {run.interval}. FROM=2021-02-01 TO=2021-03-01 scores an interval again."
         )
         return
-    if tally.reasons:
-        table = Table(title="Quarantined, and why", title_justify="left")
-        table.add_column("rows", justify="right")
-        table.add_column("code")
-        table.add_column("reason")
-        for (code, message), count in tally.reasons.most_common(_REASONS):
-            table.add_row(f"{count:,}", code, escape(message))
-        console.print(table)
     table = Table(title=f"Batch: {run.interval}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -117,6 +114,28 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
     table.add_row("rows a second", f"{run.rows_per_s:,.0f}")
     console.print(table)
     console.print(f"Predictions and quarantine: {_without_password(place)}", highlight=False, soft_wrap=True)
+
+
+def _reasons(tally: Tally, console: Console) -> None:
+    table = Table(title="Quarantined, and why", title_justify="left")
+    table.add_column("rows", justify="right")
+    table.add_column("code")
+    table.add_column("reason")
+    told = tally.reasons.most_common(_REASONS)
+    for (code, message), count in told:
+        table.add_row(f"{count:,}", code, escape(message))
+    if len(tally.reasons) > len(told):
+        rest = tally.reasons.total() - sum(count for _, count in told)
+        table.add_row(f"{rest:,}", "…", f"{len(tally.reasons) - len(told):,} more reasons")
+    console.print(table)
+
+
+def _undated(run: Run) -> str:
+    told = (
+        f"{run.undated:,} rows have no pickup_datetime that can be read, so they belong to no interval and "
+        "each run tells of them again. Write it as 2021-02-01 08:15:00, in the table or a view of it (TABLE=)"
+    )
+    return told if run.scored else f"{told}. Nothing was scored, so {run.interval} is not recorded as done"
 
 
 def _without_password(place: str) -> str:
@@ -138,7 +157,7 @@ def _made(local: Path, console: Console) -> str:
 
 
 def _report(path: Path | None, done: Done, console: Console) -> None:
-    if path is None or not done.run.within:
+    if path is None or not done.run.read:
         return
     from threeways.batch import report
 

@@ -52,6 +52,10 @@ class Sink(Protocol):
     def name(self) -> str:
         """The place, without a password."""
 
+    @property
+    def replaces_rows(self) -> bool:
+        """Whether a ride's prediction takes the place of its former one, also of another interval's."""
+
     def history(self) -> list[Run]:
         """The runs that came to their end, oldest first."""
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from threeways.batch import demo, run
 from threeways.batch import interval as intervals
-from threeways.batch.job import Asked, same_source
+from threeways.batch.job import chosen, same_source
 from threeways.batch.parquet import ParquetSource
 from threeways.batch.parquet import opened as opened_rides
 from threeways.batch.predictions_parquet import ParquetWriter
@@ -48,9 +48,7 @@ def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Co
     ):
         before = sink.history()
         same_source(source, sink, before)
-        asked: Asked = options.asked
-        done_intervals = [one.interval for one in before]
-        interval = intervals.chosen(asked.start, asked.end, asked.last, done_intervals, intervals.now())
+        asked, interval = options.asked, chosen(options.asked, sink, before, console)
         model = find_folder().absolute()
         console.print(f"Rides: {source.name}, {interval}, on Spark {spark.version}", soft_wrap=True)
         began = time.monotonic()
@@ -62,7 +60,7 @@ def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Co
                 out.write.mode("overwrite").parquet(str(scratch))
                 found = spark.read.parquet(str(scratch))
                 _adopt(writer, found, scratch)
-                done = _summary(found, source.name, interval, loaded(str(model)).version, began)
+                done = _summary(found, source.name, interval, loaded(str(model)).version, began, before)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             writer.finish(done)
@@ -157,7 +155,12 @@ def _adopt(writer: ParquetWriter, found: DataFrame, scratch: Path) -> None:
 
 
 def _summary(
-    found: DataFrame, source: str, interval: intervals.Interval, version: str | None, began: float
+    found: DataFrame,
+    source: str,
+    interval: intervals.Interval,
+    version: str | None,
+    began: float,
+    before: list[Run],
 ) -> Run:
     kept = f"actual_minutes BETWEEN {SHORTEST_MINUTES} AND {LONGEST_MINUTES}"
     off = "(ride_duration - actual_minutes)"
@@ -179,6 +182,7 @@ def _summary(
         scored=row["scored"],
         quarantined=row["read"] - row["scored"],
         undated=row["undated"],
+        undated_before=before[-1].undated if before else 0,
         model_version=version,
         mean_minutes=row["mean"],
         judged=row["judged"],
