@@ -24,6 +24,7 @@ from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine, Quarantine, S3Quarantine
 from threeways.stream.telemetry import PowertoolsTelemetry
+from threeways.task import DictTask
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -163,8 +164,8 @@ class ModelService:
             event = msgspec.convert({task.id_field: 0, "ride": ride}, task.event_type)
         except msgspec.ValidationError as error:
             raise InvalidEvent(str(error)) from None
-        if self.model.wants == "dicts":
-            return task.dicts([event])[0]
+        if isinstance(task, DictTask):
+            return dict(task.dicts([event])[0])
         features = task.features([event], [datetime.now(UTC)])
         for fault in features.faults.values():
             raise fault

@@ -20,7 +20,7 @@ from threeways.errors import (
     UnpredictableEvent,
 )
 from threeways.service import ModelService, Outcome, Scored
-from threeways.tasks.ride_duration import task
+from threeways.tasks.ride_duration import RideColumns, task
 
 
 def service(model: Any) -> ModelService[Any]:
@@ -189,7 +189,7 @@ def test_a_model_that_wants_dicts_gets_dicts_of_the_sound_events_only() -> None:
             return np.array([row["trip_distance"] for row in features])
 
     model = Dicts()
-    score(model, [ride(1, distance=1), ride(2, pickup_datetime="?"), ride(3, distance=3)])
+    score(model, [ride(1, distance=1), ride(2, distance=-1), ride(3, distance=3)])
     assert model.seen == [
         [{"PU_DO": "130_205", "trip_distance": 1.0}, {"PU_DO": "130_205", "trip_distance": 3.0}]
     ]
@@ -206,3 +206,52 @@ def test_a_prediction_in_the_consumers_form() -> None:
         "source_event_id": "shardId-000000000000:7",
         "flags": ["unknown_zone"],
     }
+
+
+class ByDicts:
+    """A model that takes dicts; vocabulary: the keys that it was fitted on."""
+
+    wants = "dicts"
+
+    def __init__(self, *vocabulary: str) -> None:
+        if vocabulary:
+            self.vocabulary = frozenset(vocabulary)
+
+    def predict(self, features: Any) -> Any:
+        return np.array([row["trip_distance"] * 2 for row in features])
+
+
+@pytest.mark.parametrize(
+    "pickup", ["?", "", "2021-02-30T00:00:00", 1612185300000, 5.5, True, ["x"], {}, None]
+)
+def test_a_field_that_no_dict_is_made_of_costs_no_ride_its_prediction(pickup: Any) -> None:
+    [outcome] = score(ByDicts(), [ride(1, distance=1, pickup_datetime=pickup)])
+    assert outcome == Scored(1, 2.0, ())
+    model: Any = FakeModel()
+    [outcome] = score(model, [ride(1, distance=1, pickup_datetime=pickup)])
+    if isinstance(outcome, Scored):
+        assert (pickup, outcome.flags) == (None, ("assumed_pickup_datetime",))
+    else:
+        assert isinstance(outcome, InvalidEvent)
+
+
+def test_a_field_that_dicts_are_made_of_is_as_strict_as_ever() -> None:
+    outcomes = score(ByDicts(), [ride(1, PULocationID="130"), ride(2, distance=-1), b"{}"])
+    assert [type(outcome) for outcome in outcomes] == [InvalidEvent] * 3
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "flags"),
+    [((), ("unknown_zone",)), (("PU_DO", "trip_distance"), ("unknown_zone",)), (("trip_distance",), ())],
+)
+def test_flags_tell_of_what_the_model_takes(vocabulary: tuple[str, ...], flags: tuple[str, ...]) -> None:
+    model = ByDicts(*vocabulary)
+    [outcome] = score(model, [ride(1, distance=1, DOLocationID=999, pickup_datetime=None)])
+    assert outcome == Scored(1, 2.0, flags)
+    found = service(model).score_columns(
+        RideColumns(
+            np.array([130]), np.array([999]), np.array([1.0]), np.array(["2021-02-01T08:15"], "M8[us]")
+        )
+    )
+    assert tuple(name for name, rows in found.flags.items() if rows[0]) == flags
+    assert found.values.tolist() == [2.0]

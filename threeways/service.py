@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -32,7 +33,7 @@ from threeways.errors import (
 )
 from threeways.isolation import Pace, isolate
 from threeways.on_demand import OnDemand
-from threeways.task import Block, ColumnTask, EventId, Features, Task
+from threeways.task import Block, ColumnTask, EventId, Task
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +107,9 @@ class ModelService[E]:
         version: str | None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
+        self._dicts = task.for_dicts(getattr(model, "vocabulary", None)) if model.wants == "dicts" else None
         self.model = model
-        self.task = task
+        self.task: Task[Any] = self._dicts or task
         self.version = version
         self._clock = clock
         self._pace = Pace()
@@ -128,7 +130,7 @@ class ModelService[E]:
         """
         example, arrived = [self.task.example], [datetime.now(UTC)]
         try:
-            value = float(self._call(self._take(example, self.task.features(example, arrived)), [0])[0])
+            value = float(self._call(self._prepared(example, arrived)[0], [0])[0])
         except Exception as error:
             raise ModelFailed(f"the model cannot predict {self.task.name}'s example: {error!r}") from error
         if not np.isfinite(value):
@@ -162,11 +164,10 @@ class ModelService[E]:
         """One outcome for each event, in order, from one `predict` call. Raises ModelFailed."""
         if not events:
             return []
-        features = self.task.features(events, arrived)
-        take = self._take(events, features)
-        values, faults = self._predict(take, len(events), features.faults, time_left)
+        take, flags, without = self._prepared(events, arrived)
+        values, faults = self._predict(take, len(events), without, time_left)
         ids = map(self.task.event_id, events)
-        outcomes: list[Outcome] = list(map(Scored, ids, values.tolist(), features.flags))
+        outcomes: list[Outcome] = list(map(Scored, ids, values.tolist(), flags))
         for row, fault in faults.items():
             outcomes[row] = fault
         return outcomes
@@ -181,12 +182,9 @@ class ModelService[E]:
         if not isinstance(task, ColumnTask):
             raise SettingsError(f"TASK={self.task.name} takes no columns; give it those of `ColumnTask`")
         features = task.column_features(columns)
-
-        def take(rows: Sequence[int]) -> Any:
-            if self.model.wants == "dicts":
-                return task.column_dicts(columns, rows)
-            return _rows_of(features.block, rows)
-
+        take: Take = partial(_rows_of, features.block)
+        if self._dicts is not None:
+            take = partial(task.column_dicts, columns)
         values, faults = self._predict(take, len(features.block), {}, _for_ever)
         return ColumnScores(values, features.flags, faults)
 
@@ -204,10 +202,15 @@ class ModelService[E]:
             for one, source in zip(scored, source_event_ids, strict=True)
         ]
 
-    def _take(self, events: Sequence[E], features: Features) -> Take:
-        if self.model.wants == "dicts":
-            return lambda rows: self.task.dicts([events[row] for row in rows])
-        return lambda rows: _rows_of(features.block, rows)
+    def _prepared(
+        self, events: Sequence[E], arrived: Sequence[datetime]
+    ) -> tuple[Take, list[tuple[str, ...]], Mapping[int, PermanentError]]:
+        """What gives the events' rows, their flags, and those that have no row, by what the model takes."""
+        if self._dicts is not None:
+            dicts = self._dicts
+            return lambda rows: dicts.dicts([events[row] for row in rows]), dicts.dict_flags(events), {}
+        features = self.task.features(events, arrived)
+        return partial(_rows_of, features.block), features.flags, features.faults
 
     def _predict(
         self, take: Take, count: int, without: Mapping[int, PermanentError], time_left: Callable[[], float]

@@ -131,8 +131,22 @@ class Task[E](Protocol):
     def features(self, events: Sequence[E], arrived: Sequence[datetime]) -> Features:
         """The block for a batch. `arrived`: for each event the aware time at which it arrived."""
 
+    def for_dicts(self, taken: frozenset[str] | None) -> DictTask[Any]:
+        """The task for a model that takes dicts: its events have no field that the dicts are not made of.
+
+        taken: the keys of the dicts that the model takes, None where it does not tell.
+        """
+
+
+@runtime_checkable
+class DictTask[E](Task[E], Protocol):
+    """The task as a model sees it that begins with a `DictVectorizer`: it has no use for a block."""
+
     def dicts(self, events: Sequence[E]) -> Sequence[dict[str, Any]]:
-        """The same events as dicts, such as `DictRows`, for a model that begins with a `DictVectorizer`."""
+        """The events as dicts, such as `DictRows`."""
+
+    def dict_flags(self, events: Sequence[E]) -> list[tuple[str, ...]]:
+        """The names of each event's flags, as far as they are about what the model takes."""
 
 
 @runtime_checkable
@@ -140,7 +154,10 @@ class ColumnTask[C](Protocol):
     """What a task has beside `Task` where its events may also come by column, as the batch job's do."""
 
     def column_features(self, columns: C) -> ColumnFeatures:
-        """The block and the flags that `Task.features` makes of the same events, bit for bit."""
+        """The block that `Task.features` makes of the same events, bit for bit, and their flags.
+
+        The flags are those of `DictTask.dict_flags` where the task is one.
+        """
 
     def column_dicts(self, columns: C, rows: Sequence[int]) -> Sequence[dict[str, Any]]:
-        """What `Task.dicts` makes of some of the same events."""
+        """What `DictTask.dicts` makes of some of the same events."""

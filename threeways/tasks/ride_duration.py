@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ LAST_ZONE = 265
 """TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.
 Source: TLC's taxi zone lookup table and user guide, nyc.gov/site/tlc/about/tlc-trip-record-data.page"""
 COLUMNS = ("PULocationID", "DOLocationID", "zone_pair", "trip_distance", "minute_of_day", "weekday")
+ZONE_PAIR = "PU_DO"
 UNKNOWN_ZONE = "unknown_zone"
 ASSUMED_PICKUP = "assumed_pickup_datetime"
 
@@ -47,6 +48,21 @@ class RideEvent(msgspec.Struct, frozen=True, gc=False):
 
     ride_id: Id
     ride: Ride
+
+
+class DictRide(msgspec.Struct, frozen=True, gc=False):
+    """As much of a ride as the dicts are made of."""
+
+    PULocationID: Zone
+    DOLocationID: Zone
+    trip_distance: Annotated[float, Meta(ge=0)]
+
+
+class DictRideEvent(msgspec.Struct, frozen=True, gc=False):
+    """One ride event for a model that takes dicts."""
+
+    ride_id: Id
+    ride: DictRide
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +113,18 @@ class RideDuration:
     output = "ride_duration"
     id_field = "ride_id"
     columns = COLUMNS
-    dict_features = ("PU_DO", "trip_distance")
-    event_type = RideEvent
-    example = RideEvent(ride_id=256, ride=Ride(130, 205, 3.66, "2021-02-01T08:15:00"))
+    dict_features = (ZONE_PAIR, "trip_distance")
+    event_type: type[Any] = RideEvent
+    example: Any = RideEvent(ride_id=256, ride=Ride(130, 205, 3.66, "2021-02-01T08:15:00"))
     event_id = attrgetter(id_field)
 
     def __init__(self) -> None:
-        json = JsonEvents(RideEvent, self.id_field)
+        json = JsonEvents(self.event_type, self.id_field)
         self.decode, self.decode_all = json.decode, json.decode_all
+
+    def for_dicts(self, taken: frozenset[str] | None) -> RideDurationByDicts:
+        """The task without the pickup time, which is in no dict."""
+        return RideDurationByDicts(taken)
 
     def features(self, events: Sequence[RideEvent], arrived: Sequence[datetime]) -> Features:
         """The batch's block, its flags, and the rides whose pickup time cannot be read."""
@@ -123,7 +143,7 @@ class RideDuration:
             block[list(faults)] = np.nan
         return Features(block=block, flags=flags, faults=faults)
 
-    def dicts(self, events: Sequence[RideEvent]) -> DictRows:
+    def dicts(self, events: Sequence[RideEvent | DictRideEvent]) -> DictRows:
         """The features of the pipeline before this one: `PU_DO` and `trip_distance`."""
         rides = [event.ride for event in events]
         return _pairs_and_distances(
@@ -143,8 +163,34 @@ class RideDuration:
         return _pairs_and_distances(*(column.tolist() for column in taken))
 
 
+class RideDurationByDicts(RideDuration):
+    """The same for a model that takes dicts. taken: their keys that it takes; None: not known."""
+
+    event_type: type[Any] = DictRideEvent
+    example: Any = DictRideEvent(ride_id=256, ride=DictRide(130, 205, 3.66))
+
+    def __init__(self, taken: frozenset[str] | None) -> None:
+        super().__init__()
+        self._zones_taken = taken is None or ZONE_PAIR in taken
+
+    def dict_flags(self, events: Sequence[RideEvent | DictRideEvent]) -> list[tuple[str, ...]]:
+        """Which events have a zone that is unknown, where the model takes zones."""
+        if not self._zones_taken:
+            return [()] * len(events)
+        rides = [event.ride for event in events]
+        pickup = np.array([ride.PULocationID for ride in rides], dtype=np.int64)
+        dropoff = np.array([ride.DOLocationID for ride in rides], dtype=np.int64)
+        unknown = (_known(pickup) == 0) | (_known(dropoff) == 0)
+        return [(UNKNOWN_ZONE,) if one else () for one in unknown.tolist()]
+
+    def column_features(self, columns: RideColumns) -> ColumnFeatures:
+        """The block of rides by column, and the same flags."""
+        found = super().column_features(columns)
+        return found if self._zones_taken else ColumnFeatures(found.block, {})
+
+
 def _pairs_and_distances(pickup: list[int], dropoff: list[int], distance: list[float]) -> DictRows:
-    return DictRows({"PU_DO": list(map(_pair, pickup, dropoff)), "trip_distance": distance})
+    return DictRows({ZONE_PAIR: list(map(_pair, pickup, dropoff)), "trip_distance": distance})
 
 
 @lru_cache(maxsize=2**14)  # a month of green taxis has 13,000 pairs

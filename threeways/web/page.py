@@ -99,6 +99,7 @@ async def _answer(gatherer: Gatherer, asked: Mapping[str, str]) -> Answer:
         return Answer(wrong=wrong, status=422)
     payload = msgspec.json.encode({"ride_id": "page", "ride": ride})
     try:
+        begins = new_york_wall_clock(ride["pickup_datetime"], now)  # a model by dicts does not look at it
         outcome = await gatherer.score(gatherer.service.task.decode(payload), now)
     except (PermanentError, TransientError) as error:
         outcome = error
@@ -107,7 +108,6 @@ async def _answer(gatherer: Gatherer, asked: Mapping[str, str]) -> Answer:
     if isinstance(outcome, PermanentError | TransientError):
         again = isinstance(outcome, TransientError)
         return Answer(wrong={"": str(outcome)}, status=503 if again else 422)
-    begins = new_york_wall_clock(ride["pickup_datetime"], now)
     return Answer(
         minutes=outcome.value,
         ends=_later(begins, outcome.value),
