@@ -1,7 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
 .PHONY: help setup run torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
-	bench-image bench-web bench-batch digest \
+	bench-image bench-web bench-batch digest check \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -104,6 +104,10 @@ bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc
 
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
+
+check: $(READY) ## whether the function would start with a model, with the image's packages alone (MODEL=folder or s3://… TASK= MODEL_SHA256=)
+	@$(if $(TASK),TASK='$(TASK)') $(if $(MODEL_SHA256),MODEL_SHA256='$(MODEL_SHA256)') $(PYTHON) -m threeways check \
+		$(if $(MODEL),'$(MODEL)')
 
 image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function web batch, ARCH=x86_64 arm64, TAG=)
 	@$(PYTHON) tools/image.py $(if $(TARGET),--target '$(TARGET)') $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')

@@ -264,6 +264,20 @@ def digest(
 
 
 @app.command()
+def check(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="models:/name@alias, a folder or s3://…; default: the registered model."),
+    ] = None,
+) -> None:
+    """Whether the function would start with a model (TASK, MODEL_SHA256, MODEL_RUNTIME as it has them)."""
+    from threeways.pipeline.deploy.check import check as check_model
+    from threeways.settings import Settings, from_environment
+
+    check_model(model, from_environment(Settings), Console(), LOCAL)
+
+
+@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="A model artifact with a scikit-learn flavour.")],
     rides: Annotated[

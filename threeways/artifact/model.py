@@ -99,7 +99,8 @@ def _require_pandas() -> None:
     except ImportError as error:
         raise ArtifactUnsupported(
             "the model names DataFrame columns, which needs pandas, and pandas is not installed here; "
-            "add it to the image, or train the pipeline with columns by position"
+            "train the pipeline with columns by position, or add pandas to [sklearn] in the Pipfile and run "
+            "`make lock`"
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from threeways import artifact, tasks
 from threeways.errors import DeploymentError
 from threeways.pipeline import aws
+from threeways.pipeline.deploy import in_image
 from threeways.service import ModelService
 from threeways.settings import Runtime, Settings
 from threeways.task import Task
@@ -65,16 +66,21 @@ def find(named: str | None, local: Path) -> Chosen:
     )
 
 
-def check(chosen: Chosen, task_name: str, runtime: Runtime | None = None) -> Chosen:
+def check(
+    chosen: Chosen, task_name: str, runtime: Runtime | None = None, *, image: str | None = None
+) -> Chosen:
     """The model, loaded and proved as the function does it; with the run that it names, if none was known.
 
     runtime: what is to serve it; None: `onnx` where it has that flavour, gated, else `sklearn`.
+    image: the one that it goes into; None: the one that is built, whose packages have to be enough.
     Raises what `model.build` would: ArtifactError, SettingsError, ModelFailed.
     """
     task: Task[Any] = tasks.find(task_name)
     model = artifact.load(chosen.folder, chosen.sha256, runtime)
     artifact.check(model, task.columns, task.dict_features)
     ModelService(model, task, model.version).prove()
+    if image is None and in_image.is_in_doubt(model):
+        in_image.require(chosen, task_name)
     return replace(chosen, run_id=chosen.run_id or model.version or "", runtime=model.runtime)
 
 

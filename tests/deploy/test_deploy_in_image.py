@@ -1,0 +1,159 @@
+"""A model that needs more than the function's image has is refused before anything is built."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from deploy_lab import Lab
+from rich.console import Console
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from threeways import artifact
+from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted
+from threeways.pipeline.deploy import chosen, in_image
+from threeways.pipeline.deploy.check import check
+from threeways.pipeline.deploy.chosen import Chosen
+from threeways.settings import Settings
+from threeways.tasks.ride_duration import COLUMNS
+
+pytest_plugins = ["deploy_fixtures"]
+
+BLOCK = np.random.default_rng(0).random((60, len(COLUMNS))) * 100
+FRAME = pd.DataFrame(BLOCK, columns=list(COLUMNS))
+MEND = r"add pandas to \[sklearn\] in the Pipfile and run `make lock`"
+
+
+def saved(folder: Path, model: Any, rides: Any = BLOCK, **options: Any) -> Path:
+    model.fit(rides, BLOCK[:, 3])
+    if not options:
+        options = {"skops_trusted_types": skops.io.get_untrusted_types(data=skops.io.dumps(model))}
+    mlflow.sklearn.save_model(
+        model, str(folder), signature=mlflow.models.infer_signature(rides), pip_requirements=["scikit-learn"],
+        **options,
+    )  # fmt: skip
+    return folder
+
+
+def by_name() -> Any:
+    return make_pipeline(ColumnTransformer([("miles", StandardScaler(), ["trip_distance"])]), Ridge())
+
+
+def checked(folder: Path, **options: Any) -> Chosen:
+    given = Chosen(str(folder), folder, artifact.digest(folder), "")
+    return chosen.check(given, "ride_duration", **options)
+
+
+def test_a_pipeline_by_column_names_is_refused_before_the_image_is_built(lab: Lab, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "model", by_name(), FRAME)
+    assert checked(folder, image="mine").runtime == "sklearn", (
+        "it works here, and an image of theirs is asked itself"
+    )
+    with pytest.raises(
+        ArtifactUnsupported, match=f"would not in the function's image.*columns by position, or {MEND}"
+    ):
+        lab.deploy(model=str(folder))
+    assert lab.tools.done == ["require"]
+
+
+def test_so_is_one_that_makes_frames_within_itself(tmp_path: Path) -> None:
+    pipeline = make_pipeline(StandardScaler(), Ridge()).set_output(transform="pandas")
+    with pytest.raises(ArtifactUnsupported, match=f"requires pandas to be installed.*; {MEND}"):
+        checked(saved(tmp_path / "model", pipeline))
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of the user's that any process started here finds, as those in the folder of a command."""
+    file = tmp_path / "own" / "their_own_features.py"
+    file.parent.mkdir()
+    file.write_text("print('hello')\ndef change(x):\n    return x + 1\n")
+    monkeypatch.syspath_prepend(str(file.parent))
+    monkeypatch.setenv("PYTHONPATH", str(file.parent))
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    return file
+
+
+def test_a_module_that_only_this_machine_has_is_told_and_code_paths_bring_it(
+    tmp_path: Path, own_module: Path
+) -> None:
+    pipeline = make_pipeline(
+        FunctionTransformer(importlib.import_module("their_own_features").change), Ridge()
+    )
+    here = saved(tmp_path / "here", pipeline, serialization_format="cloudpickle")
+    with pytest.raises(
+        ArtifactUnsupported, match=r"image: \S+ needs the module their_own_features, .*code_paths=\["
+    ):
+        checked(here)
+    along = saved(
+        tmp_path / "along", pipeline, serialization_format="cloudpickle", code_paths=[str(own_module)]
+    )
+    assert checked(along).runtime == "sklearn"
+    sys.modules.pop("their_own_features")
+
+
+def test_a_skops_file_of_plain_parts_is_in_no_doubt(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "model", RandomForestRegressor(2))
+    assert not in_image.is_in_doubt(artifact.load(folder))
+
+
+def test_the_image_has_the_locks_packages_and_nothing_of_this_machine_s() -> None:
+    there = in_image.names()
+    assert {"numpy", "sklearn", "skops", "cloudpickle", "yaml", "json", "threeways"} <= there
+    assert not {"pandas", "mlflow", "typer", "pytest", "packaging", "tests"} & there, "packaging is stripped"
+
+
+def test_a_package_that_is_added_to_the_lock_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = json.loads((in_image.ROOT / "Pipfile.lock").read_text())
+    lock["sklearn"]["pandas"] = lock["develop"]["pandas"]
+    (tmp_path / "Pipfile.lock").write_text(json.dumps(lock))
+    shutil.copytree(in_image.ROOT / "tools", tmp_path / "tools")
+    monkeypatch.setattr(in_image, "ROOT", tmp_path)
+    assert "pandas" in in_image.names()
+
+
+def test_what_of_the_package_stays_out_of_the_image_is_known_here() -> None:
+    ignored = re.findall(r"^threeways/(\w+)", (in_image.ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    removed = re.findall(
+        r"/code/threeways/(\w+)", re.findall(r"rm -r (.*)", (in_image.ROOT / "Dockerfile").read_text())[0]
+    )
+    assert sorted({*ignored, *removed} - {"__main__"}) == sorted(in_image.LEFT_OUT)
+
+
+def told(named: str, local: Path, **settings: Any) -> str:
+    console = Console(record=True, width=300)
+    check(named, Settings(**settings), console, local)
+    return console.export_text()
+
+
+def test_the_command_says_what_serves_the_model_and_how_to_pin_it(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "model", RandomForestRegressor(2))
+    said = told(str(folder), tmp_path)
+    assert "serves ride_duration, by sklearn, in the image's target function" in said
+    assert f"MODEL_SHA256={artifact.digest(folder)}" in said
+
+
+def test_the_command_runs_no_pickle_that_is_not_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = saved(tmp_path / "model", Ridge(), serialization_format="cloudpickle")
+    with pytest.raises(ArtifactUntrusted, match="MODEL_SHA256="):
+        told(str(folder), tmp_path)
+    with pytest.raises(ArtifactMismatch, match="not the artifact that was pinned"):
+        told(str(folder), tmp_path, model_sha256="0" * 64)
