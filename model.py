@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from threeways import artifact, service, tasks
 from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
 from threeways.settings import Settings, WebSettings, from_environment
+from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine, Quarantine, S3Quarantine
@@ -50,6 +51,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
         _quarantine(settings),
         PowertoolsTelemetry(model_service.task.name, model_service.version, model_service.runtime),
         returns_predictions=settings.returns_predictions,
+        lanes=settings.parallelization_factor,
     )
 
 
@@ -82,7 +84,8 @@ def _delivery(settings: Settings) -> Delivery:
     if not settings.predictions_stream_name:
         raise SettingsError("PREDICTIONS_STREAM_NAME is not set: name the stream, or set TEST_RUN=true")
     client = _client("kinesis", endpoint_url=settings.kinesis_endpoint_url)
-    return StreamDelivery(client, settings.predictions_stream_name)
+    delivery = StreamDelivery(client, settings.predictions_stream_name)
+    return AggregatedDelivery(delivery) if settings.aggregate_predictions else delivery
 
 
 def _quarantine(settings: Settings) -> Quarantine:

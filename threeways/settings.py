@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     model_runtime: what serves it; None: `onnx` where the artifact has that flavour and the image has
     onnxruntime, else `sklearn`.
     quarantine_location: `s3://bucket/prefix` for records that can never be scored.
+    aggregate_predictions: put the predictions of one key as KPL-aggregated records.
+    parallelization_factor: the event source mapping's; None: not known.
     task: the module under `threeways.tasks`.
     test_run: put nothing on the predictions stream.
     return_predictions: answer with the predictions too; None means what `test_run` is.
@@ -43,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     model_sha256: str | None = None
     model_runtime: Runtime | None = None
     quarantine_location: str | None = None
+    aggregate_predictions: bool = False
+    parallelization_factor: int | None = None
     task: str = "ride_duration"
     test_run: bool = False
     return_predictions: bool | None = None

@@ -73,6 +73,8 @@ def test_the_projects_template_describes_its_function_streams_buckets_and_mappin
         "MODEL_RUNTIME": "",
         "RUN_ID": "r1",
         "TASK": "ride_duration",
+        "AGGREGATE_PREDICTIONS": "false",
+        "PARALLELIZATION_FACTOR": "1",
         "OMP_NUM_THREADS": "1",
     }
     assert stack.mapping == MappingSettings(

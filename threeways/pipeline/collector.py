@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from threeways.pipeline.ledger import Received
+from threeways.stream.aggregation import data_of
 from threeways.task import Task
 
 if TYPE_CHECKING:
@@ -89,15 +90,16 @@ class Collector(threading.Thread):
         else:
             del iterators[shard]
         for record in answer["Records"]:
-            read = self._decode(record["Data"])
-            self.version = read.version
-            received = Received(
-                read.prediction[self._task.output],
-                record["ApproximateArrivalTimestamp"].timestamp(),
-                int(record["SequenceNumber"]),
-                read.prediction[self._task.id_field],
-            )
-            self._keep(read.source_event_id, received)
+            for place, data in enumerate(data_of(record["Data"])):
+                read = self._decode(data)
+                self.version = read.version
+                received = Received(
+                    read.prediction[self._task.output],
+                    record["ApproximateArrivalTimestamp"].timestamp(),
+                    (int(record["SequenceNumber"]) << 32) + place,
+                    read.prediction[self._task.id_field],
+                )
+                self._keep(read.source_event_id, received)
         return len(answer["Records"])
 
     def _keep(self, event_id: str, received: Received) -> None:

@@ -36,7 +36,7 @@ class Received:
     value: float
     at: float
     number: int = 0
-    """Its sequence number on the output stream."""
+    """In the order of the output stream: of its sequence number, and of its place in an aggregated record."""
     entity: int | str = ""
     """What it says that it is for: the `ride_id`."""
 

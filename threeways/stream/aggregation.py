@@ -1,4 +1,4 @@
-"""KPL aggregation: many user records within one Kinesis record, taken apart.
+"""KPL aggregation: many user records within one Kinesis record, taken apart and packed.
 
 Format: github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md: four magic bytes, a
 protobuf message and its MD5. Only that message is read here, so that the Lambda image needs no protobuf.
@@ -11,6 +11,7 @@ again: they may come twice, with different ids.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from threeways.errors import UndecodableEvent
@@ -22,6 +23,8 @@ _DIGEST_BYTES = 16
 _PARTITION_KEY, _EXPLICIT_HASH_KEY, _RECORD = 1, 2, 3
 _KEY_INDEX, _HASH_INDEX, _DATA, _TAG = 1, 2, 3, 4  # of a record
 _TAG_KEY = 1
+_FIRST_KEY = bytes([_KEY_INDEX << 3, 0])
+"""A user record's field that says: its key is the table's first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,31 @@ def take_apart(data: bytes) -> list[UserRecord]:
         return _aggregated_record(message)
     except ValueError as error:
         raise UndecodableEvent(f"its data is KPL-aggregated, with a broken message: {error}") from None
+
+
+def pack(partition_key: str, data: Iterable[bytes]) -> bytes:
+    """The data of one aggregated record whose user records have one key, in order."""
+    message = bytearray(_field(_PARTITION_KEY, partition_key.encode()))
+    for one in data:
+        message += _field(_RECORD, _FIRST_KEY + _field(_DATA, one))
+    return MAGIC + message + hashlib.md5(message, usedforsecurity=False).digest()
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """A field that has a length."""
+    size, length = bytearray(), len(value)
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([number << 3 | 2, *size, length]) + value
+
+
+def data_of(data: bytes) -> list[bytes]:
+    """The data of the user records in a record's data; of one that is not aggregated, that itself.
+
+    Raises UndecodableEvent as `take_apart` does.
+    """
+    return [user.data for user in take_apart(data)] if is_aggregated(data) else [data]
 
 
 def _aggregated_record(message: bytes) -> list[UserRecord]:

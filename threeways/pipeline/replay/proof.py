@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from threeways.pipeline.replay.target import Target
+from threeways.stream.aggregation import data_of
 from threeways.stream.quarantine import QuarantineEntry, split_location
 
 PATIENCE_SECONDS = 10.0
@@ -125,7 +126,7 @@ class Proof:
         while iterator:
             answer = self._kinesis.get_records(ShardIterator=iterator, Limit=10_000)
             for record in answer["Records"]:
-                yield record["Data"]
+                yield from data_of(record["Data"])
             iterator = answer.get("NextShardIterator")
             if not answer.get("MillisBehindLatest"):
                 return

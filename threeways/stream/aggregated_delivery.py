@@ -1,0 +1,73 @@
+"""Delivery of a key's predictions together: as one KPL-aggregated record after the other.
+
+`PutRecords` promises no order within a call, so that a key's entries go one a call. In an aggregated record
+they have an order, and a call takes as many as fit one. Its partition key is the input's, so that the
+predictions of a key are on one shard; a consumer has to take them apart, as AWS's consumer libraries do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import ceil
+
+from threeways.decoding import KEY_LENGTH
+from threeways.stream.aggregation import pack
+from threeways.stream.calls import Deadline
+from threeways.stream.delivery import Delivery, Entry, Receipt
+
+MOST_BYTES = 51_200
+"""Predictions in an aggregated record: the Kinesis Producer Library's own default.
+github.com/awslabs/amazon-kinesis-producer/blob/master/java/amazon-kinesis-producer-sample/default_config.properties
+(AggregationMaxSize)"""
+TYPICAL_BYTES = 512
+"""What a prediction is taken for before it is made; most have 300."""
+
+type Group = list[int]
+"""Positions of entries of one key that travel together."""
+
+
+class AggregatedDelivery:
+    """Delivers a key's entries packed. inner: delivers what was packed."""
+
+    def __init__(self, inner: Delivery) -> None:
+        self._inner = inner
+
+    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
+        """Deliver all entries, or say which are unfinished; `retries` counts packed ones."""
+        groups = list(_groups(entries))
+        receipt = self._inner.deliver([_packed(entries, group) for group in groups], deadline)
+        receipt.unfinished = {
+            position: why for place, why in receipt.unfinished.items() for position in groups[place]
+        }
+        return receipt
+
+    def seconds(self, of_a_key: int) -> float:
+        """How long it takes to deliver so many entries of one key."""
+        return self._inner.seconds(ceil(of_a_key * TYPICAL_BYTES / MOST_BYTES))
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[Group]:
+    """The entries by key, in order, and not over MOST_BYTES where they are several."""
+    by_key: dict[str, Group] = {}
+    sizes: dict[str, int] = {}
+    for position, entry in enumerate(entries):
+        key, size = entry.order_key, len(entry.data)
+        if key in by_key and sizes[key] + size > MOST_BYTES:
+            yield by_key.pop(key)
+        if key not in by_key:
+            by_key[key], sizes[key] = [], 0
+        by_key[key].append(position)
+        sizes[key] += size
+    yield from by_key.values()
+
+
+def _packed(entries: Sequence[Entry], group: Group) -> Entry:
+    """One entry with all of a group; of one alone, that one under the same key.
+
+    A user key in a damaged aggregated record may be none that Kinesis takes: the event's id stands in for it.
+    """
+    first = entries[group[0]]
+    key = first.order_key if 0 < len(first.order_key.encode("utf-16-le")) <= 2 * KEY_LENGTH else ""
+    partition_key = key or first.partition_key
+    data = [entries[position].data for position in group]
+    return Entry(first.order_key, partition_key, pack(partition_key, data) if len(data) > 1 else data[0])
