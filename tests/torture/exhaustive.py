@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import faults as f
 from faults import Point, Schedule, faults_at
 from inputs import aggregated_pairs, small_batches
-from world import run
+from world import World, run
 
 _INTERRUPTS = f.ANSWERED_LATE | {f.KILLED_BEFORE, f.KILLED_AFTER, f.CLOCK}
 
@@ -53,10 +53,17 @@ def interrupts(schedule: Schedule) -> bool:
     return any(where in f.CALLS and fault in _INTERRUPTS for (where, _), fault in schedule.faults.items())
 
 
-def explore(batch: str, *, pairs: bool = True, run_pair: Callable[[Schedule], object] = run) -> Counts:
+def explore(
+    batch: str,
+    *,
+    pairs: bool = True,
+    run_pair: Callable[[Schedule], object] = run,
+    run: Callable[[Schedule], World] = run,
+) -> Counts:
     """Run a batch's schedules: the second fault at every point, after the first, of the run that it leads to.
 
-    run_pair: what is done with a schedule of two faults; one that does nothing only counts them.
+    run_pair: what is done with a schedule of two faults; one that does nothing only counts them. run: what is
+    done with the others.
 
     Raises Violation with the first schedule that loses something.
     """

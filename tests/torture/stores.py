@@ -13,6 +13,7 @@ from simulated import Clock, Killed
 from watcher import Watcher
 
 from threeways.errors import DeadlineNear
+from threeways.stream.aggregation import data_of
 
 THROTTLES = {
     Strikes.PUT_RECORDS: ("ProvisionedThroughputExceededException", 400),
@@ -89,22 +90,32 @@ class Network:
 
 
 class OutputStream:
-    """A Kinesis client for one stream of predictions."""
+    """A Kinesis client for one stream of predictions. aggregates: they come by the input's partition key."""
 
-    def __init__(self, network: Network, watcher: Watcher) -> None:
+    def __init__(self, network: Network, watcher: Watcher, *, aggregates: bool = False) -> None:
         self._network = network
         self._watcher = watcher
+        self._aggregates = aggregates
+
+    def _ids(self, data: bytes, partition_key: str) -> list[str]:
+        """The event ids of the predictions in a record."""
+        if not self._aggregates:
+            return [self._watcher.prediction(data, partition_key)]
+        return [self._watcher.prediction_of_key(one, partition_key) for one in data_of(data)]
 
     def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        ids = [self._watcher.prediction(record["Data"], record["PartitionKey"]) for record in Records]
+        ids = [self._ids(record["Data"], record["PartitionKey"]) for record in Records]
 
         def store(failed: frozenset[int]) -> None:
-            for position, event_id in enumerate(ids):
+            for position, event_ids in enumerate(ids):
                 if position not in failed:
-                    self._watcher.delivered(event_id)
+                    for event_id in event_ids:
+                        self._watcher.delivered(event_id)
 
         failed = self._network.call(Strikes.PUT_RECORDS, len(ids), store)
-        self._watcher.acknowledged(event_id for place, event_id in enumerate(ids) if place not in failed)
+        for position, event_ids in enumerate(ids):
+            if position not in failed:
+                self._watcher.acknowledged(event_ids)
         code, _ = THROTTLES[Strikes.PUT_RECORDS]
         answers = [
             {"ErrorCode": code, "ErrorMessage": "slow down"}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import faults as f
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
-from exhaustive import bases, followed, interrupts
+from exhaustive import bases, explore, followed, interrupts
 from faults import Fault, Point, Schedule, Strikes
-from inputs import alone, small_batches
+from inputs import aggregated_pairs, alone, small_batches
 from simulated import Clock, Killed, threads_run_at_once
 from stores import Network, OutputStream
 from watcher import Watcher
@@ -131,3 +132,12 @@ def test_with_real_threads_no_single_fault_loses_a_record(caplog: pytest.LogCapt
     caplog.set_level(logging.CRITICAL)
     for schedule in singles(MIXED):
         run(schedule, real_threads=True)
+
+
+def test_no_fault_loses_a_prediction_that_travels_with_others_of_its_key() -> None:
+    with threads_run_at_once():
+        counts = [
+            explore(batch, pairs=False, run=partial(run, aggregates=True))
+            for batch in (*small_batches(3), *aggregated_pairs(), "a+a+b a!+a a")
+        ]
+    assert sum(count.single for count in counts) > 1_000

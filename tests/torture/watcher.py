@@ -86,6 +86,13 @@ class Watcher:
             self.violations.append(f"{part.event_id} is predicted {put.prediction}")
         return part.event_id
 
+    def prediction_of_key(self, data: bytes, partition_key: str) -> str:
+        """The same where predictions are put under their input's partition key."""
+        event_id = self.prediction(data, str(_predictions.decode(data).prediction["ride_id"]).split(".")[0])
+        if self._parts[event_id].key != partition_key:
+            self.violations.append(f"{event_id} is put under {partition_key}")
+        return event_id
+
     def delivered(self, event_id: str) -> None:
         """The output stream stores a prediction: a key's first ones are to come in the order of the input."""
         if event_id in self._delivered:

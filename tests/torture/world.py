@@ -30,6 +30,7 @@ from threeways.local.mapping.settings import MappingSettings
 from threeways.local.stack import Stack
 from threeways.local.template import load
 from threeways.service import ModelService
+from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.calls import Backoff
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
@@ -85,7 +86,8 @@ class _Iterators:
 class World:
     """One mapping with one function. settings: the template's, if not given.
 
-    timeout: the function's, in seconds. costs: a `Costly` model's seconds, and what it raises.
+    aggregates: predictions are put as AGGREGATE_PREDICTIONS has them. timeout: the function's, in seconds.
+    costs: a `Costly` model's seconds, and what it raises.
     real_threads: leave the threads of the code under test as they are. invocations: how many there were.
     """
 
@@ -177,7 +179,7 @@ class World:
 
     def _start(self) -> StreamHandler:
         """The function, as `model.build` puts it together."""
-        kinesis: Any = OutputStream(self.network, self.watcher)
+        kinesis: Any = OutputStream(self.network, self.watcher, aggregates=self._aggregates)
         s3: Any = QuarantineBucket(self.network, self.watcher)
         model: Any = self.model
         backoff = Backoff(sleep=self.clock.sleep, random=lambda: 0.5)
@@ -185,9 +187,10 @@ class World:
         if isinstance(model, Costly):
             service.prove()
             self.clock.begin()  # Lambda's initialization has a time of its own
+        delivery = StreamDelivery(kinesis, "predictions", backoff, clock=self.clock)
         handler: Any = StreamHandler(
             service,
-            StreamDelivery(kinesis, "predictions", backoff, clock=self.clock),
+            AggregatedDelivery(delivery) if self._aggregates else delivery,
             S3Quarantine(s3, "s3://bucket/quarantine", backoff),
             clock=self.clock,
         )
@@ -214,12 +217,17 @@ def _failed(kind: str) -> InvocationResult:
     return InvocationResult(error=FunctionError(kind, "as scheduled"), request_id="request")
 
 
-def run(schedule: Schedule, *, real_threads: bool = False) -> World:
+def run(schedule: Schedule, *, real_threads: bool = False, aggregates: bool = False) -> World:
     """Run a schedule to its end, within `threads_run_at_once` or with real threads.
 
     Raises Violation, for what the code under test raises too.
     """
-    world = World(schedule.faults, quarantine_first=schedule.quarantine_first, real_threads=real_threads)
+    world = World(
+        schedule.faults,
+        quarantine_first=schedule.quarantine_first,
+        real_threads=real_threads,
+        aggregates=aggregates,
+    )
     try:
         world.put(SHARDS[0], alone(schedule.batch, SHARDS[0]))
         world.drain()
