@@ -80,8 +80,21 @@ def test_the_last_record_before_a_moment_is_found(monkeypatch: pytest.MonkeyPatc
     assert log.last_before(2.5) == second
     assert log.last_before(1.5) == first
     assert log.last_before(1.0) == 0
-    assert log.seconds_behind(first) == 2.0
-    assert log.seconds_behind(last) == 0.0
+    assert log.milliseconds_behind(first) == 2000
+    assert log.milliseconds_behind(last) == 0
+
+
+@pytest.mark.parametrize("passed", [0.0, 0.0004, -5.0])
+def test_a_reader_is_behind_while_anything_follows_however_short_after_it_arrived(
+    monkeypatch: pytest.MonkeyPatch, passed: float
+) -> None:
+    """docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html: zero is caught up."""
+    log = ShardLog()
+    moments = iter((1_000.0, 1_000.0 + passed))
+    monkeypatch.setattr(time, "time", lambda: next(moments))
+    first, last = append(log), append(log)
+    assert log.milliseconds_behind(first) == 1
+    assert log.milliseconds_behind(last) == 0
 
 
 def test_reading_costs_the_same_at_the_end_of_a_long_shard() -> None:

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 from small_training import Training
 from typer.testing import CliRunner
+from uneven import UnevenClient
 
 from threeways import tasks
 from threeways.cli import app
@@ -99,6 +100,21 @@ def test_the_collector_reads_to_the_end_and_counts_duplicates(emulator: Emulator
     collector.finish()
     assert (len(collector.predictions), collector.duplicates, collector.version) == (900, 100, "v7")
     assert collector.predictions["s:3"].value == 1.5
+
+
+def test_the_collector_reads_to_the_end_however_the_pages_come(emulator: Emulator) -> None:
+    kinesis = emulator.client("kinesis")
+    kinesis.create_stream(StreamName="uneven", ShardCount=1)
+    made = [{"prediction": {"ride_duration": 1, "ride_id": n}, "source_event_id": str(n)} for n in range(450)]
+    kinesis.put_records(
+        StreamName="uneven", Records=[{"Data": json.dumps(one).encode(), "PartitionKey": "k"} for one in made]
+    )
+    client: Any = UnevenClient(kinesis)
+    collector = Collector(client, "uneven", tasks.find("ride_duration"))
+    collector._finishing.set()  # before the first page, which is an empty one
+    collector.start()
+    collector.finish()
+    assert len(collector.predictions) == 450
 
 
 def test_the_function_s_metrics_are_added_up_from_its_log(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from doubles import kinesis_event, ride
 from kpl import aggregated, sealed
 from replay_lab import ARRIVED, SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
+from uneven import UnevenClient
 
 from threeways.local.emulator import Emulator
 from threeways.local.invocation import FunctionError, InvocationResult
@@ -57,6 +58,31 @@ def test_what_can_be_scored_now_is_predicted_with_its_own_id_and_arrival_and_lea
     account = replay.ledger
     assert (account.read, account.predicted, account.quarantined) == (2, 1, 1)
     assert (account.removed, account.complete) == (1, True)
+
+
+def test_every_prediction_is_found_again_however_the_pages_come(lab: Lab) -> None:
+    client: Any = UnevenClient(lab.kinesis)
+    lab.kinesis = client
+    lab.put("quarantine/a.jsonl", lines([entry(ids(n)[0], ride(n), str(n)) for n in range(1, 451)]))
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert (replay.ledger.predicted, replay.ledger.lost, replay.ledger.removed) == (450, 0, 1)
+
+
+def test_reading_back_ends_on_a_stream_that_others_write_to_all_the_time(lab: Lab) -> None:
+    class Endless(UnevenClient):
+        """Before each read another producer puts a record."""
+
+        def get_records(self, **arguments: Any) -> Any:
+            self._kinesis.put_record(StreamName=lab.name, Data=b"{}", PartitionKey="other")
+            return self._kinesis.get_records(**arguments)
+
+    client: Any = Endless(lab.kinesis)
+    lab.kinesis = client
+    lab.put("quarantine/a.jsonl", lines([entry(ids(1)[0], ride(1))]))
+    replay = lab.replay(quarantine_of(lab))
+    replay.run()
+    assert (replay.ledger.predicted, replay.ledger.complete) == (1, True)
 
 
 def test_a_second_run_changes_nothing(lab: Lab) -> None:

@@ -3,9 +3,10 @@
 moto 5.2.5's shard takes its next sequence number from its last record without a lock: concurrent puts get
 the same number and overwrite each other. It also lists all its keys at each put and reads from its first
 record at each get, both quadratic; moves a parent's records into its children when a shard is split or
-merged; goes on putting into closed shards; and never reports that a closed shard was read to its end. Here
-a shard is a `ShardLog`: records stay where they were put, a put that meets a closed shard goes to its child,
-and a closed shard's last answer has no NextShardIterator, as Kinesis's.
+merged; goes on putting into closed shards; never reports that a closed shard was read to its end; and says
+that a reader has caught up while records follow that arrived within the same millisecond. Here a shard is a
+`ShardLog`: records stay where they were put, a put that meets a closed shard goes to its child, a closed
+shard's last answer has no NextShardIterator, and MillisBehindLatest is 0 only where nothing follows.
 
 The mend replaces methods, so it checks that they are the ones it was written for, by digest: another
 moto version whose shards are unchanged is mended, one whose shards differ is refused.
@@ -179,7 +180,7 @@ def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[l
     if not found:
         return [], after, 0
     last: int = found[-1].sequence_number
-    return found, last, int(self.log.seconds_behind(last) * 1000)
+    return found, last, self.log.milliseconds_behind(last)
 
 
 def _reporting_the_end(get: Any) -> Any:

@@ -118,10 +118,16 @@ class ShardLog:
             self._times[position],
         )
 
-    def seconds_behind(self, number: int) -> float:
-        """How much later than the record of that number the last one arrived."""
-        position = bisect_left(self._numbers, number - _FIRST)
-        return self._times[-1] - self._times[position]
+    def milliseconds_behind(self, number: int) -> int:
+        """How much later than the record of that number the last one arrived: 0 only if it is the last one.
+
+        A value of zero says that nothing follows:
+        docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html (MillisBehindLatest)
+        """
+        position, last = bisect_left(self._numbers, number - _FIRST), len(self._numbers) - 1
+        if position >= last:
+            return 0
+        return max(1, int(1000 * (self._times[last] - self._times[position])))
 
     def ends_at(self, number: int) -> bool:
         """Whether nothing follows that number, now or ever."""

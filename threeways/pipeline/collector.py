@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from threeways.local.mapping.lineage import list_shards
 from threeways.pipeline.ledger import Received
 from threeways.stream.aggregation import data_of
 from threeways.task import Task
@@ -63,10 +64,10 @@ class Collector(threading.Thread):
             while True:
                 finishing = self._finishing.is_set()
                 before = len(iterators)
-                found = sum(self._read(iterators, shard) for shard in list(iterators))
+                at_end = [self._read(iterators, shard) for shard in list(iterators)]
                 if len(iterators) < before:  # a shard was closed, so there are new ones
                     self._begin(iterators)
-                elif not found:
+                elif all(at_end):
                     if finishing:
                         return
                     self._finishing.wait(IDLE_SECONDS)
@@ -75,15 +76,15 @@ class Collector(threading.Thread):
 
     def _begin(self, iterators: dict[str, str]) -> None:
         """Begin with the shards that were not there before."""
-        for listed in self._client.list_shards(StreamName=self._stream)["Shards"]:
-            shard = listed["ShardId"]
+        for shard in [listed.id for listed in list_shards(self._client, self._stream)]:
             if shard not in self._begun:
                 self._begun.add(shard)
                 iterators[shard] = self._client.get_shard_iterator(
                     StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
                 )["ShardIterator"]
 
-    def _read(self, iterators: dict[str, str], shard: str) -> int:
+    def _read(self, iterators: dict[str, str], shard: str) -> bool:
+        """Keep what one GetRecords brings; whether that was nothing, and nothing follows."""
         answer = self._client.get_records(ShardIterator=iterators[shard], Limit=10_000)
         if answer.get("NextShardIterator"):
             iterators[shard] = answer["NextShardIterator"]
@@ -100,7 +101,7 @@ class Collector(threading.Thread):
                     read.prediction[self._task.id_field],
                 )
                 self._keep(read.source_event_id, received)
-        return len(answer["Records"])
+        return not answer["Records"] and not answer.get("MillisBehindLatest")
 
     def _keep(self, event_id: str, received: Received) -> None:
         """Keep the prediction that was delivered first, which may not be the one that is read first."""

@@ -7,9 +7,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import chain
 
 import msgspec
 
+from threeways.errors import UndecodableEvent
+from threeways.local.mapping.lineage import list_shards
+from threeways.local.readback import pages
 from threeways.pipeline.replay.target import Target
 from threeways.stream.aggregation import data_of
 from threeways.stream.quarantine import QuarantineEntry, split_location
@@ -20,6 +24,8 @@ LOOK_SECONDS = 0.5
 SKEW = timedelta(minutes=5)
 """How far the function's clock may be from AWS's."""
 HOUR = timedelta(hours=1)
+SLACK = timedelta(seconds=2)
+"""How far the server's time may be off: it is told to the second."""
 
 
 class _Prediction(msgspec.Struct):
@@ -59,7 +65,7 @@ class Proof:
         # The server's own clock, to the second: ours may be wrong.
         self._server = parsedate_to_datetime(listed["ResponseMetadata"]["HTTPHeaders"]["date"])
         self._asked = time.monotonic()
-        self._since = self._server - timedelta(seconds=2)
+        self._since = self._server - SLACK
         self._hours = set(hours)
         self._seen = dict(self._objects())
 
@@ -97,7 +103,7 @@ class Proof:
             return
         bucket, prefix = self._quarantine
         hour = (self._server - SKEW).replace(minute=0, second=0)
-        last = self._server + timedelta(seconds=time.monotonic() - self._asked) + SKEW
+        last = self._now() + SKEW
         passed = (hour + number * HOUR for number in range(1 + int((last - hour) / HOUR)))
         for one in sorted(self._hours | set(passed)):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
@@ -107,26 +113,38 @@ class Proof:
                 yield from ((item["Key"], item["ETag"]) for item in page.get("Contents", []))
 
     def _look_on_stream(self, ids: set[str], found: Found) -> None:
-        """Read each shard from the beginning of it all to its end."""
-        pages = self._kinesis.get_paginator("list_shards").paginate(StreamName=self._stream)
-        decode = msgspec.json.Decoder(_Prediction).decode
-        for shard in [shard["ShardId"] for page in pages for shard in page["Shards"]]:
-            for data in self._records(shard):
-                try:
-                    event_id = decode(data).source_event_id
-                except msgspec.DecodeError:
-                    continue  # another producer's
-                if event_id in ids:
-                    found.predicted.setdefault(event_id, data)
+        """Read each shard from the beginning of it all to its end, or to what arrived after this look began.
 
-    def _records(self, shard: str) -> Iterator[bytes]:
-        iterator = self._kinesis.get_shard_iterator(
+        The predictions were acknowledged before; a stream that others write to may have no end.
+        """
+        began = self._now()
+        decode = msgspec.json.Decoder(_Prediction).decode
+        for shard in list_shards(self._kinesis, self._stream):
+            for page in pages(self._kinesis, self._beginning(shard.id)):
+                for data in chain.from_iterable(_messages(record["Data"]) for record in page):
+                    try:
+                        event_id = decode(data).source_event_id
+                    except msgspec.DecodeError:
+                        continue  # another producer's
+                    if event_id in ids:
+                        found.predicted.setdefault(event_id, data)
+                if page and page[-1]["ApproximateArrivalTimestamp"] > began + SLACK:
+                    break
+
+    def _beginning(self, shard: str) -> str:
+        iterator: str = self._kinesis.get_shard_iterator(
             StreamName=self._stream, ShardId=shard, ShardIteratorType="AT_TIMESTAMP", Timestamp=self._since
         )["ShardIterator"]
-        while iterator:
-            answer = self._kinesis.get_records(ShardIterator=iterator, Limit=10_000)
-            for record in answer["Records"]:
-                yield from data_of(record["Data"])
-            iterator = answer.get("NextShardIterator")
-            if not answer.get("MillisBehindLatest"):
-                return
+        return iterator
+
+    def _now(self) -> datetime:
+        """The server's time."""
+        return self._server + timedelta(seconds=time.monotonic() - self._asked)
+
+
+def _messages(data: bytes) -> list[bytes]:
+    """The messages in a record's data; none where its aggregation is broken, as another producer's may be."""
+    try:
+        return data_of(data)
+    except UndecodableEvent:
+        return []

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from threeways.local.readback import pages
 from threeways.pipeline.replay.documents import Batch
 from threeways.stream.records import Record, whole_records
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis.type_defs import RecordTypeDef
 
 GONE = {"InvalidArgumentException", "ResourceNotFoundException"}
 """How GetShardIterator refuses a sequence number, a shard or a stream that is no longer there."""
@@ -29,7 +33,7 @@ def fetch(client: Any, batch: Batch) -> list[Record]:
     return found
 
 
-def _pages(client: Any, batch: Batch) -> Iterator[list[dict[str, Any]]]:
+def _pages(client: Any, batch: Batch) -> Iterator[list[RecordTypeDef]]:
     """What the shard holds from the batch's first record on, to the end of the shard if need be."""
     stream = {"StreamARN": batch.stream_arn}
     try:
@@ -43,9 +47,4 @@ def _pages(client: Any, batch: Batch) -> Iterator[list[dict[str, Any]]]:
         if error.response["Error"]["Code"] in GONE:
             return
         raise
-    while iterator:
-        answer = client.get_records(**stream, ShardIterator=iterator)
-        yield answer["Records"]
-        iterator = answer.get("NextShardIterator")
-        if not answer["Records"] and not answer.get("MillisBehindLatest"):
-            return
+    yield from pages(client, iterator, **stream)
