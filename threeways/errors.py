@@ -11,6 +11,9 @@ Two kinds of failure decide what happens to a record, and every error is one of 
     │   ├── ResourceExhausted     memory, a file or a socket was lacking at each try, for too long
     │   ├── NoTimeToScore         an invocation of its own was too short to score it
     │   └── NoTimeToDeliver       an invocation of its own is too short to deliver its predictions in order
+
+
+    │   └── RepeatedEvent         another row of the batch job has its id, and counts
     ├── TransientError            trying again may succeed: retry, then report the record as unfinished
     │   ├── DeadlineNear          the invocation has no time left for another try
     │   ├── ResourceShort         memory, a file or a socket was lacking while it was scored
@@ -89,6 +92,12 @@ class NoTimeToDeliver(PermanentError):
     """An aggregated record with more rides of one key than an invocation can deliver one after the other."""
 
     code = "no_time_to_deliver"
+
+
+class RepeatedEvent(PermanentError):
+    """Another row of the same run has its id and counts instead."""
+
+    code = "repeated_id"
 
 
 class TransientError(ThreewaysError):

@@ -38,7 +38,10 @@ def rides(path: Path, rows: Sequence[tuple[Any, ...]], key: str = "ride_id INTEG
 def batch(source: str, sink: str, *, version: str = "v1", model: Any = None, **asked: Any) -> Done:
     """One run from a database into a database."""
     console = asked.pop("console", None) or Console(file=io.StringIO())
-    with database.opened(source, "rides") as rides_from, predictions_database.opened(sink) as place:
+    with (
+        database.opened(source, asked.pop("table", "rides")) as rides_from,
+        predictions_database.opened(sink) as place,
+    ):
         return run(Asked(**asked), rides_from, place, lambda: service(version, model), console)
 
 

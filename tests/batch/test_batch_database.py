@@ -162,3 +162,64 @@ def test_a_predictions_file_that_is_no_database_is_refused(tmp_path: Path) -> No
         predictions_database.opened(f"sqlite:///{tmp_path / 'notes.db'}"),
     ):
         raise AssertionError
+
+
+def viewed(path: Path, rows_of: list[tuple[Any, ...]]) -> str:
+    """A database whose view `rides` may repeat its ids, as a join would."""
+    url = rides(path, rows_of, key="ride_id")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE rides RENAME TO trips")
+        connection.exec_driver_sql("CREATE VIEW rides AS SELECT * FROM trips")
+    engine.dispose()
+    return url
+
+
+@pytest.mark.parametrize("key", [int, "r{}".format])
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_a_view_that_repeats_an_id_loses_no_row_and_its_first_pickup_counts(
+    tmp_path: Path, out: str, chunk: int, key: Any
+) -> None:
+    times = ["03", "05", "04", "06", "07", "09", "08"]
+    keys = [1, 2, 2, 2, 3, 4, 4]
+    table = [
+        (key(n), 1, 2, 1.0, f"2021-02-01 {hour}:00:00", None) for n, hour in zip(keys, times, strict=True)
+    ]
+    done = batch(viewed(tmp_path / "rides.db", table), out, chunk=chunk)
+    assert (done.run.read, done.run.scored, done.run.quarantined) == (7, 4, 3)
+    assert [(row[0], row[1][11:13]) for row in rows(out)] == [
+        (key(1), "03"), (key(2), "04"), (key(3), "07"), (key(4), "08"),
+    ]  # fmt: skip
+    assert {row[3] for row in rows(out, "ride_quarantine")} == {"repeated_id"}
+    assert ids(out, "ride_quarantine") == [str(key(n)) for n in (2, 2, 4)]
+
+
+def test_a_repeated_id_whose_first_row_is_broken_is_scored_by_its_next(tmp_path: Path, out: str) -> None:
+    table = [(1, None, 2, 1.0, "2021-02-01 03:00:00", None), (1, *RIDE), (None, *RIDE), (None, *RIDE)]
+    done = batch(viewed(tmp_path / "rides.db", table), out, chunk=1)
+    assert (done.run.scored, done.run.quarantined) == (1, 3)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_ids_that_the_tables_own_order_holds_for_equal_are_all_read(
+    tmp_path: Path, out: str, chunk: int
+) -> None:
+    table = [(key, *RIDE) for key in ("a", "A", "b", "B")]
+    source = rides(tmp_path / "rides.db", table, key="ride_id TEXT COLLATE NOCASE")
+    engine = sa.create_engine(source)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE UNIQUE INDEX one ON rides (ride_id COLLATE BINARY)")
+    batch(source, out, chunk=chunk)
+    assert ids(out) == ["A", "B", "a", "b"]
+
+
+def test_an_index_of_some_rows_makes_no_id_unique(tmp_path: Path) -> None:
+    source = rides(tmp_path / "rides.db", [(1, *RIDE), (1, *RIDE)], key="ride_id INTEGER")
+    engine = sa.create_engine(source)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE UNIQUE INDEX one ON rides (ride_id) WHERE PULocationID = 1")
+    with (
+        pytest.raises(DataError, match="ride_id of table rides is not unique"),
+        database.opened(source, "rides"),
+    ):
+        raise AssertionError

@@ -197,3 +197,26 @@ def test_an_end_in_the_future_is_now_for_files(month: str, tmp_path: Path) -> No
     assert first.interval.end < wall(now()) + timedelta(seconds=1)
     assert "is in the future: the interval ends now" in said.file.getvalue()  # type: ignore[attr-defined]
     assert batch(month, str(tmp_path / "out")).run.interval.start == first.interval.end
+
+
+@pytest.mark.parametrize("key", [int, str])
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+def test_an_id_that_files_repeat_is_told_and_its_first_row_counts(
+    tmp_path: Path, chunk: int, key: type
+) -> None:
+    given = [[7, 1, 2, 1], [2, 3, -1, -2, 9]]
+    for n, ids in enumerate(given):
+        table = {
+            "ride_id": [key(one) for one in ids],
+            "PULocationID": [1] * len(ids),
+            "DOLocationID": [2] * len(ids),
+            "trip_distance": [float(10 * n + row) for row in range(len(ids))],
+            "pickup_datetime": ["2021-02-01 08:15:00"] * len(ids),
+        }
+        pq.write_table(pa.table(table), tmp_path / f"rides-{n}.parquet")
+    done = batch(str(tmp_path / "rides-*.parquet"), str(tmp_path / "out"), chunk=chunk)
+    assert (done.run.scored, done.run.quarantined) == (7, 2)
+    assert {row["ride_id"]: row["ride_duration"] / 2 for row in listed(tmp_path / "out")} == {
+        key(one): miles for one, miles in ((7, 0), (1, 1), (2, 2), (3, 11), (-1, 12), (-2, 13), (9, 14))
+    }
+    assert [row["code"] for row in listed(tmp_path / "out", "quarantine")] == ["repeated_id"] * 2

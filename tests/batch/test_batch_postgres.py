@@ -117,3 +117,18 @@ def test_a_column_that_is_no_time_is_told_and_its_interval_is_not_done(
     run = batch(postgres, postgres, last="day").run
     assert (run.scored, run.undated, run.covered) == (0, 100, None)
     assert not run.good(0.05)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+def test_a_view_that_repeats_an_id_is_read_whole_and_its_first_pickup_counts(
+    postgres: str, chunk: int
+) -> None:
+    fill(postgres, "timestamp", "timestamp '2021-02-01 08:15:00' + n * interval '1 hour'", 6)
+    with engine_of(postgres).begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE VIEW repeated AS SELECT ride_id / 3 AS ride_id, pulocationid, dolocationid, "
+            "trip_distance, pickup_datetime FROM rides"
+        )
+    done = batch(postgres, postgres, table="repeated", chunk=chunk)
+    assert (done.run.scored, done.run.quarantined) == (2, 4)
+    assert [f"{row[1]:%H}" for row in rows(postgres)] == ["08", "11"]

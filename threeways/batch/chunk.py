@@ -48,6 +48,31 @@ class Chunk:
     refused: list[Refused]
     passed: int
 
+    def only(self, kept: NDArray[np.bool_], refused: list[Refused]) -> Chunk:
+        """The rides that `kept` (n,) marks, beside these refused rows."""
+        rows, rides = np.flatnonzero(kept), self.rides
+        return Chunk(
+            [self.ids[row] for row in rows.tolist()],
+            RideColumns(
+                rides.pickup_zone[rows], rides.dropoff_zone[rows], rides.distance[rows], rides.pickup[rows]
+            ),
+            self.pickup[rows],
+            self.minutes[rows],
+            refused,
+            self.passed,
+        )
+
+    def refusal(self, row: int, error: PermanentError) -> Refused:
+        """The quarantine entry of a ride that is sound by itself."""
+        pickup = self.pickup[row].item()
+        given = {
+            "PULocationID": int(self.rides.pickup_zone[row]),
+            "DOLocationID": int(self.rides.dropoff_zone[row]),
+            "trip_distance": float(self.rides.distance[row]),
+            "pickup_datetime": pickup,
+        }
+        return refusal(self.ids[row], payload_of(self.ids[row], given).decode(), pickup, error)
+
 
 class Source(Protocol):
     """Where rides come from."""
@@ -59,6 +84,10 @@ class Source(Protocol):
     @property
     def text_ids(self) -> bool:
         """Whether its ride ids are texts."""
+
+    @property
+    def ids_in_order(self) -> bool:
+        """Whether rows of one id are always in one chunk."""
 
     def count(self, interval: Interval) -> int:
         """About how many rows `chunks` will go over."""

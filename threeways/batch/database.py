@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from threeways.batch.rows import columns
 from threeways.errors import DataError
 
 ID, DROPOFF = "ride_id", "dropoff_datetime"
+_ORDER = ("pickup_datetime", "PULocationID", "DOLocationID", "trip_distance", DROPOFF)
 _WIDER = timedelta(days=2)  # a text's offset may put it a day off; the exact interval is taken afterwards
 
 
@@ -37,10 +38,13 @@ def opened(url: str, table: str) -> Iterator[DatabaseSource]:
 class DatabaseSource:
     """A table with the columns ride_id, PULocationID, DOLocationID, trip_distance and pickup_datetime.
 
-    Their case does not matter. ride_id is its primary key or unique: chunks go by it. A column
+    Their case does not matter. Chunks go by ride_id: a table's primary key or unique, while a view may repeat
+    it, and then its first row by pickup_datetime and the other columns counts. A column
     dropoff_datetime, where there is one, tells what a ride really took. Times are New York's clock, unless
     their type or text has an offset.
     """
+
+    ids_in_order = True
 
     def __init__(self, engine: sa.Engine, table: str) -> None:
         self._engine = engine
@@ -51,6 +55,7 @@ class DatabaseSource:
         self._columns = {ours: self._table.c[theirs] for ours, theirs in found.items()}
         types = {one["name"]: one for one in sa.inspect(engine).get_columns(name, schema or None)}
         self.text_ids = _is_text(types[found[ID]]["type"])
+        self._unique = name in sa.inspect(engine).get_table_names(schema or None)
         self._nullable = bool(types[found[ID]]["nullable"])
         time = types[found[FIELDS[3]]]["type"]
         self._text_times = engine.dialect.name == "sqlite" or _is_text(time)
@@ -69,6 +74,11 @@ class DatabaseSource:
         their statement lasts: rides that come while it runs may be among them.
         """
         key = self._columns[ID]
+        order = (
+            [key]
+            if self._unique
+            else [key, *(self._columns[name] for name in _ORDER if name in self._columns)]
+        )
         select = sa.select(*self._selected()).where(*self._within(interval))
         with engines.faults(f"RIDES={self.name}", DataError), self._engine.connect() as plain:
             connection = plain
@@ -79,12 +89,15 @@ class DatabaseSource:
             after: tuple[Any, ...] = ()
             while True:
                 query = select.where(*(key > sa.bindparam(None, value=one) for one in after))
-                rows = connection.execute(query.order_by(key).limit(size).where(key.is_not(None))).fetchall()
+                rows = list(connection.execute(query.order_by(*order).limit(size).where(key.is_not(None))))
+                full = len(rows) == size
+                if full:
+                    after = (rows[-1][0],)
+                    _complete(rows, connection.execute(select.where(key == after[0]).order_by(*order)).all())
                 if rows:
                     yield columns(rows).chunk(interval)
-                if len(rows) < size:
+                if not full:
                     break
-                after = (rows[-1][0],)
             if self._nullable:
                 for part in connection.execute(select.where(key.is_(None))).partitions(size):
                     yield columns(part).chunk(interval)
@@ -144,8 +157,21 @@ def _columns(engine: sa.Engine, table: str, schema: str | None) -> dict[str, str
 def _is_unique(inspector: sa.Inspector, table: str, schema: str | None, column: str) -> bool:
     keys: list[Any] = [inspector.get_pk_constraint(table, schema)["constrained_columns"]]
     keys += [one["column_names"] for one in inspector.get_unique_constraints(table, schema)]
-    keys += [one["column_names"] for one in inspector.get_indexes(table, schema) if one["unique"]]
+    keys += [one["column_names"] for one in inspector.get_indexes(table, schema) if _of_all_rows(one)]
     return [column] in keys
+
+
+def _of_all_rows(index: Any) -> bool:
+    """Whether an index is unique, and not for some rows alone."""
+    return index["unique"] and not any(name.endswith("_where") for name in index.get("dialect_options", {}))
+
+
+def _complete(rows: list[Any], last: Sequence[Any]) -> None:
+    """Put in all rows of the last id, so that the next chunk can go on after it."""
+    group = {row[0] for row in last}
+    while rows and rows[-1][0] in group:
+        rows.pop()
+    rows.extend(last)
 
 
 def _is_text(kind: Any) -> bool:

@@ -13,12 +13,13 @@ from rich.console import Console
 
 from threeways.batch import interval as intervals
 from threeways.batch import progress
-from threeways.batch.chunk import Chunk, Refused, Source, payload_of, refusal
+from threeways.batch.chunk import Chunk, Refused, Source
+from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, Sink
 from threeways.batch.tally import Tally
-from threeways.errors import BatchError, TransientError
+from threeways.errors import BatchError, RepeatedEvent, TransientError
 from threeways.service import ColumnScores, ModelService
 
 CHUNK = 100_000
@@ -67,8 +68,11 @@ def run(
         progress.shown(console, total) as advance,
         closing(source.chunks(interval, asked.chunk)) as chunks,
     ):
+        repeats = Repeats()
         for chunk in chunks:
-            writer.write(score(service, chunk, tally), service.version)
+            if source.ids_in_order:
+                repeats = Repeats()
+            writer.write(score(service, without_repeats(chunk, repeats), tally), service.version)
             advance(chunk.passed)
         done = _run(source, interval, tally, service.version, time.monotonic() - began, before)
         writer.finish(done)
@@ -89,6 +93,16 @@ def chosen(asked: Asked, sink: Sink, before: list[Run], console: Console) -> Int
         interval = intervals.chosen(asked.start, str(now), asked.last, done, at)
     console.print(f"TO={asked.end} is in the future: {told}", highlight=False, markup=False, soft_wrap=True)
     return interval
+
+
+def without_repeats(chunk: Chunk, repeats: Repeats) -> Chunk:
+    """The chunk with the rows of an id that was there before among the refused: its first row counts."""
+    repeated = repeats.among(chunk.ids)
+    if not repeated.any():
+        return chunk
+    error = RepeatedEvent("another row has this ride_id and was taken; make ride_id unique")
+    refused = [chunk.refusal(row, error) for row in np.flatnonzero(repeated).tolist()]
+    return chunk.only(~repeated, [*chunk.refused, *refused])
 
 
 def score(service: ModelService[Any], chunk: Chunk, tally: Tally) -> Scores:
@@ -115,14 +129,7 @@ def _faulty(chunk: Chunk, row: int, scored: ColumnScores) -> Refused:
     error = scored.faults[row]
     if isinstance(error, TransientError):
         raise error
-    rides, pickup = chunk.rides, chunk.pickup[row].item()
-    given = {
-        "PULocationID": int(rides.pickup_zone[row]),
-        "DOLocationID": int(rides.dropoff_zone[row]),
-        "trip_distance": float(rides.distance[row]),
-        "pickup_datetime": pickup,
-    }
-    return refusal(chunk.ids[row], payload_of(chunk.ids[row], given).decode(), pickup, error)
+    return chunk.refusal(row, error)
 
 
 def _flags(scored: ColumnScores, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:

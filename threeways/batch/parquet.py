@@ -51,6 +51,7 @@ class ParquetSource:
                 f"RIDES: some of {spec} have ride_id and some have not; give it to all or to none"
             )
         self.owned = owned == {True}
+        self.ids_in_order = not self.owned
         self.text_ids = False
         if self.owned:
             with _file(places[0]) as file:
