@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import RecordTypeDef
 
 
-def pages(kinesis: Any, iterator: str | None, **more: str) -> Iterator[list[RecordTypeDef]]:
+def pages(kinesis: Any, iterator: str | None, **more: str) -> Iterator[list[dict[str, Any]]]:
     """The pages of a shard from an iterator on, to what is its end now. Raises boto's errors.
 
     An empty page is no end while MillisBehindLatest is over 0, and a page with records never is, whatever it

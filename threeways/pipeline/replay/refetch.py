@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from threeways.local.readback import pages
 from threeways.pipeline.replay.documents import Batch
 from threeways.stream.records import Record, whole_records
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis.type_defs import RecordTypeDef
 
 GONE = {"InvalidArgumentException", "ResourceNotFoundException"}
 """How GetShardIterator refuses a sequence number, a shard or a stream that is no longer there."""
@@ -33,7 +30,7 @@ def fetch(client: Any, batch: Batch) -> list[Record]:
     return found
 
 
-def _pages(client: Any, batch: Batch) -> Iterator[list[RecordTypeDef]]:
+def _pages(client: Any, batch: Batch) -> Iterator[list[dict[str, Any]]]:
     """What the shard holds from the batch's first record on, to the end of the shard if need be."""
     stream = {"StreamARN": batch.stream_arn}
     try:
