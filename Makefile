@@ -76,9 +76,10 @@ quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
 validate: $(READY) .venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready ## SAM CLI, cfn-lint, checkov and doctor over the template, zizmor over the workflows (TEMPLATE=)
 	@$(PYTHON) tools/validate.py $(if $(TEMPLATE),'$(TEMPLATE)')
 
-doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=)
+doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=, KEY_RATE=)
 	@$(PYTHON) -m threeways doctor $(if $(TEMPLATE),--template '$(TEMPLATE)') $(if $(STACK),--stack '$(STACK)') \
-		$(if $(RATE),--rate '$(RATE)') $(if $(BYTES),--record-bytes '$(BYTES)')
+		$(if $(RATE),--rate '$(RATE)') $(if $(BYTES),--record-bytes '$(BYTES)') \
+		$(if $(KEY_RATE),--key-rate '$(KEY_RATE)')
 
 plan: $(READY) ## what a deployment needs and costs at RATE= rides a second, and what breaks first (SHARDS= MEMORY= ARCH=)
 	@$(PYTHON) -m threeways plan $(if $(RATE),--rate '$(RATE)') $(if $(SHARDS),--shards '$(SHARDS)') \

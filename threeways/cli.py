@@ -227,6 +227,7 @@ def doctor(
     stack: Annotated[str | None, typer.Option(help="A deployed stack, by name or ARN, instead.")] = None,
     rate: Annotated[int, typer.Option(min=0, help="Records a second that its streams must carry.")] = 0,
     record_bytes: Annotated[int, typer.Option(min=1, help="How large those records are.")] = 1000,
+    key_rate: Annotated[int, typer.Option(min=0, help="Records a second of the key that has most.")] = 0,
 ) -> None:
     """What will bite a consumer of Kinesis, in a template or a deployed stack. Exit status 1 if anything."""
     from threeways.doctor.check import examine, read_template, tell
@@ -242,7 +243,7 @@ def doctor(
     else:
         path = template or Path("template.yaml")
         name, text = str(path), read_template(path)
-    findings = examine(text, name, rate=rate, record_bytes=record_bytes)
+    findings = examine(text, name, rate=rate, record_bytes=record_bytes, key_rate=key_rate)
     tell(findings, name, console, lines=not stack)
     if findings:
         raise typer.Exit(FAILED)

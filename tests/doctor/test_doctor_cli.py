@@ -39,9 +39,9 @@ def test_findings_are_told_with_line_mend_and_page_and_are_exit_status_1(tmp_pat
     path.write_text(SEEDED)
     status, said = doctor("--template", str(path), "--rate", "5000")
     assert status == 1
-    assert said.endswith("seeded.yaml: 13 findings\n")
+    assert said.endswith("seeded.yaml: 14 findings\n")
     assert "5,000 records of 1,000 bytes a second need 5 shards" in said
-    assert said.count("  Mend: ") == said.count("  See: https://docs.aws.amazon.com/") == 13
+    assert said.count("  Mend: ") == said.count("  See: https://docs.aws.amazon.com/") == 14
 
 
 @pytest.mark.parametrize(

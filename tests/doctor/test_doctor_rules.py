@@ -26,6 +26,7 @@ def test_all_of_ten_and_more_seeded_faults_are_found_by_their_rules() -> None:
         "E9703",
         "E9704",
         "W9705",
+        "W9708",
         "W9712",
         "E9721",
         "W9722",
@@ -77,6 +78,16 @@ CASES = [
         None,
     ),
     ("MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 43201", "E9711"),
+    (
+        "BisectBatchOnFunctionError: true",
+        "BisectBatchOnFunctionError: true\n            ParallelizationFactor: 2",
+        "W9708",
+    ),
+    (
+        "BisectBatchOnFunctionError: true",
+        "BisectBatchOnFunctionError: true\n            ParallelizationFactor: 1",
+        None,
+    ),
     ("ShardCount: 2", "ShardCount: 2, RetentionPeriodHours: 48", None),
     ("Timeout: 30", "MemorySize: 512", "W9722"),
     ("Timeout: 30", "Timeout: 3600", "E9707"),
@@ -179,7 +190,7 @@ def test_the_rules_are_a_pack_for_cfn_lint_with_ids_of_their_own() -> None:
 
     loaded = get_rules([str(RULES)], [], [])
     ours = {rule.id: rule for rule in loaded if rule.id[1:3] == "97"}
-    assert len(ours) == 15
+    assert len(ours) == 17
     for rule in ours.values():
         assert rule.description
         assert rule.mend
@@ -190,3 +201,32 @@ def test_findings_stand_in_the_order_of_their_lines() -> None:
     lines = [finding.line or 0 for finding in examine(SEEDED, "seeded.yaml", rate=2500)]
     assert lines == sorted(lines)
     assert isinstance(examine(RAW, "raw.json")[0], Finding)
+
+
+def with_variables(variables: str) -> str:
+    return SOUND.replace("Timeout: 30", f"Timeout: 30\n      Environment: {{Variables: {{{variables}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("variables", "key_rate", "bites"),
+    [
+        ("PREDICTIONS_STREAM_NAME: out", 95, False),
+        ("PREDICTIONS_STREAM_NAME: out", 96, True),
+        ('PREDICTIONS_STREAM_NAME: out, AGGREGATE_PREDICTIONS: "false"', 96, True),
+        ("PREDICTIONS_STREAM_NAME: out, AGGREGATE_PREDICTIONS: false", 96, True),
+        ('PREDICTIONS_STREAM_NAME: out, AGGREGATE_PREDICTIONS: "true"', 1_000, False),
+        ('PREDICTIONS_STREAM_NAME: out, AGGREGATE_PREDICTIONS: "true"', 1_001, True),
+        ("OTHER: out", 96, False),
+        ("OTHER: out", 1_001, True),
+        ("PREDICTIONS_STREAM_NAME: out", 0, False),
+    ],
+)
+def test_a_key_s_rate_is_held_against_one_put_a_call_and_a_shard(
+    variables: str, key_rate: int, bites: bool
+) -> None:
+    assert found(with_variables(variables), key_rate=key_rate) == ({"W9714"} if bites else set())
+
+
+def test_our_own_template_carries_ninety_five_rides_a_second_of_a_key() -> None:
+    assert found(OURS.read_text(), key_rate=95) == set()
+    assert found(OURS.read_text(), key_rate=96) == {"W9714"}

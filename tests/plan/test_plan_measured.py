@@ -74,6 +74,7 @@ def test_a_plan_shows_its_sums_and_what_breaks_first(tmp_path: Path) -> None:
         "For 1,000,000 rides a second: make deploy PARAMETERS='ShardCount=1250 BatchSize=1600",
         "1,000,000 / (1,000 x 0.8) = 1,250",
         "latencies: .local/bench.json, measured here",
+        "one key: up to 99 rides a second, whose predictions go one a call of 10 ms",
         "an account has 1,000 by default: ask for 1,250",
         "2 x 1,250 shards x 0.000277778 h for a million x $0.015",
         "prices of 20",

@@ -13,6 +13,8 @@ from threeways.errors import UsageError
 from threeways.pipeline.plan import breaking, cost, limits, need, prices, traffic
 from threeways.pipeline.plan.measured import Latencies
 from threeways.pipeline.plan.need import Asked, plan
+from threeways.pipeline.plan.tell import _needs
+from threeways.stream.delivery import PUT_SECONDS
 
 QUICK = Latencies(fixed=0.002, a_ride=30e-6, start_seconds=0.5, peak_mb=105, source="made up")
 PRICES = prices.read()
@@ -147,3 +149,16 @@ def test_prices_have_their_day_and_their_pages() -> None:
     assert PRICES.date.year >= 2026
     assert all(page.startswith("aws.amazon.com/") for page in PRICES.pages)
     assert PRICES.function.gb_second("arm64") < PRICES.function.gb_second("x86_64")
+
+
+@given(RATES, MEMORIES)
+def test_a_key_is_carried_no_faster_than_one_put_a_call(rate: float, memory: int | None) -> None:
+    found = plan(Asked(rate, memory=memory), QUICK)
+    assert found.key_capacity < 1 / PUT_SECONDS
+
+
+def test_several_lanes_are_told_to_keep_no_order_of_user_keys() -> None:
+    slow = plan(Asked(8_000, memory=1769), replace(QUICK, a_ride=1e-3))
+    said = " ".join(_needs(slow))
+    assert "no order is kept between the rides of one user key" in said
+    assert "no order" not in " ".join(_needs(plan(Asked(100), QUICK)))

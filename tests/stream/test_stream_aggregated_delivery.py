@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,3 +175,12 @@ def test_what_is_quarantined_whole_holds_up_nothing_beside_it() -> None:
     assert handle(event, context) == failures()
     assert [record.event_id for record, _ in quarantine.kept] == [f"{SHARD}:1002"]
     assert sorted(record["PartitionKey"] for record in client.stored) == ["0", "1", "after", "before"]
+
+
+def test_the_example_takes_apart_what_is_put() -> None:
+    path = Path(__file__).parents[2] / "examples" / "aggregated.py"
+    taken_apart = runpy.run_path(str(path))["taken_apart"]
+    _, client, _, _, _ = handled(1_000, aggregates=True)
+    made = [json.loads(one) for record in client.stored for one in taken_apart(record["Data"])]
+    assert [one["prediction"]["ride_id"] for one in made] == list(range(1_000))
+    assert taken_apart(b"{}") == [b"{}"]

@@ -20,7 +20,7 @@ quarantined = Counter(undecodable=1, invalid_event=2)
 context = FakeContext()
 context.function_name = "predictor-1"
 telemetry.report(Invocation(10, 6, quarantined, unfinished=1, retries=4, oldest_age=1.5), context)
-telemetry.report(Invocation(events=1, predictions=1), FakeContext())
+telemetry.report(Invocation(events=1, predictions=1, scattered=3), FakeContext())
 """
 
 A_LINE_OF_THE_PACKAGE = """
@@ -72,6 +72,8 @@ def test_an_invocation_becomes_metrics_and_a_line() -> None:
     assert (line["message"], line["predictions"], line["model_version"]) == ("batch", 6, "run-1")
     assert line["quarantined"] == {"undecodable": 1, "invalid_event": 2}
     assert second["ColdStart"] == [0.0]
+    assert second["KeysAcrossLanes"] == [3.0]
+    assert line["keys_across_lanes"] == 0
 
 
 def test_the_package_s_own_lines_are_structured_and_printed_once() -> None:

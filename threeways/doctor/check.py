@@ -41,17 +41,20 @@ def read_template(path: Path) -> str:
         ) from None
 
 
-def examine(text: str, name: str, *, rate: int = 0, record_bytes: int = 1000) -> list[Finding]:
+def examine(
+    text: str, name: str, *, rate: int = 0, record_bytes: int = 1000, key_rate: int = 0
+) -> list[Finding]:
     """What the rules find in a template (YAML or JSON, SAM or plain CloudFormation), by line.
 
     name: the template's, for messages. rate: records a second that its streams must carry, 0: not asked.
-    record_bytes: how large those are. `Metadata: {cfn-lint: {config: {ignore_checks: [ID]}}}` of a resource
-    silences a rule there. Raises TemplateError for what is no template, and where nothing reads Kinesis.
+    record_bytes: how large those are. key_rate: records a second of the key that has most.
+    `Metadata: {cfn-lint: {config: {ignore_checks: [ID]}}}` of a resource silences a rule there. Raises
+    TemplateError for what is no template, and where nothing reads Kinesis.
     """
     from cfnlint.api import lint
 
     try:
-        matches = lint(text, rules=_rules(rate, record_bytes), regions=["us-east-1"])
+        matches = lint(text, rules=_rules(rate, record_bytes, key_rate), regions=["us-east-1"])
     except Exception as error:  # cfn-lint trips over templates of odd shapes, each in its own way
         raise TemplateError(f"{name} cannot be read as a template: {error}") from error
     _refuse(matches, name)
@@ -85,10 +88,13 @@ def tell(findings: list[Finding], name: str, console: Console, *, lines: bool = 
     )
 
 
-def _rules(rate: int, record_bytes: int) -> RulesCollection:
+def _rules(rate: int, record_bytes: int, key_rate: int) -> RulesCollection:
     from cfnlint.rules import RulesCollection
 
-    configured = {"W9712": {"rate": rate, "record_bytes": record_bytes}}
+    configured = {
+        "W9712": {"rate": rate, "record_bytes": record_bytes},
+        "W9714": {"key_rate": key_rate},
+    }
     rules = RulesCollection(configure_rules=configured)
     rules.create_from_directory(str(RULES))
     return rules

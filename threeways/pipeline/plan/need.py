@@ -13,13 +13,11 @@ from math import ceil
 from threeways.errors import UsageError
 from threeways.pipeline.plan import limits
 from threeways.pipeline.plan.measured import Latencies
-from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED
+from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
 RIDE_BYTES, PREDICTION_BYTES = 150, 280
 """A ride and a prediction on their streams, partition keys included; a ride's place in the event's JSON."""
 EVENT_BYTES = 700
-PUT_SECONDS = 0.010
-"""A `PutRecords` call; within a region. It cannot be measured without an account."""
 FILLED = 0.8
 """The share of a shard that is planned with: keys never spread evenly."""
 GOOD_BATCH, LONGEST_WINDOW = 100, 10
@@ -78,6 +76,12 @@ class Plan:
     def lane_capacity(self) -> float:
         """Rides a second of a lane that is handed nothing but full batches."""
         return self.batch_size / self.took(self.batch_size)
+
+    @property
+    def key_capacity(self) -> float:
+        """Rides a second of one key, in a full batch with nothing else: their predictions go one a call."""
+        seconds = self.latencies.cpu_seconds(self.batch_size) / self.share + self.batch_size * PUT_SECONDS
+        return self.batch_size / seconds
 
     def batch_at(self, rate: float) -> float:
         """Rides of an average invocation at a rate, one at the least."""

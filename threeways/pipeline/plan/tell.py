@@ -11,7 +11,7 @@ from threeways.pipeline.plan.breaking import Limit
 from threeways.pipeline.plan.cost import Line
 from threeways.pipeline.plan.need import Plan
 from threeways.pipeline.plan.prices import Architecture, Prices
-from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED
+from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
 
 def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
@@ -45,7 +45,7 @@ def _needs(plan: Plan) -> Iterator[str]:
         f"{plan.batch_size * need.EVENT_BYTES / 1e6:.1f} of a payload's {limits.PAYLOAD_BYTES / 1e6:g} MB"
     )
     at_once = f"assumed; {OVERLAPPED} puts of {MAX_ENTRIES} at once"
-    puts = f"{need.waits(plan.batch)} x {need.PUT_SECONDS * 1e3:g} ms ({at_once})"
+    puts = f"{need.waits(plan.batch)} x {PUT_SECONDS * 1e3:g} ms ({at_once})"
     yield (
         f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
         f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + {puts} = "
@@ -55,6 +55,16 @@ def _needs(plan: Plan) -> Iterator[str]:
         f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, "
         f"each up to {plan.lane_capacity:,.0f} rides a second"
     )
+    yield (
+        f"  one key: up to {plan.key_capacity:,.0f} rides a second, whose predictions go one a call of "
+        f"{PUT_SECONDS * 1e3:g} ms, in order; with AggregatePredictions=true up to a shard's "
+        f"{limits.SHARD_RECORDS:,}"
+    )
+    if plan.parallelization > 1:
+        yield (
+            "    with several lanes a shard no order is kept between the rides of one user key in records "
+            "that the Kinesis Producer Library aggregates"
+        )
     yield (
         f"  concurrency: {number(plan.invocations)} invocations a second x {plan.seconds:.3f} s = "
         f"{plan.busy:,.1f} on average, {plan.lanes:,} at the most"
