@@ -117,6 +117,9 @@ def batch(
     start: Annotated[str | None, typer.Option("--from", help="The first pickup, New York time.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="The first pickup left out.")] = None,
     last: Annotated[str | None, typer.Option(help="The last whole hour, day, week or month.")] = None,
+    lookback: Annotated[
+        str | None, typer.Option(help="How far back late rows are scored: 36h, 2d, 1w, 0; default: a day.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a report for people to this HTML file.")] = None,
     tolerate: Annotated[
         float, typer.Option(min=0, max=1, help="Exit status 3 if a greater share is quarantined.")
@@ -131,7 +134,8 @@ def batch(
     from threeways.training.train import resolve_or_train
 
     console = Console()
-    options = Options(rides, table, predictions, report, tolerate, Asked(start, end, last, chunk))
+    asked = Asked(start, end, last, chunk, lookback)
+    options = Options(rides, table, predictions, report, tolerate, asked)
 
     def find_folder() -> Path:
         return resolve_or_train(console=console, folder=LOCAL).folder

@@ -21,6 +21,8 @@ from threeways.trips.cleaning import minutes_between
 
 FIELDS = ("PULocationID", "DOLocationID", "trip_distance", "pickup_datetime")
 """What a ride has, by its event's names; `ride_id` names it."""
+MODULUS = 1_000_003
+"""What an id leaves of itself in a fingerprint: a sum of many stays below 64 bits."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -89,6 +91,9 @@ class Source(Protocol):
     def ids_in_order(self) -> bool:
         """Whether rows of one id are always in one chunk."""
 
+    def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
+        """How many rows lie in the interval, and the sum of their ids modulo `MODULUS`; None: not quickly."""
+
     def count(self, interval: Interval) -> int:
         """About how many rows `chunks` will go over."""
 
@@ -154,8 +159,12 @@ class Columns:
 
 def refusal(ride_id: Any, payload: str, pickup: datetime | None, error: PermanentError) -> Refused:
     """The quarantine entry of a row."""
-    name = ride_id if isinstance(ride_id, str) else repr(ride_id)
-    return Refused(_clean(name), pickup, payload, error.code, _clean(str(error)))
+    return Refused(name_of(ride_id), pickup, payload, error.code, _clean(str(error)))
+
+
+def name_of(ride_id: Any) -> str:
+    """An id as the quarantine writes it."""
+    return _clean(ride_id if isinstance(ride_id, str) else repr(ride_id))
 
 
 def payload_of(ride_id: Any, given: dict[str, Any]) -> bytes:

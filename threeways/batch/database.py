@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from threeways.batch import engine as engines
-from threeways.batch.chunk import FIELDS, Chunk
+from threeways.batch.chunk import FIELDS, MODULUS, Chunk
 from threeways.batch.interval import Interval
 from threeways.batch.rows import columns
 from threeways.errors import DataError
@@ -66,6 +66,21 @@ class DatabaseSource:
         query = sa.select(sa.func.count()).select_from(self._table).where(*self._within(interval))
         with self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
+
+    def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
+        """See `Source`: of integer ids and of times that the database can compare."""
+        if self.text_ids or not self._has_times:
+            return None
+        pickup, form = self._columns["pickup_datetime"], "%Y-%m-%d %H:%M:%S"
+        ends: list[Any] = [interval.start, interval.end]
+        if self._text_times:  # a day alone comes before each of its times, whatever parts the two
+            ends = [one and f"{one:{form}}".removesuffix(" 00:00:00") for one in ends]
+        inside = [pickup < ends[1], *([pickup >= ends[0]] if ends[0] else [])]
+        key = self._columns[ID]
+        query = sa.select(sa.func.count(), sa.func.sum(key % MODULUS)).where(*inside, key.is_not(None))
+        with self._engine.connect() as connection:
+            count, total = connection.execute(query.select_from(self._table)).one()
+        return int(count), int(total or 0)
 
     def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
         """The interval's rides in the order of their ids, all as the table was when the first was read.

@@ -35,6 +35,12 @@ class Interval(msgspec.Struct, frozen=True, order=True):
         """Whether one pickup lies inside."""
         return (self.start is None or pickup >= self.start) and pickup < self.end
 
+    def between(self, start: datetime | None, end: datetime) -> Interval | None:
+        """What of it lies from `start` until just before `end`; None where nothing does."""
+        starts = [one for one in (self.start, start) if one]
+        part = Interval(max(starts, default=None), min(self.end, end))
+        return part if part.start is None or part.start < part.end else None
+
     def overlaps(self, other: Self) -> bool:
         """Whether some pickup lies in both."""
         return (other.start is None or self.end > other.start) and (
@@ -94,12 +100,18 @@ def last(unit: str, at: datetime) -> Interval:
 
 def resume(done: Sequence[Interval]) -> datetime | None:
     """Where to go on: the end of the first unbroken stretch of what is done, so that no gap is skipped."""
-    end: datetime | None = None
-    for interval in sorted(done, key=lambda one: (one.start is not None, one.start or one.end)):
-        if end is not None and interval.start is not None and interval.start > end:
-            break
-        end = interval.end if end is None else max(end, interval.end)
-    return end
+    return next((one.end for one in merged(done)), None)
+
+
+def merged(intervals: Sequence[Interval]) -> list[Interval]:
+    """The same in unbroken stretches, in order."""
+    stretches: list[Interval] = []
+    for interval in sorted(intervals, key=lambda one: (one.start is not None, one.start or one.end)):
+        if stretches and (interval.start is None or interval.start <= stretches[-1].end):
+            stretches[-1] = Interval(stretches[-1].start, max(stretches[-1].end, interval.end))
+        else:
+            stretches.append(interval)
+    return stretches
 
 
 def _parsed(text: str, name: str) -> datetime:

@@ -6,19 +6,23 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import numpy as np
 from rich.console import Console
 
 from threeways.batch import interval as intervals
 from threeways.batch import progress
+from threeways.batch import window as windows
 from threeways.batch.chunk import Chunk, Refused, Source
 from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
 from threeways.batch.record import Run
-from threeways.batch.sink import Scores, Sink
+from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
+from threeways.batch.window import Window
 from threeways.errors import BatchError, RepeatedEvent, TransientError
 from threeways.service import ColumnScores, ModelService
 
@@ -28,12 +32,23 @@ CHUNK = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the user asks for: see `interval.chosen`. chunk: rows that are read and predicted at a time."""
+    """What the user asks for: see `interval.chosen`. chunk: rows that are read and predicted at a time.
+
+    lookback: how far before the interval late rows are looked for; see `window.lookback_of`.
+    """
 
     start: str | None = None
     end: str | None = None
     last: str | None = None
     chunk: int = CHUNK
+    lookback: str | None = None
+
+    def looks_back(self) -> timedelta:
+        """How far: not at all where the interval itself is named. Raises BatchError."""
+        named = self.start or self.end
+        if named and self.lookback:
+            raise BatchError("FROM= and TO= name an interval by themselves; leave LOOKBACK= out")
+        return windows.lookback_of("0" if named else self.lookback or windows.LOOKBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +71,9 @@ def run(
     before = sink.history()
     same_source(source, sink, before)
     interval = chosen(asked, sink, before, console)
+    window = windows.of(interval, asked.looks_back(), [one.covered for one in before if one.covered])
     service = find_service()
-    total = source.count(interval)
+    total = source.count(window.reading(older=False))
     console.print(f"Rides: {source.name}, {interval}: about {total:,} rows", highlight=False, soft_wrap=True)
     console.print(
         f"Predictions: {sink.name}, model version {service.version}", highlight=False, soft_wrap=True
@@ -66,15 +82,20 @@ def run(
     with (
         sink.writing(interval, text_ids=source.text_ids) as writer,
         progress.shown(console, total) as advance,
-        closing(source.chunks(interval, asked.chunk)) as chunks,
+        closing(source.chunks(_reading(window, source, writer), asked.chunk)) as chunks,
     ):
-        repeats = Repeats()
+        sift, repeats = windows.Sift(window, writer), Repeats()
         for chunk in chunks:
             if source.ids_in_order:
                 repeats = Repeats()
-            writer.write(score(service, without_repeats(chunk, repeats), tally), service.version)
+            writer.write(score(service, without_repeats(sift(chunk), repeats), tally), service.version)
             advance(chunk.passed)
-        done = _run(source, interval, tally, service.version, time.monotonic() - began, before)
+        done = msgspec.structs.replace(
+            _run(source, interval, tally, service.version, time.monotonic() - began, before),
+            late=sift.late,
+            missed=sift.missed,
+            missed_since=sift.missed_since,
+        )
         writer.finish(done)
     return Done(done, tally, before)
 
@@ -93,6 +114,16 @@ def chosen(asked: Asked, sink: Sink, before: list[Run], console: Console) -> Int
         interval = intervals.chosen(asked.start, str(now), asked.last, done, at)
     console.print(f"TO={asked.end} is in the future: {told}", highlight=False, markup=False, soft_wrap=True)
     return interval
+
+
+def _reading(window: Window, source: Source, writer: Writer) -> Interval:
+    """What is to be read; what is older only where the sink may lack some of it."""
+    older = False
+    if window.older:
+        whole = Interval(window.older[0].start, window.older[-1].end)
+        there = source.fingerprint(whole)
+        older = there is None or there != writer.fingerprint(whole)
+    return window.reading(older=older)
 
 
 def without_repeats(chunk: Chunk, repeats: Repeats) -> Chunk:

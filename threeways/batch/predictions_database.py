@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from threeways.batch import engine as engines
 from threeways.batch import upsert
+from threeways.batch.chunk import MODULUS
 from threeways.batch.interval import Interval
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
 from threeways.errors import BatchError
+from threeways.task import EventId
 
 PREDICTIONS, QUARANTINE, RUNS = "ride_predictions", "ride_quarantine", "batch_runs"
+_AT_ONCE = 10_000  # both databases take more parameters than these in one statement
 
 
 @contextmanager
@@ -83,7 +91,7 @@ class DatabaseWriter:
         self.finished = False
         for name in (PREDICTIONS, QUARANTINE):
             pickup = self._tables[name].c.pickup_datetime
-            inside = [pickup < interval.end, *([pickup >= interval.start] if interval.start else [])]
+            inside = _inside(self._tables[name], interval)
             unread = [pickup.is_(None)] if name == QUARANTINE else []  # such a row belongs to every interval
             connection.execute(sa.delete(self._tables[name]).where(sa.or_(sa.and_(*inside), *unread)))
 
@@ -94,6 +102,30 @@ class DatabaseWriter:
         if scores.refused:
             entries = [msgspec.structs.asdict(one) for one in scores.refused]
             self._connection.execute(sa.insert(self._tables[QUARANTINE]), entries)
+
+    def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
+        """See `Known`."""
+        column = self._tables[PREDICTIONS].c.ride_id
+        kind = str if isinstance(column.type, sa.Text) else int
+        found = set(self._among(column, [one for one in ids if isinstance(one, kind)]))
+        return np.array([one in found for one in ids], dtype=bool)
+
+    def quarantined(self, names: Sequence[str]) -> set[str]:
+        """See `Known`."""
+        return set(self._among(self._tables[QUARANTINE].c.ride_id, names))
+
+    def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
+        """See `Writer`."""
+        table, told = self._tables[PREDICTIONS], self._tables[QUARANTINE]
+        query = sa.select(sa.func.count(), sa.func.sum(table.c.ride_id % MODULUS))
+        count, total = self._connection.execute(query.where(*_inside(table, interval))).one()
+        names = self._connection.scalars(sa.select(told.c.ride_id).where(*_inside(told, interval))).all()
+        sums = [math.fmod(int(one), MODULUS) for one in names if re.fullmatch(r"-?\d{1,19}", one)]
+        return int(count) + len(names), int(total or 0) + int(sum(sums))
+
+    def _among(self, column: sa.Column[Any], values: Sequence[Any]) -> Iterator[Any]:
+        for some in batched(values, _AT_ONCE, strict=False):
+            yield from self._connection.scalars(sa.select(column).where(column.in_(some)))
 
     def finish(self, run: Run) -> None:
         """Remember the run; then the transaction ends."""
@@ -109,6 +141,11 @@ class DatabaseWriter:
         }
         self._connection.execute(sa.insert(self._tables[RUNS]), row)
         self.finished = True
+
+
+def _inside(table: sa.Table, interval: Interval) -> list[sa.ColumnElement[bool]]:
+    pickup = table.c.pickup_datetime
+    return [pickup < interval.end, *([pickup >= interval.start] if interval.start else [])]
 
 
 def _tables(*, text_ids: bool) -> sa.MetaData:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from threeways.batch import places
+from threeways.batch.ids import IdSet, keys_of
 from threeways.batch.interval import Interval
 from threeways.batch.places import Place
 from threeways.batch.record import Run
-from threeways.batch.sink import Scores
+from threeways.batch.sink import Scores, joined
 from threeways.errors import BatchError
+from threeways.task import EventId
 
 MANIFEST = "manifest.json"
 _REFUSED = pa.schema(
@@ -92,8 +96,9 @@ class ParquetSink:
                     f"{self.name} has {done} already, which {interval} overlaps; give FROM= and TO= of that "
                     "interval to score it again, or another PREDICTIONS="
                 )
+        kept = [entry for entry in self._manifest.entries if entry.run.covered not in (interval, None)]
         with tempfile.TemporaryDirectory() as scratch:
-            writer = ParquetWriter(self._place, Path(scratch), interval, text_ids=text_ids)
+            writer = ParquetWriter(self._place, Path(scratch), interval, kept, text_ids=text_ids)
             try:
                 yield writer
                 self._settle(writer, interval)
@@ -106,8 +111,7 @@ class ParquetSink:
             return
         # What covers nothing has undated rows alone, and this run has met them anew.
         old = [entry for entry in self._manifest.entries if entry.run.covered in (interval, None)]
-        kept = [entry for entry in self._manifest.entries if entry not in old]
-        self._manifest = Manifest([*kept, writer.entry])
+        self._manifest = Manifest([*writer.kept, writer.entry])
         body = msgspec.json.format(msgspec.json.encode(self._manifest), indent=1)
         self._place.write(MANIFEST, body)
         writer.settled = True
@@ -117,38 +121,113 @@ class ParquetSink:
 
 
 class ParquetWriter:
-    """One run's files: a part for each chunk, under names that no other run has."""
+    """One run's files: a part for each chunk, under names that no other run has.
 
-    def __init__(self, place: Place, scratch: Path, interval: Interval, *, text_ids: bool) -> None:
+    kept: the entries of other intervals. Rows that were entered late become parts of the entry that they
+    belong to, so that a later run of its interval replaces them too.
+    """
+
+    def __init__(
+        self, place: Place, scratch: Path, interval: Interval, kept: list[Entry], *, text_ids: bool
+    ) -> None:
         self._place, self._scratch, self._text_ids = place, scratch, text_ids
+        self.kept, self._start = kept, interval.start
+        self._late: list[Scores] = []
+        self._version: str | None = None
+        self._written: list[str] = []
+        self._known: dict[str, IdSet] = {}
         self._prefix = f"{_stamp(interval.start)}_{_stamp(interval.end)}_{secrets.token_hex(4)}"
         self._parts: dict[str, list[Part]] = {"predictions": [], "quarantine": []}
         self.entry: Entry | None = None
         self.settled = False
 
     def write(self, scores: Scores, version: str | None) -> None:
-        """Write a chunk's files."""
-        if len(scores.ids):
-            self._keep("predictions", self._predictions(scores, version))
-        if scores.refused:
-            rows: list[dict[str, Any]] = [msgspec.structs.asdict(one) for one in scores.refused]
-            self._keep("quarantine", pa.Table.from_pylist(rows, schema=_REFUSED))
+        """Write a chunk's files; late rows wait for the end."""
+        if self._start is not None:
+            scores = self._keep_late(scores, version, self._start)
+        for kind, part in self._stored(scores, version):
+            self._parts[kind].append(part)
 
     def adopt(self, kind: str, file: Path, rows: int) -> None:
         """Take a file that somebody else has written; kind: predictions or quarantine."""
-        name = f"{kind}_{self._prefix}_{len(self._parts[kind]):05d}.parquet"
-        self._parts[kind].append(Part(name, rows))
-        self._place.keep(name, file)
+        self._parts[kind].append(self._keep(kind, file, rows))
 
     def finish(self, run: Run) -> None:
         """The files are all written; the manifest will name them."""
+        if self._late:
+            late = joined(self._late)
+            self.kept = [self._with_late(entry, late) for entry in self.kept]
         self.entry = Entry(run, self._parts["predictions"], self._parts["quarantine"])
+
+    def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
+        """See `Known`."""
+        return self._ids("predictions").holds(keys_of(ids))
+
+    def quarantined(self, names: Sequence[str]) -> set[str]:
+        """See `Known`."""
+        found = self._ids("quarantine").holds(keys_of(names))
+        return {name for name, there in zip(names, found.tolist(), strict=True) if there}
+
+    def fingerprint(self, interval: Interval) -> tuple[int, int] | None:  # noqa: ARG002 - it would read all
+        """None: files are not added up."""
+        return None
 
     def discard(self) -> None:
         """Remove what was written."""
-        for parts in self._parts.values():
-            for part in parts:
-                self._place.remove(part.name)
+        for name in self._written:
+            self._place.remove(name)
+
+    def _ids(self, kind: str) -> IdSet:
+        """The ids in the files of the kept entries, read once."""
+        if kind not in self._known:
+            self._known[kind] = IdSet()
+            for entry in self.kept:
+                for part in entry.predictions if kind == "predictions" else entry.quarantine:
+                    body = self._place.read(part.name)
+                    if body is None:
+                        raise BatchError(
+                            f"{self._place.name}/{part.name} is gone, which {MANIFEST} names, so late rows "
+                            "can't be told from those with a prediction; put it back, or give LOOKBACK=0"
+                        )
+                    column = pq.read_table(pa.BufferReader(body), columns=["ride_id"])["ride_id"]
+                    self._known[kind].add(np.sort(keys_of(column.to_pylist())))
+        return self._known[kind]
+
+    def _keep_late(self, scores: Scores, version: str | None, start: datetime) -> Scores:
+        """Set the chunk's late rows aside; the rest of it."""
+        early = scores.pickup < np.datetime64(start)
+        late = [one for one in scores.refused if one.pickup_datetime and one.pickup_datetime < start]
+        if not (late or early.any()):
+            return scores
+        self._late.append(replace(scores.only(np.flatnonzero(early)), refused=late))
+        self._version = version
+        rest = [one for one in scores.refused if one not in late]
+        return replace(scores.only(np.flatnonzero(~early)), refused=rest)
+
+    def _with_late(self, entry: Entry, scores: Scores) -> Entry:
+        """The entry with those of the late rows that lie in it, as further parts."""
+        inside = entry.run.covered
+        if inside is None:
+            return entry
+        rows = np.flatnonzero(inside.mask(scores.pickup))
+        refused = [one for one in scores.refused if one.pickup_datetime and inside.holds(one.pickup_datetime)]
+        parts = {"predictions": list(entry.predictions), "quarantine": list(entry.quarantine)}
+        for kind, part in self._stored(replace(scores.only(rows), refused=refused), self._version):
+            parts[kind].append(part)
+        return Entry(entry.run, parts["predictions"], parts["quarantine"])
+
+    def _stored(self, scores: Scores, version: str | None) -> Iterator[tuple[str, Part]]:
+        """Write the files of some rows: kind and part of each."""
+        tables = {}
+        if len(scores.ids):
+            tables["predictions"] = self._predictions(scores, version)
+        if scores.refused:
+            rows: list[dict[str, Any]] = [msgspec.structs.asdict(one) for one in scores.refused]
+            tables["quarantine"] = pa.Table.from_pylist(rows, schema=_REFUSED)
+        for kind, table in tables.items():
+            file = self._scratch / f"{kind}.parquet"
+            pq.write_table(table, file, compression="zstd")
+            yield kind, self._keep(kind, file, len(table))
 
     def _predictions(self, scores: Scores, version: str | None) -> Any:
         rows = len(scores.ids)
@@ -162,10 +241,11 @@ class ParquetWriter:
             }
         )
 
-    def _keep(self, kind: str, table: Any) -> None:
-        file = self._scratch / f"{kind}.parquet"
-        pq.write_table(table, file, compression="zstd")
-        self.adopt(kind, file, len(table))
+    def _keep(self, kind: str, file: Path, rows: int) -> Part:
+        name = f"{kind}_{self._prefix}_{len(self._written):05d}.parquet"
+        self._written.append(name)
+        self._place.keep(name, file)
+        return Part(name, rows)
 
 
 def _stamp(moment: datetime | None) -> str:

@@ -16,7 +16,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run that came to its end.
 
     read = scored + quarantined. undated: the quarantined without a pickup; each run meets them anew.
-    undated_before: how many the run before had. mean_minutes: of the predictions, None where there is none.
+    undated_before: how many the run before had. late: of the read, those entered late, into an interval
+    that was done. missed: those entered too late for LOOKBACK, without a prediction, since missed_since.
+    mean_minutes: of the predictions, None where there is none.
     judged: the rides whose real duration is known and one that training would keep; mae, rmse: the error over
     them, in minutes.
     """
@@ -30,6 +32,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     undated: int = 0
     undated_before: int = 0
+    late: int = 0
+    missed: int = 0
+    missed_since: datetime | None = None
     model_version: str | None
     mean_minutes: float | None = None
     judged: int = 0

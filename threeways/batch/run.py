@@ -96,6 +96,8 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
         _reasons(tally, console)
     if run.undated:
         console.print(_undated(run), highlight=False, soft_wrap=True)
+    if run.missed:
+        console.print(_missed(run), highlight=False, soft_wrap=True)
     if not run.within:
         console.print(
             f"No rides from {run.interval}. FROM=2021-02-01 TO=2021-03-01 scores an interval again."
@@ -105,6 +107,8 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
     table.add_column()
     table.add_column(justify="right")
     table.add_row("read", f"{run.read:,}")
+    if run.late:
+        table.add_row("entered late", f"{run.late:,}")
     table.add_row("scored", f"{run.scored:,}")
     table.add_row("quarantined", f"{run.quarantined:,}", style="" if good else "bold red")
     for flag, count in tally.flags.items():
@@ -136,6 +140,15 @@ def _undated(run: Run) -> str:
         "each run tells of them again. Write it as 2021-02-01 08:15:00, in the table or a view of it (TABLE=)"
     )
     return told if run.scored else f"{told}. Nothing was scored, so {run.interval} is not recorded as done"
+
+
+def _missed(run: Run) -> str:
+    since = run.missed_since or run.interval.end
+    days = (run.interval.end.date() - since.date()).days + 1
+    return (
+        f"{run.missed:,} rows were entered too late for LOOKBACK= and have no prediction, the oldest of "
+        f"{since:%Y-%m-%d}; LOOKBACK={days}d scores them too"
+    )
 
 
 def _without_password(place: str) -> str:

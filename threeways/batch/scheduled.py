@@ -30,11 +30,13 @@ class Ask(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     start: str | None = None
     end: str | None = None
     last: str | None = None
+    lookback: str | None = None
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Run once, for `{}`, `{"last": "day"}` or `{"from": …, "to": …}`; the answer is the run's record.
+    """Run once, for `{}`, `{"last": "day", "lookback": "2d"}` or `{"from": …, "to": …}`.
 
+    The answer is the run's record.
     The environment says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises
     UsageError, ModelFailed, or TooManyQuarantined after the rows are kept.
     """
@@ -51,7 +53,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         opened_sink(settings.batch_predictions) as sink,
     ):
         folder: Path = artifact.fetch(artifact.find(model))
-        asked = Asked(ask.start, ask.end, ask.last)
+        asked = Asked(ask.start, ask.end, ask.last, lookback=ask.lookback)
         done = run(
             asked, source, sink, lambda: service_of(folder, model.model_sha256, model.run_id), console
         ).run

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threeways.batch.chunk import Refused
 from threeways.batch.interval import Interval
 from threeways.batch.record import Run
+from threeways.batch.window import Known
 from threeways.task import EventId
 
 
@@ -34,9 +35,29 @@ class Scores:
         texts: list[str] = np.char.replace(np.datetime_as_string(self.pickup, unit="us"), "T", " ").tolist()
         return texts
 
+    def only(self, rows: NDArray[np.intp]) -> Scores:
+        """The predictions at `rows`, without a refused row."""
+        at = rows.tolist()
+        ids, flags = [self.ids[row] for row in at], [self.flags[row] for row in at]
+        return Scores(ids, self.pickup[rows], self.minutes[rows], flags, ())
 
-class Writer(Protocol):
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The rows of one or more, as one."""
+    return Scores(
+        [one for part in parts for one in part.ids],
+        np.concatenate([part.pickup for part in parts]),
+        np.concatenate([part.minutes for part in parts]),
+        [flags for part in parts for flags in part.flags],
+        [one for part in parts for one in part.refused],
+    )
+
+
+class Writer(Known, Protocol):
     """One run's rows on their way."""
+
+    def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
+        """That of `Source`, of the interval's predictions and quarantine."""
 
     def write(self, scores: Scores, version: str | None) -> None:
         """Take a chunk."""

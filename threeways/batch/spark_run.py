@@ -48,6 +48,8 @@ def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Co
     ):
         before = sink.history()
         same_source(source, sink, before)
+        if options.asked.lookback not in (None, "0"):
+            raise BatchError("ENGINE=spark takes no late rows; leave LOOKBACK= or ENGINE= out")
         asked, interval = options.asked, chosen(options.asked, sink, before, console)
         model = find_folder().absolute()
         console.print(f"Rides: {source.name}, {interval}, on Spark {spark.version}", soft_wrap=True)
