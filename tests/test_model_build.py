@@ -75,6 +75,25 @@ def test_init_answers_with_predictions_and_puts_nothing_in_a_test_run(
     assert [made["version"] for made in answer["predictions"]] == ["Test123"] * 3
 
 
+def test_the_earlier_pipeline_s_integration_test_reads_the_predictions_in_the_answer(
+    training: Training, aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its `docker-compose.yaml` sets no TEST_RUN, and its `test_docker.py` compares these names."""
+    aws.client("kinesis").create_stream(StreamName="compose-predictions", ShardCount=1)
+    for name, value in {
+        "PREDICTIONS_STREAM_NAME": "compose-predictions",
+        "RUN_ID": "Test123",
+        "MODEL_LOCATION": str(training.report.model.folder),
+        "KINESIS_ENDPOINT_URL": aws.endpoint_url,
+        "RETURN_PREDICTIONS": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    first = model.build()(event("good"), FakeContext())["predictions"][0]
+    assert (first["model"], first["version"]) == ("ride_duration_prediction_model", "Test123")
+    assert first["prediction"].keys() == {"ride_duration", "ride_id"}
+    assert first["prediction"]["ride_id"] == 256
+
+
 def test_without_a_run_id_the_version_is_the_run_that_the_artifact_names(training: Training) -> None:
     handler = model.build(Settings(model_location=str(training.report.model.folder), test_run=True))
     assert handler.service.version == training.report.model.run_id

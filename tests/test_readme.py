@@ -7,9 +7,29 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import mlflow
+import numpy as np
+import pytest
+import skops.io
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+    VotingRegressor,
+)
+from sklearn.linear_model import HuberRegressor, Ridge, TweedieRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from threeways import artifact
 from threeways.local.emulator import Emulator
 from threeways.service import ModelService
 from threeways.settings import Settings, TrainingSettings, WebSettings
@@ -43,6 +63,42 @@ def test_the_consumer_drops_duplicates(emulator: Emulator) -> None:
         running.kill()
     patience.cancel()
     assert sorted(printed) == ["1 1.5 []", "2 2.5 []", "3 3.5 []", "4 4.5 []"]
+
+
+LOGGED = {
+    "linear": Ridge,
+    "scaled": lambda: make_pipeline(StandardScaler(), HuberRegressor()),
+    "tree": DecisionTreeRegressor,
+    "forest": lambda: RandomForestRegressor(2),
+    "boosting": lambda: GradientBoostingRegressor(n_estimators=2),
+    "histograms": lambda: HistGradientBoostingRegressor(max_iter=2),
+    "categories": lambda: HistGradientBoostingRegressor(max_iter=2, categorical_features=[5]),
+    "tweedie": lambda: TweedieRegressor(power=0),
+    "several": lambda: VotingRegressor([("one", Ridge()), ("other", ExtraTreesRegressor(2))]),
+    "binned": lambda: make_pipeline(KBinsDiscretizer(3), Ridge()),
+}
+
+
+@pytest.mark.parametrize("name", LOGGED)
+def test_a_model_logged_as_shown_is_served(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved by the same arguments, for tracking adds nothing to what is served."""
+    [shown] = re.findall(r"```python\n( *mlflow\.sklearn\.log_model\(.*?)```", README, re.DOTALL)
+    block = np.random.default_rng(0).random((80, len(task.columns))) * 7 // 1
+    pipeline = LOGGED[name]().fit(block, block[:, 3])
+
+    def log_model(model: Any, name: str, **given: Any) -> None:
+        mlflow.sklearn.save_model(model, str(tmp_path / name), pip_requirements=["scikit-learn"], **given)
+
+    sklearn = SimpleNamespace(log_model=log_model)
+    names = {"pipeline": pipeline, "X": block, "y": block[:, 3], "task": task, "skops": skops}
+    names["mlflow"] = SimpleNamespace(sklearn=sklearn, models=mlflow.models)
+    exec(textwrap.dedent(shown), names)  # noqa: S102 - the README's own
+    model = artifact.load(tmp_path / "model")
+    artifact.check(model, task.columns, task.dict_features)
+    ModelService(model, task, "v").prove()
+    assert np.array_equal(model.predict(block), pipeline.predict(block))
 
 
 def made_of(number: int) -> bytes:
