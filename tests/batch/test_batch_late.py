@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from doubles import FakeModel
 from rich.console import Console
 
 from threeways.batch import parquet, predictions_parquet
+from threeways.batch.chunk import Chunk
 from threeways.batch.interval import Interval, now, wall
 from threeways.batch.job import Asked, Done, run
 from threeways.batch.run import Options, show
@@ -111,7 +113,9 @@ def test_late_rows_whose_ids_are_texts(tmp_path: Path) -> None:
     assert ids(out) == ["007", "7"]
 
 
-def test_what_is_older_is_not_read_where_nothing_lacks(places: tuple[str, str]) -> None:
+def test_what_is_older_is_not_read_where_nothing_lacks(
+    places: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     batch(*places)
     said = io.StringIO()
     batch(*places, console=Console(file=said, width=200))
@@ -121,7 +125,12 @@ def test_what_is_older_is_not_read_where_nothing_lacks(places: tuple[str, str]) 
 
     with database.opened(places[0], "rides") as source, predictions_database.opened(places[1]) as sink:
         chunks = source.chunks
-        source.chunks = lambda interval, size: (asked.append(interval), chunks(interval, size))[1]  # type: ignore[method-assign]
+
+        def noted(interval: Interval, size: int) -> Iterator[Chunk]:
+            asked.append(interval)
+            return chunks(interval, size)
+
+        monkeypatch.setattr(source, "chunks", noted)
         run(Asked(), source, sink, service, Console(file=io.StringIO()))
     assert asked[0].start is not None
     assert asked[0].start > wall(now()) - timedelta(days=3)
