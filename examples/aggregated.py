@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - an example is no package
 """Predictions out of a record of the output stream, for a function with AGGREGATE_PREDICTIONS=true.
 
 `pip install aws_kinesis_agg`, or take the records apart with AWS's Kinesis Client Library, which does it by
@@ -6,12 +7,12 @@ itself. In a consumer: `for data in taken_apart(record["Data"]): json.loads(data
 
 from __future__ import annotations
 
-from aws_kinesis_agg import DIGEST_SIZE, MAGIC, kpl_pb2
+from aws_kinesis_agg import DIGEST_SIZE, MAGIC, messages_pb2
 
 
 def taken_apart(data: bytes) -> list[bytes]:
     """The JSON of each prediction in a record's data, in order; a record that is not aggregated has one."""
     if not data.startswith(MAGIC):
         return [data]
-    aggregated = kpl_pb2.AggregatedRecord.FromString(data[len(MAGIC) : -DIGEST_SIZE])
+    aggregated = messages_pb2.AggregatedRecord.FromString(data[len(MAGIC) : -DIGEST_SIZE])
     return [user.data for user in aggregated.records]
