@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - an example is no package
 """Predictions out of a record of the output stream, for a function with AGGREGATE_PREDICTIONS=true.
 
 `pip install aws_kinesis_agg`, or take the records apart with AWS's Kinesis Client Library, which does it by

@@ -82,7 +82,7 @@ Resources:
         - Statement:
             - {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Failures.Arn}/*"}
             - {Effect: Allow, Action: ["xray:PutTraceSegments", "kinesis:ListStreams"], Resource: "*"}
-            - {Effect: Deny, Action: "*", Resource: "*"}
+            - {Effect: Deny, Action: "iam:*", Resource: "*"}
       Events:
         Records:
           Type: Kinesis

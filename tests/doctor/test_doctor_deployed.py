@@ -49,10 +49,10 @@ def client(service: str) -> Any:
     return make(service)
 
 
-def deploy(stack: dict[str, Any], **parameters: str) -> None:
+def deploy(stack: dict[str, Any], role: Any = None, **parameters: str) -> None:
     """The stack, with a function beside what it says."""
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
-    role = client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    made = client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "def handler(*_): ...")
@@ -60,7 +60,7 @@ def deploy(stack: dict[str, Any], **parameters: str) -> None:
     s3.create_bucket(Bucket="code")
     s3.put_object(Bucket="code", Key="code.zip", Body=code.getvalue())
     function = {
-        "Role": role,
+        "Role": role or made,
         "Handler": "app.handler",
         "Runtime": "python3.13",
         "Timeout": 30,
@@ -140,3 +140,37 @@ def test_a_stream_of_another_stack_is_looked_up_too() -> None:
 def test_a_stack_that_is_not_there_is_one_clear_line() -> None:
     with pytest.raises(TemplateError, match=r"STACK=nowhere cannot be read: .*nowhere.*Mend the name"):
         fetch("nowhere", client)
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_destination_is_found_by_its_name_and_held_against_the_role_of_the_template() -> None:
+    stack = json.loads(json.dumps(STACK))
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    stack["Resources"] |= {
+        "Dead": {"Type": "AWS::SQS::Queue", "Properties": {}},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
+        "Send": {
+            "Type": "AWS::IAM::Policy",
+            "Properties": {
+                "PolicyName": "send",
+                "Roles": [{"Ref": "Role"}],
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Action": "sqs:SendMessage",
+                            "Resource": {"Fn::GetAtt": ["Dead", "Arn"]},
+                        }
+                    ],
+                },
+            },
+        },
+    }
+    settings = stack["Resources"]["Mapping"]["Properties"]
+    settings["DestinationConfig"] = {"OnFailure": {"Destination": {"Fn::GetAtt": ["Dead", "Arn"]}}}
+    deploy(stack, {"Fn::GetAtt": ["Role", "Arn"]})
+    assert found() == {"W9706"}
+    elsewhere = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:elsewhere"}}
+    client("lambda").update_event_source_mapping(UUID=mapping(), DestinationConfig=elsewhere)
+    assert found() == {"W9706", "E9732"}

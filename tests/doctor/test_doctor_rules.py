@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
+import yaml
 from templates import RAW, SEEDED, SOUND
 
 from threeways.doctor.check import RULES, Finding, examine
@@ -63,13 +67,26 @@ CASES = [
     ("StartingPosition: TRIM_HORIZON", "StartingPosition: LATEST", "E9701"),
     ("StartingPosition: TRIM_HORIZON", "StartingPosition: !If [Never, TRIM_HORIZON, LATEST]", "E9701"),
     ("MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: -1", "E9702"),
-    ("Type: S3, Destination: !GetAtt Failures.Arn", "Destination: arn:aws:sqs:us-east-1:1:q", "W9706"),
+    (
+        "Type: S3, Destination: !GetAtt Failures.Arn",
+        "Type: SQS, Destination: arn:aws:sqs:us-east-1:1:q",
+        "W9706",
+    ),
     (
         "DestinationConfig: {OnFailure: {Type: S3, Destination: !GetAtt Failures.Arn}}",
         "Enabled: true",
         "E9703",
     ),
     ("{OnFailure: {Type: S3, Destination: !GetAtt Failures.Arn}}", "{OnFailure: {}}", "E9703"),
+    ("Type: S3, Destination", "Destination", "E9732"),
+    ("MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 3600, MaximumRetryAttempts: 0", "E9708"),
+    ("MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 3600, MaximumRetryAttempts: 1", None),
+    ("            Stream: !GetAtt Orders.Arn\n", "", "E9709"),
+    ("Stream: !GetAtt Orders.Arn", "Stream: !GetAtt Nowhere.Arn", "E9741"),
+    ("Stream: !GetAtt Orders.Arn", "Stream: !Ref Nowhere", "E9741"),
+    ("Destination: !GetAtt Failures.Arn", "Destination: !GetAtt Nowhere.Arn", "E9741"),
+    ("${Failures.Arn}/*", "${Nowhere.Arn}/*", "E9741"),
+    ("${Failures.Arn}/*", "${ConsumerRole.Arn}/${AWS::Region}/${!Shell}/*", None),
     ("FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []", "E9704"),
     ("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: false", "W9705"),
     (
@@ -170,6 +187,10 @@ def test_a_resource_silences_a_rule_by_cfn_lints_own_metadata() -> None:
     ("text", "message"),
     [
         ("Resources: [", "t cannot be read as a template, line 2"),
+        ("Resources: abc", "has no Resources"),
+        ("Resources: {1: {Type: AWS::S3::Bucket}}", "no event source mapping that reads Kinesis"),
+        ("Resources: {A: {Type: AWS::S3::Bucket}}\nGlobals: abc", "Globals must be a mapping"),
+        ("Resources: {A: {2012-10-17: b}}", "a key in A should be a string, and YAML reads it as datetime"),
         ("- a list", "t cannot be read as a template"),
         ("", "has no Resources"),
         (
@@ -190,7 +211,7 @@ def test_the_rules_are_a_pack_for_cfn_lint_with_ids_of_their_own() -> None:
 
     loaded = get_rules([str(RULES)], [], [])
     ours = {rule.id: rule for rule in loaded if rule.id[1:3] == "97"}
-    assert len(ours) == 17
+    assert len(ours) == 21
     for rule in ours.values():
         assert rule.description
         assert rule.mend
@@ -230,3 +251,42 @@ def test_a_key_s_rate_is_held_against_one_put_a_call_and_a_shard(
 def test_our_own_template_carries_ninety_five_rides_a_second_of_a_key() -> None:
     assert found(OURS.read_text(), key_rate=95) == set()
     assert found(OURS.read_text(), key_rate=96) == {"W9714"}
+
+
+ODD: list[Any] = [
+    None, 7, -1, 1.5, True, "abc", "", [], ["a"], [[]], {}, {"a": "b"}, {7: 8}, {"Ref": ["a"]}, {"Ref": 7},
+    {"Fn::GetAtt": [["a"], "b"]}, {"Fn::Sub": ["${a.b.c}", 7]}, {"Fn::If": [["a"], 1, 2]}, {"Fn::Join": [1]},
+    {"Fn::FindInMap": [[1], 2, 3]}, float("inf"), float("nan"),
+]  # fmt: skip
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of all that is in a document."""
+    if path:
+        yield path
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        yield from places(value, (*path, key))
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in range(1, 9))])
+def test_whatever_stands_in_a_place_it_is_examined_or_refused_and_never_an_exception(seed: int) -> None:
+    plain = {"Fn::GetAtt": "Orders.Arn"}
+    document = json.loads(RAW)
+    document["Transform"] = "AWS::Serverless-2016-10-31"
+    document["Resources"]["Role"] = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [
+        {"PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "sns:Publish", "Resource": plain}]}}
+    ]}}  # fmt: skip
+    document["Resources"]["Consumer"]["Properties"]["Role"] = {"Fn::GetAtt": "Role.Arn"}
+    random = Random(seed)
+    for path in random.sample(list(places(document)), 15):
+        changed = json.loads(json.dumps(document))
+        inside = changed
+        for key in path[:-1]:
+            inside = inside[key]
+        inside[path[-1]] = random.choice(ODD)
+        try:
+            told = "; ".join(finding.mend for finding in examine(yaml.safe_dump(changed), "t"))
+        except TemplateError as error:
+            told = str(error)
+        assert "Unknown exception" not in told, path

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cfnlint.rules import RulesCollection
 
 RULES = Path(__file__).with_name("rules")
+_SECTIONS = ("Parameters", "Mappings", "Conditions", "Globals", "Outputs", "Metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,18 @@ def examine(
     `Metadata: {cfn-lint: {config: {ignore_checks: [ID]}}}` of a resource silences a rule there. Raises
     TemplateError for what is no template, and where nothing reads Kinesis.
     """
-    from cfnlint.api import lint
+    from cfnlint.config import ConfigMixIn
+    from cfnlint.runner import run_template_by_data
 
+    document = _document(text, name)
     try:
-        matches = lint(text, rules=_rules(rate, record_bytes, key_rate), regions=["us-east-1"])
+        consumers = _read(deepcopy(document), name).consumers
+        rules, configuration = _rules(rate, record_bytes, key_rate), ConfigMixIn(regions=["us-east-1"])
+        matches = list(run_template_by_data(document, configuration, rules))
     except Exception as error:  # cfn-lint trips over templates of odd shapes, each in its own way
         raise TemplateError(f"{name} cannot be read as a template: {error}") from error
     _refuse(matches, name)
-    if not _parsed(text, name).consumers:
+    if not consumers:
         raise TemplateError(
             f"{name} has no event source mapping that reads Kinesis: name the template or stack that has"
         )
@@ -100,13 +106,54 @@ def _rules(rate: int, record_bytes: int, key_rate: int) -> RulesCollection:
     return rules
 
 
-def _parsed(text: str, name: str) -> Stack:
+def _document(text: str, name: str) -> dict[str, Any]:
+    """The parsed template, of a shape that cfn-lint can work with. Raises TemplateError."""
     from cfnlint.decode import decode_str
+
+    document, matches = decode_str(text)
+    _refuse(matches, name)
+    if document is not None and not isinstance(document, dict):
+        raise TemplateError(f"{name} cannot be read as a template: it must be a mapping that has Resources")
+    if document is None or not isinstance(document.get("Resources"), dict):
+        raise TemplateError(
+            f"{name} is no CloudFormation or SAM template: it has no Resources, a mapping by names"
+        )
+    for section in _SECTIONS:
+        if not isinstance(document.get(section, {}), dict):
+            raise TemplateError(
+                f"{name} cannot be read as a template: {section} must be a mapping of names, and is not"
+            )
+    _name_by_text(document, name, "the template")
+    return document
+
+
+def _name_by_text(node: Any, name: str, where: str) -> None:
+    """Make text of numbers that are keys, in place: YAML reads `7:` as a number, CloudFormation as a name.
+
+    Raises TemplateError for keys that YAML reads as something else (`No:` is false, `2012-10-17:` a date).
+    """
+    if isinstance(node, list):
+        for value in node:
+            _name_by_text(value, name, where)
+    if not isinstance(node, dict):
+        return
+    if not all(isinstance(key, str) for key in node):
+        items = {str(key) if type(key) is int else key: value for key, value in node.items()}
+        for key in items:
+            if not isinstance(key, str):
+                raise TemplateError(
+                    f"{name} cannot be read as a template: a key in {where} should be a string, and YAML "
+                    f"reads it as {key!r}: put it in quotes"
+                )
+        node.clear()
+        node.update(items)
+    for key, value in node.items():
+        _name_by_text(value, name, key)
+
+
+def _read(document: dict[str, Any], name: str) -> Stack:
     from cfnlint.template import Template
 
-    document = decode_str(text)[0]
-    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
-        raise TemplateError(f"{name} is no CloudFormation or SAM template: it has no Resources")
     template = Template(name, document)
     template.transform()
     return read(template.template)

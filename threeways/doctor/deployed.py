@@ -6,6 +6,7 @@ docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -112,10 +113,18 @@ def _stream(client: Client, name: str) -> dict[str, Any]:
     }
 
 
+def _called(naming: str) -> Callable[[Client, str], dict[str, Any]]:
+    """What has a physical id that is its name, or ends with it: a failure destination's ARN is told by it."""
+    return lambda _, physical_id: {naming: re.split("[:/]", physical_id)[-1]}
+
+
 _LIVE: dict[Any, Callable[[Client, str], dict[str, Any]]] = {
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Lambda::Function": _function,
     "AWS::Kinesis::Stream": _stream,
+    "AWS::S3::Bucket": _called("BucketName"),
+    "AWS::SQS::Queue": _called("QueueName"),
+    "AWS::SNS::Topic": _called("TopicName"),
 }
 
 

@@ -8,7 +8,8 @@ from typing import Any, override
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 from cfnlint.template import Template
 
-from threeways.doctor.stack import Path, Stack, read
+from threeways.doctor.stack import Stack, read
+from threeways.doctor.values import Path
 
 type Fault = tuple[Path, str]
 """Where, and what happens when: one or more sentences."""

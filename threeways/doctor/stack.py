@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from threeways.doctor.values import UNKNOWN, Reference, Values, as_number
+from threeways.doctor.references import dangling
+from threeways.doctor.values import Path, Reference, Values, as_number, section
 
-type Path = list[str | int]
 FUNCTIONS = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
 STREAM = "AWS::Kinesis::Stream"
 _OTHER_SOURCES = {"SelfManagedEventSource", "Topics", "Queues", "AmazonManagedKafkaEventSourceConfig"}
@@ -19,11 +19,12 @@ _IN_TEXT = re.compile(r"\$\{([A-Za-z0-9]+)")
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource: properties with their values put in."""
+    """A resource: properties with their values put in. connectors: SAM's, where it has some."""
 
     logical_id: str
     kind: str
     properties: Mapping[str, Any]
+    connectors: Any = None
 
     @property
     def path(self) -> Path:
@@ -39,7 +40,7 @@ class Resource:
 class Consumer:
     """An event source mapping. settings: its properties. function, stream: None if not in the template.
 
-    source: the stream's ARN, a Reference or UNKNOWN.
+    source: the stream's ARN, a Reference or UNKNOWN; None where none is given.
     """
 
     logical_id: str
@@ -60,10 +61,14 @@ class Consumer:
 
 @dataclass
 class Stack:
-    """A template seen as consumers. resources: those whose condition is not known to fail."""
+    """A template seen as consumers. resources: those whose condition is not known to fail.
+
+    dangling: where a reference names nothing of the template, and the name.
+    """
 
     resources: dict[str, Resource] = field(default_factory=dict)
     consumers: list[Consumer] = field(default_factory=list)
+    dangling: list[tuple[Path, str]] = field(default_factory=list)
 
     def of_kind(self, *kinds: str) -> list[Resource]:
         """The resources of these types."""
@@ -90,13 +95,15 @@ class Stack:
 def read(template: Mapping[str, Any]) -> Stack:
     """The stack of a parsed template; what in it has another shape than it should is left to cfn-lint."""
     values = Values(template)
-    stack = Stack()
-    for name, body in (template.get("Resources") or {}).items():
+    stack = Stack(dangling=list(dangling(template)))
+    for name, body in section(template, "Resources").items():
         if not isinstance(body, dict) or ("Condition" in body and values.holds(body["Condition"]) is False):
             continue
         properties = values.of(body.get("Properties") or {})
         if isinstance(properties, dict):
-            stack.resources[str(name)] = Resource(str(name), str(body.get("Type")), properties)
+            stack.resources[str(name)] = Resource(
+                str(name), str(body.get("Type")), properties, body.get("Connectors")
+            )
     stack.consumers = [*_events(stack), *_mappings(stack)]
     return stack
 
@@ -113,7 +120,7 @@ def _events(stack: Stack) -> Iterator[Consumer]:
                 continue
             settings = event.get("Properties")
             if isinstance(settings, dict):
-                source = settings.get("Stream", UNKNOWN)
+                source = settings.get("Stream")
                 path = [*function.path, "Events", name, "Properties"]
                 yield Consumer(
                     f"{function.logical_id}.{name}", path, settings, source, function, _stream(stack, source)
@@ -127,7 +134,7 @@ def _mappings(stack: Stack) -> Iterator[Consumer]:
     """
     for mapping in stack.of_kind("AWS::Lambda::EventSourceMapping"):
         settings = mapping.properties
-        source = settings.get("EventSourceArn", UNKNOWN)
+        source = settings.get("EventSourceArn")
         stream = _stream(stack, source)
         if stream is not None or _may_be_kinesis(settings, source, stack):
             function = stack.function(settings.get("FunctionName"))

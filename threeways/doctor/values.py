@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
+type Path = list[str | int]
+"""Where something stands in a template."""
+VARIABLE: Final = re.compile(r"\$\{([^!}][^}]*)\}")
 
 
 class Unknown:
@@ -40,10 +42,10 @@ class Values:
     """
 
     def __init__(self, template: Mapping[str, Any]) -> None:
-        self._parameters = _mapping(template, "Parameters")
-        self._resources = _mapping(template, "Resources")
-        self._conditions = _mapping(template, "Conditions")
-        self._mappings = _mapping(template, "Mappings")
+        self._parameters = section(template, "Parameters")
+        self._resources = section(template, "Resources")
+        self._conditions = section(template, "Conditions")
+        self._mappings = section(template, "Mappings")
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._get_att,
@@ -94,8 +96,10 @@ class Values:
     def _ref(self, name: Any) -> Any:
         if name == "AWS::NoValue":
             return NOTHING
+        if not isinstance(name, str):
+            return UNKNOWN
         if name in self._resources:
-            return Reference(str(name))
+            return Reference(name)
         parameter = self._parameters.get(name)
         value = parameter.get("Default", UNKNOWN) if isinstance(parameter, dict) else UNKNOWN
         if isinstance(parameter, dict) and str(parameter.get("Type", "")).startswith("AWS::SSM::"):
@@ -121,9 +125,9 @@ class Values:
         def told(name: str) -> Any:
             return self.of(more[name]) if name in more else self._named(name)
 
-        if (whole := _VARIABLE.fullmatch(text)) and isinstance(value := told(whole[1]), Reference):
+        if (whole := VARIABLE.fullmatch(text)) and isinstance(value := told(whole[1]), Reference):
             return value
-        return _VARIABLE.sub(lambda match: _written(told(match[1]), match[0]), text)
+        return VARIABLE.sub(lambda match: written(told(match[1]), match[0]), text)
 
     def _named(self, name: str) -> Any:
         return self._get_att(name) if "." in name else self._ref(name)
@@ -131,7 +135,7 @@ class Values:
     def _join(self, given: Any) -> Any:
         if not isinstance(given, list) or len(given) != 2 or not isinstance(parts := self.of(given[1]), list):
             return UNKNOWN
-        return str(given[0]).join(_written(part, "${?}") for part in parts)
+        return str(given[0]).join(written(part, "${?}") for part in parts)
 
     def _find(self, given: Any) -> Any:
         value: Any = self._mappings
@@ -149,17 +153,18 @@ def as_number(value: Any) -> int | None:
     """The whole number that a value is, or None: a parameter's value may be text."""
     try:
         return None if isinstance(value, bool) else int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
-def _written(value: Any, otherwise: str) -> str:
+def written(value: Any, otherwise: str) -> str:
     """As part of a text; a resource as `${LogicalId}`, the unknown as it stood."""
     if isinstance(value, Reference):
         return f"${{{value.logical_id}{'.' if value.attribute else ''}{value.attribute}}}"
     return as_text(value) if isinstance(value, str | int | float) else otherwise
 
 
-def _mapping(template: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    found = template.get(section)
+def section(template: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a template; empty where it is not there or no mapping."""
+    found = template.get(name)
     return found if isinstance(found, dict) else {}

@@ -150,7 +150,7 @@ def _called_otherwise(function: Resource, stack: Stack) -> bool:
     """Whether something else than polled sources may call it: then async settings may be meant for that."""
     events: Any = function.properties.get("Events")
     kinds = (
-        {event.get("Type") for event in events.values() if isinstance(event, dict)}
+        {str(event.get("Type")) for event in events.values() if isinstance(event, dict)}
         if isinstance(events, dict)
         else set()
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import override
 
 from threeways.doctor import rule
+from threeways.doctor.grants import destination
 from threeways.doctor.stack import Stack
-from threeways.doctor.values import Reference
 
 FOR_EVER = -1
 PARAMETERS = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"
@@ -65,6 +65,42 @@ class RetriesWithoutEnd(rule.KinesisRule):
                 )
 
 
+class NoSecondTry(rule.KinesisRule):
+    """A throttle, a deployment or a moment without network costs a batch."""
+
+    id = "E9708"
+    shortdesc = "MaximumRetryAttempts is 0"
+    source_url = PARAMETERS
+    mend = "MaximumRecordAgeInSeconds: 21600, say, as the only end of retries; take MaximumRetryAttempts out."
+
+    @override
+    def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        for consumer in stack.consumers:
+            if consumer.number("MaximumRetryAttempts", FOR_EVER) == 0:
+                yield (
+                    consumer.at("MaximumRetryAttempts"),
+                    (
+                        "A batch whose first try fails, for whatever passing reason, is given up at once, "
+                        "its good records too."
+                    ),
+                )
+
+
+class NoStream(rule.KinesisRule):
+    """The mapping reads nothing."""
+
+    id = "E9709"
+    shortdesc = "The event source mapping names no stream"
+    source_url = "https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html"
+    mend = "the stream's ARN: in SAM's Kinesis event `Stream`, in CloudFormation's mapping `EventSourceArn`."
+
+    @override
+    def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        for consumer in stack.consumers:
+            if consumer.source is None:
+                yield consumer.path, "It does not say which stream it reads: it cannot be deployed."
+
+
 class NoFailureDestination(rule.KinesisRule):
     """Records that are given up are gone without a trace."""
 
@@ -72,7 +108,9 @@ class NoFailureDestination(rule.KinesisRule):
     shortdesc = "No destination for records that are given up"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"
     mend = (
-        "DestinationConfig: {OnFailure: {Destination: the ARN of an S3 bucket}}, which keeps the records too."
+        "DestinationConfig: {OnFailure: {Type: S3, Destination: the ARN of an S3 bucket}}, which keeps the "
+        "records too. Type is SAM's alone, which makes the permission from it; plain CloudFormation has no "
+        "Type there, and the function's role needs s3:PutObject and s3:ListBucket on the bucket."
     )
 
     @override
@@ -151,12 +189,8 @@ class DestinationWithoutRecords(rule.KinesisRule):
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
         for consumer in stack.consumers:
-            destinations = consumer.settings.get("DestinationConfig")
-            on_failure = destinations.get("OnFailure") if isinstance(destinations, dict) else None
-            target = on_failure.get("Destination") if isinstance(on_failure, dict) else None
-            found = stack.resource(target) if isinstance(target, Reference) else None
-            kind = found.kind.split("::")[1] if found else str(target).split(":")[2:3]
-            if kind in ("SQS", "SNS", ["sqs"], ["sns"]):
+            target = destination(consumer, stack)
+            if target and target.service in ("sqs", "sns"):
                 yield (
                     consumer.at("DestinationConfig"),
                     (

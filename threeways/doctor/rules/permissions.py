@@ -1,4 +1,4 @@
-"""Permissions that are wider than they need to be."""
+"""Permissions that are wider than they need to be, and those that lack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from cfnlint.data import AdditionalSpecs
 from cfnlint.helpers import load_resource
 
 from threeways.doctor import rule
-from threeways.doctor.stack import Path, Resource, Stack
+from threeways.doctor.grants import destination, refused
+from threeways.doctor.policies import documents, listed
+from threeways.doctor.stack import Stack
+from threeways.doctor.values import Path
 
 _WIDE = re.compile(r"(AdministratorAccess|PowerUserAccess|FullAccess)$")
 _ANY_RESOURCE = re.compile(r"^(\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:\*)$")
@@ -36,10 +39,10 @@ class Wildcards(rule.KinesisRule):
         for path, statement in _statements(stack):
             if statement.get("Effect") != "Allow":
                 continue
-            actions = [action for action in _listed(statement.get("Action")) if isinstance(action, str)]
+            actions = [action for action in listed(statement.get("Action")) if isinstance(action, str)]
             wild = [action for action in actions if action == "*" or action.endswith(":*")]
             everywhere = any(
-                isinstance(x, str) and _ANY_RESOURCE.match(x) for x in _listed(statement.get("Resource"))
+                isinstance(x, str) and _ANY_RESOURCE.match(x) for x in listed(statement.get("Resource"))
             )
             nameable = [action for action in actions if action not in wild and self._takes_a_resource(action)]
             if "NotAction" in statement:
@@ -68,41 +71,49 @@ class Wildcards(rule.KinesisRule):
         return any(body.get("Resources") for known, body in actions.items() if pattern.fullmatch(known))
 
 
+class NotPermittedToKeepFailures(rule.KinesisRule):
+    """What is given up cannot be written to its destination, and is lost."""
+
+    id = "E9732"
+    shortdesc = "The function's role may not write to the failure destination"
+    source_url = "https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"
+    mend = (
+        "where SAM makes the role, Type: S3 (SQS, SNS) beside OnFailure's Destination, from which it makes "
+        "the permission. Where the function has a Role, and in plain CloudFormation, a statement in that "
+        "role: s3:PutObject on the bucket's ARN with /aws/lambda/* after it and s3:ListBucket on the ARN, "
+        "sqs:SendMessage on the queue's ARN, sns:Publish on the topic's."
+    )
+
+    @override
+    def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        for consumer in stack.consumers:
+            target = destination(consumer, stack)
+            lacking = refused(consumer, target, stack) if target else []
+            if target and lacking:
+                called = target.resource.logical_id if target.resource else target.name
+                yield (
+                    consumer.at("DestinationConfig"),
+                    (
+                        f"Lambda writes to {called} as the function's role, which has no permission for "
+                        f"{' and '.join(lacking)} there: the records that are given up are lost."
+                    ),
+                )
+
+
 def _statements(stack: Stack) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Every statement of identity policies: roles', policies' and SAM functions'."""
     for resource in stack.resources.values():
-        for path, document in _documents(resource):
+        for path, document in documents(resource):
             statements = document.get("Statement")
-            for index, statement in enumerate(_listed(statements)):
+            for index, statement in enumerate(listed(statements)):
                 if isinstance(statement, dict):
                     yield [*path, "Statement", *([index] if isinstance(statements, list) else [])], statement
-
-
-def _documents(resource: Resource) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    properties = resource.properties
-    if resource.kind in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}:
-        if isinstance(properties.get("PolicyDocument"), dict):
-            yield [*resource.path, "PolicyDocument"], properties["PolicyDocument"]
-    elif resource.kind in {"AWS::IAM::Role", "AWS::Serverless::Function"}:
-        policies = properties.get("Policies")
-        for index, policy in enumerate(_listed(policies)):
-            if not isinstance(policy, dict):
-                continue
-            at = [*resource.path, "Policies", *([index] if isinstance(policies, list) else [])]
-            if isinstance(policy.get("PolicyDocument"), dict):
-                yield [*at, "PolicyDocument"], policy["PolicyDocument"]
-            elif "Statement" in policy:
-                yield at, policy
 
 
 def _managed(stack: Stack) -> Iterator[tuple[Path, str]]:
     """Managed policies that are as good as wildcards, by name or ARN."""
     for resource in stack.of_kind("AWS::IAM::Role", "AWS::Serverless::Function"):
         for key in ("ManagedPolicyArns", "Policies"):
-            for policy in _listed(resource.properties.get(key)):
+            for policy in listed(resource.properties.get(key)):
                 if isinstance(policy, str) and _WIDE.search(policy):
                     yield [*resource.path, key], policy
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
