@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +17,9 @@ FORMS = (
 )
 VISIBILITY_SECONDS = 900
 """How long a queue hides a message that is being replayed; after that it may be received once more."""
+
+FOLDER_TRIES = 100
+"""How often a file is written whose folder others remove meanwhile: more than there are replays at once."""
 
 
 class Place(Protocol):
@@ -76,7 +82,13 @@ class Folder:
             return [""]
         if not self.path.is_dir():
             raise LocationError(f"{self.name!r} is not there: {FORMS}")
-        files = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
+        with self._named("listed"):
+            walked = [
+                Path(folder, name)
+                for folder, _, names in os.walk(self.path, onerror=_unless_gone)
+                for name in names
+            ]
+        files = (path.relative_to(self.path) for path in walked if path.is_file())
         return sorted(
             file.as_posix()
             for file in files
@@ -89,24 +101,58 @@ class Folder:
 
     def read(self, key: str) -> bytes:
         """A file's content."""
-        try:
+        with self._named("read"):
             return (self.path / key).read_bytes()
-        except PermissionError as error:
-            raise LocationError(f"{self.path / key} cannot be read: {error.strerror}") from None
 
     def keep(self, key: str, body: bytes | None) -> None:
-        """Replace a file."""
-        if body is not None:
-            write_whole(self.path / key, body)
+        """Replace a file, in its folder anew where another replay has removed that meanwhile."""
+        path = self.path / key
+        with self._named("written"):
+            for tries_left in reversed(range(FOLDER_TRIES if body is not None else 0)):
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(path, body or b"")
+                except (FileNotFoundError, FileExistsError):
+                    if not tries_left:
+                        raise
+                else:
+                    return
 
     def remove(self, key: str) -> None:
-        """Delete a file, and the folders below the place that are empty then."""
+        """Delete a file, and the folders below the place that are empty then.
+
+        Other replays may remove the same ones, or write into them, at any time: only the system itself can
+        tell whether a folder is empty.
+        """
         path = self.path / key
-        path.unlink(missing_ok=True)
+        with self._named("removed"):
+            path.unlink(missing_ok=True)
         for folder in path.parents[: len(Path(key).parts) - 1] if key else ():
-            if any(folder.iterdir()):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
                 return
-            folder.rmdir()
+
+    @contextmanager
+    def _named(self, done: str) -> Iterator[None]:
+        """The system's errors as a LocationError; that a file is gone stays what it is."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LocationError(
+                f"{error.filename or self.name} cannot be {done}: {error.strerror}. Mend that (permissions, "
+                "room on the disk), and run it again"
+            ) from None
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder that another replay has removed holds nothing; one that cannot be read may."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 class _OnAws:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from threeways.errors import LocationError
 from threeways.pipeline.replay.proof import Found
 from threeways.whole_files import write_whole
 
@@ -24,8 +25,17 @@ class Keeper:
         self._rounds = 0
 
     def __call__(self, found: Found) -> None:
-        """Write one round's; it is on the disk when this returns."""
+        """Write one round's; it is on the disk when this returns. Raises LocationError where it cannot be."""
         self._rounds += 1
+        try:
+            self._write(found)
+        except OSError as error:
+            raise LocationError(
+                f"what was scored cannot be kept in {error.filename or self.predictions}: {error.strerror}. "
+                "Mend that (permissions, room on the disk), and run it again: nothing was removed"
+            ) from None
+
+    def _write(self, found: Found) -> None:
         if found.predicted:
             with self.predictions.open("ab") as file:
                 file.writelines(line + b"\n" for line in found.predicted.values())

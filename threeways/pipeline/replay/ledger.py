@@ -31,8 +31,9 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether everything that lay there is predicted or in quarantine."""
-        return not (self.unfinished or self.lost or self.gone or self.unreadable or self.not_opened)
+        """Whether everything that lay there is predicted or in quarantine, and removed."""
+        left = self.unfinished or self.lost or self.gone or self.unreadable or self.not_opened
+        return not left and self.removed == self.objects
 
 
 _NOTES = {

@@ -45,7 +45,7 @@ class Replay:
     """What the function was done with, and was found in neither."""
 
     def run(self) -> None:
-        """Replay everything, round by round. The ledger is true also where this raises boto's errors."""
+        """Replay everything by rounds. Raises boto's errors and LocationError; the ledger is true then."""
         self.ledger.objects = self.ledger.not_opened = len(self.keys)
         try:
             for sources in self._rounds():
@@ -139,9 +139,9 @@ class Replay:
         stay = {record.event_id for record in source.records if record.event_id not in self._settled}
         replaced = self.place.uri(source.key) in self._fresh
         if not stay and not source.gone:
-            self.ledger.removed += 1
             if not replaced:
                 self.place.remove(source.key)
+            self.ledger.removed += 1
         elif replaced:
             return
         elif len(stay) < len(source.records):

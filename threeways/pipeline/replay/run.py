@@ -110,7 +110,7 @@ def _run(
     )
     try:
         replay.run()
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, LocationError) as error:
         tell(f"It ends here: {error}")
     return replay.ledger
 
