@@ -275,6 +275,26 @@ def test_a_batch_without_time_for_its_first_record_raises_so_that_aws_halves_it(
     assert (quarantine.kept, client.calls) == ([], [])
 
 
+@pytest.mark.parametrize(("records", "raises"), [(2, True), (1, False)])
+def test_scoring_that_left_no_time_to_deliver_raises_where_aws_can_halve_the_batch(
+    records: int, *, raises: bool
+) -> None:
+    context = FakeContext()
+
+    class Slow(FakeModel):
+        def predict(self, features: Any) -> Any:
+            context.milliseconds = 500  # what is kept for the answer
+            return super().predict(features)
+
+    handle = handler(FakeKinesis(), model=Slow())
+    event = kinesis_event([ride(n) for n in range(records)])
+    if raises:
+        with pytest.raises(DeadlineNear, match="halves"):
+            handle(event, context)
+    else:
+        assert handle(event, context) == failures(1001)
+
+
 def test_what_an_invocation_did_is_reported() -> None:
     reports = Reports()
     event = kinesis_event([ride(1), b"junk", ride(2)])
