@@ -195,9 +195,9 @@ class EndlessClient:
     def _after(self, records: list[Any], iterator: str) -> str:
         if not records:
             return iterator
-        stream, shard, _ = base64.decodebytes(iterator.encode()).decode().split(":")
+        stream, shard, _, moment = base64.b64decode(iterator).decode().split(":")
         after = records[-1]["SequenceNumber"]
-        return base64.encodebytes(f"{stream}:{shard}:{after}".encode()).decode()
+        return base64.b64encode(f"{stream}:{shard}:{after}:{moment}".encode()).decode()
 
 
 def test_where_a_closed_shard_never_reports_its_end_an_empty_read_after_it_closed_is_the_end(

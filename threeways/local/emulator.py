@@ -11,7 +11,7 @@ import threeways
 from threeways.errors import LocalError
 from threeways.local.child import Child, bare_environment
 from threeways.local.endpoint import Endpoint
-from threeways.local.moto_server import SHARD_LIMITS
+from threeways.local.moto_mend import ITERATOR_SECONDS
 
 ACCOUNT = "123456789012"
 """The account that moto's ARNs name; the one that AWS's own examples use."""
@@ -22,13 +22,20 @@ class Emulator(Endpoint):
 
     region: what clients sign for. log: the file that gets what moto prints, which is nothing unless it fails.
     shard_limits: a shard takes 1,000 records and 1 MB a second and refuses more, as on AWS.
+    iterator_seconds: for how long a shard iterator can be used, by default as long as on AWS.
     """
 
     def __init__(
-        self, *, region: str = "us-east-1", log: Path | None = None, shard_limits: bool = False
+        self,
+        *,
+        region: str = "us-east-1",
+        log: Path | None = None,
+        shard_limits: bool = False,
+        iterator_seconds: float = ITERATOR_SECONDS,
     ) -> None:
         super().__init__(region)
-        self._arguments = [SHARD_LIMITS] if shard_limits else []
+        self._arguments = [f"--iterator-seconds={iterator_seconds:g}"]
+        self._arguments += ["--shard-limits"] if shard_limits else []
         self._log = log
         self._child: Child | None = None
         self._port = 0

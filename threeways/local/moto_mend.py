@@ -11,6 +11,8 @@ shard's last answer has no NextShardIterator, and MillisBehindLatest is 0 only w
 The mend replaces methods, so it checks that they are the ones it was written for, by digest: another
 moto version whose shards are unchanged is mended, one whose shards differ is refused.
 
+Iterators expire, as Kinesis's do five minutes after they were told.
+
 Where it is asked for, shards have AWS's limits too: an entry of PutRecords over them fails and is not
 stored, while the others are; a PutRecord over them fails as a whole.
 docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
@@ -18,9 +20,11 @@ docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib
 import inspect
+import time
 from collections.abc import Callable
 from threading import RLock
 from typing import Any
@@ -30,9 +34,11 @@ from threeways.local.shard_limits import CODE, ShardLimits
 from threeways.local.shard_log import ShardLog, StoredRecord
 
 TESTED = "5.2.5"
-DIGEST = "1b5d40dab44db8629a3e67f71751be9470549f07fbb615cfc0e72507c0a5633a"
+DIGEST = "16b14b2c7691ed168c7728a1662382b258d6ebe2be7ef060ee4326f2b431eaaf"
 _MOST = 10_000
 """Records of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
+ITERATOR_SECONDS = 300.0
+"""For how long one can be used: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html"""
 _resharding = RLock()
 """moto numbers a new shard after the last one, without a lock. update_shard_count splits and merges."""
 
@@ -51,6 +57,7 @@ def digest_of_moto() -> str:
         stream.merge_shards,
         stream.update_shard_count,
         backend.get_records,
+        backend.get_shard_iterator,
         backend.put_record,
         backend.put_records,
         utils,
@@ -58,7 +65,7 @@ def digest_of_moto() -> str:
     return hashlib.sha256("".join(inspect.getsource(part) for part in parts).encode()).hexdigest()
 
 
-def mend(*, shard_limits: bool = False) -> None:
+def mend(*, shard_limits: bool = False, iterator_seconds: float = ITERATOR_SECONDS) -> None:
     """Mend the moto of this process. Raises LocalError where its shards are not the known ones."""
     import moto
 
@@ -67,10 +74,10 @@ def mend(*, shard_limits: bool = False) -> None:
             f"moto {moto.__version__} has other Kinesis shards than moto {TESTED}, whose loss of records"
             f" is mended here: install moto=={TESTED} (`make setup` does)"
         )
-    replace_methods(shard_limits=shard_limits)
+    replace_methods(shard_limits=shard_limits, iterator_seconds=iterator_seconds)
 
 
-def replace_methods(*, shard_limits: bool = False) -> None:
+def replace_methods(*, shard_limits: bool, iterator_seconds: float) -> None:
     """Put the mended methods in place of moto's."""
     models: Any = importlib.import_module("moto.kinesis.models")
     shard, stream, backend = models.Shard, models.Stream, models.KinesisBackend
@@ -94,7 +101,8 @@ def replace_methods(*, shard_limits: bool = False) -> None:
     stream.put_record = _put_into_an_open_shard(stream.put_record)
     for name in ("split_shard", "merge_shards", "update_shard_count"):
         setattr(stream, name, _one_at_a_time(getattr(stream, name)))
-    backend.get_records = _reporting_the_end(backend.get_records)
+    backend.get_shard_iterator = _with_its_time(backend.get_shard_iterator)
+    backend.get_records = _reporting_the_end(_refusing_expired(backend.get_records, iterator_seconds))
     if shard_limits:
         backend.put_record = _refusing_what_is_over(backend.put_record)
         backend.put_records = _failing_entries_that_are_over(backend.put_records)
@@ -183,6 +191,46 @@ def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[l
     return found, last, self.log.milliseconds_behind(last)
 
 
+def _with_its_time(get: Any) -> Any:
+    """Moto's iterator, with the stream's name, also where its ARN was given, and the time in milliseconds."""
+
+    def get_shard_iterator(self: Any, stream_arn: str | None, stream_name: str | None, *rest: Any) -> str:
+        name = self.describe_stream(stream_arn=stream_arn, stream_name=stream_name).stream_name
+        return _stamped(get(self, stream_arn, name, *rest))
+
+    return get_shard_iterator
+
+
+def _stamped(iterator: str) -> str:
+    return base64.b64encode(base64.decodebytes(iterator.encode()) + f":{_milliseconds()}".encode()).decode()
+
+
+def _milliseconds() -> int:
+    return int(1000 * time.time())
+
+
+def _refusing_expired(get: Any, iterator_seconds: float) -> Any:
+    """Moto's answer for an iterator of ours, whose last part is its time.
+
+    docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html (ExpiredIteratorException)
+    """
+
+    def get_records(self: Any, stream_arn: str | None, shard_iterator: str, limit: int | None) -> Any:
+        from moto.core.exceptions import JsonRESTError
+
+        try:
+            iterator, _, told = base64.b64decode(shard_iterator, validate=True).decode().rpartition(":")
+            age = _milliseconds() - int(told)
+        except ValueError:
+            raise JsonRESTError("InvalidArgumentException", "Invalid ShardIterator.") from None
+        if age > 1000 * iterator_seconds:
+            why = f"Iterator expired. It was created {age} ms ago, over the {1000 * iterator_seconds:.0f} ms"
+            raise JsonRESTError("ExpiredIteratorException", f"{why} for which it can be used.")
+        return get(self, stream_arn, base64.encodebytes(iterator.encode()).decode(), limit)
+
+    return get_records
+
+
 def _reporting_the_end(get: Any) -> Any:
     """Moto's answer, without a next iterator where the shard is closed and has nothing after it."""
     utils: Any = importlib.import_module("moto.kinesis.utils")
@@ -193,7 +241,7 @@ def _reporting_the_end(get: Any) -> Any:
         following, records, behind = get(self, stream_arn, shard_iterator, limit)
         name, shard_id, last = utils.decompose_shard_iterator(following)
         log = self.describe_stream(stream_arn=stream_arn, stream_name=name).get_shard(shard_id).log
-        return None if log.ends_at(int(last)) else following, records, behind
+        return None if log.ends_at(int(last)) else _stamped(following), records, behind
 
     return get_records
 

@@ -7,18 +7,17 @@ werkzeug closes each connection after its answer, which costs some 0.3 ms of the
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 from typing import Any
 
 from threeways.errors import LocalError
-
-SHARD_LIMITS = "--shard-limits"
-"""The argument that makes shards refuse what AWS's would."""
+from threeways.local import moto_mend
 
 
-def make_server(*, shard_limits: bool = False) -> Any:
+def make_server(*, shard_limits: bool, iterator_seconds: float) -> Any:
     """A werkzeug server, one thread a connection, bound to a port that the system chose. Not yet serving."""
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
@@ -26,8 +25,6 @@ def make_server(*, shard_limits: bool = False) -> Any:
         create_backend_app,
     )
     from werkzeug import serving
-
-    from threeways.local import moto_mend
 
     class Quiet(MotoRequestHandler):
         """No line a request: there are hundreds a second."""
@@ -37,15 +34,19 @@ def make_server(*, shard_limits: bool = False) -> Any:
         def log_request(self, *_: object) -> None:
             """Say nothing."""
 
-    moto_mend.mend(shard_limits=shard_limits)
+    moto_mend.mend(shard_limits=shard_limits, iterator_seconds=iterator_seconds)
     app = DomainDispatcherApplication(create_backend_app)
     return serving.make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
 
 
 def main() -> int:
     """Serve until killed. Exit status 2 where it cannot."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--shard-limits", action="store_true", help="Shards refuse what AWS's would.")
+    parser.add_argument("--iterator-seconds", type=float, default=moto_mend.ITERATOR_SECONDS)
+    asked, _ = parser.parse_known_args()
     try:
-        server = make_server(shard_limits=SHARD_LIMITS in sys.argv[1:])
+        server = make_server(shard_limits=asked.shard_limits, iterator_seconds=asked.iterator_seconds)
     except (ImportError, LocalError) as error:
         _announce(error=str(error))
         return 2

@@ -43,6 +43,7 @@ class Collector(threading.Thread):
         self._decode = msgspec.json.Decoder(_Read).decode
         self._finishing = threading.Event()
         self._begun: set[str] = set()
+        self._last: dict[str, str] = {}
         self.predictions: dict[str, Received] = {}
         self.recent: deque[tuple[str, float]] = deque(maxlen=2_000)
         self.duplicates = 0
@@ -79,18 +80,29 @@ class Collector(threading.Thread):
         for shard in [listed.id for listed in list_shards(self._client, self._stream)]:
             if shard not in self._begun:
                 self._begun.add(shard)
-                iterators[shard] = self._client.get_shard_iterator(
-                    StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-                )["ShardIterator"]
+                iterators[shard] = self._iterator(shard)
+
+    def _iterator(self, shard: str) -> str:
+        """An iterator for what was not read yet."""
+        where: dict[str, Any] = {"StreamName": self._stream, "ShardId": shard}
+        where["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER" if shard in self._last else "TRIM_HORIZON"
+        if shard in self._last:
+            where["StartingSequenceNumber"] = self._last[shard]
+        return self._client.get_shard_iterator(**where)["ShardIterator"]
 
     def _read(self, iterators: dict[str, str], shard: str) -> bool:
         """Keep what one GetRecords brings; whether that was nothing, and nothing follows."""
-        answer = self._client.get_records(ShardIterator=iterators[shard], Limit=10_000)
+        try:
+            answer = self._client.get_records(ShardIterator=iterators[shard], Limit=10_000)
+        except self._client.exceptions.ExpiredIteratorException:  # the machine may have slept
+            iterators[shard] = self._iterator(shard)
+            return False
         if answer.get("NextShardIterator"):
             iterators[shard] = answer["NextShardIterator"]
         else:
             del iterators[shard]
         for record in answer["Records"]:
+            self._last[shard] = record["SequenceNumber"]
             for place, data in enumerate(data_of(record["Data"])):
                 read = self._decode(data)
                 self.version = read.version

@@ -36,6 +36,18 @@ class Progress:
         with self._lock:
             return self._ended and not self._outstanding
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was read yet."""
+        with self._lock:
+            return self._last is None
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether anything was read and is not done."""
+        with self._lock:
+            return bool(self._outstanding)
+
     def read(self, numbers: Iterable[str]) -> None:
         """These were read, in the order of the shard, each once."""
         with self._lock:
