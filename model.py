@@ -28,10 +28,10 @@ from threeways.stream.telemetry import PowertoolsTelemetry
 from threeways.task import DictTask
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp
     from mypy_boto3_s3 import S3Client
 
     from threeways.task import Task
+    from threeways.web.door import Door
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 """How long an attempt at a call to AWS may take to connect, and to wait for the next byte of its answer.
@@ -55,7 +55,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
     )
 
 
-def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> ASGIApp:
+def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> Door:
     """The web service's ASGI application, of the same model service; raises what `build` raises."""
     from threeways.web import pace  # its packages are not in the Lambda function's image
     from threeways.web.app import create

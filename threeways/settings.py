@@ -64,12 +64,14 @@ class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
     web_host, web_port: where it listens; port 0 is a free one. In a container the host is 0.0.0.0.
     web_seconds: what an answer may take once the request is there; after that it is 503.
     web_gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
+    web_drain: seconds from SIGTERM on in which it still answers, while `/ready` says that it stops.
     """
 
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
     web_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 10.0
     web_gather: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 256
+    web_drain: Annotated[float, msgspec.Meta(ge=0, le=900)] = 5.0
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -61,7 +62,7 @@ def test_told_to_stop_it_finishes_what_it_has(
     training: Training, tmp_path: Path, told: signal.Signals
 ) -> None:
     log = tmp_path / "log"
-    with process(training, log) as running, client_of(log) as client:
+    with process(training, log, WEB_DRAIN="0.2") as running, client_of(log) as client:
         assert client.post("/predict", content=ride(), headers=JSON).status_code == 200
         address = ("127.0.0.1", client.base_url.port or 0)
         with socket.create_connection(address, timeout=60) as half_sent:
@@ -89,6 +90,58 @@ def test_told_to_stop_it_finishes_what_it_has(
     assert running.returncode == 0
 
 
+def test_on_sigterm_it_drains_and_no_keep_alive_client_is_reset(training: Training, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process(training, log, WEB_DRAIN="1") as running, client_of(log) as client:
+        assert "connection" not in client.get("/health").headers
+        running.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+        seen: list[tuple[int, int, str | None]] = []
+        with contextlib.suppress(httpx.TransportError):  # the listener's end
+            while True:
+                ready = client.get("/ready")
+                predicted = client.post("/predict", content=ride(), headers=JSON)
+                seen.append((ready.status_code, predicted.status_code, predicted.headers.get("connection")))
+                time.sleep(0.01)
+        assert time.monotonic() - told >= 1
+        running.wait(60)
+    assert set(seen) - {(200, 200, None), (200, 200, "close")} == {(503, 200, "close")}
+    assert running.returncode == 0
+
+
+def test_a_second_sigterm_ends_the_draining(training: Training, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process(training, log, WEB_DRAIN="600") as running, client_of(log) as client:
+        running.send_signal(signal.SIGTERM)
+        while client.get("/ready").status_code == 200:
+            time.sleep(0.02)
+        assert client.get("/health").status_code == 200
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 0
+
+
+@pytest.mark.parametrize("sent", [0, 20], ids=["just connected", "within its headers"])
+def test_a_request_that_is_arriving_at_the_end_is_answered(
+    training: Training, tmp_path: Path, sent: int
+) -> None:
+    log = tmp_path / "log"
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with process(training, log) as running, client_of(log) as client:
+        address = ("127.0.0.1", client.base_url.port or 0)
+        with socket.create_connection(address, timeout=60) as half_sent:
+            half_sent.sendall(request[:sent])
+            client.get("/health")
+            running.send_signal(signal.SIGINT)
+            with contextlib.suppress(httpx.TransportError):
+                while True:
+                    client.get("/health")
+            half_sent.sendall(request[sent:])
+            answer = half_sent.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in answer
+        running.wait(60)
+
+
 def test_make_web_s_command_serves_the_registered_model_where_it_says(
     training: Training, tmp_path: Path
 ) -> None:
@@ -109,6 +162,7 @@ def test_make_web_s_command_serves_the_registered_model_where_it_says(
     [
         ({"WEB_PORT": "eighty"}, "$.WEB_PORT`"),
         ({"WEB_SECONDS": "0"}, "$.WEB_SECONDS`"),
+        ({"WEB_DRAIN": "-1"}, "$.WEB_DRAIN`"),
         ({"MODEL_LOCATION": "/nowhere"}, "/nowhere"),
         ({"WEB_HOST": "203.0.113.7"}, "WEB_PORT"),
     ],

@@ -28,10 +28,12 @@ def service(model: Any = None, version: str = "v1") -> ModelService[Any]:
 
 
 @contextmanager
-def serving(scored_by: ModelService[Any], **options: Any) -> Iterator[httpx.Client]:
+def serving(
+    scored_by: ModelService[Any], connections: int = server.CONNECTIONS, **options: Any
+) -> Iterator[httpx.Client]:
     """A client of the service; `client.base_url` has its port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        running = uvicorn.Server(server.configuration(create(scored_by, **options)))
+        running = uvicorn.Server(server.configuration(create(scored_by, **options), connections))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
@@ -21,9 +21,6 @@ from threeways.web.metrics import Metrics
 from threeways.web.pace import Pace, one_core
 from threeways.web.quick import Quick
 
-if TYPE_CHECKING:
-    from litestar.types import ASGIApp
-
 SECONDS = 10.0
 
 
@@ -33,7 +30,7 @@ def create(
     seconds: float = SECONDS,
     gather: int = MOST,
     pace: Pace | None = None,
-) -> ASGIApp:
+) -> Door:
     """The ASGI application that serves a model which has proven itself.
 
     seconds: what a request's body may take to arrive, and what its answer may take from then on.
@@ -74,4 +71,4 @@ def create(
         ),
         logging_config=None,  # the process's own: `threeways.web.server`
     )
-    return Door(Quick(app, service.task, predict), counts, seconds)
+    return Door(Quick(app, service.task, predict), counts, seconds, readiness)

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar.enums import ScopeType
 
+from threeways.errors import ResourceShort
 from threeways.web import problems
 from threeways.web.access import AccessLog
 from threeways.web.metrics import Metrics
+from threeways.web.routes import Readiness
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
@@ -44,23 +46,33 @@ class Door:
     """The application with its door.
 
     seconds: what a request's body may take to arrive, and what its answer may take from then on.
+    most: requests that may be under way; more are refused at once, but for what `_QUIET` names.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, seconds: float) -> None:
+    most = 4_000
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, seconds: float, readiness: Readiness) -> None:
         self._app = app
         self._metrics = metrics
         self._seconds = seconds
+        self._readiness = readiness
         self._log = AccessLog()
+
+    def stop(self) -> None:
+        """Tell from now on that the service ends: `/ready` is 503, and each answer closes its connection."""
+        self._readiness.stopping = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection of ASGI's."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, receive, send)
+        visit = _Visit(scope, receive, send, self._readiness)
         self._metrics.in_flight += 1
         try:
             async with asyncio.timeout(self._seconds) as visit.limit:
+                if self._metrics.in_flight > self.most and scope["path"] not in _QUIET:
+                    raise ResourceShort(f"{self.most} requests are under way already; try again in a second")
                 await self._app(visit.scope, visit.receive, visit.send)
         except TimeoutError as error:
             slow = problems.SlowBody(f"the body was not whole after {self._seconds:g} s")
@@ -94,12 +106,13 @@ class _Visit:
 
     limit: asyncio.Timeout
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, readiness: Readiness) -> None:
         self.began = time.perf_counter()
         self.scope = scope
         self.status = 0
         self.sent = 0
         self._receive, self._send = receive, send
+        self._readiness = readiness
         headers = dict(scope["headers"])
         self.whole = b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
         given = headers.get(REQUEST_ID, b"")
@@ -128,7 +141,7 @@ class _Visit:
             self.status = message["status"]
             own = (REQUEST_ID, self.request_id.encode())
             # Answered without its body having been read: the rest of that is not waited for.
-            close = () if self.whole else ((b"connection", b"close"),)
+            close = () if self.whole and not self._readiness.stopping else ((b"connection", b"close"),)
             message["headers"] = [*message.get("headers", ()), own, *_SAFETY, *close]
         elif message["type"] == "http.response.body":
             self.sent += len(message.get("body", b""))

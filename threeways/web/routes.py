@@ -42,15 +42,19 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Readiness:
-    """Whether new requests are welcome: from the start of serving to the start of stopping."""
+    """Whether new requests are welcome: from the start of serving to the start of stopping.
+
+    serving: the application runs. stopping: it was told to end, and still answers.
+    """
 
     def __init__(self, gatherer: Gatherer) -> None:
         self.serving = False
+        self.stopping = False
         self._gatherer = gatherer
 
     def status(self) -> Status:
         """What `/ready` answers."""
-        if not self.serving:
+        if self.stopping or not self.serving:
             return Status("unavailable", "starting or stopping")
         if self._gatherer.full:
             return Status("unavailable", "too many requests are waiting")

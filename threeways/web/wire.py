@@ -1,4 +1,4 @@
-"""The HTTP protocol between uvicorn and the wire: a clock on slow headers, and one write an answer."""
+"""The HTTP protocol between uvicorn and the wire: limits on waiting connections, and one write an answer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10
 """How long a request's headers may take: a client that never ends them must not hold a connection."""
+FIRST_SECONDS = 1
+"""How long a client that has just connected may take to begin its request when the server stops."""
 MOST_HELD = 2**16
 
 
@@ -50,28 +52,63 @@ class OneWrite:
 
 
 class PatientButFirm(HttpToolsProtocol):
-    """uvicorn's protocol, which by itself waits for headers for ever."""
+    """uvicorn's protocol with a header timeout and a limit on idle connections.
+
+    most: connections that may be open. Beyond that, each new one closes the one that has waited longest for
+    a request: any number of them leaves room for one that asks. waiting: those that wait, the longest first.
+    """
 
     _clock: asyncio.TimerHandle | None = None
+    _arriving = False  # a request has begun, and its headers are not complete
+    _asked = False  # at least one request has come
+
+    def __init__(self, *given: Any, most: int, waiting: dict[PatientButFirm, None], **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._most, self._waiting = most, waiting
 
     def connection_made(self, transport: Any) -> None:
         """A client connects: its first headers are waited for."""
         super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # all that is asked of one
+        if len(self.connections) > self._most and self._waiting:
+            longest = next(iter(self._waiting))
+            del self._waiting[longest]
+            longest.transport.close()
+        self._waiting[self] = None
         self._wind()
 
     def on_message_begin(self) -> None:
         """A request begins, maybe the next one of the connection."""
         super().on_message_begin()
+        self._arriving = True
         self._wind()
 
     def on_headers_complete(self) -> None:
         """Its headers are there; the application looks after the body's time."""
         self._stop()
+        self._arriving, self._asked = False, True
+        self._waiting.pop(self, None)
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is sent; unless another request is there already, the connection waits for one."""
+        super().on_response_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._waiting[self] = None
+
+    def shutdown(self) -> None:
+        """The server stops. What is arriving is still answered, and what a new client is about to send."""
+        if self._arriving:
+            return
+        if self._asked:
+            super().shutdown()
+        else:
+            self._stop()
+            self._clock = self.loop.call_later(FIRST_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._stop()
+        self._waiting.pop(self, None)
         super().connection_lost(exc)
 
     def _wind(self) -> None:
