@@ -53,10 +53,10 @@ $(VENV)/.spark: Pipfile.lock | $(READY)
 	@$(PIPENV) sync --categories spark > .local/setup-spark.log 2>&1 || { tail -15 .local/setup-spark.log; exit 1; }
 	@touch $@
 
-batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= ENGINE=spark REPORT=)
+batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= SAME_SOURCE=1 ENGINE=spark REPORT=)
 	@$(PYTHON) -m threeways batch $(if $(RIDES),--rides '$(RIDES)') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(LAST),--last '$(LAST)') \
-		$(if $(LOOKBACK),--lookback '$(LOOKBACK)') \
+		$(if $(LOOKBACK),--lookback '$(LOOKBACK)') $(if $(SAME_SOURCE),--same-source) \
 		$(if $(TABLE),--table '$(TABLE)') $(if $(ENGINE),--engine '$(ENGINE)') $(if $(REPORT),--report '$(REPORT)') \
 		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
 

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from threeways import disk
 from threeways.errors import ThreewaysError, UsageError
 
 LOCAL = Path(".local")
@@ -33,6 +34,12 @@ def main() -> NoReturn:
     except ThreewaysError as error:
         _complain(str(error))
         sys.exit(FAILED)
+    except OSError as error:
+        fault = disk.fault_of(error)
+        if fault is None:
+            raise
+        _complain(str(fault))
+        sys.exit(USAGE if isinstance(fault, UsageError) else FAILED)
     sys.exit(0)
 
 
@@ -120,6 +127,9 @@ def batch(
     lookback: Annotated[
         str | None, typer.Option(help="How far back late rows are scored: 36h, 2d, 1w, 0; default: a day.")
     ] = None,
+    same_source: Annotated[
+        bool, typer.Option("--same-source", help="The rides' place has moved, and its rides are the same.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write a report for people to this HTML file.")] = None,
     tolerate: Annotated[
         float, typer.Option(min=0, max=1, help="Exit status 3 if a greater share is quarantined.")
@@ -134,7 +144,7 @@ def batch(
     from threeways.training.train import resolve_or_train
 
     console = Console()
-    asked = Asked(start, end, last, chunk, lookback)
+    asked = Asked(start, end, last, chunk, lookback, same_source)
     options = Options(rides, table, predictions, report, tolerate, asked)
 
     def find_folder() -> Path:

@@ -21,6 +21,8 @@ Two kinds of failure decide what happens to a record, and every error is one of 
     │   └── QuarantineFailed      the quarantine did not acknowledge it
     ├── InvalidInvocation         what called the function is no Kinesis event
     ├── ModelFailed               `predict` raises whatever it is given: the model's fault
+    ├── BatchFailed           the batch job's database was lost, is locked or full; nothing of the run is kept
+    ├── DiskFailed            a disk is full or broken
     ├── DeploymentFailed          a deployment was begun and did not end well; the message says what is there
     └── UsageError                what was given cannot work; the message says how to mend it
         ├── SettingsError         an environment variable is missing or malformed
@@ -29,6 +31,7 @@ Two kinds of failure decide what happens to a record, and every error is one of 
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
         ├── DeploymentError       a stack cannot be deployed, rolled back or removed; nothing was changed
+        ├── PlaceRefused          a file or a folder cannot be read or written, or is none
         ├── BatchError            the batch job's interval or its predictions' place cannot be used
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
         └── ArtifactError         the model cannot be used
@@ -136,6 +139,14 @@ class DeploymentFailed(ThreewaysError):
     """A deployment was begun and did not end well; the message says what is there now and what to do."""
 
 
+class BatchFailed(ThreewaysError):
+    """The batch job's database was lost, is locked or has no room; nothing of the run is kept."""
+
+
+class DiskFailed(ThreewaysError):
+    """A disk has no room left, or is broken."""
+
+
 class UsageError(ThreewaysError):
     """What was given cannot work; the message says what was wrong and how to mend it. Exit status 2."""
 
@@ -158,6 +169,10 @@ class LocalError(UsageError):
 
 class DeploymentError(UsageError):
     """A stack cannot be deployed, rolled back or removed as asked; nothing was changed."""
+
+
+class PlaceRefused(UsageError):
+    """A file or a folder cannot be read or written: permissions, a read-only disk, a file for a folder."""
 
 
 class BatchError(UsageError):

@@ -11,7 +11,7 @@ from batch_lab import batch, ids, rides, rows
 from doubles import FakeModel
 
 from threeways.batch import predictions_database
-from threeways.errors import BatchError, DataError, ModelFailed
+from threeways.errors import BatchError, BatchFailed, ModelFailed
 
 pytest_plugins = ["postgres_server"]
 
@@ -103,7 +103,7 @@ def test_a_server_that_ends_the_session_half_way_costs_nothing(postgres: str) ->
                 engine.dispose()
             return super().predict(block)
 
-    with pytest.raises((BatchError, DataError), match="Nothing of this run is kept"):
+    with pytest.raises(BatchFailed, match="Nothing of this run is kept"):
         batch(postgres, postgres, start="2021-02-01", version="v2", chunk=10, model=EndsTheSessions())
     assert rows(postgres) == before
     assert batch(postgres, postgres, start="2021-02-01", version="v2").run.scored == 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +82,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What tells it from other sources, without a password."""
+        """What tells it from other sources, without a password; see `identity`."""
 
     @property
     def text_ids(self) -> bool:
@@ -99,6 +100,16 @@ class Source(Protocol):
 
     def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
         """The interval's rides, at most `size` rows at a time. Raises DataError."""
+
+
+def identity(name: str) -> str:
+    """What stays of a source's name when its server moves or its user changes: a database and a table.
+
+    Names of files and of SQLite's databases have neither and stay whole.
+    """
+    url, found, table = name.rpartition("#")
+    server = re.fullmatch(r"postgresql(?:\+\w+)?://[^/]*/([^?]+)(?:\?.*)?", url)
+    return f"postgresql:{server[1]}#{table}" if found and server else name
 
 
 @dataclass(slots=True)

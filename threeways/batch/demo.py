@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threeways.batch.chunk import FIELDS
+from threeways.errors import DataError
 from threeways.whole_files import replacing
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def database(path: Path, rides: int = RIDES) -> Path:
     import sqlalchemy as sa
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as part:
+    from threeways.batch.engine import faults
+
+    with faults(f"the rides of {path}", DataError), replacing(path) as part:
         engine = sa.create_engine(f"sqlite:///{part}", poolclass=sa.NullPool)
         with engine.begin() as connection:
             table = _table()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,29 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from threeways.errors import BatchError, DataError
+from threeways import disk
+from threeways.errors import BatchError, BatchFailed, DataError, DiskFailed
+
+_SQLITE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_PROTOCOL,
+}
+_POSTGRESQL = {"08", "40", "53", "57", "58", "XX"}
+"""Classes: connection, rollback, resources (a full disk), an operator, the system, the server itself."""
+_REFUSED_FOR_NOW = (
+    "too many",
+    "connection slots",
+    "starting up",
+    "shutting down",
+    "in recovery",
+    "not yet",
+    "terminating",
+)
 
 type Fault = type[BatchError | DataError]
 
@@ -56,17 +80,40 @@ def shown(engine: sa.Engine) -> str:
 
 @contextmanager
 def faults(what: str, fault: Fault) -> Iterator[None]:
-    """SQLAlchemy's errors inside, as `fault` that names `what`."""
+    """SQLAlchemy's errors inside name `what`: BatchFailed where it may pass by itself, else `fault`."""
     try:
         yield
-    except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())[:300]
-        raise fault(
-            f"{what}: the database says: {reason}; check that it is up, the URL, the permissions and the "
-            "columns' types. Nothing of this run is kept; run it again"
-        ) from None
+    except _drivers_errors() as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = " ".join(str(cause).split())[:300]
+        told = f"{what}: the database says: {reason}; check"
+        kept = "Nothing of this run is kept; run it again"
+        if _may_pass(cause):
+            raise BatchFailed(f"{told} that it is up, unlocked and has room. {kept}") from None
+        raise fault(f"{told} the URL, the permissions and the columns' types. {kept}") from None
     except SQLAlchemyError as error:
         raise fault(f"{what}: {' '.join(str(error).split())[:300]}; check the URL and the table") from None
+
+
+def _drivers_errors() -> tuple[type[Exception], ...]:
+    """What a driver raises, by way of SQLAlchemy or, as for COPY, without it."""
+    psycopg = sys.modules.get("psycopg")
+    return (DBAPIError, sqlite3.Error, *([psycopg.Error] if psycopg else []))
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether a driver's error tells of a lost, locked or full database, and not of what was asked of it.
+
+    postgresql.org/docs/current/errcodes-appendix.html, sqlite.org/rescode.html
+    """
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _SQLITE
+    state = getattr(error, "sqlstate", None)
+    if state:
+        return state[:2] in _POSTGRESQL or state in {"55P03", "25P03", "25P04"}
+    # No state: there is no session (any more). What a server says itself as it refuses one is FATAL.
+    told = str(error)
+    return "FATAL:" not in told or any(words in told for words in _REFUSED_FOR_NOW)
 
 
 @contextmanager
@@ -100,6 +147,9 @@ def lock_file(path: Path, busy: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("w")
     except OSError as error:
+        fault = disk.fault_of(error)
+        if isinstance(fault, DiskFailed):
+            raise fault from None
         raise BatchError(f"{path.parent} can't be written to ({error}); name another place") from None
     with handle:
         try:

@@ -16,7 +16,7 @@ from rich.console import Console
 from threeways.batch import interval as intervals
 from threeways.batch import progress
 from threeways.batch import window as windows
-from threeways.batch.chunk import Chunk, Refused, Source
+from threeways.batch.chunk import Chunk, Refused, Source, identity
 from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
 from threeways.batch.record import Run
@@ -35,6 +35,7 @@ class Asked:
     """What the user asks for: see `interval.chosen`. chunk: rows that are read and predicted at a time.
 
     lookback: how far before the interval late rows are looked for; see `window.lookback_of`.
+    same_source: take the source for the one of the runs before, whatever its name.
     """
 
     start: str | None = None
@@ -42,6 +43,7 @@ class Asked:
     last: str | None = None
     chunk: int = CHUNK
     lookback: str | None = None
+    same_source: bool = False
 
     def looks_back(self) -> timedelta:
         """How far: not at all where the interval itself is named. Raises BatchError."""
@@ -69,7 +71,7 @@ def run(
     then the sink is as it was.
     """
     before = sink.history()
-    same_source(source, sink, before)
+    same_source(asked, source, sink, before)
     interval = chosen(asked, sink, before, console)
     window = windows.of(interval, asked.looks_back(), [one.covered for one in before if one.covered])
     service = find_service()
@@ -171,13 +173,16 @@ def _flags(scored: ColumnScores, rows: np.ndarray[tuple[int], np.dtype[np.int64]
     return told
 
 
-def same_source(source: Source, sink: Sink, before: list[Run]) -> None:
-    """Raises BatchError where the sink holds another source's predictions."""
-    other = next((one.source for one in before if one.source != source.name), None)
-    if other:
+def same_source(asked: Asked, source: Source, sink: Sink, before: list[Run]) -> None:
+    """Raises BatchError where the sink holds another source's predictions: of another database or table.
+
+    A user, a host and a port may change: each run is compared with the last.
+    """
+    other = before[-1].source if before else source.name
+    if not asked.same_source and identity(other) != identity(source.name):
         raise BatchError(
             f"{sink.name} holds predictions of {other}, and would mix them with those of {source.name}; "
-            "name another place, PREDICTIONS="
+            "name another place, PREDICTIONS=, or say that it is the same source, SAME_SOURCE=1"
         )
 
 

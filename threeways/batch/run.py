@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from threeways import disk
 from threeways.batch import demo
 from threeways.batch.chunk import Source
 from threeways.batch.job import Asked, Done
@@ -54,11 +55,22 @@ def run(
     place = options.predictions or f"sqlite:///{local / 'predictions.db'}"
     with opened_source(rides, options.table, console) as source, opened_sink(place) as sink:
         done = run_job(options.asked, source, sink, find_service, console)
-    tell(local / "last-batch.json", done.run)
     good = done.run.good(options.tolerate)
     show(done, console, place, good=good)
-    _report(options.report, done, console)
+    with _all_but():
+        tell(local / "last-batch.json", done.run)
+        _report(options.report, done, console)
     return good
+
+
+@contextmanager
+def _all_but() -> Iterator[None]:
+    """A disk's faults as errors that say what the run has kept."""
+    try:
+        yield
+    except OSError as error:
+        fault = disk.fault_of(error) or BatchError(f"{error}; name another file")
+        raise type(fault)(f"the predictions are there, but not all that tells of them: {fault}") from None
 
 
 def opened_source(rides: str, table: str, console: Console) -> AbstractContextManager[Source]:
@@ -174,10 +186,5 @@ def _report(path: Path | None, done: Done, console: Console) -> None:
         return
     from threeways.batch import report
 
-    try:
-        report.write(path, done)
-    except OSError as error:
-        raise BatchError(
-            f"the predictions are there, but not the report: {error}; name another file"
-        ) from None
+    report.write(path, done)
     console.print(f"Report: {path}", highlight=False, soft_wrap=True)

@@ -31,6 +31,7 @@ class Ask(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     end: str | None = None
     last: str | None = None
     lookback: str | None = None
+    same_source: bool = False
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         opened_sink(settings.batch_predictions) as sink,
     ):
         folder: Path = artifact.fetch(artifact.find(model))
-        asked = Asked(ask.start, ask.end, ask.last, lookback=ask.lookback)
+        asked = Asked(ask.start, ask.end, ask.last, lookback=ask.lookback, same_source=ask.same_source)
         done = run(
             asked, source, sink, lambda: service_of(folder, model.model_sha256, model.run_id), console
         ).run

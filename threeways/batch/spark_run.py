@@ -47,7 +47,7 @@ def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Co
         session(console) as spark,
     ):
         before = sink.history()
-        same_source(source, sink, before)
+        same_source(options.asked, source, sink, before)
         if options.asked.lookback not in (None, "0"):
             raise BatchError("ENGINE=spark takes no late rows; leave LOOKBACK= or ENGINE= out")
         asked, interval = options.asked, chosen(options.asked, sink, before, console)

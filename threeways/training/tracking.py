@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threeways.errors import TrackingError
+from threeways import disk
+from threeways.errors import DiskFailed, TrackingError
 from threeways.settings import TrainingSettings, from_environment
 
 if TYPE_CHECKING:
@@ -119,6 +120,12 @@ def named_faults(store: Store) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         text = " ".join(str(error).split())
+        if isinstance(error, OSError) and isinstance(fault := disk.fault_of(error), DiskFailed):
+            raise fault from error
+        if "database or disk is full" in text or "disk I/O error" in text:
+            raise DiskFailed(
+                f"MLflow's store {store.uri}: no room on its disk; make some and run it again"
+            ) from error
         if "database is locked" in text:
             mend = "another program writes to it; try again when it is done"
         elif store.database is not None:
