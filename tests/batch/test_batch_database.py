@@ -81,18 +81,37 @@ def test_rows_without_a_key_are_told_and_texts_are_keys_too(tmp_path: Path, out:
     assert done.run.quarantined == 3
 
 
-def test_undated_rows_beside_no_prediction_are_no_good_run_and_their_interval_stays_open(
+def test_a_quiet_run_is_good_though_undated_rows_that_were_told_are_still_there(
     tmp_path: Path, out: str
 ) -> None:
     source = rides(tmp_path / "rides.db", [(1, *RIDE), (2, 1, 2, 3.0, None, None)])
     first = batch(source, out).run
     assert not first.good(0.05)
-    again = batch(source, out).run
-    assert (again.read, again.quarantined, again.undated) == (1, 1, 1)
-    assert not again.good(0.05)
-    assert again.good(1)
-    assert batch(source, out).run.interval.start == first.interval.end
+    for _ in range(2):
+        quiet = batch(source, out).run
+        assert (quiet.read, quiet.quarantined, quiet.undated) == (1, 1, 1)
+        assert quiet.good(0.05)
+    assert quiet.interval.start is not None
+    assert first.interval.end is not None
+    assert quiet.interval.start >= first.interval.end
     assert ids(out, "ride_quarantine") == ["2"]
+
+
+def test_new_undated_rows_beside_no_prediction_are_no_good_run_until_something_is_scored(
+    tmp_path: Path, out: str
+) -> None:
+    def table(*ride_ids: int, undated: int) -> str:
+        bad = [(n, *RIDE[:3], "02/01/2021 08:15:00 AM", None) for n in range(90, 90 + undated)]
+        return rides(tmp_path / "rides.db", [*((n, *RIDE) for n in ride_ids), *bad])
+
+    first = batch(table(1, undated=1), out).run
+    for _ in range(2):
+        run = batch(table(1, undated=3), out).run
+        assert (run.scored, run.covered, run.good(0.05), run.good(1)) == (0, None, False, True)
+        assert run.interval.start == first.interval.end
+    assert batch(table(1, 2, undated=3), out, start="2021-02-01", end="2021-02-02").run.scored == 2
+    assert batch(table(1, 2, undated=3), out).run.good(0.05)
+    assert ids(out, "ride_quarantine") == ["90", "91", "92"]
 
 
 def test_undated_rows_that_a_run_has_told_do_not_spoil_the_next_and_new_ones_do(

@@ -19,7 +19,7 @@ from threeways.batch import window as windows
 from threeways.batch.chunk import Chunk, Refused, Source, identity
 from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
-from threeways.batch.record import Run
+from threeways.batch.record import Run, undated_before
 from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
 from threeways.batch.window import Window
@@ -198,7 +198,7 @@ def _run(
         scored=tally.scored,
         quarantined=tally.quarantined,
         undated=tally.undated,
-        undated_before=before[-1].undated if before else 0,
+        **undated_before(before),
         model_version=version,
         mean_minutes=tally.mean_minutes(),
         judged=int(tally.all.judged[0]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run that came to its end.
 
     read = scored + quarantined. undated: the quarantined without a pickup; each run meets them anew.
-    undated_before: how many the run before had. late: of the read, those entered late, into an interval
-    that was done. missed: those entered too late for LOOKBACK, without a prediction, since missed_since.
+    undated_before: how many the run before had. unscored_before: whether that one was `unscored`. late: of
+    the read, those entered late, into an interval that was done. missed: those entered too late for LOOKBACK,
+    without a prediction, since missed_since.
     mean_minutes: of the predictions, None where there is none.
     judged: the rides whose real duration is known and one that training would keep; mae, rmse: the error over
     them, in minutes.
@@ -32,6 +34,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     undated: int = 0
     undated_before: int = 0
+    unscored_before: bool = False
     late: int = 0
     missed: int = 0
     missed_since: datetime | None = None
@@ -51,12 +54,21 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return self.read - told
 
     @property
+    def unscored(self) -> bool:
+        """Whether it scored nothing beside undated rows, which may be the interval's rides.
+
+        Those that an earlier run told beside its predictions are not: they must not spoil a quiet day.
+        """
+        told = self.undated <= self.undated_before and not self.unscored_before
+        return bool(self.undated) and not self.scored and not told
+
+    @property
     def covered(self) -> Interval | None:
-        """What of its interval needs no other run; None where nothing but undated rows was found.
+        """What of its interval needs no other run; None where it is `unscored`.
 
         It ends when the run began at the latest: later rides can't have been there yet.
         """
-        if self.undated and not self.scored:
+        if self.unscored:
             return None
         start, end = self.interval.start, self.interval.end
         began = wall(self.finished_at - timedelta(seconds=self.seconds)).replace(microsecond=0)
@@ -67,9 +79,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def good(self, tolerated: float) -> bool:
         """Whether no greater share of its rows than `tolerated` (0 to 1) is in quarantine.
 
-        Undated rows beside no prediction at all are not good either: they may be the interval's rides.
+        A run that is `unscored` is not good.
         """
-        if self.undated and not self.scored:
+        if self.unscored:
             return tolerated >= 1
         return self.within - self.scored <= tolerated * self.within
 
@@ -77,6 +89,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def rows_per_s(self) -> float:
         """Rows read a second."""
         return self.read / self.seconds if self.seconds else 0.0
+
+
+def undated_before(runs: Sequence[Run]) -> dict[str, Any]:
+    """What a run is told of the undated rows of those before it, oldest first."""
+    last = runs[-1] if runs else None
+    return {"undated_before": last.undated, "unscored_before": last.unscored} if last else {}
 
 
 def tell(path: Path, run: Run) -> None:

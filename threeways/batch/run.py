@@ -151,7 +151,7 @@ def _undated(run: Run) -> str:
         f"{run.undated:,} rows have no pickup_datetime that can be read, so they belong to no interval and "
         "each run tells of them again. Write it as 2021-02-01 08:15:00, in the table or a view of it (TABLE=)"
     )
-    return told if run.scored else f"{told}. Nothing was scored, so {run.interval} is not recorded as done"
+    return f"{told}. Nothing was scored, so {run.interval} is not recorded as done" if run.unscored else told
 
 
 def _missed(run: Run) -> str:

@@ -20,7 +20,7 @@ from threeways.batch.parquet import ParquetSource
 from threeways.batch.parquet import opened as opened_rides
 from threeways.batch.predictions_parquet import ParquetWriter
 from threeways.batch.predictions_parquet import opened as opened_predictions
-from threeways.batch.record import Run, tell
+from threeways.batch.record import Run, tell, undated_before
 from threeways.batch.spark import COLUMNS, loaded, scored
 from threeways.errors import BatchError
 from threeways.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
@@ -184,7 +184,7 @@ def _summary(
         scored=row["scored"],
         quarantined=row["read"] - row["scored"],
         undated=row["undated"],
-        undated_before=before[-1].undated if before else 0,
+        **undated_before(before),
         model_version=version,
         mean_minutes=row["mean"],
         judged=row["judged"],
