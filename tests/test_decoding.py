@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import zlib
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -60,3 +64,35 @@ def test_an_id_of_text_that_is_escaped_must_fit_a_partition_key_too(count: int) 
     events, faults = EVENTS.decode_all([fits] * count + [too_long])
     assert (len(events), list(faults)) == (count, [count])
     assert "UTF-16" in str(faults[count])
+
+
+@pytest.mark.parametrize(
+    ("payload", "named"),
+    [
+        (gzip.compress(ride()), "compressed with gzip, as CloudWatch Logs"),
+        (zlib.compress(ride()), "compressed with zlib"),
+        (bz2.compress(ride()), "compressed with bzip2"),
+        (ride().decode().encode("utf-16"), "UTF-16"),
+        (ride().decode().encode("utf-16-be"), "UTF-16"),
+        (b64encode(ride()), "base64 of JSON"),
+        (b64encode(gzip.compress(ride())), "base64 of gzip"),
+    ],
+)
+def test_what_is_another_format_is_named_with_what_to_send(payload: bytes, named: str) -> None:
+    events, faults = EVENTS.decode_all([ride(1), payload, ride(2)])
+    assert [event.ride_id for event in events] == [1, 2]
+    assert isinstance(faults[1], UndecodableEvent)
+    assert named in str(faults[1])
+    assert str(faults[1]).endswith("; send the JSON itself, in UTF-8")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_event_and_places_in_messages_stay_true() -> None:
+    mark = b"\xef\xbb\xbf"
+    assert EVENTS.decode(mark + ride(7)) == EVENTS.decode(ride(7))
+    assert EVENTS.decode_all([mark + ride(7), ride(8)])[0] == [EVENTS.decode(ride(7)), EVENTS.decode(ride(8))]
+    for broken in (mark + b'{"ride_id": !}', b'   {"ride_id": !}'):
+        with pytest.raises(UndecodableEvent, match=r"byte 15\)"):
+            EVENTS.decode(broken)
+    for alone in (mark, mark + mark + ride(7)):
+        with pytest.raises(UndecodableEvent):
+            EVENTS.decode(alone)

@@ -26,6 +26,43 @@ Id = (
 """The type of an event's id: an integer of 64 bits, or text that is not empty."""
 
 
+_FORMATS = {
+    b"\x1f\x8b": "compressed with gzip, as CloudWatch Logs' subscriptions and Firehose do",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"\x04\x22\x4d\x18": "compressed with LZ4",
+    b"\x78\x01": "compressed with zlib",
+    b"\x78\x9c": "compressed with zlib",
+    b"\x78\xda": "compressed with zlib",
+    b"BZh": "compressed with bzip2",
+    b"PK\x03\x04": "a zip file",
+    b"PAR1": "Parquet",
+    b"Obj\x01": "Avro",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"{\0": "UTF-16",
+    b"\0{": "UTF-16",
+    b"eyJ": "base64 of JSON: an AWS SDK encodes by itself",
+    b"H4sI": "base64 of gzip",
+}
+"""How what is taken for JSON begins, and what it is.
+docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html"""
+_MARK = b"\xef\xbb\xbf"
+"""UTF-8's byte order mark, which a reader of JSON may ignore: rfc-editor.org/rfc/rfc8259#section-8.1"""
+
+
+def without_mark(payload: bytes) -> bytes:
+    """The payload with blanks in the place of a byte order mark: the places in messages stay true."""
+    return b"   " + payload[len(_MARK) :] if payload.startswith(_MARK) else payload
+
+
+def format_of(payload: bytes) -> str | None:
+    """What a payload that is not JSON is instead, and the mend; None where its first bytes do not tell."""
+    for begins, what in _FORMATS.items():
+        if payload.startswith(begins):
+            return f"it is {what}; send the JSON itself, in UTF-8"
+    return None
+
+
 class JsonEvents[E]:
     """Decodes JSON to one msgspec type. id_field: the field of it that is an `Id`."""
 
@@ -38,18 +75,19 @@ class JsonEvents[E]:
         """One event. Raises UndecodableEvent or InvalidEvent, and nothing else."""
         try:
             if not payload.isascii():
+                payload = without_mark(payload)
                 payload.decode()  # msgspec does not look into the fields that it skips
             event = self._decode(payload)
         except msgspec.ValidationError as error:
             where = "" if " - at `" in str(error) else " - at `$`"
             raise InvalidEvent(f"{error}{where}") from None
         except UnicodeDecodeError as error:
-            raise UndecodableEvent(str(error)) from None
+            raise UndecodableEvent(format_of(payload) or str(error)) from None
         except RecursionError:
             raise UndecodableEvent(f"it is nested too deeply, within {len(payload)} bytes") from None
         except msgspec.DecodeError as error:
             where = "" if "(byte " in str(error) else f" (byte {len(payload)})"
-            raise UndecodableEvent(f"{error}{where}") from None
+            raise UndecodableEvent(format_of(payload) or f"{error}{where}") from None
         named = self._id(event)
         if isinstance(named, str) and not _fits_a_key(named):
             raise InvalidEvent(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+from doubles import FakeModel
 from web_lab import service, serving
 
+from threeways.service import ModelService
+from threeways.tasks.ride_duration import Ride, RideEvent, task
 from threeways.trips.city_map import ZONES
 from threeways.web import page
 
@@ -80,3 +85,34 @@ def test_what_was_typed_comes_back_as_text_and_no_script_may_run(client: httpx.C
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "script-src" not in policy
+
+
+class OtherTask:
+    """A task that has no form of its own."""
+
+    name, output, model_name = "ride_tip", "tip", "o'tips & <co>"
+    example = RideEvent("o'hara", Ride(1, 2, 3.5))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(task, name)
+
+
+def test_a_task_without_a_form_has_a_page_that_says_how_to_ask() -> None:
+    other: Any = OtherTask()
+    with serving(ModelService(FakeModel(), other, "v7")) as client:
+        answer = client.get("/")
+        text = html.unescape(answer.text)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert "<h1>o&#39;tips &amp; &lt;co&gt;</h1>" in answer.text
+        assert "Predicts tip, version v7." in text
+        assert "<script" not in text
+        [command] = re.findall(r"<pre>(.*)</pre>", text)
+        asked = shlex.split(command)
+        body = asked[asked.index("-d") + 1]
+        assert (
+            client.post(asked[1], content=body, headers={"Content-Type": "application/json"}).status_code
+            == 200
+        )
+        links = re.findall(r'href="(.*?)"', text)
+        assert [client.get(f"/{link}").status_code for link in links] == [200] * len(links)
+        assert client.head("/").status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import socket
@@ -169,3 +170,56 @@ def test_the_example_of_the_task_is_the_example_of_the_api(client: httpx.Client)
     [example] = body["schema"]["examples"]
     assert task.decode(json.dumps(example).encode()) == task.example
     assert "swagger" in client.get("/docs").text.lower()
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize(
+    ("coding", "status"), [("gzip", 415), ("br, gzip", 415), ("identity", 200), ("", 200)]
+)
+def test_a_body_that_says_it_is_compressed_is_refused_with_what_would_be_taken(
+    client: httpx.Client, path: str, coding: str, status: int
+) -> None:
+    body = ride() if path == "/predict" else b"[" + ride() + b"]"
+    answer = client.post(path, content=body, headers=JSON | {"Content-Encoding": coding})
+    assert answer.status_code == status
+    if status == 415:
+        assert "uncompressed" in problem(answer)["detail"]
+        assert answer.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/", "/predict/batch"])
+def test_a_byte_order_mark_is_taken_and_another_format_is_named(client: httpx.Client, path: str) -> None:
+    body = b"[" + ride() + b"]" if path.endswith("batch") else ride()
+    marked, plain = (client.post(path, content=sent, headers=JSON) for sent in (b"\xef\xbb\xbf" + body, body))
+    assert (marked.status_code, marked.content) == (200, plain.content)
+    answer = client.post(path, content=gzip.compress(body), headers=JSON)
+    assert answer.status_code == 400
+    assert "gzip" in problem(answer)["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/health", "/ready", "/model", "/metrics", "/docs", "/docs/openapi.json", "/nowhere", "/predict"],
+)
+def test_head_is_answered_as_get_is_without_the_body(client: httpx.Client, path: str) -> None:
+    same = {"X-Request-ID": "same"}
+    head, got = client.head(path, headers=same), client.get(path, headers=same)
+    assert head.content == b""
+    assert head.status_code == got.status_code
+    if path != "/metrics":  # it grows with each request
+        assert headers_of(head) == headers_of(got)
+
+
+def headers_of(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "date"}
+
+
+def test_where_get_is_allowed_head_is_named_too(client: httpx.Client) -> None:
+    assert "HEAD" in client.post("/health").headers["allow"]
+    assert "HEAD" in client.options("/health").headers["allow"]
+    assert "HEAD" not in client.get("/predict").headers["allow"]
+
+
+def test_head_is_counted_and_logged_as_such(client: httpx.Client) -> None:
+    client.head("/model")
+    assert 'http_requests_total{method="HEAD",route="/model",status="200"}' in client.get("/metrics").text

@@ -96,6 +96,7 @@ def headers(**changed: bytes) -> dict[str, Any]:
         (headers(content_length=b"%d" % (bodies.SINGLE_BYTES + 1)), False),
         (headers(content_length=b"-1"), False),
         (headers(transfer_encoding=b"chunked"), False),
+        (headers(content_encoding=b"gzip"), False),
         ({"headers": [(b"content-length", b"9")]}, False),
         ({"headers": [(b"content-type", b"application/json")]}, False),
     ],

@@ -13,7 +13,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from threeways import __version__
 from threeways.service import ModelService
 from threeways.tasks.ride_duration import RideDuration
-from threeways.web import page, problems, routes
+from threeways.web import index, page, problems, routes
 from threeways.web.about import about
 from threeways.web.door import Door
 from threeways.web.gather import MOST, Gatherer
@@ -53,12 +53,13 @@ def create(
             readiness.serving = False
             gatherer.close()
 
+    told = about(service)
+    is_ride = isinstance(service.task, RideDuration)
     handlers: list[Any] = [
         *routes.predicting(gatherer, predict, counts, seconds),
-        *routes.telling(about(service), readiness, counts),
+        *routes.telling(told, readiness, counts),
+        page.route(gatherer, counts) if is_ride else index.route(service.task, told),
     ]
-    if isinstance(service.task, RideDuration):
-        handlers.append(page.route(gatherer, counts))
     app = Litestar(
         handlers,
         lifespan=[serving],

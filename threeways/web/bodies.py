@@ -14,6 +14,7 @@ from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.openapi.spec import Schema
 from litestar.typing import FieldDefinition
 
+from threeways.decoding import format_of, without_mark
 from threeways.errors import InvalidEvent, UndecodableEvent
 from threeways.task import Task
 from threeways.web import schema
@@ -85,13 +86,13 @@ def elements(body: bytes) -> list[bytes]:
     Raises UndecodableEvent, InvalidEvent, or RequestRefused for too many.
     """
     try:
-        found = _decode_array(body)
+        found = _decode_array(without_mark(body))
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"{error}: a batch is a JSON array of events") from None
     except RecursionError:
         raise UndecodableEvent(f"it is nested too deeply, within {len(body)} bytes") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UndecodableEvent(str(error)) from None
+        raise UndecodableEvent(format_of(body) or str(error)) from None
     if len(found) > MOST_RIDES:
         raise RequestRefused(422, f"{len(found)} events; a batch has {MOST_RIDES} at most: split it")
     return [bytes(element) for element in found]

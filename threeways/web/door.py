@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 
 from threeways.errors import ResourceShort
 from threeways.web import problems
@@ -34,6 +34,7 @@ _QUIET = frozenset({"/health", "/ready", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _SOON = 0.1
 """Seconds: a body that takes no longer leaves the clock as it is."""
+_TELLS_METHODS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.METHOD_NOT_ALLOWED})
 _random = random.Random().getrandbits  # noqa: S311 - ids need to differ, and nothing more
 _SAFETY = (
     (b"x-content-type-options", b"nosniff"),
@@ -87,7 +88,7 @@ class Door:
         seconds = time.perf_counter() - visit.began
         scope: Any = visit.scope
         route = scope.get("path_template") or "(none)"
-        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        method = visit.method if visit.method in _METHODS else "(other)"
         self._metrics.answered(method, route, visit.status, seconds)
         code = scope["state"].get("problem")
         if code:
@@ -108,7 +109,13 @@ class _Visit:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, readiness: Readiness) -> None:
         self.began = time.perf_counter()
-        self.scope = scope
+        asked: Any = scope
+        self.method: str = asked["method"]
+        # HEAD is answered as GET is, without the body: rfc-editor.org/rfc/rfc9110#name-head. The server's own
+        # scope stays as it was.
+        if self.method == "HEAD":
+            asked = {**asked, "method": HttpMethod.GET}
+        self.scope: Scope = asked
         self.status = 0
         self.sent = 0
         self._receive, self._send = receive, send
@@ -142,8 +149,13 @@ class _Visit:
             own = (REQUEST_ID, self.request_id.encode())
             # Answered without its body having been read: the rest of that is not waited for.
             close = () if self.whole and not self._readiness.stopping else ((b"connection", b"close"),)
-            message["headers"] = [*message.get("headers", ()), own, *_SAFETY, *close]
+            given = message.get("headers", ())
+            if self.status in _TELLS_METHODS:
+                given = [(name, _with_head(value) if name == b"allow" else value) for name, value in given]
+            message["headers"] = [*given, own, *_SAFETY, *close]
         elif message["type"] == "http.response.body":
+            if self.method == "HEAD":
+                message["body"] = b""
             self.sent += len(message.get("body", b""))
         await self._send(message)
 
@@ -166,3 +178,8 @@ class _Visit:
         rest: Any = {"type": "http.response.body", "body": body, "more_body": False}
         await self.send(start)
         await self.send(rest)
+
+
+def _with_head(allowed: bytes) -> bytes:
+    """The methods that an answer names as allowed: HEAD is wherever GET is."""
+    return allowed + b", HEAD" if b"GET" in allowed else allowed

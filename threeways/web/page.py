@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,13 +10,13 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
-from jinja2 import Environment
 from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from threeways.clock import NEW_YORK, new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, TransientError
 from threeways.web.gather import Gatherer
+from threeways.web.html import Page
 from threeways.web.metrics import Metrics
 
 BOROUGHS = {
@@ -65,14 +63,7 @@ def zones() -> Mapping[str, Sequence[Zone]]:
 
 def route(gatherer: Gatherer, counts: Metrics) -> HTTPRouteHandler:
     """The page of the ride's task."""
-    source = files("threeways.web")
-    style = source.joinpath("page.css").read_text("utf-8")
-    template = Environment(autoescape=True).from_string(source.joinpath("page.html").read_text("utf-8"))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    )
+    form = Page("page.html")
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
     async def page(request: Request[Any, Any, Any]) -> Response[str]:
@@ -81,12 +72,10 @@ def route(gatherer: Gatherer, counts: Metrics) -> HTTPRouteHandler:
         answer = await _answer(gatherer, asked) if "pickup" in asked else None
         if answer and answer.minutes is not None:
             counts.predicted(1)
-        text = template.render(
-            style=style, zones=zones(), asked=asked, answer=answer, version=gatherer.service.version
-        )
-        headers = {"Content-Security-Policy": policy}
-        status = answer.status if answer else 200
-        return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
+        return form.response(
+            answer.status if answer else 200,
+            zones=zones(), asked=asked, answer=answer, version=gatherer.service.version,
+        )  # fmt: skip
 
     return page
 

@@ -39,9 +39,10 @@ class SlowBody(Exception):
 class RequestRefused(Exception):
     """A request that is turned down before its body is looked at."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
+        self.headers = headers or {}
 
 
 def code_of(error: PermanentError | TransientError) -> str:
@@ -74,7 +75,7 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
             RETRY_AFTER,
         )
     elif isinstance(error, RequestRefused):
-        status, detail = HTTPStatus(error.status), str(error)
+        status, detail, headers = HTTPStatus(error.status), str(error), error.headers
     elif isinstance(error, HTTPException):
         status, detail, headers = HTTPStatus(error.status_code), error.detail, dict(error.headers or {})
     else:

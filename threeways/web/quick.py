@@ -58,6 +58,7 @@ def _plain(scope: Any) -> bool:
     return (
         headers.get(b"content-type") == b"application/json"
         and b"transfer-encoding" not in headers
+        and b"content-encoding" not in headers
         and length.isdigit()
         and 0 < int(length) <= SINGLE_BYTES
     )

@@ -27,7 +27,7 @@ _MEANINGS = {
     400: "The body is no JSON.",
     408: "The body did not come in time.",
     413: "The body is too large.",
-    415: "The body is not `application/json`.",
+    415: "The body is not `application/json`, or it is compressed.",
     422: "It is JSON, but not what was asked for: `detail` names the field.",
     500: "The service failed.",
     503: "Not in time, or too many requests wait: try again.",
@@ -71,13 +71,17 @@ def _problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: the body says that it is JSON. Raises RequestRefused."""
+    """Guard: the body says that it is JSON, as it is. Raises RequestRefused."""
     del handler  # and it is async because Litestar hands a guard that is not to a thread
     said = connection.headers.get("content-type", "")
     kind, _, parameters = said.partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if kind.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
         raise RequestRefused(415, f"Content-Type is {said[:80]!r}; send JSON in UTF-8 as application/json")
+    coding = ", ".join(connection.headers.getall("content-encoding", []))
+    if coding.strip().lower() not in {"", "identity"}:
+        told = f"Content-Encoding is {coding[:80]!r}; send the body as it is, uncompressed"
+        raise RequestRefused(415, told, {"Accept-Encoding": "identity"})
 
 
 def one(gatherer: Gatherer, counts: Metrics) -> Predict:
