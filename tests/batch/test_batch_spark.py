@@ -47,13 +47,18 @@ def listed(folder: Path, kind: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["ride_id"]))
 
 
-@pytest.mark.exhaustive
-def test_spark_and_one_machine_leave_equal_rows(training: Training, tmp_path: Path) -> None:
+def spark_or_skip() -> Any:
     pytest.importorskip("pyspark", reason="Spark is NOT tested: no pyspark; pipenv sync --categories spark")
     if shutil.which("java") is None:
         pytest.skip("Spark is NOT tested: no Java here; to run it, apt-get install openjdk-17-jre-headless")
     from threeways.batch.spark_run import run_spark
 
+    return run_spark
+
+
+@pytest.mark.exhaustive
+def test_spark_and_one_machine_leave_equal_rows(training: Training, tmp_path: Path) -> None:
+    run_spark = spark_or_skip()
     folder, spec, console = training.report.model.folder, rides(tmp_path), Console(file=io.StringIO())
     asked = Asked(end="9000-01-01", chunk=128)
     runs = {}
@@ -73,6 +78,24 @@ def test_spark_and_one_machine_leave_equal_rows(training: Training, tmp_path: Pa
     ]
     for name in ("read", "scored", "quarantined", "undated", "model_version", "judged"):
         assert runs["here"][name] == runs["spark"][name]
+
+
+@pytest.mark.exhaustive
+def test_spark_refuses_an_id_that_is_there_twice(training: Training, tmp_path: Path) -> None:
+    run_spark = spark_or_skip()
+    table = {
+        "ride_id": [1, 2, 1],
+        "PULocationID": [1, 2, 3],
+        "DOLocationID": [1, 2, 3],
+        "trip_distance": [1.0, 2.0, 3.0],
+        "pickup_datetime": ["2021-02-01 08:15:00"] * 3,
+    }
+    pq.write_table(pa.table(table), tmp_path / "rides.parquet")
+    options = Options(str(tmp_path / "rides.parquet"), predictions=str(tmp_path / "out"))
+    folder = training.report.model.folder
+    with pytest.raises(BatchError, match="1 ride_ids are there more than once"):
+        run_spark(options, lambda: folder, Console(file=io.StringIO()), tmp_path)
+    assert not list((tmp_path / "out").glob("*.parquet"))
 
 
 def test_what_spark_cannot_read_is_refused_before_it_starts(tmp_path: Path) -> None:

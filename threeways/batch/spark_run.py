@@ -49,7 +49,13 @@ def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Co
         before = sink.history()
         same_source(options.asked, source, sink, before)
         if options.asked.lookback not in (None, "0"):
-            raise BatchError("ENGINE=spark takes no late rows; leave LOOKBACK= or ENGINE= out")
+            raise BatchError(
+                "ENGINE=spark takes no rows that were entered late; leave LOOKBACK= or ENGINE= out"
+            )
+        if before and not (options.asked.start or options.asked.end):
+            console.print(
+                "Rows entered late into an interval that is done are not scored by Spark", soft_wrap=True
+            )
         asked, interval = options.asked, chosen(options.asked, sink, before, console)
         model = find_folder().absolute()
         console.print(f"Rides: {source.name}, {interval}, on Spark {spark.version}", soft_wrap=True)
@@ -61,6 +67,7 @@ def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Co
                 out = scored(frame(spark, source), model, interval, text_ids=source.text_ids)
                 out.write.mode("overwrite").parquet(str(scratch))
                 found = spark.read.parquet(str(scratch))
+                _refuse_repeats(found, source)
                 _adopt(writer, found, scratch)
                 done = _summary(found, source.name, interval, loaded(str(model)).version, began, before)
             finally:
@@ -135,6 +142,18 @@ def frame(spark: SparkSession, source: ParquetSource) -> DataFrame:
     for part in parts[1:]:
         whole = whole.unionByName(part)
     return whole
+
+
+def _refuse_repeats(found: DataFrame, source: ParquetSource) -> None:
+    """Raises BatchError where rides share an id: Spark's rows have no order, so that none is the first."""
+    if not source.owned:
+        return
+    repeats = found.where("code IS NULL").groupBy("ride_id").count().where("count > 1").count()
+    if repeats:
+        raise BatchError(
+            f"{source.name}: {repeats:,} ride_ids are there more than once; make each unique, or leave "
+            "ENGINE=spark out: then the first row of each counts"
+        )
 
 
 def _adopt(writer: ParquetWriter, found: DataFrame, scratch: Path) -> None:
