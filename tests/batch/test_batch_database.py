@@ -238,6 +238,18 @@ def test_ids_that_the_tables_own_order_holds_for_equal_are_all_read(
     assert ids(out) == ["A", "B", "a", "b"]
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_a_key_that_is_no_utf8_ends_a_chunk_as_any_other(tmp_path: Path, out: str, chunk: int) -> None:
+    table = [(key, *RIDE) for key in ("a", "b", "c", "\u00fc", "\u00fd")]
+    source = rides(tmp_path / "rides.db", table, key="ride_id TEXT PRIMARY KEY")
+    engine = sa.create_engine(source)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE rides SET ride_id = CAST(x'62ff' AS TEXT) WHERE ride_id = 'b'")
+    engine.dispose()
+    done = batch(source, out, chunk=chunk)
+    assert (done.run.scored, done.run.quarantined) == (4, 1)
+
+
 def test_an_index_of_some_rows_makes_no_id_unique(tmp_path: Path) -> None:
     source = rides(tmp_path / "rides.db", [(1, *RIDE), (1, *RIDE)], key="ride_id INTEGER")
     engine = sa.create_engine(source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -103,11 +103,11 @@ class DatabaseSource:
                 )
             after: tuple[Any, ...] = ()
             while True:
-                query = select.where(*(key > sa.bindparam(None, value=one) for one in after))
+                query = select.where(*(key > one for one in after))
                 rows = list(connection.execute(query.order_by(*order).limit(size).where(key.is_not(None))))
                 full = len(rows) == size
                 if full:
-                    after = (rows[-1][0],)
+                    after = (_bound(rows[-1][0]),)
                     _complete(rows, connection.execute(select.where(key == after[0]).order_by(*order)).all())
                 if rows:
                     yield columns(rows).chunk(interval)
@@ -179,6 +179,16 @@ def _is_unique(inspector: sa.Inspector, table: str, schema: str | None, column: 
 def _of_all_rows(index: Any) -> bool:
     """Whether an index is unique, and not for some rows alone."""
     return index["unique"] and not any(name.endswith("_where") for name in index.get("dialect_options", {}))
+
+
+def _bound(key: Any) -> sa.ColumnElement[Any]:
+    """A key as it is given back to the database; SQLite's text that is no UTF-8 by its bytes."""
+    if isinstance(key, str) and not key.isascii():
+        with suppress(UnicodeEncodeError):
+            key.encode()
+            return sa.literal(key)
+        return sa.cast(sa.literal(key.encode(errors="surrogateescape"), sa.LargeBinary), sa.Text)
+    return sa.bindparam(None, value=key)
 
 
 def _complete(rows: list[Any], last: Sequence[Any]) -> None:
