@@ -79,6 +79,10 @@ type Take = Callable[[Sequence[int]], Any]
 """Gives some of a batch's rows, in the form that `Model.predict` takes."""
 
 
+type Faults = Mapping[int, PermanentError]
+"""Rows that have no features, or some that the model cannot take, and why."""
+
+
 def _for_ever() -> float:
     return math.inf
 
@@ -111,6 +115,8 @@ class ModelService[E]:
         self.model = model
         self.task: Task[Any] = self._dicts or task
         self.version = version
+        # a test's model may have no types to refuse anything for
+        self._refused: Callable[[Block], Faults] = getattr(model, "refused", lambda _: {})
         self._clock = clock
         self._pace = Pace()
         self._careful = False  # the time did not suffice to isolate what made the last call raise
@@ -185,7 +191,8 @@ class ModelService[E]:
         take: Take = partial(_rows_of, features.block)
         if self._dicts is not None:
             take = partial(task.column_dicts, columns)
-        values, faults = self._predict(take, len(features.block), {}, _for_ever)
+        without = self._refused(features.block) if self._dicts is None else {}
+        values, faults = self._predict(take, len(features.block), without, _for_ever)
         return ColumnScores(values, features.flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
@@ -210,7 +217,8 @@ class ModelService[E]:
             dicts = self._dicts
             return lambda rows: dicts.dicts([events[row] for row in rows]), dicts.dict_flags(events), {}
         features = self.task.features(events, arrived)
-        return partial(_rows_of, features.block), features.flags, features.faults
+        without = {**self._refused(features.block), **features.faults}
+        return partial(_rows_of, features.block), features.flags, without
 
     def _predict(
         self, take: Take, count: int, without: Mapping[int, PermanentError], time_left: Callable[[], float]

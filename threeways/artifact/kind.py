@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
+
+import numpy as np
 
 from threeways.artifact import objects
 
 type Wants = Literal["block", "dicts", "frame"]
 
-_DELEGATES = ("best_estimator_", "regressor_")
-"""What searches and target transformers pass their input on to, as it is."""
+_DELEGATES = ("best_estimator_", "regressor_", "estimator_")
+"""What searches, target transformers and frozen or wrapped estimators pass their input on to, as it is."""
 
 
-def wants(estimator: Any) -> Wants:
-    """`dicts` where the first steps take them, `frame` where columns are named, else `block`."""
+def wants(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> Wants:
+    """`dicts` where the first steps take them, `frame` where a DataFrame makes a difference, else `block`.
+
+    of_frame: whether its signature is a DataFrame's. mixed: whether that has columns of several types.
+    """
     if _dict_takers(estimator):
         return "dicts"
-    return "frame" if _names_columns(estimator) else "block"
+    if _names_columns(estimator):
+        return "frame"
+    if not of_frame and not hasattr(estimator, "feature_names_in_"):
+        return "block"
+    return "frame" if any(_tells_frames(part, mixed=mixed) for part in _receivers(estimator)) else "block"
 
 
 def vocabulary(estimator: Any) -> frozenset[str] | None:
@@ -63,6 +73,34 @@ def _first_parts(estimator: Any) -> list[Any]:
     if isinstance(estimator, VotingRegressor | StackingRegressor):
         return list(estimator.estimators_)
     return [getattr(estimator, name) for name in _DELEGATES if hasattr(estimator, name)]
+
+
+def _receivers(estimator: Any) -> Iterator[Any]:
+    """The parts that get the model's input as it is, or some of its columns."""
+    from sklearn.compose import ColumnTransformer
+
+    yield estimator
+    parts = _first_parts(estimator)
+    if isinstance(estimator, ColumnTransformer):
+        parts = [part for _, part, _ in estimator.transformers_ if not isinstance(part, str)]
+    for part in parts:
+        yield from _receivers(part)
+
+
+def _tells_frames(part: Any, *, mixed: bool) -> bool:
+    """Whether it may treat a DataFrame and an array of the same numbers differently.
+
+    A function or a class that is not scikit-learn's may do so with any; a ColumnTransformer by position,
+    and a function of NumPy's, with columns of several types.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import FunctionTransformer
+
+    if isinstance(part, FunctionTransformer):
+        plain = part.func is None or (isinstance(part.func, np.ufunc) and not mixed)
+        return not part.validate and not plain
+    foreign = not type(part).__module__.startswith("sklearn.")
+    return foreign or (mixed and isinstance(part, ColumnTransformer))
 
 
 def _names_columns(estimator: Any) -> bool:

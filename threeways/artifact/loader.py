@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from threeways.artifact import (
     kind,
+    labels,
     linear_dicts,
     mlmodel,
     onnx_format,
@@ -18,10 +20,11 @@ from threeways.artifact import (
     versions,
 )
 from threeways.artifact.code_paths import CodePaths
+from threeways.artifact.feed import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
 from threeways.artifact.runtime import choose
-from threeways.errors import ArtifactUnreachable, ArtifactUnsupported
+from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported
 from threeways.settings import Runtime
 
 
@@ -39,7 +42,7 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
     info = mlmodel.read(folder, hashes)
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
     mlmodel.require_files(info, folder)
-    chosen = choose(info.flavors, runtime, folder)
+    chosen = choose(info.flavors, runtime, folder, typed=bool(signature.types(info).typed))
     if chosen == "onnx" and info.flavors.onnx:
         return _onnx(folder, info, info.flavors.onnx, hashes, threads)
     assert info.flavors.sklearn is not None  # noqa: S101  (what was chosen is there)
@@ -50,15 +53,17 @@ def _onnx(
     folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: pin.Hashes | None, threads: int
 ) -> Model:
     model = onnx_format.load(_content(folder, flavour.data, hashes), folder / flavour.data, threads)
+    columns = _columns(info, None)
     return Model(
         estimator=model,
         version=info.version,
         wants="block",
-        columns=info.features or signature.names(info),
-        width=model.n_features_in_,
+        columns=columns,
+        width=signature.width(info) or model.n_features_in_,
         vocabulary=None,
         info=info,
         runtime="onnx",
+        feed=replace(signature.types(info), common=DOUBLE, names=columns),
     )
 
 
@@ -69,6 +74,7 @@ def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.H
         raise ArtifactUnsupported(
             f"{folder} holds a {type(estimator).__name__}, which cannot predict; log a model"
         )
+    labels.refuse(estimator, info, folder)
     return _described(estimator, info)
 
 
@@ -96,19 +102,45 @@ def _content(folder: Path, name: str, hashes: pin.Hashes | None) -> bytes:
 
 
 def _described(estimator: Any, info: MLmodel) -> Model:
-    wants = kind.wants(estimator)
+    feed = signature.types(info)
+    wants = kind.wants(estimator, of_frame=signature.of_frame(info), mixed=feed.mixed)
+    if wants == "dicts":
+        return Model(
+            estimator=linear_dicts.shortened(estimator),
+            version=info.version,
+            wants=wants,
+            columns=None,
+            width=None,
+            vocabulary=kind.vocabulary(estimator),
+            info=info,
+        )
     named = getattr(estimator, "feature_names_in_", None)
-    fitted = None if named is None else tuple(map(str, named))
+    columns = _columns(info, None if named is None else tuple(map(str, named)))
     width = signature.width(info) or getattr(estimator, "n_features_in_", None)
     if wants == "block":
         kind.forget_names(estimator)
     return Model(
-        estimator=linear_dicts.shortened(estimator) if wants == "dicts" else estimator,
+        estimator=estimator,
         version=info.version,
         wants=wants,
-        columns=None if wants == "dicts" else info.features or signature.names(info) or fitted,
-        width=None if wants == "dicts" else width,
-        vocabulary=kind.vocabulary(estimator) if wants == "dicts" else None,
+        columns=columns,
+        width=width,
+        vocabulary=None,
         info=info,
-        runtime="sklearn",
+        feed=replace(feed, frame=wants == "frame", names=columns),
     )
+
+
+def _columns(info: MLmodel, fitted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The names of the model's columns, by its metadata, its signature or as it was fitted.
+
+    Raises ArtifactMismatch where two of them have the same names in another order.
+    """
+    told = [names for names in (info.features, signature.names(info), fitted) if names]
+    for names in told[1:]:
+        if sorted(names) == sorted(told[0]) and names != told[0]:
+            raise ArtifactMismatch(
+                f"the model tells its columns' order twice, as {', '.join(told[0])} and as "
+                f"{', '.join(names)}; log it again with the order that it was fitted on in both places"
+            )
+    return told[0] if told else None

@@ -28,10 +28,12 @@ class Gate(msgspec.Struct, frozen=True):
     """What the exactness gate found when the ONNX flavour was written.
 
     max_difference: from what scikit-learn predicts, over `rows` of data and points around the thresholds.
+    typed: whether those were given in the types of the signature, as they are served.
     """
 
     max_difference: float
     rows: int
+    typed: bool = False
 
 
 class OnnxFlavour(msgspec.Struct, frozen=True):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact import signature
+from threeways.artifact.feed import Feed
 from threeways.artifact.kind import Wants
 from threeways.artifact.mlmodel import MLmodel
-from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed
+from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed, UnpredictableEvent
 from threeways.settings import Runtime
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,8 @@ class Model:
 
     version: the run that made it. wants: what `predict` takes. columns: the names of the block's columns in
     order, None where the artifact tells none. width: how many columns, where known. vocabulary: the keys of
-    the dicts it was fitted on, where it takes dicts. info: its MLmodel. runtime: what calls it.
+    the dicts it was fitted on, where it takes dicts. info: its MLmodel. runtime: what calls it. feed: what
+    becomes of a block before.
     """
 
     estimator: Any
@@ -33,25 +39,48 @@ class Model:
     vocabulary: frozenset[str] | None
     info: MLmodel
     runtime: Runtime = "sklearn"
+    feed: Feed = field(default_factory=Feed)
 
     def predict(self, features: Any, columns: Sequence[str] | None = None) -> NDArray[np.float64]:
         """The (n,) predictions for n rows: an (n, width) float64 block, or n dicts where it wants those.
 
         columns: for "frame", the names of the block's columns, which may be more than the model's and in
         another order; left out, they are the model's own. No rows, no call. What the estimator raises is
-        passed on; an answer that is not one number a row raises ModelFailed.
+        passed on; an answer that is not one number a row raises ModelFailed, a row that `refused` tells of
+        UnpredictableEvent.
         """
         rows = len(features)
         if not rows:
             return np.empty(0)
-        taken = self._frame(features, columns) if self.wants == "frame" else features
-        return _one_a_row(self.estimator.predict(taken), rows)
+        if columns is not None and self.columns is not None and self.wants == "frame":
+            features = features[:, [list(columns).index(name) for name in self.columns]]
+        for fault in self.refused(features).values():
+            raise fault
+        if self.wants != "dicts":
+            features = self.feed.given(features)
+        with _one_job(self.runtime):
+            return _one_a_row(self.estimator.predict(features), rows)
 
-    def _frame(self, block: NDArray[np.float64], columns: Sequence[str] | None) -> Any:
-        import pandas as pd
+    def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
+        """The rows of a block with a value that the signature's type for its column cannot hold, and why."""
+        if not self.feed.typed or self.wants == "dicts":
+            return {}
+        return {row: UnpredictableEvent(why) for row, why in self.feed.refused(features).items()}
 
-        names = list(columns or self.columns or ())
-        return pd.DataFrame(block, columns=names)[list(self.columns or names)]
+
+@contextmanager
+def _one_job(runtime: Runtime) -> Iterator[None]:
+    """Have scikit-learn's parts do their work one after the other, whatever their `n_jobs`.
+
+    Several jobs add a forest's trees up in the order in which they end, and that changes the last bits.
+    """
+    if runtime != "sklearn":
+        yield
+        return
+    from joblib import parallel_config
+
+    with parallel_config(backend="sequential"):
+        yield
 
 
 def check(model: Model, columns: tuple[str, ...], dict_features: tuple[str, ...]) -> None:
@@ -76,6 +105,24 @@ def check(model: Model, columns: tuple[str, ...], dict_features: tuple[str, ...]
             f"train it on the task's columns, or on dicts with a DictVectorizer"
         )
     _check_columns(model, columns)
+    _warn(model, columns)
+
+
+def _warn(model: Model, columns: tuple[str, ...]) -> None:
+    """Tell once, at the start, of what the artifact does not and a wrong answer could come from."""
+    if model.columns is None:
+        logger.warning(
+            "the model names no columns, so that their order cannot be checked: it gets %s. If it was "
+            "trained on another order, its predictions are wrong. Log it with a signature inferred from a "
+            "DataFrame of these columns, or with metadata={'features': [their names]}",
+            ", ".join(columns),
+        )
+    if not signature.inputs(model.info):
+        logger.warning(
+            "the model has no signature, so that its columns' types cannot be known: it gets all of them as "
+            "float64. If it was trained on others, its predictions may be wrong. Log it with "
+            "signature=mlflow.models.infer_signature(what it was trained on)"
+        )
 
 
 def _check_columns(model: Model, columns: tuple[str, ...]) -> None:
@@ -85,6 +132,12 @@ def _check_columns(model: Model, columns: tuple[str, ...]) -> None:
             f"the model takes the columns {', '.join(model.columns)}; "
             f"the task makes {', '.join(columns)}{order}; "
             f"name the task it was trained for in TASK, or train it on the task's block"
+        )
+    fitted = getattr(model.estimator, "n_features_in_", None)
+    if model.wants == "block" and None not in {fitted, model.width} and fitted != model.width:
+        raise ArtifactMismatch(
+            f"the model's signature has {model.width} columns, and it was fitted on {fitted}; log it with "
+            "the signature of what it was fitted on"
         )
     if model.width is not None and model.width != len(columns):
         raise ArtifactMismatch(
@@ -106,7 +159,13 @@ def _require_pandas() -> None:
 
 def _one_a_row(answer: Any, rows: int) -> NDArray[np.float64]:
     try:
-        predictions = np.asarray(answer, dtype=np.float64)
+        predictions = np.asarray(answer)
+        labels = predictions.dtype.kind in "bSUT" or (
+            predictions.dtype.kind == "O" and any(isinstance(one, str | bool) for one in predictions.flat)
+        )
+        if labels:
+            raise ModelFailed("the model predicts labels, and classes are not served yet; train a regressor")
+        predictions = predictions.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ModelFailed(f"the model predicts something other than numbers: {error}") from error
     if predictions.shape not in {(rows,), (rows, 1)}:

@@ -17,15 +17,19 @@ _MEND: dict[Runtime, str] = {
 }
 
 
-def choose(flavours: Flavours, asked: Runtime | None, where: Path) -> Runtime:
+def choose(flavours: Flavours, asked: Runtime | None, where: Path, *, typed: bool = False) -> Runtime:
     """`onnx` where the artifact has that flavour and onnxruntime is here, else `sklearn`.
 
     An ONNX flavour beside a scikit-learn one counts only if it passed the exactness gate, which leaves what
-    it found in the flavour. asked: MODEL_RUNTIME, which settles it.
+    it found in the flavour. asked: MODEL_RUNTIME, which settles it. typed: whether the signature has columns
+    of other types than float64; then a gate counts only if it gave rows in those types.
     Raises ArtifactUnsupported where the flavour is not there or cannot be served here.
     """
+    onnx = flavours.onnx
+    gate = onnx.gate if onnx else None
+    passed = gate is not None and (gate.typed or not typed)
     has: dict[Runtime, bool] = {
-        "onnx": flavours.onnx is not None and (flavours.onnx.gate is not None or flavours.sklearn is None),
+        "onnx": onnx is not None and (passed or flavours.sklearn is None),
         "sklearn": flavours.sklearn is not None,
     }
     if asked is not None:

@@ -1,19 +1,26 @@
-"""The input side of an MLflow signature, as far as it tells names, types and width."""
+"""An MLflow signature, as far as it tells names, types and width."""
 
 from __future__ import annotations
 
 import msgspec
 
+from threeways.artifact import feed
+from threeways.artifact.feed import Feed
 from threeways.artifact.mlmodel import MLmodel
-from threeways.errors import ArtifactIncomplete
+from threeways.errors import ArtifactIncomplete, ArtifactUnsupported
+
+_TYPES = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
+"""MLflow's types of numbers in NumPy's words: mlflow.org/docs/latest/ml/model/signatures"""
+_TENSORS = frozenset({*_TYPES.values(), "int8", "int16", "uint8", "uint16", "uint32", "uint64", "float16"})
 
 
 class _Tensor(msgspec.Struct, frozen=True):
+    dtype: str = "float64"
     shape: list[int] = []
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One input: a column of a DataFrame, or a tensor. type: MLflow's name for it.
+    """One input or output: a column of a DataFrame, or a tensor. type: MLflow's name for it.
 
     name: a number where it is one of a DataFrame that was made of an array: no name, then.
     """
@@ -25,7 +32,10 @@ class Column(msgspec.Struct, frozen=True):
 
 def inputs(model: MLmodel) -> list[Column]:
     """The signature's inputs; none where there is no signature. Raises ArtifactIncomplete for garbage."""
-    text = model.signature.inputs if model.signature else None
+    return _columns(model.signature.inputs if model.signature else None)
+
+
+def _columns(text: str | None) -> list[Column]:
     if not text:
         return []
     try:
@@ -39,18 +49,58 @@ def inputs(model: MLmodel) -> list[Column]:
 def names(model: MLmodel) -> tuple[str, ...] | None:
     """The columns' names in order, where all of them have one."""
     columns = inputs(model)
-    found = [column.name for column in columns if isinstance(column.name, str) and column.name]
+    found = [one.name for one in columns if isinstance(one.name, str) and one.name and one.tensor is None]
     return tuple(found) if found and len(found) == len(columns) else None
 
 
 def width(model: MLmodel) -> int | None:
-    """The number of columns of a (-1, n) tensor."""
+    """The number of columns, or of those of a (-1, n) tensor."""
     columns = inputs(model)
-    shape = columns[0].tensor.shape if len(columns) == 1 and columns[0].tensor else []
+    if not any(column.tensor for column in columns):
+        return len(columns) or None
+    shape = columns[0].tensor.shape if columns[0].tensor else []
     return shape[1] if len(shape) == 2 and shape[1] > 0 else None
+
+
+def of_frame(model: MLmodel) -> bool:
+    """Whether it describes the columns of a DataFrame, as opposed to an array."""
+    columns = inputs(model)
+    return bool(columns) and not any(column.tensor for column in columns)
 
 
 def not_numbers(model: MLmodel) -> list[str]:
     """The inputs that are no numbers, as `name (type)`."""
-    numbers = {"integer", "long", "float", "double", "boolean", "tensor", None}
-    return [f"{column.name} ({column.type})" for column in inputs(model) if column.type not in numbers]
+    found = []
+    for column in inputs(model):
+        if column.tensor is None and column.type not in {*_TYPES, None}:
+            found.append(f"{column.name} ({column.type})")
+        elif column.tensor is not None and column.tensor.dtype not in _TENSORS:
+            found.append(f"a tensor of {column.tensor.dtype}")
+    return found
+
+
+def labels(model: MLmodel) -> str | None:
+    """What it says that the model answers, where that is no number: the type's name."""
+    outputs = _columns(model.signature.outputs if model.signature else None)
+    types = [column.tensor.dtype if column.tensor else column.type for column in outputs]
+    return next((of for of in types if of in {"string", "boolean", "bool", "str", "object"}), None)
+
+
+def types(model: MLmodel) -> Feed:
+    """In which types the model takes a block's columns: float64 where it does not tell, or not in numbers.
+
+    Raises ArtifactUnsupported for what is neither columns nor one table of numbers.
+    """
+    columns = inputs(model)
+    tensors = [column.tensor for column in columns if column.tensor]
+    if not tensors:
+        told = [column.type or "double" for column in columns]
+        return feed.of_columns([(_TYPES.get(name, "float64"), name) for name in told])
+    [tensor, *more] = tensors
+    if more or len(columns) > 1 or len(tensor.shape) != 2:
+        shapes = ", ".join(str(tuple(one.shape)) for one in tensors)
+        raise ArtifactUnsupported(
+            f"the model's signature takes {len(columns)} inputs, tensors of shape {shapes}, and one (-1, n) "
+            f"array is served; log it with a signature inferred from the array or DataFrame it was fitted on"
+        )
+    return feed.of_tensor(tensor.dtype if tensor.dtype in _TENSORS else "float64")

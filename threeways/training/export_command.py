@@ -38,7 +38,7 @@ def export(folder: Path, rides: str | None, to: Path | None, sha256: str | None,
     with step(
         console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.minutes):,} rides"
     ):
-        onnx = flavour.onnx_of(model.estimator, judged.block)
+        onnx = flavour.onnx_of(model.estimator, judged.block, model.feed)
     if isinstance(onnx, str):
         console.print(
             f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it",

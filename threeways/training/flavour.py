@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from threeways.artifact.feed import Feed
 from threeways.artifact.mlmodel import NAME, Gate
 from threeways.errors import ArtifactError
 from threeways.task import Block
-from threeways.training.export import GateFailed, NotExportable, exported, passed
+from threeways.training.export import PLAIN, GateFailed, NotExportable, exported, passed
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -32,14 +33,15 @@ class Onnx:
     gate: Gate
 
 
-def onnx_of(estimator: Any, block: Block) -> Onnx | str:
+def onnx_of(estimator: Any, block: Block, feed: Feed = PLAIN) -> Onnx | str:
     """The estimator's graph, or why there is none: then it is served by scikit-learn.
 
-    block: (n, width) rows on which the two are compared, the validation set.
+    block: (n, width) rows on which the two are compared, the validation set. feed: in which types it is
+    served them.
     """
     try:
         content = exported(estimator)
-        return Onnx(content, passed(content, estimator, block))
+        return Onnx(content, passed(content, estimator, block, feed))
     except (NotExportable, GateFailed, ArtifactError) as error:
         return str(error)
 

@@ -6,7 +6,7 @@ written here, straight from what was fitted.
 """
 
 from threeways.training.export.convert import exported
-from threeways.training.export.gate import GateFailed, passed
+from threeways.training.export.gate import PLAIN, GateFailed, passed
 from threeways.training.export.graph import NotExportable
 
-__all__ = ["GateFailed", "NotExportable", "exported", "passed"]
+__all__ = ["PLAIN", "GateFailed", "NotExportable", "exported", "passed"]

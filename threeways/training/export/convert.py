@@ -37,15 +37,15 @@ def exported(estimator: Any) -> bytes:
     return graph.file(_answer(graph, BLOCK, estimator))
 
 
-def taken_apart(estimator: Any, block: Block) -> tuple[Any, Block]:
-    """The regressor itself, and what the transformers before it make of an (n, width) block."""
+def taken_apart(estimator: Any, rows: Any) -> tuple[Any, Block]:
+    """The regressor itself, and what the transformers before it make of rows, in float64."""
     from sklearn.pipeline import Pipeline
 
-    if type(estimator) is not Pipeline:
-        return estimator, block
-    if len(estimator.steps) > 1:
-        block = np.asarray(estimator[:-1].transform(block), dtype=np.float64)
-    return taken_apart(estimator.steps[-1][1], block)
+    while type(estimator) is Pipeline:
+        if len(estimator.steps) > 1:
+            rows = estimator[:-1].transform(rows)
+        estimator = estimator.steps[-1][1]
+    return estimator, np.asarray(rows, dtype=np.float64)
 
 
 def trees_of(regressor: Any) -> list[Tree]:

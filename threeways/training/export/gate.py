@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from threeways.artifact import onnx_format
+from threeways.artifact.feed import Feed
 from threeways.artifact.mlmodel import Gate
 from threeways.task import Block
 from threeways.training.export import points
@@ -15,6 +16,7 @@ from threeways.training.export.convert import exported, rounds, taken_apart, tre
 
 MOST_DIFFERENCE = 1e-9
 """In the unit of the prediction, minutes for a ride's duration; of predictions over 1, the share."""
+PLAIN = Feed()
 _NAME = Path("model.onnx")
 
 
@@ -22,16 +24,21 @@ class GateFailed(Exception):
     """The graph differs from the estimator by more than is let through; the message says by how much."""
 
 
-def passed(content: bytes, estimator: Any, block: Block) -> Gate:
-    """What the gate found: the graph is run as it is served, beside the estimator.
+def passed(content: bytes, estimator: Any, block: Block, feed: Feed = PLAIN) -> Gate:
+    """What the gate found: both are run on what they get when served.
 
     block: (n, width) rows to compare on, the whole validation set; to them come its edges (`points.edges`).
+    feed: in which types the model takes them; what those cannot hold is left out, as no model gets it.
     A regressor of trees is also compared alone, on what its transformers make of those rows, changed so that
     splits are reached with values on, just under and just above their thresholds, or with none; the graph
     must have the same trees. Raises GateFailed.
     """
-    compared = [_compared(content, estimator, np.vstack([block, points.edges(block)]))]
-    regressor, transformed = taken_apart(estimator, block)
+    block = _taken(block, feed)
+    if not len(block):
+        raise GateFailed("no row that it is compared on fits the types of the model's signature")
+    compared = [_compared(content, estimator, _taken(np.vstack([block, points.edges(block)]), feed), feed)]
+    regressor, transformed = taken_apart(estimator, feed.given(block))
+    _require_doubles(estimator, block, transformed, feed)
     ensemble = trees_of(regressor)
     if any(not tree.leaf[0] for tree in ensemble):
         alone = exported(regressor)
@@ -41,17 +48,40 @@ def passed(content: bytes, estimator: Any, block: Block) -> Gate:
         compared.append(_compared(alone, regressor, np.vstack(rows)))
         if _trees(content) != _trees(alone):
             raise GateFailed("its trees are not those of the regressor")
-    return Gate(max(found.max_difference for found in compared), sum(found.rows for found in compared))
+    return Gate(
+        max(found.max_difference for found in compared), sum(found.rows for found in compared), typed=True
+    )
 
 
-def _compared(content: bytes, estimator: Any, block: Block) -> Gate:
+def _taken(block: Block, feed: Feed) -> Block:
+    """The rows that the types can hold."""
+    refused = feed.refused(block)
+    return np.delete(block, list(refused), axis=0) if refused else block
+
+
+def _require_doubles(estimator: Any, block: Block, transformed: Block, feed: Feed) -> None:
+    """Transformers that compute in float32 differ from the graph's float64 near any threshold.
+
+    Few rows would show that, so what they make is compared. Raises GateFailed.
+    """
+    if not feed.typed:
+        return
+    _, doubles = taken_apart(estimator, feed.rounded(block))
+    if not np.array_equal(transformed, doubles, equal_nan=True):
+        raise GateFailed(
+            "its transformers compute in the types of the signature, and a graph computes in float64; train "
+            "and log it on float64 columns"
+        )
+
+
+def _compared(content: bytes, estimator: Any, block: Block, feed: Feed = PLAIN) -> Gate:
     try:
-        wanted = np.asarray(estimator.predict(block), dtype=np.float64).reshape(-1)
+        wanted = np.asarray(estimator.predict(feed.given(block)), dtype=np.float64).reshape(-1)
     except ValueError as error:
         raise GateFailed(
             f"scikit-learn refuses rows that it answers: {str(error).splitlines()[0]}"
         ) from error
-    said = onnx_format.load(content, _NAME).predict(block)
+    said = onnx_format.load(content, _NAME).predict(feed.rounded(block))
     if said.shape != wanted.shape:
         raise GateFailed(f"it gives {said.shape} numbers where scikit-learn gives {wanted.shape}")
     apart = np.abs(said - wanted, where=said != wanted, out=np.zeros(len(said)))  # equal infinities are equal
