@@ -7,16 +7,21 @@ import sys
 from threeways.artifact.allowed import Made
 
 PIN = "log the model with serialization_format='cloudpickle' and pin MODEL_SHA256"
-_CLASSIFIERS = {
+_LABELLERS = {
+    "sklearn.covariance._elliptic_envelope": "EllipticEnvelope",
     "sklearn.discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
     "sklearn.linear_model._logistic": "LogisticRegression LogisticRegressionCV",
     "sklearn.linear_model._perceptron": "Perceptron",
+    "sklearn.linear_model._stochastic_gradient": "SGDOneClassSVM",
     "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
     "sklearn.neighbors._nearest_centroid": "NearestCentroid",
     "sklearn.semi_supervised._label_propagation": "LabelPropagation LabelSpreading",
-    "sklearn.svm._classes": "LinearSVC NuSVC SVC",
+    "sklearn.ensemble._iforest": "IsolationForest",
+    "sklearn.neighbors._lof": "LocalOutlierFactor",
+    "sklearn.svm._classes": "LinearSVC NuSVC OneClassSVM SVC",
 }
-"""scikit-learn's classifiers that are not called so."""
+"""scikit-learn's classifiers that are not called so, and its outlier detectors."""
+_LABELLING = ("sklearn.cluster.", "sklearn.mixture.")
 _AT_HAND = sys.stdlib_module_names | {"__main__", "numpy", "scipy", "sklearn"}
 """Modules that are there wherever a model is read, or that cloudpickle takes along."""
 
@@ -28,7 +33,7 @@ def instead(kind: Made, where: str) -> str:
         if where == "model":
             return "log what it has found, its best_estimator_"
         return "put what it has found, its best_estimator_, in its place and log the model again"
-    if top == "sklearn" and _is_classifier(kind):
+    if top == "sklearn" and _gives_labels(kind):
         return "classes are not served yet, only numbers: train a regressor"
     if top == "_loss":  # scikit-learn's own before 1.9, as skops writes it
         return (
@@ -42,5 +47,6 @@ def instead(kind: Made, where: str) -> str:
     return f"use what is on that list, or {PIN}"
 
 
-def _is_classifier(kind: Made) -> bool:
-    return "Classifier" in kind.name or kind.name in _CLASSIFIERS.get(kind.module, "").split()
+def _gives_labels(kind: Made) -> bool:
+    named = "Classifier" in kind.name or kind.name in _LABELLERS.get(kind.module, "").split()
+    return named or kind.module.startswith(_LABELLING)

@@ -160,16 +160,21 @@ def _require_pandas() -> None:
 def _one_a_row(answer: Any, rows: int) -> NDArray[np.float64]:
     try:
         predictions = np.asarray(answer)
-        labels = predictions.dtype.kind in "bSUT" or (
-            predictions.dtype.kind == "O" and any(isinstance(one, str | bool) for one in predictions.flat)
-        )
-        if labels:
-            raise ModelFailed("the model predicts labels, and classes are not served yet; train a regressor")
-        predictions = predictions.astype(np.float64, copy=False)
+        if predictions.dtype.kind == "O" and not _holds_labels(predictions):
+            predictions = predictions.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ModelFailed(f"the model predicts something other than numbers: {error}") from error
+    if predictions.dtype.kind not in "iuf":
+        raise ModelFailed(
+            f"the model predicts something other than numbers ({predictions.dtype}): classes are not served "
+            f"yet; train a regressor"
+        )
     if predictions.shape not in {(rows,), (rows, 1)}:
         raise ModelFailed(
             f"the model predicts shape {predictions.shape} for {rows} rows; one number a row is served"
         )
-    return predictions.reshape(rows)
+    return predictions.reshape(rows).astype(np.float64, copy=False)
+
+
+def _holds_labels(answers: NDArray[Any]) -> bool:
+    return any(isinstance(one, str | bytes | bool | np.bool_ | complex) for one in answers.flat)
