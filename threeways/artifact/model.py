@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from threeways.artifact import signature
 from threeways.artifact.feed import Feed
+from threeways.artifact.jobs import one_at_a_time
 from threeways.artifact.kind import Wants
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed, UnpredictableEvent
@@ -58,7 +59,7 @@ class Model:
             raise fault
         if self.wants != "dicts":
             features = self.feed.given(features)
-        with _one_job(self.runtime):
+        with one_at_a_time() if self.runtime == "sklearn" else nullcontext():
             return _one_a_row(self.estimator.predict(features), rows)
 
     def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
@@ -66,21 +67,6 @@ class Model:
         if not self.feed.typed or self.wants == "dicts":
             return {}
         return {row: UnpredictableEvent(why) for row, why in self.feed.refused(features).items()}
-
-
-@contextmanager
-def _one_job(runtime: Runtime) -> Iterator[None]:
-    """Have scikit-learn's parts do their work one after the other, whatever their `n_jobs`.
-
-    Several jobs add a forest's trees up in the order in which they end, and that changes the last bits.
-    """
-    if runtime != "sklearn":
-        yield
-        return
-    from joblib import parallel_config
-
-    with parallel_config(backend="sequential"):
-        yield
 
 
 def check(model: Model, columns: tuple[str, ...], dict_features: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from threeways.artifact import onnx_format
 from threeways.artifact.feed import Feed
+from threeways.artifact.jobs import one_at_a_time
 from threeways.artifact.mlmodel import Gate
 from threeways.task import Block
 from threeways.training.export import points
@@ -76,7 +77,8 @@ def _require_doubles(estimator: Any, block: Block, transformed: Block, feed: Fee
 
 def _compared(content: bytes, estimator: Any, block: Block, feed: Feed = PLAIN) -> Gate:
     try:
-        wanted = np.asarray(estimator.predict(feed.given(block)), dtype=np.float64).reshape(-1)
+        with one_at_a_time():
+            wanted = np.asarray(estimator.predict(feed.given(block)), dtype=np.float64).reshape(-1)
     except ValueError as error:
         raise GateFailed(
             f"scikit-learn refuses rows that it answers: {str(error).splitlines()[0]}"
