@@ -6,7 +6,8 @@ itself. In a consumer: `for data in taken_apart(record["Data"]): json.loads(data
 
 from __future__ import annotations
 
-from aws_kinesis_agg import DIGEST_SIZE, MAGIC, messages_pb2
+from aws_kinesis_agg import DIGEST_SIZE, MAGIC
+from aws_kinesis_agg.deaggregator import messages_pb2  # alone, the package does not find its own modules
 
 
 def taken_apart(data: bytes) -> list[bytes]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +19,7 @@ import mlflow
 import numpy as np
 import pytest
 import skops.io
+from kpl import aggregated
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingRegressor,
@@ -39,30 +42,89 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_consumer_drops_duplicates(emulator: Emulator) -> None:
-    [consumer] = re.findall(r"```python\n(import boto3.*?)```", README, re.DOTALL)
-    assert len(consumer.splitlines()) <= 10
-    kinesis = emulator.client("kinesis")
-    kinesis.create_stream(StreamName="ride_predictions", ShardCount=2)
-    for number in (1, 2, 1, 3, 3):
-        kinesis.put_record(StreamName="ride_predictions", Data=made_of(number), PartitionKey=str(number))
+@pytest.fixture
+def consumers(tmp_path: Path) -> dict[str, str]:
+    """The code of the README's consumer and of the longer one; they sleep less here."""
+    [short] = re.findall(r"```python\n(import boto3.*?)```", README, re.DOTALL)
+    assert len(short.splitlines()) <= 14
+    shutil.copy(ROOT / "examples" / "aggregated.py", tmp_path)
+    long = (ROOT / "examples" / "consumer.py").read_text()
+    assert all("time.sleep(1)" in code for code in (short, long))
+    return {name: code.replace("sleep(1)", "sleep(0.1)") for name, code in (("short", short), ("long", long))}
+
+
+def printed(consumer: str, emulator: Emulator, stream: str, folder: Path) -> Generator[str]:
+    """The lines of a consumer of this stream, as they come. It ends with the generator, or after 60 s."""
     running = subprocess.Popen(
-        [sys.executable, "-u", "-c", consumer],
+        [sys.executable, "-u", "-c", consumer.replace("ride_predictions", stream), stream],
         stdout=subprocess.PIPE,
         text=True,
+        cwd=folder,
         env=os.environ | emulator.environment(),
     )
     assert running.stdout is not None
     patience = threading.Timer(60, running.kill)
     patience.start()
-    with running, running.stdout:
-        printed = [running.stdout.readline().strip() for _ in range(3)]
-        kinesis.put_record(StreamName="ride_predictions", Data=made_of(2), PartitionKey="2")
-        kinesis.put_record(StreamName="ride_predictions", Data=made_of(4), PartitionKey="4")
-        printed.append(running.stdout.readline().strip())
+    try:
+        with running.stdout:
+            yield from map(str.strip, running.stdout)
+    finally:
+        patience.cancel()
         running.kill()
-    patience.cancel()
-    assert sorted(printed) == ["1 1.5 []", "2 2.5 []", "3 3.5 []", "4 4.5 []"]
+        running.wait()
+
+
+def put(emulator: Emulator, stream: str, *numbers: int) -> None:
+    """Predictions of these numbers, on five keys."""
+    kinesis = emulator.client("kinesis")
+    for number in numbers:
+        kinesis.put_record(StreamName=stream, Data=made_of(number), PartitionKey=str(number % 5))
+
+
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_a_consumer_drops_duplicates_and_keeps_order_while_the_stream_is_split_and_merged(
+    emulator: Emulator, consumers: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    stream, kinesis = f"ride_predictions-{name}", emulator.client("kinesis")
+    kinesis.create_stream(StreamName=stream, ShardCount=1)
+    put(emulator, stream, *range(10), *range(3))
+    reading = printed(consumers[name], emulator, stream, tmp_path)
+    lines = [next(reading) for _ in range(5)]
+    shard = [f"shardId-{number:012}" for number in range(6)]
+    half = str(2**127)
+    kinesis.split_shard(StreamName=stream, ShardToSplit=shard[0], NewStartingHashKey=half)
+    put(emulator, stream, *range(10, 20), *range(3))
+    kinesis.merge_shards(StreamName=stream, ShardToMerge=shard[1], AdjacentShardToMerge=shard[2])
+    put(emulator, stream, *range(20, 30), *range(3))
+    lines += [next(reading) for _ in range(25)]
+    kinesis.split_shard(StreamName=stream, ShardToSplit=shard[3], NewStartingHashKey=half)
+    put(emulator, stream, *range(30, 40), *range(3), 40)
+    lines += [next(reading) for _ in range(11)]
+    reading.close()
+    assert sorted(lines) == sorted(f"{number} {number + 0.5} []" for number in range(41))
+    for key in range(5):
+        of_key = [number for number in (int(line.split()[0]) for line in lines) if number % 5 == key]
+        assert of_key == sorted(of_key)
+
+
+def test_the_longer_consumer_takes_aggregated_predictions_apart_and_outlives_its_iterators(
+    consumers: dict[str, str], tmp_path: Path
+) -> None:
+    with Emulator(iterator_seconds=0.3) as forgetful:
+        kinesis = forgetful.client("kinesis")
+        kinesis.create_stream(StreamName="aggregated", ShardCount=1)
+        kinesis.put_record(
+            StreamName="aggregated",
+            Data=aggregated([("k", made_of(number), None) for number in (1, 2, 1)]),
+            PartitionKey="k",
+        )
+        slow = consumers["long"].replace("sleep(0.1)", "sleep(0.5)")
+        reading = printed(slow, forgetful, "aggregated", tmp_path)
+        lines = [next(reading) for _ in range(2)]
+        put(forgetful, "aggregated", 3)
+        lines.append(next(reading))
+        reading.close()
+    assert lines == ["1 1.5 []", "2 2.5 []", "3 3.5 []"]
 
 
 LOGGED = {
