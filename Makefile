@@ -6,6 +6,52 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
+# What each target takes. Another name on the command line, a misspelt one above all, is refused.
+TAKES_run := N RATE RIDES SHARDS POISON TOLERATE MODEL
+TAKES_torture := N SEED FAULTS TOLERATE MODEL
+TAKES_replay := FROM FUNCTION YES MODEL
+TAKES_web := PORT MODEL
+TAKES_batch := RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE SAME_SOURCE ENGINE REPORT TOLERATE MODEL
+TAKES_train := DATA VALIDATION
+TAKES_test := ARGS
+TAKES_validate := TEMPLATE
+TAKES_doctor := TEMPLATE STACK RATE KEY_RATE BYTES
+TAKES_plan := RATE SHARDS MEMORY ARCH
+TAKES_bench-image := IMAGES
+TAKES_bench-batch := ROWS MONTH FLAT
+TAKES_digest := MODEL
+TAKES_check := MODEL
+TAKES_image := TARGET ARCH TAG
+TAKES_web-image := ARCH TAG
+TAKES_invoke := EVENT IMAGE
+TAKES_start-lambda := PORT IMAGE
+TAKES_integration-test := EMULATOR TARGET IMAGE FUNCTION YES
+TAKES_deploy := STACK REGION YES MODEL IMAGE PARAMETERS REPOSITORY AT_ONCE NO_RIDE
+TAKES_rollback := STACK REGION YES TO NO_RIDE
+TAKES_destroy := STACK REGION YES
+# What the environment says just as well: see 'Environment' in README.md.
+ENVIRONMENT := TASK MODEL_LOCATION MODEL_BUCKET MODEL_SHA256 MODEL_RUNTIME RUN_ID MLFLOW_% \
+	WEB_HOST WEB_PORT WEB_SECONDS WEB_GATHER WEB_DRAIN AWS_% POWERTOOLS_% OMP_NUM_THREADS COLUMNS \
+	PYTHON313 PYTHON% PYENV_% PIP_% VENV MAKE% SHELL LOCALSTACK_% DOCKER_% SAM_% JAVA_HOME SPARK_% PG%
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
+GOALS := $(or $(MAKECMDGOALS),help)
+UNKNOWN := $(sort $(filter-out $(ENVIRONMENT) $(foreach goal,$(GOALS),$(TAKES_$(goal))),$(GIVEN)))
+ifneq ($(UNKNOWN),)
+$(error 'make $(GOALS)' takes no $(UNKNOWN); it takes $(or $(foreach goal,$(GOALS),$(TAKES_$(goal))),nothing) and README.md's environment)
+endif
+
+# Errors name Make's variables, not the flags that they become.
+export THREEWAYS_MAKE := true
+# MODEL= is MODEL_LOCATION by its short name. The deployment, digest and check take it by themselves.
+ifneq ($(filter-out deploy digest check,$(GOALS)),)
+ifneq ($(MODEL),)
+ifneq ($(MODEL_LOCATION),)
+$(error MODEL= and MODEL_LOCATION= are the same: give one of them)
+endif
+export MODEL_LOCATION := $(MODEL)
+endif
+endif
+
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -31,18 +77,20 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 $(READY): Pipfile Pipfile.lock
 	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
-run: $(READY) ## rides in, predictions out, on this machine (N= RATE= RIDES= SHARDS= POISON=)
+run: $(READY) ## rides in, predictions out, on this machine (N= RATE= RIDES= SHARDS= POISON= TOLERATE= MODEL= TASK=)
 	@$(PYTHON) -m threeways run $(if $(N),--n '$(N)') $(if $(RATE),--rate '$(RATE)') \
-		$(if $(RIDES),--rides '$(RIDES)') $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)')
+		$(if $(RIDES),--rides '$(RIDES)') $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)') \
+		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
 
-torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS=)
-	@$(PYTHON) -m threeways torture $(if $(N),--n '$(N)') $(if $(SEED),--seed '$(SEED)') $(if $(FAULTS),--faults '$(FAULTS)')
+torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= TOLERATE= MODEL= TASK=)
+	@$(PYTHON) -m threeways torture $(if $(N),--n '$(N)') $(if $(SEED),--seed '$(SEED)') $(if $(FAULTS),--faults '$(FAULTS)') \
+		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
 
 replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)
 	@$(PYTHON) -m threeways replay $(if $(FROM),--from '$(FROM)') $(if $(FUNCTION),--function '$(FUNCTION)') \
 		$(if $(YES),--yes)
 
-web: $(READY) ## the model as a web service with a page, on 127.0.0.1, until Ctrl-C (PORT=8080)
+web: $(READY) ## the model as a web service with a page, on 127.0.0.1, until Ctrl-C (PORT=8080 MODEL= TASK=)
 	@exec $(PYTHON) -m threeways web $(if $(PORT),--port '$(PORT)')
 
 REPORT ?= .local/batch-report.html
@@ -53,7 +101,7 @@ $(VENV)/.spark: Pipfile.lock | $(READY)
 	@$(PIPENV) sync --categories spark > .local/setup-spark.log 2>&1 || { tail -15 .local/setup-spark.log; exit 1; }
 	@touch $@
 
-batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= SAME_SOURCE=1 ENGINE=spark REPORT=)
+batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= SAME_SOURCE=1 ENGINE=spark REPORT= TOLERATE= MODEL=)
 	@$(PYTHON) -m threeways batch $(if $(RIDES),--rides '$(RIDES)') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(LAST),--last '$(LAST)') \
 		$(if $(LOOKBACK),--lookback '$(LOOKBACK)') $(if $(SAME_SOURCE),--same-source) \

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways import artifact, service, tasks
+from threeways import artifact, bootstrap, service, tasks
 from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
 from threeways.settings import Settings, WebSettings, from_environment
 from threeways.stream.aggregated_delivery import AggregatedDelivery
@@ -30,7 +30,6 @@ from threeways.task import DictTask
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from threeways.task import Task
     from threeways.web.door import Door
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
@@ -69,13 +68,8 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
 
 def _service(settings: Settings) -> service.ModelService[Any]:
     """The artifact that the settings name, loaded, checked against its task, and proven."""
-    task: Task[Any] = tasks.find(settings.task)
-    folder = artifact.fetch(artifact.find(settings))
-    model = artifact.load(folder, settings.model_sha256, settings.model_runtime)
-    artifact.check(model, task.columns, task.dict_features)
-    model_service = service.ModelService(model, task, settings.run_id or model.version)
-    model_service.prove()
-    return model_service
+    tasks.find(settings.task)  # a wrong name is told before anything is fetched
+    return bootstrap.service_of(artifact.fetch(artifact.find(settings)), settings)
 
 
 def _delivery(settings: Settings) -> Delivery:

@@ -46,6 +46,7 @@ OURS = (
     "WEB_PORT",
     "WEB_SECONDS",
     "WEB_GATHER",
+    "THREEWAYS_MAKE",
 )
 
 

@@ -20,6 +20,7 @@ class FakeModel:
     """Predicts the trip distance (column 3) doubled, and counts its calls."""
 
     wants: Literal["block", "dicts", "frame"] = "block"
+    info: Any = None
 
     def __init__(self, fails_on: Callable[[Any], bool] = lambda block: False) -> None:
         self.calls: list[int] = []

@@ -166,6 +166,7 @@ def test_a_model_that_fails_on_the_example_stops_the_start(
 
     monkeypatch.setattr(artifact, "load", broken)
     monkeypatch.setattr(artifact, "check", lambda *_: None)
+    monkeypatch.setattr(artifact, "check_task", lambda *_: None)
     with pytest.raises(ModelFailed, match="example"):
         model.build(Settings(model_location=str(training.report.model.folder), run_id="r", test_run=True))
 

@@ -5,42 +5,57 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
-from threeways import disk
-from threeways.errors import ThreewaysError, UsageError
+from threeways import __version__, command_errors
+from threeways.cli_artifacts import check, digest, export
+from threeways.command_errors import FAILED, INTERRUPTED, TOO_MANY_BAD
+from threeways.errors import UsageError
+from threeways.settings import LOCAL, Settings, from_environment, inherited_environment
 
-LOCAL = Path(".local")
-USAGE, FAILED, TOO_MANY_BAD = 2, 1, 3
+if TYPE_CHECKING:
+    from threeways.pipeline.ledger import Ledger
+    from threeways.service import ModelService
+
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="One model, three ways."
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+Tolerate = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Exit status 3 if a greater share of sound rides is given up."),
+]
 
 
 def main() -> NoReturn:
-    """Run a command. Exit status: 0 done, 1 failed, 2 bad input or settings, 130 interrupted.
+    """Run a command.
 
-    3: `batch` is done, and more of its rows are in quarantine than it tolerates.
+    Exit status: 0 done, 1 failed or lost, 2 bad input or settings, 3 done with too many in quarantine, 130
+    interrupted.
     """
-    try:
-        app(standalone_mode=True)
-    except UsageError as error:
-        _complain(str(error))
-        sys.exit(USAGE)
-    except ThreewaysError as error:
-        _complain(str(error))
-        sys.exit(FAILED)
-    except OSError as error:
-        fault = disk.fault_of(error)
-        if fault is None:
-            raise
-        _complain(str(fault))
-        sys.exit(USAGE if isinstance(fault, UsageError) else FAILED)
-    sys.exit(0)
+    sys.exit(command_errors.run(app))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"three-ways {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help="One model, three ways.")
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Take what comes before a command."""
 
 
 @app.command()
@@ -56,17 +71,17 @@ def run(
     poison: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the rides replaced by broken records.")
     ] = 0.005,
+    tolerate: Tolerate = 0.05,
 ) -> None:
     """Rides in, predictions out: the whole streaming pipeline on this machine, with a ledger at its end."""
+    from threeways.pipeline.model_choice import choose
     from threeways.pipeline.run import Options
     from threeways.pipeline.run import run as run_pipeline
-    from threeways.training.train import resolve_or_train
 
-    console = Console()
-    options = Options(rides=rides, n=n, rate=rate, shards=shards, poison=poison)
-    ledger = run_pipeline(options, lambda: resolve_or_train(console=console, folder=LOCAL), console, LOCAL)
-    if ledger.lost:
-        raise typer.Exit(FAILED)
+    console, settings = Console(), from_environment(Settings)
+    options = Options(rides, n, rate, shards, poison, tolerate, settings)
+    ledger = run_pipeline(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
+    _end(ledger, tolerate)
 
 
 @app.command()
@@ -74,18 +89,28 @@ def torture(
     n: Annotated[int, typer.Option(min=1, help="How many rides.")] = 100_000,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the schedule; default: a new one.")] = None,
     faults: Annotated[str | None, typer.Option(help="name=chance,…; `help` lists them.")] = None,
+    tolerate: Tolerate = 0.05,
 ) -> None:
     """The whole pipeline under throttles, resets, silence, kills and resharding, with a ledger at its end."""
+    from threeways.pipeline.model_choice import choose
     from threeways.pipeline.torture.plan import parse
     from threeways.pipeline.torture.run import Options
     from threeways.pipeline.torture.run import torture as run_torture
-    from threeways.training.train import resolve_or_train
 
-    console = Console()
-    options = Options(parse(faults), n, seed)
-    ledger = run_torture(options, lambda: resolve_or_train(console=console, folder=LOCAL), console, LOCAL)
-    if not ledger.sound:
+    console, settings = Console(), from_environment(Settings)
+    options = Options(parse(faults), n, seed, tolerate, settings)
+    ledger = run_torture(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
+    _end(ledger, tolerate)
+
+
+def _end(ledger: Ledger, tolerate: float) -> None:
+    """End with the exit status that a run's ledger says."""
+    if ledger.failed:
         raise typer.Exit(FAILED)
+    if ledger.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if ledger.share_given_up > tolerate:
+        raise typer.Exit(TOO_MANY_BAD)
 
 
 @app.command()
@@ -94,16 +119,15 @@ def web(
         int | None, typer.Option(min=0, max=65_535, help="Default: WEB_PORT, else 8080; 0: a free one.")
     ] = None,
 ) -> None:
-    """The web service with the registered model, on 127.0.0.1, until Ctrl-C."""
-    from threeways import artifact
-    from threeways.settings import inherited_environment
-    from threeways.training.train import resolve_or_train
+    """The web service with the registered model, or MODEL_LOCATION's, on 127.0.0.1, until Ctrl-C."""
+    from threeways.pipeline.model_choice import choose, resolved
 
-    registered = resolve_or_train(console=Console(), folder=LOCAL)
+    settings = from_environment(Settings)
+    served = resolved(settings, choose(settings, Console(), LOCAL))
     given = {
-        "MODEL_LOCATION": str(registered.folder),
-        "MODEL_SHA256": artifact.digest(registered.folder),
-        "RUN_ID": registered.run_id,
+        "MODEL_LOCATION": str(served.model_location),
+        "MODEL_SHA256": str(served.model_sha256),
+        "RUN_ID": str(served.run_id),
     }
     if port is not None:
         given["WEB_PORT"] = str(port)
@@ -139,25 +163,30 @@ def batch(
 ) -> None:
     """A table of rides in, a table of predictions out, by interval; default: all since the last success."""
     from threeways.batch.job import Asked
-    from threeways.batch.model import service_of
+    from threeways.batch.model import require_written, service_of
     from threeways.batch.run import Options
-    from threeways.training.train import resolve_or_train
+    from threeways.pipeline.model_choice import choose, resolved
 
-    console = Console()
+    console, settings = Console(), from_environment(Settings)
+    require_written(settings.task)
     asked = Asked(start, end, last, chunk, lookback, same_source)
     options = Options(rides, table, predictions, report, tolerate, asked)
 
     def find_folder() -> Path:
-        return resolve_or_train(console=console, folder=LOCAL).folder
+        return choose(settings, console, LOCAL).folder
+
+    def find_service() -> ModelService[Any]:
+        model = choose(settings, console, LOCAL)
+        return service_of(model.folder, resolved(settings, model))
 
     if engine == "spark":
         from threeways.batch.spark_run import run_spark
 
-        good = run_spark(options, find_folder, console, LOCAL)
+        good = run_spark(options, find_folder, console, LOCAL, settings)
     elif engine == "local":
         from threeways.batch.run import run as run_batch
 
-        good = run_batch(options, lambda: service_of(find_folder()), console, LOCAL)
+        good = run_batch(options, find_service, console, LOCAL)
     else:
         raise UsageError(f"ENGINE={engine} is none; give local or spark")
     if not good:
@@ -170,7 +199,12 @@ def train(
     validation: Annotated[str | None, typer.Option(help="The same, to test on.")] = None,
 ) -> None:
     """Train the model, track it in MLflow and register it."""
+    from threeways.training.registry import TASK
     from threeways.training.train import train as train_model
+
+    task = from_environment(Settings).task
+    if task != TASK:
+        raise UsageError(f"TASK={task} cannot be honoured: models are trained for {TASK} only; unset TASK")
 
     train_model(data, validation, console=Console(), folder=LOCAL)
 
@@ -186,18 +220,20 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a real account is touched.")] = False,
 ) -> None:
     """Score again what is in quarantine or at a failure destination, with a ledger at its end."""
+    from threeways.pipeline.model_choice import choose, refuse
     from threeways.pipeline.places import FORMS
     from threeways.pipeline.replay.run import Options
     from threeways.pipeline.replay.run import replay as run_replay
-    from threeways.training.train import resolve_or_train
 
     if not location:
         raise UsageError(f"say what to replay, FROM=…: {FORMS}")
-    console = Console()
-    options = Options(location, function, yes)
-    ledger = run_replay(
-        options, lambda: resolve_or_train(console=console, folder=LOCAL), console, LOCAL, _agreed
-    )
+    console, settings = Console(), from_environment(Settings)
+    if function:
+        refuse(settings, f"the deployed function {function} has a model and a task of its own")
+    options = Options(location, function, yes, settings)
+    ledger = run_replay(options, lambda: choose(settings, console, LOCAL), console, LOCAL, _agreed)
+    if ledger.interrupted and not ledger.lost:
+        raise typer.Exit(INTERRUPTED)
     if not ledger.complete:
         raise typer.Exit(FAILED)
 
@@ -230,9 +266,13 @@ def plan(
     arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
 ) -> None:
     """What a deployment needs and costs at a rate, at twice of it, and what breaks first."""
+    from threeways.pipeline.model_choice import refuse
     from threeways.pipeline.plan.run import show
 
-    show(rate, shards, memory, arch, Console(), LOCAL)
+    refuse(from_environment(Settings), "the plan reckons with what `make bench` measured, of its own model")
+    console = Console()
+    show(rate, shards, memory, arch, console, LOCAL)
+    console.print("Model: the one that `make bench` measured, task ride_duration", highlight=False)
 
 
 @app.command()
@@ -263,53 +303,9 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-@app.command()
-def digest(
-    model: Annotated[str | None, typer.Argument(help="A folder or s3://bucket/prefix.")] = None,
-) -> None:
-    """Print the SHA-256 of a model artifact, as MODEL_SHA256 pins it; default: the registered model's."""
-    from threeways import artifact
-    from threeways.training.train import resolve_or_train
-
-    if model:
-        folder = artifact.fetch(model)
-    else:
-        folder = resolve_or_train(console=Console(stderr=True), folder=LOCAL).folder
-    typer.echo(artifact.digest(folder))
-
-
-@app.command()
-def check(
-    model: Annotated[
-        str | None,
-        typer.Argument(help="models:/name@alias, a folder or s3://…; default: the registered model."),
-    ] = None,
-) -> None:
-    """Whether the function would start with a model (TASK, MODEL_SHA256, MODEL_RUNTIME as it has them)."""
-    from threeways.pipeline.deploy.check import check as check_model
-    from threeways.settings import Settings, from_environment
-
-    check_model(model, from_environment(Settings), Console(), LOCAL)
-
-
-@app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(help="A model artifact with a scikit-learn flavour.")],
-    rides: Annotated[
-        str | None, typer.Option(help="Parquet to compare on, as DATA= takes it; default: a synthetic city.")
-    ] = None,
-    to: Annotated[Path | None, typer.Option(help="The copy's folder; default: FOLDER-onnx.")] = None,
-    sha256: Annotated[
-        str | None, typer.Option(help="The artifact's digest, which a pickle needs; default: MODEL_SHA256.")
-    ] = None,
-) -> None:
-    """A copy of a model artifact that needs no scikit-learn to be served. Exit status 1 if it can't be."""
-    from threeways.settings import Settings, from_environment
-    from threeways.training.export_command import export as write
-
-    pinned = sha256 or from_environment(Settings).model_sha256
-    if not write(folder, rides, to, pinned, Console()):
-        raise typer.Exit(FAILED)
+app.command()(digest)
+app.command()(check)
+app.command()(export)
 
 
 def _agreed(question: str) -> bool:
@@ -317,7 +313,3 @@ def _agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("a real AWS account is only touched when you say so: YES=1 (or --yes)")
     return typer.confirm(question)
-
-
-def _complain(message: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print("error:", message, markup=False)

@@ -6,6 +6,7 @@ it is broken is each event looked at by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Annotated
@@ -61,6 +62,18 @@ def format_of(payload: bytes) -> str | None:
         if payload.startswith(begins):
             return f"it is {what}; send the JSON itself, in UTF-8"
     return None
+
+
+_OFFSET = re.compile(r"\b(byte|bytes|position|within) \d+(?:-\d+)?\b")
+_VALUE = re.compile(r"^`[^`]*` (is not [^(]*)(?:\(.*\) )?")
+
+
+def reason_kind(message: str) -> str:
+    """A reason without what differs from event to event: where in its bytes it broke, and the text it had.
+
+    Reasons of one kind are counted as one where people read how many there are.
+    """
+    return _VALUE.sub(r"`…` \1", _OFFSET.sub(r"\1 …", message))
 
 
 class JsonEvents[E]:

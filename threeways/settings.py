@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from threeways.errors import SettingsError
+
+LOCAL = Path(".local")
+"""Where the commands on this machine keep their models and results: below the folder they are run in."""
 
 type Runtime = Literal["onnx", "sklearn"]
 """What a model is served with; also the names of MLflow's flavours for them."""
@@ -81,6 +85,15 @@ class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):
     """
 
     mlflow_tracking_uri: str | None = None
+
+
+class CommandLineSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """What the Makefile tells the commands that it calls.
+
+    threeways_make: the caller gave Make's variables, so that errors speak of those and not of flags.
+    """
+
+    threeways_make: bool = False
 
 
 class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):

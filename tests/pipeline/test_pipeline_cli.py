@@ -55,9 +55,9 @@ def test_ctrl_c_stops_everything_and_still_prints_the_ledger(training: Training)
             break
     os.killpg(process.pid, signal.SIGINT)
     status, out, err = finished(process)
-    assert (status, err) == (0, "")
+    assert (status, err) == (130, "")
     ledger = json.loads((folder / ".local" / "last-run.json").read_text())
-    assert ledger["lost"] == 0
+    assert (ledger["lost"], ledger["interrupted"]) == (0, True)
     assert 0 < ledger["sent"] < 100_000
     assert ledger["sent"] == ledger["predicted"] + ledger["quarantined"] + ledger["pending"]
     assert "lost 0" in out

@@ -86,11 +86,11 @@ def test_a_plan_shows_its_sums_and_what_breaks_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "RATE=10000"),
-        (("--rate", "0"), "RATE=0 is no rate"),
-        (("--rate", "nan"), "RATE=nan is no rate"),
+        ((), "--rate 10000"),
+        (("--rate", "0"), "--rate 0 is no rate"),
+        (("--rate", "nan"), "--rate nan is no rate"),
         (("--rate", "many"), "Invalid value for '--rate'"),
-        (("--rate", "100", "--shards", "0"), "SHARDS=0"),
+        (("--rate", "100", "--shards", "0"), "--shards 0"),
         (("--rate", "100", "--arch", "sparc"), "x86_64 or arm64"),
     ],
 )

@@ -2,6 +2,7 @@
 
     folder = fetch(find(settings))
     model = load(folder, settings.model_sha256)
+    check_task(model.info, task.name)
     check(model, task.columns, task.dict_features)
 
 Nothing heavy is imported before it is needed: boto3 for S3, onnxruntime, or else scikit-learn and skops, to
@@ -13,7 +14,7 @@ operators: see `onnx_format.py`. A skops file runs no code of its own and reads 
 from threeways.artifact.download import fetch
 from threeways.artifact.loader import load
 from threeways.artifact.location import find
-from threeways.artifact.model import Model, check
+from threeways.artifact.model import Model, check, check_task
 from threeways.artifact.pin import digest
 
-__all__ = ["Model", "check", "digest", "fetch", "find", "load"]
+__all__ = ["Model", "check", "check_task", "digest", "fetch", "find", "load"]

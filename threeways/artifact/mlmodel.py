@@ -93,6 +93,12 @@ class MLmodel(msgspec.Struct, frozen=True):
         return self.run_id or self.model_id or self.model_uuid or "unknown"
 
     @property
+    def task(self) -> str | None:
+        """The task that training named in the metadata."""
+        named = (self.metadata or {}).get("task")
+        return None if named is None else str(named)
+
+    @property
     def features(self) -> tuple[str, ...] | None:
         """The feature names that training left in the metadata, in the block's order."""
         names = (self.metadata or {}).get("features")

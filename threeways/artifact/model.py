@@ -69,6 +69,15 @@ class Model:
         return {row: UnpredictableEvent(why) for row, why in self.feed.refused(features).items()}
 
 
+def check_task(info: MLmodel, task: str) -> None:
+    """Refuse an artifact whose metadata names another task. Raises ArtifactMismatch."""
+    if info.task is not None and info.task != task:
+        raise ArtifactMismatch(
+            f"the artifact says that it was trained for the task {info.task!r}, and TASK is {task!r}; set "
+            f"TASK={info.task}, or name a model of {task} (MODEL_LOCATION)"
+        )
+
+
 def check(model: Model, columns: tuple[str, ...], dict_features: tuple[str, ...]) -> None:
     """Whether a task's features fit the model: its block's columns, or the keys of its dicts.
 

@@ -6,19 +6,32 @@ import os
 from pathlib import Path
 from typing import Any
 
-from threeways import artifact
+from threeways import bootstrap, tasks
+from threeways.errors import SettingsError
 from threeways.service import ModelService
-from threeways.tasks.ride_duration import task
+from threeways.settings import Settings
+from threeways.task import ColumnTask, Task
+
+OUTPUT = "ride_duration"
+"""The column that predictions are written to, and so the only output that there is a place for."""
 
 
-def service_of(folder: Path, sha256: str | None = None, version: str | None = None) -> ModelService[Any]:
-    """Load an artifact for the task that has columns, ride_duration.
+def service_of(folder: Path, settings: Settings | None = None) -> ModelService[Any]:
+    """Load an artifact for the settings' task.
 
-    version: what rows name as their model's version; default: the run that the artifact names. Raises
-    ArtifactError, or ModelFailed where the model fails on the task's example.
+    settings: TASK, MODEL_SHA256, MODEL_RUNTIME and RUN_ID; None: their defaults. Raises SettingsError for a
+    task that the job cannot write, ArtifactError, or ModelFailed where the model fails on the example.
     """
-    model = artifact.load(folder, sha256, threads=os.process_cpu_count() or 1)
-    artifact.check(model, task.columns, task.dict_features)
-    service: ModelService[Any] = ModelService(model, task, version or model.version)
-    service.prove()
-    return service
+    settings = settings or Settings()
+    require_written(settings.task)
+    return bootstrap.service_of(folder, settings, threads=os.process_cpu_count() or 1)
+
+
+def require_written(name: str) -> None:
+    """Raise SettingsError for a task that the job cannot read rows for or has no column for."""
+    task: Task[Any] = tasks.find(name)
+    if task.output != OUTPUT or not isinstance(task, ColumnTask):
+        raise SettingsError(
+            f"TASK={name} predicts {task.output}, and the batch job reads rides and writes {OUTPUT} only; "
+            f"unset TASK and MODEL_LOCATION for it, or serve {name} with `make web` or on the stream"
+        )

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from threeways import artifact
 from threeways.batch.job import Asked, run
-from threeways.batch.model import service_of
+from threeways.batch.model import require_written, service_of
 from threeways.batch.run import TOLERATED, opened_sink, opened_source
 from threeways.errors import ModelFailed, SettingsError
 from threeways.settings import BatchSettings, Settings, from_environment
@@ -48,6 +48,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     settings, model = from_environment(BatchSettings), from_environment(Settings)
     if not (settings.batch_rides and settings.batch_predictions):
         raise SettingsError("BATCH_RIDES and BATCH_PREDICTIONS say where rides and predictions are; set both")
+    require_written(model.task)
     console = Console(width=200)
     with (
         opened_source(settings.batch_rides, settings.batch_table, console) as source,
@@ -55,9 +56,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     ):
         folder: Path = artifact.fetch(artifact.find(model))
         asked = Asked(ask.start, ask.end, ask.last, lookback=ask.lookback, same_source=ask.same_source)
-        done = run(
-            asked, source, sink, lambda: service_of(folder, model.model_sha256, model.run_id), console
-        ).run
+        done = run(asked, source, sink, lambda: service_of(folder, model), console).run
     if not done.good(TOLERATED):
         raise TooManyQuarantined(f"{done.quarantined:,} of {done.read:,} rows are in quarantine")
     told: dict[str, Any] = msgspec.to_builtins(done)

@@ -15,6 +15,7 @@ import msgspec
 from threeways.batch.chunk import FIELDS
 from threeways.batch.interval import Interval
 from threeways.service import ModelService
+from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -27,22 +28,28 @@ SCHEMA = (
 """Predictions and refused rows in one; `code` is null for the predictions."""
 
 
-def scored(frame: DataFrame, model: Path, interval: Interval, *, text_ids: bool) -> DataFrame:
+def scored(
+    frame: DataFrame, model: Path, interval: Interval, *, text_ids: bool, settings: Settings | None = None
+) -> DataFrame:
     """The frame's rides of the interval with their predictions; each batch of rows is one `predict`.
 
-    frame: the columns of `COLUMNS`. model: the artifact's folder, which every worker can read. The rows of a
-    batch are `spark.sql.execution.arrow.maxRecordsPerBatch`.
+    frame: the columns of `COLUMNS`. model: the artifact's folder, which every worker can read. settings: how
+    it is served, their defaults if None. The rows of a batch are
+    `spark.sql.execution.arrow.maxRecordsPerBatch`.
     """
     schema = SCHEMA.format(id="string" if text_ids else "bigint")
-    return frame.mapInArrow(_mapping(str(model), interval, text_ids=text_ids), schema)
+    return frame.mapInArrow(_mapping(str(model), settings, interval, text_ids=text_ids), schema)
 
 
-def _mapping(model: str, interval: Interval, *, text_ids: bool) -> Callable[[Iterator[Any]], Iterator[Any]]:
+def _mapping(
+    model: str, settings: Settings | None, interval: Interval, *, text_ids: bool
+) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    serving = msgspec.json.encode(settings or Settings())
     encoded = msgspec.json.encode(interval)
 
     def batches(parts: Iterator[Any]) -> Iterator[Any]:
         inside = msgspec.json.decode(encoded, type=Interval)
-        service = loaded(model)
+        service = loaded(model, serving)
         for part in parts:
             if len(part):
                 yield _batch(service, part, inside, text_ids=text_ids)
@@ -51,11 +58,11 @@ def _mapping(model: str, interval: Interval, *, text_ids: bool) -> Callable[[Ite
 
 
 @cache
-def loaded(model: str) -> ModelService[Any]:
-    """The model service of a worker's process, loaded once."""
+def loaded(model: str, settings: bytes) -> ModelService[Any]:
+    """The model service of a worker's process, loaded once. settings: as JSON."""
     from threeways.batch.model import service_of
 
-    return service_of(Path(model))
+    return service_of(Path(model), msgspec.json.decode(settings, type=Settings))
 
 
 def _batch(service: ModelService[Any], part: Any, interval: Interval, *, text_ids: bool) -> Any:

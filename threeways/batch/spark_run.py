@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow.parquet as pq
 from rich.console import Console
 
@@ -23,16 +24,24 @@ from threeways.batch.predictions_parquet import opened as opened_predictions
 from threeways.batch.record import Run, tell, undated_before
 from threeways.batch.spark import COLUMNS, loaded, scored
 from threeways.errors import BatchError
+from threeways.settings import Settings
 from threeways.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Console, local: Path) -> bool:
+def run_spark(
+    options: run.Options,
+    find_folder: Callable[[], Path],
+    console: Console,
+    local: Path,
+    settings: Settings | None = None,
+) -> bool:
     """Run the job on a local Spark, or on the one that `spark-submit` has set up. Whether few rows were bad.
 
-    Raises UsageError: no Java, no pyspark, a database where parquet files are needed.
+    settings: how the model is served, their defaults if None. Raises UsageError: no Java, no pyspark, a
+    database where parquet files are needed.
     """
     rides = options.rides or str(demo.parquet(local / "rides" / "rides.parquet"))
     place = options.predictions or str(local / "predictions-spark")
@@ -57,19 +66,22 @@ def run_spark(options: run.Options, find_folder: Callable[[], Path], console: Co
                 "Rows entered late into an interval that is done are not scored by Spark", soft_wrap=True
             )
         asked, interval = options.asked, chosen(options.asked, sink, before, console)
-        model = find_folder().absolute()
+        model, serving = find_folder().absolute(), settings or Settings()
         console.print(f"Rides: {source.name}, {interval}, on Spark {spark.version}", soft_wrap=True)
         began = time.monotonic()
         with sink.writing(interval, text_ids=source.text_ids) as writer:
             scratch = Path(place).absolute() / "_spark"
             try:
                 spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", asked.chunk)
-                out = scored(frame(spark, source), model, interval, text_ids=source.text_ids)
+                out = scored(
+                    frame(spark, source), model, interval, text_ids=source.text_ids, settings=serving
+                )
                 out.write.mode("overwrite").parquet(str(scratch))
                 found = spark.read.parquet(str(scratch))
                 _refuse_repeats(found, source)
                 _adopt(writer, found, scratch)
-                done = _summary(found, source.name, interval, loaded(str(model)).version, began, before)
+                version = loaded(str(model), msgspec.json.encode(serving)).version
+                done = _summary(found, source.name, interval, version, began, before)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             writer.finish(done)

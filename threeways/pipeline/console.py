@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
+from threeways.decoding import reason_kind
 from threeways.pipeline.ledger import Ledger
 from threeways.pipeline.result import Result
 from threeways.pipeline.stage import ReadBack
@@ -21,6 +25,8 @@ from threeways.pipeline.watch import View
 PLAIN_SECONDS = 2.0
 EXAMPLES = 5
 REASONS = 6
+NARROW = 66
+"""A terminal of fewer columns gets the examples without miles and pickup."""
 
 
 class Screen(Protocol):
@@ -59,7 +65,7 @@ class Terminal:
 
     def show(self, view: View) -> None:
         """Draw the view."""
-        self._live.update(Group(_bar(view), "", _table(view)))
+        self._live.update(Group(_bar(view), "", _numbers(view)))
 
 
 @contextmanager
@@ -77,9 +83,9 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
     _show_examples(console, result)
     _show_quarantine(console, result.back)
     table = Table(title="Ledger: where every ride is", title_justify="left", show_header=False)
-    table.add_column(justify="left")
-    table.add_column(justify="right")
-    table.add_column(style="dim")
+    table.add_column(justify="left", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim", overflow="fold")
     for name, note in _NOTES.items():
         style = "bold red" if name == "lost" and ledger.lost else "bold" if name in ("sent", "lost") else ""
         table.add_row(name, f"{getattr(ledger, name):,}", note, style=style, end_section=name == "sent")
@@ -95,12 +101,29 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
         soft_wrap=True,
     )
     if ledger.rmse is not None:
-        console.print(f"RMSE {ledger.rmse!r} min over the {ledger.rmse_rides:,} rides that training keeps")
+        console.print(
+            f"RMSE {ledger.rmse!r} min over the {ledger.rmse_rides:,} rides that training keeps",
+            soft_wrap=True,
+        )
     if ledger.lost:
         lost = result.account.whereabouts()["lost"]
-        console.print(f"[bold red]lost {len(lost):,}[/]: {', '.join(lost[:10])}{' …' * (len(lost) > 10)}")
+        console.print(
+            f"[bold red]lost {len(lost):,}[/]: {', '.join(lost[:10])}{' …' * (len(lost) > 10)}",
+            soft_wrap=True,
+        )
     else:
         console.print("[bold green]lost 0[/]")
+
+
+def show_share(console: Console, ledger: Ledger, tolerate: float) -> None:
+    """Say so where more rides were given up than are tolerated, broken records left out."""
+    if ledger.share_given_up > tolerate:
+        console.print(
+            f"[bold red]Given up: {ledger.rides_given_up:,} of {ledger.sent - ledger.broken:,} rides[/], "
+            f"those broken on purpose apart: {ledger.share_given_up:.1%}, more than TOLERATE={tolerate:g}. "
+            "The reasons are above: is TASK the one of these events, and the model the one of this task?",
+            soft_wrap=True,
+        )
 
 
 _NOTES = {
@@ -117,36 +140,48 @@ def _show_quarantine(console: Console, back: ReadBack) -> None:
     if not back.reasons:
         return
     table = Table(title="Quarantined, and why", title_justify="left")
-    table.add_column("records", justify="right")
-    table.add_column("code")
-    table.add_column("reason")
-    shown = back.reasons.most_common(REASONS)
-    for (code, message), count in shown:
-        table.add_row(f"{count:,}", code, escape(message))
-    rest = back.reasons.total() - sum(count for _, count in shown)
+    table.add_column("records", justify="right", no_wrap=True)
+    table.add_column("code: reason", overflow="fold")
+    reasons: Counter[str] = Counter()
+    for (code, message), count in back.reasons.items():
+        reasons[f"{code}: {reason_kind(message)}"] += count
+    shown = reasons.most_common(REASONS)
+    for reason, count in shown:
+        table.add_row(f"{count:,}", escape(reason))
+    rest = reasons.total() - sum(count for _, count in shown)
     if rest:
-        table.add_row(f"{rest:,}", "…", f"{len(back.reasons) - len(shown)} more reasons")
+        table.add_row(f"{rest:,}", f"… {len(reasons) - len(shown)} more reasons")
     console.print(table)
     console.print(f"Their bytes and reasons are in {back.folder / 'quarantine'}", soft_wrap=True)
 
 
 def _show_examples(console: Console, result: Result) -> None:
-    """A few predictions beside what the rides really took."""
-    pairs = result.pairs()
-    if not pairs:
+    """A few predictions, beside what the rides really took where that is what the task predicts."""
+    found = result.predicted()
+    if not found:
         return
-    table = Table(title="A few of the predictions, in minutes", title_justify="left")
-    for name in ("from zone", "to zone", "miles", "pickup", "predicted", "true"):
-        table.add_column(name, justify="right")
-    for index, predicted, true in pairs[:: max(1, len(pairs) // EXAMPLES)][:EXAMPLES]:
+    true = {index: value for index, _, value in result.pairs()}
+    unit = ", in minutes" if true else f" of {result.output}"
+    table = Table(title=f"A few of the predictions{unit}", title_justify="left")
+    wide = console.width >= NARROW
+    names = [
+        "from zone",
+        "to zone",
+        *(("miles", "pickup") if wide else ()),
+        "predicted",
+        *(["true"] if true else []),
+    ]
+    for name in names:
+        table.add_column(name, justify="right", min_width=max(map(len, name.split())))
+    for index, predicted in found[:: max(1, len(found) // EXAMPLES)][:EXAMPLES]:
         trip = result.rides.frame.iloc[index]
+        about = [f"{trip['trip_distance']:.2f}", f"{trip['pickup_datetime']:%a %H:%M}"] if wide else []
         table.add_row(
             str(int(trip["PULocationID"])),
             str(int(trip["DOLocationID"])),
-            f"{trip['trip_distance']:.2f}",
-            f"{trip['pickup_datetime']:%a %H:%M}",
+            *about,
             f"{predicted:.1f}",
-            f"{true:.1f}",
+            *([f"{true[index]:.1f}"] if true else []),
         )
     console.print(table)
 
@@ -160,24 +195,23 @@ def _bar(view: View) -> Table:
     return row
 
 
-def _table(view: View) -> Table:
-    grid = Table.grid(padding=(0, 3))
-    for _ in range(4):
-        grid.add_column(justify="right")
-        grid.add_column(justify="left", min_width=10)
-    grid.add_row(
-        "[b]sent", f"{view.sent:,}", "[b]back", f"{view.back:,}", "[b]rides/s", f"{view.per_second:,.0f}",
-        "[b]elapsed", f"{view.elapsed:.0f} s",
-    )  # fmt: skip
-    grid.add_row(
-        "[b]latency p50", _seconds(view.latency_p50), "[b]p99", _seconds(view.latency_p99),
-        "[b]iterator age", _seconds(view.iterator_age), "[b]batches", f"{view.batches:,}",
-    )  # fmt: skip
-    grid.add_row(
-        "[b]quarantined", f"{view.quarantined:,}", "[b]retries", f"{view.retries:,}",
-        "[b]redelivered", f"{view.redelivered:,}", "", "",
-    )  # fmt: skip
-    return grid
+def _numbers(view: View) -> Columns:
+    """The run in numbers, as many beside each other as the terminal has room for, and none cut."""
+    numbers = {
+        "sent": f"{view.sent:,}",
+        "back": f"{view.back:,}",
+        "rides/s": f"{view.per_second:,.0f}",
+        "elapsed": f"{view.elapsed:.0f} s",
+        "latency p50": _seconds(view.latency_p50),
+        "p99": _seconds(view.latency_p99),
+        "iterator age": _seconds(view.iterator_age),
+        "batches": f"{view.batches:,}",
+        "quarantined": f"{view.quarantined:,}",
+        "retries": f"{view.retries:,}",
+        "redelivered": f"{view.redelivered:,}",
+    }
+    shown = [Text.assemble((name, "bold"), " ", number, no_wrap=True) for name, number in numbers.items()]
+    return Columns(shown, padding=(0, 2), equal=True)
 
 
 def _seconds(value: float | None) -> str:

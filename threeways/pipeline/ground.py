@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threeways.artifact import digest
 from threeways.local.endpoint import Endpoint
 from threeways.local.provision import provision
 from threeways.local.stack import Stack
 from threeways.local.template import load
+from threeways.pipeline.model_choice import resolved
+from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -33,24 +34,32 @@ class Ground:
 
 
 @contextmanager
-def ground(emulator: Endpoint, model: RegisteredModel, shards: int | None = None) -> Iterator[Ground]:
+def ground(
+    emulator: Endpoint,
+    model: RegisteredModel,
+    shards: int | None = None,
+    settings: Settings | None = None,
+) -> Iterator[Ground]:
     """Start the emulator and put everything into it; it ends with the context.
 
-    shards: of every stream, the template's if None. Raises LocalError.
+    shards: of every stream, the template's if None. settings: how the model is served, their defaults if
+    None. Raises LocalError.
     """
     with emulator:
-        stack = _load(model, emulator.region)
+        stack = _load(model, settings or Settings(), emulator.region)
         provision(stack, emulator, shards=shards)
         _upload(model, stack.buckets["ModelBucket"].name, emulator)
         yield Ground(emulator, stack)
 
 
-def _load(model: RegisteredModel, region: str) -> Stack:
-    names = load(TEMPLATE).buckets
+def _load(model: RegisteredModel, settings: Settings, region: str) -> Stack:
+    names, served = load(TEMPLATE).buckets, resolved(settings, model)
     parameters = {
         "ModelLocation": f"s3://{names['ModelBucket'].name}/{_key(model)}",
-        "ModelSha256": digest(model.folder),
-        "RunId": model.run_id,
+        "ModelSha256": served.model_sha256 or "",
+        "ModelRuntime": served.model_runtime or "",
+        "RunId": served.run_id or "",
+        "Task": served.task,
     }
     return load(TEMPLATE, parameters, region=region)
 

@@ -17,6 +17,8 @@ from threeways.stream.records import kinesis_id
 
 PLACES = ("predicted", "quarantined", "abandoned", "pending", "lost")
 """Where a ride can be, in the order in which it is looked for."""
+TOLERATED = 0.05
+"""The share of rides given up above which a run is not a good one; that of `make batch` is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     abandoned: only at the failure destination. pending: still on the stream. duplicates: predictions
     beyond the first of their event. Times in seconds; latency is from put to the prediction's arrival.
     rmse: minutes, over the rides whose duration is known and that training would keep; None without any.
+    broken: records broken on purpose. rides_given_up: the others that are in quarantine or abandoned.
+    interrupted: it was ended before all was sent.
     """
 
     sent: int
@@ -65,6 +69,19 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str | None
     rmse: float | None
     rmse_rides: int
+    broken: int = 0
+    rides_given_up: int = 0
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is lost, or is still on the stream of a run that came to its end."""
+        return bool(self.lost or (self.pending and not self.interrupted))
+
+    @property
+    def share_given_up(self) -> float:
+        """The share of the rides, broken records left out, that were given up."""
+        return self.rides_given_up / max(1, self.sent - self.broken)
 
 
 @dataclass(frozen=True)

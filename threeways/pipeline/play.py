@@ -29,7 +29,8 @@ def play(
 
     stopping: set, it ends the run early. Raises what stopped the producer or the collector.
     """
-    collector = Collector(stage.kinesis, stage.output_stream, tasks.find(stage.task))
+    task = tasks.find(stage.task)
+    collector = Collector(stage.kinesis, stage.output_stream, task)
     producer = Producer(stage.kinesis, stage.input_stream, rides.outgoing(), rate)
     watch = Watch(len(rides), producer, collector, stage.mapping, stage.log)
     collector.start()
@@ -60,7 +61,16 @@ def play(
         positions=positions,
     )
     batches = stage.mapping.counts().batches
-    return Result(rides, account, back, batches, stage.cold_start, collector.version or stage.version)
+    return Result(
+        rides=rides,
+        account=account,
+        back=back,
+        batches=batches,
+        cold_start=stage.cold_start,
+        version=collector.version or stage.version,
+        output=task.output,
+        interrupted=stopping.is_set(),
+    )
 
 
 def named_faults(folder: Path) -> AbstractContextManager[None]:

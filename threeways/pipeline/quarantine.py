@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from threeways.decoding import reason_kind
 from threeways.errors import LocationError
 from threeways.pipeline import aws
 from threeways.pipeline.places import Folder, find
@@ -23,6 +24,8 @@ from threeways.whole_files import write_whole
 
 REASONS = 30
 """Reasons that are shown each on its own."""
+WIDE = 110
+"""Columns of a terminal that has room for a table of everything about a reason."""
 SHOWN_BYTES = 1024
 EXAMPLE = 8
 """How much of an id's end is shown, and is enough for `show` where it is the only one that ends so."""
@@ -62,9 +65,9 @@ class Reader:
         events = {entry.source_event_id: entry for _, entry in self.read}
         by_reason: dict[tuple[str, str], list[QuarantineEntry]] = defaultdict(list)
         for entry in events.values():
-            by_reason[entry.code, entry.message].append(entry)
+            by_reason[entry.code, reason_kind(entry.message)].append(entry)
         if events:
-            self._console.print(_reasons(by_reason))
+            self._console.print(_reasons(by_reason, wide=self._console.width >= WIDE))
             self._console.print(_hours(list(events.values())))
         again = len(self.read) - len(events)
         self._say(
@@ -109,34 +112,36 @@ class Reader:
         self._console.print(line, soft_wrap=True, highlight=False)
 
 
-def _reasons(by_reason: dict[tuple[str, str], list[QuarantineEntry]]) -> Table:
+def _reasons(by_reason: dict[tuple[str, str], list[QuarantineEntry]], *, wide: bool) -> Table:
+    """The reasons by how often they were given. wide: a column each for what is told of one."""
     table = Table(title="By reason", title_justify="left")
-    table.add_column("records", justify="right")
-    table.add_column("code", no_wrap=True)
-    table.add_column("reason", overflow="fold")
-    table.add_column("first to last (UTC)")
-    table.add_column("for example", no_wrap=True)
+    table.add_column("records", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("code", no_wrap=True)
+        table.add_column("reason", overflow="fold")
+        table.add_column("first to last (UTC)")
+        table.add_column("for example", no_wrap=True)
+    else:
+        table.add_column("code: reason, first to last (UTC), example", overflow="fold")
     ordered = sorted(by_reason.items(), key=lambda item: -len(item[1]))
     for (code, message), entries in ordered[:REASONS]:
         times = [entry.quarantined for entry in entries]
-        table.add_row(
-            f"{len(entries):,}",
-            escape(code),
-            escape(message),
-            _span(min(times), max(times)),
-            f"…{escape(entries[0].source_event_id[-EXAMPLE:])}",
-        )
+        span = _span(min(times), max(times))
+        told = escape(code), escape(message), span, f"…{escape(entries[0].source_event_id[-EXAMPLE:])}"
+        cells = told if wide else ("{}: {}\n{}, {}".format(*told),)
+        table.add_row(f"{len(entries):,}", *cells)
     rest = sum(len(entries) for _, entries in ordered[REASONS:])
     if rest:
-        table.add_row(f"{rest:,}", "…", f"{len(ordered) - REASONS:,} more reasons", "", "")
+        more = f"{len(ordered) - REASONS:,} more reasons"
+        table.add_row(f"{rest:,}", *(("…", more, "", "") if wide else (f"… {more}",)))
     return table
 
 
 def _hours(entries: list[QuarantineEntry]) -> Table:
     table = Table(title="By the hour in which they were quarantined (UTC)", title_justify="left")
-    table.add_column("hour")
-    table.add_column("records", justify="right")
-    table.add_column("codes")
+    table.add_column("hour", min_width=10)
+    table.add_column("records", justify="right", no_wrap=True)
+    table.add_column("codes", overflow="fold")
     hours: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in entries:
         hours[f"{entry.quarantined:%Y-%m-%d %H}:00"][entry.code] += 1

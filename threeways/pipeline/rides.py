@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.errors import DataError
+from threeways.errors import DataError, UsageError
 from threeways.pipeline import poison
 from threeways.pipeline.producer import Outgoing
+from threeways.task import Task
 from threeways.trips.cleaning import clean
 from threeways.trips.reading import Trips, read
 from threeways.trips.rides import payloads_of
@@ -23,6 +24,9 @@ CITY_MONTH = (2021, 3)
 """The synthetic city's month that runs use; training uses others."""
 CITY_RIDES = 75_000
 """How many rides "all of the file" is where there is no file."""
+TRUTH = "ride_duration"
+"""The output whose true values are known: `Rides.minutes`."""
+_TRIED = 100
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,16 @@ def load(spec: str | None, count: int, poison_share: float, key: Callable[[int],
         broken=frozenset(broken.tolist()),
         key=key,
     )
+
+
+def require_taken(rides: Rides, task: Task[Any]) -> None:
+    """Raise UsageError for a task that takes other events than rides: none of the first is one of its."""
+    events, faults = task.decode_all(list(payloads_of(rides.frame.iloc[:_TRIED])))
+    if not events:
+        raise UsageError(
+            f"TASK={task.name} takes other events than rides, and rides are all that can be put on the "
+            f"stream here ({faults[0]}); try {task.name} with your own events: TASK={task.name} make web"
+        )
 
 
 def _city(count: int) -> Trips:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from threeways import tasks
 from threeways.pipeline.common import interruptible, new_folder
-from threeways.pipeline.console import show_ledger
-from threeways.pipeline.ledger import Ledger
+from threeways.pipeline.console import show_ledger, show_share
+from threeways.pipeline.ledger import TOLERATED, Ledger
 from threeways.pipeline.play import named_faults, play
 from threeways.pipeline.result import ledger_of
-from threeways.pipeline.rides import Rides, load
+from threeways.pipeline.rides import Rides, load, require_taken
 from threeways.pipeline.stage import Stage
+from threeways.settings import Settings
 from threeways.whole_files import write_json
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class Options:
 
     rides: parquet files; None is the synthetic city. n: how many rides, 0 is all. rate: rides a second;
     None is as fast as it goes. shards: of each stream; None is the template's. poison: share broken, 0-1.
+    tolerate: the share of the other rides that may be given up. settings: which task, and how the model is
+    served.
     """
 
     rides: str | None = None
@@ -35,6 +39,8 @@ class Options:
     rate: float | None = None
     shards: int | None = None
     poison: float = 0.005
+    tolerate: float = TOLERATED
+    settings: Settings = field(default_factory=Settings)
 
 
 def run(options: Options, find_model: Callable[[], RegisteredModel], console: Console, local: Path) -> Ledger:
@@ -44,19 +50,20 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
     rides = load(options.rides, options.n, options.poison)
+    require_taken(rides, tasks.find(options.settings.task))
     _announce(rides, options, console)
-    console.print("Looking up the registered model in MLflow")
     model = find_model()
     folder = new_folder(local / "runs")
     with (
         named_faults(folder),
         interruptible() as stopping,
-        Stage(folder, model, options.shards, console) as stage,
+        Stage(folder, model, options.shards, console, settings=options.settings) as stage,
     ):
         stage.announce()
         result = play(stage, rides, options.rate, stopping, console)
     ledger = ledger_of(result)
     show_ledger(console, ledger, result)
+    show_share(console, ledger, options.tolerate)
     for path in (folder / "run.json", local / "last-run.json"):
         write_json(path, ledger)
     return ledger

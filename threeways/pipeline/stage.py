@@ -25,6 +25,7 @@ from threeways.local.stack import FunctionConfig
 from threeways.pipeline.ground import ground
 from threeways.pipeline.replay.documents import kinesis_ids
 from threeways.pipeline.watch import FunctionLog
+from threeways.settings import Settings
 from threeways.stream.quarantine import read as read_quarantine
 from threeways.stream.quarantine import split_location
 
@@ -70,7 +71,8 @@ class Stage:
     """Emulator, streams, buckets, the model in its bucket, the function and the mapping. A context manager.
 
     folder: the run's own; logs and copies go there. shards: of every stream, the template's if None.
-    emulator: one that does not run yet, moto's if None. function: what runs the handler.
+    settings: how the model is served, their defaults if None. emulator: one that does not run yet, moto's if
+    None. function: what runs the handler.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Stage:
         shards: int | None,
         console: Console,
         *,
+        settings: Settings | None = None,
         emulator: Endpoint | None = None,
         function: MakeFunction = in_processes,
     ) -> None:
@@ -87,6 +90,7 @@ class Stage:
         self._model = model
         self._shards = shards
         self._console = console
+        self._settings = settings
         self.emulator = emulator or Emulator(log=folder / "emulator.log")
         self._make_function = function
         self._exit = ExitStack()
@@ -97,7 +101,8 @@ class Stage:
     def __enter__(self) -> Self:
         """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
         with ExitStack() as rising:
-            stack = rising.enter_context(ground(self.emulator, self._model, self._shards)).stack
+            made = ground(self.emulator, self._model, self._shards, self._settings)
+            stack = rising.enter_context(made).stack
             self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
             self.config = stack.function
             self.input_stream = stack.source.name
@@ -137,7 +142,8 @@ class Stage:
     def announce(self) -> None:
         """Say what is up."""
         self._console.print(
-            f"Up: streams, buckets, model {self._model.uri} and function, cold start {self.cold_start:.2f} s",
+            f"Up: streams, buckets, model {self._model.uri} and function for TASK={self.task}, "
+            f"cold start {self.cold_start:.2f} s",
             soft_wrap=True,
         )
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from threeways.errors import DataError
-from threeways.task import Block
+from threeways.task import Block, Task
 from threeways.tasks.ride_duration import features_of
 from threeways.training.model import Minutes
 from threeways.trips.sources import Say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from threeways.trips.reading import Source, Trips
 
 CITY_TRAINING, CITY_VALIDATION = (2021, 1, 60_000), (2021, 2, 20_000)
@@ -64,18 +67,20 @@ def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rid
     return _usable(trips, "DATA"), _usable(judging, "VALIDATION")
 
 
-def rides_of(data: str | None, say: Say) -> Rides:
+def rides_of(data: str | None, say: Say, task: Task[Any] | None = None) -> Rides:
     """One set of rides, all of them. Raises DataError.
 
-    data: as `load` takes it, or a folder of parquet files; None: the synthetic city's validation set.
+    data: as `load` takes it, or a folder of parquet files; None: the synthetic city's validation set. task:
+    whose features the block has; None: those of `ride_duration`.
     """
     from threeways.trips import city
     from threeways.trips.reading import read
 
     if data is None:
         say("rides: the synthetic city; give --rides trips.parquet for real ones")
-        return _usable(city.trips(*CITY_VALIDATION), "--rides")
-    return _usable(_folder(Path(data), say) if Path(data).is_dir() else read(data, "--rides", say), "--rides")
+        return _usable(city.trips(*CITY_VALIDATION), "--rides", task)
+    trips = _folder(Path(data), say) if Path(data).is_dir() else read(data, "--rides", say)
+    return _usable(trips, "--rides", task)
 
 
 def _folder(folder: Path, say: Say) -> Trips:
@@ -101,7 +106,7 @@ def _warn_of_rides_in_both(training: Trips, judging: Trips, say: Say) -> None:
         )
 
 
-def _usable(trips: Trips, variable: str) -> Rides:
+def _usable(trips: Trips, variable: str, task: Task[Any] | None = None) -> Rides:
     from threeways.trips.cleaning import clean
     from threeways.trips.rides import columns_of
 
@@ -110,8 +115,22 @@ def _usable(trips: Trips, variable: str) -> Rides:
     if not len(minutes):
         reasons = ", ".join(f"{count} {reason}" for reason, count in cleaning.dropped.items() if count)
         raise DataError(f"{variable}: {trips.name} has no usable ride ({reasons}); give other data")
-    block = features_of(columns_of(trips.frame[cleaning.kept]))
+    kept = trips.frame[cleaning.kept]
+    block = features_of(columns_of(kept)) if task is None else _block_of(task, kept)
     return Rides(trips.name, trips.sources, block, minutes, len(trips.frame), cleaning.dropped)
+
+
+def _block_of(task: Task[Any], frame: pd.DataFrame) -> Block:
+    """The features that a task makes of rides as events. Raises DataError where rides are no events of it."""
+    from threeways.trips.rides import payloads_of
+
+    events, faults = task.decode_all(list(payloads_of(frame)))
+    if not faults:
+        features = task.features(events, [datetime.now(UTC)] * len(events))
+        if not features.faults:
+            return features.block
+        faults = features.faults
+    raise DataError(f"TASK={task.name} takes other events than rides: {next(iter(faults.values()))}")
 
 
 def _held_out(trips: Trips) -> tuple[Rides, Rides]:

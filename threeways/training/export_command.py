@@ -12,29 +12,41 @@ from threeways.errors import ArtifactUnsupported, UsageError
 from threeways.training import flavour
 from threeways.training.data import rides_of
 from threeways.training.flavour import Onnx
+from threeways.training.registry import TASK
 from threeways.training.report import step
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-TASK = "ride_duration"
 
-
-def export(folder: Path, rides: str | None, to: Path | None, sha256: str | None, console: Console) -> bool:
+def export(
+    folder: Path,
+    rides: str | None,
+    to: Path | None,
+    sha256: str | None,
+    console: Console,
+    task_name: str = TASK,
+) -> bool:
     """Write a copy of an artifact with the ONNX flavour beside its scikit-learn one; whether it was written.
 
     folder: the artifact. rides: parquet files to compare on, as DATA= of `make train`; None: the synthetic
     city. to: the copy's folder, by default `folder` + "-onnx"; it is whole or not there. sha256: the
-    artifact's digest, which a pickle needs. Tells `console` what the gate found, or why there is no graph.
+    artifact's digest, which a pickle needs. task_name: the task it is for. Tells `console` what the gate
+    found, or why there is no graph.
     Raises ArtifactError, DataError, UsageError.
     """
     source = artifact.fetch(str(folder)).resolve()
     target = (to or source.with_name(f"{source.name}-onnx")).expanduser().resolve()
     _require_free(source, target)
     model = artifact.load(source, sha256, "sklearn")
-    task = tasks.find(TASK)
+    task = tasks.find(task_name)
+    artifact.check_task(model.info, task.name)
     artifact.check(model, task.columns, task.dict_features)
-    judged = rides_of(rides, lambda line: console.print(line, highlight=False, markup=False))
+    judged = rides_of(
+        rides,
+        lambda line: console.print(line, highlight=False, markup=False),
+        None if task.name == TASK else task,
+    )
     with step(
         console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.minutes):,} rides"
     ):

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 NAME, ALIAS = "ride-duration", "champion"
 CHAMPION = f"models:/{NAME}@{ALIAS}"
-"""The model that `make run` serves."""
+"""The model that the commands use where none is named."""
+TASK = "ride_duration"
+"""The task that `make train` trains models for."""
 
 _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """One version of a registered model.
+    """One version of a registered model, or an artifact at a location: its uri, and no version.
 
     uri: `models:/name/version`. model_id: MLflow 3's `m-…`, None for a model logged the MLflow 2 way.
     folder: its files on this machine, `MLmodel` among them.

@@ -14,8 +14,8 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
     predicted, quarantined: read back from the output stream and from quarantine. unfinished: the function was
     not done with them. lost: it said it was, and they are in neither. gone: Kinesis records that a failure
     document only names, and that the stream no longer holds. unreadable, not_opened: objects; the latter
-    after Ctrl-C. removed: objects whose every event was read back; the function may have replaced
-    one itself.
+    after Ctrl-C (interrupted). removed: objects whose every event was read back; the function may have
+    replaced one itself.
     """
 
     objects: int = 0
@@ -28,6 +28,7 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
     unfinished: int = 0
     lost: int = 0
     gone: int = 0
+    interrupted: bool = False
 
     @property
     def complete(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from threeways.pipeline.replay.refetch import fetch
 from threeways.pipeline.replay.rounds import Replay
 from threeways.pipeline.replay.sending import Sender
 from threeways.pipeline.replay.target import Target
+from threeways.settings import Settings
 from threeways.stream.records import Record
 from threeways.whole_files import write_json
 
@@ -37,12 +38,14 @@ class Options:
     """What the user chose.
 
     location: a folder, `s3://bucket/prefix` or an SQS queue's URL. function: a deployed function; None is the
-    template's on this machine, for folders only. yes: do not ask before a real account is touched.
+    template's on this machine, for folders only. yes: do not ask before a real account is touched. settings:
+    which task, and how the model is served, on this machine.
     """
 
     location: str
     function: str | None = None
     yes: bool = False
+    settings: Settings = field(default_factory=Settings)
 
 
 def replay(
@@ -71,13 +74,14 @@ def replay(
             stopping = stack.enter_context(interruptible())
             if options.function is None:
                 _announce_local(place, len(keys), console)
-                target, keep = _bring_up(stack, find_model, console, local, Path(place.name))
+                target, keep = _bring_up(stack, find_model, console, local, options)
             else:
                 target, keep = targets.deployed(options.function), _nothing_more
                 _announce(place, len(keys), target, console)
                 if (target.real or place.real) and not options.yes and not confirm("Go on?"):
                     raise LocationError("nothing was touched")
             ledger = _run(place, keys, target, keep, stopping, console)
+            ledger.interrupted = stopping.is_set()
     else:
         console.print(f"{place.name} is empty: there is nothing to replay", soft_wrap=True)
     show(console, ledger)
@@ -120,7 +124,7 @@ def _announce(place: Place, objects: int, target: Target, console: Console) -> N
     quarantine = target.quarantine or "nowhere, for the function has no quarantine"
     for line in (
         f"Replays {objects:,} objects of {place.name} ({place.whose})",
-        f"with {target.name}, in {target.whose}",
+        f"with {target.name} ({target.model}), in {target.whose}",
         f"Predictions go to the stream {target.output_stream}, what still fails to {quarantine}",
         f"What is found there again is removed from {place.name}; everything else stays as it is.",
     ):
@@ -130,7 +134,7 @@ def _announce(place: Place, objects: int, target: Target, console: Console) -> N
 def _announce_local(place: Place, objects: int, console: Console) -> None:
     """The same for a replay on this machine."""
     console.print(
-        f"Replays {objects:,} files of {escape(place.name)} on this machine, with the registered model; no "
+        f"Replays {objects:,} files of {escape(place.name)} on this machine; no "
         "AWS account is touched.\nWhat is found again is removed there; everything else stays as it is.",
         soft_wrap=True,
         highlight=False,
@@ -142,15 +146,17 @@ def _bring_up(
     find_model: Callable[[], RegisteredModel],
     console: Console,
     local: Path,
-    folder: Path,
+    options: Options,
 ) -> tuple[Target, Callable[[Found], None]]:
     """The pipeline on this machine, and what keeps its results when the emulator is gone."""
     from threeways.pipeline.stage import Stage
 
     logs = new_folder(local / "replays")
-    stage = stack.enter_context(Stage(logs, find_model(), None, console))
-    console.print(f"Up, with model version {stage.version}; logs in {logs}", soft_wrap=True)
-    keeper = Keeper(folder.absolute().parent, logs.name)
+    stage = stack.enter_context(Stage(logs, find_model(), None, console, settings=options.settings))
+    console.print(
+        f"Up for TASK={stage.task}, with model version {stage.version}; logs in {logs}", soft_wrap=True
+    )
+    keeper = Keeper(Path(options.location).absolute().parent, logs.name)
     console.print(
         f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}", soft_wrap=True
     )

@@ -23,7 +23,8 @@ class Target:
     """A function and where it puts things.
 
     is_local: it is this project's own, beside its own emulator. real: whether any of it is in somebody's AWS
-    account. invoke: as `LocalFunction.invoke`. quarantine: None where it has none.
+    account. invoke: as `LocalFunction.invoke`. quarantine: None where it has none. model: which one it
+    serves, for which task.
     """
 
     name: str
@@ -35,12 +36,14 @@ class Target:
     s3: Any
     output_stream: str
     quarantine: str | None
+    model: str = "its own model"
 
 
 def local(stage: Stage) -> Target:
     """The template's function, brought up on this machine."""
     return Target(
         name="the function of template.yaml",
+        model=f"version {stage.version}, task {stage.task}",
         is_local=True,
         whose="this machine",
         real=False,
@@ -74,6 +77,7 @@ def deployed(name: str) -> Target:
     real = [used for used in (client, kinesis, s3) if not aws.is_here(used)]
     return Target(
         name=f"the function {configuration['FunctionName']}",
+        model=f"model {settings.model_location or settings.run_id or 'unknown'}, task {settings.task}",
         is_local=False,
         whose=aws.whose(real[0] if real else client),
         real=bool(real),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,21 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from threeways import tasks
 from threeways.local.emulator import Emulator
 from threeways.local.function.config import FunctionConfig
 from threeways.pipeline.common import interruptible, new_folder
-from threeways.pipeline.console import show_ledger
+from threeways.pipeline.console import show_ledger, show_share
+from threeways.pipeline.ledger import TOLERATED
 from threeways.pipeline.play import named_faults, play
 from threeways.pipeline.result import ledger_of
-from threeways.pipeline.rides import load
+from threeways.pipeline.rides import load, require_taken
 from threeways.pipeline.stage import Stage
 from threeways.pipeline.torture.function import FaultyFunction
 from threeways.pipeline.torture.plan import Plan
 from threeways.pipeline.torture.reshard import Resharder
 from threeways.pipeline.torture.verdict import TortureLedger, out_of_order, strangers
+from threeways.settings import Settings
 from threeways.whole_files import write_json
 
 if TYPE_CHECKING:
@@ -40,11 +43,17 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Options:
-    """What the user chose. n: rides. seed: None takes a new one."""
+    """What the user chose.
+
+    n: rides. seed: None takes a new one. tolerate: the share of rides, broken records left out, that may be
+    given up. settings: which task, and how the model is served.
+    """
 
     plan: Plan
     n: int = 100_000
     seed: int | None = None
+    tolerate: float = TOLERATED
+    settings: Settings = field(default_factory=Settings)
 
 
 def torture(
@@ -58,6 +67,7 @@ def torture(
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     console.print(f"Torture: {options.n:,} rides, SEED={seed} FAULTS={options.plan}", soft_wrap=True)
     rides = load(None, options.n, POISON, keys_of(options.n))
+    require_taken(rides, tasks.find(options.settings.task))
     model = find_model()
     folder = new_folder(local / "runs")
     schedule = options.plan.schedule(seed)
@@ -73,7 +83,9 @@ def torture(
     with (
         named_faults(folder),
         interruptible() as stopping,
-        Stage(folder, model, SHARDS, console, emulator=emulator, function=make) as stage,
+        Stage(
+            folder, model, SHARDS, console, settings=options.settings, emulator=emulator, function=make
+        ) as stage,
     ):
         stage.announce()
         resharder = Resharder(
@@ -104,6 +116,7 @@ def torture(
         struck=dict(sorted(struck.items())),
     )
     show_ledger(console, ledger, result)
+    show_share(console, ledger, options.tolerate)
     _show_struck(console, ledger)
     _show_verdict(console, ledger, len(rides), disordered, strange)
     for path in (folder / "torture.json", local / "torture.json"):
@@ -123,8 +136,8 @@ def keys_of(n: int) -> Callable[[int], str]:
 
 def _show_struck(console: Console, ledger: TortureLedger) -> None:
     table = Table(title="What befell it", title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
     for name, count in ledger.struck.items():
         table.add_row(name.replace("_", " "), f"{count:,}")
     table.add_row("function processes killed", f"{ledger.kills:,}")
@@ -147,6 +160,12 @@ def _show_verdict(
     if ledger.sound:
         console.print(
             f"[bold green]Nothing lost, nothing pending, nothing out of order.[/] Again: {again}",
+            soft_wrap=True,
+        )
+    elif ledger.interrupted and not ledger.failed:
+        console.print(
+            f"Interrupted, with {ledger.pending:,} rides still on the stream; up to there nothing is lost or "
+            f"out of order. Again: {again}",
             soft_wrap=True,
         )
     else:

@@ -30,9 +30,14 @@ class TortureLedger(Ledger, frozen=True, kw_only=True):
     struck: dict[str, int]
 
     @property
+    def failed(self) -> bool:
+        """Whether the function broke a promise: lost a ride, left one, changed an order or an id."""
+        return super().failed or bool(self.order_violations or self.duplicates_with_new_id)
+
+    @property
     def sound(self) -> bool:
-        """Whether the function did what it promises."""
-        return not (self.lost or self.pending or self.order_violations or self.duplicates_with_new_id)
+        """Whether the function did what it promises, to the end."""
+        return not (self.failed or self.pending)
 
 
 def out_of_order(account: Account) -> list[str]:

@@ -1,0 +1,30 @@
+"""The composition root of a model service: the one place where settings, artifact and task are put together.
+
+The stream, the web service, the batch job and the commands all load their model here, so that TASK,
+MODEL_SHA256, MODEL_RUNTIME and RUN_ID mean the same to each.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from threeways import artifact, tasks
+from threeways.service import ModelService
+from threeways.settings import Settings
+from threeways.task import Task
+
+
+def service_of(folder: Path, settings: Settings, threads: int = 1) -> ModelService[Any]:
+    """Load the artifact in a folder for the settings' task, check that they fit, and prove the model.
+
+    threads: how many share a large block where onnxruntime serves it. Raises SettingsError for an unknown
+    task, ArtifactError for a model that cannot serve it, ModelFailed where it fails on the task's example.
+    """
+    task: Task[Any] = tasks.find(settings.task)
+    model = artifact.load(folder, settings.model_sha256, settings.model_runtime, threads)
+    artifact.check_task(model.info, task.name)
+    artifact.check(model, task.columns, task.dict_features)
+    service = ModelService(model, task, settings.run_id or model.version)
+    service.prove()
+    return service

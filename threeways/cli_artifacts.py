@@ -1,0 +1,71 @@
+"""The commands on a model artifact: `digest`, `check` and `export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from threeways.command_errors import FAILED
+from threeways.errors import UsageError
+from threeways.settings import LOCAL, Settings, from_environment
+
+
+def digest(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="models:/name@alias, a folder or s3://bucket/prefix; default: MODEL_LOCATION."),
+    ] = None,
+) -> None:
+    """Print the SHA-256 of a model artifact, as MODEL_SHA256 pins it; default: the registered model's."""
+    from threeways import artifact
+    from threeways.pipeline.model_choice import choose, named, require_run
+
+    settings = named(from_environment(Settings), model)
+    found = choose(settings, Console(stderr=True), LOCAL, loads=False)
+    require_run(settings, found)
+    typer.echo(artifact.digest(found.folder))
+
+
+def check(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="models:/name@alias, a folder or s3://…; default: the registered model."),
+    ] = None,
+) -> None:
+    """Whether the function would start with a model (TASK, MODEL_SHA256, MODEL_RUNTIME as it has them)."""
+    from threeways.pipeline.deploy.check import check as check_model
+
+    check_model(model, from_environment(Settings), Console(), LOCAL)
+
+
+def export(
+    folder: Annotated[
+        str | None, typer.Argument(help="An artifact with a scikit-learn flavour; default: MODEL_LOCATION.")
+    ] = None,
+    rides: Annotated[
+        str | None, typer.Option(help="Parquet to compare on, as DATA= takes it; default: a synthetic city.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="The copy's folder; default: FOLDER-onnx.")] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="The artifact's digest, which a pickle needs; default: MODEL_SHA256.")
+    ] = None,
+) -> None:
+    """A copy of a model artifact that needs no scikit-learn to be served. Exit status 1 if it can't be."""
+    from threeways.pipeline.model_choice import choose, named, require_run
+    from threeways.training.export_command import export as write
+
+    given = from_environment(Settings)
+    if given.model_runtime == "sklearn":
+        raise UsageError("MODEL_RUNTIME=sklearn, and export writes what onnx serves: unset MODEL_RUNTIME")
+    settings = named(msgspec.structs.replace(given, model_sha256=sha256 or given.model_sha256), folder)
+    console = Console()
+    model = choose(msgspec.structs.replace(settings, model_runtime=None), console, LOCAL, loads=False)
+    require_run(settings, model)
+    if to is None and model.uri != str(model.folder):
+        raise UsageError(f"say where the copy of {model.uri} goes: --to FOLDER")
+    if not write(model.folder, rides, to, settings.model_sha256, console, settings.task):
+        raise typer.Exit(FAILED)

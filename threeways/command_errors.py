@@ -1,0 +1,98 @@
+"""Errors of the command line: one line each, an exit status, and the names that the caller used.
+
+Messages inside the package speak of Make's variables (`RIDES=`) or of flags (`--rides`), as one of them fits.
+Who called a target of the Makefile reads variables, who called `python -m threeways` reads flags.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from threeways import disk
+from threeways.errors import ThreewaysError, UsageError
+from threeways.settings import CommandLineSettings, from_environment
+
+FAILED, USAGE, TOO_MANY_BAD, INTERRUPTED = 1, 2, 3, 130
+
+_VARIABLES = {"--record-bytes": "BYTES"}
+"""Variables of the Makefile that are not called as their flag is."""
+_MAKE = r"(make [a-z][a-z-]*(?: [A-Z][A-Z0-9_]*=\S+)*)"
+
+
+def run(app: typer.Typer) -> int:
+    """Run the command that `sys.argv` names and return the exit status. Errors are one line each."""
+    try:
+        status = app(standalone_mode=False)
+    except ThreewaysError as error:
+        _complain(for_caller(str(error), _options(app), by_make=_by_make()))
+        return USAGE if isinstance(error, UsageError) else FAILED
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        return _misused(error, _options(app))
+    except OSError as error:
+        fault = disk.fault_of(error)
+        if fault is None:
+            raise
+        _complain(str(fault))
+        return USAGE if isinstance(fault, UsageError) else FAILED
+    return status if isinstance(status, int) else 0
+
+
+def for_caller(message: str, options: Mapping[str, str], *, by_make: bool) -> str:
+    """The message with the names of options that the caller used. options: flag -> the Makefile's variable.
+
+    Whole commands, `make train DATA=…`, stay as they are.
+    """
+    if not options:
+        return message
+    if by_make:
+        flags = "|".join(map(re.escape, sorted(options, key=len, reverse=True)))
+        return re.sub(rf"(?<![\w-])({flags})(?![\w-])", lambda found: options[found[1]], message)
+    flag_of = {variable: flag for flag, variable in options.items()}
+    names = "|".join(sorted(flag_of, key=len, reverse=True))
+    pattern = rf"{_MAKE}|(?<![\w$./=-])({names})(?![\w])(?:=(?=\S)|=)?"
+
+    def replaced(found: re.Match[str]) -> str:
+        if found[1]:
+            return found[1]
+        valued = found[0].endswith("=") and message[found.end() : found.end() + 1].strip(" ,;:.)…")
+        return flag_of[found[2]] + (" " if valued else "")
+
+    return re.sub(pattern, replaced, message)
+
+
+def _misused(error: Any, options: Mapping[str, str]) -> int:
+    """Tell of an option or a command that there is not, or a value that it cannot have."""
+    if not str(error.format_message()):  # no command at all: the help has been shown
+        return USAGE
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None and not _by_make() else ""
+    _complain(for_caller(error.format_message(), options, by_make=_by_make()) + hint)
+    return int(error.exit_code)
+
+
+def _options(app: typer.Typer) -> dict[str, str]:
+    """The flags of the command that was called, with the Makefile's variable for each."""
+    commands: Any = typer.main.get_command(app)
+    command = next((commands.commands[word] for word in sys.argv[1:] if word in commands.commands), None)
+    flags = [option for param in command.params for option in param.opts] if command else []
+    return {
+        flag: _VARIABLES.get(flag, flag.removeprefix("--").upper().replace("-", "_"))
+        for flag in flags
+        if flag.startswith("--")
+    }
+
+
+def _by_make() -> bool:
+    return from_environment(CommandLineSettings).threeways_make
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print("error:", message, markup=False)

@@ -1,0 +1,132 @@
+"""Which model a command uses, for which task: TASK, MODEL_LOCATION, MODEL_SHA256, MODEL_RUNTIME and RUN_ID.
+
+Every command that needs a model asks here, so that the settings mean the same to each. What a command cannot
+honour is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Console
+
+from threeways import artifact, tasks
+from threeways.artifact import mlmodel, pickles, pin, runtime
+from threeways.errors import ArtifactMismatch, ArtifactMissing, UsageError
+from threeways.settings import Settings
+
+if TYPE_CHECKING:
+    from threeways.training.registry import RegisteredModel
+
+REGISTRY = "models:/"
+
+
+def choose(settings: Settings, console: Console, local: Path, *, loads: bool = True) -> RegisteredModel:
+    """Find the model that the settings name, check that they fit it, and say which it is.
+
+    MODEL_LOCATION (`models:/name@alias`, a folder or `s3://…`) or MODEL_BUCKET name it; without them it is
+    the registered one, trained first where there is none. local: where MLflow's store is. loads: whether the
+    command loads it, so that a pickle has to be pinned. Raises UsageError: SettingsError, ArtifactError,
+    TrackingError or DataError among them.
+    """
+    tasks.find(settings.task)
+    model = _found(settings, console, local)
+    hashes = pin.verify(model.folder, settings.model_sha256) if settings.model_sha256 else None
+    info = mlmodel.read(model.folder, hashes)
+    artifact.check_task(info, settings.task)
+    served = f", served by {_runtime(settings, info, model.folder)}" if loads else ""
+    if loads and served.endswith("sklearn") and not _is_pinned(settings):
+        _refuse_pickles(info, model.folder)
+    console.print(
+        f"Model: {model.uri} (run {settings.run_id or model.run_id}), task {settings.task}{served}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+    return model
+
+
+def resolved(settings: Settings, model: RegisteredModel) -> Settings:
+    """The same settings with the chosen model in them: its folder, its digest and its run."""
+    return msgspec.structs.replace(
+        settings,
+        model_location=str(model.folder.absolute()),
+        model_sha256=settings.model_sha256 or artifact.digest(model.folder),
+        run_id=settings.run_id or model.run_id,
+    )
+
+
+def named(settings: Settings, location: str | None) -> Settings:
+    """The settings with the location that the command line names. Raises UsageError where both differ."""
+    if location is None or settings.model_location in (None, location):
+        return msgspec.structs.replace(settings, model_location=location or settings.model_location)
+    raise UsageError(
+        f"the command names the model {location}, and MODEL_LOCATION is {settings.model_location}: "
+        "give one of them, or the same to both"
+    )
+
+
+def refuse(settings: Settings, why: str) -> None:
+    """Raise UsageError where the environment names a model or a task, for a command that has its own."""
+    names = ("task", "model_location", "model_bucket", "model_sha256", "model_runtime", "run_id")
+    given = [name.upper() for name in names if getattr(settings, name) != getattr(Settings(), name)]
+    if given:
+        raise UsageError(f"{', '.join(given)} cannot be honoured: {why}. Unset {', '.join(given)}")
+
+
+def require_run(settings: Settings, model: RegisteredModel) -> None:
+    """Raise ArtifactMismatch where RUN_ID names another run than the one that made the model."""
+    if settings.run_id and settings.run_id != model.run_id:
+        raise ArtifactMismatch(
+            f"RUN_ID is {settings.run_id}, and {model.uri} was made by the run {model.run_id}; unset RUN_ID, "
+            "or name that run's model with MODEL_LOCATION"
+        )
+
+
+def _found(settings: Settings, console: Console, local: Path) -> RegisteredModel:
+    from threeways.training.registry import CHAMPION, TASK, RegisteredModel, resolve
+    from threeways.training.train import resolve_or_train
+
+    location = settings.model_location
+    if location and location.startswith(REGISTRY):
+        found = resolve(location, folder=local)
+        if found is None:
+            raise ArtifactMissing(f"no model is registered as {location}; name another in MODEL_LOCATION")
+        require_run(settings, found)
+        return found
+    if location or settings.model_bucket:
+        location = artifact.find(settings)
+        folder = artifact.fetch(location)
+        info = mlmodel.read(folder)
+        return RegisteredModel(
+            location, "", info.version, info.model_id, settings.mlflow_experiment_id, folder
+        )
+    if settings.task != TASK:
+        raise UsageError(
+            f"TASK={settings.task}, and no model was named: the registered one, {CHAMPION}, is of {TASK}; "
+            "set MODEL_LOCATION to a folder, s3://bucket/prefix or models:/name@alias"
+        )
+    console.print("Looking up the registered model in MLflow")
+    model = resolve_or_train(console=console, folder=local)
+    require_run(settings, model)
+    return model
+
+
+def _is_pinned(settings: Settings) -> bool:
+    """Whether the model's digest is given, or it is of the user's own registry, which is trusted."""
+    location = settings.model_location
+    named = bool(location or settings.model_bucket)
+    return bool(settings.model_sha256) or not named or bool(location and location.startswith(REGISTRY))
+
+
+def _runtime(settings: Settings, info: mlmodel.MLmodel, folder: Path) -> str:
+    mlmodel.require_served(info, str(folder / mlmodel.NAME))
+    return runtime.choose(info.flavors, settings.model_runtime, folder)
+
+
+def _refuse_pickles(info: mlmodel.MLmodel, folder: Path) -> None:
+    flavour = info.flavors.sklearn
+    if flavour and flavour.serialization_format in pickles.FORMATS:
+        pickles.refuse(folder, flavour.serialization_format)
