@@ -1,0 +1,245 @@
+"""Each command honours TASK, MODEL_LOCATION, MODEL_SHA256, MODEL_RUNTIME and RUN_ID, or refuses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from batch_lab import RIDE, rides, rows
+from doubles import ride
+from second_task import checkout, tip_model
+from small_training import Training
+from sqlalchemy.exc import OperationalError
+from typer.testing import CliRunner
+
+from threeways import artifact, tasks
+from threeways.cli import app
+from threeways.errors import ArtifactMismatch, ArtifactUntrusted, ThreewaysError
+
+TIP = {"TASK": "tip_amount"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkout(tmp_path_factory.mktemp("second task"))
+
+
+@pytest.fixture(scope="module")
+def tip(folder: Path) -> Path:
+    return tip_model(folder / "tip")
+
+
+@pytest.fixture
+def tip_here(folder: Path, training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The further tasks in this process, in a folder with a registered model."""
+    monkeypatch.setattr(tasks, "__path__", [str(folder / "threeways" / "tasks")])
+    monkeypatch.chdir(training.folder.parent)
+
+
+def invoked(*arguments: str, **environment: str) -> Any:
+    return CliRunner().invoke(app, arguments, env=environment)
+
+
+def refused(*arguments: str, **environment: str) -> str:
+    done = invoked(*arguments, **environment)
+    assert isinstance(done.exception, ThreewaysError), done.output
+    return str(done.exception)
+
+
+def process(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "threeways", *arguments],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "200"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_run_serves_the_task_and_model_that_are_named_and_says_so(folder: Path, tip: Path) -> None:
+    running = process(folder, "run", "--n", "200", MODEL_LOCATION=str(tip), RUN_ID="tips-1", **TIP)
+    said, _ = running.communicate(timeout=120)
+    assert running.returncode == 0, said
+    assert f"Model: {tip} (run tips-1), task tip_amount, served by sklearn" in said
+    assert "A few of the predictions of tip_amount" in said
+    ledger = json.loads((folder / ".local" / "last-run.json").read_text())
+    assert (ledger["predicted"], ledger["quarantined"], ledger["lost"]) == (199, 1, 0)
+    assert (ledger["model_version"], ledger["rmse"]) == ("tips-1", None)  # its truth is not minutes
+
+
+def test_web_serves_the_task_and_model_that_are_named(folder: Path, tip: Path) -> None:
+    running = process(folder, "web", "--port", "0", MODEL_LOCATION=str(tip), **TIP)
+    assert running.stdout is not None
+    try:
+        said, found = "", None
+        for line in running.stdout:
+            said += line
+            if found := re.search(r"serving on (http://127\.0\.0\.1:\d+)", line):
+                break
+        assert f"Model: {tip}" in said
+        assert "task tip_amount" in said
+        assert found
+        with httpx.Client(base_url=found[1], trust_env=False, timeout=30) as client:
+            answer = client.post(
+                "/predict", content=ride(), headers={"Content-Type": "application/json"}
+            ).json()
+            assert answer["prediction"]["tip_amount"] > 1000
+            assert client.get("/model").json()["task"] == "tip_amount"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+    finally:
+        running.kill()
+        running.communicate()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "--n", "9"), ("torture", "--n", "9"), ("web",), ("digest",), ("export",)],
+    ids=lambda arguments: str(arguments[0]),
+)
+@pytest.mark.usefixtures("tip_here")
+def test_an_artifact_of_another_task_is_refused_by_each_command(
+    tip: Path, arguments: tuple[str, ...]
+) -> None:
+    said = refused(*arguments, MODEL_LOCATION=str(tip))
+    assert "trained for the task 'tip_amount', and TASK is 'ride_duration'; set TASK=tip_amount" in said
+
+
+@pytest.mark.usefixtures("tip_here")
+def test_batch_refuses_an_artifact_of_another_task_and_writes_nothing(tip: Path, tmp_path: Path) -> None:
+    url, out = rides(tmp_path / "rides.db", [(n, *RIDE) for n in range(3)]), tmp_path / "p.db"
+    given = ("batch", "--rides", url, "--predictions", f"sqlite:///{out}")
+    assert "trained for the task 'tip_amount'" in refused(*given, MODEL_LOCATION=str(tip))
+    with pytest.raises(OperationalError, match="no such table: ride_predictions"):
+        rows(f"sqlite:///{out}")
+    assert "writes ride_duration only" in refused(*given, MODEL_LOCATION=str(tip), **TIP)
+
+
+@pytest.mark.usefixtures("tip_here")
+def test_replay_refuses_an_artifact_of_another_task(tip: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text("{}")
+    said = refused("replay", "--from", str(tmp_path), MODEL_LOCATION=str(tip))
+    assert "trained for the task 'tip_amount'" in said
+
+
+def test_batch_scores_with_the_model_that_is_named_under_the_run_that_is_named(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url, out = rides(tmp_path / "rides.db", [(n, *RIDE) for n in range(3)]), f"sqlite:///{tmp_path / 'p.db'}"
+    model = str(training.report.model.folder)
+    done = invoked(
+        "batch",
+        "--rides",
+        url,
+        "--predictions",
+        out,
+        "--to",
+        "2022-01-01",
+        MODEL_LOCATION=model,
+        RUN_ID="r-7",
+    )
+    assert done.exit_code == 0, done.output
+    assert "task ride_duration" in done.output
+    assert {row[4] for row in rows(out)} == {"r-7"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "reason"),
+    [
+        (("run",), {"TASK": "orders", "MODEL_LOCATION": "tip"}, "takes other events than rides"),
+        (("torture",), {"TASK": "orders", "MODEL_LOCATION": "tip"}, "takes other events than rides"),
+        (("run",), TIP, "TASK=tip_amount, and no model was named"),
+        (("web",), TIP, "no model was named"),
+        (("digest",), TIP, "no model was named"),
+        (("run",), {"TASK": "nonsense"}, "is not a task here"),
+        (("train",), TIP, "models are trained for ride_duration only"),
+        (("plan", "--rate", "9"), TIP, "TASK cannot be honoured"),
+        (("plan", "--rate", "9"), {"MODEL_LOCATION": "tip"}, "MODEL_LOCATION cannot be honoured"),
+        (("replay", "--from", ".", "--function", "f"), TIP, "a model and a task of its own"),
+        (("run",), {"MODEL_SHA256": "0" * 64}, "is not the artifact that was pinned"),
+        (("digest",), {"MODEL_SHA256": "0" * 64}, "is not the artifact that was pinned"),
+        (("run",), {**TIP, "MODEL_LOCATION": "tip", "MODEL_RUNTIME": "onnx"}, "has no onnx flavour"),
+        (("run",), {"RUN_ID": "another"}, "was made by the run"),
+        (("digest", "tip"), {**TIP, "RUN_ID": "another"}, "was made by the run"),
+        (("digest", "tip"), {**TIP, "MODEL_LOCATION": "elsewhere"}, "the same to both"),
+        (("export", "tip"), {**TIP, "MODEL_RUNTIME": "sklearn"}, "unset MODEL_RUNTIME"),
+        (("run",), {"MODEL_LOCATION": "models:/nobody@champion"}, "no model is registered as"),
+        (("run",), {"MODEL_BUCKET": "b"}, "no model was named"),
+    ],
+)
+@pytest.mark.usefixtures("tip_here")
+def test_a_setting_that_a_command_cannot_honour_is_refused(
+    tip: Path, arguments: tuple[str, ...], environment: dict[str, str], reason: str
+) -> None:
+    arguments = tuple(str(tip) if one == "tip" else one for one in arguments)
+    given = {name: str(tip) if value == "tip" else value for name, value in environment.items()}
+    assert reason in refused(*arguments, **given)
+
+
+@pytest.mark.usefixtures("tip_here")
+def test_digest_and_export_take_the_model_that_the_environment_names(tip: Path, tmp_path: Path) -> None:
+    done = invoked("digest", MODEL_LOCATION=str(tip), **TIP)
+    assert (done.exit_code, done.stdout.strip()) == (0, artifact.digest(tip))
+    assert f"Model: {tip}" in done.stderr
+    assert "task tip_amount" in done.stderr
+    to = tmp_path / "copy"
+    done = invoked("export", "--to", str(to), MODEL_LOCATION=str(tip), **TIP)
+    assert done.exit_code == 0, done.output
+    assert artifact.load(to).runtime == "onnx"
+
+
+def test_a_pickle_that_is_named_is_loaded_only_if_it_is_pinned(
+    tmp_path: Path, training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from artifact_lab import logged
+
+    monkeypatch.chdir(training.folder.parent)
+    model = logged("linear", serialization_format="cloudpickle")
+    done = invoked("run", "--n", "9", MODEL_LOCATION=str(model))
+    assert isinstance(done.exception, ArtifactUntrusted)
+    done = invoked("digest", MODEL_LOCATION=str(model))  # which tells what pins it
+    assert done.stdout.strip() == artifact.digest(model)
+
+
+def test_a_task_that_is_no_text_in_the_metadata_is_another_task(tip: Path) -> None:
+    from threeways.artifact import mlmodel
+
+    info = mlmodel.read(tip)
+    for metadata, fits in (({"task": 5}, False), ({}, True), (None, True), ({"task": "tip_amount"}, True)):
+        changed = msgspec.structs.replace(info, metadata=metadata)
+        if fits:
+            artifact.check_task(changed, "tip_amount")
+        else:
+            with pytest.raises(ArtifactMismatch, match="'5'"):
+                artifact.check_task(changed, "tip_amount")
+
+
+@pytest.fixture(scope="module")
+def long_rides(folder: Path) -> Path:
+    return tip_model(folder / "long", "long_rides")
+
+
+@pytest.mark.exhaustive
+def test_a_run_that_quarantines_more_rides_than_tolerated_is_a_failed_one(
+    folder: Path, long_rides: Path
+) -> None:
+    given = {"TASK": "long_rides", "MODEL_LOCATION": str(long_rides)}
+    running = process(folder, "run", "--n", "200", "--poison", "0.1", **given)
+    said, _ = running.communicate(timeout=120)
+    assert running.returncode == 3, said
+    ledger = json.loads((folder / ".local" / "last-run.json").read_text())
+    assert ledger["broken"] == 20
+    assert ledger["rides_given_up"] == ledger["quarantined"] - 20 > 9
+    assert f"Given up: {ledger['rides_given_up']} of 180 rides" in said
+    assert "more than TOLERATE=0.05" in said
