@@ -27,7 +27,8 @@ from threeways.pipeline.watch import View
 
 VIEW = View(
     elapsed=128.4, total=20_000, sent=19_876, back=18_765, per_second=4_321, latency_p50=128.7,
-    latency_p99=1_234.5, retries=9_876, quarantined=1_234, iterator_age=3_600.2, batches=5_432, redelivered=7_654,
+    latency_p99=1_234.5, retries=9_876, quarantined=1_234, iterator_age=3_600.2, batches=5_432,
+    redelivered=7_654,
 )  # fmt: skip
 NUMBERS = (
     *("19,876", "18,765", "4,321", "128 s", "128.7 s", "1234.5 s", "9,876", "1,234", "3600.2 s", "5,432"),
