@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,6 +62,10 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
 
     settings, web = settings or from_environment(Settings), web or from_environment(WebSettings)
     model_service = _service(settings)
+    logging.getLogger("threeways.web").info(
+        "model %s, version %s, task %s, served by %s",
+        model_service.task.model_name, model_service.version, model_service.task.name, model_service.runtime,
+    )  # fmt: skip
     return create(
         model_service, seconds=web.web_seconds, gather=web.web_gather, pace=pace.measured(model_service)
     )

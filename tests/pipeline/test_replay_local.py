@@ -73,7 +73,7 @@ def test_ctrl_c_keeps_everything_in_one_place_or_the_other(training: Training, t
             break
     os.killpg(process.pid, signal.SIGINT)
     status, out, err = finished(process)
-    assert (status, err) == (1, "")
+    assert (status, err) == (130, "")
     assert "replayed again" in out
     made, left = predicted(tmp_path), ids(quarantine)
     assert made
@@ -85,10 +85,10 @@ def test_ctrl_c_keeps_everything_in_one_place_or_the_other(training: Training, t
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["replay"], "FROM="),
+        (["replay"], "--from"),
         (["replay", "--from", "nowhere"], "nowhere"),
         (["replay", "--from", "gs://bucket/prefix"], "s3://bucket/prefix"),
-        (["replay", "--from", "s3://bucket/quarantine"], "FUNCTION=name"),
+        (["replay", "--from", "s3://bucket/quarantine"], "--function name"),
         (["quarantine", "nowhere"], "nowhere"),
         (["quarantine", "s3://"], "s3://bucket/prefix"),
         (["quarantine"], "location"),

@@ -155,6 +155,7 @@ def test_make_web_s_command_serves_the_registered_model_where_it_says(
         assert client.get("/").status_code == 200
         running.send_signal(signal.SIGINT)
         running.wait(60)
+    assert "task ride_duration, served by onnx" in log.read_text()
 
 
 @pytest.mark.parametrize(

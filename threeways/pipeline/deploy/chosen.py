@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from threeways import artifact, tasks
+from threeways import artifact, bootstrap
 from threeways.errors import DeploymentError
 from threeways.pipeline import aws
 from threeways.pipeline.deploy import in_image
-from threeways.service import ModelService
 from threeways.settings import Runtime, Settings
-from threeways.task import Task
 
 PREFIX = "models"
 _LAST = "MLmodel"
@@ -75,13 +73,12 @@ def check(
     image: the one that it goes into; None: the one that is built, whose packages have to be enough.
     Raises what `model.build` would: ArtifactError, SettingsError, ModelFailed.
     """
-    task: Task[Any] = tasks.find(task_name)
-    model = artifact.load(chosen.folder, chosen.sha256, runtime)
-    artifact.check(model, task.columns, task.dict_features)
-    ModelService(model, task, model.version).prove()
-    if image is None and in_image.is_in_doubt(model):
+    settings = Settings(model_sha256=chosen.sha256, model_runtime=runtime, task=task_name)
+    service = bootstrap.service_of(chosen.folder, settings)
+    if image is None and in_image.is_in_doubt(cast("artifact.Model", service.model)):
         in_image.require(chosen, task_name)
-    return replace(chosen, run_id=chosen.run_id or model.version or "", runtime=model.runtime)
+    served = cast("Runtime", service.runtime)  # the loader's own, of an artifact
+    return replace(chosen, run_id=chosen.run_id or service.version or "", runtime=served)
 
 
 def upload(chosen: Chosen, bucket: str, s3: Any) -> int:

@@ -23,6 +23,8 @@ from threeways.pipeline.deploy.history import Deployment, History
 from threeways.pipeline.deploy.parameters import Document
 from threeways.pipeline.deploy.plan import Options, Plan, Tools
 from threeways.pipeline.deploy.stack import Client, Stack, require_after
+from threeways.pipeline.model_choice import refuse
+from threeways.settings import Settings, from_environment
 
 type Confirm = Callable[[str], bool]
 """Asks a yes-or-no question."""
@@ -47,6 +49,7 @@ def deploy(
     local: where `make train` keeps its store, and this its packaged template. ask: None without a terminal.
     Raises a UsageError before anything is changed, DeploymentFailed after.
     """
+    refuse(from_environment(Settings), "MODEL= and PARAMETERS='Task=… ModelRuntime=…' say what is deployed")
     tools.require()
     if options.image:
         tools.architecture(options.image)  # that it is there
