@@ -22,8 +22,12 @@ from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from threeways import artifact, tasks
+from threeways.batch import scheduled
 from threeways.cli import app
-from threeways.errors import ArtifactMismatch, ArtifactUntrusted, ThreewaysError
+from threeways.errors import ArtifactMismatch, ArtifactUntrusted, SettingsError, ThreewaysError, UsageError
+from threeways.pipeline.deploy import chosen
+from threeways.pipeline.deploy.plan import Options
+from threeways.pipeline.deploy.run import deploy
 
 TIP = {"TASK": "tip_amount"}
 
@@ -123,6 +127,26 @@ def test_batch_refuses_an_artifact_of_another_task_and_writes_nothing(tip: Path,
     with pytest.raises(OperationalError, match="no such table: ride_predictions"):
         rows(f"sqlite:///{out}")
     assert "writes ride_duration only" in refused(*given, MODEL_LOCATION=str(tip), **TIP)
+
+
+@pytest.mark.usefixtures("tip_here")
+def test_the_scheduled_job_and_a_deployment_refuse_what_they_cannot_honour(
+    tip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCH_RIDES", rides(tmp_path / "rides.db", [(1, *RIDE)]))
+    monkeypatch.setenv("BATCH_PREDICTIONS", f"sqlite:///{tmp_path / 'p.db'}")
+    monkeypatch.setenv("MODEL_LOCATION", str(tip))
+    with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
+        scheduled.lambda_handler({}, None)
+    with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
+        chosen.check(chosen.find(str(tip), tmp_path), "ride_duration")
+    assert chosen.check(chosen.find(str(tip), tmp_path), "tip_amount").runtime == "sklearn"
+    monkeypatch.setenv("TASK", "tip_amount")
+    with pytest.raises(SettingsError, match="writes ride_duration only"):
+        scheduled.lambda_handler({}, None)
+    nothing: Any = None
+    with pytest.raises(UsageError, match=r"TASK, MODEL_LOCATION cannot be honoured: MODEL= and PARAMETERS="):
+        deploy(Options(), nothing, nothing, tmp_path, None, nothing)
 
 
 @pytest.mark.usefixtures("tip_here")

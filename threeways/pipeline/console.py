@@ -162,8 +162,10 @@ def _show_examples(console: Console, result: Result) -> None:
         return
     true = {index: value for index, _, value in result.pairs()}
     unit = ", in minutes" if true else f" of {result.output}"
-    table = Table(title=f"A few of the predictions{unit}", title_justify="left")
     wide = console.width >= NARROW
+    table = Table(
+        title=f"A few of the predictions{unit}", title_justify="left", padding=(0, 1) if wide else 0
+    )
     names = [
         "from zone",
         "to zone",
