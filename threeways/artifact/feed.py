@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,15 @@ class Typed(NamedTuple):
 class Feed:
     """What becomes of an (n, width) float64 block before a model's `predict`.
 
-    typed: the columns of other types than float64, made by `of_columns` or `of_tensor`. common: the type of
-    an array of all of them. mixed: whether a DataFrame keeps types apart that an array cannot. frame: whether
-    the model gets a DataFrame. names: its columns' names, 0, 1, … where there are none.
+    Made by `of_columns` or `of_tensor`. typed: the columns of other types than float64. common: the type of
+    an array of all columns. order: how that lies in memory, by row or, as in a DataFrame, by column, which
+    float32's sums depend on. mixed: whether a DataFrame keeps types apart that an array cannot. frame:
+    whether the model gets a DataFrame. names: its columns' names, 0, 1, … where there are none.
     """
 
     typed: tuple[Typed, ...] = ()
     common: np.dtype[Any] = DOUBLE
+    order: Literal["C", "F"] = "C"
     mixed: bool = False
     frame: bool = False
     names: tuple[str, ...] | None = None
@@ -62,16 +64,18 @@ class Feed:
     def given(self, block: Block) -> Any:
         """What the model's `predict` gets for rows that are not refused: an array or a DataFrame."""
         if not self.frame:
-            return self.rounded(block).astype(self.common, copy=False) if self.typed else block
+            return self._array(block)
         import pandas as pd
 
         names: Sequence[Any] = self.names or range(block.shape[1])
         if not self.mixed:
-            return pd.DataFrame(self.rounded(block).astype(self.common, copy=False), columns=list(names))
-        dtypes = dict.fromkeys(range(block.shape[1]), DOUBLE)
-        dtypes |= {column: one.dtype for one in self.typed for column in one.columns or ()}
-        made = {name: block[:, column].astype(dtypes[column]) for column, name in enumerate(names)}
+            return pd.DataFrame(self._array(block), columns=list(names))
+        dtypes = {column: one.dtype for one in self.typed for column in one.columns or ()}
+        made = {name: block[:, at].astype(dtypes.get(at, DOUBLE)) for at, name in enumerate(names)}
         return pd.DataFrame(made)
+
+    def _array(self, block: Block) -> NDArray[Any]:
+        return self.rounded(block).astype(self.common, order=self.order) if self.typed else block
 
     def rounded(self, block: Block) -> Block:
         """The same numbers in float64, as the types hold them: what a graph gets."""
@@ -87,7 +91,7 @@ class Feed:
 def of_columns(types: Sequence[tuple[str, str]]) -> Feed:
     """The feed of a DataFrame. types: for each column NumPy's name of its type, and the signature's.
 
-    scikit-learn makes an array of it: of the type that holds all columns, of float64 where one is boolean.
+    scikit-learn makes an array of it, of the type that holds all columns.
     """
     dtypes = [np.dtype(dtype) for dtype, _ in types]
     typed = tuple(
@@ -95,9 +99,8 @@ def of_columns(types: Sequence[tuple[str, str]]) -> Feed:
         for dtype, name in dict.fromkeys(types)
         if np.dtype(dtype) != DOUBLE
     )
-    boolean = np.dtype(np.bool_) in dtypes
-    common = DOUBLE if boolean or not dtypes else np.result_type(*dtypes)
-    return Feed(typed, common, mixed=boolean or len(set(dtypes)) > 1)
+    common = np.result_type(*dtypes) if dtypes else DOUBLE
+    return Feed(typed, common, order="F", mixed=len(set(dtypes)) > 1)
 
 
 def of_tensor(dtype: str) -> Feed:

@@ -63,7 +63,7 @@ def _onnx(
         vocabulary=None,
         info=info,
         runtime="onnx",
-        feed=replace(signature.types(info), common=DOUBLE, names=columns),
+        feed=replace(signature.types(info), common=DOUBLE, order="C", names=columns),
     )
 
 
