@@ -12,7 +12,7 @@ from rich.console import Console
 
 from threeways import __version__, command_errors
 from threeways.cli_artifacts import check, digest, export
-from threeways.command_errors import FAILED, INTERRUPTED, TOO_MANY_BAD
+from threeways.command_errors import FAILED, INTERRUPTED, TOO_MANY_BAD, agreed
 from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment, inherited_environment
 
@@ -231,7 +231,7 @@ def replay(
     if function:
         refuse(settings, f"the deployed function {function} has a model and a task of its own")
     options = Options(location, function, yes, settings)
-    ledger = run_replay(options, lambda: choose(settings, console, LOCAL), console, LOCAL, _agreed)
+    ledger = run_replay(options, lambda: choose(settings, console, LOCAL), console, LOCAL, agreed)
     if ledger.interrupted and not ledger.lost:
         raise typer.Exit(INTERRUPTED)
     if not ledger.complete:
@@ -306,10 +306,3 @@ def doctor(
 app.command()(digest)
 app.command()(check)
 app.command()(export)
-
-
-def _agreed(question: str) -> bool:
-    """Ask on a terminal; anywhere else it has to be said beforehand."""
-    if not sys.stdin.isatty():
-        raise UsageError("a real AWS account is only touched when you say so: YES=1 (or --yes)")
-    return typer.confirm(question)

@@ -45,6 +45,13 @@ def run(app: typer.Typer) -> int:
     return status if isinstance(status, int) else 0
 
 
+def agreed(question: str) -> bool:
+    """Ask on a terminal; anywhere else it has to be said beforehand."""
+    if not sys.stdin.isatty():
+        raise UsageError("a real AWS account is only touched when you say so: YES=1 (or --yes)")
+    return typer.confirm(question)
+
+
 def for_caller(message: str, options: Mapping[str, str], *, by_make: bool) -> str:
     """The message with the names of options that the caller used. options: flag -> the Makefile's variable.
 

@@ -44,15 +44,15 @@ def run_in(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 COMMAND = """
-import sys, threeways.batch.run as batch
+import sys, threeways.batch.run as batch, typer
 from pathlib import Path
 from batch_lab import service
 from threeways import cli
-def job() -> None:
-    place, local = sys.argv[1:]
+cli.app = typer.Typer()
+@cli.app.command()
+def job(place: str, local: str) -> None:
     options = batch.Options("sqlite:///rides.db", predictions=place, report=Path(local, "report.html"))
     batch.run(options, service, cli.Console(), Path(local))
-cli.app = lambda standalone_mode: job()
 cli.main()
 """
 

@@ -47,9 +47,9 @@ def test_findings_are_told_with_line_mend_and_page_and_are_exit_status_1(tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--template", "nowhere.yaml"], "error: TEMPLATE=nowhere.yaml cannot be read"),
+        (["--template", "nowhere.yaml"], "error: --template nowhere.yaml cannot be read"),
         (["--template", "broken.yaml"], "error: broken.yaml cannot be read as a template, line 2"),
-        (["--template", "template.yaml", "--stack", "s"], "error: name a TEMPLATE or a STACK, not both"),
+        (["--template", "template.yaml", "--stack", "s"], "error: name a --template or a --stack, not both"),
         (["--rate", "-1"], "--rate"),
     ],
 )
