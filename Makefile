@@ -156,8 +156,7 @@ digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder o
 	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
 
 check: $(READY) ## whether the function would start with a model, with the image's packages alone (MODEL=folder or s3://… TASK= MODEL_SHA256=)
-	@$(if $(TASK),TASK='$(TASK)') $(if $(MODEL_SHA256),MODEL_SHA256='$(MODEL_SHA256)') $(PYTHON) -m threeways check \
-		$(if $(MODEL),'$(MODEL)')
+	@$(PYTHON) -m threeways check $(if $(MODEL),'$(MODEL)')
 
 image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function web batch, ARCH=x86_64 arm64, TAG=)
 	@$(PYTHON) tools/image.py $(if $(TARGET),--target '$(TARGET)') $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')

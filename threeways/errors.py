@@ -147,6 +147,10 @@ class DiskFailed(ThreewaysError):
     """A disk has no room left, or is broken."""
 
 
+class LocalFailed(ThreewaysError):
+    """A part of the local stand-in for AWS ended or failed while it was used, and what it held is gone."""
+
+
 class UsageError(ThreewaysError):
     """What was given cannot work; the message says what was wrong and how to mend it. Exit status 2."""
 
@@ -164,7 +168,7 @@ class TrackingError(UsageError):
 
 
 class LocalError(UsageError):
-    """A part of the local stand-in for AWS cannot start or go on, or does not support what is asked."""
+    """A part of the local stand-in for AWS cannot start, or does not support what is asked."""
 
 
 class DeploymentError(UsageError):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 from pathlib import Path
+from threading import Lock
 
 import threeways
 from threeways.errors import LocalError
@@ -39,9 +41,12 @@ class Emulator(Endpoint):
         self._log = log
         self._child: Child | None = None
         self._port = 0
+        self._end: str | None = None
+        self._ending = Lock()
 
     def start(self, timeout: float = 60.0) -> None:
         """Start it and wait until it answers. Raises LocalError where it cannot."""
+        self._end = None
         if self._child is not None:
             raise LocalError("the emulator runs already: start another Emulator for a second one")
         environment = bare_environment() | {"PYTHONPATH": str(Path(threeways.__file__).parents[1])}
@@ -60,9 +65,25 @@ class Emulator(Endpoint):
             json.loads(child.output.readline() or "{}") if ready else {"error": f"no answer in {timeout:g} s"}
         )
         if "port" not in said:
-            where = f"; its log is {self._log}" if self._log else ""
-            raise LocalError(f"the emulator did not start: {said.get('error', 'it ended at once')}{where}")
+            raise LocalError(
+                f"the emulator did not start: {said.get('error', 'it ended at once')}{self._where()}"
+            )
         return int(said["port"])
+
+    def _where(self) -> str:
+        return f"; its log is {self._log}" if self._log else ""
+
+    def ended(self) -> str | None:
+        """Why it ended by itself, or was killed by others; None while it runs, or was closed."""
+        child = self._child
+        if child is None or child.exit_status is None:
+            return None
+        with self._ending:
+            if self._end is None:
+                told = json.loads(child.output.readline() or "{}").get("error")
+                why = f"{told or _described(child.exit_status)}{self._where()}; run it again"
+                self._end = f"the emulator ended, and what it held is gone with it: {why}"
+            return self._end
 
     def close(self) -> None:
         """End it, with all that it stored. Idempotent."""
@@ -87,3 +108,9 @@ class Emulator(Endpoint):
         if self._child is None:
             raise LocalError("the emulator is not running: use it as `with Emulator() as emulator:`")
         return self._child
+
+
+def _described(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    return (signal.strsignal(-status) or f"signal {-status}").lower()

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from threeways.errors import LocalFailed
+
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
@@ -45,6 +47,16 @@ class Endpoint(ABC):
     def endpoint_url(self) -> str:
         """Where it listens: `http://127.0.0.1:port`."""
 
+    def ended(self) -> str | None:
+        """Why it no longer runs, though nobody has closed it, as far as that can be told; None: it runs."""
+        return None
+
+    def check(self, **_: object) -> None:
+        """Raise LocalFailed where it has ended. Its clients do so before each call."""
+        why = self.ended()
+        if why:
+            raise LocalFailed(why)
+
     def environment(self) -> dict[str, str]:
         """Variables that turn a child process's AWS SDK to the emulator, and away from all real accounts."""
         return {
@@ -71,7 +83,9 @@ class Endpoint(ABC):
         endpoint = self.endpoint_url
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = _client(service, endpoint, self.region)
+                made = _client(service, endpoint, self.region)
+                made.meta.events.register("before-send", self.check)
+                self._clients[service] = made
             return self._clients[service]
 
     def close_clients(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from threeways import aws_faults, tasks
-from threeways.errors import LocalError
+from threeways.errors import LocalFailed
 from threeways.pipeline.collector import Collector
 from threeways.pipeline.console import screen
 from threeways.pipeline.ledger import Account
@@ -27,7 +27,8 @@ def play(
 ) -> Result:
     """Put the rides, watch until nothing is left to do, and read everything back.
 
-    stopping: set, it ends the run early. Raises what stopped the producer or the collector.
+    stopping: set, it ends the run early. Raises what stopped the producer or the collector, and LocalFailed
+    where the emulator has ended.
     """
     task = tasks.find(stage.task)
     collector = Collector(stage.kinesis, stage.output_stream, task)
@@ -37,6 +38,7 @@ def play(
     producer.start()
     with screen(console) as shown:
         while not (stopping.is_set() or producer.error or collector.error):
+            stage.emulator.check()
             shown.show(watch.look())
             if not producer.is_alive() and stage.mapping.drained():
                 break
@@ -77,5 +79,5 @@ def named_faults(folder: Path) -> AbstractContextManager[None]:
     """The emulator's faults, as what they are to the user."""
     logs = f"Its log is {folder / 'emulator.log'}, the function's {folder / 'function.log'}; run it again"
     return aws_faults.named(
-        lambda error: LocalError(f"the emulator failed, and what it held is gone with it: {error}\n{logs}")
+        lambda error: LocalFailed(f"the emulator failed, and what it held is gone with it: {error}\n{logs}")
     )

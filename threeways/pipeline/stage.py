@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 from rich.console import Console
 
-from threeways.errors import LocalError
+from threeways.errors import LocalError, LocalFailed
 from threeways.local.emulator import Emulator
 from threeways.local.endpoint import Endpoint
 from threeways.local.function import LocalFunction
@@ -32,13 +32,15 @@ from threeways.stream.quarantine import split_location
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
 
+LOOK_SECONDS = 0.2
+"""Between two looks at whether the emulator still runs."""
 
 type MakeFunction = Callable[[FunctionConfig, Mapping[str, str], Callable[[str], None]], Function]
 """Makes the function of its config, the variables that lead it to the emulator, and where its log goes."""
 
 
 class Function(AbstractContextManager["Function"], Protocol):
-    """A Lambda function that is started with its context, and ends with it."""
+    """A Lambda function that is started with its context, and ends with it, at most once."""
 
     def warm(self) -> FunctionError | None:
         """As `LocalFunction.warm`."""
@@ -96,6 +98,8 @@ class Stage:
         self._exit = ExitStack()
         self._told: set[str] = set()
         self._telling = threading.Lock()
+        self._leaving = threading.Event()
+        self._guard = threading.Thread(target=self._end_with_emulator, name="emulator-guard", daemon=True)
         self.cold_start = 0.0
 
     def __enter__(self) -> Self:
@@ -120,7 +124,7 @@ class Stage:
             self.mapping = EventSourceMapping(
                 self.kinesis,
                 self.input_stream,
-                self.function.invoke,
+                self.invoke,
                 stack.mapping,
                 s3=self.s3,
                 sqs=self.emulator.client("sqs"),
@@ -129,7 +133,10 @@ class Stage:
                 on_event=self._tell,
             )
             self.mapping.start()
-            rising.callback(self.mapping.stop)
+            rising.callback(self._stop)
+            rising.callback(self._guard.join)
+            rising.callback(self._leaving.set)
+            self._guard.start()
             self._exit = rising.pop_all()
         return self
 
@@ -138,6 +145,25 @@ class Stage:
     ) -> None:
         """Take everything down."""
         self._exit.close()
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """Invoke the function. Raises LocalFailed where the emulator has ended."""
+        self.emulator.check()
+        return self.function.invoke(payload)
+
+    def _stop(self) -> None:
+        """Stop the mapping. That the emulator has ended was told to whoever used it."""
+        with suppress(LocalFailed):
+            self.mapping.stop()
+
+    def _end_with_emulator(self) -> None:
+        """End what waits for an emulator that has ended: the function asks it until its own deadline."""
+        left = False
+        while not left and not self.emulator.ended():
+            left = self._leaving.wait(LOOK_SECONDS)
+        if self.emulator.ended():
+            self.mapping.halt()
+            self.function.__exit__(None, None, None)
 
     def announce(self) -> None:
         """Say what is up."""

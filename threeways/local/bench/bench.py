@@ -125,9 +125,13 @@ class Bench:
         self._started = True
 
     def wait(self, until: Callable[[], Any], within: float = 30.0) -> None:
-        """Wait until something is so. Raises TimeoutError, with the counts, after `within` seconds."""
+        """Wait until something is so. Raises TimeoutError, with the counts, after `within` seconds.
+
+        Raises LocalFailed where the emulator has ended.
+        """
         end = time.monotonic() + within
         while not until():
+            self.emulator.check()
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {within:g} s; {self.counts()}; positions {self.positions()}")
             time.sleep(0.01)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from threeways.errors import LocalError
+from threeways.errors import LocalError, LocalFailed
 from threeways.local.invocation import InvocationResult
 from threeways.local.mapping.counts import MappingCounts, MappingEvent, Teller
 from threeways.local.mapping.destination import Clients, QueueClient, TopicClient, destination_for
@@ -138,9 +138,10 @@ class EventSourceMapping:
 
     def _failed(self, error: Exception) -> None:
         self._failure = error
-        self._halt()
+        self.halt()
 
-    def _halt(self) -> None:
+    def halt(self) -> None:
+        """Begin nothing more, and wait for nothing; `stop` waits."""
         self._stopping.set()
         self._look.set()
         for worker in list(self._workers.values()):
@@ -151,10 +152,10 @@ class EventSourceMapping:
 
         Raises LocalError where a thread of the mapping had failed.
         """
-        self._halt()
+        self.halt()
         if self._follower.ident is not None:
             self._follower.join()
-        self._halt()  # also what the follower began last
+        self.halt()  # also what the follower began last
         for worker in self._workers.values():
             worker.join()
         self._raise_failure()
@@ -185,5 +186,7 @@ class EventSourceMapping:
         return self._teller.snapshot()
 
     def _raise_failure(self) -> None:
+        if isinstance(self._failure, LocalFailed):
+            raise self._failure
         if self._failure is not None:
             raise LocalError(f"the event source mapping failed: {self._failure!r}") from self._failure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from threeways.errors import LocationError
+from threeways.errors import LocalFailed, LocationError
 from threeways.pipeline import aws
 from threeways.pipeline.common import interruptible, new_folder
 from threeways.pipeline.places import Folder, Place, find
@@ -114,7 +114,7 @@ def _run(
     )
     try:
         replay.run()
-    except (BotoCoreError, ClientError, LocationError) as error:
+    except (BotoCoreError, ClientError, LocalFailed, LocationError) as error:
         tell(f"It ends here: {error}")
     return replay.ledger
 

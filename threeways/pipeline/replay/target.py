@@ -47,7 +47,7 @@ def local(stage: Stage) -> Target:
         is_local=True,
         whose="this machine",
         real=False,
-        invoke=stage.function.invoke,
+        invoke=stage.invoke,
         kinesis=stage.kinesis,
         s3=stage.s3,
         output_stream=stage.output_stream,
