@@ -44,15 +44,15 @@ def run_in(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 COMMAND = """
-import sys, threeways.batch.run as batch, typer
+import sys, threeways.batch.run as batch
 from pathlib import Path
 from batch_lab import service
 from threeways import cli
-cli.app = typer.Typer()
 @cli.app.command()
 def job(place: str, local: str) -> None:
     options = batch.Options("sqlite:///rides.db", predictions=place, report=Path(local, "report.html"))
     batch.run(options, service, cli.Console(), Path(local))
+sys.argv.insert(1, "job")
 cli.main()
 """
 
