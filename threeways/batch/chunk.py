@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.batch import id_kinds
 from threeways.batch.interval import Interval
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
@@ -76,6 +77,14 @@ class Chunk:
         }
         return refusal(self.ids[row], payload_of(self.ids[row], given).decode(), pickup, error)
 
+    def without(self, faults: dict[int, PermanentError]) -> Chunk:
+        """The chunk with the rides at these positions among the refused, for these reasons."""
+        if not faults:
+            return self
+        kept = np.ones(len(self.ids), bool)
+        kept[list(faults)] = False
+        return self.only(kept, [*self.refused, *(self.refusal(row, one) for row, one in faults.items())])
+
 
 class Source(Protocol):
     """Where rides come from."""
@@ -86,7 +95,7 @@ class Source(Protocol):
 
     @property
     def text_ids(self) -> bool:
-        """Whether its ride ids are texts."""
+        """Whether its ride ids are texts: in all of its chunks; else all are integers."""
 
     @property
     def ids_in_order(self) -> bool:
@@ -118,7 +127,7 @@ class Columns:
 
     ids: n. The arrays are (n,), of the types of `Chunk`'s; dropoff is NaT where unknown. What they hold at an
     odd row does not matter.
-    raw: the values of an odd row, by `FIELDS`.
+    raw: the values of an odd row, by `FIELDS`. text_ids: see `Source`.
     """
 
     ids: list[Any]
@@ -129,6 +138,7 @@ class Columns:
     dropoff: NDArray[np.datetime64]
     odd: NDArray[np.bool_]
     raw: Callable[[int], dict[str, Any]]
+    text_ids: bool
 
     def chunk(self, interval: Interval) -> Chunk:
         """The rows as a chunk. An odd row becomes an event and is decoded as the stream decodes it."""
@@ -136,7 +146,7 @@ class Columns:
         sound = ~self.odd
         for row in np.flatnonzero(self.odd).tolist():
             given = self.raw(row)
-            payload, outcome = _decoded(self.ids[row], given)
+            payload, outcome = _decoded(self.ids[row], given, text_ids=self.text_ids)
             if isinstance(outcome, PermanentError):
                 pickup = _pickup_of(given["pickup_datetime"])
                 if pickup is None or interval.holds(pickup):
@@ -175,7 +185,7 @@ def refusal(ride_id: Any, payload: str, pickup: datetime | None, error: Permanen
 
 def name_of(ride_id: Any) -> str:
     """An id as the quarantine writes it."""
-    return _clean(ride_id if isinstance(ride_id, str) else repr(ride_id))
+    return _clean(str(ride_id))
 
 
 def payload_of(ride_id: Any, given: dict[str, Any]) -> bytes:
@@ -188,14 +198,18 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def _decoded(ride_id: Any, given: dict[str, Any]) -> tuple[str, tuple[RideEvent, datetime] | PermanentError]:
-    given = {name: float(value) if isinstance(value, Decimal) else value for name, value in given.items()}
+def _decoded(
+    ride_id: Any, given: dict[str, Any], *, text_ids: bool
+) -> tuple[str, tuple[RideEvent, datetime] | PermanentError]:
+    given = {name: _number(value) for name, value in given.items()}
     try:
-        payload = payload_of(ride_id, given)
+        payload = payload_of(_number(ride_id), given)
     except UnicodeEncodeError:
         return _clean(repr((ride_id, given))), UndecodableEvent("its text is no UTF-8")
     text = payload.decode()
     try:
+        if wrong := id_kinds.fault(ride_id, text=text_ids):
+            raise wrong
         event = task.decode(payload)
         when = event.ride.pickup_datetime
         if when is None:  # the stream has an arrival to stand in for it, a table has not
@@ -203,6 +217,10 @@ def _decoded(ride_id: Any, given: dict[str, Any]) -> tuple[str, tuple[RideEvent,
         return text, (event, new_york_wall_clock(when, datetime.min))  # noqa: DTZ901 - never looked at
     except PermanentError as error:
         return text, error
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value  # in JSON a decimal would be a text
 
 
 def _pickup_of(value: Any) -> datetime | None:

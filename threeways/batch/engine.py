@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from threeways import disk
+from threeways.batch import sessions
 from threeways.errors import BatchError, BatchFailed, DataError, DiskFailed
 
 _SQLITE = {
@@ -40,6 +42,8 @@ _REFUSED_FOR_NOW = (
 
 type Fault = type[BatchError | DataError]
 
+_ESCAPED = "in a password write %40 for @ and %25 for %"
+
 
 def connect(url: str, variable: str, fault: Fault) -> sa.Engine:
     """An engine for `sqlite:///path` or `postgresql://…`; nothing is opened yet.
@@ -49,32 +53,55 @@ def connect(url: str, variable: str, fault: Fault) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-    except ArgumentError:
-        raise fault(f"{variable} is no database URL; write sqlite:///path or postgresql://…") from None
+    except (ArgumentError, ValueError):  # ValueError: what should be the port is none
+        raise fault(
+            f"{variable} is no database URL; write sqlite:///path or "
+            f"postgresql://user:password@host/database, and {_ESCAPED}"
+        ) from None
+    if parsed.drivername == "postgres":  # as libpq has it too
+        parsed = parsed.set(drivername="postgresql")
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise fault(f"{variable}={url} is a database that nobody else sees; write sqlite:///path")
         engine = sa.create_engine(parsed)
-        sa.event.listen(engine, "connect", _sqlite_connected)
+        sessions.prepare(engine)
         return engine
     if backend != "postgresql":
         raise fault(f"{variable}: {backend} is not supported; give SQLite or PostgreSQL, or parquet files")
+    if "@" in f"{parsed.host}{parsed.database}":
+        raise fault(f"{variable} is a URL with more than one @; {_ESCAPED}")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
+    ours: dict[str, Any] = {"prepare_threshold": None}  # poolers give each transaction another session
+    if "connect_timeout" not in parsed.query:
+        ours["connect_timeout"] = 10
     try:
-        return sa.create_engine(
-            parsed, connect_args={"options": "-c timezone=America/New_York", "connect_timeout": 10}
-        )
+        engine = sa.create_engine(parsed, connect_args=ours)
     except (NoSuchModuleError, ImportError) as error:
         raise fault(f"{variable}: {error}; use postgresql:// and install psycopg") from None
+    sessions.prepare(engine)
+    return engine
+
+
+def sqlite_file(url: sa.URL) -> Path | None:
+    """The absolute path of SQLite's file, also of a URI's; None for another database.
+
+    A URI is `sqlite:///file:rides.db?mode=ro&uri=true` (sqlite.org/uri.html).
+    """
+    if url.get_backend_name() != "sqlite":
+        return None
+    path = str(url.database)
+    if url.query.get("uri") and path.startswith("file:"):
+        path = unquote(urlsplit(path).path)
+    return Path(path).absolute()
 
 
 def shown(engine: sa.Engine) -> str:
     """The URL without its password; a file's path is absolute."""
     url = engine.url
-    if engine.dialect.name == "sqlite" and url.database:
-        url = url.set(database=str(Path(url.database).absolute()))
+    if path := sqlite_file(url):
+        url = sa.URL.create("sqlite", database=str(path))
     return url.set(drivername=engine.dialect.name).render_as_string(hide_password=True)
 
 
@@ -124,8 +151,8 @@ def alone(engine: sa.Engine, connection: sa.Connection) -> Iterator[None]:
     the session's advisory lock (postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS).
     """
     busy = f"another batch run is writing to {shown(engine)}; wait for its end, or end it, and run again"
-    if engine.dialect.name == "sqlite":
-        with lock_file(Path(f"{engine.url.database}.lock"), busy):
+    if path := sqlite_file(engine.url):
+        with lock_file(path.with_name(f"{path.name}.lock"), busy):
             yield
         return
     key = int.from_bytes(hashlib.sha256(b"threeways.batch").digest()[:8], "big", signed=True)
@@ -157,9 +184,3 @@ def lock_file(path: Path, busy: str) -> Iterator[None]:
         except BlockingIOError:
             raise BatchError(busy) from None
         yield
-
-
-def _sqlite_connected(connection: Any, _record: object) -> None:
-    # A text that is no UTF-8 must not cost its chunk the other rows.
-    connection.text_factory = lambda text: str(text, "utf-8", "surrogateescape")
-    connection.execute("PRAGMA busy_timeout = 30000")

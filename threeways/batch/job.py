@@ -90,7 +90,8 @@ def run(
         for chunk in chunks:
             if source.ids_in_order:
                 repeats = Repeats()
-            writer.write(score(service, without_repeats(sift(chunk), repeats), tally), service.version)
+            sound = without_repeats(sift(chunk.without(writer.unfit(chunk.ids))), repeats)
+            writer.write(score(service, sound, tally), service.version)
             advance(chunk.passed)
         done = msgspec.structs.replace(
             _run(source, interval, tally, service.version, time.monotonic() - began, before),

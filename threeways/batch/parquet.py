@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from threeways.batch.arrow import columns
+from threeways.batch.arrow import columns, is_text
 from threeways.batch.chunk import FIELDS, Chunk
 from threeways.batch.interval import Interval
 from threeways.errors import DataError
@@ -27,6 +27,7 @@ _PREFIXES = ("lpep_", "tpep_", "")
 @contextmanager
 def opened(spec: str, say: Say) -> Iterator[ParquetSource]:
     """The rides of the files that `spec` names, as `trips.sources.locations` reads it. Raises DataError."""
+    spec = s3.plain(spec)
     yield ParquetSource(locations(spec, "RIDES", say), spec)
 
 
@@ -41,22 +42,17 @@ class ParquetSource:
         self._places = places
         path = Path(spec.strip()).expanduser()
         self.name = spec if "://" in spec or " " in spec.strip() else str(path.absolute())
-        kinds = []
+        texts = []
         for place in places:
             with _file(place) as file:
-                kinds.append(_names(file.schema_arrow, place))
-        owned = {ID in names for names in kinds}
-        if len(owned) > 1:
+                texts.append(_has_text_ids(file.schema_arrow, place))
+        if None in texts and set(texts) != {None}:
             raise DataError(
                 f"RIDES: some of {spec} have ride_id and some have not; give it to all or to none"
             )
-        self.owned = owned == {True}
+        self.text_ids = True in texts  # where kinds mix, integers become texts
+        self.owned = None not in texts
         self.ids_in_order = not self.owned
-        self.text_ids = False
-        if self.owned:
-            with _file(places[0]) as file:
-                kind = file.schema_arrow.field(kinds[0][ID]).type
-            self.text_ids = pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
     def count(self, interval: Interval) -> int:  # noqa: ARG002 - a file does not know its rows' intervals
         """How many rows the files have."""
@@ -86,7 +82,7 @@ class ParquetSource:
                 names = _names(file.schema_arrow, place)
                 try:
                     for batch in file.iter_batches(batch_size=size, columns=sorted(set(names.values()))):
-                        yield columns(_table(batch, names, first)).chunk(interval)
+                        yield columns(_table(batch, names, first), text_ids=self.text_ids).chunk(interval)
                         first += len(batch)
                 except (pa.ArrowException, OSError) as error:
                     reason = " ".join(str(error).split())[:200]
@@ -133,6 +129,19 @@ def _bytes(place: str) -> Iterator[IO[bytes]]:
         yield here
 
 
+def _has_text_ids(schema: Any, place: str) -> bool | None:
+    """Whether a file's ids are texts; None where it has none. Raises DataError where they are no ids."""
+    if ID not in _names(schema, place):
+        return None
+    kind = schema.field(ID).type
+    text = is_text(kind)
+    if text is None:
+        raise DataError(
+            f"RIDES: ride_id of {place} is {kind}, and an id is an integer or a text; export it as one"
+        )
+    return text
+
+
 def _names(schema: Any, place: str) -> dict[str, str]:
     """Our name -> the file's, of each column. Raises DataError for a missing one."""
     there = list(schema.names)
@@ -145,4 +154,8 @@ def _names(schema: Any, place: str) -> dict[str, str]:
             "rename its columns"
         )
     optional = {ID: ID, DROPOFF: prefix + DROPOFF}
-    return wanted | {ours: theirs for ours, theirs in optional.items() if theirs in there}
+    found = wanted | {ours: theirs for ours, theirs in optional.items() if theirs in there}
+    twice = [name for name in found.values() if there.count(name) > 1]
+    if twice:
+        raise DataError(f"RIDES: {place} has {', '.join(twice)} more than once; export it with one of each")
+    return found

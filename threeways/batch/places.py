@@ -13,6 +13,7 @@ import msgspec
 from threeways import aws_faults
 from threeways.batch.engine import lock_file
 from threeways.errors import BatchError
+from threeways.trips import s3
 from threeways.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ class Place(Protocol):
 @contextmanager
 def opened(address: str) -> Iterator[Place]:
     """The folder at a path or `s3://bucket/prefix`, held by this run alone. Raises BatchError."""
+    address = s3.plain(address)
     if not address.startswith("s3://"):
+        if "://" in address:
+            raise BatchError(
+                f"PREDICTIONS={address} can't be written to; give a folder's path, s3://bucket/prefix, or "
+                "sqlite:///path or postgresql://… for a database"
+            )
         folder = Path(address).expanduser().absolute()
         busy = f"another batch run is writing to {folder}; wait for its end, or end it, and run again"
         with lock_file(folder / ".lock", busy):

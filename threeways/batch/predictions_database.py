@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import batched
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,13 +14,13 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from threeways.batch import encoding, upsert
 from threeways.batch import engine as engines
-from threeways.batch import upsert
 from threeways.batch.chunk import MODULUS
 from threeways.batch.interval import Interval
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
-from threeways.errors import BatchError
+from threeways.errors import BatchError, PermanentError
 from threeways.task import EventId
 
 PREDICTIONS, QUARANTINE, RUNS = "ride_predictions", "ride_quarantine", "batch_runs"
@@ -33,8 +32,8 @@ def opened(url: str) -> Iterator[DatabaseSink]:
     """The predictions database, held for this run alone; what is not there is made. Raises BatchError."""
     engine = engines.connect(url, "PREDICTIONS", BatchError)
     try:
-        if engine.dialect.name == "sqlite":
-            Path(str(engine.url.database)).absolute().parent.mkdir(parents=True, exist_ok=True)
+        if path := engines.sqlite_file(engine.url):
+            path.parent.mkdir(parents=True, exist_ok=True)
         with (
             engines.faults(f"PREDICTIONS={engines.shown(engine)}", BatchError),
             engine.connect() as connection,
@@ -72,22 +71,47 @@ class DatabaseSink:
     @contextmanager
     def writing(self, interval: Interval, *, text_ids: bool) -> Iterator[DatabaseWriter]:
         """A writer whose rows are seen by others once its run is finished, and never if it is not."""
-        tables = _tables(text_ids=text_ids)
-        tables.create_all(self._connection)
-        self._connection.commit()
+        tables = self._created(text_ids=text_ids)
         with self._connection.begin():
-            writer = DatabaseWriter(self._connection, tables, interval)
+            writer = DatabaseWriter(self._connection, tables, interval, text_ids=text_ids)
             yield writer
             if not writer.finished:
                 self._connection.rollback()
+
+    def _created(self, *, text_ids: bool) -> sa.MetaData:
+        """The tables, made where they lack. A table of texts takes integers too, and not the reverse."""
+        connection = self._connection
+        _tables(text_ids=text_ids).create_all(connection)
+        kind = next(
+            one["type"]
+            for one in sa.inspect(connection).get_columns(PREDICTIONS)
+            if one["name"].lower() == "ride_id"
+        )
+        tables = _tables(text_ids=not isinstance(kind, sa.Integer | sa.Numeric))
+        predictions = tables.tables[PREDICTIONS]
+        if text_ids and isinstance(predictions.c.ride_id.type, sa.BigInteger):
+            if connection.scalar(sa.select(sa.exists(sa.select(predictions)))):
+                raise BatchError(
+                    f"{self.name}: the ride_id of {PREDICTIONS} is an integer, those of RIDES= are texts; "
+                    f"name another place, PREDICTIONS=, or rename the table {PREDICTIONS}"
+                )
+            predictions.drop(connection)  # made by runs that found no ride
+            tables = _tables(text_ids=True)
+            tables.create_all(connection)
+        connection.commit()
+        return tables
 
 
 class DatabaseWriter:
     """Replaces the interval's rows, inside one transaction."""
 
-    def __init__(self, connection: sa.Connection, tables: sa.MetaData, interval: Interval) -> None:
+    def __init__(
+        self, connection: sa.Connection, tables: sa.MetaData, interval: Interval, *, text_ids: bool
+    ) -> None:
         self._connection = connection
         self._tables = tables.tables
+        self._text_ids = text_ids
+        self._texts = encoding.of(connection)
         self.finished = False
         for name in (PREDICTIONS, QUARANTINE):
             pickup = self._tables[name].c.pickup_datetime
@@ -95,28 +119,39 @@ class DatabaseWriter:
             unread = [pickup.is_(None)] if name == QUARANTINE else []  # such a row belongs to every interval
             connection.execute(sa.delete(self._tables[name]).where(sa.or_(sa.and_(*inside), *unread)))
 
+    def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:
+        """See `Writer`."""
+        return self._texts.unfit(ids) if self._text_ids else {}
+
     def write(self, scores: Scores, version: str | None) -> None:
         """Insert a chunk; a ride that has moved here from another interval leaves its old row."""
         if len(scores.ids):
             upsert.predictions(self._connection, self._tables[PREDICTIONS], scores, version)
         if scores.refused:
-            entries = [msgspec.structs.asdict(one) for one in scores.refused]
+            fitted = self._texts.fitted
+            entries = [
+                {name: fitted(value) for name, value in msgspec.structs.asdict(one).items()}
+                for one in scores.refused
+            ]
             self._connection.execute(sa.insert(self._tables[QUARANTINE]), entries)
 
     def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
         """See `Known`."""
         column = self._tables[PREDICTIONS].c.ride_id
-        kind = str if isinstance(column.type, sa.Text) else int
-        found = set(self._among(column, [one for one in ids if isinstance(one, kind)]))
-        return np.array([one in found for one in ids], dtype=bool)
+        stored = list(map(str if isinstance(column.type, sa.Text) else int, ids))
+        found = set(self._among(column, stored))
+        return np.array([one in found for one in stored], dtype=bool)
 
     def quarantined(self, names: Sequence[str]) -> set[str]:
         """See `Known`."""
-        return set(self._among(self._tables[QUARANTINE].c.ride_id, names))
+        stored = {self._texts.fitted(name): name for name in names}
+        return {stored[one] for one in self._among(self._tables[QUARANTINE].c.ride_id, list(stored))}
 
     def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
         """See `Writer`."""
         table, told = self._tables[PREDICTIONS], self._tables[QUARANTINE]
+        if isinstance(table.c.ride_id.type, sa.Text):
+            return None
         query = sa.select(sa.func.count(), sa.func.sum(table.c.ride_id % MODULUS))
         count, total = self._connection.execute(query.where(*_inside(table, interval))).one()
         names = self._connection.scalars(sa.select(told.c.ride_id).where(*_inside(told, interval))).all()

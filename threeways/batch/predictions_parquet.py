@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from threeways.batch import places
+from threeways.batch.arrow import is_text
 from threeways.batch.ids import IdSet, keys_of
 from threeways.batch.interval import Interval
 from threeways.batch.places import Place
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, joined
-from threeways.errors import BatchError
+from threeways.errors import BatchError, PermanentError
 from threeways.task import EventId
 
 MANIFEST = "manifest.json"
@@ -97,6 +99,7 @@ class ParquetSink:
                     "interval to score it again, or another PREDICTIONS="
                 )
         kept = [entry for entry in self._manifest.entries if entry.run.covered not in (interval, None)]
+        text_ids = self._as_texts(kept, text_ids=text_ids)
         with tempfile.TemporaryDirectory() as scratch:
             writer = ParquetWriter(self._place, Path(scratch), interval, kept, text_ids=text_ids)
             try:
@@ -105,6 +108,20 @@ class ParquetSink:
             finally:
                 if not writer.settled:
                     writer.discard()
+
+    def _as_texts(self, kept: list[Entry], *, text_ids: bool) -> bool:
+        """Whether ids are to be written as texts, as those that are kept may be. Raises BatchError."""
+        part = next((part for entry in kept for part in entry.predictions), None)
+        found = self._place.read(part.name) if part else None
+        if found is None:
+            return text_ids
+        texts = is_text(pq.read_schema(io.BytesIO(found)).field("ride_id").type)
+        if text_ids and not texts:
+            raise BatchError(
+                f"{self.name} has predictions whose ride_id is an integer, and those of RIDES= are texts; "
+                "name another place, PREDICTIONS="
+            )
+        return bool(texts)
 
     def _settle(self, writer: ParquetWriter, interval: Interval) -> None:
         if writer.entry is None:
@@ -124,13 +141,14 @@ class ParquetWriter:
     """One run's files: a part for each chunk, under names that no other run has.
 
     kept: the entries of other intervals. Rows that were entered late become parts of the entry that they
-    belong to, so that a later run of its interval replaces them too.
+    belong to, so that a later run of its interval replaces them too. text_ids: whether ids are written as
+    texts.
     """
 
     def __init__(
         self, place: Place, scratch: Path, interval: Interval, kept: list[Entry], *, text_ids: bool
     ) -> None:
-        self._place, self._scratch, self._text_ids = place, scratch, text_ids
+        self._place, self._scratch, self.text_ids = place, scratch, text_ids
         self.kept, self._start = kept, interval.start
         self._late: list[Scores] = []
         self._version: str | None = None
@@ -140,6 +158,10 @@ class ParquetWriter:
         self._parts: dict[str, list[Part]] = {"predictions": [], "quarantine": []}
         self.entry: Entry | None = None
         self.settled = False
+
+    def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:  # noqa: ARG002 - parquet holds all
+        """See `Writer`."""
+        return {}
 
     def write(self, scores: Scores, version: str | None) -> None:
         """Write a chunk's files; late rows wait for the end."""
@@ -161,7 +183,7 @@ class ParquetWriter:
 
     def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
         """See `Known`."""
-        return self._ids("predictions").holds(keys_of(ids))
+        return self._ids("predictions").holds(keys_of(list(map(str, ids)) if self.text_ids else ids))
 
     def quarantined(self, names: Sequence[str]) -> set[str]:
         """See `Known`."""
@@ -231,9 +253,10 @@ class ParquetWriter:
 
     def _predictions(self, scores: Scores, version: str | None) -> Any:
         rows = len(scores.ids)
+        ids = map(str, scores.ids) if self.text_ids else scores.ids
         return pa.table(
             {
-                "ride_id": pa.array(scores.ids, pa.string() if self._text_ids else pa.int64()),
+                "ride_id": pa.array(ids, pa.string() if self.text_ids else pa.int64()),
                 "pickup_datetime": pa.array(scores.pickup, pa.timestamp("us")),
                 "ride_duration": pa.array(np.asarray(scores.minutes), pa.float64()),
                 "flags": pa.array(scores.flags, pa.string()),

@@ -10,20 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.batch import id_kinds
 from threeways.batch.chunk import FIELDS, Columns
+from threeways.batch.id_kinds import EXACT, whole
 from threeways.clock import LENGTHS, NEW_YORK, plain_times
-from threeways.decoding import KEY_LENGTH
 
 type Values = Sequence[Any]
 type Odd = NDArray[np.bool_]
 type Times = NDArray[np.datetime64]
 
-_EXACT = 2**53
 
+def columns(rows: Sequence[Any], *, text_ids: bool = False, float_zones: bool = False) -> Columns:
+    """Rows of (ride_id, *FIELDS, dropoff_datetime), n at least 1, as columns.
 
-def columns(rows: Sequence[Any]) -> Columns:
-    """Rows of (ride_id, *FIELDS, dropoff_datetime), n at least 1, as columns."""
-    ids, pickup_zone, dropoff_zone, distance, pickup, dropoff = zip(*rows, strict=True)
+    text_ids: see `Source`. float_zones: the zones' type is one of floats, so that 130.0 is the zone 130.
+    """
+    given, zones_from, zones_to, distance, pickup, dropoff = zip(*rows, strict=True)
+    ids, odd_ids = id_kinds.of_one_kind(given, text=text_ids)
+    pickup_zone, dropoff_zone = (_integers(one, floats=float_zones) for one in (zones_from, zones_to))
     from_zone, odd_from = _zones(pickup_zone)
     to_zone, odd_to = _zones(dropoff_zone)
     miles, odd_miles = _miles(distance)
@@ -34,8 +38,8 @@ def columns(rows: Sequence[Any]) -> Columns:
         values = (pickup_zone[row], dropoff_zone[row], distance[row], pickup[row])
         return dict(zip(FIELDS, values, strict=True))
 
-    odd = _odd_ids(ids) | odd_from | odd_to | odd_miles | odd_times
-    return Columns(list(ids), from_zone, to_zone, miles, began, ended, odd, raw)
+    odd = odd_ids | odd_from | odd_to | odd_miles | odd_times
+    return Columns(ids, from_zone, to_zone, miles, began, ended, odd, raw, text_ids)
 
 
 def times(values: Values) -> tuple[Times, Odd]:
@@ -76,6 +80,13 @@ def _wall(moment: datetime) -> datetime | None:
         return None
 
 
+def _integers(values: Values, *, floats: bool) -> Values:
+    """Integral decimals as integers, and integral floats too where the column's type is one of floats."""
+    if set(map(type, values)) == {int}:
+        return values
+    return [whole(value) if floats or isinstance(value, Decimal) else value for value in values]
+
+
 def _zones(values: Values) -> tuple[NDArray[np.int64], Odd]:
     if set(map(type, values)) == {int}:
         try:
@@ -95,18 +106,5 @@ def _miles(values: Values) -> tuple[NDArray[np.float64], Odd]:
 
 
 def _mile(value: Any) -> float:
-    sound = type(value) is float or (type(value) is int and abs(value) <= _EXACT)
+    sound = type(value) is float or (type(value) is int and abs(value) <= EXACT)
     return float(value) if sound or isinstance(value, Decimal) else np.nan
-
-
-def _odd_ids(ids: Values) -> Odd:
-    if set(map(type, ids)) == {int} and min(ids) >= -(2**63) and max(ids) < 2**63:
-        return np.zeros(len(ids), bool)
-    return np.array([not sound_id(one) for one in ids])
-
-
-def sound_id(one: Any) -> bool:
-    """Whether it is plainly an id that an event may have; one that is not may still be."""
-    if type(one) is int:
-        return -(2**63) <= one < 2**63
-    return type(one) is str and one.isascii() and 1 <= len(one) <= KEY_LENGTH

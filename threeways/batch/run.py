@@ -98,7 +98,8 @@ def opened_sink(place: str) -> AbstractContextManager[Sink]:
 def is_database(text: str) -> bool:
     """Whether it is a database's URL; what else there is, are paths, `s3://` and `https://`."""
     scheme, found, _ = text.partition(":")
-    return bool(found) and scheme.split("+")[0] not in {"s3", "http", "https", "file"} and "/" not in scheme
+    others = {"s3", "s3a", "s3n", "http", "https", "file"}
+    return bool(found) and scheme.split("+")[0].lower() not in others and "/" not in scheme
 
 
 def show(done: Done, console: Console, place: str, *, good: bool) -> None:

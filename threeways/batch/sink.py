@@ -14,6 +14,7 @@ from threeways.batch.chunk import Refused
 from threeways.batch.interval import Interval
 from threeways.batch.record import Run
 from threeways.batch.window import Known
+from threeways.errors import PermanentError
 from threeways.task import EventId
 
 
@@ -56,6 +57,9 @@ def joined(parts: Sequence[Scores]) -> Scores:
 class Writer(Known, Protocol):
     """One run's rows on their way."""
 
+    def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:
+        """Which ids the place can't hold, by their position, and why."""
+
     def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
         """That of `Source`, of the interval's predictions and quarantine."""
 
@@ -81,4 +85,7 @@ class Sink(Protocol):
         """The runs that came to their end, oldest first."""
 
     def writing(self, interval: Interval, *, text_ids: bool) -> AbstractContextManager[Writer]:
-        """A writer for the interval; what it took is kept only if `finish` was called."""
+        """A writer for the interval; what it took is kept only if `finish` was called.
+
+        text_ids: whether the ids to come are texts. Raises BatchError where the place holds integers.
+        """

@@ -33,8 +33,8 @@ def scored(
 ) -> DataFrame:
     """The frame's rides of the interval with their predictions; each batch of rows is one `predict`.
 
-    frame: the columns of `COLUMNS`. model: the artifact's folder, which every worker can read. settings: how
-    it is served, their defaults if None. The rows of a batch are
+    frame: the columns of `COLUMNS`. model: the artifact's folder, which every worker can read. text_ids:
+    whether ids are told as texts. settings: how it is served, their defaults if None. The rows of a batch are
     `spark.sql.execution.arrow.maxRecordsPerBatch`.
     """
     schema = SCHEMA.format(id="string" if text_ids else "bigint")
@@ -72,7 +72,7 @@ def _batch(service: ModelService[Any], part: Any, interval: Interval, *, text_id
     from threeways.batch.job import score
     from threeways.batch.tally import Tally
 
-    chunk = columns(pa.Table.from_batches([part])).chunk(interval)
+    chunk = columns(pa.Table.from_batches([part]), text_ids=text_ids).chunk(interval)
     scores = score(service, chunk, Tally())
     rows, refused = len(scores.ids), scores.refused
     minutes = dict(zip(chunk.ids, chunk.minutes.tolist(), strict=True))

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from threeways.batch.record import Run, tell, undated_before
 from threeways.batch.spark import COLUMNS, loaded, scored
 from threeways.errors import BatchError
 from threeways.settings import Settings
+from threeways.trips import s3
 from threeways.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def run_spark(
     database where parquet files are needed.
     """
     rides = options.rides or str(demo.parquet(local / "rides" / "rides.parquet"))
-    place = options.predictions or str(local / "predictions-spark")
+    place = s3.plain(options.predictions or str(local / "predictions-spark"))
     if run.is_database(rides) or run.is_database(place) or place.startswith("s3://"):
         raise BatchError(
             "ENGINE=spark reads parquet files and writes a folder; give RIDES=rides/*.parquet "
@@ -73,9 +75,13 @@ def run_spark(
             scratch = Path(place).absolute() / "_spark"
             try:
                 spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", asked.chunk)
-                out = scored(
-                    frame(spark, source), model, interval, text_ids=source.text_ids, settings=serving
-                )
+                # Each file by itself: a union would bring their columns to common types, and may fail at it.
+                texts = writer.text_ids
+                parts = [
+                    scored(one, model, interval, text_ids=texts, settings=serving)
+                    for one in frames(spark, source)
+                ]
+                out = reduce(lambda one, other: one.union(other), parts)
                 out.write.mode("overwrite").parquet(str(scratch))
                 found = spark.read.parquet(str(scratch))
                 _refuse_repeats(found, source)
@@ -100,7 +106,8 @@ def run_spark(
 def session(console: Console) -> Iterator[SparkSession]:
     """A Spark session with this Python for its workers. Raises BatchError without Java or pyspark."""
     try:
-        from pyspark.errors import PySparkRuntimeError
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException, PySparkRuntimeError
         from pyspark.sql import SparkSession
     except ImportError:
         raise BatchError("ENGINE=spark needs pyspark: `make batch ENGINE=spark` installs it") from None
@@ -128,15 +135,17 @@ def session(console: Console) -> Iterator[SparkSession]:
         spark.sparkContext.pythonExec = sys.executable  # else its workers are whatever `python3` is
     try:
         yield spark
+    except (PySparkException, Py4JError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise BatchError(f"Spark says: {reason}; check the files of RIDES=, or leave ENGINE= out") from None
     finally:
         spark.stop()
 
 
-def frame(spark: SparkSession, source: ParquetSource) -> DataFrame:
-    """The source's rides as a frame of `COLUMNS`, its files numbered as the source numbers them."""
+def frames(spark: SparkSession, source: ParquetSource) -> Iterator[DataFrame]:
+    """The rides of each file as a frame of `COLUMNS`, numbered as the source numbers them."""
     from pyspark.sql import functions as fn
 
-    parts = []
     for place, names, first in source.files():
         part = spark.read.parquet(place)
         if "ride_id" not in names:
@@ -149,11 +158,7 @@ def frame(spark: SparkSession, source: ParquetSource) -> DataFrame:
             )
             for name in COLUMNS
         ]
-        parts.append(part.select(*taken))
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole.unionByName(part)
-    return whole
+        yield part.select(*taken)
 
 
 def _refuse_repeats(found: DataFrame, source: ParquetSource) -> None:

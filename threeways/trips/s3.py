@@ -33,6 +33,11 @@ _MENDS = {
 }
 
 
+def plain(text: str) -> str:
+    """The text with Hadoop's names of S3 as s3://."""
+    return re.sub(r"\bs3[an]?://", "s3://", text, flags=re.IGNORECASE)
+
+
 def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[str]:
     """The objects that `s3://bucket/key` names; wildcards in the key are resolved by listing its prefix.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import http.client
 import io
+import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +23,11 @@ _TIMEOUT_S = 60
 def locations(spec: str, variable: str, say: Say) -> list[str]:
     """The files that a list names, globs resolved, each once, in order.
 
-    spec: paths, globs, `https://` or `s3://` addresses, separated by spaces or commas; or one path that
-    has a space in it. Raises DataError, beginning with `variable`, where an entry names nothing.
+    spec: paths, globs, `https://` or `s3://` addresses, separated by spaces or commas; one alone, and those
+    between commas, may have spaces in it. Raises DataError, beginning with `variable`, where an entry names
+    nothing.
     """
-    if Path(spec.strip()).is_file():
-        return [spec.strip()]
-    entries = spec.replace(",", " ").split()
+    entries = _entries(s3.plain(spec))
     if not entries:
         raise DataError(f"{variable} is empty; give parquet files, or leave it out for the synthetic city")
     found = [place for entry in entries for place in _resolved(entry, variable, say)]
@@ -50,6 +50,26 @@ def opened(location: str, variable: str) -> IO[bytes]:
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no host, a wrong port
         raise DataError(f"{variable}: {location} can't be read ({error}); check it and try again") from None
+
+
+def _entries(spec: str) -> list[str]:
+    """The entries of a list; spaces and commas part them unless that which is between is there as it is."""
+    for parts in ([spec], spec.split(",")):
+        entries = [part.strip() for part in parts if part.strip()]
+        if all(map(_is_one, entries)):
+            return entries
+    return spec.replace(",", " ").split()
+
+
+def _is_one(text: str) -> bool:
+    if text.startswith("s3://"):
+        return not any("://" in word or _is_there(word) for word in re.split(r"[\s,]+", text)[1:] if word)
+    return _is_there(text)
+
+
+def _is_there(text: str) -> bool:
+    path = str(Path(text).expanduser())
+    return Path(path).exists() or any(True for _ in glob.iglob(path, recursive=True))  # noqa: PTH207
 
 
 def _resolved(entry: str, variable: str, say: Say) -> list[str]:

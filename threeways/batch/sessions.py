@@ -1,0 +1,73 @@
+"""What a database's session is told once it is open, so that each value of a row comes in, however odd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+_TEXTS = ("text", "varchar", "bpchar", "name", '"char"', 0)
+"""PostgreSQL's types of text; 0 stands for those that the driver does not know, such as an enum's."""
+_NO_ENCODING = "SQL_ASCII"
+"""PostgreSQL keeps any bytes then (postgresql.org/docs/current/multibyte.html); here they are UTF-8."""
+
+
+def prepare(engine: sa.Engine) -> None:
+    """Have the engine's sessions told, before SQLAlchemy itself asks them anything."""
+    told = {"sqlite": _sqlite, "postgresql": _postgresql}[engine.dialect.name]
+    sa.event.listen(engine, "connect", told, insert=True)
+
+
+def raw_text(connection: sa.Connection, text: str) -> sa.ColumnElement[Any]:
+    """A text that came from the database, as a query takes it: its bytes need be no text of any encoding."""
+    if connection.dialect.name == "sqlite":
+        # Joined to nothing, it has no affinity, so that a column's index serves (sqlite.org/datatype3.html).
+        return sa.cast(sa.literal(text.encode(errors="surrogateescape")), sa.Text).op("||")(sa.text("''"))
+    raw = sa.literal(text.encode(codec(connection), "surrogateescape"))
+    return sa.func.convert_from(raw, sa.func.current_setting("server_encoding"))
+
+
+def codec(connection: sa.Connection) -> str:
+    """Python's name of the encoding of a database's texts."""
+    driver: Any = connection.connection.driver_connection
+    return "utf-8" if connection.dialect.name == "sqlite" else _codec(driver)
+
+
+def _sqlite(connection: Any, _record: object) -> None:
+    # A text that is no UTF-8 must not cost its chunk the other rows.
+    connection.text_factory = lambda text: str(text, "utf-8", "surrogateescape")
+    connection.execute("PRAGMA busy_timeout = 30000")
+
+
+def _postgresql(connection: Any, _record: object) -> None:
+    """New York's clock, and texts in the server's own encoding.
+
+    Not by `options`, which RDS Proxy and PgBouncer refuse and which may be the user's
+    (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html, pgbouncer.org/config.html).
+    """
+    encoding = connection.info.parameter_status("server_encoding")
+    connection.autocommit = True
+    connection.execute("SET TIME ZONE 'America/New_York'")
+    connection.execute(f"SET client_encoding = '{encoding}'")
+    connection.autocommit = False
+    if encoding != "UTF8":  # in which the server has no text that is none
+        for kind in _TEXTS:
+            connection.adapters.register_loader(kind, _forgiving(_codec(connection)))
+
+
+def _codec(driver: Any) -> str:
+    none = driver.info.parameter_status("server_encoding") == _NO_ENCODING
+    encoding: str = "utf-8" if none else driver.info.encoding
+    return encoding
+
+
+def _forgiving(encoding: str) -> type[Any]:
+    from psycopg.adapt import Loader
+
+    class Text(Loader):
+        """A text of the encoding; what is none keeps its bytes as surrogates, as SQLite's do."""
+
+        def load(self, data: Any) -> str:
+            return str(data, encoding, "surrogateescape")
+
+    return Text
