@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from threeways.errors import LocalError
-from threeways.local.function import LocalFunction, Runtime, environment
+from threeways.local.function import LocalFunction, Runtime, environment, pool
 from threeways.local.function.config import FunctionConfig
 from threeways.local.invocation import (
     EXITED,
@@ -254,6 +254,25 @@ def test_concurrent_invocations_get_a_process_each_and_beyond_the_limit_a_thrott
         assert function.invoke(b"{}").throttled
         assert len({answer.result()["pid"] for answer in slow}) == 2
     assert not function.invoke(b"{}").throttled
+
+
+def test_without_reserved_concurrency_nothing_is_throttled_and_invocations_wait_for_a_process(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html: an account has 1,000 by default."""
+    monkeypatch.setattr(pool, "PROCESSES", 2)
+    function = make()
+    with ThreadPoolExecutor(12) as callers:
+        answers = [callers.submit(call, function, do="sleep", seconds=0.05) for _ in range(12)]
+        assert 1 <= len({answer.result()["pid"] for answer in answers}) <= 2
+        busy = [callers.submit(function.invoke, b'{"do": "sleep", "seconds": 5}') for _ in range(2)]
+        while function._idle:
+            time.sleep(0.01)
+        waiting = callers.submit(function.invoke, b"{}")
+        function.close()
+        with pytest.raises(LocalError, match="closed"):
+            waiting.result(5)
+        assert [one.result().payload for one in busy] == [None, None]
 
 
 def test_each_printed_line_reaches_the_log_before_close_returns(make: Make) -> None:

@@ -50,7 +50,7 @@ class Bench:
         environment: Mapping[str, str] | None = None,
         timeout: float = 3.0,
         memory: int = 512,
-        concurrency: int = 10,
+        concurrency: int | None = None,
         clock: Callable[[], float] = time.time,
         backoff: Callable[[int], float] = lambda _: 0.01,
         faults: Schedule | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from threading import Lock
+from threading import Condition
 from typing import Self
 
 from threeways.errors import LocalError
@@ -22,13 +22,18 @@ from threeways.local.invocation import (
 SHUTDOWN_GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL: Lambda's longest shutdown phase."""
 
+PROCESSES = 10
+"""Execution environments at once where no concurrency is reserved: more than one machine has cores for."""
+
 
 class LocalFunction:
     """Invoke it like Lambda, from any number of threads. A context manager: its processes end with it.
 
     config: as `template.load` reads it. environment: variables for the processes besides the function's own;
     `Emulator.environment()` keeps them off all real accounts.
-    concurrency: execution environments at most, each its own process; beyond them an invocation is throttled.
+    concurrency: the function's reserved concurrency: execution environments at most, each its own process, beyond
+    which an invocation is throttled. None: nothing is throttled, as in an account with room for all lanes of all
+    shards (1,000 by default); an invocation waits where PROCESSES are busy.
     on_log: gets each line that the function prints, without its end, from a thread.
     runtime: None takes AWS's runtime interface client where it is installed.
     """
@@ -38,11 +43,11 @@ class LocalFunction:
         config: FunctionConfig,
         *,
         environment: Mapping[str, str],
-        concurrency: int = 10,
+        concurrency: int | None = None,
         on_log: Callable[[str], None] | None = None,
         runtime: Runtime | None = None,
     ) -> None:
-        if concurrency < 1:
+        if concurrency is not None and concurrency < 1:
             raise LocalError(f"the function's concurrency is {concurrency}: give it 1 or more")
         if not config.root.is_dir():
             raise LocalError(f"the function's code is to be in {config.root}, which is no folder")
@@ -54,7 +59,7 @@ class LocalFunction:
         self._idle: list[ExecutionEnvironment] = []
         self._all: list[ExecutionEnvironment] = []
         self._closed = False
-        self._lock = Lock()
+        self._lock = Condition()
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +83,7 @@ class LocalFunction:
             return None
         with self._lock:
             self._all.remove(environment)
+            self._lock.notify()
         environment.close(0)
         return fault
 
@@ -100,11 +106,13 @@ class LocalFunction:
 
     def _acquire(self, *, new: bool = False) -> ExecutionEnvironment | None:
         with self._lock:
+            if self._concurrency is None:
+                self._lock.wait_for(lambda: self._closed or self._idle or len(self._all) < PROCESSES)
             if self._closed:
                 raise LocalError("the function is closed: make another LocalFunction")
             if self._idle and not new:
                 return self._idle.pop()  # the warmest one
-            if len(self._all) >= self._concurrency:
+            if len(self._all) >= (self._concurrency or PROCESSES):
                 return None
             environment = ExecutionEnvironment(self._config, self._given, self._runtime, self._on_log)
             self._all.append(environment)
@@ -113,6 +121,7 @@ class LocalFunction:
     def _release(self, environment: ExecutionEnvironment) -> None:
         with self._lock:
             self._idle.append(environment)
+            self._lock.notify()
 
     def pids(self) -> list[int]:
         """The processes that run now."""
@@ -129,6 +138,7 @@ class LocalFunction:
         """SIGTERM to all processes, SIGKILL after 2 s; every printed line is delivered. Idempotent."""
         with self._lock:
             self._closed = True
+            self._lock.notify_all()
             environments = list(self._all)
         for environment in environments:
             environment.terminate()
