@@ -111,7 +111,10 @@ class ModelService[E]:
         version: str | None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        self._dicts = task.for_dicts(getattr(model, "vocabulary", None)) if model.wants == "dicts" else None
+        taken = getattr(model, "vocabulary", None)
+        self._dicts = (
+            task.for_dicts(None if taken is None else frozenset(taken)) if model.wants == "dicts" else None
+        )
         self.model = model
         self.task: Task[Any] = self._dicts or task
         self.version = version

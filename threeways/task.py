@@ -103,8 +103,8 @@ class Task[E](Protocol):
         """The names of the feature block's columns, in order."""
 
     @property
-    def dict_features(self) -> tuple[str, ...]:
-        """The keys of `dicts`' rows."""
+    def dict_features(self) -> Mapping[str, type]:
+        """The keys of `dicts`' rows, each with `str` or `float`: what its values are."""
 
     @property
     def event_type(self) -> type[E]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from artifact_lab import NAMES, X, Y, copy_of, dump, edit_mlmodel, fitted, logged
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -21,7 +22,7 @@ from threeways.artifact import Model, check, load
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed
 
 FRAME = pd.DataFrame(X, columns=list(NAMES))
-KEYS = ("PU_DO", "trip_distance")
+KEYS = {"PU_DO": str, "trip_distance": float}
 
 
 def loaded(tmp_path: Path, estimator: Any, **metadata: Any) -> Model:
@@ -59,11 +60,42 @@ def test_named_features_must_be_the_tasks_in_its_order(tmp_path: Path) -> None:
 
 def test_a_models_dicts_must_be_ones_that_the_task_makes() -> None:
     check(load(logged("dicts")), (), KEYS)
-    check(load(logged("dicts")), (), (*KEYS, "more"))
+    check(load(logged("dicts")), (), {**KEYS, "more": str})
     with pytest.raises(
         ArtifactMismatch, match=r"dicts with PU_DO, which the task does not make.*trip_distance"
     ):
-        check(load(logged("dicts")), (), ("trip_distance",))
+        check(load(logged("dicts")), (), {"trip_distance": float})
+
+
+def dicts_model(tmp_path: Path, *dicts: dict[str, Any]) -> Model:
+    pipeline = make_pipeline(DictVectorizer(), LinearRegression())
+    return loaded(tmp_path, pipeline.fit(list(dicts), range(len(dicts))))
+
+
+@pytest.mark.parametrize(
+    ("dicts", "text"),
+    [
+        (
+            [{"zone": 130, "miles": 3.5}, {"zone": 7, "miles": 1.0}],
+            "makes text of zone, .* trained on numbers",
+        ),
+        (
+            [{"zone": "130", "miles": "3"}, {"zone": "7", "miles": "1"}],
+            "a number of miles, .* trained on texts",
+        ),
+    ],
+)
+def test_a_text_for_a_number_or_a_number_for_a_text_is_refused_where_it_would_be_passed_over(
+    tmp_path: Path, dicts: list[dict[str, Any]], text: str
+) -> None:
+    with pytest.raises(ArtifactMismatch, match=text):
+        check(dicts_model(tmp_path, *dicts), (), {"zone": str, "miles": float})
+
+
+def test_a_key_that_was_a_text_and_a_number_in_training_may_be_either(tmp_path: Path) -> None:
+    model = dicts_model(tmp_path, {"zone": 130, "miles": 3.5}, {"zone": "unknown", "miles": 1.0})
+    check(model, (), {"zone": str, "miles": float})
+    check(model, (), {"zone": float, "miles": float})
 
 
 def test_a_model_fitted_on_a_frame_that_names_no_column_takes_a_block_quietly(tmp_path: Path) -> None:

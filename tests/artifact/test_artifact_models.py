@@ -37,7 +37,7 @@ def test_a_model_tells_what_it_takes_and_which_run_made_it(name: str) -> None:
     model = load(logged(name))
     assert model.wants == ("dicts" if name == "dicts" else "block")
     assert model.width == (None if name == "dicts" else 3)
-    assert model.vocabulary == (frozenset(DICTS[0]) if name == "dicts" else None)
+    assert model.vocabulary == ({"PU_DO": {str}, "trip_distance": {float}} if name == "dicts" else None)
     assert model.version == model.info.run_id
     assert len(model.version) == 32
 

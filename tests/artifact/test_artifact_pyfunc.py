@@ -26,7 +26,7 @@ def outcome(artifact: Artifact) -> str:
     """`equal`, `refused`, or what was wrong with the refusal; fails where the answers differ."""
     try:
         model = served(artifact.folder)
-        check(model, model.columns or NAMES[: artifact.block.shape[1]], ())
+        check(model, model.columns or NAMES[: artifact.block.shape[1]], {})
         said = model.predict(artifact.block)
         alone = [model.predict(artifact.block[at : at + 1])[0] for at in range(0, len(said), EVERY)]
     except (ArtifactError, ModelFailed) as error:

@@ -97,7 +97,7 @@ def test_whole_zones_that_become_text_are_the_text_that_the_model_was_trained_on
     frame = typed(BLOCK, INTEGERS)
     folder = saved(tmp_path / "model", make_pipeline(TEXTS[name](), Ridge()).fit(frame, MINUTES), frame)
     model = served(folder)
-    check(model, NAMES, ())
+    check(model, NAMES, {})
     np.testing.assert_allclose(model.predict(BLOCK), by_pyfunc(folder, frame), rtol=1e-12)
 
 
@@ -197,7 +197,7 @@ def test_a_value_that_its_type_cannot_hold_costs_that_ride_only_by_event_and_by_
     fitted = HistGradientBoostingRegressor(max_iter=3).fit(typed(BLOCK, floats), MINUTES)
     folder = saved(tmp_path / "model", fitted, typed(BLOCK, floats))
     model = served(folder)
-    check(model, NAMES, ())
+    check(model, NAMES, {})
     service: ModelService[Any] = ModelService(model, tasks.find("ride_duration"), "1")
     service.prove()
     zones = [[1, 2, 0.5], [3, 4, 1e300], [5, 6, 2.5]]
@@ -216,7 +216,7 @@ def test_a_value_that_its_type_cannot_hold_costs_that_ride_only_by_event_and_by_
 def test_a_model_whose_types_cannot_hold_the_example_is_refused_at_the_start(tmp_path: Path) -> None:
     whole = typed(np.round(BLOCK), dict.fromkeys(NAMES, "int64"))
     model = served(saved(tmp_path / "model", Ridge().fit(whole, MINUTES), whole))
-    check(model, NAMES, ())
+    check(model, NAMES, {})
     with pytest.raises(
         ModelFailed, match=r"trip_distance is 3\.66, and the model's signature has it as long"
     ):
@@ -249,7 +249,7 @@ def test_a_signature_that_a_block_of_numbers_cannot_meet_is_refused_before_the_f
     with pytest.raises(
         ArtifactError, match=what.removeprefix("tensor of ").replace("(", r"\(").split(")")[0]
     ):
-        check(served(folder), NAMES, ())
+        check(served(folder), NAMES, {})
 
 
 def test_names_in_two_orders_are_refused_as_one_of_them_is_wrong(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_arrays_of_whole_numbers_need_no_pandas(tmp_path: Path, monkeypatch: pyt
         saved(tmp_path / "model", make_pipeline(StandardScaler(), Ridge()).fit(frame, MINUTES), frame)
     )
     monkeypatch.setitem(sys.modules, "pandas", None)
-    check(model, NAMES, ())
+    check(model, NAMES, {})
     assert type(model.feed.given(BLOCK)) is np.ndarray
 
 
@@ -283,7 +283,7 @@ def test_a_function_that_needs_a_frame_is_refused_without_pandas(
     model = served(saved(tmp_path / "model", fitted, frame))
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ArtifactUnsupported, match="pandas is not installed"):
-        check(model, NAMES, ())
+        check(model, NAMES, {})
 
 
 def test_a_block_of_doubles_is_given_as_it_is(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_block_of_doubles_is_given_as_it_is(tmp_path: Path) -> None:
 
 def warnings_of(folder: Path, caplog: pytest.LogCaptureFixture) -> list[str]:
     caplog.clear()
-    check(served(folder), NAMES, ())
+    check(served(folder), NAMES, {})
     return [record.getMessage() for record in caplog.records if record.name.startswith("threeways")]
 
 

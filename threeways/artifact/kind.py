@@ -29,15 +29,20 @@ def wants(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> Wan
     return "frame" if any(_tells_frames(part, mixed=mixed) for part in _receivers(estimator)) else "block"
 
 
-def vocabulary(estimator: Any) -> frozenset[str] | None:
-    """The keys of the dicts that it was fitted on; None where that is not told (hashing, or no dicts)."""
-    keys: set[str] = set()
+def vocabulary(estimator: Any) -> dict[str, frozenset[type]] | None:
+    """The keys of the dicts that it was fitted on, each with `str`, `float` or both: what its values were.
+
+    None where that is not told (hashing, or no dicts).
+    """
+    keys: dict[str, frozenset[type]] = {}
     for taker in _dict_takers(estimator):
         names = getattr(taker, "vocabulary_", None)
         if names is None:
             return None
-        keys.update(name.partition(taker.separator)[0] for name in names)
-    return frozenset(keys) or None
+        for name in names:
+            key, separator, _ = name.partition(taker.separator)
+            keys[key] = keys.get(key, frozenset()) | {str if separator else float}
+    return keys or None
 
 
 def forget_names(estimator: Any) -> None:

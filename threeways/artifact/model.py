@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +28,8 @@ class Model:
 
     version: the run that made it. wants: what `predict` takes. columns: the names of the block's columns in
     order, None where the artifact tells none. width: how many columns, where known. vocabulary: the keys of
-    the dicts it was fitted on, where it takes dicts. info: its MLmodel. runtime: what calls it. feed: what
-    becomes of a block before.
+    the dicts it was fitted on, where it takes dicts, and whether their values are texts or numbers. info:
+    its MLmodel. runtime: what calls it. feed: what becomes of a block before.
     """
 
     estimator: Any
@@ -37,7 +37,7 @@ class Model:
     wants: Wants
     columns: tuple[str, ...] | None
     width: int | None
-    vocabulary: frozenset[str] | None
+    vocabulary: Mapping[str, frozenset[type]] | None
     info: MLmodel
     runtime: Runtime = "sklearn"
     feed: Feed = field(default_factory=Feed)
@@ -78,18 +78,27 @@ def check_task(info: MLmodel, task: str) -> None:
         )
 
 
-def check(model: Model, columns: tuple[str, ...], dict_features: tuple[str, ...]) -> None:
-    """Whether a task's features fit the model: its block's columns, or the keys of its dicts.
+def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, type]) -> None:
+    """Whether a task's features fit the model: its block's columns, or the keys and types of its dicts.
 
     Raises ArtifactMismatch naming both sides, or ArtifactUnsupported where pandas is needed and not there.
     """
     if model.wants == "dicts":
-        unknown = sorted((model.vocabulary or frozenset()) - set(dict_features))
+        taken = model.vocabulary or {}
+        unknown = sorted(set(taken) - set(dict_features))
         if unknown:
             raise ArtifactMismatch(
                 f"the model takes dicts with {', '.join(unknown)}, which the task does not make "
                 f"(it makes {', '.join(dict_features) or 'none'}); name the task it was trained for in TASK"
             )
+        for name, kinds in taken.items():
+            if dict_features[name] not in kinds:  # a DictVectorizer makes nothing of what it does not know
+                made, trained = ("text", "numbers") if dict_features[name] is str else ("a number", "texts")
+                raise ArtifactMismatch(
+                    f"the task makes {made} of {name}, and the model was trained on {trained} of it, so that "
+                    f"it would pass {name} over; name the task it was trained for in TASK, or train it on "
+                    f"{made}"
+                )
         return
     if model.wants == "frame":
         _require_pandas()

@@ -6,7 +6,7 @@ the batch job all call: nothing about a ride is computed anywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -113,7 +113,7 @@ class RideDuration:
     output = "ride_duration"
     id_field = "ride_id"
     columns = COLUMNS
-    dict_features = (ZONE_PAIR, "trip_distance")
+    dict_features: Mapping[str, type] = {ZONE_PAIR: str, "trip_distance": float}
     event_type: type[Any] = RideEvent
     example: Any = RideEvent(ride_id=256, ride=Ride(130, 205, 3.66, "2021-02-01T08:15:00"))
     event_id = attrgetter(id_field)

@@ -31,9 +31,9 @@ class LocalFunction:
 
     config: as `template.load` reads it. environment: variables for the processes besides the function's own;
     `Emulator.environment()` keeps them off all real accounts.
-    concurrency: the function's reserved concurrency: execution environments at most, each its own process, beyond
-    which an invocation is throttled. None: nothing is throttled, as in an account with room for all lanes of all
-    shards (1,000 by default); an invocation waits where PROCESSES are busy.
+    concurrency: the function's reserved concurrency: execution environments at most, each its own process,
+    beyond which an invocation is throttled. None: nothing is throttled, as in an account with room for all
+    lanes of all shards (1,000 by default); an invocation waits where PROCESSES are busy.
     on_log: gets each line that the function prints, without its end, from a thread.
     runtime: None takes AWS's runtime interface client where it is installed.
     """
