@@ -120,7 +120,7 @@ def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture-replay", help="run this one schedule, which a violation has named")
     parser.addoption(
-        "--exhaustive", action="store_true", help="run the tests that are marked so, too: some 40 seconds"
+        "--exhaustive", action="store_true", help="run the tests that are marked so, too: some minutes"
     )
     parser.addoption(
         "--torture-full",

@@ -80,10 +80,15 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_status_1(tmp_path: Path
     assert "Traceback" not in done.stderr
 
 
+OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
+"""What `make test ARGS=…` leaves to the makes that a test calls: its variables would be theirs."""
+
+
 def make(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "--dry-run", "--assume-old=.venv/.ready", *words],  # noqa: S607 - as a user calls it
         cwd=ROOT, capture_output=True, text=True, check=False,
+        env={name: value for name, value in os.environ.items() if name not in OF_MAKE},
     )  # fmt: skip
 
 

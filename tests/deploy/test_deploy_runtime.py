@@ -50,6 +50,7 @@ def test_any_other_model_goes_into_the_image_with_scikit_learn(
     assert "served by sklearn, for it has no ONNX flavour that passed" in lab.said.getvalue()
 
 
+@pytest.mark.exhaustive
 def test_another_model_decides_anew(lab: Lab, training: Training) -> None:
     lab.deploy()
     lab.deploy(model=without_onnx(training.report.model.folder, lab.folder))
@@ -59,6 +60,7 @@ def test_another_model_decides_anew(lab: Lab, training: Training) -> None:
     assert lab.variables()["MODEL_RUNTIME"] == "onnx"
 
 
+@pytest.mark.exhaustive
 def test_what_is_asked_for_is_kept(lab: Lab) -> None:
     lab.deploy(parameters="ModelRuntime=sklearn")
     lab.deploy(parameters="BatchSize=50")

@@ -71,6 +71,7 @@ def test_rollback_to_any_known_deployment_and_not_to_an_unknown_one(lab: Lab, tr
     assert package.id_of(lab.rollback(to=second).template) == second
 
 
+@pytest.mark.exhaustive
 def test_deploying_the_same_again_is_no_deployment_to_go_back_to(lab: Lab, training: Training) -> None:
     first, second = two_deployments(lab, training)
     again = lab.deploy(model=str(lab.folder / "another"))

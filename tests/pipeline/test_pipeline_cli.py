@@ -65,6 +65,7 @@ def test_ctrl_c_stops_everything_and_still_prints_the_ledger(training: Training)
         assert alive(str(folder)) == []
 
 
+@pytest.mark.exhaustive
 def test_two_runs_side_by_side_do_not_meet(training: Training) -> None:
     folder = training.folder.parent
     for process in [started(folder, "run", "--n", "300") for _ in range(2)]:

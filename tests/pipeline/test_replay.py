@@ -227,6 +227,7 @@ def cut_at(moment: int, functions: dict[str, Callable[..., Any]]) -> dict[str, C
     return {name: cutting(function) for name, function in functions.items()}
 
 
+@pytest.mark.exhaustive
 def test_cut_off_anywhere_nothing_is_lost_and_the_next_run_finishes(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

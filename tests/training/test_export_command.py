@@ -171,6 +171,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert names(plain.parent) == ["model"]
 
 
+@pytest.mark.exhaustive
 def test_the_command_prints_one_clear_message_and_ends_with_the_right_status(
     plain: Path, training: Training
 ) -> None:

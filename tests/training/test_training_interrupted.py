@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from small_training import Training
 
 from threeways.settings import inherited_environment
@@ -30,6 +31,7 @@ module.train(*sys.argv[2:], console=Console(quiet=True), folder=Path(sys.argv[1]
 """
 
 
+@pytest.mark.exhaustive
 def test_a_training_that_is_killed_leaves_the_alias_where_it_was_and_the_next_one_goes_on(
     training: Training,
     tmp_path: Path,

@@ -88,6 +88,7 @@ def test_a_damaged_store_is_named_with_the_mend(tmp_path: Path) -> None:
         resolve(folder=tmp_path)
 
 
+@pytest.mark.exhaustive
 def test_a_server_that_is_not_there_is_said_within_seconds() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # not listening, so that connecting is refused

@@ -104,7 +104,7 @@ async def one_by_one(url: httpx.URL, rides: Sequence[bytes]) -> list[Told]:
         return await asyncio.gather(*(one(payload) for payload in rides))
 
 
-@pytest.mark.parametrize("at_once", [0, 16])
+@pytest.mark.parametrize("at_once", [pytest.param(0, marks=pytest.mark.exhaustive), 16])
 def test_single_requests_and_the_stream_tell_the_same(
     scored_by: ModelService[Any], rides: list[bytes], at_once: int
 ) -> None:
