@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from threeways import aws_faults
-from threeways.artifact import bucket
+from threeways.artifact.fetch import bucket
 from threeways.aws_faults import Fault
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, DataError, LocationError
 from threeways.pipeline import aws

@@ -27,7 +27,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
-from threeways.artifact import skops_format, structure
+from threeways.artifact.sklearn import skops_format, structure
 
 RNG = np.random.default_rng(7)
 X: NDArray[np.float64] = np.column_stack(

@@ -14,7 +14,7 @@ import numpy as np
 from onnx import numpy_helper
 from onnx_lab import BLOCK, attributes, content, parsed
 
-from threeways.artifact import onnx_format
+from threeways.artifact.onnx import loader
 from threeways.errors import ArtifactError
 
 FEATURES, TRUE, FALSE = "nodes_featureids", "nodes_truenodeids", "nodes_falsenodeids"
@@ -34,7 +34,7 @@ def main() -> None:
 
 def outcome(made: bytes) -> str:
     try:
-        model = onnx_format.load(made, Path("model.onnx"))
+        model = loader.load(made, Path("model.onnx"))
     except ArtifactError as error:
         return f"refused: {type(error).__name__}"
     try:

@@ -18,8 +18,8 @@ from sklearn.preprocessing import FunctionTransformer, SplineTransformer, Standa
 from sklearn.utils.discovery import all_estimators
 
 from threeways.artifact import load
-from threeways.artifact.allowed import Made
-from threeways.artifact.alternatives import instead
+from threeways.artifact.sklearn.allowed import Made
+from threeways.artifact.sklearn.alternatives import instead
 from threeways.errors import ArtifactUntrusted
 
 ALPHAS = {"alpha": [0.1, 1.0]}

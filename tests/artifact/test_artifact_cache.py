@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from threeways.artifact import cache
+from threeways.artifact.fetch import cache
 from threeways.errors import ArtifactUnreachable
 
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from threeways.artifact import digest, load
-from threeways.artifact.code_paths import CodePaths
+from threeways.artifact.sklearn.code_paths import CodePaths
 from threeways.errors import ArtifactIncomplete, ArtifactMismatch, ArtifactUnsupported
 
 LOGS = "import numpy as np\ndef change(x):\n    return np.log1p(x)\n"

@@ -19,7 +19,8 @@ from artifact_lab import X, fitted, logged, s3_client, upload
 from botocore.config import Config
 from botocore.response import StreamingBody
 
-from threeways.artifact import cache, digest, fetch, load
+from threeways.artifact import digest, fetch, load
+from threeways.artifact.fetch import cache
 from threeways.errors import (
     ArtifactError,
     ArtifactIncomplete,

@@ -13,7 +13,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from threeways.artifact.linear_dicts import LinearDicts, shortened
+from threeways.artifact.sklearn.linear_dicts import LinearDicts, shortened
 
 RANDOM = np.random.default_rng(0)
 ROWS: list[dict[str, Any]] = [

@@ -16,14 +16,14 @@ from artifact_lab import fitted
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from onnx_lab import BLOCK, FLAT, attributes, content, flat, graph, parsed
 
-from threeways.artifact import onnx_format
+from threeways.artifact.onnx import loader
 from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
 PATH = Path("model.onnx")
 
 
-def load(model: onnx.ModelProto | bytes) -> onnx_format.OnnxModel:
-    return onnx_format.load(model if isinstance(model, bytes) else model.SerializeToString(), PATH)
+def load(model: onnx.ModelProto | bytes) -> loader.OnnxModel:
+    return loader.load(model if isinstance(model, bytes) else model.SerializeToString(), PATH)
 
 
 def node(operator: str, *inputs: str, out: str = "a", **given: Any) -> Any:
@@ -239,7 +239,7 @@ def test_a_file_that_is_also_in_onnxruntime_s_own_format_is_not_read_as_that(
     assert own[4:8] == b"ORTM"
     with pytest.raises(ArtifactIncomplete):
         load(own)
-    monkeypatch.setattr(onnx_format, "check", lambda content, path: 3)  # as if it were both
+    monkeypatch.setattr(loader, "check", lambda content, path: 3)  # as if it were both
     with pytest.raises(ArtifactIncomplete, match=r"(?i)protobuf"):
         load(own)
     assert struct.unpack("<I", own[:4])[0] < len(own)

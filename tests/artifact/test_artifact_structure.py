@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
-from threeways.artifact import structure
+from threeways.artifact.sklearn import structure
 from threeways.errors import ArtifactUnsupported, ArtifactUntrusted
 
 

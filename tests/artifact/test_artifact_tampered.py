@@ -14,7 +14,7 @@ from artifact_lab import X, fitted, served
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.validation import check_array
 
-from threeways.artifact import objects
+from threeways.artifact.sklearn import objects
 from threeways.errors import ArtifactUntrusted
 
 

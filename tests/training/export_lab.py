@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact import onnx_format
+from threeways.artifact.onnx import loader
 from threeways.training.export import exported
 
 type Floats = NDArray[np.float64]
@@ -22,9 +22,9 @@ HOLES: Floats = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
 ROWS: Floats = np.vstack([X[:250], X[:250] + RNG.normal(size=(250, 4))])
 
 
-def graph_of(estimator: Any) -> onnx_format.OnnxModel:
+def graph_of(estimator: Any) -> loader.OnnxModel:
     """The estimator's graph, through the file and its check."""
-    return onnx_format.load(exported(estimator), Path("model.onnx"))
+    return loader.load(exported(estimator), Path("model.onnx"))
 
 
 def require_equal(estimator: Any, rows: Floats = ROWS, within: float = 0.0) -> None:

@@ -11,9 +11,9 @@ operators: see `onnx_format.py`. A skops file runs no code of its own and reads 
 `schema.py` for the first, `structure.py` for the second.
 """
 
-from threeways.artifact.download import fetch
+from threeways.artifact.fetch.download import fetch
+from threeways.artifact.fetch.location import find
 from threeways.artifact.loader import load
-from threeways.artifact.location import find
 from threeways.artifact.model import Model, check, check_task
 from threeways.artifact.pin import digest
 

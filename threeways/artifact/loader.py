@@ -6,24 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from threeways.artifact import (
-    kind,
-    labels,
-    linear_dicts,
-    mlmodel,
-    onnx_format,
-    pickles,
-    pin,
-    signature,
-    skops_format,
-    structure,
-    versions,
-)
-from threeways.artifact.code_paths import CodePaths
+from threeways.artifact import mlmodel, pin, signature
 from threeways.artifact.feed import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
+from threeways.artifact.onnx import loader
 from threeways.artifact.runtime import choose
+from threeways.artifact.sklearn import kind, labels, linear_dicts, pickles, skops_format, structure, versions
+from threeways.artifact.sklearn.code_paths import CodePaths
 from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported
 from threeways.settings import Runtime
 
@@ -52,7 +42,7 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
 def _onnx(
     folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: pin.Hashes | None, threads: int
 ) -> Model:
-    model = onnx_format.load(_content(folder, flavour.data, hashes), folder / flavour.data, threads)
+    model = loader.load(_content(folder, flavour.data, hashes), folder / flavour.data, threads)
     columns = _columns(info, None)
     return Model(
         estimator=model,

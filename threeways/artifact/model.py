@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from threeways.artifact import signature
 from threeways.artifact.feed import Feed
-from threeways.artifact.jobs import one_at_a_time
-from threeways.artifact.kind import Wants
 from threeways.artifact.mlmodel import MLmodel
+from threeways.artifact.sklearn.jobs import one_at_a_time
+from threeways.artifact.sklearn.kind import Wants
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed, UnpredictableEvent
 from threeways.settings import Runtime
 

@@ -13,7 +13,8 @@ import msgspec
 from rich.console import Console
 
 from threeways import artifact, tasks
-from threeways.artifact import mlmodel, pickles, pin, runtime
+from threeways.artifact import mlmodel, pin, runtime
+from threeways.artifact.sklearn import pickles
 from threeways.errors import ArtifactMismatch, ArtifactMissing, UsageError
 from threeways.settings import Settings
 

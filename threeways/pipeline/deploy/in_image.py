@@ -44,7 +44,7 @@ def is_in_doubt(model: Model) -> bool:
     flavour = model.info.flavors.sklearn
     if model.runtime == "onnx" or flavour is None:
         return False
-    from threeways.artifact import objects
+    from threeways.artifact.sklearn import objects
 
     makes_frames = any(
         "_sklearn_output_config" in objects.attributes(part) for part in objects.walk(model.estimator)

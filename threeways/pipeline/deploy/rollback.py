@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from threeways.artifact import bucket as buckets
+from threeways.artifact.fetch import bucket as buckets
 from threeways.errors import DeploymentError
 from threeways.pipeline import aws
 from threeways.pipeline.deploy import answers as kept

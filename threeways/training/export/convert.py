@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from threeways.artifact import kind
-from threeways.artifact.linear_dicts import LinearDicts
+from threeways.artifact.sklearn import kind
+from threeways.artifact.sklearn.linear_dicts import LinearDicts
 from threeways.task import Block
 from threeways.training.export import trees
 from threeways.training.export.graph import BLOCK, Graph, NotExportable, Writer

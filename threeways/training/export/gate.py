@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from threeways.artifact import onnx_format
 from threeways.artifact.feed import Feed
-from threeways.artifact.jobs import one_at_a_time
 from threeways.artifact.mlmodel import Gate
+from threeways.artifact.onnx import loader
+from threeways.artifact.sklearn.jobs import one_at_a_time
 from threeways.task import Block
 from threeways.training.export import points
 from threeways.training.export.convert import exported, rounds, taken_apart, trees_of
@@ -83,7 +83,7 @@ def _compared(content: bytes, estimator: Any, block: Block, feed: Feed = PLAIN) 
         raise GateFailed(
             f"scikit-learn refuses rows that it answers: {str(error).splitlines()[0]}"
         ) from error
-    said = onnx_format.load(content, _NAME).predict(feed.rounded(block))
+    said = loader.load(content, _NAME).predict(feed.rounded(block))
     if said.shape != wanted.shape:
         raise GateFailed(f"it gives {said.shape} numbers where scikit-learn gives {wanted.shape}")
     apart = np.abs(said - wanted, where=said != wanted, out=np.zeros(len(said)))  # equal infinities are equal

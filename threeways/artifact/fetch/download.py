@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from threeways.artifact import bucket, cache, mlmodel
+from threeways.artifact import mlmodel
+from threeways.artifact.fetch import bucket, cache
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 if TYPE_CHECKING:

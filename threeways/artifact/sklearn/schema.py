@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from threeways.artifact.allowed import ALLOWED, Made
-from threeways.artifact.alternatives import PIN, instead
-from threeways.artifact.repetition import check_repetitions
+from threeways.artifact.sklearn.allowed import ALLOWED, Made
+from threeways.artifact.sklearn.alternatives import PIN, instead
+from threeways.artifact.sklearn.repetition import check_repetitions
 from threeways.errors import ArtifactUntrusted
 
 PROTOCOL = 2
@@ -82,7 +82,7 @@ def _kind(where: str, node: Any) -> Made:
     if kind not in ALLOWED:
         raise ArtifactUntrusted(
             f"{where} is a {kind}, which is not on the allow-list for skops files "
-            f"(threeways/artifact/allowed.py); {instead(kind, where)}"
+            f"(threeways/artifact/sklearn/allowed.py); {instead(kind, where)}"
         )
     return kind
 
@@ -212,7 +212,7 @@ def _partial(where: str, node: Node, _: _Walk) -> Children:
     if not isinstance(bound, dict) or bound.get("__class__") != "check_array":
         raise ArtifactUntrusted(
             f"{where} is a partial function, and the only one on the allow-list for skops files "
-            f"(threeways/artifact/allowed.py) is scikit-learn's own of check_array; {PIN}"
+            f"(threeways/artifact/sklearn/allowed.py) is scikit-learn's own of check_array; {PIN}"
         )
     return [(f"{where} {part}", child) for part, child in node["content"].items()]
 

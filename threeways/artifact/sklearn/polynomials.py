@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import comb
 from typing import Any
 
-from threeways.artifact.trees import refuse, width_of
+from threeways.artifact.sklearn.trees import refuse, width_of
 
 
 def check_polynomial(transformer: Any) -> None:

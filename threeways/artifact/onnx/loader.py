@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact import onnx_graph
-from threeways.artifact.onnx_refused import Refused
+from threeways.artifact.onnx import graph as onnx_graph
+from threeways.artifact.onnx.refused import Refused
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
 from threeways.settings import forbid_telemetry
 

@@ -8,9 +8,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from threeways.artifact.code_paths import CodePaths
 from threeways.artifact.pin import digest
-from threeways.artifact.versions import minor, requires_same_minor
+from threeways.artifact.sklearn.code_paths import CodePaths
+from threeways.artifact.sklearn.versions import minor, requires_same_minor
 from threeways.errors import (
     ArtifactError,
     ArtifactIncomplete,

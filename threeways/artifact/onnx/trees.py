@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.onnx_refused import Refused
+from threeways.artifact.onnx.refused import Refused
 
 type Integers = NDArray[np.int64]
 

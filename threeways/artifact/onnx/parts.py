@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.onnx_refused import Refused
+from threeways.artifact.onnx.refused import Refused
 from threeways.protobuf import RUN, Value, bytes_of, fields, numbers_of, packed, run_of
 
 _INPUTS, _OUTPUTS, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7  # of a node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from threeways.artifact.allowed import Made
+from threeways.artifact.sklearn.allowed import Made
 
 PIN = "log the model with serialization_format='cloudpickle' and pin MODEL_SHA256"
 _LABELLERS = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from threeways.artifact.trees import refuse, width_of
+from threeways.artifact.sklearn.trees import refuse, width_of
 
 
 def check_dict_vectorizer(encoder: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.trees import check_features, check_walk, refuse, width_of
+from threeways.artifact.sklearn.trees import check_features, check_walk, refuse, width_of
 from threeways.errors import ArtifactUnsupported
 
 _BITSET_WORDS = 8

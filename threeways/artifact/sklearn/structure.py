@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from threeways.artifact import boosting, encoders, functions, objects, polynomials, trees
+from threeways.artifact.sklearn import boosting, encoders, functions, objects, polynomials, trees
 from threeways.errors import ArtifactError, ArtifactUntrusted
 
 

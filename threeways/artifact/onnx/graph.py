@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from threeways.artifact import onnx_trees
-from threeways.artifact.onnx_parts import Node, node_of, tensor_of, width_of
-from threeways.artifact.onnx_refused import Refused
+from threeways.artifact.onnx import trees
+from threeways.artifact.onnx.parts import Node, node_of, tensor_of, width_of
+from threeways.artifact.onnx.refused import Refused
 from threeways.protobuf import bytes_of, fields
 
 ML = "ai.onnx.ml"
@@ -85,7 +85,7 @@ class _Graph:
             case "LabelEncoder", [one], []:
                 return one
             case "TreeEnsemble", [_], [] if node.numbers.get("n_targets") == 1:
-                onnx_trees.check(node.integers)
+                trees.check(node.integers)
                 return 1
             case "Gather", [_], [[some]] if node.numbers.get("axis") == 1:
                 return some

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from threeways.artifact import schema
-from threeways.artifact.alternatives import PIN
-from threeways.artifact.versions import requires_same_minor
+from threeways.artifact.sklearn import schema
+from threeways.artifact.sklearn.alternatives import PIN
+from threeways.artifact.sklearn.versions import requires_same_minor
 from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
 MOST_BYTES = 2 * 2**30
@@ -34,7 +34,7 @@ def load(content: bytes, path: Path) -> Any:
     """The object in a skops file, made of nothing but what `allowed.py` lists.
 
     content: the file's bytes. path: where they were read, for messages.
-    Its trees are not checked yet: see `threeways.artifact.structure`. Raises ArtifactIncomplete (no sound
+    Its trees are not checked yet: see `threeways.artifact.sklearn.structure`. Raises ArtifactIncomplete (no sound
     zip), ArtifactUntrusted (anything that is not on the list, or not as skops writes it) or ArtifactMismatch.
     """
     file = BytesIO(content)

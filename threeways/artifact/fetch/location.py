@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from threeways.artifact import bucket, mlmodel
+from threeways.artifact import mlmodel
+from threeways.artifact.fetch import bucket
 from threeways.errors import (
     ArtifactAmbiguous,
     ArtifactIncomplete,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from threeways.artifact import objects
+from threeways.artifact.sklearn import objects
 
 type Wants = Literal["block", "dicts", "frame"]
 

@@ -1,0 +1,1 @@
+"""Where a model's artifact is, and how its files come here."""
