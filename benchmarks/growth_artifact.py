@@ -13,8 +13,8 @@ from typing import Any
 from benchmarks import models
 from benchmarks.measure import Measure, cost, in_turn, timed
 from benchmarks.start import HERE, ROOT
-from threeways.local.child import bare_environment
-from threeways.local.emulator import Emulator
+from threeways.emulator.child import bare_environment
+from threeways.emulator.server import Emulator
 
 MEGABYTES = (1, 10, 50, 200)
 TREE_MB = 5.1

@@ -22,7 +22,7 @@ from typing import Any, Self
 from benchmarks import rides
 from benchmarks.measure import Measure, cost, in_turn
 from benchmarks.starting import ANSWERED
-from threeways.local.child import Child, bare_environment
+from threeways.emulator.child import Child, bare_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"

@@ -19,9 +19,9 @@ from typing import Self
 import engine
 from doorway import doorway
 
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.invocation import EXITED, TIMED_OUT, FunctionError, InvocationResult
 from threeways.errors import LocalError
-from threeways.local.function.config import FunctionConfig
-from threeways.local.invocation import EXITED, TIMED_OUT, FunctionError, InvocationResult
 
 LABEL = "three-ways.test-of"
 READY_SECONDS = 60.0

@@ -13,9 +13,9 @@ from pathlib import Path
 import engine
 import setup_tool
 
+from threeways.emulator.child import Child
+from threeways.emulator.endpoint import Endpoint
 from threeways.errors import LocalError
-from threeways.local.child import Child
-from threeways.local.endpoint import Endpoint
 
 COMPOSE = Path(__file__).with_name("docker-compose.yaml")
 SERVICES = "kinesis,s3,sqs,sns"

@@ -11,10 +11,10 @@ from typing import Any
 import container
 
 from threeways import artifact, tasks
+from threeways.emulator.endpoint import Endpoint
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.local.emulator import Emulator
-from threeways.local.endpoint import Endpoint
-from threeways.local.function.config import FunctionConfig
 from threeways.pipeline import aws
 from threeways.pipeline.replay import target as targets
 from threeways.pipeline.replay.proof import Proof

@@ -14,7 +14,7 @@ from small_training import Training, trained
 from threadpoolctl import threadpool_limits
 from told import summed
 
-from threeways.local.emulator import Emulator
+from threeways.emulator.server import Emulator
 
 NO_STOPWATCH: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 # The same examples each time, as Hypothesis itself has it in CI: a run refuses a change for what that did.

@@ -13,8 +13,8 @@ from doubles import FakeContext
 from small_training import Training
 
 import model
+from threeways.emulator.server import Emulator
 from threeways.errors import ArtifactMismatch, ArtifactMissing, InvalidEvent, ModelFailed, SettingsError
-from threeways.local.emulator import Emulator
 from threeways.settings import Settings, from_environment
 from threeways.stream.quarantine import read
 

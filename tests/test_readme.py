@@ -33,7 +33,7 @@ from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from threeways import artifact
-from threeways.local.emulator import Emulator
+from threeways.emulator.server import Emulator
 from threeways.service import ModelService
 from threeways.settings import Settings, TrainingSettings, WebSettings
 from threeways.tasks.ride_duration import task

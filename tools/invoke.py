@@ -11,8 +11,8 @@ import engine
 import sam_local  # sets the path to the package
 from rich.console import Console
 
+from threeways.emulator.readback import everything
 from threeways.errors import UsageError
-from threeways.local.readback import everything
 from threeways.pipeline.ground import Ground
 from threeways.stream.quarantine import read
 

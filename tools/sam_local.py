@@ -24,9 +24,9 @@ from doorway import doorway  # noqa: E402
 from rich.console import Console  # noqa: E402
 from setup_tool import venv_of  # noqa: E402
 
+from threeways.emulator.function.config import FunctionConfig  # noqa: E402
+from threeways.emulator.server import Emulator  # noqa: E402
 from threeways.errors import UsageError  # noqa: E402
-from threeways.local.emulator import Emulator  # noqa: E402
-from threeways.local.function.config import FunctionConfig  # noqa: E402
 from threeways.pipeline.ground import Ground, ground  # noqa: E402
 
 LOCAL = ROOT / ".local"

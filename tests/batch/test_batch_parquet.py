@@ -19,8 +19,8 @@ from rich.console import Console
 from threeways.batch import demo, parquet, predictions_parquet
 from threeways.batch.interval import now, wall
 from threeways.batch.job import Asked, Done, run
+from threeways.emulator.server import Emulator
 from threeways.errors import BatchError, DataError, ModelFailed
-from threeways.local.emulator import Emulator
 from threeways.trips.cleaning import clean
 
 

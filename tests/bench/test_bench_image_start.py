@@ -11,7 +11,7 @@ import engine
 import pytest
 
 from benchmarks import image_start, image_usual
-from threeways.local.http_server import Handler, Server
+from threeways.emulator.http_server import Handler, Server
 
 
 class Runtime(Handler):

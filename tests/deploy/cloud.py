@@ -9,9 +9,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from threeways.emulator.child import Child, bare_environment
+from threeways.emulator.endpoint import Endpoint
 from threeways.errors import LocalError
-from threeways.local.child import Child, bare_environment
-from threeways.local.endpoint import Endpoint
 
 HERE = Path(__file__).parent
 

@@ -14,7 +14,7 @@ from moto.awslambda.models import LambdaBackend
 from moto.cloudformation import models, parsing
 from transformed import transformed, without_what_moto_lacks
 
-from threeways.local import moto_server
+from threeways.emulator import moto_server
 
 MAPPING = "AWS::Lambda::EventSourceMapping"
 _plain = models.Stack.parse_template

@@ -15,10 +15,10 @@ from cloud import Cloud
 from rich.console import Console
 
 import model
+from threeways.emulator.function import InProcessFunction
+from threeways.emulator.mapping import EventSourceMapping
+from threeways.emulator.mapping.settings import from_event
 from threeways.errors import DeploymentFailed
-from threeways.local.function import InProcessFunction
-from threeways.local.mapping import EventSourceMapping
-from threeways.local.mapping.settings import from_event
 from threeways.pipeline.deploy.answers import Answers
 from threeways.pipeline.deploy.chosen import Chosen
 from threeways.pipeline.deploy.destroy import destroy

@@ -11,8 +11,8 @@ from small_training import Training
 from transformed import of_type, transformed
 
 from threeways import artifact
+from threeways.emulator.readback import everything
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.local.readback import everything
 from threeways.pipeline.deploy import chosen, package, parameters, ride
 
 pytest_plugins = ["deploy_fixtures"]

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from templates import SEEDED, SOUND
 
-from threeways.local.emulator import Emulator
+from threeways.emulator.server import Emulator
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from threeways.local.invocation import InvocationResult
+from threeways.emulator.invocation import InvocationResult
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from doubles import FakeModel
 
-from threeways.local.emulator import Emulator
-from threeways.local.invocation import FunctionError, InvocationResult
+from threeways.emulator.invocation import FunctionError, InvocationResult
+from threeways.emulator.server import Emulator
 from threeways.pipeline.replay.documents import Batch
 from threeways.pipeline.replay.proof import Found, Proof
 from threeways.pipeline.replay.refetch import fetch

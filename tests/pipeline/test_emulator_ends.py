@@ -18,9 +18,9 @@ import pytest
 from rich.console import Console
 from small_training import Training
 
+from threeways.emulator.harness import Bench
+from threeways.emulator.server import Emulator
 from threeways.errors import LocalFailed
-from threeways.local.bench import Bench
-from threeways.local.emulator import Emulator
 from threeways.pipeline import stage as stages
 from threeways.pipeline.play import play
 from threeways.pipeline.rides import load

@@ -17,9 +17,9 @@ from uneven import UnevenClient
 
 from threeways import tasks
 from threeways.cli import app
-from threeways.local.emulator import Emulator
-from threeways.local.stack import Stack
-from threeways.local.template import load
+from threeways.emulator.server import Emulator
+from threeways.emulator.stack import Stack
+from threeways.emulator.template import load
 from threeways.pipeline import ground as ground_module
 from threeways.pipeline.collector import Collector
 from threeways.pipeline.producer import Outgoing, Producer

@@ -12,8 +12,8 @@ from doubles import ride
 from replay_lab import ARRIVED, SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
 
+from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.local.emulator import Emulator
 from threeways.pipeline.places import Bucket, Folder
 from threeways.pipeline.poison import KINDS
 from threeways.pipeline.quarantine import REASONS, Reader

@@ -13,8 +13,8 @@ from replay_lab import ARRIVED, SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
 from uneven import UnevenClient
 
-from threeways.local.emulator import Emulator
-from threeways.local.invocation import FunctionError, InvocationResult
+from threeways.emulator.invocation import FunctionError, InvocationResult
+from threeways.emulator.server import Emulator
 from threeways.pipeline.places import Bucket, Folder
 from threeways.pipeline.replay import rounds
 from threeways.pipeline.stage import Stage

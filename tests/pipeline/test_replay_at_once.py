@@ -12,8 +12,8 @@ import pytest
 from doubles import ride
 from replay_lab import SHARD, Lab, entry, lines
 
+from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.local.emulator import Emulator
 from threeways.pipeline.places import Folder
 from threeways.pipeline.replay.keeper import Keeper
 from threeways.pipeline.replay.proof import Found

@@ -15,9 +15,9 @@ from lambda_api import lambda_api
 from replay_lab import SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
 
+from threeways.emulator.invocation import THROTTLED, FunctionError, InvocationResult
+from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.local.emulator import Emulator
-from threeways.local.invocation import THROTTLED, FunctionError, InvocationResult
 from threeways.pipeline.replay.ledger import ReplayLedger
 from threeways.pipeline.replay.run import Options, replay
 from threeways.training.registry import RegisteredModel

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from small_training import Training
 
-from threeways.local.emulator import Emulator
+from threeways.emulator.server import Emulator
 from threeways.pipeline.torture.plan import parse
 from threeways.pipeline.torture.reshard import Resharder
 from threeways.pipeline.torture.run import Options, torture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from threeways.emulator.faults import Kind
 from threeways.errors import UsageError
-from threeways.local.faults import Kind
 from threeways.pipeline.torture.plan import DEALT, DEFAULTS, MEANINGS, Plan, parse
 
 

@@ -12,7 +12,7 @@ import pytest
 from test_stream_telemetry import TWO_INVOCATIONS, printed
 from transformed import TEMPLATE, of_type, packaged, transformed
 
-from threeways.local.intrinsics import Resolver, parse
+from threeways.emulator.intrinsics import Resolver, parse
 
 DOCUMENT = parse(TEMPLATE.read_text())
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0d1e"

@@ -12,8 +12,8 @@ import pytest
 from moto import mock_aws
 from transformed import IMAGE, TEMPLATE, of_type, packaged, transformed, without_what_moto_lacks
 
-from threeways.local.mapping.settings import from_event
-from threeways.local.template import load
+from threeways.emulator.mapping.settings import from_event
+from threeways.emulator.template import load
 
 MODEL = {"ModelLocation": "s3://models/1/abc/artifacts/model", "ModelSha256": "a" * 64, "RunId": "abc"}
 

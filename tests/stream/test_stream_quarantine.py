@@ -12,8 +12,8 @@ import pytest
 from botocore.config import Config
 from doubles import FOREVER, NOW, Sleeps, client_error
 
+from threeways.emulator.server import Emulator
 from threeways.errors import InvalidEvent, QuarantineFailed, SettingsError, UndecodableEvent
-from threeways.local.emulator import Emulator
 from threeways.pipeline.poison import KINDS
 from threeways.stream.calls import Backoff, Deadline
 from threeways.stream.quarantine import S3Quarantine, read, split_location

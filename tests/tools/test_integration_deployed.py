@@ -14,9 +14,9 @@ from lambda_api import lambda_api
 from small_training import Training
 
 import model
-from threeways.local.emulator import Emulator
-from threeways.local.function import InProcessFunction
-from threeways.local.mapping import EventSourceMapping, MappingSettings
+from threeways.emulator.function import InProcessFunction
+from threeways.emulator.mapping import EventSourceMapping, MappingSettings
+from threeways.emulator.server import Emulator
 from threeways.settings import Settings, from_environment
 
 RUN = Path(__file__).parents[2] / "integration-test" / "run.py"

@@ -56,7 +56,7 @@ def test_all_that_the_function_imports_ships_and_nothing_of_the_laptop_s_does() 
     assert [file for file in own if not ships(file)] == []
     for name in (
         "README.md",
-        "threeways/local/emulator.py",
+        "threeways/emulator/server.py",
         "threeways/training/train.py",
         ".git/config",
         "tests/conftest.py",

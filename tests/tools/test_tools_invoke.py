@@ -9,9 +9,9 @@ import pytest
 import sam_local
 from invoke import fault_of
 
+from threeways.emulator.server import Emulator
+from threeways.emulator.template import load
 from threeways.errors import UsageError
-from threeways.local.emulator import Emulator
-from threeways.local.template import load
 from threeways.pipeline.ground import TEMPLATE, Ground
 
 

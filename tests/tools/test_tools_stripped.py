@@ -20,8 +20,8 @@ from small_training import Training
 from strip_packages import PACKAGES, strip
 
 from threeways import artifact
-from threeways.local.emulator import Emulator
-from threeways.local.readback import everything
+from threeways.emulator.readback import everything
+from threeways.emulator.server import Emulator
 from threeways.pipeline.ground import Ground, ground
 from threeways.service import ModelService, Scored
 from threeways.stream.quarantine import read

@@ -16,7 +16,7 @@ from inputs import aggregated_pairs, small_batches
 from simulated import threads_run_at_once
 from watcher import Violation
 
-from threeways.local.mapping import lane
+from threeways.emulator.mapping import lane
 from threeways.stream import handler, quarantine, records
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler

@@ -16,7 +16,7 @@ from functools import cache
 from doubles import ride
 from kpl import aggregated
 
-from threeways.local.mapping.records import Origin, StreamRecord, encode_all
+from threeways.emulator.mapping.records import Origin, StreamRecord, encode_all
 
 ARRIVED = 1_612_185_300.0
 """Epoch seconds: when the simulation begins, and the first record arrives."""

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from inputs import ARRIVED, RAISES
 
-from threeways.local.mapping.buffer import Buffer
-from threeways.local.mapping.records import StreamRecord
+from threeways.emulator.mapping.buffer import Buffer
+from threeways.emulator.mapping.records import StreamRecord
 from threeways.stream import calls
 
 

@@ -20,7 +20,7 @@ from inputs import FIRST_NUMBER, inputs_of
 from simulated import threads_run_at_once
 from world import World
 
-from threeways.local.mapping.settings import FOR_EVER, MappingSettings
+from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
 from threeways.stream import delivery
 
 SHARDS = ("shard-0", "shard-1")

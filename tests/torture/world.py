@@ -19,16 +19,16 @@ from simulated import Beside, Clock, Costly, Filled, Killed, Pace, threads_run_a
 from stores import DestinationBucket, Network, OutputStream, QuarantineBucket
 from watcher import Violation, Watcher
 
+from threeways.emulator.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
+from threeways.emulator.mapping.counts import Teller
+from threeways.emulator.mapping.destination import S3Destination
+from threeways.emulator.mapping.lane import Lane, Work
+from threeways.emulator.mapping.position import Shard
+from threeways.emulator.mapping.records import Origin
+from threeways.emulator.mapping.settings import MappingSettings
+from threeways.emulator.stack import Stack
+from threeways.emulator.template import load
 from threeways.errors import ArtifactUnreachable, DeadlineNear
-from threeways.local.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
-from threeways.local.mapping.counts import Teller
-from threeways.local.mapping.destination import S3Destination
-from threeways.local.mapping.lane import Lane, Work
-from threeways.local.mapping.position import Shard
-from threeways.local.mapping.records import Origin
-from threeways.local.mapping.settings import MappingSettings
-from threeways.local.stack import Stack
-from threeways.local.template import load
 from threeways.service import ModelService
 from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.calls import Backoff

@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
+from threeways.emulator.server import Emulator
 from threeways.errors import DataError
-from threeways.local.emulator import Emulator
 from threeways.trips import city, s3
 from threeways.trips.reading import read
 from threeways.trips.sources import locations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways.local.mapping.lineage import list_shards
+from threeways.emulator.mapping.lineage import list_shards
 from threeways.pipeline.ledger import Received
 from threeways.stream.aggregation import data_of
 from threeways.task import Task

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threeways.local.endpoint import Endpoint
-from threeways.local.provision import provision
-from threeways.local.stack import Stack
-from threeways.local.template import load
+from threeways.emulator.endpoint import Endpoint
+from threeways.emulator.provision import provision
+from threeways.emulator.stack import Stack
+from threeways.emulator.template import load
 from threeways.pipeline.model_choice import resolved
 from threeways.settings import Settings
 

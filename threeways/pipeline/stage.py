@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 from rich.console import Console
 
+from threeways.emulator.endpoint import Endpoint
+from threeways.emulator.function import LocalFunction
+from threeways.emulator.invocation import FunctionError, InvocationResult
+from threeways.emulator.mapping import EventSourceMapping, MappingEvent
+from threeways.emulator.server import Emulator
+from threeways.emulator.stack import FunctionConfig
 from threeways.errors import LocalError, LocalFailed
-from threeways.local.emulator import Emulator
-from threeways.local.endpoint import Endpoint
-from threeways.local.function import LocalFunction
-from threeways.local.invocation import FunctionError, InvocationResult
-from threeways.local.mapping import EventSourceMapping, MappingEvent
-from threeways.local.stack import FunctionConfig
 from threeways.pipeline.ground import ground
 from threeways.pipeline.replay.documents import kinesis_ids
 from threeways.pipeline.watch import FunctionLog

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from threeways.pipeline.ledger import percentile
 
 if TYPE_CHECKING:
-    from threeways.local.mapping import EventSourceMapping
+    from threeways.emulator.mapping import EventSourceMapping
     from threeways.pipeline.collector import Collector
     from threeways.pipeline.producer import Producer
 

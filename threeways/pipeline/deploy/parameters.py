@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from threeways.emulator import intrinsics
 from threeways.errors import DeploymentError
-from threeways.local import intrinsics
 
 OURS = ("ModelLocation", "ModelSha256", "RunId")
 """The parameters that `MODEL=` decides."""

@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 
 from threeways import tasks
+from threeways.emulator.invocation import InvocationResult
 from threeways.errors import DeploymentFailed
-from threeways.local.invocation import InvocationResult
 from threeways.pipeline import aws
 from threeways.pipeline.deploy.stack import Client, Stack
 from threeways.pipeline.replay.proof import Proof

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from threeways.emulator import intrinsics
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.local import intrinsics
 from threeways.pipeline import aws
 
 ROLLS_BACK_ON = ("FunctionErrors", "QuarantineRate")

@@ -11,9 +11,9 @@ from itertools import chain
 
 import msgspec
 
+from threeways.emulator.mapping.lineage import list_shards
+from threeways.emulator.readback import pages
 from threeways.errors import UndecodableEvent
-from threeways.local.mapping.lineage import list_shards
-from threeways.local.readback import pages
 from threeways.pipeline.replay.target import Target
 from threeways.stream.aggregation import data_of
 from threeways.stream.quarantine import QuarantineEntry, split_location

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from threeways.local.readback import pages
+from threeways.emulator.readback import pages
 from threeways.pipeline.replay.documents import Batch
 from threeways.stream.records import Record, whole_records
 

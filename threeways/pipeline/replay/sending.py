@@ -8,10 +8,10 @@ from itertools import groupby
 
 import msgspec
 
-from threeways.local.invocation import REQUEST_LIMIT, InvocationResult
-from threeways.local.mapping.records import EventRecord, KinesisPart
-from threeways.local.mapping.replies import Kind, Outcome, outcome_of
-from threeways.local.mapping.source import ROLE_ARN, exponential
+from threeways.emulator.invocation import REQUEST_LIMIT, InvocationResult
+from threeways.emulator.mapping.records import EventRecord, KinesisPart
+from threeways.emulator.mapping.replies import Kind, Outcome, outcome_of
+from threeways.emulator.mapping.source import ROLE_ARN, exponential
 from threeways.stream.records import Record
 
 BATCH = 500

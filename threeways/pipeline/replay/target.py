@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from threeways.emulator.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
 from threeways.errors import LocationError, SettingsError
-from threeways.local.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
 from threeways.pipeline import aws
 from threeways.settings import Settings, from_environment
 

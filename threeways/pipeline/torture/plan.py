@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from threeways.emulator.faults import Kind, Rates
 from threeways.errors import UsageError
-from threeways.local.faults import Kind, Rates
 
 DEFAULTS: Mapping[str, float] = MappingProxyType(
     {

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from threeways import tasks
-from threeways.local.emulator import Emulator
-from threeways.local.function.config import FunctionConfig
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.server import Emulator
 from threeways.pipeline.common import interruptible, new_folder
 from threeways.pipeline.console import show_ledger, show_share
 from threeways.pipeline.ledger import TOLERATED

@@ -1,0 +1,7 @@
+"""Faults between a function and the AWS that it calls: a proxy that breaks calls, on a schedule."""
+
+from threeways.emulator.faults.fault import Fault, Kind
+from threeways.emulator.faults.proxy import Door
+from threeways.emulator.faults.schedule import Rates, Schedule, Script
+
+__all__ = ["Door", "Fault", "Kind", "Rates", "Schedule", "Script"]

@@ -1,0 +1,176 @@
+"""A faulty door to AWS: an HTTP proxy on 127.0.0.1 through which a function's calls go, some of them badly.
+
+What it lets through it forwards, byte for byte; a partial failure leaves entries out of the forwarded call,
+so that they are really not stored. Clients are what they are: botocore meets real resets and real silence.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable
+from threading import Event, Lock
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+from threeways.emulator.faults.fault import Fault, Kind
+from threeways.emulator.faults.request import Answer, Request, failed_entries, with_failures
+from threeways.emulator.faults.schedule import Schedule, Script
+from threeways.emulator.http_server import Handler, Server
+
+_BEFORE = {Kind.RESET_BEFORE, Kind.KILL_BEFORE}
+_AFTER = {Kind.RESET_AFTER, Kind.KILL_AFTER}
+_KILLS = {Kind.KILL_BEFORE, Kind.KILL_AFTER}
+_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "proxy-connection"}
+"""Headers that are each connection's own."""
+_FORWARD_SECONDS = 120
+
+
+class Door:
+    """Runs within a `with`. Several can lead to one service, each with a schedule of its own.
+
+    target: where calls go, `http://127.0.0.1:port`. schedule: may be replaced while it runs.
+    on_kill: called for a kill, from the connection's thread: it is to kill whoever called.
+    """
+
+    def __init__(
+        self, target: str, schedule: Schedule | None = None, on_kill: Callable[[], object] | None = None
+    ) -> None:
+        self.schedule: Schedule = schedule or Script()
+        self.on_kill = on_kill
+        self._target = urlsplit(target)
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+        self._closing = Event()
+        handler = type("Handler", (_Handler,), {"door": self})
+        self._server = Server(handler, "door")
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the port back; calls that are held are let go, without an answer."""
+        self._closing.set()
+        self._server.end()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens: what goes into `AWS_ENDPOINT_URL`."""
+        return f"http://{self._server.address}"
+
+    def counts(self) -> Counter[str]:
+        """Faults by kind, as they struck, and `partial_failures`: PutRecords answered with failed entries.
+
+        Entries fail by order of the schedule or by a shard's limits.
+        """
+        with self._lock:
+            return self._counts.copy()
+
+    def _count(self, name: str) -> None:
+        with self._lock:
+            self._counts[name] += 1
+
+    def serve(self, request: Request) -> Answer | None:
+        """The answer to a request, with its fault; None: the connection is to be reset."""
+        fault = self.schedule.next(request.operation, request.entries)
+        if fault is None:
+            return self._forward(request)
+        self._count(fault.kind.value)
+        if fault.kind is Kind.THROTTLED:
+            return request.refused()
+        if fault.kind is Kind.ERROR:
+            return request.broken()
+        if fault.kind is Kind.PARTIAL:
+            return self._partial(request, fault)
+        return self._silenced(request, fault)
+
+    def _silenced(self, request: Request, fault: Fault) -> Answer | None:
+        """The faults of the way there and back."""
+        if fault.kind is Kind.SLOW_BEFORE:
+            self._closing.wait(fault.seconds)
+        answer = None if fault.kind in _BEFORE else self._forward(request)
+        if fault.kind is Kind.SLOW_AFTER:
+            self._closing.wait(fault.seconds)
+        if fault.kind in _KILLS and self.on_kill is not None:
+            self.on_kill()
+        return None if fault.kind in _BEFORE | _AFTER else answer
+
+    def _partial(self, request: Request, fault: Fault) -> Answer | None:
+        entries = request.entries
+        passed = request.without(fault.positions)
+        answer = self._forward(passed) if passed.entries else None
+        if answer is None and passed.entries:
+            return None
+        return self._noted(with_failures(answer, fault.positions, entries))
+
+    def _forward(self, request: Request) -> Answer | None:
+        """What the service answers; None where it cannot be reached."""
+        connection = http.client.HTTPConnection(
+            self._target.hostname or "", self._target.port, timeout=_FORWARD_SECONDS
+        )
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        try:
+            connection.request(request.method, request.path, request.body, headers)
+            got = connection.getresponse()
+            answer = Answer(got.status, dict(got.getheaders()), got.read())
+        except (OSError, http.client.HTTPException):
+            self._count("unreachable")
+            return None
+        finally:
+            connection.close()
+        return self._noted(answer) if request.operation == "PutRecords" else answer
+
+    def _noted(self, answer: Answer) -> Answer:
+        if answer.status == http.client.OK and failed_entries(answer):
+            self._count("partial_failures")
+        return answer
+
+
+class _Handler(Handler):
+    door: ClassVar[Door]
+
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come: botocore waits a second for that with each object."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        """Any method."""
+        if self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
+            self._send(Answer(411, {}, b"the door takes bodies with a Content-Length only"))
+            return
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # its sender was killed in the middle, and no service takes half a request
+            self.close_connection = True
+            return
+        answer = self.door.serve(Request(self.command, self.path, self.headers, body))  # type: ignore[arg-type]  # a Message maps names without regard to case
+        if answer is None:
+            self._reset()
+        else:
+            self._send(answer)
+
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server's names
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response_only(answer.status)
+        for name, value in answer.headers.items():
+            if name.lower() not in _HOP:
+                self.send_header(name, value)
+        head = self.command == "HEAD"
+        length = answer.headers.get("Content-Length", "0") if head else str(len(answer.body))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if not head:
+            self.wfile.write(answer.body)
+
+    def _reset(self) -> None:
+        """Close the connection with a TCP reset: lingering for no time drops what was not sent."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()

@@ -1,0 +1,111 @@
+"""What a request asks of AWS, and the answers that stand for AWS's own faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from threeways.emulator.shard_limits import CODE
+
+_JSON = "application/x-amz-json-1.1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; its length is told anew when it is sent."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request. path: with its query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        """As AWS calls it: a JSON service's from its header, S3's as far as method and query tell."""
+        target = self.headers.get("X-Amz-Target")
+        if target:
+            return target.rpartition(".")[2]
+        if self.method == "GET" and "list-type" in parse_qs(urlsplit(self.path).query):
+            return "ListObjectsV2"
+        return {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject"}.get(self.method, self.method)
+
+    @property
+    def entries(self) -> int:
+        """How many records a PutRecords has."""
+        return len(_records(self.body)) if self.operation == "PutRecords" else 0
+
+    def refused(self) -> Answer:
+        """Throttled."""
+        if "X-Amz-Target" in self.headers:
+            return _json_fault(400, CODE, "Rate exceeded")
+        return _xml_fault(503, "SlowDown", "Please reduce your request rate.")
+
+    def broken(self) -> Answer:
+        """The service's own fault."""
+        if "X-Amz-Target" in self.headers:
+            return _json_fault(500, "InternalFailure", "The request processing has failed")
+        return _xml_fault(500, "InternalError", "We encountered an internal error. Please try again.")
+
+    def without(self, positions: Collection[int]) -> Request:
+        """A PutRecords without the entries at these positions."""
+        asked = json.loads(self.body)
+        asked["Records"] = [record for place, record in enumerate(asked["Records"]) if place not in positions]
+        return replace(self, body=json.dumps(asked).encode())
+
+
+def with_failures(answer: Answer | None, positions: Collection[int], entries: int) -> Answer:
+    """A PutRecords' answer for all its entries, from that for those that were let through, if any were.
+
+    docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html: the two codes that an entry can have.
+    """
+    if answer is not None and answer.status != 200:
+        return answer
+    told: dict[str, Any] = json.loads(answer.body) if answer else {"Records": []}
+    stored = iter(told["Records"])
+    told["Records"] = [_failed(place) if place in positions else next(stored) for place in range(entries)]
+    told["FailedRecordCount"] = sum("ErrorCode" in entry for entry in told["Records"])
+    return Answer(200, answer.headers if answer else {"Content-Type": _JSON}, json.dumps(told).encode())
+
+
+def failed_entries(answer: Answer) -> int:
+    """How many entries of a PutRecords failed, by its answer."""
+    return msgspec.json.decode(answer.body, type=_PutRecordsAnswer).FailedRecordCount
+
+
+class _PutRecordsAnswer(msgspec.Struct):
+    FailedRecordCount: int = 0
+
+
+def _records(body: bytes) -> list[Any]:
+    records: list[Any] = json.loads(body).get("Records", [])
+    return records
+
+
+def _failed(position: int) -> dict[str, str]:
+    code = "InternalFailure" if position % 2 else CODE
+    return {"ErrorCode": code, "ErrorMessage": "This entry was to fail."}
+
+
+def _json_fault(status: int, code: str, message: str) -> Answer:
+    body = json.dumps({"__type": code, "message": message}).encode()
+    return Answer(status, {"Content-Type": _JSON, "x-amzn-ErrorType": code}, body)
+
+
+def _xml_fault(status: int, code: str, message: str) -> Answer:
+    told = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    body = f'<?xml version="1.0" encoding="UTF-8"?>{told}'
+    return Answer(status, {"Content-Type": "application/xml"}, body.encode())

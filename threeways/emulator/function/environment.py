@@ -1,0 +1,168 @@
+"""An execution environment: initialised once, reused while it is well, reset after a timeout or a crash.
+
+docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.function.exchange import Invocation
+from threeways.emulator.function.process import Runtime, RuntimeProcess
+from threeways.emulator.function.variables import variables
+from threeways.emulator.invocation import TIMED_OUT, FunctionError, InvocationResult
+
+INIT_LIMIT = 10.0
+"""Seconds for the first initialisation; what fails there is tried again on the function's own time."""
+PROVISIONED_INIT_LIMIT = 130.0
+"""Seconds at least that initialising ahead of traffic may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Init:
+    error: FunctionError | None
+    seconds: float
+
+
+class ExecutionEnvironment:
+    """One invocation at a time, its owner sees to that; `strike`, `terminate`, `close`: from any thread."""
+
+    def __init__(
+        self,
+        config: FunctionConfig,
+        given: Mapping[str, str],
+        runtime: Runtime,
+        on_log: Callable[[str], None],
+    ) -> None:
+        self.id = str(uuid.uuid4())
+        self._config = config
+        self._given = given
+        self._runtime = runtime
+        self._on_log = on_log
+        self._process: RuntimeProcess | None = None
+        self._fresh = True
+        self._closed = False
+        self._lock = Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Its process's id, while one runs."""
+        process = self._process
+        return process.pid if process and process.alive else None
+
+    def warm(self) -> FunctionError | None:
+        """Initialise as for provisioned concurrency: with a longer limit. The error, if that fails."""
+        self._fresh = False
+        return self._initialise(max(PROVISIONED_INIT_LIMIT, self._config.timeout)).error
+
+    def invoke(self, request_id: str, payload: bytes) -> InvocationResult:
+        """One invocation, after initialising where there is no process that waits for one."""
+        budget = self._config.timeout
+        init_seconds: float | None = None
+        if self._process is None or not self._process.waiting:
+            first, budget = self._prepare(budget)
+            init_seconds = first.seconds
+            if first.error is not None:
+                return self._result(request_id, first.error, init_seconds, 0.0)
+        started = time.monotonic()
+        reply = self._run(request_id, payload, budget)
+        return self._result(request_id, reply, init_seconds, time.monotonic() - started)
+
+    def _prepare(self, budget: float) -> tuple[_Init, float]:
+        """The initialisation, and what is left of the function's time: a repeated one is on that time."""
+        spent = 0.0
+        if self._fresh:
+            self._fresh = False
+            init = self._initialise(INIT_LIMIT)
+            if init.error is None:
+                return init, budget
+            spent = init.seconds
+        init = self._initialise(budget)
+        return _Init(init.error, spent + init.seconds), budget - init.seconds
+
+    def _initialise(self, limit: float) -> _Init:
+        started = time.monotonic()
+        self._reset()
+        process = self._start()
+        outcome = (
+            process.wait_ready(limit) if process else FunctionError(TIMED_OUT, "Error: it was shut down")
+        )
+        seconds = time.monotonic() - started
+        if outcome is None:
+            return _Init(None, seconds)
+        self._reset()
+        if isinstance(outcome, FunctionError):
+            return _Init(outcome, seconds)
+        return _Init(FunctionError(TIMED_OUT, f"Error: Init timed out after {limit:.2f} seconds"), seconds)
+
+    def _start(self) -> RuntimeProcess | None:
+        with self._lock:
+            if self._closed:
+                return None
+            environment = variables(self._config, self._given, self.id)
+            self._process = RuntimeProcess(
+                self._runtime,
+                self._config.handler,
+                environment,
+                self._config.root,
+                self._on_log,
+                self._config.memory,
+            )
+            return self._process
+
+    def _run(self, request_id: str, payload: bytes, budget: float) -> bytes | FunctionError:
+        process = self._process
+        if process is None:
+            return FunctionError(TIMED_OUT, f"RequestId: {request_id} Error: it was shut down")
+        invocation = Invocation(request_id, payload, time.time() + budget, self._config.arn)
+        reply = process.run(invocation, budget)
+        if reply is None or not process.waiting:
+            self._reset()
+        if reply is None:
+            text = f"RequestId: {request_id} Error: Task timed out after {self._config.timeout:.2f} seconds"
+            return FunctionError(TIMED_OUT, text)
+        return reply
+
+    def _result(
+        self, request_id: str, reply: bytes | FunctionError, init_seconds: float | None, seconds: float
+    ) -> InvocationResult:
+        return InvocationResult(
+            payload=reply if isinstance(reply, bytes) else None,
+            error=reply if isinstance(reply, FunctionError) else None,
+            cold=init_seconds is not None,
+            init_seconds=init_seconds,
+            seconds=seconds,
+            environment_id=self.id,
+            request_id=request_id,
+        )
+
+    def _reset(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+
+    def strike(self) -> bool:
+        """SIGKILL to its process, from any thread. Whether there was one."""
+        process = self._process
+        return process is not None and process.strike()
+
+    def terminate(self) -> None:
+        """Begin to shut down: SIGTERM, and no new process."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.terminate()
+
+    def close(self, grace: float) -> None:
+        """End the process, by SIGKILL after `grace` seconds. Idempotent."""
+        self.terminate()
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill(grace)

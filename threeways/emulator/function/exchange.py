@@ -1,0 +1,123 @@
+"""The conversation of one runtime process with Lambda: who waits for whom, without any HTTP.
+
+docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: initialisation is over when the runtime
+first asks for the next invocation, and an invocation is over when it has answered **and** asks for the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Condition
+
+from threeways.emulator.invocation import EXITED, RESPONSE_LIMIT, RESPONSE_TOO_LARGE, FunctionError
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One event on its way to the handler. deadline: epoch seconds."""
+
+    request_id: str
+    payload: bytes
+    deadline: float
+    function_arn: str
+
+
+type Reply = bytes | FunctionError
+"""What the runtime said of an invocation."""
+
+
+class OutOfTurn(Exception):
+    """The runtime did what its state does not allow; Lambda answers 4xx. `kind` is the answer's errorType."""
+
+    def __init__(self, message: str, *, kind: str = "InvalidStateTransition", status: int = 403) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status
+
+
+class Exchange:
+    """Thread-safe. The runtime's side: `next`, `answer`, `init_failed`. Lambda's side: the other methods."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._asked = False  # the runtime waits for an invocation
+        self._handed_out: Invocation | None = None
+        self._offered: Invocation | None = None
+        self._reply: Reply | None = None
+        self._init_error: FunctionError | None = None
+        self._exit: str | None = None
+
+    def next(self) -> Invocation | None:
+        """The next invocation, however long that takes; None once the process is to end."""
+        with self._changed:
+            if self._handed_out is not None and self._reply is None:
+                raise OutOfTurn("the invocation before has no answer yet")
+            self._handed_out = None
+            self._asked = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._offered is not None or self._exit is not None)
+            if self._offered is None:
+                return None
+            self._asked, self._handed_out, self._offered = False, self._offered, None
+            return self._handed_out
+
+    def answer(self, request_id: str, reply: Reply) -> None:
+        """The runtime's response or error for one invocation. OutOfTurn for one that it does not have."""
+        with self._changed:
+            if (
+                self._handed_out is None
+                or self._handed_out.request_id != request_id
+                or self._reply is not None
+            ):
+                raise OutOfTurn("no such invocation is under way", kind="InvalidRequestID", status=400)
+            self._reply = reply
+            if isinstance(reply, bytes) and len(reply) > RESPONSE_LIMIT:
+                text = (
+                    f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+                )
+                self._reply = FunctionError(RESPONSE_TOO_LARGE, text)
+                raise OutOfTurn(text, kind="RequestEntityTooLarge", status=413)
+
+    def init_failed(self, error: FunctionError) -> None:
+        """The runtime's word that it cannot start."""
+        with self._changed:
+            self._init_error = error
+            self._changed.notify_all()
+
+    def ended(self, how: str) -> None:
+        """The process is gone, or is to go: everyone who waits is woken. `how`: as Lambda words it."""
+        with self._changed:
+            self._exit = self._exit or how
+            self._changed.notify_all()
+
+    def wait_ready(self, timeout: float) -> FunctionError | bool | None:
+        """None once the runtime asks for an invocation, the error if it cannot, False after `timeout`."""
+        with self._changed:
+            over = self._changed.wait_for(
+                lambda: self._asked or self._init_error is not None or self._exit is not None, timeout
+            )
+            if self._init_error is not None:
+                return self._init_error
+            if self._exit is not None:
+                return FunctionError(EXITED, f"Error: {self._exit}")
+            return None if over else False
+
+    def run(self, invocation: Invocation, timeout: float) -> Reply | None:
+        """Hand an invocation to the waiting runtime; its reply, or None after `timeout` seconds without."""
+        with self._changed:
+            self._offered, self._reply = invocation, None
+            self._changed.notify_all()
+            over = self._changed.wait_for(
+                lambda: self._exit is not None or (self._reply is not None and self._asked), timeout
+            )
+            if not over:
+                return None
+            if self._exit is not None and not isinstance(self._reply, FunctionError):
+                return FunctionError(EXITED, f"RequestId: {invocation.request_id} Error: {self._exit}")
+            return self._reply
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the runtime waits for an invocation."""
+        with self._changed:
+            return self._asked and self._exit is None

@@ -1,0 +1,92 @@
+"""A handler called in this process, in Lambda's way: JSON in, JSON out, and what it raises as an error.
+
+For tests that want a debugger or a closure. There is no cold start, no memory limit, and a handler that takes
+too long is not ended, though its context tells the time that is left: `LocalFunction` has all of that.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from threeways.emulator.invocation import RESPONSE_LIMIT, RESPONSE_TOO_LARGE, FunctionError, InvocationResult
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:in-process"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handler gets beside its event: docs.aws.amazon.com/lambda/latest/dg/python-context.html.
+
+    deadline: epoch seconds.
+    """
+
+    aws_request_id: str
+    deadline: float
+    memory_limit_in_mb: str = "128"
+    function_name: str = "in-process"
+    function_version: str = "$LATEST"
+    invoked_function_arn: str = ARN
+    log_group_name: str = "/aws/lambda/in-process"
+    log_stream_name: str = "in-process"
+    identity: None = None
+    client_context: None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until a Lambda function would be ended."""
+        return max(0, int((self.deadline - time.time()) * 1000))
+
+
+class InProcessFunction:
+    """Invoke it like a `LocalFunction`.
+
+    handler: called with an event and a `Context`, in the caller's thread. timeout: seconds, which the context
+    alone tells.
+    """
+
+    def __init__(self, handler: Callable[[Any, Any], Any], timeout: float = 3.0) -> None:
+        self._handler = handler
+        self._timeout = timeout
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN."""
+        return ARN
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """One invocation with a JSON payload. What the handler raises is its error."""
+        request_id = str(uuid.uuid4())
+        started = time.monotonic()
+        reply: bytes | FunctionError
+        try:
+            answer = self._handler(json.loads(payload), Context(request_id, time.time() + self._timeout))
+        except Exception as error:  # noqa: BLE001 - whatever the handler raises is the invocation's error
+            reply = FunctionError(
+                type(error).__name__, str(error), tuple(traceback.format_tb(error.__traceback__))
+            )
+        else:
+            reply = _encoded(answer)
+        return InvocationResult(
+            payload=reply if isinstance(reply, bytes) else None,
+            error=reply if isinstance(reply, FunctionError) else None,
+            seconds=time.monotonic() - started,
+            environment_id="in-process",
+            request_id=request_id,
+        )
+
+
+def _encoded(answer: Any) -> bytes | FunctionError:
+    try:
+        encoded = json.dumps(answer).encode()
+    except (TypeError, ValueError) as error:
+        return FunctionError("Runtime.MarshalError", str(error))
+    if len(encoded) > RESPONSE_LIMIT:
+        return FunctionError(
+            RESPONSE_TOO_LARGE, f"the answer has {len(encoded)} bytes, over {RESPONSE_LIMIT}"
+        )
+    return encoded

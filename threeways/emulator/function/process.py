@@ -1,0 +1,134 @@
+"""One runtime process: the interpreter that holds the handler, and its end of the runtime API."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from threading import Thread
+
+from threeways.emulator.child import Child
+from threeways.emulator.function.exchange import Exchange, Invocation, Reply
+from threeways.emulator.function.log import LogReader
+from threeways.emulator.function.memory import MemoryLimit
+from threeways.emulator.function.runtime_api import RuntimeApi
+from threeways.emulator.invocation import FunctionError
+
+STAND_IN = Path(__file__).with_name("runtime_client.py")
+
+
+class Runtime(StrEnum):
+    """What speaks to the runtime API within the process."""
+
+    AWS = "awslambdaric"
+    STAND_IN = "stand-in"
+
+    @classmethod
+    def available(cls) -> Runtime:
+        """AWS's own runtime interface client, or the stand-in where its extension has no wheel (macOS)."""
+        found = all(importlib.util.find_spec(name) for name in ("awslambdaric", "runtime_client"))
+        return cls.AWS if found else cls.STAND_IN
+
+
+class RuntimeProcess:
+    """A started process. on_log: called with each line that it prints, from a thread. memory: MB."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        handler: str,
+        environment: Mapping[str, str],
+        root: Path,
+        on_log: Callable[[str], None],
+        memory: int,
+    ) -> None:
+        self._exchange = Exchange()
+        self._api = RuntimeApi(self._exchange)
+        self._on_log = on_log
+        variables = {**environment, "AWS_LAMBDA_RUNTIME_API": self._api.address}
+        what = "awslambdaric" if runtime is Runtime.AWS else str(STAND_IN)
+        try:
+            self._child = Child(what, [handler], variables, cwd=root)
+        except BaseException:
+            self._api.close()
+            raise
+        self._limit = MemoryLimit(self._child, memory, self._tell)
+        self._log = LogReader(self._child.output, self._tell, f"log-{self.pid}")
+        self._threads = [
+            Thread(target=work, name=f"{name}-{self.pid}", daemon=True)
+            for name, work in (("exit", self._watch), ("memory", self._limit.run))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process's id."""
+        return self._child.pid
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is ready for another invocation."""
+        return self._exchange.waiting and self.alive
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs, as far as is known."""
+        return self._child.exit_status is None
+
+    def wait_ready(self, timeout: float) -> FunctionError | bool | None:
+        """None when its handler is loaded; the error if it cannot be; False after `timeout` seconds."""
+        return self._exchange.wait_ready(timeout)
+
+    def run(self, invocation: Invocation, timeout: float) -> Reply | None:
+        """The handler's answer or error; None if there is none after `timeout` seconds."""
+        return self._exchange.run(invocation, timeout)
+
+    def strike(self) -> bool:
+        """SIGKILL, which the process cannot see coming. Whether it was running."""
+        if not self.alive:
+            return False
+        self._child.strike()
+        return True
+
+    def terminate(self) -> None:
+        """Ask it to end; `kill` sees to it."""
+        self._exchange.ended("Runtime exited: the execution environment was shut down")
+        self._child.terminate()
+
+    def kill(self, grace: float = 0.0) -> None:
+        """End it, by itself within `grace` seconds or not, and hand over its last lines. Idempotent.
+
+        What it left behind in a session of its own lives on (see `child.py`); its output is not waited for.
+        """
+        if grace:
+            self._child.wait(grace)
+        self._child.kill()
+        self._log.finish(patience=5)
+        for thread in self._threads:
+            thread.join(5)
+        self._api.close()
+
+    def _watch(self) -> None:
+        status = self._child.wait()
+        self._limit.stop()
+        self._exchange.ended(_describe(status))
+
+    def _tell(self, line: str) -> None:
+        try:
+            self._on_log(line)
+        except Exception:
+            logging.getLogger(__name__).exception("on_log raised on a line of the function's log")
+
+
+def _describe(status: int | None) -> str:
+    """As Lambda words it: docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html."""
+    if not status:
+        return "Runtime exited without providing a reason"
+    if status > 0:
+        return f"Runtime exited with error: exit status {status}"
+    name = (signal.strsignal(-status) or str(-status)).lower()
+    return f"Runtime exited with error: signal: {name}"

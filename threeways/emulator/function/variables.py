@@ -1,0 +1,34 @@
+"""The environment that a function finds in Lambda.
+
+docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from threeways.emulator.child import bare_environment
+from threeways.emulator.function.config import FunctionConfig
+
+
+def variables(config: FunctionConfig, given: Mapping[str, str], environment_id: str) -> dict[str, str]:
+    """Everything that the process's environment holds: nothing of ours but what an interpreter needs.
+
+    given: the emulator's variables; the function's own come after them, and Lambda's reserved ones last.
+    """
+    stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{environment_id.replace('-', '')}"
+    reserved = {
+        "_HANDLER": config.handler,
+        "TZ": ":UTC",
+        "AWS_LAMBDA_FUNCTION_NAME": config.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{config.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "LAMBDA_TASK_ROOT": str(config.root),
+        "LAMBDA_RUNTIME_DIR": str(config.root),
+        "PYTHONPATH": str(config.root),
+    }
+    return {**bare_environment(), **given, **config.environment, **reserved}

@@ -1,0 +1,190 @@
+"""A stream of its own, the event source mapping, and a handler at the end of it."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from threeways.emulator.faults import Door, Schedule
+from threeways.emulator.function import InProcessFunction, LocalFunction
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.harness.destinations import FailurePlace, Place
+from threeways.emulator.harness.trace import Invocation, Trace
+from threeways.emulator.mapping import EventSourceMapping, MappingCounts, MappingEvent, MappingSettings
+from threeways.emulator.mapping.settings import from_event
+from threeways.emulator.server import Emulator
+from threeways.errors import LocalError
+
+type Handler = Callable[[Any, Any], Any]
+
+
+class Bench:
+    """Drives a handler from a Kinesis stream as AWS does. A context manager; what it started ends with it.
+
+    emulator: a running one. handler: a callable(event, context), run in this process, or the name of one,
+    `module.function` within the folder `root`, run in processes of its own as Lambda runs it.
+    stream: one that exists, or None for one of its own with so many `shards`.
+    on_failure: the kind of the failure destination that is made for it.
+    event: properties of a SAM template's Kinesis event, in AWS's names (`BatchSize=10`).
+    environment, timeout (seconds), memory (MB), concurrency: the function's. clock: epoch seconds.
+    backoff: as for EventSourceMapping; a bench waits 10 ms.
+    faults: what befalls the calls to AWS of a function in a process of its own, and of any other client at
+    `door.endpoint_url`; a kill kills the function. `door.schedule` may be replaced while it runs.
+    Nothing is read before `start`, so that the first batches hold what was put until then.
+    """
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        handler: Handler | str,
+        *,
+        root: Path | None = None,
+        stream: str | None = None,
+        shards: int = 1,
+        on_failure: Place | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 3.0,
+        memory: int = 512,
+        concurrency: int | None = None,
+        clock: Callable[[], float] = time.time,
+        backoff: Callable[[int], float] = lambda _: 0.01,
+        faults: Schedule | None = None,
+        **event: Any,
+    ) -> None:
+        self.emulator = emulator
+        self.kinesis = emulator.client("kinesis")
+        name = f"bench-{uuid.uuid4().hex[:12]}"
+        self.stream = stream or name
+        self.events: list[MappingEvent] = []
+        self.log: list[str] = []
+        self.place = FailurePlace(emulator, on_failure, name) if on_failure else None
+        given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
+        settings = from_event(given | ({"DestinationConfig": self.place.config} if self.place else {}))
+        self._exit = ExitStack()
+        self.door = self._exit.enter_context(Door(emulator.endpoint_url, faults))
+        if isinstance(handler, str):
+            config = _config(handler, root, timeout, memory, environment or {})
+            variables = emulator.environment() | {"AWS_ENDPOINT_URL": self.door.endpoint_url}
+            function = self._exit.enter_context(
+                LocalFunction(config, environment=variables, concurrency=concurrency, on_log=self.log.append)
+            )
+            self.door.on_kill = function.strike
+            self.function: LocalFunction | InProcessFunction = function
+        else:
+            self.function = InProcessFunction(handler, timeout)
+        self._trace = Trace(self.function.invoke)
+        if stream is None:
+            self.kinesis.create_stream(StreamName=name, ShardCount=shards)
+        self.mapping = self._mapping(settings, clock, backoff)
+        self._started = False
+
+    def _mapping(
+        self, settings: MappingSettings, clock: Callable[[], float], backoff: Callable[[int], float]
+    ) -> EventSourceMapping:
+        return EventSourceMapping(
+            self.kinesis,
+            self.stream,
+            self._trace.invoke,
+            settings,
+            s3=self.emulator.client("s3"),
+            sqs=self.emulator.client("sqs"),
+            sns=self.emulator.client("sns"),
+            function_arn=self.function.arn,
+            on_event=self.events.append,
+            clock=clock,
+            backoff=backoff,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the mapping and end the function's processes. Raises what a thread of the mapping raised."""
+        with self._exit:
+            self.mapping.stop()
+
+    def put(self, data: object, key: str = "key") -> str:
+        """Put one record: bytes as they are, a str in UTF-8, anything else as JSON. Its event id."""
+        encoded = data.encode() if isinstance(data, str) else data
+        if not isinstance(encoded, bytes):
+            encoded = json.dumps(encoded).encode()
+        answer = self.kinesis.put_record(StreamName=self.stream, Data=encoded, PartitionKey=key)
+        return f"{answer['ShardId']}:{answer['SequenceNumber']}"
+
+    def start(self) -> None:
+        """Let the mapping begin. Raises LocalError if it began before."""
+        self.mapping.start()
+        self._started = True
+
+    def wait(self, until: Callable[[], Any], within: float = 30.0) -> None:
+        """Wait until something is so. Raises TimeoutError, with the counts, after `within` seconds.
+
+        Raises LocalFailed where the emulator has ended.
+        """
+        end = time.monotonic() + within
+        while not until():
+            self.emulator.check()
+            if time.monotonic() > end:
+                raise TimeoutError(f"not within {within:g} s; {self.counts()}; positions {self.positions()}")
+            time.sleep(0.01)
+
+    def drain(self, within: float = 30.0) -> None:
+        """Start if that was not done, and wait until everything on the stream is done or given up."""
+        if not self._started:
+            self.start()
+        self.wait(self.mapping.drained, within)
+
+    def stop(self) -> dict[str, str | None]:
+        """Stop the mapping; the positions then."""
+        return self.mapping.stop()
+
+    @property
+    def invocations(self) -> list[Invocation]:
+        """What the handler got and answered, throttled ones included, in the order in which they ended."""
+        return self._trace.kept()
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The documents at the failure destination."""
+        if self.place is None:
+            raise LocalError("the bench has no failure destination: give it `on_failure=` S3, SQS or SNS")
+        return self.place.documents()
+
+    def counts(self) -> MappingCounts:
+        """The mapping's counters; `counts().metrics()` has AWS's names."""
+        return self.mapping.counts()
+
+    def positions(self) -> dict[str, str | None]:
+        """By shard id, the sequence number up to which everything is done; None: nothing yet."""
+        return self.mapping.positions()
+
+    def split(self, shard_id: str = "shardId-000000000000") -> None:
+        """Split a shard in the middle of its hash keys."""
+        shards = self.kinesis.list_shards(StreamName=self.stream)["Shards"]
+        keys = next(shard["HashKeyRange"] for shard in shards if shard["ShardId"] == shard_id)
+        middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"]) + 1) // 2
+        self.kinesis.split_shard(
+            StreamName=self.stream, ShardToSplit=shard_id, NewStartingHashKey=str(middle)
+        )
+
+    def merge(self, shard_id: str, adjacent: str) -> None:
+        """Merge a shard and the one above it."""
+        self.kinesis.merge_shards(
+            StreamName=self.stream, ShardToMerge=shard_id, AdjacentShardToMerge=adjacent
+        )
+
+
+def _config(
+    handler: str, root: Path | None, timeout: float, memory: int, environment: Mapping[str, str]
+) -> FunctionConfig:
+    if root is None:
+        raise LocalError(f"the handler {handler} is a name: give the folder that it is in with `root=`")
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:bench"
+    return FunctionConfig("Bench", "bench", handler, timeout, memory, dict(environment), root, arn)

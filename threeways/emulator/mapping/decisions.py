@@ -1,0 +1,101 @@
+"""What becomes of a batch after an invocation: all that the mapping decides, without a clock or a thread.
+
+docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html (error handling) and
+docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from threeways.emulator.invocation import REQUEST_LIMIT
+from threeways.emulator.mapping.records import EMPTY_EVENT, StreamRecord
+from threeways.emulator.mapping.replies import Kind, Outcome
+from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
+
+
+class Condition(StrEnum):
+    """Why records are given up, as the invocation record names it; AWS documents no name for the last."""
+
+    RETRIES = "RetryAttemptsExhausted"
+    AGE = "RecordAgeExceeded"
+    SIZE = "RecordTooLarge"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that are tried together, in order; at least one.
+
+    retries: how many of `MaximumRetryAttempts` they have used. invocations: how often they were tried.
+    """
+
+    records: tuple[StreamRecord, ...]
+    retries: int = 0
+    invocations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """For a batch's records, in order: `finished` need nothing more, then `discarded` are given up.
+
+    again: what is tried next, in order. wait: back off before that. condition: why they were given up.
+    """
+
+    finished: int = 0
+    discarded: int = 0
+    again: tuple[Batch, ...] = ()
+    wait: bool = False
+    condition: Condition = Condition.RETRIES
+    bisected: bool = False
+
+
+def before(batch: Batch, settings: MappingSettings, now: float) -> Decision | None:
+    """What is given up without an invocation: leading records that are too old, or one that fits no event.
+
+    None: invoke. now: epoch seconds.
+    """
+    old = 0
+    if settings.maximum_record_age != FOR_EVER:
+        old = _leading(batch.records, now - settings.maximum_record_age)
+    if old:
+        return Decision(discarded=old, again=_rest(batch, old), condition=Condition.AGE)
+    if batch.records[0].size + EMPTY_EVENT > REQUEST_LIMIT:
+        return Decision(discarded=1, again=_rest(batch, 1), condition=Condition.SIZE)
+    return None
+
+
+def _leading(records: Sequence[StreamRecord], horizon: float) -> int:
+    return next((count for count, record in enumerate(records) if record.arrived >= horizon), len(records))
+
+
+def after(batch: Batch, outcome: Outcome, settings: MappingSettings) -> Decision:
+    """What becomes of a batch that was invoked. A throttle uses no retry, and neither does bisecting."""
+    count = len(batch.records)
+    if outcome.kind is Kind.DONE:
+        return Decision(finished=count)
+    if outcome.kind is Kind.THROTTLED:
+        return Decision(again=(batch,), wait=True)
+    tried = replace(batch, invocations=batch.invocations + 1)
+    if outcome.kind is Kind.PARTIAL and outcome.first:
+        rest = replace(tried, records=batch.records[outcome.first :])
+        if settings.bisect:
+            return Decision(finished=outcome.first, again=(rest,), bisected=True)
+        return _retried(rest, outcome.first, settings)
+    if outcome.kind is Kind.FAILED and settings.bisect and count > 1:
+        halves = (batch.records[: count // 2], batch.records[count // 2 :])
+        return Decision(again=tuple(replace(tried, records=half) for half in halves), bisected=True)
+    return _retried(tried, 0, settings)
+
+
+def _retried(rest: Batch, finished: int, settings: MappingSettings) -> Decision:
+    """`rest` once more, `finished` records of its batch being done, if it has a retry left."""
+    if settings.maximum_retry_attempts != FOR_EVER and rest.retries >= settings.maximum_retry_attempts:
+        return Decision(finished=finished, discarded=len(rest.records))
+    return Decision(finished=finished, again=(replace(rest, retries=rest.retries + 1),), wait=True)
+
+
+def _rest(batch: Batch, count: int) -> tuple[Batch, ...]:
+    records = batch.records[count:]
+    return (replace(batch, records=records),) if records else ()

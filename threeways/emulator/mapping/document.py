@@ -1,0 +1,63 @@
+"""What Lambda tells of records that it gives up.
+
+docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from threeways.emulator.invocation import InvocationResult
+from threeways.emulator.mapping.decisions import Condition
+from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Records that are discarded, at least one. result: their last invocation, None where there was none."""
+
+    records: Sequence[StreamRecord]
+    condition: Condition
+    invocations: int
+    result: InvocationResult | None
+
+
+def metadata(given_up: GivenUp, origin: Origin, function_arn: str, now: float) -> dict[str, object]:
+    """The invocation record that all destinations get. now: epoch seconds."""
+    records, result = given_up.records, given_up.result
+    document: dict[str, object] = {
+        "requestContext": {
+            "requestId": result.request_id if result else str(uuid.uuid4()),
+            "functionArn": function_arn,
+            "condition": str(given_up.condition),
+            "approximateInvokeCount": given_up.invocations,
+        },
+        "version": "1.0",
+        "timestamp": _iso(now),
+        "KinesisBatchInfo": {
+            "shardId": origin.shard_id,
+            "startSequenceNumber": records[0].sequence_number,
+            "endSequenceNumber": records[-1].sequence_number,
+            "approximateArrivalOfFirstRecord": _iso(records[0].arrived),
+            "approximateArrivalOfLastRecord": _iso(records[-1].arrived),
+            "batchSize": len(records),
+            "streamArn": origin.stream_arn,
+        },
+    }
+    if result is not None:
+        failed = {"functionError": "Unhandled"} if result.error else {}
+        document["responseContext"] = {"statusCode": 200, "executedVersion": "$LATEST", **failed}
+    return document
+
+
+def with_payload(document: dict[str, object], given_up: GivenUp) -> dict[str, object]:
+    """The document as S3 alone gets it: with the whole event, as a JSON string."""
+    return {**document, "payload": event_of(given_up.records).decode()}
+
+
+def _iso(moment: float) -> str:
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,167 @@
+"""A lane: one invocation at a time, in order. A shard has as many as its `ParallelizationFactor`.
+
+Everything it decides is in `decisions` and `replies`; this carries it out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from threeways.emulator.invocation import FunctionError, InvocationResult
+from threeways.emulator.mapping.buffer import Buffer
+from threeways.emulator.mapping.counts import EventKind, MappingEvent, Teller
+from threeways.emulator.mapping.decisions import Batch, Decision, after, before
+from threeways.emulator.mapping.destination import Destination
+from threeways.emulator.mapping.document import GivenUp
+from threeways.emulator.mapping.position import Shard
+from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
+from threeways.emulator.mapping.replies import Kind, Outcome, outcome_of
+from threeways.emulator.mapping.settings import MappingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all lanes of a mapping share. clock: epoch seconds. backoff: failures in a row -> seconds."""
+
+    settings: MappingSettings
+    invoke: Callable[[bytes], InvocationResult]
+    destination: Destination | None
+    teller: Teller
+    clock: Callable[[], float]
+    backoff: Callable[[int], float]
+    stopping: Event
+
+
+class Lane:
+    """`run` is the thread's work until the mapping stops or the shard has ended.
+
+    The invocation in flight is carried to its end. number: which of the buffer's lanes it is.
+    """
+
+    def __init__(self, shard: Shard, origin: Origin, buffer: Buffer, work: Work, number: int = 0) -> None:
+        self._shard = shard
+        self._origin = origin
+        self._buffer = buffer
+        self._work = work
+        self._number = number
+        self._queue: deque[Batch] = deque()
+        self._failures = 0
+
+    def run(self) -> None:
+        """Batch after batch."""
+        while not self._work.stopping.is_set():
+            if not self._queue:
+                records = self._buffer.take(self._number)
+                if not records:
+                    return
+                self._queue.append(Batch(records))
+                self._work.teller.count(batches=1)
+            self._step(self._queue[0])
+
+    def _step(self, batch: Batch) -> None:
+        work = self._work
+        decision = before(batch, work.settings, work.clock())
+        if decision is not None:
+            self._carry_out(batch, decision, None)
+            return
+        work.teller.age(self._shard.id, work.clock() - batch.records[-1].arrived)
+        result = self._invoke(event_of(batch.records))
+        numbers = [record.sequence_number for record in batch.records]
+        outcome = outcome_of(result, numbers, report=work.settings.report_batch_item_failures)
+        decision = after(batch, outcome, work.settings)
+        self._tell(batch, outcome, decision, result)
+        self._carry_out(batch, decision, result)
+
+    def _invoke(self, event: bytes) -> InvocationResult:
+        try:
+            return self._work.invoke(event)
+        except BaseException as error:  # noqa: BLE001 - a handler run in process may raise anything, SystemExit too
+            return InvocationResult(error=FunctionError(type(error).__name__, str(error)))
+
+    def _carry_out(self, batch: Batch, decision: Decision, result: InvocationResult | None) -> None:
+        """Move the checkpoint past what is over, and put what is not at the head of the queue."""
+        finished, over = decision.finished, decision.finished + decision.discarded
+        if finished:
+            self._done(batch.records[:finished])
+            self._work.teller.count(records=finished)
+        if decision.discarded:
+            invocations = batch.invocations + (result is not None)
+            given_up = GivenUp(batch.records[finished:over], decision.condition, invocations, result)
+            if not self._give_up(given_up):
+                self._queue[0] = Batch(batch.records[finished:], batch.retries, batch.invocations)
+                return
+            self._done(given_up.records)
+        self._queue.popleft()
+        self._queue.extendleft(reversed(decision.again))
+        self._failures = self._failures + 1 if decision.wait else 0
+        if decision.wait:
+            self._work.stopping.wait(self._work.backoff(self._failures))
+
+    def _done(self, records: Sequence[StreamRecord]) -> None:
+        self._shard.progress.done(record.sequence_number for record in records)
+
+    def _give_up(self, given_up: GivenUp) -> bool:
+        """Send records to the destination, however long that takes. False: the mapping stops first."""
+        work, records = self._work, given_up.records
+        failures = 0
+        while work.destination is not None:
+            try:
+                place = work.destination.send(given_up, self._origin, work.clock())
+            except (ClientError, BotoCoreError) as error:
+                failures += 1
+                work.teller.count(destination_failures=1)
+                self._event("destination_failed", f"on-failure destination: {error}", records)
+                if work.stopping.wait(work.backoff(failures)):
+                    return False
+            else:
+                work.teller.count(discarded=len(records), sent_to_destination=len(records))
+                self._event("discarded", f"{given_up.condition}; kept at {place}", records)
+                return True
+        work.teller.count(discarded=len(records))
+        self._event("discarded", f"{given_up.condition}; there is no on-failure destination", records)
+        return True
+
+    def _tell(self, batch: Batch, outcome: Outcome, decision: Decision, result: InvocationResult) -> None:
+        count, size = self._work.teller.count, len(batch.records)
+        count(sent=size, unsuccessful=size - outcome.first if outcome.kind is not Kind.DONE else 0)
+        if outcome.kind is Kind.THROTTLED:
+            count(throttled=1)
+            self._event("throttled", outcome.why, batch.records, result)
+            return
+        count(invocations=1, retried=bool(batch.invocations))
+        if outcome.kind is Kind.FAILED:
+            count(failed=1, bad_replies=outcome.bad_reply)
+            self._event(
+                "bad_reply" if outcome.bad_reply else "function_error", outcome.why, batch.records, result
+            )
+        elif outcome.kind is Kind.PARTIAL:
+            count(partial=1)
+            self._event("partial", outcome.why, batch.records[outcome.first :], result)
+        if decision.bisected:
+            count(bisected=1)
+            sizes = " and ".join(str(len(part.records)) for part in decision.again)
+            self._event("bisected", f"{size} records; to try: {sizes}", batch.records, result)
+
+    def _event(
+        self,
+        kind: EventKind,
+        message: str,
+        records: Sequence[StreamRecord],
+        result: InvocationResult | None = None,
+    ) -> None:
+        self._work.teller.tell(
+            MappingEvent(
+                kind=kind,
+                shard_id=self._shard.id,
+                message=" ".join(message.split()),
+                records=len(records),
+                first=records[0].sequence_number,
+                last=records[-1].sequence_number,
+                request_id=result.request_id if result else None,
+            )
+        )

@@ -1,0 +1,70 @@
+"""The shards that a mapping has begun with, and those that it may begin with next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from threeways.emulator.mapping.lineage import Listed, list_shards, passed_over, ready
+from threeways.emulator.mapping.position import Shard
+from threeways.emulator.mapping.settings import MappingSettings, Position
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+
+class Shards:
+    """A stream's shards, from a starting position on. All methods raise boto's errors. Thread-safe."""
+
+    def __init__(self, kinesis: KinesisClient, stream: str, settings: MappingSettings) -> None:
+        self._kinesis = kinesis
+        self._stream = stream
+        self._position = settings.starting_position
+        self._timestamp = settings.starting_timestamp
+        self._passed_over: frozenset[str] = frozenset()
+        self._begun: dict[str, Shard] = {}
+        self._lock = Lock()
+
+    def at_start(self) -> list[Shard]:
+        """Take the starting position on each shard that may be read now; once."""
+        listed = list_shards(self._kinesis, self._stream)
+        self._passed_over = passed_over(listed, self._position)
+        return self._begin(listed, self._position)
+
+    def to_begin(self, listed: Sequence[Listed]) -> list[Shard]:
+        """The shards that may be read by now, each told once; new ones are read from their own start."""
+        return self._begin(listed, self._later)
+
+    @property
+    def _later(self) -> Position:
+        return "TRIM_HORIZON" if self._position == "LATEST" else self._position
+
+    def _begin(self, listed: Sequence[Listed], start: Position) -> list[Shard]:
+        with self._lock:
+            begun = self._passed_over.union(self._begun)
+            complete = self._passed_over.union(
+                shard.id for shard in self._begun.values() if shard.progress.complete
+            )
+            found = [self._open(shard_id, start) for shard_id in ready(listed, begun, complete)]
+            self._begun.update((shard.id, shard) for shard in found)
+            return found
+
+    def _open(self, shard_id: str, start: Position) -> Shard:
+        return Shard(self._kinesis, self._stream, shard_id, start, self._timestamp)
+
+    def behind(self, listed: Sequence[Listed]) -> bool:
+        """Whether any of the listed shards holds a record that is not done, those not begun included."""
+        with self._lock:
+            known = dict(self._begun)
+        for shard in listed:
+            if shard.id in self._passed_over or (shard.id in known and known[shard.id].progress.complete):
+                continue
+            if (known.get(shard.id) or self._open(shard.id, self._later)).is_behind():
+                return True
+        return False
+
+    def positions(self) -> dict[str, str | None]:
+        """By id of the shards that were begun, the checkpoint."""
+        with self._lock:
+            return {shard.id: shard.checkpoint for shard in self._begun.values()}

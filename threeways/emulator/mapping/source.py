@@ -1,0 +1,192 @@
+"""The event source mapping: a worker for each shard that may be read, as the stream is split and merged."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid as uuids
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from threeways.emulator.invocation import InvocationResult
+from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, Teller
+from threeways.emulator.mapping.destination import Clients, QueueClient, TopicClient, destination_for
+from threeways.emulator.mapping.lane import Work
+from threeways.emulator.mapping.lineage import list_shards
+from threeways.emulator.mapping.records import Origin
+from threeways.emulator.mapping.settings import MappingSettings
+from threeways.emulator.mapping.shards import Shards
+from threeways.emulator.mapping.worker import ShardWorker
+from threeways.errors import LocalError, LocalFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+
+    from threeways.emulator.mapping.position import Shard
+
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:local"
+ROLE_ARN = "arn:aws:iam::123456789012:role/lambda-role"
+LIST_SECONDS = 1.0
+"""Between two looks for new shards; a shard that ends is one more reason to look."""
+
+
+def exponential(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: 0.1, 0.2, … to 10, less up to half of it at random."""
+    return min(10.0, 0.1 * 2.0 ** min(failures - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+
+class EventSourceMapping:
+    """Feeds a function from a Kinesis stream as AWS does. A context manager: it runs within it.
+
+    docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html; docs/event-source-mapping.md has the details.
+    stream: the stream's name. invoke: called with an event's JSON bytes, from one thread a lane at a time;
+    `LocalFunction.invoke`, or anything that answers in its way (what it raises counts as a function error).
+    s3, sqs, sns: boto3 clients; the one that the settings' failure destination is of is needed.
+    uuid: names the objects there. on_event: gets what a user should see, from the lanes' threads, and is to
+    be quick. clock: epoch seconds. backoff: failures in a row (from 1) -> seconds until the next try.
+    """
+
+    def __init__(
+        self,
+        kinesis: KinesisClient,
+        stream: str,
+        invoke: Callable[[bytes], InvocationResult],
+        settings: MappingSettings,
+        *,
+        s3: S3Client | None = None,
+        sqs: QueueClient | None = None,
+        sns: TopicClient | None = None,
+        function_arn: str = FUNCTION_ARN,
+        uuid: str | None = None,
+        on_event: Callable[[MappingEvent], None] | None = None,
+        clock: Callable[[], float] = time.time,
+        backoff: Callable[[int], float] = exponential,
+    ) -> None:
+        self.uuid = uuid or str(uuids.uuid4())
+        self._kinesis = kinesis
+        self._stream = stream
+        self._stopping = Event()
+        self._teller = Teller(on_event)
+        destination = destination_for(settings.destination, Clients(s3, sqs, sns), self.uuid, function_arn)
+        self._work = Work(settings, invoke, destination, self._teller, clock, backoff, self._stopping)
+        self._shards = Shards(kinesis, stream, settings)
+        self._workers: dict[str, ShardWorker] = {}
+        self._look = Event()
+        self._follower = Thread(target=self._follow, name=f"follower-{stream}", daemon=True)
+        self._arn = ""
+        self._failure: BaseException | None = None
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Begin to read at the starting position; where the mapping is not enabled, only take that position.
+
+        Raises LocalError where the stream cannot be read, or a timestamp to start from lies in the future.
+        """
+        settings = self._work.settings
+        if settings.starting_timestamp is not None and settings.starting_timestamp > self._work.clock():
+            raise LocalError(
+                "StartingPositionTimestamp lies in the future, which AWS refuses: take a past one"
+            )
+        with self._lock:
+            if self._arn:
+                raise LocalError("the mapping was started before: make another EventSourceMapping")
+            try:
+                summary = self._kinesis.describe_stream_summary(StreamName=self._stream)
+                begun = self._shards.at_start()
+            except (ClientError, BotoCoreError) as error:
+                raise LocalError(f"stream {self._stream} cannot be read: {error}") from error
+            self._arn = summary["StreamDescriptionSummary"]["StreamARN"]
+            if settings.enabled:
+                self._serve(begun)
+                self._follower.start()
+
+    def _serve(self, shards: list[Shard]) -> None:
+        for shard in shards:
+            origin = Origin(shard.id, self._arn, ROLE_ARN, self._kinesis.meta.region_name)
+            worker = ShardWorker(shard, origin, self._work, on_end=self._look.set, on_failure=self._failed)
+            self._workers[shard.id] = worker
+            worker.start()
+
+    def _follow(self) -> None:
+        """Look for new shards until the mapping stops."""
+        while not self._stopping.is_set():
+            self._look.wait(LIST_SECONDS)
+            self._look.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                listed = list_shards(self._kinesis, self._stream)
+                for shard in listed:
+                    if shard.closed and shard.id in self._workers:
+                        self._workers[shard.id].closed()
+                self._serve(self._shards.to_begin(listed))
+            except (ClientError, BotoCoreError) as error:
+                self._teller.tell(MappingEvent("read_failed", "", f"ListShards: {error}"))
+            except Exception as error:  # noqa: BLE001 - kept for `drained` and `stop`, which raise it
+                self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+        self.halt()
+
+    def halt(self) -> None:
+        """Begin nothing more, and wait for nothing; `stop` waits."""
+        self._stopping.set()
+        self._look.set()
+        for worker in list(self._workers.values()):
+            worker.close()
+
+    def stop(self) -> dict[str, str | None]:
+        """Stop reading, finish the invocations in flight, and tell the `positions` then. Idempotent.
+
+        Raises LocalError where a thread of the mapping had failed.
+        """
+        self.halt()
+        if self._follower.ident is not None:
+            self._follower.join()
+        self.halt()  # also what the follower began last
+        for worker in self._workers.values():
+            worker.join()
+        self._raise_failure()
+        return self.positions()
+
+    def drained(self) -> bool:
+        """Whether everything that is on the stream now is done: no shard holds a record after its checkpoint.
+
+        It asks the stream, one small read a shard. Raises LocalError where a thread has failed.
+        """
+        self._raise_failure()
+        if not self._arn:
+            raise LocalError("the mapping was not started")
+        if any(worker.waiting for worker in list(self._workers.values())):
+            return False
+        try:
+            return not self._shards.behind(list_shards(self._kinesis, self._stream))
+        except (ClientError, BotoCoreError) as error:
+            self._teller.tell(MappingEvent("read_failed", "", f"drained: {error}"))
+            return False
+
+    def positions(self) -> dict[str, str | None]:
+        """By shard id, the sequence number up to which everything is done; None: nothing yet."""
+        return self._shards.positions()
+
+    def counts(self) -> MappingCounts:
+        """The counters now; `metrics()` of them has CloudWatch's names."""
+        return self._teller.snapshot()
+
+    def _raise_failure(self) -> None:
+        if isinstance(self._failure, LocalFailed):
+            raise self._failure
+        if self._failure is not None:
+            raise LocalError(f"the event source mapping failed: {self._failure!r}") from self._failure

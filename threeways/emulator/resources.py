@@ -1,0 +1,86 @@
+"""The resources of a template that exist here: names, ARNs, and what `Ref` and `GetAtt` say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from threeways.emulator.intrinsics import Resolver
+from threeways.emulator.server import ACCOUNT
+
+STACK = "three-ways"
+FUNCTION, STREAM, BUCKET = "AWS::Serverless::Function", "AWS::Kinesis::Stream", "AWS::S3::Bucket"
+QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
+_NAMES = {
+    FUNCTION: "FunctionName",
+    STREAM: "Name",
+    BUCKET: "BucketName",
+    QUEUE: "QueueName",
+    TOPIC: "TopicName",
+}
+_ARNS = {
+    FUNCTION: "arn:aws:lambda:{region}:{account}:function:{name}",
+    STREAM: "arn:aws:kinesis:{region}:{account}:stream/{name}",
+    BUCKET: "arn:aws:s3:::{name}",
+    QUEUE: "arn:aws:sqs:{region}:{account}:{name}",
+    TOPIC: "arn:aws:sns:{region}:{account}:{name}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """kind: its CloudFormation type. properties: as the template gives them, functions unresolved."""
+
+    logical_id: str
+    kind: str
+    name: str
+    arn: str
+    body: Mapping[str, Any]
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Its Properties, which may be none."""
+        return self.body.get("Properties") or {}
+
+
+def known(resources: Mapping[str, Mapping[str, Any]], resolver: Resolver, region: str) -> list[Resource]:
+    """The resources of the types above that are there. One without a name gets one from its logical id.
+
+    resolver: of parameters, pseudo parameters and conditions. Raises LocalError for a name or a condition
+    that cannot be resolved.
+    """
+    return [
+        _resource(logical_id, body, resolver, region)
+        for logical_id, body in resources.items()
+        if body.get("Type") in _NAMES and resolver.is_there(body.get("Condition"), logical_id)
+    ]
+
+
+def _resource(logical_id: str, body: Mapping[str, Any], resolver: Resolver, region: str) -> Resource:
+    kind = body["Type"]
+    properties = body.get("Properties") or {}
+    key = _NAMES[kind]
+    name = resolver.resolve({key: properties.get(key)}, logical_id).get(key)
+    if not name:
+        fifo = properties.get("FifoQueue") or properties.get("FifoTopic")
+        name = f"{STACK}-{logical_id.lower()}{'.fifo' if fifo else ''}"
+    arn = _ARNS[kind].format(region=region, account=ACCOUNT, name=name)
+    return Resource(logical_id, kind, str(name), arn, body)
+
+
+def references(resources: Iterable[Resource]) -> dict[str, str]:
+    """What `Ref` answers: a name, or a topic's ARN. A queue's URL is not known before the emulator runs."""
+    return {
+        resource.logical_id: resource.arn if resource.kind == TOPIC else resource.name
+        for resource in resources
+        if resource.kind != QUEUE
+    }
+
+
+def attributes(resources: Iterable[Resource]) -> dict[str, str]:
+    """What `GetAtt` answers: each resource's ARN, which a topic has under another name."""
+    return {
+        f"{resource.logical_id}.{'TopicArn' if resource.kind == TOPIC else 'Arn'}": resource.arn
+        for resource in resources
+    }

@@ -1,0 +1,148 @@
+"""The SAM template, read for running it here: what runs here is what is deployed.
+
+docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from threeways.emulator import resources
+from threeways.emulator.conditions import as_text
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.intrinsics import NO_VALUE, Resolver, parse
+from threeways.emulator.mapping.settings import from_event
+from threeways.emulator.resources import BUCKET, FUNCTION, QUEUE, STREAM, TOPIC, Resource
+from threeways.emulator.server import ACCOUNT
+from threeways.emulator.stack import Bucket, Queue, Stack, Stream, Topic
+from threeways.errors import LocalError
+
+HANDLER = "lambda_function.lambda_handler"
+_ON_DEMAND_SHARDS = 4
+"""What a new on-demand stream starts with."""
+
+
+def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-east-1") -> Stack:
+    """The stack that a template describes. parameters: values that go before the parameters' defaults.
+
+    Resources without a name get one from their logical id. Raises LocalError, saying what and where, for a
+    template that cannot be read, an unknown parameter, or what is not supported here.
+    """
+    document = _read(path)
+    references: dict[str, Any] = {
+        **_parameters(document.get("Parameters") or {}, parameters or {}),
+        "AWS::Region": region,
+        "AWS::AccountId": ACCOUNT,
+        "AWS::Partition": "aws",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": resources.STACK,
+    }
+    conditions = document.get("Conditions") or {}
+    known = resources.known(document["Resources"], Resolver(references, {}, conditions), region)
+    resolver = Resolver(
+        {**references, **resources.references(known)}, resources.attributes(known), conditions
+    )
+    return _stack(document, known, resolver, path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LocalError(f"the template cannot be read: {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LocalError(f"the template {path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+        raise LocalError(f"the template {path} has no Resources")
+    return document
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise LocalError(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(declared)}")
+    values = {name: given.get(name, body.get("Default")) for name, body in declared.items()}
+    missing = [name for name, value in values.items() if value is None]
+    if missing:
+        raise LocalError(f"the template's parameter {', '.join(missing)} has no default: give it a value")
+    return values
+
+
+def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolver, path: Path) -> Stack:
+    streams = {
+        found.logical_id: Stream(found.logical_id, found.name, _shards(found, resolver), found.arn)
+        for found in known
+        if found.kind == STREAM
+    }
+    consumer, event = _the_consumer(known)
+    where = f"{consumer.logical_id}.Events"
+    properties = resolver.resolve(event, where)
+    source = next((stream for stream in streams.values() if stream.arn == properties.get("Stream")), None)
+    if source is None:
+        raise LocalError(
+            f"template: {where} reads {properties.get('Stream')}, which is no stream of the template"
+        )
+    defaults = (document.get("Globals") or {}).get("Function") or {}
+    return Stack(
+        streams=streams,
+        buckets={x.logical_id: Bucket(x.logical_id, x.name) for x in known if x.kind == BUCKET},
+        function=_function(consumer, _merged(defaults, consumer.properties), resolver, path),
+        source=source,
+        mapping=from_event(properties),
+        queues={x.logical_id: Queue(x.logical_id, x.name, x.arn) for x in known if x.kind == QUEUE},
+        topics={x.logical_id: Topic(x.logical_id, x.name, x.arn) for x in known if x.kind == TOPIC},
+    )
+
+
+def _shards(stream: Resource, resolver: Resolver) -> int:
+    properties = resolver.resolve(stream.properties, stream.logical_id)
+    mode = (properties.get("StreamModeDetails") or {}).get("StreamMode")
+    default = _ON_DEMAND_SHARDS if mode == "ON_DEMAND" else 1
+    return int(properties.get("ShardCount", default))
+
+
+def _the_consumer(known: list[Resource]) -> tuple[Resource, Any]:
+    """The function that reads Kinesis, and that event's properties."""
+    found = [
+        (resource, event.get("Properties") or {})
+        for resource in known
+        if resource.kind == FUNCTION
+        for event in (resource.properties.get("Events") or {}).values()
+        if event.get("Type") == "Kinesis"
+    ]
+    if len(found) != 1:
+        raise LocalError(f"the template has {len(found)} functions' Kinesis events; exactly one can run here")
+    return found[0]
+
+
+def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A function's properties over `Globals`', environment variables one by one."""
+    merged = {**defaults, **own}
+    variables = [(side.get("Environment") or {}).get("Variables") or {} for side in (defaults, own)]
+    return {**merged, "Environment": {"Variables": {**variables[0], **variables[1]}}}
+
+
+def _function(
+    function: Resource, properties: Mapping[str, Any], resolver: Resolver, path: Path
+) -> FunctionConfig:
+    def read(key: str, default: Any) -> Any:
+        value = resolver.resolve(properties.get(key, default), f"{function.logical_id}.{key}")
+        return default if value is NO_VALUE else value
+
+    command = read("ImageConfig", {}).get("Command")
+    variables = read("Environment", {})["Variables"]
+    context = (function.body.get("Metadata") or {}).get("DockerContext") or read("CodeUri", ".")
+    return FunctionConfig(
+        logical_id=function.logical_id,
+        name=function.name,
+        handler=command[0] if command else read("Handler", HANDLER),
+        timeout=float(read("Timeout", 3)),
+        memory=int(read("MemorySize", 128)),
+        environment={key: as_text(value) for key, value in variables.items()},
+        root=(path.parent / str(context)).resolve(),
+        arn=function.arn,
+    )
