@@ -18,15 +18,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways import artifact, bootstrap, service, tasks
+from threeways import artifact, bootstrap, tasks
 from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
+from threeways.scoring import service
+from threeways.scoring.task import DictTask
 from threeways.settings import Settings, WebSettings, from_environment
 from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine, Quarantine, S3Quarantine
 from threeways.stream.telemetry import PowertoolsTelemetry
-from threeways.task import DictTask
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

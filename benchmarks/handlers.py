@@ -26,7 +26,7 @@ CONTEXT = Context()
 def ours(folder: Path, output: Output) -> Any:
     """Our handler, of one event. The model is served as it is when it is deployed."""
     from threeways import artifact
-    from threeways.service import ModelService
+    from threeways.scoring.service import ModelService
     from threeways.stream.delivery import StreamDelivery
     from threeways.stream.handler import StreamHandler
     from threeways.stream.quarantine import S3Quarantine

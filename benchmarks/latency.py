@@ -42,7 +42,7 @@ def _batch(handler: Any, event: dict[str, Any]) -> Any:
 def whole(trained: Path) -> Any:
     """Our handler with the telemetry that it is deployed with."""
     from threeways import artifact
-    from threeways.service import ModelService
+    from threeways.scoring.service import ModelService
     from threeways.stream.delivery import StreamDelivery
     from threeways.stream.handler import StreamHandler
     from threeways.stream.quarantine import S3Quarantine

@@ -81,7 +81,7 @@ def of(
 
 
 def _ours(model: Any, event: dict[str, Any], seconds: float) -> Spent:
-    from threeways.service import ModelService
+    from threeways.scoring.service import ModelService
     from threeways.stream import records
     from threeways.stream.delivery import StreamDelivery
     from threeways.stream.handler import StreamHandler

@@ -20,7 +20,7 @@ from threeways.pipeline.replay import target as targets
 from threeways.pipeline.replay.proof import Proof
 from threeways.pipeline.replay.target import Target
 from threeways.pipeline.stage import Function, MakeFunction, Stage, in_processes
-from threeways.service import ModelService, Scored
+from threeways.scoring.service import ModelService, Scored
 from threeways.settings import Settings, from_environment
 from threeways.stream.records import Record
 

@@ -12,7 +12,7 @@ from sites import Site
 
 from threeways.pipeline.producer import Outgoing, Producer
 from threeways.pipeline.rides import load
-from threeways.service import Scored
+from threeways.scoring.service import Scored
 
 POISON = 0.05
 

@@ -14,9 +14,9 @@ from doubles import ride
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.decoding import KEY_LENGTH, JsonEvents
 from threeways.errors import PermanentError, UndecodableEvent
 from threeways.pipeline.poison import KINDS
+from threeways.scoring.decoding import KEY_LENGTH, JsonEvents
 from threeways.tasks.ride_duration import RideEvent
 
 EVENTS = JsonEvents(RideEvent, "ride_id")

@@ -34,7 +34,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from threeways import artifact
 from threeways.emulator.server import Emulator
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.settings import Settings, TrainingSettings, WebSettings
 from threeways.tasks.ride_duration import task
 
@@ -180,7 +180,7 @@ def test_the_event_shown_is_the_task_s_example() -> None:
 def test_the_prediction_shown_has_the_fields_that_are_made() -> None:
     from doubles import FakeModel
 
-    from threeways.service import Scored
+    from threeways.scoring.service import Scored
 
     [shown] = re.findall(r'```json\n(\{"model".*?)```', README, re.DOTALL)
     import msgspec

@@ -19,7 +19,7 @@ from threeways.errors import (
     UndecodableEvent,
     UnpredictableEvent,
 )
-from threeways.service import ModelService, Outcome, Scored
+from threeways.scoring.service import ModelService, Outcome, Scored
 from threeways.tasks.ride_duration import RideColumns, task
 
 

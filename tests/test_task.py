@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sklearn.feature_extraction import DictVectorizer
 
-from threeways.task import DictRows
+from threeways.artifact.inputs import DictRows
 
 ROWS: list[dict[str, Any]] = [{"PU_DO": f"{n}_{n}", "trip_distance": float(n)} for n in range(5)]
 KEPT = DictRows({name: [row[name] for row in ROWS] for name in ROWS[0]})

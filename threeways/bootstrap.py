@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from threeways import artifact, tasks
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
+from threeways.scoring.task import Task
 from threeways.settings import Settings
-from threeways.task import Task
 
 
 def service_of(folder: Path, settings: Settings, threads: int = 1) -> ModelService[Any]:

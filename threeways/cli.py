@@ -18,7 +18,7 @@ from threeways.settings import LOCAL, Settings, from_environment, inherited_envi
 
 if TYPE_CHECKING:
     from threeways.pipeline.ledger import Ledger
-    from threeways.service import ModelService
+    from threeways.scoring.service import ModelService
 
 
 app = typer.Typer(

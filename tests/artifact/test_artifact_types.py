@@ -32,7 +32,7 @@ from threeways.errors import (
     ModelFailed,
     UnpredictableEvent,
 )
-from threeways.service import ModelService, Scored
+from threeways.scoring.service import ModelService, Scored
 from threeways.tasks.ride_duration import RideColumns
 
 NAMES = tasks.find("ride_duration").columns

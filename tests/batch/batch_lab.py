@@ -13,7 +13,7 @@ from rich.console import Console
 
 from threeways.batch import database, predictions_database
 from threeways.batch.job import Asked, Done, run
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.tasks.ride_duration import task
 
 RIDE = (130, 205, 3.66, "2021-02-01 08:15:00", "2021-02-01 08:30:00")

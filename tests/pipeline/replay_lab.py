@@ -21,7 +21,7 @@ from threeways.pipeline.replay.refetch import fetch
 from threeways.pipeline.replay.rounds import Replay
 from threeways.pipeline.replay.sending import Sender
 from threeways.pipeline.replay.target import Target
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import QuarantineEntry, S3Quarantine, read

@@ -30,7 +30,7 @@ from typing import Annotated
 
 import msgspec
 
-from threeways.decoding import Id, JsonEvents
+from threeways.scoring.decoding import Id, JsonEvents
 from threeways.tasks import ride_duration
 
 
@@ -58,7 +58,7 @@ ORDERS = '''
 """Events that are no rides."""
 import msgspec
 
-from threeways.decoding import Id, JsonEvents
+from threeways.scoring.decoding import Id, JsonEvents
 from threeways.tasks.ride_duration import RideDuration
 
 

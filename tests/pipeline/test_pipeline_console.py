@@ -15,7 +15,6 @@ from rich.console import Console, Group
 from test_pipeline_quarantine import because
 
 from threeways.cli import _end
-from threeways.decoding import reason_kind
 from threeways.pipeline import console as module
 from threeways.pipeline.ledger import Account, Ledger, Received, Sent
 from threeways.pipeline.quarantine import Reader
@@ -24,6 +23,7 @@ from threeways.pipeline.rides import load
 from threeways.pipeline.stage import ReadBack
 from threeways.pipeline.torture.verdict import TortureLedger
 from threeways.pipeline.watch import View
+from threeways.scoring.decoding import reason_kind
 
 VIEW = View(
     elapsed=128.4, total=20_000, sent=19_876, back=18_765, per_second=4_321, latency_p50=128.7,

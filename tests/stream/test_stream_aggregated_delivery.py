@@ -17,7 +17,7 @@ from kpl import aggregated
 from test_stream_handler import ListQuarantine, failures
 from test_stream_kpl import SHARD
 
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.stream.aggregated_delivery import MOST_BYTES, AggregatedDelivery
 from threeways.stream.aggregation import UserRecord, pack, take_apart
 from threeways.stream.calls import Backoff

@@ -6,7 +6,7 @@ from typing import Any
 
 from doubles import NOW, FakeContext, FakeKinesis, FakeModel, kinesis_event, ride
 
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine

@@ -23,7 +23,7 @@ from threeways import artifact
 from threeways.emulator.readback import everything
 from threeways.emulator.server import Emulator
 from threeways.pipeline.ground import Ground, ground
-from threeways.service import ModelService, Scored
+from threeways.scoring.service import ModelService, Scored
 from threeways.stream.quarantine import read
 from threeways.stream.records import from_event
 from threeways.tasks.ride_duration import task

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulated import threads_run_at_once
 from world import SHARDS, World
 
-from threeways.isolation import Pace, isolate
+from threeways.scoring.isolation import Pace, isolate
 from threeways.stream.calls import MARGIN_SECONDS
 from threeways.stream.handler import KEPT_SHARE
 from threeways.stream.retries import SHORT_SECONDS
@@ -108,7 +108,7 @@ def calls(count: int, raising: set[int]) -> int:
 
 
 def most_calls(count: int, raising: int) -> int:
-    """As `threeways.isolation` promises, with the first call."""
+    """As `threeways.scoring.isolation` promises, with the first call."""
     halvings = ceil(log2(count))
     return 1 + min(raising * (2 * halvings + 2) + halvings + 1, 2 * count + halvings)
 

@@ -29,7 +29,7 @@ from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.stack import Stack
 from threeways.emulator.template import load
 from threeways.errors import ArtifactUnreachable, DeadlineNear
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.calls import Backoff
 from threeways.stream.delivery import StreamDelivery

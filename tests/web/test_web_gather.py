@@ -11,7 +11,7 @@ from doubles import NOW, FakeModel
 from web_lab import service
 
 from threeways.errors import ModelFailed, ResourceShort, UnpredictableEvent
-from threeways.service import Scored
+from threeways.scoring.service import Scored
 from threeways.tasks.ride_duration import Ride, RideEvent
 from threeways.web import gather
 from threeways.web.gather import Gatherer

@@ -13,7 +13,7 @@ import pytest
 from doubles import FakeModel
 from web_lab import service, serving
 
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.tasks.ride_duration import Ride, RideEvent, task
 from threeways.trips.city_map import ZONES
 from threeways.web import page

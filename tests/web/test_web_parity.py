@@ -17,7 +17,7 @@ from web_lab import JSON, serving
 from threeways import artifact
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.pipeline import poison
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.stream.calls import Deadline
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler

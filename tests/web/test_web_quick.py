@@ -12,7 +12,7 @@ from doubles import ride
 from web_lab import JSON, service, serving
 
 from threeways.pipeline import poison
-from threeways.service import Prediction
+from threeways.scoring.service import Prediction
 from threeways.tasks.ride_duration import task
 from threeways.web import bodies
 from threeways.web.pace import Pace

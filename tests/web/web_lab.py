@@ -15,7 +15,7 @@ import httpx
 import uvicorn
 from doubles import FakeModel
 
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.tasks.ride_duration import task
 from threeways.web import server
 from threeways.web.app import create

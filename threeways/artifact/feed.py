@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.task import Block
+from threeways.artifact.inputs import Block
 
 DOUBLE = np.dtype(np.float64)
 

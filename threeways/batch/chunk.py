@@ -17,7 +17,7 @@ from threeways.batch import id_kinds
 from threeways.batch.interval import Interval
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
-from threeways.task import EventId
+from threeways.scoring.task import EventId
 from threeways.tasks.ride_duration import RideColumns, RideEvent, task
 from threeways.trips.cleaning import minutes_between
 

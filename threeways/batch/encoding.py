@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from threeways.batch import sessions
 from threeways.errors import InvalidEvent, PermanentError
-from threeways.task import EventId
+from threeways.scoring.task import EventId
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.decoding import KEY_LENGTH
 from threeways.errors import InvalidEvent
+from threeways.scoring.decoding import KEY_LENGTH
 
 EXACT = 2**53
 """Up to here every integer has a float of its own."""

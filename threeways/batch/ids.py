@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.task import EventId
+from threeways.scoring.task import EventId
 
 type Keys = NDArray[np.int64]
 type Mask = NDArray[np.bool_]

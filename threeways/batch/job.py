@@ -24,7 +24,7 @@ from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
 from threeways.batch.window import Window
 from threeways.errors import BatchError, RepeatedEvent, TransientError
-from threeways.service import ColumnScores, ModelService
+from threeways.scoring.service import ColumnScores, ModelService
 
 CHUNK = 100_000
 """Rows a chunk: enough for one `predict` to be worth its call, and some 60 MB."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from threeways import bootstrap, tasks
 from threeways.errors import SettingsError
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
+from threeways.scoring.task import ColumnTask, Task
 from threeways.settings import Settings
-from threeways.task import ColumnTask, Task
 
 OUTPUT = "ride_duration"
 """The column that predictions are written to, and so the only output that there is a place for."""

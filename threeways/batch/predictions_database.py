@@ -21,7 +21,7 @@ from threeways.batch.interval import Interval
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
 from threeways.errors import BatchError, PermanentError
-from threeways.task import EventId
+from threeways.scoring.task import EventId
 
 PREDICTIONS, QUARANTINE, RUNS = "ride_predictions", "ride_quarantine", "batch_runs"
 _AT_ONCE = 10_000  # both databases take more parameters than these in one statement

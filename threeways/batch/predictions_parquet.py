@@ -26,7 +26,7 @@ from threeways.batch.places import Place
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, joined
 from threeways.errors import BatchError, PermanentError
-from threeways.task import EventId
+from threeways.scoring.task import EventId
 
 MANIFEST = "manifest.json"
 _REFUSED = pa.schema(

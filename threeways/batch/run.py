@@ -21,7 +21,7 @@ from threeways.batch.record import Run, tell
 from threeways.batch.sink import Sink
 from threeways.batch.tally import Tally
 from threeways.errors import BatchError
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 
 TOLERATED = 0.05
 """The share of rows in quarantine above which a run is not a good one; the stack's alarm has the same."""

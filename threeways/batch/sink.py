@@ -15,7 +15,7 @@ from threeways.batch.interval import Interval
 from threeways.batch.record import Run
 from threeways.batch.window import Known
 from threeways.errors import PermanentError
-from threeways.task import EventId
+from threeways.scoring.task import EventId
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import msgspec
 
 from threeways.batch.chunk import FIELDS
 from threeways.batch.interval import Interval
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.settings import Settings
 
 if TYPE_CHECKING:

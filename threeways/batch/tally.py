@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk, Refused
-from threeways.service import ColumnScores
+from threeways.scoring.service import ColumnScores
 from threeways.tasks.ride_duration import LAST_ZONE
 from threeways.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threeways.batch.chunk import Chunk, Refused, name_of
 from threeways.batch.interval import Interval, merged
 from threeways.errors import BatchError
-from threeways.task import EventId
+from threeways.scoring.task import EventId
 
 LOOKBACK = "1d"
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}

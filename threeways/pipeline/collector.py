@@ -10,8 +10,8 @@ import msgspec
 
 from threeways.emulator.mapping.lineage import list_shards
 from threeways.pipeline.ledger import Received
+from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
-from threeways.task import Task
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

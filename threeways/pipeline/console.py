@@ -16,11 +16,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from threeways.decoding import reason_kind
 from threeways.pipeline.ledger import Ledger
 from threeways.pipeline.result import Result
 from threeways.pipeline.stage import ReadBack
 from threeways.pipeline.watch import View
+from threeways.scoring.decoding import reason_kind
 
 PLAIN_SECONDS = 2.0
 EXAMPLES = 5

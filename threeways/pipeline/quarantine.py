@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from threeways.decoding import reason_kind
 from threeways.errors import LocationError
 from threeways.pipeline import aws
 from threeways.pipeline.places import Folder, find
 from threeways.pipeline.replay.documents import Unreadable, entries_of
+from threeways.scoring.decoding import reason_kind
 from threeways.stream.quarantine import QuarantineEntry
 from threeways.stream.records import kinesis_id
 from threeways.whole_files import write_whole

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threeways.errors import DataError, UsageError
 from threeways.pipeline import poison
 from threeways.pipeline.producer import Outgoing
-from threeways.task import Task
+from threeways.scoring.task import Task
 from threeways.trips.cleaning import clean
 from threeways.trips.reading import Trips, read
 from threeways.trips.rides import payloads_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from threeways.decoding import KEY_LENGTH
+from threeways.scoring.decoding import KEY_LENGTH
 from threeways.stream.aggregation import pack
 from threeways.stream.calls import Deadline
 from threeways.stream.delivery import Delivery, Entry, Receipt

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from threeways.decoding import KEY_LENGTH
 from threeways.errors import DeadlineNear, DeliveryFailed
+from threeways.scoring.decoding import KEY_LENGTH
 from threeways.stream.calls import Backoff, Begun, Deadline, begin, is_fatal
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from threeways.errors import PermanentError, QuarantineFailed
-from threeways.on_demand import OnDemand
-from threeways.service import ModelService, Outcome, Scored
+from threeways.scoring.on_demand import OnDemand
+from threeways.scoring.service import ModelService, Outcome, Scored
 from threeways.stream import retries
 from threeways.stream.calls import Context, Deadline
 from threeways.stream.delivery import Delivery, Entry

@@ -7,7 +7,7 @@ import pkgutil
 from typing import Any
 
 from threeways.errors import SettingsError
-from threeways.task import Task
+from threeways.scoring.task import Task
 
 
 def names() -> list[str]:

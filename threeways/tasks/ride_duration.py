@@ -18,10 +18,11 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from threeways.artifact.inputs import Block, DictRows
 from threeways.clock import NO_TIME, PLAIN, new_york_wall_clock, plain_times
-from threeways.decoding import Id, JsonEvents
 from threeways.errors import InvalidEvent, PermanentError
-from threeways.task import Block, ColumnFeatures, DictRows, Features
+from threeways.scoring.decoding import Id, JsonEvents
+from threeways.scoring.task import ColumnFeatures, Features
 
 LAST_ZONE = 265
 """TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from threeways.task import Block
+from threeways.artifact.inputs import Block
 from threeways.tasks.ride_duration import COLUMNS
 from threeways.training.model import Minutes
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from threeways.artifact.inputs import Block
 from threeways.errors import DataError
-from threeways.task import Block, Task
+from threeways.scoring.task import Task
 from threeways.tasks.ride_duration import features_of
 from threeways.training.model import Minutes
 from threeways.trips.sources import Say

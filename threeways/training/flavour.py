@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from threeways.artifact.feed import Feed
+from threeways.artifact.inputs import Block
 from threeways.artifact.mlmodel import NAME, Gate
 from threeways.errors import ArtifactError
-from threeways.task import Block
 from threeways.training.export import PLAIN, GateFailed, NotExportable, exported, passed
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact.inputs import Block
 from threeways.errors import DataError
-from threeways.task import Block
 from threeways.tasks.ride_duration import COLUMNS
 
 if TYPE_CHECKING:

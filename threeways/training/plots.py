@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.task import Block
+from threeways.artifact.inputs import Block
 from threeways.tasks.ride_duration import COLUMNS
 from threeways.training.model import Minutes
 

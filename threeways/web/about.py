@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from threeways.artifact import Model
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 
 
 class Signature(msgspec.Struct, frozen=True):

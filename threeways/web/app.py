@@ -11,7 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 
 from threeways import __version__
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 from threeways.tasks.ride_duration import RideDuration
 from threeways.web import index, page, problems, routes
 from threeways.web.about import about

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from threeways.errors import PermanentError, TransientError
-from threeways.service import ModelService, Outcome
+from threeways.scoring.service import ModelService, Outcome
 from threeways.web.problems import code_of
 
 

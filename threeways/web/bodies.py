@@ -14,9 +14,9 @@ from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.openapi.spec import Schema
 from litestar.typing import FieldDefinition
 
-from threeways.decoding import format_of, without_mark
 from threeways.errors import InvalidEvent, UndecodableEvent
-from threeways.task import Task
+from threeways.scoring.decoding import format_of, without_mark
+from threeways.scoring.task import Task
 from threeways.web import schema
 from threeways.web.problems import RequestRefused
 

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from threeways.errors import ResourceShort
-from threeways.service import ModelService, Outcome
+from threeways.scoring.service import ModelService, Outcome
 from threeways.web.pace import Pace, one_core
 
 MOST = 256

@@ -8,7 +8,7 @@ import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from threeways.task import Task
+from threeways.scoring.task import Task
 from threeways.web.about import About
 from threeways.web.html import Page
 

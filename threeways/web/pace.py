@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from threeways.service import ModelService
+from threeways.scoring.service import ModelService
 
 logger = logging.getLogger(__name__)
 

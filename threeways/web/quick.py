@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways.service import Prediction
-from threeways.task import Task
+from threeways.scoring.service import Prediction
+from threeways.scoring.task import Task
 from threeways.web.bodies import SINGLE_BYTES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import Body
 
 from threeways.errors import PermanentError, TransientError
-from threeways.service import Outcome, Prediction
+from threeways.scoring.service import Outcome, Prediction
 from threeways.web import batch, bodies, metrics, quick
 from threeways.web.about import About
 from threeways.web.gather import Gatherer

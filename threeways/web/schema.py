@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from litestar.openapi.spec import OpenAPIType, Schema
 
-from threeways.task import Task
+from threeways.scoring.task import Task
 
 _NAMES = {
     "minLength": "min_length",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.task import DictRows
+from threeways.artifact.inputs import DictRows
 
 _LINEAR = frozenset(
     {"LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"}

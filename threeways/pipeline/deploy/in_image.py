@@ -26,7 +26,7 @@ from threeways.settings import inherited_environment
 if TYPE_CHECKING:
     from threeways.artifact import Model
     from threeways.pipeline.deploy.chosen import Chosen
-    from threeways.task import Task
+    from threeways.scoring.task import Task
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = frozenset({"threeways", "model", "lambda_function"})
@@ -119,7 +119,7 @@ def main() -> int:
     finder = ImagesModules(names())
     sys.meta_path[:] = [BuiltinImporter, FrozenImporter, finder]
     from threeways import artifact, tasks
-    from threeways.service import ModelService
+    from threeways.scoring.service import ModelService
 
     folder, sha256, name = json.load(sys.stdin)
     try:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from threeways.artifact.inputs import Block
 from threeways.artifact.sklearn import kind
 from threeways.artifact.sklearn.linear_dicts import LinearDicts
-from threeways.task import Block
 from threeways.training.export import trees
 from threeways.training.export.graph import BLOCK, Graph, NotExportable, Writer
 from threeways.training.export.transformers import TRANSFORMERS

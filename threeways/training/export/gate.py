@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from threeways.artifact.feed import Feed
+from threeways.artifact.inputs import Block
 from threeways.artifact.mlmodel import Gate
 from threeways.artifact.onnx import loader
 from threeways.artifact.sklearn.jobs import one_at_a_time
-from threeways.task import Block
 from threeways.training.export import points
 from threeways.training.export.convert import exported, rounds, taken_apart, trees_of
 

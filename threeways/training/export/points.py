@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from threeways.task import Block
+from threeways.artifact.inputs import Block
 from threeways.training.export.trees import Tree
 
 MOST_NODES = 20_000

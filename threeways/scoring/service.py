@@ -2,7 +2,7 @@
 
 The stream, the web service and the batch job all end here. A batch is decoded event by event, turned
 into one block of features, and predicted by one call of the model. An event that cannot be scored gets
-its reason in its own place; the others never notice. `threeways.isolation` finds the ones that `predict`
+its reason in its own place; the others never notice. `threeways.scoring.isolation` finds the ones that `predict`
 raises on.
 """
 
@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact.inputs import Block
 from threeways.errors import (
     DeadlineNear,
     InvalidPrediction,
@@ -31,9 +32,9 @@ from threeways.errors import (
     TransientError,
     UnpredictableEvent,
 )
-from threeways.isolation import Pace, isolate
-from threeways.on_demand import OnDemand
-from threeways.task import Block, ColumnTask, EventId, Task
+from threeways.scoring.isolation import Pace, isolate
+from threeways.scoring.on_demand import OnDemand
+from threeways.scoring.task import ColumnTask, EventId, Task
 
 logger = logging.getLogger(__name__)
 

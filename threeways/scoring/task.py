@@ -6,18 +6,16 @@ for every model. `threeways/tasks/ride_duration.py` is the one to read, and to c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, overload, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact.inputs import Block
 from threeways.errors import PermanentError
-
-type Block = NDArray[np.float64]
-"""A batch's features: one row an event, one column a feature, float64."""
 
 type EventId = int | str
 """What names an event to its producer: an integer of 64 bits, or 1 to 256 characters."""
@@ -47,36 +45,6 @@ class ColumnFeatures:
 
     block: Block
     flags: dict[str, NDArray[np.bool_]]
-
-
-class DictRows(Sequence[dict[str, Any]]):
-    """n dicts of the same names, kept by column: a model that can do with the columns needs no dict.
-
-    columns: name -> n values.
-    """
-
-    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        self.columns = columns
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        names = tuple(self.columns)
-        return (dict(zip(names, values, strict=True)) for values in zip(*self.columns.values(), strict=True))
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> DictRows: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | DictRows:
-        found = {name: values[index] for name, values in self.columns.items()}
-        return DictRows(found) if isinstance(index, slice) else found
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]  # as a list has none
 
 
 class Task[E](Protocol):

@@ -1,0 +1,1 @@
+"""The one scoring path: payloads to events, events to features, features to predictions."""
