@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from threeways.stream.calls import Deadline
+from threeways.aws.calls import Deadline
 
 NOW = datetime(2021, 2, 1, 13, 15, tzinfo=UTC)
 FOREVER = Deadline(lambda: float("inf"))

@@ -14,9 +14,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from threeways import aws_faults
 from threeways.artifact.fetch import bucket
-from threeways.aws_faults import Fault
+from threeways.aws import errors
+from threeways.aws.errors import Fault
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, DataError, LocationError
 from threeways.pipeline import aws
 from threeways.trips import s3
@@ -61,7 +61,7 @@ def test_each_is_told_apart_with_what_it_says(error: Exception, fault: Fault, ki
 
     with (
         pytest.raises(LocationError, match=f"^the thing: {fault.value} ") as raised,
-        aws_faults.of_s3("the thing", error_for),
+        errors.of_s3("the thing", error_for),
     ):
         raise error
     assert found == [fault]
@@ -99,6 +99,6 @@ def test_no_other_error_is_taken_for_one_of_s3_s() -> None:
 
 
 def test_an_error_is_taken_for_one_of_s3_s_where_it_is_asked_for() -> None:
-    also = aws_faults.of_s3("the thing", lambda _, told: LocationError(told), ValueError)
+    also = errors.of_s3("the thing", lambda _, told: LocationError(told), ValueError)
     with pytest.raises(LocationError, match=r"^the thing: S3 cannot be reached \(no URL\)$"), also:
         raise ValueError("no URL")

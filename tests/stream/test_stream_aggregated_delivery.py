@@ -17,10 +17,10 @@ from kpl import aggregated
 from test_stream_handler import ListQuarantine, failures
 from test_stream_kpl import SHARD
 
+from threeways.aws.calls import Backoff
 from threeways.scoring.service import ModelService
 from threeways.stream.aggregated_delivery import MOST_BYTES, AggregatedDelivery
 from threeways.stream.aggregation import UserRecord, pack, take_apart
-from threeways.stream.calls import Backoff
 from threeways.stream.delivery import Entry, StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.tasks.ride_duration import task

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from doubles import FOREVER, FakeContext, Sleeps, client_error
 
+from threeways.aws.calls import WITHOUT_CONTEXT_SECONDS, Backoff, Deadline, call, is_fatal
 from threeways.errors import DeadlineNear
-from threeways.stream.calls import WITHOUT_CONTEXT_SECONDS, Backoff, Deadline, call, is_fatal
 
 
 def test_a_call_answers_or_raises_as_itself() -> None:

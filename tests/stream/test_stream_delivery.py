@@ -11,7 +11,7 @@ from doubles import FOREVER, FakeContext, FakeKinesis, Sleeps, client_error
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.stream.calls import Backoff, Deadline
+from threeways.aws.calls import Backoff, Deadline
 from threeways.stream.delivery import MAX_BYTES, MAX_ENTRIES, Entry, StreamDelivery
 
 

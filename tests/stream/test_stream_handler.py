@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from doubles import NOW, FakeContext, FakeKinesis, FakeModel, Sleeps, client_error, kinesis_event, ride
 
+from threeways.aws.calls import Backoff, Context, Deadline
 from threeways.errors import DeadlineNear, InvalidInvocation, ModelFailed, PermanentError, QuarantineFailed
 from threeways.scoring.service import ModelService
-from threeways.stream.calls import Backoff, Context, Deadline
 from threeways.stream.delivery import NoDelivery, StreamDelivery
 from threeways.stream.handler import MAX_REPLY_BYTES, StreamHandler
 from threeways.stream.quarantine import NoQuarantine

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from doubles import FOREVER, FakeKinesis, Sleeps, client_error
 
-from threeways.stream.calls import Backoff, Deadline
+from threeways.aws.calls import Backoff, Deadline
 from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, Entry, Receipt, StreamDelivery
 
 SECONDS = 20.0

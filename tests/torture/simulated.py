@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from inputs import ARRIVED, RAISES
 
+from threeways.aws import calls
 from threeways.emulator.mapping.buffer import Buffer
 from threeways.emulator.mapping.records import StreamRecord
-from threeways.stream import calls
 
 
 class Clock:

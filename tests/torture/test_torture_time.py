@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from simulated import threads_run_at_once
 from world import SHARDS, World
 
+from threeways.aws.calls import MARGIN_SECONDS
 from threeways.scoring.isolation import Pace, isolate
-from threeways.stream.calls import MARGIN_SECONDS
 from threeways.stream.handler import KEPT_SHARE
 from threeways.stream.retries import SHORT_SECONDS
 

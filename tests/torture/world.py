@@ -19,6 +19,7 @@ from simulated import Beside, Clock, Costly, Filled, Killed, Pace, threads_run_a
 from stores import DestinationBucket, Network, OutputStream, QuarantineBucket
 from watcher import Violation, Watcher
 
+from threeways.aws.calls import Backoff
 from threeways.emulator.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
 from threeways.emulator.mapping.counts import Teller
 from threeways.emulator.mapping.destination import S3Destination
@@ -31,7 +32,6 @@ from threeways.emulator.template import load
 from threeways.errors import ArtifactUnreachable, DeadlineNear
 from threeways.scoring.service import ModelService
 from threeways.stream.aggregated_delivery import AggregatedDelivery
-from threeways.stream.calls import Backoff
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import S3Quarantine

@@ -15,10 +15,10 @@ from small_training import Training
 from web_lab import JSON, serving
 
 from threeways import artifact
+from threeways.aws.calls import Deadline
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.pipeline import poison
 from threeways.scoring.service import ModelService
-from threeways.stream.calls import Deadline
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.records import Record

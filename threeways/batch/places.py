@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from threeways import aws_faults
+from threeways.aws import errors
 from threeways.batch.engine import lock_file
 from threeways.errors import BatchError
 from threeways.trips import s3
@@ -152,4 +152,4 @@ class Bucket:
 
 def _faults(address: str, *also: type[Exception]) -> AbstractContextManager[None]:
     mend = "check the bucket, the credentials, the region and AWS_ENDPOINT_URL"
-    return aws_faults.of_s3(f"PREDICTIONS={address}", lambda _, told: BatchError(f"{told}; {mend}"), *also)
+    return errors.of_s3(f"PREDICTIONS={address}", lambda _, told: BatchError(f"{told}; {mend}"), *also)

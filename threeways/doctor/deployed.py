@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from threeways import aws_faults
+from threeways.aws import errors
 from threeways.doctor.values import Reference, Values
 from threeways.errors import TemplateError
 
@@ -150,4 +150,4 @@ def _named_faults(what: str) -> AbstractContextManager[None]:
         "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
         "DescribeStreamSummary of Kinesis"
     )
-    return aws_faults.named(lambda error: TemplateError(f"{what} cannot be read: {error}. {mend}"))
+    return errors.named(lambda error: TemplateError(f"{what} cannot be read: {error}. {mend}"))

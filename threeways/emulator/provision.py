@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from threeways import aws_faults
+from threeways.aws import errors
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.stack import Stack
 from threeways.errors import LocalError
@@ -26,7 +26,7 @@ def provision(stack: Stack, emulator: Endpoint, *, shards: int | None = None) ->
     kinesis, s3 = emulator.client("kinesis"), emulator.client("s3")
     sqs, sns = emulator.client("sqs"), emulator.client("sns")
     said = "the emulator cannot make the template's resources"
-    with aws_faults.named(lambda error: LocalError(f"{said}: {error}")):
+    with errors.named(lambda error: LocalError(f"{said}: {error}")):
         for stream in stack.streams.values():
             kinesis.create_stream(StreamName=stream.name, ShardCount=shards or stream.shards)
             kinesis.get_waiter("stream_exists").wait(StreamName=stream.name, WaiterConfig=_SOON)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-from threeways import aws_faults
+from threeways.aws import errors
 from threeways.errors import LocationError
 from threeways.settings import inherited_environment
 
@@ -60,4 +60,4 @@ def whose(made: Any) -> str:
 def named_faults(what: str, *also: type[Exception]) -> AbstractContextManager[None]:
     """Errors of boto's, and `also` these, as a LocationError that says what cannot be done, and why."""
     mend = "Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION, AWS_ENDPOINT_URL or the permissions"
-    return aws_faults.named(lambda error: LocationError(f"{what}: {error}. {mend}"), *also)
+    return errors.named(lambda error: LocationError(f"{what}: {error}. {mend}"), *also)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from threeways import aws_faults, tasks
+from threeways import tasks
+from threeways.aws import errors
 from threeways.errors import LocalFailed
 from threeways.pipeline.collector import Collector
 from threeways.pipeline.console import screen
@@ -78,6 +79,6 @@ def play(
 def named_faults(folder: Path) -> AbstractContextManager[None]:
     """The emulator's faults, as what they are to the user."""
     logs = f"Its log is {folder / 'emulator.log'}, the function's {folder / 'function.log'}; run it again"
-    return aws_faults.named(
+    return errors.named(
         lambda error: LocalFailed(f"the emulator failed, and what it held is gone with it: {error}\n{logs}")
     )

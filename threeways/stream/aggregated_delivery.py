@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
+from threeways.aws.calls import Deadline
 from threeways.scoring.decoding import KEY_LENGTH
 from threeways.stream.aggregation import pack
-from threeways.stream.calls import Deadline
 from threeways.stream.delivery import Delivery, Entry, Receipt
 
 MOST_BYTES = 51_200

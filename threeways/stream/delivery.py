@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from threeways.aws.calls import Backoff, Begun, Deadline, begin, is_fatal
 from threeways.errors import DeadlineNear, DeliveryFailed
 from threeways.scoring.decoding import KEY_LENGTH
-from threeways.stream.calls import Backoff, Begun, Deadline, begin, is_fatal
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

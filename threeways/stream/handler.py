@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+from threeways.aws.calls import Context, Deadline
 from threeways.errors import PermanentError, QuarantineFailed
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.service import ModelService, Outcome, Scored
 from threeways.stream import retries
-from threeways.stream.calls import Context, Deadline
 from threeways.stream.delivery import Delivery, Entry
 from threeways.stream.lanes import Lanes
 from threeways.stream.quarantine import Quarantine

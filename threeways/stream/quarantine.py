@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from threeways.aws.calls import Backoff, Deadline, call, is_fatal
 from threeways.errors import DeadlineNear, PermanentError, QuarantineFailed, SettingsError
-from threeways.stream.calls import Backoff, Deadline, call, is_fatal
 from threeways.stream.records import Record
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from threeways.stream.calls import Context
+from threeways.aws.calls import Context
 
 NAMESPACE = "Threeways"
 

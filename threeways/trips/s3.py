@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from threeways import aws_faults
-from threeways.aws_faults import Fault
+from threeways.aws import errors
+from threeways.aws.errors import Fault
 from threeways.errors import DataError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _whose(address: str, endpoint: str) -> str:
 def _faults_named(address: str, variable: str) -> Iterator[None]:
     name = f"{variable}: {address}"
     try:
-        with aws_faults.of_s3(name, lambda fault, told: DataError(f"{told}; {_MENDS[fault]}")):
+        with errors.of_s3(name, lambda fault, told: DataError(f"{told}; {_MENDS[fault]}")):
             yield
     except (OSError, ValueError) as error:  # no room for a file; an endpoint that is no URL
         raise DataError(f"{name} can't be read ({error}); check AWS_ENDPOINT_URL") from None

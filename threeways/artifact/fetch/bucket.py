@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
-from threeways import aws_faults
-from threeways.aws_faults import Fault
+from threeways.aws import errors as aws_faults
+from threeways.aws.errors import Fault
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, ArtifactUnsupported
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What speaks with AWS, each thing once: clients, errors, calls within a deadline."""
