@@ -92,10 +92,10 @@ def torture(
     tolerate: Tolerate = 0.05,
 ) -> None:
     """The whole pipeline under throttles, resets, silence, kills and resharding, with a ledger at its end."""
+    from threeways.chaos.schedule import parse
+    from threeways.chaos.torture import Options
+    from threeways.chaos.torture import torture as run_torture
     from threeways.pipeline.model_choice import choose
-    from threeways.pipeline.torture.plan import parse
-    from threeways.pipeline.torture.run import Options
-    from threeways.pipeline.torture.run import torture as run_torture
 
     console, settings = Console(), from_environment(Settings)
     options = Options(parse(faults), n, seed, tolerate, settings)

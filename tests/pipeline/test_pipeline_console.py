@@ -14,6 +14,7 @@ from replay_lab import lines
 from rich.console import Console, Group
 from test_pipeline_quarantine import because
 
+from threeways.chaos.verdict import TortureLedger
 from threeways.cli import _end
 from threeways.pipeline import console as module
 from threeways.pipeline.ledger import Account, Ledger, Received, Sent
@@ -21,7 +22,6 @@ from threeways.pipeline.quarantine import Reader
 from threeways.pipeline.result import Result, ledger_of
 from threeways.pipeline.rides import load
 from threeways.pipeline.stage import ReadBack
-from threeways.pipeline.torture.verdict import TortureLedger
 from threeways.pipeline.watch import View
 from threeways.scoring.decoding import reason_kind
 

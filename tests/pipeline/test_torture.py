@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 from small_training import Training
 
+from threeways.chaos.reshard import Resharder
+from threeways.chaos.schedule import parse
+from threeways.chaos.torture import Options, torture
 from threeways.emulator.server import Emulator
-from threeways.pipeline.torture.plan import parse
-from threeways.pipeline.torture.reshard import Resharder
-from threeways.pipeline.torture.run import Options, torture
 
 KEYS = ("order_violations", "kills", "throttles", "partial_failures", "reshards", "duplicates_with_new_id")
 # Each kind strikes though its chance is small; a kill costs a cold start.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from threeways.chaos.schedule import DEALT, DEFAULTS, MEANINGS, Plan, parse
 from threeways.emulator.faults import Kind
 from threeways.errors import UsageError
-from threeways.pipeline.torture.plan import DEALT, DEFAULTS, MEANINGS, Plan, parse
 
 
 def struck(plan: Plan, calls: int, operation: str = "PutRecords", seed: int = 1) -> set[Kind]:

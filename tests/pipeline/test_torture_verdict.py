@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from threeways.chaos.torture import keys_of
+from threeways.chaos.verdict import out_of_order, strangers
 from threeways.pipeline.ledger import Account, Received, Sent
-from threeways.pipeline.torture.run import keys_of
-from threeways.pipeline.torture.verdict import out_of_order, strangers
 
 
 def event_id(number: int, shard: int = 0) -> str:

@@ -14,6 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from threeways import tasks
+from threeways.chaos.function import FaultyFunction
+from threeways.chaos.reshard import Resharder
+from threeways.chaos.schedule import Plan
+from threeways.chaos.verdict import TortureLedger, out_of_order, strangers
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.pipeline.common import interruptible, new_folder
@@ -23,10 +27,6 @@ from threeways.pipeline.play import named_faults, play
 from threeways.pipeline.result import ledger_of
 from threeways.pipeline.rides import load, require_taken
 from threeways.pipeline.stage import Stage
-from threeways.pipeline.torture.function import FaultyFunction
-from threeways.pipeline.torture.plan import Plan
-from threeways.pipeline.torture.reshard import Resharder
-from threeways.pipeline.torture.verdict import TortureLedger, out_of_order, strangers
 from threeways.settings import Settings
 from threeways.whole_files import write_json
 
