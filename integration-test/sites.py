@@ -15,10 +15,10 @@ from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.pipeline import aws
-from threeways.pipeline.replay import target as targets
-from threeways.pipeline.replay.proof import Proof
-from threeways.pipeline.replay.target import Target
+from threeways.ops import account
+from threeways.ops.replay import target as targets
+from threeways.ops.replay.proof import Proof
+from threeways.ops.replay.target import Target
 from threeways.pipeline.stage import Function, MakeFunction, Stage, in_processes
 from threeways.scoring.service import ModelService, Scored
 from threeways.settings import Settings, from_environment
@@ -92,8 +92,8 @@ def deployed(name: str) -> Site:
     docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html
     """
     target = targets.deployed(name)
-    client = aws.client("lambda")
-    with aws.named_faults(f"FUNCTION={name} cannot be used"):
+    client = account.client("lambda")
+    with account.named_faults(f"FUNCTION={name} cannot be used"):
         mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         configuration = client.get_function_configuration(FunctionName=name)
     streams = [one["EventSourceArn"] for one in mappings if ":kinesis:" in one.get("EventSourceArn", "")]

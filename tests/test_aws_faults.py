@@ -18,7 +18,7 @@ from threeways.artifact.fetch import bucket
 from threeways.aws import errors
 from threeways.aws.errors import Fault
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, DataError, LocationError
-from threeways.pipeline import aws
+from threeways.ops import account
 from threeways.trips import s3
 
 MODEL = bucket.S3Uri("models", "7")
@@ -88,7 +88,7 @@ def test_what_cannot_be_done_with_another_service_is_said_with_the_reason(
     error: Exception, fault: Fault, kind: object
 ) -> None:
     says = r"^it cannot be sent: (.|\n)+\. Mend the name, "
-    with pytest.raises(LocationError, match=says) as raised, aws.named_faults("it cannot be sent"):
+    with pytest.raises(LocationError, match=says) as raised, account.named_faults("it cannot be sent"):
         raise error
     assert str(error) in str(raised.value)
 

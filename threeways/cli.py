@@ -220,10 +220,10 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a real account is touched.")] = False,
 ) -> None:
     """Score again what is in quarantine or at a failure destination, with a ledger at its end."""
+    from threeways.ops.locations import FORMS
+    from threeways.ops.replay.replay import Options
+    from threeways.ops.replay.replay import replay as run_replay
     from threeways.pipeline.model_choice import choose, refuse
-    from threeways.pipeline.places import FORMS
-    from threeways.pipeline.replay.run import Options
-    from threeways.pipeline.replay.run import replay as run_replay
 
     if not location:
         raise UsageError(f"say what to replay, FROM=…: {FORMS}")
@@ -247,7 +247,7 @@ def quarantine(
     ] = None,
 ) -> None:
     """What is in quarantine: by reason and by time, one record, or all of it to a file."""
-    from threeways.pipeline.quarantine import Reader
+    from threeways.ops.quarantine import Reader
 
     reader = Reader(location, Console())
     if show:
@@ -266,8 +266,8 @@ def plan(
     arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
 ) -> None:
     """What a deployment needs and costs at a rate, at twice of it, and what breaks first."""
+    from threeways.ops.capacity.command import show
     from threeways.pipeline.model_choice import refuse
-    from threeways.pipeline.plan.run import show
 
     refuse(from_environment(Settings), "the plan reckons with what `make bench` measured, of its own model")
     console = Console()
@@ -284,9 +284,9 @@ def doctor(
     key_rate: Annotated[int, typer.Option(min=0, help="Records a second of the key that has most.")] = 0,
 ) -> None:
     """What will bite a consumer of Kinesis, in a template or a deployed stack. Exit status 1 if anything."""
-    from threeways.doctor.check import examine, read_template, tell
-    from threeways.doctor.deployed import fetch
-    from threeways.pipeline import aws
+    from threeways.ops import account as aws
+    from threeways.ops.doctor.check import examine, read_template, tell
+    from threeways.ops.doctor.deployed import fetch
 
     if template and stack:
         raise UsageError("name a TEMPLATE or a STACK, not both")

@@ -12,10 +12,10 @@ from deploy_tools import DockerAndSam
 from rich.console import Console
 
 from threeways.errors import DeploymentError, ThreewaysError, UsageError
-from threeways.pipeline.deploy.destroy import destroy
-from threeways.pipeline.deploy.plan import Options
-from threeways.pipeline.deploy.rollback import rollback
-from threeways.pipeline.deploy.run import deploy
+from threeways.ops.deploy.changes import Options
+from threeways.ops.deploy.deploy import deploy
+from threeways.ops.deploy.destroy import destroy
+from threeways.ops.deploy.rollback import rollback
 
 INTERRUPTED = "interrupted: what CloudFormation has begun it goes on with; look before you deploy again"
 

@@ -17,9 +17,9 @@ import sam_local  # sets the path to the package
 from rich.console import Console
 
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.pipeline.deploy.answers import Answers
-from threeways.pipeline.deploy.chosen import Chosen
-from threeways.pipeline.deploy.repository import Login
+from threeways.ops.deploy.answers import Answers
+from threeways.ops.deploy.model import Chosen
+from threeways.ops.deploy.repository import Login
 
 LAMBDA_NAMES = {"amd64": "x86_64", "arm64": "arm64"}
 PROVE = """

@@ -19,14 +19,14 @@ from threeways.emulator.function import InProcessFunction
 from threeways.emulator.mapping import EventSourceMapping
 from threeways.emulator.mapping.settings import from_event
 from threeways.errors import DeploymentFailed
-from threeways.pipeline.deploy.answers import Answers
-from threeways.pipeline.deploy.chosen import Chosen
-from threeways.pipeline.deploy.destroy import destroy
-from threeways.pipeline.deploy.plan import Options
-from threeways.pipeline.deploy.repository import Login
-from threeways.pipeline.deploy.rollback import rollback
-from threeways.pipeline.deploy.run import deploy
-from threeways.pipeline.deploy.stack import Stack
+from threeways.ops.deploy.answers import Answers
+from threeways.ops.deploy.changes import Options
+from threeways.ops.deploy.deploy import deploy
+from threeways.ops.deploy.destroy import destroy
+from threeways.ops.deploy.model import Chosen
+from threeways.ops.deploy.repository import Login
+from threeways.ops.deploy.rollback import rollback
+from threeways.ops.deploy.stack import Stack
 from threeways.settings import Settings, from_environment
 
 STACK = "rides"

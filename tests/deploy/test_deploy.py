@@ -13,7 +13,8 @@ from transformed import of_type, transformed
 from threeways import artifact
 from threeways.emulator.readback import everything
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.pipeline.deploy import chosen, package, parameters, ride
+from threeways.ops.deploy import model as chosen
+from threeways.ops.deploy import package, parameters, smoke_test
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -57,7 +58,7 @@ def test_a_first_deployment_that_broke_off_goes_on(lab: Lab) -> None:
 def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) -> None:
     stack = lab.deploy()
     lab.consume()
-    answer = ride.send(stack, "ride_duration", client, lab.console, look=0.5)
+    answer = smoke_test.send(stack, "ride_duration", client, lab.console, look=0.5)
     assert answer["version"] == training.report.model.run_id
     assert answer["prediction"]["ride_id"].startswith("deploy-check-")
     again = lab.deploy(ride=True)
@@ -68,13 +69,13 @@ def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) ->
 def test_a_ride_that_is_quarantined_or_never_predicted_is_a_failure(lab: Lab) -> None:
     stack = lab.deploy()
     with pytest.raises(DeploymentFailed, match=r"no prediction after 0 s.*aws logs tail.*make rollback"):
-        ride.send(stack, "ride_duration", client, lab.console, patience=0.2, look=0.1)
+        smoke_test.send(stack, "ride_duration", client, lab.console, patience=0.2, look=0.1)
     lab.consume()
     proof = pytest.MonkeyPatch()
     with proof.context() as patched:
-        patched.setattr(ride, "example", lambda task: ("x", b"junk"))
+        patched.setattr(smoke_test, "example", lambda task: ("x", b"junk"))
         with pytest.raises(DeploymentFailed, match=r"in quarantine.*undecodable.*make rollback"):
-            ride.send(stack, "ride_duration", client, lab.console, look=0.5)
+            smoke_test.send(stack, "ride_duration", client, lab.console, look=0.5)
 
 
 def test_a_model_s_mlmodel_is_uploaded_last_so_that_half_a_model_is_none(training: Training) -> None:

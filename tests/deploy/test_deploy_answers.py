@@ -10,8 +10,8 @@ import pytest
 from deploy_lab import Lab, client
 
 from threeways.errors import DeploymentError
-from threeways.pipeline.deploy import answers, parameters
-from threeways.pipeline.deploy.answers import Answers
+from threeways.ops.deploy import answers, parameters
+from threeways.ops.deploy.answers import Answers
 
 pytest_plugins = ["deploy_fixtures"]
 

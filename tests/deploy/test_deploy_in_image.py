@@ -25,9 +25,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from threeways import artifact
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted
-from threeways.pipeline.deploy import chosen, in_image
-from threeways.pipeline.deploy.check import check
-from threeways.pipeline.deploy.chosen import Chosen
+from threeways.ops.deploy import in_image
+from threeways.ops.deploy import model as chosen
+from threeways.ops.deploy.check import check
+from threeways.ops.deploy.model import Chosen
 from threeways.settings import Settings
 from threeways.tasks.ride_duration import COLUMNS
 

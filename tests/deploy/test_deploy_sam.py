@@ -18,9 +18,9 @@ from rich.console import Console
 from test_rollback import another_model
 
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.pipeline.deploy.answers import Answers
-from threeways.pipeline.deploy.chosen import check, find
-from threeways.pipeline.deploy.repository import Login
+from threeways.ops.deploy.answers import Answers
+from threeways.ops.deploy.model import check, find
+from threeways.ops.deploy.repository import Login
 
 pytest_plugins = ["deploy_fixtures"]
 

@@ -11,7 +11,7 @@ from deploy_lab import STACK, Lab, client
 from small_training import Training
 
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.pipeline.deploy import package
+from threeways.ops.deploy import package
 
 pytest_plugins = ["deploy_fixtures"]
 

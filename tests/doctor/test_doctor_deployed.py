@@ -12,9 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from threeways.doctor.check import examine
-from threeways.doctor.deployed import fetch
 from threeways.errors import TemplateError
+from threeways.ops.doctor.check import examine
+from threeways.ops.doctor.deployed import fetch
 
 STACK = {
     "Parameters": {"Start": {"Type": "String", "Default": "TRIM_HORIZON"}},

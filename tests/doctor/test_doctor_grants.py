@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from templates import SOUND
 
-from threeways.doctor.check import examine
-from threeways.doctor.grants import destination, refused
-from threeways.doctor.stack import read
+from threeways.ops.doctor.check import examine
+from threeways.ops.doctor.grants import destination, refused
+from threeways.ops.doctor.stack import read
 
 DESTINATIONS = {
     "s3": ({"Type": "AWS::S3::Bucket"}, {"Fn::GetAtt": ["Kept", "Arn"]}),

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from templates import RAW, SEEDED, SOUND
 
-from threeways.doctor.check import RULES, Finding, examine
 from threeways.errors import TemplateError
+from threeways.ops.doctor.check import RULES, Finding, examine
 
 OURS = Path(__file__).parents[2] / "template.yaml"
 

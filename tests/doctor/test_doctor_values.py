@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from templates import SOUND
 
-from threeways.doctor.check import examine
-from threeways.doctor.values import UNKNOWN, Reference, Values
+from threeways.ops.doctor.check import examine
+from threeways.ops.doctor.values import UNKNOWN, Reference, Values
 
 YES, NO, WHO_KNOWS = {"Condition": "Yes"}, {"Condition": "No"}, {"Condition": "WhoKnows"}
 TEMPLATE = {

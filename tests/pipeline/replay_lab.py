@@ -15,12 +15,12 @@ from doubles import FakeModel
 
 from threeways.emulator.invocation import FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
-from threeways.pipeline.replay.documents import Batch
-from threeways.pipeline.replay.proof import Found, Proof
-from threeways.pipeline.replay.refetch import fetch
-from threeways.pipeline.replay.rounds import Replay
-from threeways.pipeline.replay.sending import Sender
-from threeways.pipeline.replay.target import Target
+from threeways.ops.replay.documents import Batch
+from threeways.ops.replay.proof import Found, Proof
+from threeways.ops.replay.refetch import fetch
+from threeways.ops.replay.rounds import Replay
+from threeways.ops.replay.sending import Sender
+from threeways.ops.replay.target import Target
 from threeways.scoring.service import ModelService
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler

@@ -25,9 +25,9 @@ from threeways import artifact, tasks
 from threeways.batch import scheduled
 from threeways.cli import app
 from threeways.errors import ArtifactMismatch, ArtifactUntrusted, SettingsError, ThreewaysError, UsageError
-from threeways.pipeline.deploy import chosen
-from threeways.pipeline.deploy.plan import Options
-from threeways.pipeline.deploy.run import deploy
+from threeways.ops.deploy import model as chosen
+from threeways.ops.deploy.changes import Options
+from threeways.ops.deploy.deploy import deploy
 
 TIP = {"TASK": "tip_amount"}
 

@@ -16,9 +16,9 @@ from test_pipeline_quarantine import because
 
 from threeways.chaos.verdict import TortureLedger
 from threeways.cli import _end
+from threeways.ops.quarantine import Reader
 from threeways.pipeline import console as module
 from threeways.pipeline.ledger import Account, Ledger, Received, Sent
-from threeways.pipeline.quarantine import Reader
 from threeways.pipeline.result import Result, ledger_of
 from threeways.pipeline.rides import load
 from threeways.pipeline.stage import ReadBack

@@ -15,8 +15,8 @@ from uneven import UnevenClient
 
 from threeways.emulator.invocation import FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
-from threeways.pipeline.places import Bucket, Folder
-from threeways.pipeline.replay import rounds
+from threeways.ops.locations import Bucket, Folder
+from threeways.ops.replay import rounds
 from threeways.pipeline.stage import Stage
 from threeways.stream.quarantine import read
 

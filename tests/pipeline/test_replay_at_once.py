@@ -14,9 +14,9 @@ from replay_lab import SHARD, Lab, entry, lines
 
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.pipeline.places import Folder
-from threeways.pipeline.replay.keeper import Keeper
-from threeways.pipeline.replay.proof import Found
+from threeways.ops.locations import Folder
+from threeways.ops.replay.keeper import Keeper
+from threeways.ops.replay.proof import Found
 
 AT_ONCE = 3
 

@@ -18,8 +18,8 @@ from rich.console import Console
 from threeways.emulator.invocation import THROTTLED, FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.pipeline.replay.ledger import ReplayLedger
-from threeways.pipeline.replay.run import Options, replay
+from threeways.ops.replay.ledger import ReplayLedger
+from threeways.ops.replay.replay import Options, replay
 from threeways.training.registry import RegisteredModel
 
 

@@ -13,7 +13,7 @@ from replay_lab import SHARD, entry, failure_document, lines
 from small_training import Training
 from test_pipeline_cli import alive, finished, started
 
-from threeways.pipeline.replay.documents import entries_of
+from threeways.ops.replay.documents import entries_of
 
 
 def ids(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeways.emulator.invocation import REQUEST_LIMIT, THROTTLED, FunctionError, InvocationResult
-from threeways.pipeline.replay.sending import BATCH, HOPELESS, TRIES, Sender, member_of
+from threeways.ops.replay.sending import BATCH, HOPELESS, TRIES, Sender, member_of
 from threeways.stream.records import Record, from_event
 
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/ride_events"

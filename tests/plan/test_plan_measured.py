@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from threeways.errors import UsageError
-from threeways.pipeline.plan import measured
+from threeways.ops.capacity import measurements
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,23 +24,23 @@ def result(**changes: Any) -> dict[str, Any]:
 def test_what_was_measured_here_goes_before_what_is_committed(tmp_path: Path) -> None:
     committed = tmp_path / "committed.json"
     committed.write_text(json.dumps(result(peak_mb=200)))
-    assert measured.find(tmp_path, committed).peak_mb == 200
-    assert "committed" in measured.find(tmp_path, committed).source
+    assert measurements.find(tmp_path, committed).peak_mb == 200
+    assert "committed" in measurements.find(tmp_path, committed).source
     (tmp_path / "bench.json").write_text(json.dumps(result()))
-    found = measured.find(tmp_path, committed)
+    found = measurements.find(tmp_path, committed)
     assert found.peak_mb == 100
     assert "measured here (one, today)" in found.source
 
 
 def test_the_line_meets_both_ends(tmp_path: Path) -> None:
     (tmp_path / "bench.json").write_text(json.dumps(result()))
-    found = measured.find(tmp_path)
+    found = measurements.find(tmp_path)
     assert found.cpu_seconds(1) == pytest.approx(0.003)
     assert found.cpu_seconds(1000) == pytest.approx(0.033)
 
 
 def test_noise_never_makes_a_ride_free() -> None:
-    fixed, a_ride = measured.line({1: 0.02, 10: 0.03, 1000: 0.01})
+    fixed, a_ride = measurements.line({1: 0.02, 10: 0.03, 1000: 0.01})
     assert fixed > 0
     assert a_ride > 0
 
@@ -51,11 +51,11 @@ def test_noise_never_makes_a_ride_free() -> None:
 def test_a_file_that_is_none_is_refused_with_the_mend(tmp_path: Path, text: str) -> None:
     (tmp_path / "bench.json").write_text(text)
     with pytest.raises(UsageError, match="run `make bench` again"):
-        measured.find(tmp_path)
+        measurements.find(tmp_path)
 
 
 def test_the_committed_figures_can_be_planned_with(tmp_path: Path) -> None:
-    assert measured.find(tmp_path).a_ride < 1e-3
+    assert measurements.find(tmp_path).a_ride < 1e-3
 
 
 def said(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeways.errors import UsageError
-from threeways.pipeline.plan import breaking, cost, limits, need, prices, traffic
-from threeways.pipeline.plan.measured import Latencies
-from threeways.pipeline.plan.need import Asked, plan
-from threeways.pipeline.plan.tell import _needs
+from threeways.ops.capacity import bottlenecks, cost, limits, prices, sizing, traffic
+from threeways.ops.capacity.measurements import Latencies
+from threeways.ops.capacity.report import _needs
+from threeways.ops.capacity.sizing import Asked, plan
 from threeways.stream.delivery import PUT_SECONDS
 
 QUICK = Latencies(fixed=0.002, a_ride=30e-6, start_seconds=0.5, peak_mb=105, source="made up")
 PRICES = prices.read()
-RATES = st.floats(min_value=0.01, max_value=need.capacity_of_a_stack(), allow_nan=False)
+RATES = st.floats(min_value=0.01, max_value=sizing.capacity_of_a_stack(), allow_nan=False)
 MEMORIES = st.one_of(st.none(), st.integers(limits.LEAST_MB, limits.MOST_MB))
 
 
@@ -26,11 +26,11 @@ MEMORIES = st.one_of(st.none(), st.integers(limits.LEAST_MB, limits.MOST_MB))
 def test_shards_lanes_and_payload_suffice(rate: float, memory: int | None) -> None:
     found = plan(Asked(rate, memory=memory), QUICK)
     a_shard = rate / found.shards
-    assert a_shard <= limits.SHARD_RECORDS * need.FILLED * (1 + 1e-9)
-    assert a_shard * max(need.RIDE_BYTES, need.PREDICTION_BYTES) <= limits.SHARD_BYTES
-    assert found.lanes * found.lane_capacity >= need.GROWTH * rate
+    assert a_shard <= limits.SHARD_RECORDS * sizing.FILLED * (1 + 1e-9)
+    assert a_shard * max(sizing.RIDE_BYTES, sizing.PREDICTION_BYTES) <= limits.SHARD_BYTES
+    assert found.lanes * found.lane_capacity >= sizing.GROWTH * rate
     assert 1 <= found.batch <= found.batch_size <= limits.BATCH
-    assert found.batch_size * need.EVENT_BYTES <= limits.PAYLOAD_BYTES
+    assert found.batch_size * sizing.EVENT_BYTES <= limits.PAYLOAD_BYTES
     assert 1 <= found.parallelization <= limits.PARALLELIZATION
     assert limits.LEAST_MB <= found.memory <= limits.MOST_MB
 
@@ -42,7 +42,7 @@ def test_more_rides_need_no_fewer_shards_and_no_fewer_dollars(one: float, other:
     assert spent(less) <= spent(more) * (1 + 1e-9)
 
 
-def spent(found: need.Plan) -> float:
+def spent(found: sizing.Plan) -> float:
     lines = [*cost.provisioned(found, PRICES), *cost.function(found, PRICES, "x86_64")]
     return cost.hourly(found, cost.total(lines))
 
@@ -117,7 +117,7 @@ def test_age_grows_only_where_the_lanes_do_not_keep_up(rate: float, times: float
     assert then.taken <= found.shards * limits.SHARD_RECORDS
     assert then.refused == pytest.approx(rate * times - then.taken)
     assert (then.growing > 0) == (found.lanes * found.lane_capacity < then.taken)
-    assert traffic.at(found, rate).age <= need.POLL_SECONDS + found.window + found.seconds + 1e-9
+    assert traffic.at(found, rate).age <= sizing.POLL_SECONDS + found.window + found.seconds + 1e-9
 
 
 def test_lanes_that_are_too_slow_let_the_age_grow_until_rides_are_given_up() -> None:
@@ -131,7 +131,7 @@ def test_lanes_that_are_too_slow_let_the_age_grow_until_rides_are_given_up() -> 
 @given(RATES)
 def test_nothing_but_a_quota_breaks_below_the_planned_rate_and_the_first_is_told_first(rate: float) -> None:
     found = plan(Asked(rate), QUICK)
-    limits_found = breaking.as_planned(found)
+    limits_found = bottlenecks.as_planned(found)
     assert [one.rate for one in limits_found] == sorted(one.rate for one in limits_found)
     assert min(one.rate for one in limits_found if "quota" not in one.mend) >= rate
     assert limits_found[0].rate <= found.shards * limits.SHARD_RECORDS
@@ -140,8 +140,8 @@ def test_nothing_but_a_quota_breaks_below_the_planned_rate_and_the_first_is_told
 def test_a_million_a_second_meets_the_account_s_concurrency() -> None:
     found = plan(Asked(1_000_000), QUICK)
     assert found.shards == found.lanes == ceil(1_000_000 / 800)
-    assert any("concurrent invocations" in one.what for one in breaking.as_planned(found))
-    assert breaking.with_more_shards(found)[0].rate == pytest.approx(800_000)
+    assert any("concurrent invocations" in one.what for one in bottlenecks.as_planned(found))
+    assert bottlenecks.with_more_shards(found)[0].rate == pytest.approx(800_000)
 
 
 def test_prices_have_their_day_and_their_pages() -> None:

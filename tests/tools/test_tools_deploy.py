@@ -10,7 +10,7 @@ from pathlib import Path
 import deploy_tools
 import pytest
 
-from threeways.pipeline.deploy.answers import Answers
+from threeways.ops.deploy.answers import Answers
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,83 @@
+"""What breaks first, and at what rate: as the plan is deployed, and when its shards grow with the traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from threeways.ops.capacity import limits
+from threeways.ops.capacity.sizing import PREDICTION_BYTES, RIDE_BYTES, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """what breaks at `rate` rides a second, what is seen then, and what mends it."""
+
+    what: str
+    rate: float
+    mend: str
+
+
+def as_planned(plan: Plan) -> list[Limit]:
+    """The limits of what is deployed, the lowest first."""
+    shards = plan.shards
+    found = [
+        Limit(
+            f"the shards take {limits.SHARD_RECORDS:,} records a second each: producers are throttled",
+            shards * limits.SHARD_RECORDS,
+            "raise ShardCount",
+        ),
+        Limit(
+            "the predictions' shards take 1 MB a second each: deliveries are retried, IteratorAge grows",
+            shards * limits.SHARD_BYTES / PREDICTION_BYTES,
+            "raise ShardCount",
+        ),
+        Limit(
+            "GetRecords gives 2 MB a second of a shard: IteratorAge grows",
+            shards * limits.SHARD_READ_BYTES / RIDE_BYTES,
+            "raise ShardCount, or give another consumer's enhanced fan-out",
+        ),
+        Limit(
+            f"GetRecords gives {limits.CALL_RECORDS:,} records, once a second: IteratorAge grows",
+            shards * limits.CALL_RECORDS,
+            "raise ShardCount",
+        ),
+        Limit(
+            f"the lanes ({plan.lanes:,}) do {plan.lane_capacity:,.0f} rides a second each: IteratorAge grows",
+            plan.lanes * plan.lane_capacity,
+            "raise ParallelizationFactor, then MemorySize up to 1,769",
+        ),
+    ]
+    if plan.lanes > limits.CONCURRENCY:
+        rate = plan.rate * limits.CONCURRENCY / plan.busy
+        found.append(
+            Limit(
+                f"{limits.CONCURRENCY:,} concurrent invocations, the account's default, are fewer than the "
+                f"{plan.lanes:,} lanes: on average {plan.busy:,.0f} are busy, after a pause all: throttles",
+                rate,
+                "ask for a higher Lambda quota before you deploy",
+            )
+        )
+    return sorted(found, key=lambda limit: limit.rate)
+
+
+def with_more_shards(plan: Plan) -> list[Limit]:
+    """The quotas that stand in the way of more shards as full as these, the lowest first."""
+    a_shard = plan.rate / plan.shards
+    found = [
+        Limit(
+            f"{limits.CONCURRENCY:,} concurrent invocations, if every lane is busy at once",
+            limits.CONCURRENCY / plan.parallelization * a_shard,
+            "ask for a higher Lambda quota: tens of thousands are given",
+        ),
+        Limit(
+            f"{limits.ACCOUNT_SHARDS:,} shards of an account, for two streams",
+            limits.ACCOUNT_SHARDS / 2 * a_shard,
+            "ask for a higher Kinesis quota",
+        ),
+        Limit(
+            f"{limits.STREAM_SHARDS:,} shards of a stream",
+            limits.STREAM_SHARDS * a_shard,
+            "deploy a second stack",
+        ),
+    ]
+    return sorted(found, key=lambda limit: limit.rate)

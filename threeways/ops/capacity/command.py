@@ -1,0 +1,42 @@
+"""`python -m threeways plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from threeways.errors import UsageError
+from threeways.ops.capacity import measurements, prices, sizing
+from threeways.ops.capacity.prices import Architecture
+from threeways.ops.capacity.report import tell
+
+MOST_RATE = 1e9
+
+
+def show(
+    rate: float | None,
+    shards: int | None,
+    memory: int | None,
+    architecture: str,
+    console: Console,
+    local: Path,
+) -> None:
+    """Plan and tell. local: the folder where `make bench` leaves its figures. Raises UsageError."""
+    if rate is None:
+        raise UsageError("say how many rides a second: RATE=10000 (and SHARDS=, MEMORY= if they are settled)")
+    if not 0 < rate <= MOST_RATE:
+        raise UsageError(f"RATE={rate:g} is no rate: give rides a second, above 0 and up to {MOST_RATE:,.0f}")
+    if shards is not None and shards < 1:
+        raise UsageError(f"SHARDS={shards}: a stream has 1 shard or more")
+    known = measurements.find(local)
+    plan = sizing.plan(sizing.Asked(rate, shards, memory), known)
+    tell(plan, prices.read(), _architecture(architecture), console)
+
+
+def _architecture(name: str) -> Architecture:
+    if name == "x86_64":
+        return "x86_64"
+    if name == "arm64":
+        return "arm64"
+    raise UsageError(f"ARCH={name} is none of Lambda's: give x86_64 or arm64")

@@ -1,0 +1,139 @@
+"""The plan in words: every number with the sum that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from threeways.ops.capacity import bottlenecks, cost, limits, sizing, traffic
+from threeways.ops.capacity.bottlenecks import Limit
+from threeways.ops.capacity.cost import Line
+from threeways.ops.capacity.prices import Architecture, Prices
+from threeways.ops.capacity.sizing import Plan
+from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
+
+
+def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
+    """Print all of it."""
+    for line in (
+        *_needs(plan),
+        "",
+        *_traffic(plan),
+        "",
+        *_costs(plan, prices, architecture),
+        "",
+        *_breaks(plan),
+    ):
+        bold = bool(line) and not line.startswith(" ")
+        console.print(line, style="bold" if bold else None, markup=False, highlight=False, soft_wrap=True)
+
+
+def _needs(plan: Plan) -> Iterator[str]:
+    known, filled = plan.latencies, f"{sizing.FILLED:.0%} filled"
+    rate = number(plan.rate)
+    yield f"For {rate} rides a second: make deploy PARAMETERS='{parameters(plan)}'"
+    yield f"  latencies: {known.source}"
+    yield (
+        f"  shards: {plan.shards:,} of each stream, {plan.rate / plan.shards:,.0f} rides a second each; "
+        f"{rate} / ({limits.SHARD_RECORDS:,} x {sizing.FILLED:g}) = {sizing.needed_shards(plan.rate):,} "
+        f"are {filled}"
+    )
+    yield (
+        f"  batches: {plan.batch:,.0f} rides in a window of {plan.window} s "
+        f"({rate} / {plan.lanes:,} lanes x {plan.window} s); BatchSize has room for twice of them, "
+        f"{plan.batch_size * sizing.EVENT_BYTES / 1e6:.1f} of a payload's {limits.PAYLOAD_BYTES / 1e6:g} MB"
+    )
+    at_once = f"assumed; {OVERLAPPED} puts of {MAX_ENTRIES} at once"
+    puts = f"{sizing.waits(plan.batch)} x {PUT_SECONDS * 1e3:g} ms ({at_once})"
+    yield (
+        f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
+        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + {puts} = "
+        f"{plan.seconds * 1e3:,.0f} ms"
+    )
+    yield (
+        f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, "
+        f"each up to {plan.lane_capacity:,.0f} rides a second"
+    )
+    yield (
+        f"  one key: up to {plan.key_capacity:,.0f} rides a second, whose predictions go one a call of "
+        f"{PUT_SECONDS * 1e3:g} ms, in order; with AggregatePredictions=true up to a shard's "
+        f"{limits.SHARD_RECORDS:,}"
+    )
+    if plan.parallelization > 1:
+        yield (
+            "    with several lanes a shard no order is kept between the rides of one user key in records "
+            "that the Kinesis Producer Library aggregates"
+        )
+    yield (
+        f"  concurrency: {number(plan.invocations)} invocations a second x {plan.seconds:.3f} s = "
+        f"{plan.busy:,.1f} on average, {plan.lanes:,} at the most"
+    )
+    if plan.lanes > limits.CONCURRENCY:
+        yield (
+            f"    an account has {limits.CONCURRENCY:,} by default: ask for {plan.lanes:,} before you deploy "
+            "(Service Quotas, Lambda, concurrent executions)"
+        )
+    yield f"  memory: {plan.memory:,} MB; the process took {known.peak_mb:.0f} MB at its peak"
+
+
+def parameters(plan: Plan) -> str:
+    """The template's parameters."""
+    return (
+        f"ShardCount={plan.shards} BatchSize={plan.batch_size} BatchWindowSeconds={plan.window} "
+        f"ParallelizationFactor={plan.parallelization} MemorySize={plan.memory}"
+    )
+
+
+def _traffic(plan: Plan) -> Iterator[str]:
+    yield "How old a ride is when it is scored"
+    cold = f"a cold start adds {plan.latencies.start_seconds:.1f} s"
+    for name, rate in (("now", plan.rate), ("traffic doubled", sizing.GROWTH * plan.rate)):
+        found = traffic.at(plan, rate)
+        line = f"  {name}: {found.age:.1f} s at the most; {cold}"
+        if found.growing:
+            hours = found.hours_to_give_up
+            line += f"; and {found.growing:.2f} s more each second: given up after {hours:.1f} h"
+        yield line
+        if found.refused:
+            yield (
+                f"    the shards take {found.taken:,.0f} of {number(found.rate)} a second, the rest is "
+                f"refused at the producer until ShardCount is {sizing.needed_shards(rate):,}"
+            )
+
+
+def _costs(plan: Plan, prices: Prices, architecture: Architecture) -> Iterator[str]:
+    shards, function = cost.provisioned(plan, prices), cost.function(plan, prices, architecture)
+    instead = cost.on_demand(plan, prices)
+    yield f"A million rides cost ({prices.region}, prices of {prices.date}: {', '.join(prices.pages)})"
+    yield from _lines([*shards, *function])
+    whole = cost.total([*shards, *function])
+    yield (
+        f"  {'sum':27} ${whole:10.6f}   ${cost.hourly(plan, whole):,.2f} an hour, "
+        f"${cost.monthly(plan, whole):,.0f} a month of {cost.MONTH_HOURS} h at {number(plan.rate)} a second"
+    )
+    yield "  with on-demand streams (StreamMode=ON_DEMAND) instead of shards and PUT units:"
+    yield from _lines(instead)
+    yield f"  {'sum':27} ${cost.total([*instead, *function]):10.6f}"
+    yield "  Not in it: quarantine, failures, traces, alarms, keys, other readers, free tiers, discounts"
+
+
+def _lines(lines: Sequence[Line]) -> Iterator[str]:
+    return (f"  {line.item:27} ${line.dollars:10.6f}   {line.sum}" for line in lines)
+
+
+def _breaks(plan: Plan) -> Iterator[str]:
+    yield "What breaks first"
+    yield from _limits("  as planned:", bottlenecks.as_planned(plan))
+    yield from _limits("  with more shards as full as these:", bottlenecks.with_more_shards(plan))
+
+
+def _limits(title: str, found: Sequence[Limit]) -> Iterator[str]:
+    yield title
+    for limit in found:
+        yield f"    {limit.rate:12,.0f} a second: {limit.what}. Mend: {limit.mend}"
+
+
+def number(value: float) -> str:
+    """With thousands apart, and three digits at the least."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,44 @@
+"""How old a ride is when it is scored: now, and when the traffic doubles and nobody does anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from threeways.ops.capacity import limits
+from threeways.ops.capacity.sizing import POLL_SECONDS, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a rate does to a deployment.
+
+    rate: rides a second that come. taken: those that the shards take; the rest is refused at the producer
+    (ProvisionedThroughputExceededException), and is in no metric of the consumer. age: seconds that the
+    oldest ride of a batch has waited when it is done, about what IteratorAge shows. growing: by how many
+    seconds the age grows each second, 0 where the lanes keep up.
+    """
+
+    rate: float
+    taken: float
+    age: float
+    growing: float
+
+    @property
+    def refused(self) -> float:
+        """Rides a second that no shard takes."""
+        return self.rate - self.taken
+
+    @property
+    def hours_to_give_up(self) -> float | None:
+        """Hours until rides are over the record age and go to the failure destination; None: never."""
+        return limits.RECORD_AGE_SECONDS / self.growing / 3600 if self.growing else None
+
+
+def at(plan: Plan, rate: float) -> Traffic:
+    """The plan's deployment under a rate."""
+    taken = min(rate, float(plan.shards * limits.SHARD_RECORDS))
+    capacity = plan.lanes * plan.lane_capacity
+    batch = plan.batch_at(taken)
+    filled = min(plan.window, batch * plan.lanes / taken)
+    growing = max(0.0, 1 - capacity / taken)
+    return Traffic(rate, taken, POLL_SECONDS + filled + plan.took(batch), growing)

@@ -1,0 +1,161 @@
+"""`make deploy`: all checks, what will be touched, the deployment, and a ride through it.
+
+The order of a first deployment: the model belongs into the stack's bucket, which only the stack makes. So the
+stack is deployed without a model first, its mapping off (rides wait), then the model is uploaded, then the
+stack is deployed with it. A later one uploads first and deploys once. Whatever ends it half-way, the next
+`make deploy` goes on: an upload's place is its digest, and each step looks at what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.ops.deploy import answers as kept
+from threeways.ops.deploy import changes, history, package, repository, runtime, smoke_test
+from threeways.ops.deploy import model as models
+from threeways.ops.deploy.answers import Ask
+from threeways.ops.deploy.changes import Options, Plan, Tools
+from threeways.ops.deploy.history import Deployment, History
+from threeways.ops.deploy.parameters import Document
+from threeways.ops.deploy.stack import Client, Stack, require_after
+from threeways.pipeline.model_choice import refuse
+from threeways.settings import Settings, from_environment
+
+type Confirm = Callable[[str], bool]
+"""Asks a yes-or-no question."""
+
+NOTHING = "nothing was touched"
+NO_MODEL = {"ModelLocation": "", "ModelSha256": "", "RunId": ""}
+IN_ONE_STEP = {"DeploymentType": "AllAtOnce"}
+"""Of a first version with a model: there is no other that it could take over from step by step."""
+
+
+def deploy(
+    options: Options,
+    tools: Tools,
+    console: Console,
+    local: Path,
+    ask: Ask | None,
+    confirm: Confirm,
+    answers_file: Path = kept.FILE,
+) -> Stack:
+    """Deploy the stack with a model; the stack as it is then.
+
+    local: where `make train` keeps its store, and this its packaged template. ask: None without a terminal.
+    Raises a UsageError before anything is changed, DeploymentFailed after.
+    """
+    refuse(from_environment(Settings), "MODEL= and PARAMETERS='Task=… ModelRuntime=…' say what is deployed")
+    tools.require()
+    if options.image:
+        tools.architecture(options.image)  # that it is there
+    answers = changes.settle(options, answers_file, ask, tools)
+    made = changes.make(options, answers, local)
+    if options.image:
+        _require_architecture(options.image, made, tools)
+    _announce(made, options, console)
+    if made.real and not options.yes and not confirm("Go on?"):
+        raise DeploymentError(NOTHING)
+    image = options.image or tools.build(made.values["Architecture"], made.target)
+    _require_architecture(image, made, tools)
+    tools.prove(image, made.chosen, made.values)
+    if not kept.save(answers, answers_file):
+        console.print(f"{answers_file} is not of `make deploy`'s making, and stays as it is", markup=False)
+    stack = _carry_out(made, options, tools, image, console)
+    console.print(f"Deployed: {answers.stack} with {escape(made.chosen.name)}", soft_wrap=True)
+    if options.ride:
+        through(stack, made.values["Task"], made.chosen.run_id, made.client, console)
+    return stack
+
+
+def _require_architecture(image: str, made: Plan, tools: Tools) -> None:
+    built, wanted = tools.architecture(image), made.values["Architecture"]
+    if built != wanted:
+        raise DeploymentError(
+            f"{image} was built for {built}, the stack's functions run on {wanted}: build it with "
+            f"`make image ARCH={wanted}`, or deploy with PARAMETERS=Architecture={built}"
+        )
+
+
+def _announce(made: Plan, options: Options, console: Console) -> None:
+    """Say what will be touched, before anything is."""
+    answers, stack = made.answers, made.stack
+    state = f"{stack.status}, is updated" if stack else "is not there yet, and is made"
+    where = answers.repository or f"its own ECR repository, {repository.own_name(answers.stack)}"
+    built = options.image or f"target {made.target}, built now"
+    serves = runtime.why(made.values[runtime.PARAMETER], answers.parameters, made.chosen)
+    lines = [
+        f"This touches {made.whose}",
+        f"  stack  {answers.stack} in {answers.region}: {state}",
+        f"  model  {made.chosen.name}, run {made.chosen.run_id or 'unknown'}, SHA-256 {made.chosen.sha256}",
+        f"  served by {serves}",
+        f"  image  {built}, for {made.values['Architecture']}, pushed to {where}",
+        *(
+            f"  change {name}: {old or 'none'} -> {new or 'none'}"
+            for name, (old, new) in made.changes.items()
+        ),
+        f"  ride   one is put on {made.values['RideEventsName']}; its prediction stays on "
+        f"{made.values['RidePredictionsName']}"
+        if options.ride and made.values["Consume"] == "true"
+        else "  ride   none is sent",
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _carry_out(made: Plan, options: Options, tools: Tools, image: str, console: Console) -> Stack:
+    """Push, upload, deploy. Raises LocationError or DeploymentFailed where a step does not succeed."""
+    client, answers = made.client, made.answers
+    where = answers.repository or repository.own(answers.stack, client("ecr"))
+    uri = tools.push(image, repository.login(where, client("ecr")))
+    console.print(f"Pushed {uri}", soft_wrap=True, highlight=False, markup=False)
+    stack = made.stack
+    if stack is None:
+        console.print("First the stack without a model: its buckets and streams, the mapping off")
+        without = package.packaged(made.document, {**made.values, **NO_MODEL}, uri)
+        stack = _apply(made, tools, without, where, IN_ONE_STEP)
+    bucket = stack.output("ModelBucket")
+    new = models.upload(made.chosen, bucket, client("s3"))
+    location = made.chosen.location(bucket)
+    console.print(f"Model at {location}: {new} files uploaded", soft_wrap=True, highlight=False)
+    values = {**made.values, **made.chosen.parameters(bucket)}
+    template = package.packaged(made.document, values, uri)
+    shown = package.at_once(template) if options.at_once else template
+    after = _apply(made, tools, shown, where, IN_ONE_STEP if made.is_first else {})
+    if package.id_of(after.template) == package.id_of(template):
+        before = None if made.is_first or made.stack is None else package.id_of(made.stack.template)
+        History(bucket, client("s3")).add(
+            Deployment(
+                str(package.id_of(template)), before, history.now(), made.chosen.name, location, uri, template
+            )
+        )
+    return after
+
+
+def _apply(made: Plan, tools: Tools, template: Document, where: str, instead: Mapping[str, str]) -> Stack:
+    values = {name: str(body["Default"]) for name, body in template["Parameters"].items()}
+    tools.deploy(package.text_of(template), made.answers, {**values, **instead}, where)
+    return require_after(made.answers.stack, made.client)
+
+
+def through(stack: Stack, task: str, run_id: str, client: Client, console: Console) -> None:
+    """Send a ride through the stack and tell its prediction. Raises DeploymentFailed."""
+    if stack.parameters.get("Consume", "true") != "true":
+        console.print("The consumer is paused (Consume=false): no ride was sent, and rides wait")
+        return
+    answer = smoke_test.send(stack, task, client, console)
+    if run_id and answer.get("version") != run_id:
+        raise DeploymentFailed(
+            f"the ride was answered by {answer.get('version')}, not by {run_id}: is another consumer of "
+            f"{stack.output('RideEventsName')} putting predictions on {stack.output('RidePredictionsName')}?"
+        )
+    console.print(
+        f"It came through: {answer['prediction']} by {answer['model']}, version {answer['version']}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )

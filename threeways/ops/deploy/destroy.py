@@ -1,0 +1,92 @@
+"""`make destroy`: the stack goes; its buckets stay, for what they hold cannot be made again.
+
+docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.ops import account
+from threeways.ops.deploy import answers as kept
+from threeways.ops.deploy import changes, repository
+from threeways.ops.deploy.changes import Options, Tools
+from threeways.ops.deploy.deploy import NOTHING
+from threeways.ops.deploy.rollback import existing
+from threeways.ops.deploy.stack import Client, Stack, look, resources
+
+PATIENCE_SECONDS = 1800.0
+LOOK_SECONDS = 5.0
+
+type Typed = Callable[[str], str]
+"""Asks a question; what the user types."""
+
+
+def destroy(
+    options: Options,
+    tools: Tools,
+    console: Console,
+    typed: Typed,
+    answers_file: Path = kept.FILE,
+    look_seconds: float = LOOK_SECONDS,
+) -> None:
+    """Remove the stack and its own image repository, after its name was typed.
+
+    Raises a UsageError before anything is changed, DeploymentFailed where it is not gone in half an hour.
+    """
+    answers = changes.settle(options, answers_file, None, tools)
+    client = changes.clients(answers.region)
+    whose, _ = changes.account(client)
+    stack = existing(answers.stack, answers.region, client)
+    if stack.status.endswith("_IN_PROGRESS"):
+        raise DeploymentError(f"the stack {stack.name} is {stack.status}: wait until that has ended")
+    images = repository.owned(stack.name, client("ecr"))
+    _announce(stack, images, whose, client, console)
+    if not options.yes and typed(f"Type the stack's name, {stack.name}, to remove it:").strip() != stack.name:
+        raise DeploymentError(NOTHING)
+    with account.named_faults(f"the stack {stack.name} cannot be removed"):
+        client("cloudformation").delete_stack(StackName=stack.name)
+    _wait(stack.name, client, console, look_seconds)
+    if images:
+        with account.named_faults(f"the stack is gone, but its images in {images} cannot be removed"):
+            client("ecr").delete_repository(repositoryName=images, force=True)
+    console.print(f"Gone: {stack.name}. A new one: make deploy", markup=False)
+
+
+def _announce(stack: Stack, images: str | None, whose: str, client: Client, console: Console) -> None:
+    retained = {
+        name for name, body in stack.template["Resources"].items() if body.get("DeletionPolicy") == "Retain"
+    }
+    held = resources(stack.name, client)
+    kinds: dict[str, list[str]] = {}
+    for name, kind, physical in held:
+        if name not in retained:
+            kinds.setdefault(kind.removeprefix("AWS::"), []).append(physical.rpartition("/")[2] or name)
+    stays = [physical for name, _, physical in held if name in retained and physical]
+    for line in (
+        f"This touches {whose}",
+        f"Of the stack {stack.name} ({stack.status}) goes, with all that it holds:",
+        *(f"  {kind}: {', '.join(sorted(names))}" for kind, names in sorted(kinds.items())),
+        "  (on streams: rides that are not scored yet, predictions that nobody has read)",
+        *([f"  ECR::Repository: {images}, with every image in it"] if images else []),
+        "and stays, to be emptied and removed by hand:",
+        *(f"  s3://{bucket}" for bucket in stays or ["nothing"]),
+    ):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _wait(name: str, client: Client, console: Console, look_seconds: float) -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while (stack := look(name, client)) is not None:
+        if stack.status == "DELETE_FAILED" or time.monotonic() > ends:
+            raise DeploymentFailed(
+                f"the stack {name} is {stack.status}: its events say what cannot be removed. Mend that, "
+                f"then: make destroy STACK={name}"
+            )
+        console.print(f"  {stack.status}", highlight=False)
+        time.sleep(look_seconds)

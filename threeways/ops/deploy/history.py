@@ -1,0 +1,84 @@
+"""What was deployed, each deployment whole, in the stack's model bucket: what `make rollback` goes to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from threeways.errors import DeploymentError
+from threeways.ops import account
+from threeways.ops.deploy.parameters import Document
+
+PREFIX = "deployments"
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """One deployment. id: of its template. before: the id of the one that it took the place of.
+
+    model: as people know it. model_location: `s3://bucket/prefix`. image: its URI, by digest. template: as it
+    was deployed, its parameters' values as their defaults.
+    """
+
+    id: str
+    before: str | None
+    deployed: datetime
+    model: str
+    model_location: str
+    image: str
+    template: Document
+
+    def __str__(self) -> str:
+        digest = self.image.rpartition("@")[2][:19]
+        return f"{self.id} of {self.deployed:%Y-%m-%d %H:%M} UTC: {self.model}, image {digest}"
+
+
+class History:
+    """The deployments of a stack, in its model bucket. Raises LocationError where that cannot be used."""
+
+    def __init__(self, bucket: str, s3: Any) -> None:
+        self._bucket, self._s3 = bucket, s3
+
+    def add(self, deployment: Deployment) -> None:
+        """Keep one that is there now. One that took its own place is kept as it was."""
+        if deployment.before == deployment.id:
+            return
+        with account.named_faults(f"the deployment cannot be recorded in {self._bucket}"):
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=f"{PREFIX}/{deployment.id}.json",
+                Body=msgspec.json.encode(deployment),
+            )
+
+    def get(self, deployment_id: str) -> Deployment | None:
+        """The deployment of an id; None where it is not known."""
+        with account.named_faults(f"the deployments in {self._bucket} cannot be read"):
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=f"{PREFIX}/{deployment_id}.json")
+            except self._s3.exceptions.NoSuchKey:
+                return None
+            body: bytes = answer["Body"].read()
+        try:
+            return msgspec.json.decode(body, type=Deployment)
+        except msgspec.DecodeError as error:
+            raise DeploymentError(
+                f"s3://{self._bucket}/{PREFIX}/{deployment_id}.json is no deployment: {error}; "
+                "name another, TO="
+            ) from None
+
+    def all(self) -> list[Deployment]:
+        """Every deployment, the newest first."""
+        with account.named_faults(f"the deployments in {self._bucket} cannot be listed"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=f"{PREFIX}/"
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        ids = [key.removeprefix(f"{PREFIX}/").removesuffix(".json") for key in keys]
+        found = [deployment for one in ids if (deployment := self.get(one))]
+        return sorted(found, key=lambda deployment: deployment.deployed, reverse=True)
+
+
+def now() -> datetime:
+    """The time of a deployment."""
+    return datetime.now(UTC)

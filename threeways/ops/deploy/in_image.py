@@ -1,0 +1,149 @@
+"""Whether the function's image has what a model needs, before there is an image.
+
+This machine has more packages than the image: pandas, MLflow, what the user installed beside them, and the
+files of the folder that a command was run in. So the function is started here, in a process of its own
+(`python -m threeways.ops.deploy.in_image`), that imports nothing but what the image will have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from importlib.metadata import MetadataPathFinder, packages_distributions
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from threeways.errors import ArtifactUnsupported, DeploymentError, ThreewaysError
+from threeways.settings import inherited_environment
+
+if TYPE_CHECKING:
+    from threeways.artifact import Model
+    from threeways.ops.deploy.model import Chosen
+    from threeways.scoring.task import Task
+
+ROOT = Path(__file__).resolve().parents[3]
+OURS = frozenset({"threeways", "model", "lambda_function"})
+LEFT_OUT = ("batch", "cli", "doctor", "local", "pipeline", "training", "trips", "web")
+"""Parts of `threeways` that `.dockerignore` and the Dockerfile keep out of the function's image."""
+SECTIONS = ("default", "sklearn")
+"""The lock's sections that the target `function` is made of."""
+_OF_PYTHON = "_sysconfigdata"
+"""How the one module of Python's own begins that is called after the machine."""
+_REFUSED = 2
+
+
+def is_in_doubt(model: Model) -> bool:
+    """Whether a model could need more than the image has: a skops file needs pandas at the most."""
+    flavour = model.info.flavors.sklearn
+    if model.runtime == "onnx" or flavour is None:
+        return False
+    from threeways.artifact.sklearn import objects
+
+    makes_frames = any(
+        "_sklearn_output_config" in objects.attributes(part) for part in objects.walk(model.estimator)
+    )
+    return flavour.serialization_format != "skops" or model.wants == "frame" or makes_frames
+
+
+def require(chosen: Chosen, task: str) -> None:
+    """Raises ArtifactUnsupported where the function, with the image's packages alone, refuses the model.
+
+    chosen: a model that this machine can serve by scikit-learn.
+    """
+    done = subprocess.run(  # noqa: S603 - this module
+        [sys.executable, "-P", "-m", __name__],
+        input=json.dumps([str(chosen.folder.resolve()), chosen.sha256, task]),
+        env=inherited_environment() | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == _REFUSED:
+        raise ArtifactUnsupported(
+            f"{chosen.name} works here, and would not in the function's image: {_last(done.stdout)}"
+        )
+    if done.returncode:
+        raise DeploymentError(
+            f"the function does not start with {chosen.name} and the image's packages (exit status "
+            f"{done.returncode}): {_last(done.stderr)}"
+        )
+
+
+class ImagesModules(MetaPathFinder):
+    """Finds modules where Python does, if the image has them. hidden: the names of those that it lacks."""
+
+    find_distributions = staticmethod(MetadataPathFinder.find_distributions)
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self.hidden: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Where a module is; None for one that the image does not have."""
+        top, _, rest = fullname.partition(".")
+        if (top in self._names or top.startswith(_OF_PYTHON)) and not (
+            top == "threeways" and rest.partition(".")[0] in LEFT_OUT
+        ):
+            return PathFinder.find_spec(fullname, path, target)
+        self.hidden.add(top)
+        return None
+
+
+def names() -> frozenset[str]:
+    """The top-level modules that the image has: Python's own, this project's, and those of its packages."""
+    lock = json.loads((ROOT / "Pipfile.lock").read_text(encoding="utf-8"))
+    stripped = runpy.run_path(str(ROOT / "tools" / "strip_packages.py"))["PACKAGES"]
+    packages = {_normal(name) for section in SECTIONS for name in lock[section]} - set(stripped)
+    theirs = {
+        name for name, of in packages_distributions().items() if packages & {_normal(one) for one in of}
+    }
+    return frozenset(sys.stdlib_module_names | OURS | theirs)
+
+
+def _normal(package: str) -> str:
+    """Normalize a package's name: packaging.python.org/en/latest/specifications/name-normalization."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def main() -> int:
+    """Load and prove the model that standard input names; 2 and the reason where it is refused."""
+    finder = ImagesModules(names())
+    sys.meta_path[:] = [BuiltinImporter, FrozenImporter, finder]
+    from threeways import artifact, tasks
+    from threeways.scoring.service import ModelService
+
+    folder, sha256, name = json.load(sys.stdin)
+    try:
+        task: Task[Any] = tasks.find(name)
+        model = artifact.load(Path(folder), sha256, "sklearn")
+        artifact.check(model, task.columns, task.dict_features)
+        ModelService(model, task, None).prove()
+    except ThreewaysError as error:
+        lacking = sorted(name for name in finder.hidden if re.search(rf"\b{re.escape(name)}\b", str(error)))
+        told = " ".join(f"{error}{'' if 'Pipfile' in str(error) else _mend(lacking)}".splitlines())
+        sys.stdout.write(f"\n{told}")  # below what the model's own code has printed
+        return _REFUSED
+    return 0
+
+
+def _last(text: str) -> str:
+    return (text.strip().splitlines() or ["it does not say why"])[-1]
+
+
+def _mend(lacking: Sequence[str]) -> str:
+    if not lacking:
+        return ""
+    return f"; add {', '.join(lacking)} to [sklearn] in the Pipfile and run `make lock`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""The model to deploy: found, checked as the function would, and brought to the stack's bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from threeways import artifact, bootstrap
+from threeways.errors import DeploymentError
+from threeways.ops import account
+from threeways.ops.deploy import in_image
+from threeways.settings import Runtime, Settings
+
+PREFIX = "models"
+_LAST = "MLmodel"
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model that the function can use.
+
+    name: as people know it. run_id: the MLflow run that made it, "" where nobody knows. sha256: the
+    artifact's digest. runtime: what it was checked with, None where it was not yet.
+    """
+
+    name: str
+    folder: Path
+    sha256: str
+    run_id: str
+    runtime: Runtime | None = None
+
+    def location(self, bucket: str) -> str:
+        """Where it lies in a stack's bucket: by its digest, so that no model ever replaces another."""
+        return f"s3://{bucket}/{PREFIX}/{self.sha256}"
+
+    def parameters(self, bucket: str) -> dict[str, str]:
+        """The template's parameters that tell the function of it."""
+        return {"ModelLocation": self.location(bucket), "ModelSha256": self.sha256, "RunId": self.run_id}
+
+
+def find(named: str | None, local: Path) -> Chosen:
+    """The model of a name: `models:/name@alias`, a folder, `s3://…`, or None for the registered one.
+
+    local: where `make train` keeps MLflow's store. Raises DeploymentError, TrackingError or ArtifactError.
+    """
+    from threeways.training.registry import CHAMPION, resolve
+
+    uri = named or CHAMPION
+    if not uri.startswith("models:/"):
+        folder = artifact.fetch(artifact.find(Settings(model_location=uri)))
+        return Chosen(uri, folder, artifact.digest(folder), "")
+    registered = resolve(uri, folder=local)
+    if registered is None:
+        raise DeploymentError(
+            f"no model is registered as {uri}: make train DATA=… registers one, MODEL= names another "
+            "(models:/name@alias, a folder or s3://bucket/prefix)"
+        )
+    return Chosen(
+        registered.uri, registered.folder, artifact.digest(registered.folder), str(registered.run_id)
+    )
+
+
+def check(
+    chosen: Chosen, task_name: str, runtime: Runtime | None = None, *, image: str | None = None
+) -> Chosen:
+    """The model, loaded and proved as the function does it; with the run that it names, if none was known.
+
+    runtime: what is to serve it; None: `onnx` where it has that flavour, gated, else `sklearn`.
+    image: the one that it goes into; None: the one that is built, whose packages have to be enough.
+    Raises what `model.build` would: ArtifactError, SettingsError, ModelFailed.
+    """
+    settings = Settings(model_sha256=chosen.sha256, model_runtime=runtime, task=task_name)
+    service = bootstrap.service_of(chosen.folder, settings)
+    if image is None and in_image.is_in_doubt(cast("artifact.Model", service.model)):
+        in_image.require(chosen, task_name)
+    served = cast("Runtime", service.runtime)  # the loader's own, of an artifact
+    return replace(chosen, run_id=chosen.run_id or service.version or "", runtime=served)
+
+
+def upload(chosen: Chosen, bucket: str, s3: Any) -> int:
+    """Put its files into the bucket; how many were not there yet. A folder's MLmodel comes last.
+
+    What lies there already was put there by the same digest. Raises LocationError.
+    """
+    prefix = chosen.location(bucket).removeprefix(f"s3://{bucket}/")
+    files = {
+        f"{prefix}/{path.relative_to(chosen.folder).as_posix()}": path
+        for path in sorted(chosen.folder.rglob("*"))
+        if path.is_file()
+    }
+    with account.named_faults(f"the model cannot be uploaded to {bucket}"):
+        there = sizes(s3, bucket, prefix)
+        missing = {key: path for key, path in files.items() if there.get(key) != path.stat().st_size}
+        most = [key for key in missing if key != f"{prefix}/{_LAST}"]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda key: s3.upload_file(str(missing[key]), bucket, key), most))
+        for key in missing.keys() - set(most):
+            s3.upload_file(str(missing[key]), bucket, key)
+    return len(missing)
+
+
+def sizes(s3: Any, bucket: str, prefix: str) -> Mapping[str, int]:
+    """The objects under a prefix, in bytes by key. Raises boto's errors."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}

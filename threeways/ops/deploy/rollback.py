@@ -1,0 +1,108 @@
+"""`make rollback`: the deployment before this one, as it was: template, image, model, parameters.
+
+It goes without CodeDeploy, for the alarm that is the reason to go back would stop that, too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from threeways.artifact.fetch import bucket as buckets
+from threeways.errors import DeploymentError
+from threeways.ops import account
+from threeways.ops.deploy import answers as kept
+from threeways.ops.deploy import changes, package, parameters, repository
+from threeways.ops.deploy import model as models
+from threeways.ops.deploy.changes import Options, Tools
+from threeways.ops.deploy.deploy import NOTHING, Confirm, through
+from threeways.ops.deploy.history import Deployment, History
+from threeways.ops.deploy.stack import Client, Stack, look, require_after, require_usable
+
+
+def rollback(
+    options: Options, tools: Tools, console: Console, confirm: Confirm, answers_file: Path = kept.FILE
+) -> Stack:
+    """Go back, by one deployment or to `options.to`; the stack as it is then.
+
+    Raises a UsageError before anything is changed, DeploymentFailed after.
+    """
+    answers = changes.settle(options, answers_file, None, tools)
+    client = changes.clients(answers.region)
+    whose, real = changes.account(client)
+    stack = existing(answers.stack, answers.region, client)
+    require_usable(stack)
+    history = History(stack.output("ModelBucket"), client("s3"))
+    target = _target(options.to, stack, history)
+    _require_there(target, client)
+    current = history.get(package.id_of(stack.template) or "")
+    for line in (
+        f"This touches {whose}",
+        f"  stack  {answers.stack} in {answers.region}: {stack.status}",
+        f"  from   {current or 'a deployment that is not recorded'}",
+        f"  to     {target}",
+        "  at once, without CodeDeploy. The streams and buckets keep what they hold.",
+        *_changes(stack, target),
+    ):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    if real and not options.yes and not confirm("Go back?"):
+        raise DeploymentError(NOTHING)
+    values = parameters.defaults(target.template)
+    where = target.image.partition("@")[0]
+    tools.deploy(package.text_of(package.at_once(target.template)), answers, values, where)
+    after = require_after(answers.stack, client)
+    console.print(f"Back: {answers.stack} with {target.model}", soft_wrap=True, markup=False)
+    if options.ride:
+        through(after, values["Task"], values["RunId"], client, console)
+    return after
+
+
+def existing(name: str, region: str, client: Client) -> Stack:
+    """The stack. Raises DeploymentError where there is none."""
+    stack = look(name, client)
+    if stack is None:
+        raise DeploymentError(f"there is no stack {name} in {region}: name another, STACK= and REGION=")
+    return stack
+
+
+def _target(to: str | None, stack: Stack, history: History) -> Deployment:
+    here = package.id_of(stack.template)
+    current = history.get(here) if here else None
+    wanted = to or (current.before if current else None)
+    if wanted == here:
+        raise DeploymentError(f"the stack {stack.name} is at {here} already")
+    found = history.get(wanted) if wanted else None
+    if found is None:
+        known = "\n  ".join(str(one) for one in history.all() if one.id != here) or "none"
+        what = f"there is no deployment {wanted}" if wanted else "there is no deployment before this one"
+        raise DeploymentError(f"{what}. Name one that is known, TO=id:\n  {known}")
+    return found
+
+
+def _require_there(target: Deployment, client: Client) -> None:
+    """Raises DeploymentError where its model or its image was removed since."""
+    place = buckets.parse(target.model_location)
+    with account.named_faults(f"the model at {place} cannot be looked up"):
+        files = models.sizes(client("s3"), place.bucket, place.prefix)
+    if f"{place.prefix}/MLmodel" not in files:
+        raise DeploymentError(
+            f"the model of {target.id} is no longer at {place}: the bucket keeps old versions of removed "
+            "objects for 90 days; or deploy a model, make deploy MODEL="
+        )
+    if not repository.has_image(target.image, client("ecr")):
+        raise DeploymentError(
+            f"the image of {target.id} is no longer in ECR: {target.image}. Check its commit "
+            "out and `make deploy`"
+        )
+
+
+def _changes(stack: Stack, target: Deployment) -> list[str]:
+    """A line for each parameter that gets another value, but for the model's."""
+    values = parameters.defaults(target.template)
+    passing = {*parameters.OURS, "DeploymentType"}
+    return [
+        f"  change {name}: {stack.parameters.get(name) or 'none'} -> {value or 'none'}"
+        for name, value in values.items()
+        if name not in passing and stack.parameters.get(name, value) != value
+    ]

@@ -1,0 +1,93 @@
+"""A ride through the deployed pipeline: onto the input stream, and its prediction off the output stream."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from threeways import tasks
+from threeways.emulator.invocation import InvocationResult
+from threeways.errors import DeploymentFailed
+from threeways.ops import account
+from threeways.ops.deploy.stack import Client, Stack
+from threeways.ops.replay.proof import Proof
+from threeways.ops.replay.target import Target
+
+PATIENCE_SECONDS = 300.0
+"""A mapping that was just enabled takes a minute or two until it reads.
+docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"""
+LOOK_SECONDS = 10.0
+
+
+def example(task_name: str) -> tuple[str, bytes]:
+    """A ride that nobody has sent: its id, and the record's bytes."""
+    task = tasks.find(task_name)
+    ride_id = f"deploy-check-{secrets.token_hex(6)}"
+    event: dict[str, Any] = msgspec.to_builtins(task.example)
+    data = msgspec.json.encode({**event, task.id_field: ride_id})
+    task.decode(data)
+    return ride_id, data
+
+
+def send(
+    stack: Stack,
+    task_name: str,
+    client: Client,
+    console: Console,
+    patience: float = PATIENCE_SECONDS,
+    look: float = LOOK_SECONDS,
+) -> dict[str, Any]:
+    """Put one ride on the input stream and wait for its prediction, which is the answer.
+
+    Raises DeploymentFailed where it does not come, or the ride lands in quarantine.
+    """
+    proof = Proof(_target(stack, client), [datetime.now(UTC)], patience=look)
+    ride_id, data = example(task_name)
+    with account.named_faults("the ride cannot be put on the input stream"):
+        put = client("kinesis").put_record(
+            StreamName=stack.output("RideEventsName"), Data=data, PartitionKey=ride_id
+        )
+    event_id = f"{put['ShardId']}:{put['SequenceNumber']}"
+    console.print(f"Ride {ride_id} is on {stack.output('RideEventsName')} as {event_id}", soft_wrap=True)
+    began = time.monotonic()
+    while time.monotonic() - began < patience:
+        with account.named_faults("its prediction cannot be looked for"):
+            found = proof.find([event_id])
+        if found.quarantined:
+            entry = found.quarantined[event_id]
+            raise DeploymentFailed(
+                f"the ride is in quarantine, {', '.join(found.objects)}: {entry.code}: {entry.message}. "
+                "The model and the code do not fit: make rollback"
+            )
+        if found.predicted:
+            prediction: dict[str, Any] = msgspec.json.decode(found.predicted[event_id])
+            return prediction
+        console.print(f"  {time.monotonic() - began:.0f} s: no prediction of it yet", highlight=False)
+    raise DeploymentFailed(
+        f"the ride has no prediction after {patience:.0f} s, though the stack is deployed. Are many rides "
+        f"before it, or does the function fail? Its log: aws logs tail {stack.outputs.get('LogGroup', '')}, "
+        f"the dashboard: {stack.outputs.get('DashboardUrl', '')}. Back to what was before: make rollback"
+    )
+
+
+def _target(stack: Stack, client: Client) -> Target:
+    return Target(
+        name=stack.name,
+        is_local=False,
+        whose="",
+        real=True,
+        invoke=_not_invoked,
+        kinesis=client("kinesis"),
+        s3=client("s3"),
+        output_stream=stack.output("RidePredictionsName"),
+        quarantine=stack.output("QuarantineLocation"),
+    )
+
+
+def _not_invoked(payload: bytes) -> InvocationResult:
+    raise DeploymentFailed(f"the mapping invokes the function, not we ({len(payload)} bytes)")

@@ -1,0 +1,153 @@
+"""A deployed stack as a template of what it is now: its template, its parameters' values, its live settings.
+
+docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from threeways.aws import errors
+from threeways.errors import TemplateError
+from threeways.ops.doctor.values import Reference, Values
+
+type Client = Callable[[str], Any]
+"""A boto3 client for a service's name."""
+_SETTINGS = (
+    "BatchSize",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "FunctionResponseTypes",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+    "StartingPosition",
+)
+
+
+def fetch(stack: str, client: Client) -> str:
+    """The template, as JSON, that the stack would have if it were written anew from what runs.
+
+    stack: its name or ARN. Raises TemplateError where it, or what it made, cannot be read.
+    """
+    with _named_faults(f"STACK={stack}"):
+        cloudformation = client("cloudformation")
+        body = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
+        [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        template = _document(body, stack)
+        _set_parameters(template, described.get("Parameters", []))
+        for logical_id, physical_id in _resources(cloudformation, stack):
+            found = template["Resources"].get(logical_id, {})
+            if read := _LIVE.get(found.get("Type")):
+                found["Properties"] = {**(found.get("Properties") or {}), **read(client, physical_id)}
+        for found in list(template["Resources"].values()):
+            if found.get("Type") == "AWS::Lambda::EventSourceMapping":
+                _point_at_stream(template, found["Properties"], client)
+    return json.dumps(template, indent=1, default=str)
+
+
+def _document(body: Any, stack: str) -> dict[str, Any]:
+    """A template is answered as a dict where it is JSON, as text where it is YAML."""
+    from cfnlint.decode import decode_str
+
+    document = decode_str(body)[0] if isinstance(body, str) else body
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+        raise TemplateError(f"the template of STACK={stack} cannot be read")
+    plain: dict[str, Any] = json.loads(json.dumps(document, default=str))
+    return plain
+
+
+def _set_parameters(template: dict[str, Any], values: list[Mapping[str, str]]) -> None:
+    """A parameter's value, where the rules look for its default."""
+    for value in values:
+        declared = template.get("Parameters", {}).get(value["ParameterKey"])
+        if declared is None:
+            continue
+        declared["Default"] = value.get("ParameterValue")
+        if "ResolvedValue" in value:  # of an SSM parameter, whose name is the value
+            declared |= {"Type": "String", "Default": value["ResolvedValue"]}
+
+
+def _resources(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:
+    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for summary in page["StackResourceSummaries"]:
+            if physical_id := summary.get("PhysicalResourceId"):
+                yield summary["LogicalResourceId"], physical_id
+
+
+def _mapping(client: Client, uuid: str) -> dict[str, Any]:
+    """A mapping's live settings: docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html."""
+    answer = client("lambda").get_event_source_mapping(UUID=uuid)
+    settings = {name: answer[name] for name in _SETTINGS if answer.get(name) is not None}
+    return {**settings, "_EventSourceArn": answer.get("EventSourceArn", "")}
+
+
+def _function(client: Client, name: str) -> dict[str, Any]:
+    """A function's: docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html."""
+    functions = client("lambda")
+    answer = functions.get_function_configuration(FunctionName=name)
+    live = {key: answer[key] for key in ("Timeout", "Runtime", "MemorySize") if answer.get(key)}
+    if (answer.get("DeadLetterConfig") or {}).get("TargetArn"):
+        live["DeadLetterConfig"] = answer["DeadLetterConfig"]
+    reserved = functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+    if reserved is not None:
+        live["ReservedConcurrentExecutions"] = reserved
+    if functions.list_function_event_invoke_configs(FunctionName=name).get("FunctionEventInvokeConfigs"):
+        live["EventInvokeConfig"] = {}
+    return live
+
+
+def _stream(client: Client, name: str) -> dict[str, Any]:
+    """A stream's: docs.aws.amazon.com/kinesis/latest/APIReference/API_DescribeStreamSummary.html."""
+    summary = client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    return {
+        "Name": name,
+        "ShardCount": summary["OpenShardCount"],
+        "RetentionPeriodHours": summary["RetentionPeriodHours"],
+        "StreamModeDetails": summary.get("StreamModeDetails", {}),
+    }
+
+
+def _called(naming: str) -> Callable[[Client, str], dict[str, Any]]:
+    """What has a physical id that is its name, or ends with it: a failure destination's ARN is told by it."""
+    return lambda _, physical_id: {naming: re.split("[:/]", physical_id)[-1]}
+
+
+_LIVE: dict[Any, Callable[[Client, str], dict[str, Any]]] = {
+    "AWS::Lambda::EventSourceMapping": _mapping,
+    "AWS::Lambda::Function": _function,
+    "AWS::Kinesis::Stream": _stream,
+    "AWS::S3::Bucket": _called("BucketName"),
+    "AWS::SQS::Queue": _called("QueueName"),
+    "AWS::SNS::Topic": _called("TopicName"),
+}
+
+
+def _point_at_stream(template: dict[str, Any], settings: dict[str, Any], client: Client) -> None:
+    """A mapping of a stream of another stack: that stream is put beside it."""
+    arn = settings.pop("_EventSourceArn", "")
+    if isinstance(Values(template).of(settings.get("EventSourceArn")), Reference) or ":kinesis:" not in arn:
+        return
+    name = arn.rpartition(":stream/")[2]
+    settings["EventSourceArn"] = arn
+    if "/" not in name:  # else it is an enhanced fan-out consumer of a stream
+        logical_id = "".join(filter(str.isalnum, name))
+        template["Resources"][logical_id] = {
+            "Type": "AWS::Kinesis::Stream",
+            "Properties": _stream(client, name),
+        }
+        settings["EventSourceArn"] = {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+def _named_faults(what: str) -> AbstractContextManager[None]:
+    mend = (
+        "Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
+        "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
+        "DescribeStreamSummary of Kinesis"
+    )
+    return errors.named(lambda error: TemplateError(f"{what} cannot be read: {error}. {mend}"))

@@ -1,0 +1,157 @@
+"""A template's consumers of Kinesis, SAM's and CloudFormation's alike: mappings, functions and streams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from threeways.ops.doctor.references import dangling
+from threeways.ops.doctor.values import Path, Reference, Values, as_number, section
+
+FUNCTIONS = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
+STREAM = "AWS::Kinesis::Stream"
+_OTHER_SOURCES = {"SelfManagedEventSource", "Topics", "Queues", "AmazonManagedKafkaEventSourceConfig"}
+_ALIASES = {"AWS::Lambda::Alias", "AWS::Lambda::Version"}
+_IN_TEXT = re.compile(r"\$\{([A-Za-z0-9]+)")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource: properties with their values put in. connectors: SAM's, where it has some."""
+
+    logical_id: str
+    kind: str
+    properties: Mapping[str, Any]
+    connectors: Any = None
+
+    @property
+    def path(self) -> Path:
+        """Where its properties stand in the template."""
+        return ["Resources", self.logical_id, "Properties"]
+
+    def number(self, name: str, default: int) -> int | None:
+        """A property that is a whole number; None where it cannot be told."""
+        return as_number(self.properties.get(name, default))
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """An event source mapping. settings: its properties. function, stream: None if not in the template.
+
+    source: the stream's ARN, a Reference or UNKNOWN; None where none is given.
+    """
+
+    logical_id: str
+    path: Path
+    settings: Mapping[str, Any]
+    source: Any
+    function: Resource | None
+    stream: Resource | None
+
+    def number(self, name: str, default: int) -> int | None:
+        """A setting that is a whole number; None where it cannot be told."""
+        return as_number(self.settings.get(name, default))
+
+    def at(self, name: str) -> Path:
+        """Where a setting stands, or the mapping where it is not given."""
+        return [*self.path, name] if name in self.settings else self.path
+
+
+@dataclass
+class Stack:
+    """A template seen as consumers. resources: those whose condition is not known to fail.
+
+    dangling: where a reference names nothing of the template, and the name.
+    """
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    consumers: list[Consumer] = field(default_factory=list)
+    dangling: list[tuple[Path, str]] = field(default_factory=list)
+
+    def of_kind(self, *kinds: str) -> list[Resource]:
+        """The resources of these types."""
+        return [resource for resource in self.resources.values() if resource.kind in kinds]
+
+    def resource(self, value: Any) -> Resource | None:
+        """The resource that a value names: by reference, in a text or by a function's name."""
+        if isinstance(value, Reference):
+            return self.resources.get(value.logical_id)
+        if not isinstance(value, str):
+            return None
+        named = (self.resources.get(name) for name in _IN_TEXT.findall(value))
+        called = (x for x in self.of_kind(*FUNCTIONS) if x.properties.get("FunctionName") == value)
+        return next((found for found in (*named, *called) if found), None)
+
+    def function(self, value: Any) -> Resource | None:
+        """The function that a value names, through its alias or version too."""
+        found = self.resource(value)
+        if found is not None and found.kind in _ALIASES:
+            found = self.resource(found.properties.get("FunctionName"))
+        return found if found is not None and found.kind in FUNCTIONS else None
+
+
+def read(template: Mapping[str, Any]) -> Stack:
+    """The stack of a parsed template; what in it has another shape than it should is left to cfn-lint."""
+    values = Values(template)
+    stack = Stack(dangling=list(dangling(template)))
+    for name, body in section(template, "Resources").items():
+        if not isinstance(body, dict) or ("Condition" in body and values.holds(body["Condition"]) is False):
+            continue
+        properties = values.of(body.get("Properties") or {})
+        if isinstance(properties, dict):
+            stack.resources[str(name)] = Resource(
+                str(name), str(body.get("Type")), properties, body.get("Connectors")
+            )
+    stack.consumers = [*_events(stack), *_mappings(stack)]
+    return stack
+
+
+def _events(stack: Stack) -> Iterator[Consumer]:
+    """SAM's.
+
+    docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-kinesis.html
+    """
+    for function in stack.of_kind("AWS::Serverless::Function"):
+        events = function.properties.get("Events")
+        for name, event in events.items() if isinstance(events, dict) else ():
+            if not isinstance(event, dict) or event.get("Type") != "Kinesis":
+                continue
+            settings = event.get("Properties")
+            if isinstance(settings, dict):
+                source = settings.get("Stream")
+                path = [*function.path, "Events", name, "Properties"]
+                yield Consumer(
+                    f"{function.logical_id}.{name}", path, settings, source, function, _stream(stack, source)
+                )
+
+
+def _mappings(stack: Stack) -> Iterator[Consumer]:
+    """CloudFormation's.
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html
+    """
+    for mapping in stack.of_kind("AWS::Lambda::EventSourceMapping"):
+        settings = mapping.properties
+        source = settings.get("EventSourceArn")
+        stream = _stream(stack, source)
+        if stream is not None or _may_be_kinesis(settings, source, stack):
+            function = stack.function(settings.get("FunctionName"))
+            yield Consumer(mapping.logical_id, mapping.path, settings, source, function, stream)
+
+
+def _stream(stack: Stack, source: Any) -> Resource | None:
+    found = stack.resource(source)
+    if found is not None and found.kind == "AWS::Kinesis::StreamConsumer":
+        found = stack.resource(found.properties.get("StreamARN"))
+    return found if found is not None and found.kind == STREAM else None
+
+
+def _may_be_kinesis(settings: Mapping[str, Any], source: Any, stack: Stack) -> bool:
+    """Whether a mapping of no stream of this template reads Kinesis, as far as it can be told."""
+    if isinstance(source, str) and ":" in source:
+        return ":kinesis:" in source
+    if stack.resource(source) is not None or _OTHER_SOURCES & set(settings):
+        return False
+    return "StartingPosition" in settings

@@ -1,0 +1,256 @@
+"""Where quarantined records and failure documents lie: a folder, an S3 prefix, an SQS queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from threeways.errors import LocationError
+from threeways.ops import account as aws
+from threeways.whole_files import PART, write_whole
+
+FORMS = (
+    "give a folder (such as .local/runs/<id>/quarantine), s3://bucket/prefix or an SQS queue's https:// URL"
+)
+VISIBILITY_SECONDS = 900
+"""How long a queue hides a message that is being replayed; after that it may be received once more."""
+
+FOLDER_TRIES = 100
+"""How often a file is written whose folder others remove meanwhile: more than there are replays at once."""
+
+
+class Place(Protocol):
+    """A collection of objects by key."""
+
+    @property
+    def name(self) -> str:
+        """As the user gave it."""
+
+    @property
+    def real(self) -> bool:
+        """Whether it is in somebody's AWS account, and not on this machine."""
+
+    @property
+    def whose(self) -> str:
+        """Which account it is in, for people."""
+
+    def keys(self) -> list[str]:
+        """The keys of all objects that are there now, in order. Raises LocationError."""
+
+    def uri(self, key: str) -> str:
+        """An object's name among all places."""
+
+    def read(self, key: str) -> bytes:
+        """An object's content. Raises LocationError, or FileNotFoundError where it is gone by now."""
+
+    def keep(self, key: str, body: bytes | None) -> None:
+        """An object stays: with this content, put whole or not at all, or None for the one that it has."""
+
+    def remove(self, key: str) -> None:
+        """Remove an object; it may be gone already."""
+
+
+def find(location: str) -> Place:
+    """The place that a user's word names; nothing is looked at yet. Raises LocationError."""
+    scheme, separator, rest = location.partition("://")
+    if not separator:
+        return Folder(location)
+    bucket, _, prefix = rest.partition("/")
+    if scheme == "s3" and bucket:
+        return Bucket(bucket, prefix.strip("/"), location)
+    if scheme in ("http", "https") and prefix:
+        return Queue(location)
+    raise LocationError(f"{location!r} is no place to read from: {FORMS}")
+
+
+class Folder:
+    """A folder of this machine, with all that is below it, or a single file."""
+
+    real = False
+    whose = "this machine"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.path = Path(name)
+
+    def keys(self) -> list[str]:
+        """Paths from the folder; hidden files and files that are being written are left out."""
+        if self.path.is_file():
+            return [""]
+        if not self.path.is_dir():
+            raise LocationError(f"{self.name!r} is not there: {FORMS}")
+        with self._named("listed"):
+            walked = [
+                Path(folder, name)
+                for folder, _, names in os.walk(self.path, onerror=_unless_gone)
+                for name in names
+            ]
+        files = (path.relative_to(self.path) for path in walked if path.is_file())
+        return sorted(
+            file.as_posix()
+            for file in files
+            if file.suffix != PART and not any(part.startswith(".") for part in file.parts)
+        )
+
+    def uri(self, key: str) -> str:
+        """A file's path."""
+        return str(self.path / key)
+
+    def read(self, key: str) -> bytes:
+        """A file's content."""
+        with self._named("read"):
+            return (self.path / key).read_bytes()
+
+    def keep(self, key: str, body: bytes | None) -> None:
+        """Replace a file, in its folder anew where another replay has removed that meanwhile."""
+        path = self.path / key
+        with self._named("written"):
+            for tries_left in reversed(range(FOLDER_TRIES if body is not None else 0)):
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(path, body or b"")
+                except (FileNotFoundError, FileExistsError):
+                    if not tries_left:
+                        raise
+                else:
+                    return
+
+    def remove(self, key: str) -> None:
+        """Delete a file, and the folders below the place that are empty then.
+
+        Other replays may remove the same ones, or write into them, at any time: only the system itself can
+        tell whether a folder is empty.
+        """
+        path = self.path / key
+        with self._named("removed"):
+            path.unlink(missing_ok=True)
+        for folder in path.parents[: len(Path(key).parts) - 1] if key else ():
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return
+
+    @contextmanager
+    def _named(self, done: str) -> Iterator[None]:
+        """The system's errors as a LocationError; that a file is gone stays what it is."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LocationError(
+                f"{error.filename or self.name} cannot be {done}: {error.strerror}. Mend that (permissions, "
+                "room on the disk), and run it again"
+            ) from None
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder that another replay has removed holds nothing; one that cannot be read may."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+class _OnAws:
+    """What a bucket and a queue have alike: a client, and so an endpoint and an account."""
+
+    def __init__(self, name: str, client: Any) -> None:
+        self.name = name
+        self._client = client
+
+    @property
+    def real(self) -> bool:
+        """Unless its endpoint is on this machine."""
+        return not aws.is_here(self._client)
+
+    @property
+    def whose(self) -> str:
+        """The account that the credentials are of."""
+        return aws.whose(self._client)
+
+
+class Bucket(_OnAws):
+    """The objects of an S3 bucket under a prefix, which is a folder's path or one object's key."""
+
+    def __init__(self, bucket: str, prefix: str, name: str) -> None:
+        super().__init__(name, aws.client("s3"))
+        self._bucket, self._prefix = bucket, prefix
+
+    def keys(self) -> list[str]:
+        """The objects' keys."""
+        inside = f"{self._prefix}/" if self._prefix else ""
+        with aws.named_faults(f"{self.name} cannot be listed"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [
+            key for key in keys if (key == self._prefix or key.startswith(inside)) and not key.endswith("/")
+        ]
+
+    def uri(self, key: str) -> str:
+        """`s3://bucket/key`."""
+        return f"s3://{self._bucket}/{key}"
+
+    def read(self, key: str) -> bytes:
+        """An object's content."""
+        try:
+            body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except self._client.exceptions.NoSuchKey:
+            raise FileNotFoundError(key) from None
+        return body
+
+    def keep(self, key: str, body: bytes | None) -> None:
+        """Replace an object: S3 does that at once."""
+        if body is not None:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+    def remove(self, key: str) -> None:
+        """Delete an object."""
+        self._client.delete_object(Bucket=self._bucket, Key=key)
+
+
+class Queue(_OnAws):
+    """The messages of an SQS queue; a key is a message's id.
+
+    docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, aws.client("sqs"))
+        self._messages: dict[str, dict[str, Any]] = {}
+
+    def keys(self) -> list[str]:
+        """Receive every visible message; others see it again when it is kept, or after 15 minutes."""
+        with aws.named_faults(f"{self.name} cannot be received from"):
+            while found := self._client.receive_message(
+                QueueUrl=self.name,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=VISIBILITY_SECONDS,
+                WaitTimeSeconds=1,
+            ).get("Messages"):
+                self._messages |= {message["MessageId"]: message for message in found}
+        return sorted(self._messages)
+
+    def uri(self, key: str) -> str:
+        """The queue and the message's id."""
+        return f"{self.name}#{key}"
+
+    def read(self, key: str) -> bytes:
+        """A message's body."""
+        body: str = self._messages[key]["Body"]
+        return body.encode()
+
+    def keep(self, key: str, body: bytes | None) -> None:  # noqa: ARG002 - the protocol's
+        """A message cannot be changed: it stays as it is, and is visible to others again."""
+        handle = self._messages[key]["ReceiptHandle"]
+        self._client.change_message_visibility(QueueUrl=self.name, ReceiptHandle=handle, VisibilityTimeout=0)
+
+    def remove(self, key: str) -> None:
+        """Delete a message."""
+        handle = self._messages[key]["ReceiptHandle"]
+        self._client.delete_message(QueueUrl=self.name, ReceiptHandle=handle)

@@ -1,0 +1,47 @@
+"""A failed batch's records, fetched again from the stream: for failure documents that do not hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from threeways.emulator.readback import pages
+from threeways.ops.replay.documents import Batch
+from threeways.stream.records import Record, whole_records
+
+GONE = {"InvalidArgumentException", "ResourceNotFoundException"}
+"""How GetShardIterator refuses a sequence number, a shard or a stream that is no longer there."""
+
+
+def fetch(client: Any, batch: Batch) -> list[Record]:
+    """The Kinesis records of the batch that are still on its stream, in order, aggregated ones whole.
+
+    docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html. Raises boto's errors.
+    """
+    first, last = int(batch.start_sequence_number), int(batch.end_sequence_number)
+    found: list[Record] = []
+    for page in _pages(client, batch):
+        records = whole_records(page, batch.shard_id, batch.stream_arn)
+        found += [record for record in records if first <= int(record.sequence_number) <= last]
+        if records and int(records[-1].sequence_number) >= last:
+            break
+    return found
+
+
+def _pages(client: Any, batch: Batch) -> Iterator[list[dict[str, Any]]]:
+    """What the shard holds from the batch's first record on, to the end of the shard if need be."""
+    stream = {"StreamARN": batch.stream_arn}
+    try:
+        iterator = client.get_shard_iterator(
+            **stream,
+            ShardId=batch.shard_id,
+            ShardIteratorType="AT_SEQUENCE_NUMBER",
+            StartingSequenceNumber=batch.start_sequence_number,
+        )["ShardIterator"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in GONE:
+            return
+        raise
+    yield from pages(client, iterator, **stream)

@@ -1,0 +1,185 @@
+"""`make replay`: what it will touch, the replay, the ledger."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from threeways.errors import LocalFailed, LocationError
+from threeways.ops import account as aws
+from threeways.ops.locations import Folder, Place, find
+from threeways.ops.replay import target as targets
+from threeways.ops.replay.documents import Batch, Fetch, Unreadable
+from threeways.ops.replay.keeper import Keeper
+from threeways.ops.replay.ledger import ReplayLedger, show
+from threeways.ops.replay.proof import Found, Proof
+from threeways.ops.replay.refetch import fetch
+from threeways.ops.replay.rounds import Replay
+from threeways.ops.replay.sending import Sender
+from threeways.ops.replay.target import Target
+from threeways.pipeline.common import interruptible, new_folder
+from threeways.settings import Settings
+from threeways.stream.records import Record
+from threeways.whole_files import write_json
+
+if TYPE_CHECKING:
+    from threeways.training.registry import RegisteredModel
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose.
+
+    location: a folder, `s3://bucket/prefix` or an SQS queue's URL. function: a deployed function; None is the
+    template's on this machine, for folders only. yes: do not ask before a real account is touched. settings:
+    which task, and how the model is served, on this machine.
+    """
+
+    location: str
+    function: str | None = None
+    yes: bool = False
+    settings: Settings = field(default_factory=Settings)
+
+
+def replay(
+    options: Options,
+    find_model: Callable[[], RegisteredModel],
+    console: Console,
+    local: Path,
+    confirm: Callable[[str], bool],
+) -> ReplayLedger:
+    """Score again what lies at a location, and account for it.
+
+    The ledger is `last-replay.json` in the folder `local`, too. find_model: the model for the function on
+    this machine. confirm: asks the user a yes-or-no question. Raises UsageError where it cannot start. Ctrl-C
+    ends it early, with its ledger.
+    """
+    place = find(options.location)
+    if options.function is None and not isinstance(place, Folder):
+        raise LocationError(
+            f"{place.name} is not on this machine: name the deployed function that is to score its events "
+            "again, FUNCTION=name"
+        )
+    keys = place.keys()
+    ledger = ReplayLedger()
+    if keys:
+        with ExitStack() as stack:
+            stopping = stack.enter_context(interruptible())
+            if options.function is None:
+                _announce_local(place, len(keys), console)
+                target, keep = _bring_up(stack, find_model, console, local, options)
+            else:
+                target, keep = targets.deployed(options.function), _nothing_more
+                _announce(place, len(keys), target, console)
+                if (target.real or place.real) and not options.yes and not confirm("Go on?"):
+                    raise LocationError("nothing was touched")
+            ledger = _run(place, keys, target, keep, stopping, console)
+            ledger.interrupted = stopping.is_set()
+    else:
+        console.print(f"{place.name} is empty: there is nothing to replay", soft_wrap=True)
+    show(console, ledger)
+    local.mkdir(parents=True, exist_ok=True)
+    write_json(local / "last-replay.json", ledger)
+    return ledger
+
+
+def _run(
+    place: Place,
+    keys: list[str],
+    target: Target,
+    keep: Callable[[Found], None],
+    stopping: threading.Event,
+    console: Console,
+) -> ReplayLedger:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    def tell(line: str) -> None:
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
+    replay = Replay(
+        place=place,
+        keys=keys,
+        fetch=_fetcher(target),
+        sender=Sender(target.invoke, stopping, tell),
+        make_proof=lambda hours: Proof(target, hours),
+        keep=keep,
+        tell=tell,
+    )
+    try:
+        replay.run()
+    except (BotoCoreError, ClientError, LocalFailed, LocationError) as error:
+        tell(f"It ends here: {error}")
+    return replay.ledger
+
+
+def _announce(place: Place, objects: int, target: Target, console: Console) -> None:
+    """Say what will be touched, before anything is."""
+    quarantine = target.quarantine or "nowhere, for the function has no quarantine"
+    for line in (
+        f"Replays {objects:,} objects of {place.name} ({place.whose})",
+        f"with {target.name} ({target.model}), in {target.whose}",
+        f"Predictions go to the stream {target.output_stream}, what still fails to {quarantine}",
+        f"What is found there again is removed from {place.name}; everything else stays as it is.",
+    ):
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+def _announce_local(place: Place, objects: int, console: Console) -> None:
+    """The same for a replay on this machine."""
+    console.print(
+        f"Replays {objects:,} files of {escape(place.name)} on this machine; no "
+        "AWS account is touched.\nWhat is found again is removed there; everything else stays as it is.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _bring_up(
+    stack: ExitStack,
+    find_model: Callable[[], RegisteredModel],
+    console: Console,
+    local: Path,
+    options: Options,
+) -> tuple[Target, Callable[[Found], None]]:
+    """The pipeline on this machine, and what keeps its results when the emulator is gone."""
+    from threeways.pipeline.stage import Stage
+
+    logs = new_folder(local / "replays")
+    stage = stack.enter_context(Stage(logs, find_model(), None, console, settings=options.settings))
+    console.print(
+        f"Up for TASK={stage.task}, with model version {stage.version}; logs in {logs}", soft_wrap=True
+    )
+    keeper = Keeper(Path(options.location).absolute().parent, logs.name)
+    console.print(
+        f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}", soft_wrap=True
+    )
+    return targets.local(stage), keeper
+
+
+def _nothing_more(_: Found) -> None:
+    """A deployed function's results are where they belong."""
+
+
+def _fetcher(target: Target) -> Fetch:
+    """Fetches failed batches from their streams, which must be where the function is."""
+    clients: dict[str, object] = {}
+
+    def from_stream(batch: Batch) -> list[Record]:
+        if target.is_local:
+            raise Unreadable(
+                f"this failure document names records of {batch.stream_arn} and does not hold them: "
+                "replay it with a deployed function in that account, FUNCTION=name"
+            )
+        region = (batch.stream_arn.split(":") + [""] * 4)[3]
+        if region not in clients:
+            clients[region] = aws.client("kinesis", region=region)
+        return fetch(clients[region], batch)
+
+    return from_stream

@@ -1,0 +1,109 @@
+"""What scores the records again: the function on this machine, or a deployed one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from threeways.emulator.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
+from threeways.errors import LocationError, SettingsError
+from threeways.ops import account as aws
+from threeways.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from threeways.pipeline.stage import Stage
+
+LONGEST_SECONDS = 15 * 60
+"""A Lambda function's longest timeout."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function and where it puts things.
+
+    is_local: it is this project's own, beside its own emulator. real: whether any of it is in somebody's AWS
+    account. invoke: as `LocalFunction.invoke`. quarantine: None where it has none. model: which one it
+    serves, for which task.
+    """
+
+    name: str
+    is_local: bool
+    whose: str
+    real: bool
+    invoke: Callable[[bytes], InvocationResult]
+    kinesis: Any
+    s3: Any
+    output_stream: str
+    quarantine: str | None
+    model: str = "its own model"
+
+
+def local(stage: Stage) -> Target:
+    """The template's function, brought up on this machine."""
+    return Target(
+        name="the function of template.yaml",
+        model=f"version {stage.version}, task {stage.task}",
+        is_local=True,
+        whose="this machine",
+        real=False,
+        invoke=stage.invoke,
+        kinesis=stage.kinesis,
+        s3=stage.s3,
+        output_stream=stage.output_stream,
+        quarantine=stage.quarantine,
+    )
+
+
+def deployed(name: str) -> Target:
+    """A deployed function, by its name, ARN or alias. Raises LocationError where it cannot be used.
+
+    docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+    """
+    # A call that was cut off may have been made: it is not for the SDK to make it again.
+    client = aws.client("lambda", read_timeout=LONGEST_SECONDS + 10, retries={"total_max_attempts": 1})
+    with aws.named_faults(f"FUNCTION={name} cannot be used"):
+        configuration = client.get_function_configuration(FunctionName=name)
+    try:
+        settings = from_environment(Settings, configuration.get("Environment", {}).get("Variables", {}))
+    except SettingsError as error:
+        raise LocationError(f"FUNCTION={name} cannot be used: its {error}") from None
+    if settings.test_run or not settings.predictions_stream_name:
+        raise LocationError(
+            f"FUNCTION={name} puts no predictions anywhere (TEST_RUN, or no PREDICTIONS_STREAM_NAME): "
+            "name one that does"
+        )
+    kinesis, s3 = aws.client("kinesis"), aws.client("s3")
+    real = [used for used in (client, kinesis, s3) if not aws.is_here(used)]
+    return Target(
+        name=f"the function {configuration['FunctionName']}",
+        model=f"model {settings.model_location or settings.run_id or 'unknown'}, task {settings.task}",
+        is_local=False,
+        whose=aws.whose(real[0] if real else client),
+        real=bool(real),
+        invoke=lambda payload: _invoke(client, name, payload),
+        kinesis=kinesis,
+        s3=s3,
+        output_stream=settings.predictions_stream_name,
+        quarantine=settings.quarantine_location,
+    )
+
+
+def _invoke(client: Any, name: str, payload: bytes) -> InvocationResult:
+    """docs.aws.amazon.com/lambda/latest/api/API_Invoke.html; what goes wrong is in the result."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        answer = client.invoke(FunctionName=name, Payload=payload)
+        body: bytes = answer["Payload"].read()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        kind = THROTTLED if code == "TooManyRequestsException" else code
+        return InvocationResult(error=FunctionError(kind, str(error)))
+    except BotoCoreError as error:
+        return InvocationResult(error=FunctionError(EXITED, str(error)))
+    if answer.get("FunctionError"):
+        return InvocationResult(
+            error=FunctionError(answer["FunctionError"], body.decode(errors="replace")[:500])
+        )
+    return InvocationResult(payload=body)
