@@ -41,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sites.Site]:
     if os.environ["EMULATOR"] == "aws":
         yield sites.deployed(os.environ["FUNCTION"])
         return
-    from threeways.pipeline.stage import Stage
+    from threeways.local_run.stack import Stage
     from threeways.training.train import resolve_or_train
 
     folder = tmp_path_factory.mktemp("stage")

@@ -15,11 +15,11 @@ from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
+from threeways.local_run.stack import Function, MakeFunction, Stage, in_processes
 from threeways.ops import account
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.proof import Proof
 from threeways.ops.replay.target import Target
-from threeways.pipeline.stage import Function, MakeFunction, Stage, in_processes
 from threeways.scoring.service import ModelService, Scored
 from threeways.settings import Settings, from_environment
 from threeways.stream.records import Record

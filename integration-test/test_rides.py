@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from sites import Site
 
-from threeways.pipeline.producer import Outgoing, Producer
-from threeways.pipeline.rides import load
+from threeways.local_run.producer import Outgoing, Producer
+from threeways.local_run.rides import load
 from threeways.scoring.service import Scored
 
 POISON = 0.05

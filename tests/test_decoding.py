@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeways.errors import PermanentError, UndecodableEvent
-from threeways.pipeline.poison import KINDS
+from threeways.local_run.broken_events import KINDS
 from threeways.scoring.decoding import KEY_LENGTH, JsonEvents
 from threeways.tasks.ride_duration import RideEvent
 

@@ -17,7 +17,7 @@ from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment, inherited_environment
 
 if TYPE_CHECKING:
-    from threeways.pipeline.ledger import Ledger
+    from threeways.local_run.ledger import Ledger
     from threeways.scoring.service import ModelService
 
 
@@ -74,9 +74,9 @@ def run(
     tolerate: Tolerate = 0.05,
 ) -> None:
     """Rides in, predictions out: the whole streaming pipeline on this machine, with a ledger at its end."""
-    from threeways.pipeline.model_choice import choose
-    from threeways.pipeline.run import Options
-    from threeways.pipeline.run import run as run_pipeline
+    from threeways.local_run.model_choice import choose
+    from threeways.local_run.run import Options
+    from threeways.local_run.run import run as run_pipeline
 
     console, settings = Console(), from_environment(Settings)
     options = Options(rides, n, rate, shards, poison, tolerate, settings)
@@ -95,7 +95,7 @@ def torture(
     from threeways.chaos.schedule import parse
     from threeways.chaos.torture import Options
     from threeways.chaos.torture import torture as run_torture
-    from threeways.pipeline.model_choice import choose
+    from threeways.local_run.model_choice import choose
 
     console, settings = Console(), from_environment(Settings)
     options = Options(parse(faults), n, seed, tolerate, settings)
@@ -120,7 +120,7 @@ def web(
     ] = None,
 ) -> None:
     """The web service with the registered model, or MODEL_LOCATION's, on 127.0.0.1, until Ctrl-C."""
-    from threeways.pipeline.model_choice import choose, resolved
+    from threeways.local_run.model_choice import choose, resolved
 
     settings = from_environment(Settings)
     served = resolved(settings, choose(settings, Console(), LOCAL))
@@ -165,7 +165,7 @@ def batch(
     from threeways.batch.job import Asked
     from threeways.batch.model import require_written, service_of
     from threeways.batch.run import Options
-    from threeways.pipeline.model_choice import choose, resolved
+    from threeways.local_run.model_choice import choose, resolved
 
     console, settings = Console(), from_environment(Settings)
     require_written(settings.task)
@@ -220,10 +220,10 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a real account is touched.")] = False,
 ) -> None:
     """Score again what is in quarantine or at a failure destination, with a ledger at its end."""
+    from threeways.local_run.model_choice import choose, refuse
     from threeways.ops.locations import FORMS
     from threeways.ops.replay.replay import Options
     from threeways.ops.replay.replay import replay as run_replay
-    from threeways.pipeline.model_choice import choose, refuse
 
     if not location:
         raise UsageError(f"say what to replay, FROM=…: {FORMS}")
@@ -266,8 +266,8 @@ def plan(
     arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
 ) -> None:
     """What a deployment needs and costs at a rate, at twice of it, and what breaks first."""
+    from threeways.local_run.model_choice import refuse
     from threeways.ops.capacity.command import show
-    from threeways.pipeline.model_choice import refuse
 
     refuse(from_environment(Settings), "the plan reckons with what `make bench` measured, of its own model")
     console = Console()

@@ -22,7 +22,7 @@ def digest(
 ) -> None:
     """Print the SHA-256 of a model artifact, as MODEL_SHA256 pins it; default: the registered model's."""
     from threeways import artifact
-    from threeways.pipeline.model_choice import choose, named, require_run
+    from threeways.local_run.model_choice import choose, named, require_run
 
     settings = named(from_environment(Settings), model)
     found = choose(settings, Console(stderr=True), LOCAL, loads=False)
@@ -55,7 +55,7 @@ def export(
     ] = None,
 ) -> None:
     """A copy of a model artifact that needs no scikit-learn to be served. Exit status 1 if it can't be."""
-    from threeways.pipeline.model_choice import choose, named, require_run
+    from threeways.local_run.model_choice import choose, named, require_run
     from threeways.training.export_command import export as write
 
     given = from_environment(Settings)

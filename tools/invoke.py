@@ -13,7 +13,7 @@ from rich.console import Console
 
 from threeways.emulator.readback import everything
 from threeways.errors import UsageError
-from threeways.pipeline.ground import Ground
+from threeways.local_run.provision import Ground
 from threeways.stream.quarantine import read
 
 SHOWN = 2_000

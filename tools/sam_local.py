@@ -27,7 +27,7 @@ from setup_tool import venv_of  # noqa: E402
 from threeways.emulator.function.config import FunctionConfig  # noqa: E402
 from threeways.emulator.server import Emulator  # noqa: E402
 from threeways.errors import UsageError  # noqa: E402
-from threeways.pipeline.ground import Ground, ground  # noqa: E402
+from threeways.local_run.provision import Ground, ground  # noqa: E402
 
 LOCAL = ROOT / ".local"
 EVENTS = ROOT / "tests" / "events"

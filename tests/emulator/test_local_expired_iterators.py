@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from threeways import tasks
 from threeways.emulator.harness import Bench
 from threeways.emulator.server import Emulator
-from threeways.pipeline import collector as collectors
-from threeways.pipeline.collector import Collector
+from threeways.local_run import collector as collectors
+from threeways.local_run.collector import Collector
 
 SECONDS = 0.5
 IDLE = 1.2 * SECONDS

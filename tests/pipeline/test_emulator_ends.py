@@ -21,10 +21,10 @@ from small_training import Training
 from threeways.emulator.harness import Bench
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalFailed
-from threeways.pipeline import stage as stages
-from threeways.pipeline.play import play
-from threeways.pipeline.rides import load
-from threeways.pipeline.stage import Stage
+from threeways.local_run import stack as stages
+from threeways.local_run.rides import load
+from threeways.local_run.session import play
+from threeways.local_run.stack import Stage
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are set on Linux alone")
 

@@ -16,13 +16,13 @@ from test_pipeline_quarantine import because
 
 from threeways.chaos.verdict import TortureLedger
 from threeways.cli import _end
+from threeways.local_run import console as module
+from threeways.local_run.ledger import Account, Ledger, Received, Sent
+from threeways.local_run.progress import View
+from threeways.local_run.result import Result, ledger_of
+from threeways.local_run.rides import load
+from threeways.local_run.stack import ReadBack
 from threeways.ops.quarantine import Reader
-from threeways.pipeline import console as module
-from threeways.pipeline.ledger import Account, Ledger, Received, Sent
-from threeways.pipeline.result import Result, ledger_of
-from threeways.pipeline.rides import load
-from threeways.pipeline.stage import ReadBack
-from threeways.pipeline.watch import View
 from threeways.scoring.decoding import reason_kind
 
 VIEW = View(

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.pipeline.ledger import PLACES, Account, Received, Sent, percentile, rmse
+from threeways.local_run.ledger import PLACES, Account, Received, Sent, percentile, rmse
 
 SHARD = "shardId-000000000000"
 

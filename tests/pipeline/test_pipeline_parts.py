@@ -20,11 +20,11 @@ from threeways.cli import app
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import Stack
 from threeways.emulator.template import load
-from threeways.pipeline import ground as ground_module
-from threeways.pipeline.collector import Collector
-from threeways.pipeline.producer import Outgoing, Producer
-from threeways.pipeline.stage import Stage
-from threeways.pipeline.watch import FunctionLog
+from threeways.local_run import provision as ground_module
+from threeways.local_run.collector import Collector
+from threeways.local_run.producer import Outgoing, Producer
+from threeways.local_run.progress import FunctionLog
+from threeways.local_run.stack import Stage
 
 
 class Throttled:

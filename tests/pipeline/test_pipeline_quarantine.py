@@ -14,9 +14,9 @@ from rich.console import Console
 
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
+from threeways.local_run.broken_events import KINDS
 from threeways.ops.locations import Bucket, Folder
 from threeways.ops.quarantine import REASONS, Reader
-from threeways.pipeline.poison import KINDS
 from threeways.stream.quarantine import QuarantineEntry
 
 

@@ -14,11 +14,11 @@ from small_training import Training
 
 from threeways import tasks
 from threeways.errors import DataError, LocalError
-from threeways.pipeline.collector import Collector
-from threeways.pipeline.producer import Producer
-from threeways.pipeline.rides import load
-from threeways.pipeline.run import Options, run
-from threeways.pipeline.stage import Stage
+from threeways.local_run.collector import Collector
+from threeways.local_run.producer import Producer
+from threeways.local_run.rides import load
+from threeways.local_run.run import Options, run
+from threeways.local_run.stack import Stage
 from threeways.tasks.ride_duration import features_of
 from threeways.training.registry import RegisteredModel
 from threeways.trips.rides import columns_of

@@ -15,9 +15,9 @@ from uneven import UnevenClient
 
 from threeways.emulator.invocation import FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
+from threeways.local_run.stack import Stage
 from threeways.ops.locations import Bucket, Folder
 from threeways.ops.replay import rounds
-from threeways.pipeline.stage import Stage
 from threeways.stream.quarantine import read
 
 DONE = InvocationResult(payload=b'{"batchItemFailures": []}')

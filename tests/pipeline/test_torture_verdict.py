@@ -5,7 +5,7 @@ from typing import Any
 
 from threeways.chaos.torture import keys_of
 from threeways.chaos.verdict import out_of_order, strangers
-from threeways.pipeline.ledger import Account, Received, Sent
+from threeways.local_run.ledger import Account, Received, Sent
 
 
 def event_id(number: int, shard: int = 0) -> str:

@@ -15,7 +15,7 @@ from doubles import FOREVER, NOW, Sleeps, client_error
 from threeways.aws.calls import Backoff, Deadline
 from threeways.emulator.server import Emulator
 from threeways.errors import InvalidEvent, QuarantineFailed, SettingsError, UndecodableEvent
-from threeways.pipeline.poison import KINDS
+from threeways.local_run.broken_events import KINDS
 from threeways.stream.quarantine import S3Quarantine, read, split_location
 from threeways.stream.records import Record
 

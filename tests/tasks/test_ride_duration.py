@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
-from threeways.pipeline.poison import KINDS
+from threeways.local_run.broken_events import KINDS
 from threeways.tasks.ride_duration import RideColumns, RideEvent, features_of, task
 
 json_values = st.recursive(

@@ -12,7 +12,7 @@ from invoke import fault_of
 from threeways.emulator.server import Emulator
 from threeways.emulator.template import load
 from threeways.errors import UsageError
-from threeways.pipeline.ground import TEMPLATE, Ground
+from threeways.local_run.provision import TEMPLATE, Ground
 
 
 def test_an_event_is_a_recorded_one_by_name_or_any_file(tmp_path: Path) -> None:

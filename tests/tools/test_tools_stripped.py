@@ -22,7 +22,7 @@ from strip_packages import PACKAGES, strip
 from threeways import artifact
 from threeways.emulator.readback import everything
 from threeways.emulator.server import Emulator
-from threeways.pipeline.ground import Ground, ground
+from threeways.local_run.provision import Ground, ground
 from threeways.scoring.service import ModelService, Scored
 from threeways.stream.quarantine import read
 from threeways.stream.records import from_event

@@ -17,7 +17,7 @@ from doubles import NOW, FakeModel, ride
 from web_lab import JSON, problem, raw, service, serving
 
 from threeways.errors import PermanentError
-from threeways.pipeline import poison
+from threeways.local_run import broken_events
 from threeways.tasks.ride_duration import task
 from threeways.web import bodies, wire
 
@@ -46,14 +46,14 @@ def test_flags_are_told(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [name for name, data in poison.KINDS.items() if len(data) < bodies.SINGLE_BYTES]
+    "kind", [name for name, data in broken_events.KINDS.items() if len(data) < bodies.SINGLE_BYTES]
 )
 def test_what_the_stream_would_quarantine_is_refused_for_the_same_reason(
     client: httpx.Client, kind: str
 ) -> None:
-    answer = client.post("/predict", content=poison.KINDS[kind], headers=JSON)
+    answer = client.post("/predict", content=broken_events.KINDS[kind], headers=JSON)
     told = problem(answer)
-    [outcome] = service().score([poison.KINDS[kind]], [NOW])
+    [outcome] = service().score([broken_events.KINDS[kind]], [NOW])
     assert isinstance(outcome, PermanentError)
     assert (told["code"], told["detail"]) == (outcome.code, str(outcome))
     assert answer.status_code == (400 if outcome.code == "undecodable" else 422)

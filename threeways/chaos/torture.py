@@ -20,13 +20,13 @@ from threeways.chaos.schedule import Plan
 from threeways.chaos.verdict import TortureLedger, out_of_order, strangers
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
-from threeways.pipeline.common import interruptible, new_folder
-from threeways.pipeline.console import show_ledger, show_share
-from threeways.pipeline.ledger import TOLERATED
-from threeways.pipeline.play import named_faults, play
-from threeways.pipeline.result import ledger_of
-from threeways.pipeline.rides import load, require_taken
-from threeways.pipeline.stage import Stage
+from threeways.local_run.console import show_ledger, show_share
+from threeways.local_run.folders import interruptible, new_folder
+from threeways.local_run.ledger import TOLERATED
+from threeways.local_run.result import ledger_of
+from threeways.local_run.rides import load, require_taken
+from threeways.local_run.session import named_faults, play
+from threeways.local_run.stack import Stage
 from threeways.settings import Settings
 from threeways.whole_files import write_json
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from threeways.pipeline.ledger import Account, Ledger
-from threeways.pipeline.rides import Rides
+from threeways.local_run.ledger import Account, Ledger
+from threeways.local_run.rides import Rides
 from threeways.stream.records import kinesis_id
 
 

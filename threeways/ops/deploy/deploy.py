@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.local_run.model_choice import refuse
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import changes, history, package, repository, runtime, smoke_test
 from threeways.ops.deploy import model as models
@@ -23,7 +24,6 @@ from threeways.ops.deploy.changes import Options, Plan, Tools
 from threeways.ops.deploy.history import Deployment, History
 from threeways.ops.deploy.parameters import Document
 from threeways.ops.deploy.stack import Client, Stack, require_after
-from threeways.pipeline.model_choice import refuse
 from threeways.settings import Settings, from_environment
 
 type Confirm = Callable[[str], bool]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from threeways.errors import LocalFailed, LocationError
+from threeways.local_run.folders import interruptible, new_folder
 from threeways.ops import account as aws
 from threeways.ops.locations import Folder, Place, find
 from threeways.ops.replay import target as targets
@@ -24,7 +25,6 @@ from threeways.ops.replay.refetch import fetch
 from threeways.ops.replay.rounds import Replay
 from threeways.ops.replay.sending import Sender
 from threeways.ops.replay.target import Target
-from threeways.pipeline.common import interruptible, new_folder
 from threeways.settings import Settings
 from threeways.stream.records import Record
 from threeways.whole_files import write_json
@@ -149,7 +149,7 @@ def _bring_up(
     options: Options,
 ) -> tuple[Target, Callable[[Found], None]]:
     """The pipeline on this machine, and what keeps its results when the emulator is gone."""
-    from threeways.pipeline.stage import Stage
+    from threeways.local_run.stack import Stage
 
     logs = new_folder(local / "replays")
     stage = stack.enter_context(Stage(logs, find_model(), None, console, settings=options.settings))

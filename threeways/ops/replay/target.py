@@ -12,7 +12,7 @@ from threeways.ops import account as aws
 from threeways.settings import Settings, from_environment
 
 if TYPE_CHECKING:
-    from threeways.pipeline.stage import Stage
+    from threeways.local_run.stack import Stage
 
 LONGEST_SECONDS = 15 * 60
 """A Lambda function's longest timeout."""

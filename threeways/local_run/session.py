@@ -11,14 +11,14 @@ from rich.console import Console
 from threeways import tasks
 from threeways.aws import errors
 from threeways.errors import LocalFailed
-from threeways.pipeline.collector import Collector
-from threeways.pipeline.console import screen
-from threeways.pipeline.ledger import Account
-from threeways.pipeline.producer import Producer
-from threeways.pipeline.result import Result
-from threeways.pipeline.rides import Rides
-from threeways.pipeline.stage import Stage
-from threeways.pipeline.watch import Watch
+from threeways.local_run.collector import Collector
+from threeways.local_run.console import screen
+from threeways.local_run.ledger import Account
+from threeways.local_run.producer import Producer
+from threeways.local_run.progress import Watch
+from threeways.local_run.result import Result
+from threeways.local_run.rides import Rides
+from threeways.local_run.stack import Stage
 
 LOOK_SECONDS = 0.25
 

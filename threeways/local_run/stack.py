@@ -22,9 +22,9 @@ from threeways.emulator.mapping import EventSourceMapping, MappingEvent
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import FunctionConfig
 from threeways.errors import LocalError, LocalFailed
+from threeways.local_run.progress import FunctionLog
+from threeways.local_run.provision import ground
 from threeways.ops.replay.documents import kinesis_ids
-from threeways.pipeline.ground import ground
-from threeways.pipeline.watch import FunctionLog
 from threeways.settings import Settings
 from threeways.stream.quarantine import read as read_quarantine
 from threeways.stream.quarantine import split_location

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from threeways import tasks
-from threeways.pipeline.common import interruptible, new_folder
-from threeways.pipeline.console import show_ledger, show_share
-from threeways.pipeline.ledger import TOLERATED, Ledger
-from threeways.pipeline.play import named_faults, play
-from threeways.pipeline.result import ledger_of
-from threeways.pipeline.rides import Rides, load, require_taken
-from threeways.pipeline.stage import Stage
+from threeways.local_run.console import show_ledger, show_share
+from threeways.local_run.folders import interruptible, new_folder
+from threeways.local_run.ledger import TOLERATED, Ledger
+from threeways.local_run.result import ledger_of
+from threeways.local_run.rides import Rides, load, require_taken
+from threeways.local_run.session import named_faults, play
+from threeways.local_run.stack import Stage
 from threeways.settings import Settings
 from threeways.whole_files import write_json
 

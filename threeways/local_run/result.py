@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threeways.pipeline.ledger import PLACES, Account, Ledger, percentile, rmse
-from threeways.pipeline.rides import TRUTH, Rides
-from threeways.pipeline.stage import ReadBack
+from threeways.local_run.ledger import PLACES, Account, Ledger, percentile, rmse
+from threeways.local_run.rides import TRUTH, Rides
+from threeways.local_run.stack import ReadBack
 
 
 @dataclass(frozen=True)

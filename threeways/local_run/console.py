@@ -16,10 +16,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from threeways.pipeline.ledger import Ledger
-from threeways.pipeline.result import Result
-from threeways.pipeline.stage import ReadBack
-from threeways.pipeline.watch import View
+from threeways.local_run.ledger import Ledger
+from threeways.local_run.progress import View
+from threeways.local_run.result import Result
+from threeways.local_run.stack import ReadBack
 from threeways.scoring.decoding import reason_kind
 
 PLAIN_SECONDS = 2.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from threeways.emulator.mapping.lineage import list_shards
-from threeways.pipeline.ledger import Received
+from threeways.local_run.ledger import Received
 from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threeways.pipeline.ledger import percentile
+from threeways.local_run.ledger import percentile
 
 if TYPE_CHECKING:
     from threeways.emulator.mapping import EventSourceMapping
-    from threeways.pipeline.collector import Collector
-    from threeways.pipeline.producer import Producer
+    from threeways.local_run.collector import Collector
+    from threeways.local_run.producer import Producer
 
 RATE_SECONDS = 3.0
 

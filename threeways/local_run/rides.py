@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.errors import DataError, UsageError
-from threeways.pipeline import poison
-from threeways.pipeline.producer import Outgoing
+from threeways.local_run import broken_events
+from threeways.local_run.producer import Outgoing
 from threeways.scoring.task import Task
 from threeways.trips.cleaning import clean
 from threeways.trips.reading import Trips, read
@@ -51,7 +51,7 @@ class Rides:
 
     def outgoing(self) -> Iterator[Outgoing]:
         """The records to put, in the order of the trips; a broken record stands for no ride."""
-        junk = poison.stream()
+        junk = broken_events.stream()
         for position, payload in enumerate(payloads_of(self.frame)):
             if position in self.broken:
                 yield Outgoing(self.key(position), next(junk), None)

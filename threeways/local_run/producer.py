@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from threeways.pipeline.ledger import Sent
+from threeways.local_run.ledger import Sent
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

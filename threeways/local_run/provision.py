@@ -12,7 +12,7 @@ from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.provision import provision
 from threeways.emulator.stack import Stack
 from threeways.emulator.template import load
-from threeways.pipeline.model_choice import resolved
+from threeways.local_run.model_choice import resolved
 from threeways.settings import Settings
 
 if TYPE_CHECKING:
