@@ -32,7 +32,7 @@ from threeways.stream.telemetry import PowertoolsTelemetry
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from threeways.web.door import Door
+    from threeways.web.middleware import Door
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 """How long an attempt at a call to AWS may take to connect, and to wait for the next byte of its answer.
@@ -58,7 +58,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
 
 def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> Door:
     """The web service's ASGI application, of the same model service; raises what `build` raises."""
-    from threeways.web import pace  # its packages are not in the Lambda function's image
+    from threeways.web import inline_budget
     from threeways.web.app import create
 
     settings, web = settings or from_environment(Settings), web or from_environment(WebSettings)
@@ -68,7 +68,10 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
         model_service.task.model_name, model_service.version, model_service.task.name, model_service.runtime,
     )  # fmt: skip
     return create(
-        model_service, seconds=web.web_seconds, gather=web.web_gather, pace=pace.measured(model_service)
+        model_service,
+        seconds=web.web_seconds,
+        gather=web.web_gather,
+        pace=inline_budget.measured(model_service),
     )
 
 

@@ -13,8 +13,8 @@ from web_lab import service
 from threeways.errors import ModelFailed, ResourceShort, UnpredictableEvent
 from threeways.scoring.service import Scored
 from threeways.tasks.ride_duration import Ride, RideEvent
-from threeways.web import gather
-from threeways.web.gather import Gatherer
+from threeways.web import batcher
+from threeways.web.batcher import Gatherer
 
 
 def event(number: int) -> RideEvent:
@@ -147,8 +147,8 @@ def test_a_model_that_fails_fails_all_that_wait_and_the_next_may_come() -> None:
 
 
 def test_too_many_that_wait_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "BACKLOG", 3)
-    monkeypatch.setattr(gather, "BATCHES_WAITING", 1)
+    monkeypatch.setattr(batcher, "BACKLOG", 3)
+    monkeypatch.setattr(batcher, "BATCHES_WAITING", 1)
     model = Held()
 
     async def crowd() -> None:

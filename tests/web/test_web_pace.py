@@ -17,9 +17,9 @@ import model
 from threeways.errors import ModelFailed
 from threeways.scoring.service import Scored
 from threeways.settings import Settings, WebSettings
-from threeways.web import pace
-from threeways.web.gather import Gatherer
-from threeways.web.pace import Pace
+from threeways.web import inline_budget
+from threeways.web.batcher import Gatherer
+from threeways.web.inline_budget import Pace
 
 
 class Takes(FakeModel):
@@ -39,15 +39,15 @@ class Takes(FakeModel):
 
 
 def test_a_model_that_takes_longer_than_it_may_gets_a_thread() -> None:
-    model = Takes(predict=2 * pace.SHORT_SECONDS)
-    assert pace.measured(service(model)).rides == 0
+    model = Takes(predict=2 * inline_budget.SHORT_SECONDS)
+    assert inline_budget.measured(service(model)).rides == 0
     assert set(model.calls) == {1}
 
 
 def test_a_quick_model_gets_as_many_rides_at_once_as_fit_the_time() -> None:
-    rides = pace.measured(service(Takes(ride=pace.SHORT_SECONDS / 10))).rides
+    rides = inline_budget.measured(service(Takes(ride=inline_budget.SHORT_SECONDS / 10))).rides
     assert 2 <= rides <= 10
-    assert pace.measured(service()).rides > rides
+    assert inline_budget.measured(service()).rides > rides
 
 
 def scored(gatherer: Gatherer, rides: int) -> list[Any]:
@@ -101,8 +101,8 @@ def test_a_failure_at_once_is_each_request_s_own_answer() -> None:
 def test_a_model_that_has_become_slow_gets_a_thread_for_good(caplog: pytest.LogCaptureFixture) -> None:
     model, judged = Takes(), Pace(20)
     gatherer = Gatherer(service(model), wait=0, pace=judged)
-    model.seconds = (2 * pace.LATE_SECONDS, 0)
-    for _ in range(pace.LATE_IN_A_ROW):
+    model.seconds = (2 * inline_budget.LATE_SECONDS, 0)
+    for _ in range(inline_budget.LATE_IN_A_ROW):
         assert judged.rides == 20
         scored(gatherer, 1)
     assert judged.rides == 0
@@ -131,6 +131,6 @@ def test_the_service_of_the_environment_measures_its_model(
 
     monkeypatch.setattr("threeways.web.app.Gatherer", gathering)
     for longest, at_once in ((0.0, False), (60.0, True)):
-        monkeypatch.setattr(pace, "SHORT_SECONDS", longest)
+        monkeypatch.setattr(inline_budget, "SHORT_SECONDS", longest)
         model.build_web(Settings(model_location=str(training.report.model.folder)), WebSettings())
         assert (asked.pop().rides > 0) is at_once

@@ -27,7 +27,7 @@ from threeways.trips.city import trips
 from threeways.trips.cleaning import clean
 from threeways.trips.rides import payloads_of
 from threeways.web import bodies
-from threeways.web.pace import Pace
+from threeways.web.inline_budget import Pace
 
 type Told = tuple[str, Any, Any]
 """("predicted", minutes, flags) or ("refused", code, message)."""

@@ -19,7 +19,7 @@ from web_lab import JSON, problem, raw, service, serving
 from threeways.errors import PermanentError
 from threeways.local_run import broken_events
 from threeways.tasks.ride_duration import task
-from threeways.web import bodies, wire
+from threeways.web import bodies, http_protocol
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_a_body_that_came_slowly_leaves_the_answer_its_whole_time() -> None:
 
 
 def test_slow_clients_are_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.5)
     with serving(service(), seconds=0.5) as client:
         body = raw(
             client,

@@ -15,8 +15,8 @@ from threeways.local_run import broken_events
 from threeways.scoring.service import Prediction
 from threeways.tasks.ride_duration import task
 from threeways.web import bodies
-from threeways.web.pace import Pace
-from threeways.web.quick import Quick
+from threeways.web.fast_path import Quick
+from threeways.web.inline_budget import Pace
 
 BODIES = {
     "a ride": ride("a", 3.5),

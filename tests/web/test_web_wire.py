@@ -14,8 +14,8 @@ import pytest
 from doubles import ride
 from web_lab import raw, service, serving
 
-from threeways.web import door, wire
-from threeways.web.wire import OneWrite
+from threeways.web import http_protocol, middleware
+from threeways.web.http_protocol import OneWrite
 
 
 class Wire:
@@ -59,7 +59,7 @@ def test_what_is_held_is_sent_before_the_end() -> None:
 
 
 def test_much_is_not_held() -> None:
-    much = b"x" * wire.MOST_HELD
+    much = b"x" * http_protocol.MOST_HELD
     assert asyncio.run(written(b"head", much, b"rest")) == [b"head" + much, b"rest"]
 
 
@@ -124,7 +124,7 @@ def test_a_request_under_way_is_not_closed_for_new_connections_and_those_wait_lo
 
 
 def test_with_too_many_requests_under_way_probes_are_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door.Door, "most", 5)
+    monkeypatch.setattr(middleware.Door, "most", 5)
     with serving(service()) as client, connected(client, 5, HALF):
         while client.get("/metrics").text.find("http_requests_in_flight 6.0") < 0:
             pass

@@ -14,12 +14,12 @@ from threeways import __version__
 from threeways.scoring.service import ModelService
 from threeways.tasks.ride_duration import RideDuration
 from threeways.web import index, page, problems, routes
-from threeways.web.about import about
-from threeways.web.door import Door
-from threeways.web.gather import MOST, Gatherer
+from threeways.web.batcher import MOST, Gatherer
+from threeways.web.fast_path import Quick
+from threeways.web.inline_budget import Pace, one_core
 from threeways.web.metrics import Metrics
-from threeways.web.pace import Pace, one_core
-from threeways.web.quick import Quick
+from threeways.web.middleware import Door
+from threeways.web.model_info import about
 
 SECONDS = 10.0
 

@@ -9,8 +9,8 @@ from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from threeways.scoring.task import Task
-from threeways.web.about import About
 from threeways.web.html import Page
+from threeways.web.model_info import About
 
 
 def route(task: Task[Any], told: About) -> HTTPRouteHandler:

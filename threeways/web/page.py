@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from threeways.clock import NEW_YORK, new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, TransientError
-from threeways.web.gather import Gatherer
+from threeways.web.batcher import Gatherer
 from threeways.web.html import Page
 from threeways.web.metrics import Metrics
 

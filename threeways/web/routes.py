@@ -16,12 +16,12 @@ from litestar.params import Body
 
 from threeways.errors import PermanentError, TransientError
 from threeways.scoring.service import Outcome, Prediction
-from threeways.web import batch, bodies, metrics, quick
-from threeways.web.about import About
-from threeways.web.gather import Gatherer
+from threeways.web import batch, bodies, fast_path, metrics
+from threeways.web.batcher import Gatherer
+from threeways.web.fast_path import Predict
 from threeways.web.metrics import Metrics
+from threeways.web.model_info import About
 from threeways.web.problems import MEDIA_TYPE, Problem, RequestRefused, code_of
-from threeways.web.quick import Predict
 
 _MEANINGS = {
     400: "The body is no JSON.",
@@ -105,7 +105,7 @@ def predicting(
     service, task = gatherer.service, gatherer.service.task
 
     @post(
-        quick.PATH, dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],
+        fast_path.PATH, dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],
         request_max_body_size=bodies.SINGLE_BYTES, summary="Predict one event",
         responses=_problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip

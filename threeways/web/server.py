@@ -20,12 +20,12 @@ import msgspec
 import uvicorn
 
 from threeways.errors import SettingsError
-from threeways.web.wire import PatientButFirm
+from threeways.web.http_protocol import PatientButFirm
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-    from threeways.web.door import Door
+    from threeways.web.middleware import Door
 
 logger = logging.getLogger("threeways.web")
 

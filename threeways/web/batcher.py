@@ -1,7 +1,7 @@
 """Concurrent requests gathered into one predict.
 
 A predict of one ride takes longer than its share of one of many. What arrives within one turn of the event
-loop shares a predict. With a quick model (`threeways.web.pace`) that is all: it is asked at once.
+loop shares a predict. With a quick model (`threeways.web.inline_budget`) that is all: it is asked at once.
 
 A slow one has a thread: while a predict runs, the rides that arrive wait for the next. In a crowd the next
 one also waits, for no longer than `WAIT_SECONDS`, until as many rides are there as the last ones were:
@@ -21,7 +21,7 @@ from typing import Any
 
 from threeways.errors import ResourceShort
 from threeways.scoring.service import ModelService, Outcome
-from threeways.web.pace import Pace, one_core
+from threeways.web.inline_budget import Pace, one_core
 
 MOST = 256
 """Rides that one predict takes at most; beyond a few hundred a predict takes longer with each of them."""
