@@ -16,7 +16,8 @@ from rich.console import Console
 from test_batch_ids import file, from_files, kept
 from test_batch_values import change, fill
 
-from threeways.batch import database, engine, places, predictions_database
+from threeways.batch import database, engine, predictions_database
+from threeways.batch import locations as places
 from threeways.batch.job import Asked, run
 from threeways.batch.run import is_database
 from threeways.errors import BatchError, DataError

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from threeways.batch import places
+from threeways.batch import locations
 from threeways.batch.arrow import is_text
 from threeways.batch.ids import IdSet, keys_of
 from threeways.batch.interval import Interval
-from threeways.batch.places import Place
+from threeways.batch.locations import Place
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, joined
 from threeways.errors import BatchError, PermanentError
@@ -64,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True):
 @contextmanager
 def opened(address: str) -> Iterator[ParquetSink]:
     """The folder at a path or `s3://bucket/prefix`, held for this run alone. Raises BatchError."""
-    with places.opened(address) as place:
+    with locations.opened(address) as place:
         yield ParquetSink(place)
 
 
