@@ -32,7 +32,7 @@ RUN python3 strip_packages.py /packages \
 FROM ${BASE} AS code
 COPY lambda_function.py model.py /code/
 COPY threeways /code/threeways/
-RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/trips \
+RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/systems/taxi/trips \
  && python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 
@@ -122,7 +122,7 @@ RUN python3 requirements.py Pipfile.lock batch sklearn > requirements-batch.txt 
 
 FROM ${BASE} AS batch-code
 COPY threeways/batch /code/threeways/batch/
-COPY threeways/trips /code/threeways/trips/
+COPY threeways/systems/taxi/trips /code/threeways/systems/taxi/trips/
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 

@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways import artifact, bootstrap, tasks
+from threeways import artifact, bootstrap
 from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
-from threeways.scoring import service
+from threeways.scoring import service, tasks
 from threeways.scoring.task import DictTask
 from threeways.settings import Settings, WebSettings, from_environment
 from threeways.stream.aggregated_delivery import AggregatedDelivery

@@ -171,7 +171,7 @@ def measured(rows: int, month: Path | None, console: Console) -> list[dict[str, 
     from threeways.batch import demo
     from threeways.batch.model import service_of
     from threeways.scoring.service import ModelService
-    from threeways.tasks.ride_duration import task
+    from threeways.systems.taxi.duration import task
     from threeways.training.train import resolve_or_train
 
     model = resolve_or_train(console=console, folder=LOCAL)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.tasks.ride_duration import RideEvent, task
+from threeways.systems.taxi.duration import RideEvent, task
 
 
 class _Made(msgspec.Struct):

@@ -30,7 +30,7 @@ def ours(folder: Path, output: Output) -> Any:
     from threeways.stream.delivery import StreamDelivery
     from threeways.stream.handler import StreamHandler
     from threeways.stream.quarantine import S3Quarantine
-    from threeways.tasks.ride_duration import task
+    from threeways.systems.taxi.duration import task
 
     client: Any = output
     service = ModelService(artifact.load(folder), task, "bench")
@@ -150,7 +150,7 @@ def _without_usual(found: dict[str, list[float]]) -> dict[str, list[float]]:
 def block_of(event: dict[str, Any]) -> Any:
     """The model's own input for an event: the feature block of its rides."""
     from threeways.stream.records import from_event
-    from threeways.tasks.ride_duration import task
+    from threeways.systems.taxi.duration import task
 
     records = from_event(event)
     rides_of = [task.decode(record.payload) for record in records if isinstance(record.payload, bytes)]

@@ -47,7 +47,7 @@ def whole(trained: Path) -> Any:
     from threeways.stream.handler import StreamHandler
     from threeways.stream.quarantine import S3Quarantine
     from threeways.stream.telemetry import PowertoolsTelemetry
-    from threeways.tasks.ride_duration import task
+    from threeways.systems.taxi.duration import task
 
     client: Any = Output()
     service = ModelService(artifact.load(trained), task, "bench")

@@ -12,9 +12,9 @@ BROKEN = json.dumps({"ride_id": 1, "ride": {"PULocationID": "the airport"}}).enc
 
 def payloads(count: int) -> list[bytes]:
     """So many valid ride events' bytes."""
-    from threeways.trips.city import trips
-    from threeways.trips.cleaning import clean
-    from threeways.trips.rides import payloads_of
+    from threeways.systems.taxi.trips.city import trips
+    from threeways.systems.taxi.trips.cleaning import clean
+    from threeways.systems.taxi.trips.rides import payloads_of
 
     frame = trips(2021, 3, rides=2 * count + 100).frame
     return list(payloads_of(frame[clean(frame).valid]))[:count]

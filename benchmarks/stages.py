@@ -86,7 +86,7 @@ def _ours(model: Any, event: dict[str, Any], seconds: float) -> Spent:
     from threeways.stream.delivery import StreamDelivery
     from threeways.stream.handler import StreamHandler
     from threeways.stream.quarantine import NoQuarantine
-    from threeways.tasks.ride_duration import task
+    from threeways.systems.taxi.duration import task
 
     spent: Spent = {}
     own: Any = SimpleNamespace(**{name: getattr(task, name) for name in dir(task) if name[0] != "_"})

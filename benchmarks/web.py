@@ -87,9 +87,9 @@ def usual(folder: Path) -> tuple[list[str], dict[str, str], int]:
 
 def rides(count: int) -> list[bytes]:
     """Events of the synthetic city."""
-    from threeways.trips.city import trips
-    from threeways.trips.cleaning import clean
-    from threeways.trips.rides import payloads_of
+    from threeways.systems.taxi.trips.city import trips
+    from threeways.systems.taxi.trips.cleaning import clean
+    from threeways.systems.taxi.trips.rides import payloads_of
 
     frame = trips(2021, 3, rides=2 * count).frame
     return list(payloads_of(frame[clean(frame).valid]))[:count]

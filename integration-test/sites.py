@@ -10,7 +10,7 @@ from typing import Any
 
 import container
 
-from threeways import artifact, tasks
+from threeways import artifact
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
@@ -20,6 +20,7 @@ from threeways.ops import account
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.proof import Proof
 from threeways.ops.replay.target import Target
+from threeways.scoring import tasks
 from threeways.scoring.service import ModelService, Scored
 from threeways.settings import Settings, from_environment
 from threeways.stream.records import Record

@@ -19,7 +19,7 @@ from threeways.aws import errors
 from threeways.aws.errors import Fault
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, DataError, LocationError
 from threeways.ops import account
-from threeways.trips import s3
+from threeways.systems.taxi.trips import s3
 
 MODEL = bucket.S3Uri("models", "7")
 

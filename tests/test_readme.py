@@ -36,7 +36,7 @@ from threeways import artifact
 from threeways.emulator.server import Emulator
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings, TrainingSettings, WebSettings
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

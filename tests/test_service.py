@@ -20,7 +20,7 @@ from threeways.errors import (
     UnpredictableEvent,
 )
 from threeways.scoring.service import ModelService, Outcome, Scored
-from threeways.tasks.ride_duration import RideColumns, task
+from threeways.systems.taxi.duration import RideColumns, task
 
 
 def service(model: Any) -> ModelService[Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from threeways import artifact, tasks
+from threeways import artifact
+from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
 from threeways.settings import Settings

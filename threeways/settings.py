@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     quarantine_location: `s3://bucket/prefix` for records that can never be scored.
     aggregate_predictions: put the predictions of one key as KPL-aggregated records.
     parallelization_factor: the event source mapping's; None: not known.
-    task: the module under `threeways.tasks`.
+    task: a module of `threeways.systems`.
     test_run: put nothing on the predictions stream.
     return_predictions: answer with the predictions too; None means what `test_run` is.
     kinesis_endpoint_url: where Kinesis is, if not where `AWS_ENDPOINT_URL` or the region says.

@@ -23,7 +23,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
 from types_lab import FORMATS, by_pyfunc, saved, served, typed
 
-from threeways import tasks
 from threeways.artifact import check
 from threeways.errors import (
     ArtifactError,
@@ -32,8 +31,9 @@ from threeways.errors import (
     ModelFailed,
     UnpredictableEvent,
 )
+from threeways.scoring import tasks
 from threeways.scoring.service import ModelService, Scored
-from threeways.tasks.ride_duration import RideColumns
+from threeways.systems.taxi.duration import RideColumns
 
 NAMES = tasks.find("ride_duration").columns
 RNG = np.random.default_rng(3)

@@ -14,7 +14,7 @@ from rich.console import Console
 from threeways.batch import database, predictions_database
 from threeways.batch.job import Asked, Done, run
 from threeways.scoring.service import ModelService
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 RIDE = (130, 205, 3.66, "2021-02-01 08:15:00", "2021-02-01 08:30:00")
 COLUMNS = "PULocationID INTEGER, DOLocationID INTEGER, trip_distance REAL, pickup_datetime DATETIME"

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from threeways.trips import city
-from threeways.trips.cleaning import clean
-from threeways.trips.reading import normalised
-from threeways.trips.rides import events_of
+from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.reading import normalised
+from threeways.systems.taxi.trips.rides import events_of
 
 FIELDS = ("PULocationID", "DOLocationID", "trip_distance", "pickup_datetime")
 EDGES: dict[str, list[Any]] = {

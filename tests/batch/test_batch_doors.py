@@ -21,7 +21,7 @@ from threeways.batch import locations as places
 from threeways.batch.job import Asked, run
 from threeways.batch.run import is_database
 from threeways.errors import BatchError, DataError
-from threeways.trips.sources import locations
+from threeways.systems.taxi.trips.sources import locations
 
 pytest_plugins = ["postgres_server"]
 

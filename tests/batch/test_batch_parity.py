@@ -90,7 +90,7 @@ def test_the_parquet_of_a_month_gives_what_the_stream_gives(folder: Path, tmp_pa
     import pyarrow.parquet as pq
 
     from threeways.batch import parquet, predictions_parquet
-    from threeways.trips.rides import events_of
+    from threeways.systems.taxi.trips.rides import events_of
 
     frame = demo.frame(1000)
     file = demo.parquet(tmp_path / "rides.parquet", 1000)

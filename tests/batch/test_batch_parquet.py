@@ -21,7 +21,7 @@ from threeways.batch.interval import now, wall
 from threeways.batch.job import Asked, Done, run
 from threeways.emulator.server import Emulator
 from threeways.errors import BatchError, DataError, ModelFailed
-from threeways.trips.cleaning import clean
+from threeways.systems.taxi.trips.cleaning import clean
 
 
 def batch(spec: str, place: str, *, version: str = "v1", model: Any = None, **asked: Any) -> Done:

@@ -30,7 +30,7 @@ from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.check import check
 from threeways.ops.deploy.model import Chosen
 from threeways.settings import Settings
-from threeways.tasks.ride_duration import COLUMNS
+from threeways.systems.taxi.duration import COLUMNS
 
 pytest_plugins = ["deploy_fixtures"]
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from threeways import tasks
 from threeways.emulator.harness import Bench
 from threeways.emulator.server import Emulator
 from threeways.local_run import collector as collectors
 from threeways.local_run.collector import Collector
+from threeways.scoring import tasks
 
 SECONDS = 0.5
 IDLE = 1.2 * SECONDS

@@ -26,7 +26,7 @@ from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import QuarantineEntry, S3Quarantine, read
 from threeways.stream.records import Record
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 SHARD = "shardId-000000000000"
 ARRIVED = datetime(2026, 3, 1, 13, 15, 0, 123000, tzinfo=UTC)

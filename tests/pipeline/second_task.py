@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from threeways.tasks.ride_duration import COLUMNS
+from threeways.systems.taxi.duration import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 
 TIP = '''
 """Dollars, for the same rides."""
-from threeways.tasks.ride_duration import RideDuration
+from threeways.systems.taxi.duration import RideDuration
 
 
 class TipAmount(RideDuration):
@@ -31,7 +31,7 @@ from typing import Annotated
 import msgspec
 
 from threeways.scoring.decoding import Id, JsonEvents
-from threeways.tasks import ride_duration
+from threeways.systems.taxi import duration as ride_duration
 
 
 class Ride(ride_duration.Ride, frozen=True, gc=False, kw_only=True):
@@ -59,7 +59,7 @@ ORDERS = '''
 import msgspec
 
 from threeways.scoring.decoding import Id, JsonEvents
-from threeways.tasks.ride_duration import RideDuration
+from threeways.systems.taxi.duration import RideDuration
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ def checkout(folder: Path) -> Path:
     for name in ("lambda_function.py", "model.py", "web_service.py", "template.yaml"):
         shutil.copy(ROOT / name, folder / name)
     for name, code in (("tip_amount", TIP), ("long_rides", LONG_RIDES), ("orders", ORDERS)):
-        (folder / "threeways" / "tasks" / f"{name}.py").write_text(code)
+        (folder / "threeways" / "systems" / "taxi" / f"{name}.py").write_text(code)
     return folder
 
 

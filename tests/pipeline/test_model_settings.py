@@ -21,13 +21,14 @@ from small_training import Training
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
-from threeways import artifact, tasks
+from threeways import artifact
 from threeways.batch import scheduled
 from threeways.cli import app
 from threeways.errors import ArtifactMismatch, ArtifactUntrusted, SettingsError, ThreewaysError, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import deploy
+from threeways.scoring import tasks
 
 TIP = {"TASK": "tip_amount"}
 
@@ -45,7 +46,7 @@ def tip(folder: Path) -> Path:
 @pytest.fixture
 def tip_here(folder: Path, training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     """The further tasks in this process, in a folder with a registered model."""
-    monkeypatch.setattr(tasks, "__path__", [str(folder / "threeways" / "tasks")])
+    monkeypatch.setattr(tasks, "__path__", [str(folder / "threeways" / "systems" / "taxi")])
     monkeypatch.chdir(training.folder.parent)
 
 

@@ -15,7 +15,6 @@ from small_training import Training
 from typer.testing import CliRunner
 from uneven import UnevenClient
 
-from threeways import tasks
 from threeways.cli import app
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import Stack
@@ -25,6 +24,7 @@ from threeways.local_run.collector import Collector
 from threeways.local_run.producer import Outgoing, Producer
 from threeways.local_run.progress import FunctionLog
 from threeways.local_run.stack import Stage
+from threeways.scoring import tasks
 
 
 class Throttled:

@@ -12,16 +12,16 @@ import pytest
 from rich.console import Console
 from small_training import Training
 
-from threeways import tasks
 from threeways.errors import DataError, LocalError
 from threeways.local_run.collector import Collector
 from threeways.local_run.producer import Producer
 from threeways.local_run.rides import load
 from threeways.local_run.run import Options, run
 from threeways.local_run.stack import Stage
-from threeways.tasks.ride_duration import features_of
+from threeways.scoring import tasks
+from threeways.systems.taxi.duration import features_of
+from threeways.systems.taxi.trips.rides import columns_of
 from threeways.training.registry import RegisteredModel
-from threeways.trips.rides import columns_of
 
 KEYS = (
     *("sent", "predicted", "quarantined", "abandoned", "pending", "lost", "duplicates", "batches"),

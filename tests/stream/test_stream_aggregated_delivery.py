@@ -23,7 +23,7 @@ from threeways.stream.aggregated_delivery import MOST_BYTES, AggregatedDelivery
 from threeways.stream.aggregation import UserRecord, pack, take_apart
 from threeways.stream.delivery import Entry, StreamDelivery
 from threeways.stream.handler import StreamHandler
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 KEYS = st.text(min_size=1, max_size=256).filter(lambda key: len(key.encode("utf-16-le")) <= 512)
 SHARD_BYTES = 2**20

@@ -19,7 +19,7 @@ from threeways.stream.handler import MAX_REPLY_BYTES, StreamHandler
 from threeways.stream.quarantine import NoQuarantine
 from threeways.stream.records import Record
 from threeways.stream.telemetry import Invocation
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 
 class ListQuarantine:

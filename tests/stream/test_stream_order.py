@@ -10,7 +10,7 @@ from threeways.scoring.service import ModelService
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 
 def test_what_follows_an_unscored_record_of_its_key_comes_again_behind_it() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.local_run.broken_events import KINDS
-from threeways.tasks.ride_duration import RideColumns, RideEvent, features_of, task
+from threeways.systems.taxi.duration import RideColumns, RideEvent, features_of, task
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

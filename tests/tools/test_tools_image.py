@@ -40,7 +40,7 @@ def ships(path: str) -> bool:
 
 def test_all_that_the_function_imports_ships_and_nothing_of_the_laptop_s_does() -> None:
     code = (
-        "import json, sys, model, threeways.artifact.loader, threeways.tasks.ride_duration;"
+        "import json, sys, model, threeways.artifact.loader, threeways.systems.taxi.duration;"
         "print(json.dumps([m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)]))"
     )
     said = subprocess.run(

@@ -26,7 +26,7 @@ from threeways.local_run.provision import Ground, ground
 from threeways.scoring.service import ModelService, Scored
 from threeways.stream.quarantine import read
 from threeways.stream.records import from_event
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 ROOT = Path(__file__).parents[2]
 EVENT = ROOT / "tests" / "events" / "kinesis-mixed.json"

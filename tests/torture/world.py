@@ -35,7 +35,7 @@ from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import S3Quarantine
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 
 STEPS = 40
 """More than any schedule of a few faults needs, beside a few for each record, until all is drained."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from threeways.systems.taxi.trips import city
 from threeways.training.report import TrainingReport
 from threeways.training.train import train
-from threeways.trips import city
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from small_training import Training
 
 from threeways import artifact
 from threeways.errors import ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted, DataError, UsageError
-from threeways.tasks.ride_duration import COLUMNS, task
+from threeways.systems.taxi.duration import COLUMNS, task
 from threeways.training.export_command import export
 
 ROOT = Path(__file__).parents[2]

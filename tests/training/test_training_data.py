@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from threeways.errors import DataError
+from threeways.systems.taxi.trips import city
 from threeways.training.data import load
-from threeways.trips import city
 
 
 def ignore(_line: str) -> None:

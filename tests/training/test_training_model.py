@@ -9,12 +9,12 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from threeways.errors import DataError
-from threeways.tasks.ride_duration import COLUMNS, features_of
+from threeways.systems.taxi.duration import COLUMNS, features_of
+from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.rides import columns_of
 from threeways.training import baseline, model
 from threeways.training.evaluation import errors
-from threeways.trips import city
-from threeways.trips.cleaning import clean
-from threeways.trips.rides import columns_of
 
 _PAIR = 2  # of an encoder's columns: pickup zone, drop-off zone, zone pair
 

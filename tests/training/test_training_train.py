@@ -15,13 +15,13 @@ from rich.console import Console
 from small_training import Training
 
 from threeways.errors import DataError
-from threeways.tasks.ride_duration import COLUMNS, features_of
+from threeways.systems.taxi.duration import COLUMNS, features_of
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.reading import read
+from threeways.systems.taxi.trips.rides import columns_of
 from threeways.training.registry import CHAMPION, resolve
 from threeways.training.tracking import connect, store_of
 from threeways.training.train import resolve_or_train, train
-from threeways.trips.cleaning import clean
-from threeways.trips.reading import read
-from threeways.trips.rides import columns_of
 
 
 def test_the_registered_model_repeats_the_printed_rmse_on_the_rides_that_training_kept(

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from threeways.errors import DataError
-from threeways.trips import arrow, city
-from threeways.trips.cleaning import clean
-from threeways.trips.reading import read
+from threeways.systems.taxi.trips import arrow, city
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.reading import read
 
 PICKUP = "lpep_pickup_datetime"
 A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}

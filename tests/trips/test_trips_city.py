@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from threeways.errors import DataError
-from threeways.trips import city
-from threeways.trips.cleaning import clean
-from threeways.trips.reading import digest_of, normalised
+from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.reading import digest_of, normalised
 
 
 @pytest.fixture(scope="module")

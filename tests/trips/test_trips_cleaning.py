@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from threeways.trips import city
-from threeways.trips.cleaning import clean
-from threeways.trips.reading import normalised
+from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.reading import normalised
 
 RIDE = {
     "pickup_datetime": "2021-01-04T08:00:00",

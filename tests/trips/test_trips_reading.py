@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from threeways.errors import DataError
-from threeways.trips import city
-from threeways.trips.reading import normalised, read
+from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips.reading import normalised, read
 
 
 @pytest.fixture

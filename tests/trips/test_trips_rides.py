@@ -11,11 +11,11 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.tasks.ride_duration import COLUMNS, features_of, task
-from threeways.trips import city
-from threeways.trips.cleaning import clean
-from threeways.trips.reading import normalised
-from threeways.trips.rides import columns_of, events_of, payloads_of
+from threeways.systems.taxi.duration import COLUMNS, features_of, task
+from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.reading import normalised
+from threeways.systems.taxi.trips.rides import columns_of, events_of, payloads_of
 
 ARRIVED = datetime(2024, 7, 1, tzinfo=UTC)
 

@@ -12,9 +12,9 @@ import pytest
 
 from threeways.emulator.server import Emulator
 from threeways.errors import DataError
-from threeways.trips import city, s3
-from threeways.trips.reading import read
-from threeways.trips.sources import locations
+from threeways.systems.taxi.trips import city, s3
+from threeways.systems.taxi.trips.reading import read
+from threeways.systems.taxi.trips.sources import locations
 
 
 @pytest.fixture

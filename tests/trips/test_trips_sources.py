@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from threeways.errors import DataError
-from threeways.trips import city
-from threeways.trips.reading import read
+from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips.reading import read
 
 
 class _Quiet(SimpleHTTPRequestHandler):

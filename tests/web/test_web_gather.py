@@ -12,7 +12,7 @@ from web_lab import service
 
 from threeways.errors import ModelFailed, ResourceShort, UnpredictableEvent
 from threeways.scoring.service import Scored
-from threeways.tasks.ride_duration import Ride, RideEvent
+from threeways.systems.taxi.duration import Ride, RideEvent
 from threeways.web import batcher
 from threeways.web.batcher import Gatherer
 

@@ -14,8 +14,8 @@ from doubles import FakeModel
 from web_lab import service, serving
 
 from threeways.scoring.service import ModelService
-from threeways.tasks.ride_duration import Ride, RideEvent, task
-from threeways.trips.city_map import ZONES
+from threeways.systems.taxi.duration import Ride, RideEvent, task
+from threeways.systems.taxi.trips.city_map import ZONES
 from threeways.web import page
 
 ASKED = {"pickup": "130", "dropoff": "205", "miles": "10.3", "at": "2021-02-01T08:15"}

@@ -22,10 +22,10 @@ from threeways.scoring.service import ModelService
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.records import Record
-from threeways.tasks.ride_duration import task
-from threeways.trips.city import trips
-from threeways.trips.cleaning import clean
-from threeways.trips.rides import payloads_of
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.trips.city import trips
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.rides import payloads_of
 from threeways.web import bodies
 from threeways.web.inline_budget import Pace
 

@@ -18,7 +18,7 @@ from web_lab import JSON, problem, raw, service, serving
 
 from threeways.errors import PermanentError
 from threeways.local_run import broken_events
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 from threeways.web import bodies, http_protocol
 
 

@@ -13,7 +13,7 @@ from web_lab import JSON, service, serving
 
 from threeways.local_run import broken_events
 from threeways.scoring.service import Prediction
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 from threeways.web import bodies
 from threeways.web.fast_path import Quick
 from threeways.web.inline_budget import Pace

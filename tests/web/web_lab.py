@@ -16,7 +16,7 @@ import uvicorn
 from doubles import FakeModel
 
 from threeways.scoring.service import ModelService
-from threeways.tasks.ride_duration import task
+from threeways.systems.taxi.duration import task
 from threeways.web import server
 from threeways.web.app import create
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from threeways.batch import id_kinds, rows
 from threeways.batch.chunk import FIELDS, Columns
-from threeways.trips import arrow
+from threeways.systems.taxi.trips import arrow
 
 type Odd = NDArray[np.bool_]
 

@@ -18,8 +18,8 @@ from threeways.batch.interval import Interval
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.scoring.task import EventId
-from threeways.tasks.ride_duration import RideColumns, RideEvent, task
-from threeways.trips.cleaning import minutes_between
+from threeways.systems.taxi.duration import RideColumns, RideEvent, task
+from threeways.systems.taxi.trips.cleaning import minutes_between
 
 FIELDS = ("PULocationID", "DOLocationID", "trip_distance", "pickup_datetime")
 """What a ride has, by its event's names; `ride_id` names it."""

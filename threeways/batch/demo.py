@@ -58,7 +58,7 @@ def parquet(path: Path, rides: int = RIDES) -> Path:
 
 def frame(rides: int) -> pd.DataFrame:
     """The trips, as `Trips.frame` has them."""
-    from threeways.trips.city import trips
+    from threeways.systems.taxi.trips.city import trips
 
     return trips(*MONTH, rides=rides).frame
 

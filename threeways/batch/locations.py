@@ -13,7 +13,7 @@ import msgspec
 from threeways.aws import errors
 from threeways.batch.engine import lock_file
 from threeways.errors import BatchError
-from threeways.trips import s3
+from threeways.systems.taxi.trips import s3
 from threeways.whole_files import write_whole
 
 if TYPE_CHECKING:

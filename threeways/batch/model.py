@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from threeways import bootstrap, tasks
+from threeways import bootstrap
 from threeways.errors import SettingsError
+from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import ColumnTask, Task
 from threeways.settings import Settings

@@ -16,9 +16,9 @@ from threeways.batch.arrow import columns, is_text
 from threeways.batch.chunk import FIELDS, Chunk
 from threeways.batch.interval import Interval
 from threeways.errors import DataError
-from threeways.trips import s3
-from threeways.trips.sources import Say, locations
-from threeways.trips.sources import opened as opened_file
+from threeways.systems.taxi.trips import s3
+from threeways.systems.taxi.trips.sources import Say, locations
+from threeways.systems.taxi.trips.sources import opened as opened_file
 
 ID, PICKUP, DROPOFF = "ride_id", "pickup_datetime", "dropoff_datetime"
 _PREFIXES = ("lpep_", "tpep_", "")

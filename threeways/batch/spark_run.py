@@ -26,8 +26,8 @@ from threeways.batch.record import Run, tell, undated_before
 from threeways.batch.spark import COLUMNS, loaded, scored
 from threeways.errors import BatchError
 from threeways.settings import Settings
-from threeways.trips import s3
-from threeways.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
+from threeways.systems.taxi.trips import s3
+from threeways.systems.taxi.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk, Refused
 from threeways.scoring.service import ColumnScores
-from threeways.tasks.ride_duration import LAST_ZONE
-from threeways.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
+from threeways.systems.taxi.duration import LAST_ZONE
+from threeways.systems.taxi.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 
 type Floats = NDArray[np.float64]
 

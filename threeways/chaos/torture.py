@@ -13,7 +13,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from threeways import tasks
 from threeways.chaos.function import FaultyFunction
 from threeways.chaos.reshard import Resharder
 from threeways.chaos.schedule import Plan
@@ -27,6 +26,7 @@ from threeways.local_run.result import ledger_of
 from threeways.local_run.rides import load, require_taken
 from threeways.local_run.session import named_faults, play
 from threeways.local_run.stack import Stage
+from threeways.scoring import tasks
 from threeways.settings import Settings
 from threeways.whole_files import write_json
 

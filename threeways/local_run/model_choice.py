@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.console import Console
 
-from threeways import artifact, tasks
+from threeways import artifact
 from threeways.artifact import mlmodel, pin, runtime
 from threeways.artifact.sklearn import pickles
 from threeways.errors import ArtifactMismatch, ArtifactMissing, UsageError
+from threeways.scoring import tasks
 from threeways.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from threeways.errors import DataError, UsageError
 from threeways.local_run import broken_events
 from threeways.local_run.producer import Outgoing
 from threeways.scoring.task import Task
-from threeways.trips.cleaning import clean
-from threeways.trips.reading import Trips, read
-from threeways.trips.rides import payloads_of
+from threeways.systems.taxi.trips.cleaning import clean
+from threeways.systems.taxi.trips.reading import Trips, read
+from threeways.systems.taxi.trips.rides import payloads_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +93,6 @@ def require_taken(rides: Rides, task: Task[Any]) -> None:
 
 
 def _city(count: int) -> Trips:
-    from threeways.trips.city import trips
+    from threeways.systems.taxi.trips.city import trips
 
     return trips(*CITY_MONTH, rides=count or CITY_RIDES)

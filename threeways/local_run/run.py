@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from threeways import tasks
 from threeways.local_run.console import show_ledger, show_share
 from threeways.local_run.folders import interruptible, new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
@@ -17,6 +16,7 @@ from threeways.local_run.result import ledger_of
 from threeways.local_run.rides import Rides, load, require_taken
 from threeways.local_run.session import named_faults, play
 from threeways.local_run.stack import Stage
+from threeways.scoring import tasks
 from threeways.settings import Settings
 from threeways.whole_files import write_json
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from threeways import tasks
 from threeways.aws import errors
 from threeways.errors import LocalFailed
 from threeways.local_run.collector import Collector
@@ -19,6 +18,7 @@ from threeways.local_run.progress import Watch
 from threeways.local_run.result import Result
 from threeways.local_run.rides import Rides
 from threeways.local_run.stack import Stage
+from threeways.scoring import tasks
 
 LOOK_SECONDS = 0.25
 

@@ -1,7 +1,7 @@
 """What differs between two models: the event's schema, the features and the output's name.
 
-A task is one object in one file under `threeways/tasks/`; everything else in the project is the same
-for every model. `threeways/tasks/ride_duration.py` is the one to read, and to copy from.
+A task is one object in one file under `threeways/systems/taxi/`; everything else in the project is the same
+for every model. `threeways/systems/taxi/duration.py` is the one to read, and to copy from.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Task[E](Protocol):
 
     @property
     def name(self) -> str:
-        """The name that `TASK` selects it by: its module under `threeways.tasks`."""
+        """The name that `TASK` selects it by: a module of `threeways.systems` that ends as it does."""
 
     @property
     def model_name(self) -> str:

@@ -12,14 +12,14 @@ import numpy as np
 from threeways.artifact.inputs import Block
 from threeways.errors import DataError
 from threeways.scoring.task import Task
-from threeways.tasks.ride_duration import features_of
+from threeways.systems.taxi.duration import features_of
+from threeways.systems.taxi.trips.sources import Say
 from threeways.training.model import Minutes
-from threeways.trips.sources import Say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from threeways.trips.reading import Source, Trips
+    from threeways.systems.taxi.trips.reading import Source, Trips
 
 CITY_TRAINING, CITY_VALIDATION = (2021, 1, 60_000), (2021, 2, 20_000)
 """Year, month and rides of the synthetic city's two sets."""
@@ -45,12 +45,12 @@ class Rides:
 def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rides]:
     """The training set and the validation set.
 
-    data, validation: what `DATA` and `VALIDATION` say (`threeways.trips.reading.read`). Without `data` it is
+    data, validation: what `DATA` and `VALIDATION` say (`threeways.systems.taxi.trips.reading.read`). Without `data` it is
     the synthetic city, validated on its next month; without `validation` the last fifth of the data by
     pickup time is held out. A file with the same bytes in both is warned of. Raises DataError.
     """
-    from threeways.trips import city
-    from threeways.trips.reading import read
+    from threeways.systems.taxi.trips import city
+    from threeways.systems.taxi.trips.reading import read
 
     if data is None:
         if validation is not None:
@@ -74,8 +74,8 @@ def rides_of(data: str | None, say: Say, task: Task[Any] | None = None) -> Rides
     data: as `load` takes it, or a folder of parquet files; None: the synthetic city's validation set. task:
     whose features the block has; None: those of `ride_duration`.
     """
-    from threeways.trips import city
-    from threeways.trips.reading import read
+    from threeways.systems.taxi.trips import city
+    from threeways.systems.taxi.trips.reading import read
 
     if data is None:
         say("rides: the synthetic city; give --rides trips.parquet for real ones")
@@ -88,7 +88,7 @@ def _folder(folder: Path, say: Say) -> Trips:
     """The trips of all parquet files in a folder, whatever its name."""
     import pandas as pd
 
-    from threeways.trips.reading import Trips, read
+    from threeways.systems.taxi.trips.reading import Trips, read
 
     parts = [read(str(path), "--rides", say) for path in sorted(folder.glob("*.parquet"))]
     if not parts:
@@ -108,8 +108,8 @@ def _warn_of_rides_in_both(training: Trips, judging: Trips, say: Say) -> None:
 
 
 def _usable(trips: Trips, variable: str, task: Task[Any] | None = None) -> Rides:
-    from threeways.trips.cleaning import clean
-    from threeways.trips.rides import columns_of
+    from threeways.systems.taxi.trips.cleaning import clean
+    from threeways.systems.taxi.trips.rides import columns_of
 
     cleaning = clean(trips.frame)
     minutes = cleaning.minutes[cleaning.kept]
@@ -123,7 +123,7 @@ def _usable(trips: Trips, variable: str, task: Task[Any] | None = None) -> Rides
 
 def _block_of(task: Task[Any], frame: pd.DataFrame) -> Block:
     """The features that a task makes of rides as events. Raises DataError where rides are no events of it."""
-    from threeways.trips.rides import payloads_of
+    from threeways.systems.taxi.trips.rides import payloads_of
 
     events, faults = task.decode_all(list(payloads_of(frame)))
     if not faults:
@@ -136,7 +136,7 @@ def _block_of(task: Task[Any], frame: pd.DataFrame) -> Block:
 
 def _held_out(trips: Trips) -> tuple[Rides, Rides]:
     """Two sets of one file's trips: those before a moment, and those from it on."""
-    from threeways.trips.reading import PICKUP, Trips
+    from threeways.systems.taxi.trips.reading import PICKUP, Trips
 
     pickup = trips.frame[PICKUP]
     moment = pickup.quantile(1 - _HELD_OUT, interpolation="higher")

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threeways import artifact, tasks
+from threeways import artifact
 from threeways.errors import ArtifactUnsupported, UsageError
+from threeways.scoring import tasks
 from threeways.training import flavour
 from threeways.training.data import rides_of
 from threeways.training.flavour import Onnx

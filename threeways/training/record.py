@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from threeways.tasks.ride_duration import COLUMNS, task
+from threeways.systems.taxi.duration import COLUMNS, task
 from threeways.training import flavour, model, plots
 from threeways.training.data import Rides
 from threeways.training.evaluation import Errors, errors

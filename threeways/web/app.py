@@ -12,7 +12,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 
 from threeways import __version__
 from threeways.scoring.service import ModelService
-from threeways.tasks.ride_duration import RideDuration
+from threeways.systems.taxi.duration import RideDuration
 from threeways.web import index, page, problems, routes
 from threeways.web.batcher import MOST, Gatherer
 from threeways.web.fast_path import Quick

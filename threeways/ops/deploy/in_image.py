@@ -118,7 +118,8 @@ def main() -> int:
     """Load and prove the model that standard input names; 2 and the reason where it is refused."""
     finder = ImagesModules(names())
     sys.meta_path[:] = [BuiltinImporter, FrozenImporter, finder]
-    from threeways import artifact, tasks
+    from threeways import artifact
+    from threeways.scoring import tasks
     from threeways.scoring.service import ModelService
 
     folder, sha256, name = json.load(sys.stdin)

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from threeways import tasks
 from threeways.emulator.invocation import InvocationResult
 from threeways.errors import DeploymentFailed
 from threeways.ops import account
 from threeways.ops.deploy.stack import Client, Stack
 from threeways.ops.replay.proof import Proof
 from threeways.ops.replay.target import Target
+from threeways.scoring import tasks
 
 PATIENCE_SECONDS = 300.0
 """A mapping that was just enabled takes a minute or two until it reads.

@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from threeways.errors import DataError
-from threeways.trips import city_dirt, city_map
-from threeways.trips.city_map import ZONES, CityMap, Floats
-from threeways.trips.reading import Source, Trips, digest_of, normalised
+from threeways.systems.taxi.trips import city_dirt, city_map
+from threeways.systems.taxi.trips.city_map import ZONES, CityMap, Floats
+from threeways.systems.taxi.trips.reading import Source, Trips, digest_of, normalised
 
 SEED = 2021
 """The city that `make train` and `make run` know, where nothing else is asked for."""

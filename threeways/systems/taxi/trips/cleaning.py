@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.trips.reading import DISTANCE, DROPOFF, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
+from threeways.systems.taxi.trips.reading import DISTANCE, DROPOFF, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
 
 if TYPE_CHECKING:
     import pandas as pd

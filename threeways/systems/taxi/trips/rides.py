@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.tasks.ride_duration import RideColumns
-from threeways.trips.reading import DISTANCE, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
+from threeways.systems.taxi.duration import RideColumns
+from threeways.systems.taxi.trips.reading import DISTANCE, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from threeways.errors import DataError
-from threeways.trips import s3
+from threeways.systems.taxi.trips import s3
 
 type Say = Callable[[str], None]
 """Takes one line for the user."""

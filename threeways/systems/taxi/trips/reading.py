@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from threeways.errors import DataError
-from threeways.trips import arrow
-from threeways.trips.sources import Say, locations, opened
+from threeways.systems.taxi.trips import arrow
+from threeways.systems.taxi.trips.sources import Say, locations, opened
 
 if TYPE_CHECKING:
     import pandas as pd
