@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from threeways import __version__
-from threeways.command_errors import for_caller
+from threeways.cli.errors import for_caller
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = {"--rides": "RIDES", "--from": "FROM", "--to": "TO", "--n": "N", "--record-bytes": "BYTES"}

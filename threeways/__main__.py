@@ -1,5 +1,5 @@
 """`python -m threeways …`."""
 
-from threeways.cli import main
+from threeways.cli.app import main
 
 main()

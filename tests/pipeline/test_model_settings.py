@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from threeways import artifact
 from threeways.batch import scheduled
-from threeways.cli import app
+from threeways.cli.app import app
 from threeways.errors import ArtifactMismatch, ArtifactUntrusted, SettingsError, ThreewaysError, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.changes import Options

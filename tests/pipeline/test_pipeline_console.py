@@ -15,7 +15,7 @@ from rich.console import Console, Group
 from test_pipeline_quarantine import because
 
 from threeways.chaos.verdict import TortureLedger
-from threeways.cli import _end
+from threeways.cli.app import _end
 from threeways.local_run import console as module
 from threeways.local_run.ledger import Account, Ledger, Received, Sent
 from threeways.local_run.progress import View

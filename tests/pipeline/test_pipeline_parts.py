@@ -15,7 +15,7 @@ from small_training import Training
 from typer.testing import CliRunner
 from uneven import UnevenClient
 
-from threeways.cli import app
+from threeways.cli.app import app
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import Stack
 from threeways.emulator.template import load

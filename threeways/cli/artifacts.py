@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from threeways.command_errors import FAILED
+from threeways.cli.errors import FAILED
 from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from threeways import __version__, command_errors
-from threeways.cli_artifacts import check, digest, export
-from threeways.command_errors import FAILED, INTERRUPTED, TOO_MANY_BAD, agreed
+from threeways import __version__
+from threeways.cli import errors
+from threeways.cli.artifacts import check, digest, export
+from threeways.cli.errors import FAILED, INTERRUPTED, TOO_MANY_BAD, agreed
 from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment, inherited_environment
 
@@ -40,7 +41,7 @@ def main() -> NoReturn:
     Exit status: 0 done, 1 failed or lost, 2 bad input or settings, 3 done with too many in quarantine, 130
     interrupted.
     """
-    sys.exit(command_errors.run(app))
+    sys.exit(errors.run(app))
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,1 @@
+"""The command line: `python -m threeways …`, which the Makefile's targets call."""
