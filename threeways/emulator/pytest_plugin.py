@@ -1,6 +1,7 @@
 """pytest fixtures for any Kinesis handler.
 
-`pytest_plugins = ["threeways.emulator.pytest_plugin"]` in conftest.py; example in docs/event-source-mapping.md.
+`pytest_plugins = ["threeways.emulator.pytest_plugin"]` in conftest.py; an example is in
+docs/event-source-mapping.md.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The stream, the web service and the batch job all end here. A batch is decoded event by event, turned
 into one block of features, and predicted by one call of the model. An event that cannot be scored gets
-its reason in its own place; the others never notice. `threeways.scoring.isolation` finds the ones that `predict`
-raises on.
+its reason in its own place; the others never notice. `threeways.scoring.isolation` finds the ones that
+`predict` raises on.
 """
 
 from __future__ import annotations

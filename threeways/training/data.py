@@ -45,7 +45,8 @@ class Rides:
 def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rides]:
     """The training set and the validation set.
 
-    data, validation: what `DATA` and `VALIDATION` say (`threeways.systems.taxi.trips.reading.read`). Without `data` it is
+    data, validation: what `DATA` and `VALIDATION` say (`threeways.systems.taxi.trips.reading.read`).
+    Without `data` it is
     the synthetic city, validated on its next month; without `validation` the last fifth of the data by
     pickup time is held out. A file with the same bytes in both is warned of. Raises DataError.
     """

@@ -34,8 +34,9 @@ def load(content: bytes, path: Path) -> Any:
     """The object in a skops file, made of nothing but what `allowed.py` lists.
 
     content: the file's bytes. path: where they were read, for messages.
-    Its trees are not checked yet: see `threeways.artifact.sklearn.structure`. Raises ArtifactIncomplete (no sound
-    zip), ArtifactUntrusted (anything that is not on the list, or not as skops writes it) or ArtifactMismatch.
+    Its trees are not checked yet: see `threeways.artifact.sklearn.structure`. Raises ArtifactIncomplete (no
+    sound zip), ArtifactUntrusted (anything that is not on the list, or not as skops writes it) or
+    ArtifactMismatch.
     """
     file = BytesIO(content)
     return _build(file, _audited(file, path), path)
