@@ -47,7 +47,7 @@ COMMAND = """
 import sys, threeways.batch.run as batch
 from pathlib import Path
 from batch_lab import service
-from threeways import cli
+from threeways.cli import app as cli
 @cli.app.command()
 def job(place: str, local: str) -> None:
     options = batch.Options("sqlite:///rides.db", predictions=place, report=Path(local, "report.html"))

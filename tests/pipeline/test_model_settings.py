@@ -21,14 +21,13 @@ from small_training import Training
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
-from threeways import artifact
+from threeways import artifact, systems
 from threeways.batch import scheduled
 from threeways.cli.app import app
 from threeways.errors import ArtifactMismatch, ArtifactUntrusted, SettingsError, ThreewaysError, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import deploy
-from threeways.scoring import tasks
 
 TIP = {"TASK": "tip_amount"}
 
@@ -46,7 +45,9 @@ def tip(folder: Path) -> Path:
 @pytest.fixture
 def tip_here(folder: Path, training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     """The further tasks in this process, in a folder with a registered model."""
-    monkeypatch.setattr(tasks, "__path__", [str(folder / "threeways" / "systems" / "taxi")])
+    taxi = folder / "threeways" / "systems" / "taxi"
+    monkeypatch.setattr(systems, "__path__", [str(taxi.parent)])
+    monkeypatch.setattr(taxi_system, "__path__", [str(taxi)])
     monkeypatch.chdir(training.folder.parent)
 
 

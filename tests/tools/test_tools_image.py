@@ -95,7 +95,7 @@ def test_fast_has_the_packages_of_every_image_and_the_others_have_scikit_learn_t
 
 
 def test_the_web_service_and_the_batch_job_are_not_in_the_function() -> None:
-    left_out = "rm -r /code/threeways/web /code/threeways/batch /code/threeways/trips"
+    left_out = "rm -r /code/threeways/web /code/threeways/batch /code/threeways/systems/taxi/trips"
     assert left_out in STAGES["${BASE} AS code"]
     assert "COPY --from=web-code" in STAGES["${BASE} AS web"]
     assert "USER 65534" in STAGES["${BASE} AS web"]

@@ -133,7 +133,7 @@ def web(
     if port is not None:
         given["WEB_PORT"] = str(port)
     # The service takes this process's place: what runs is what a container runs, and Ctrl-C is its alone.
-    service = str(Path(__file__).resolve().parents[1] / "web_service.py")
+    service = str(Path(__file__).resolve().parents[2] / "web_service.py")
     os.execve(sys.executable, [sys.executable, service], inherited_environment() | given)  # noqa: S606 - ours
 
 

@@ -31,10 +31,9 @@ def find(name: str) -> Task[Any]:
 
 def _modules(name: str) -> Iterator[str]:
     """The systems' modules of this name."""
-    folder = find_spec(SYSTEMS)
-    if not name or folder is None or not name.replace("*", "a").isidentifier():
+    if not name.replace("*", "a").isidentifier():
         return
-    for place in folder.submodule_search_locations or ():
+    for place in importlib.import_module(SYSTEMS).__path__:
         for path in sorted(Path(place).glob(f"*/{name}.py")):
             yield f"{SYSTEMS}.{path.parent.name}.{path.stem}"
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = frozenset({"threeways", "model", "lambda_function"})
-LEFT_OUT = ("batch", "cli", "doctor", "local", "pipeline", "training", "trips", "web")
+LEFT_OUT = (
+    "batch", "chaos", "cli", "emulator", "local_run", "ops", "systems.taxi.trips", "training", "web",
+)  # fmt: skip
 """Parts of `threeways` that `.dockerignore` and the Dockerfile keep out of the function's image."""
 SECTIONS = ("default", "sklearn")
 """The lock's sections that the target `function` is made of."""
@@ -91,7 +93,7 @@ class ImagesModules(MetaPathFinder):
         """Where a module is; None for one that the image does not have."""
         top, _, rest = fullname.partition(".")
         if (top in self._names or top.startswith(_OF_PYTHON)) and not (
-            top == "threeways" and rest.partition(".")[0] in LEFT_OUT
+            top == "threeways" and f"{rest}.".startswith(tuple(f"{one}." for one in LEFT_OUT))
         ):
             return PathFinder.find_spec(fullname, path, target)
         self.hidden.add(top)
