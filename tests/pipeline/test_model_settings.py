@@ -28,6 +28,7 @@ from threeways.errors import ArtifactMismatch, ArtifactUntrusted, SettingsError,
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import deploy
+from threeways.systems import taxi as taxi_system
 
 TIP = {"TASK": "tip_amount"}
 
