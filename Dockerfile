@@ -32,7 +32,7 @@ RUN python3 strip_packages.py /packages \
 FROM ${BASE} AS code
 COPY lambda_function.py model.py /code/
 COPY threeways /code/threeways/
-RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/systems/taxi/trips \
+RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/systems/*/page /code/threeways/systems/*/trips \
  && python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 
@@ -92,6 +92,7 @@ RUN python3 requirements.py Pipfile.lock web sklearn > requirements-web.txt \
 FROM ${BASE} AS web-code
 COPY web_service.py /code/
 COPY threeways/web /code/threeways/web/
+COPY threeways/systems /code/threeways/systems/
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 
@@ -122,7 +123,7 @@ RUN python3 requirements.py Pipfile.lock batch sklearn > requirements-batch.txt 
 
 FROM ${BASE} AS batch-code
 COPY threeways/batch /code/threeways/batch/
-COPY threeways/systems/taxi/trips /code/threeways/systems/taxi/trips/
+COPY threeways/systems /code/threeways/systems/
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 

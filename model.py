@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from threeways import artifact, bootstrap
 from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
 from threeways.scoring import service, tasks
-from threeways.scoring.task import DictTask
 from threeways.settings import Settings, WebSettings, from_environment
 from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
@@ -167,11 +166,11 @@ class ModelService:
         """The features of one ride by name, those that the model takes. Raises InvalidEvent."""
         task = self._service.task
         try:
-            event = msgspec.convert({task.id_field: 0, "ride": ride}, task.event_type)
+            event = msgspec.convert({task.id: 0, "ride": ride}, task.event)
         except msgspec.ValidationError as error:
             raise InvalidEvent(str(error)) from None
-        if isinstance(task, DictTask):
-            return dict(task.dicts([event])[0])
+        if task.dicts and self.model.wants == "dicts":
+            return dict(task.dicts.rows([event])[0])
         features = task.features([event], [datetime.now(UTC)])
         for fault in features.faults.values():
             raise fault

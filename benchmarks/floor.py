@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from threeways.systems.taxi.duration import RideEvent, task
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.rides import RideEvent
 
 
 class _Made(msgspec.Struct):

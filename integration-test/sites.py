@@ -21,7 +21,8 @@ from threeways.ops.replay import target as targets
 from threeways.ops.replay.proof import Proof
 from threeways.ops.replay.target import Target
 from threeways.scoring import tasks
-from threeways.scoring.service import ModelService, Scored
+from threeways.scoring.outcomes import Scored
+from threeways.scoring.service import ModelService
 from threeways.settings import Settings, from_environment
 from threeways.stream.records import Record
 

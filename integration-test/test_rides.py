@@ -12,7 +12,7 @@ from sites import Site
 
 from threeways.local_run.producer import Outgoing, Producer
 from threeways.local_run.rides import load
-from threeways.scoring.service import Scored
+from threeways.scoring.outcomes import Scored
 
 POISON = 0.05
 

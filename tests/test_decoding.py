@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from threeways.errors import PermanentError, UndecodableEvent
 from threeways.local_run.broken_events import KINDS
 from threeways.scoring.decoding import KEY_LENGTH, JsonEvents
-from threeways.systems.taxi.duration import RideEvent
+from threeways.systems.taxi.rides import RideEvent
 
 EVENTS = JsonEvents(RideEvent, "ride_id")
 GIVEN = UndecodableEvent("its data is not base64")

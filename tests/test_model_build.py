@@ -103,7 +103,7 @@ def test_without_a_run_id_the_version_is_the_run_that_the_artifact_names(trainin
     ("settings", "error", "mend"),
     [
         ({}, SettingsError, "PREDICTIONS_STREAM_NAME"),
-        ({"task": "ride_tip"}, SettingsError, "ride_duration"),
+        ({"task": "ride_speed"}, SettingsError, "ride_duration"),
         ({"model_location": "/nowhere/at/all"}, ArtifactMissing, "/nowhere/at/all"),
         ({"model_sha256": "0" * 64}, ArtifactMismatch, "0" * 64),
         ({"test_run": True, "quarantine_location": "bucket"}, SettingsError, "s3://bucket/prefix"),

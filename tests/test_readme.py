@@ -158,7 +158,7 @@ def test_a_model_logged_as_shown_is_served(
     names["mlflow"] = SimpleNamespace(sklearn=sklearn, models=mlflow.models)
     exec(textwrap.dedent(shown), names)  # noqa: S102 - the README's own
     model = artifact.load(tmp_path / "model")
-    artifact.check(model, task.columns, task.dict_features)
+    artifact.check(model, task.columns, task.dict_keys)
     ModelService(model, task, "v").prove()
     assert np.array_equal(model.predict(block), pipeline.predict(block))
 
@@ -180,7 +180,7 @@ def test_the_event_shown_is_the_task_s_example() -> None:
 def test_the_prediction_shown_has_the_fields_that_are_made() -> None:
     from doubles import FakeModel
 
-    from threeways.scoring.service import Scored
+    from threeways.scoring.outcomes import Scored
 
     [shown] = re.findall(r'```json\n(\{"model".*?)```', README, re.DOTALL)
     import msgspec

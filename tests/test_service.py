@@ -19,8 +19,10 @@ from threeways.errors import (
     UndecodableEvent,
     UnpredictableEvent,
 )
-from threeways.scoring.service import ModelService, Outcome, Scored
-from threeways.systems.taxi.duration import RideColumns, task
+from threeways.scoring.outcomes import Outcome, Scored
+from threeways.scoring.service import ModelService
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.rides import RideColumns
 
 
 def service(model: Any) -> ModelService[Any]:
@@ -251,7 +253,7 @@ def test_flags_tell_of_what_the_model_takes(vocabulary: tuple[str, ...], flags: 
     found = service(model).score_columns(
         RideColumns(
             np.array([130]), np.array([999]), np.array([1.0]), np.array(["2021-02-01T08:15"], "M8[us]")
-        )
+        ).by_field()
     )
     assert tuple(name for name, rows in found.flags.items() if rows[0]) == flags
     assert found.values.tolist() == [2.0]

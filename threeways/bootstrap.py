@@ -25,7 +25,7 @@ def service_of(folder: Path, settings: Settings, threads: int = 1) -> ModelServi
     task: Task[Any] = tasks.find(settings.task)
     model = artifact.load(folder, settings.model_sha256, settings.model_runtime, threads)
     artifact.check_task(model.info, task.name)
-    artifact.check(model, task.columns, task.dict_features)
+    artifact.check(model, task.columns, task.dict_keys)
     service = ModelService(model, task, settings.run_id or model.version)
     service.prove()
     return service

@@ -170,7 +170,7 @@ def rides() -> Path:
     from mlflow.models import Model
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    from threeways.systems.taxi.duration import COLUMNS
+    from threeways.systems.taxi.rides import COLUMNS
     from threeways.training.flavour import Onnx, add, onnx_of
 
     folder = Path(tempfile.mkdtemp(dir=_kept().name)) / "rides"

@@ -32,8 +32,9 @@ from threeways.errors import (
     UnpredictableEvent,
 )
 from threeways.scoring import tasks
-from threeways.scoring.service import ModelService, Scored
-from threeways.systems.taxi.duration import RideColumns
+from threeways.scoring.outcomes import Scored
+from threeways.scoring.service import ModelService
+from threeways.systems.taxi.rides import RideColumns
 
 NAMES = tasks.find("ride_duration").columns
 RNG = np.random.default_rng(3)
@@ -187,7 +188,7 @@ def rides(block: Any) -> list[Any]:
         {"ride_id": n, "ride": {"PULocationID": int(a), "DOLocationID": int(b), "trip_distance": c}}
         for n, (a, b, c) in enumerate(block)
     ]
-    return [msgspec.convert(event, task.event_type) for event in events]
+    return [msgspec.convert(event, task.event) for event in events]
 
 
 def test_a_value_that_its_type_cannot_hold_costs_that_ride_only_by_event_and_by_column(
@@ -208,7 +209,7 @@ def test_a_value_that_its_type_cannot_hold_costs_that_ride_only_by_event_and_by_
     assert str(second) == "trip_distance is 1e+300, and the model's signature has it as float"
     pickup = np.array(["2021-02-01T08:15"] * 3, dtype="datetime64[us]")
     columns = RideColumns(np.array([1, 3, 5]), np.array([2, 4, 6]), np.array([0.5, 1e300, 2.5]), pickup)
-    scores = service.score_columns(columns)
+    scores = service.score_columns(columns.by_field())
     assert {row: str(fault) for row, fault in scores.faults.items()} == {1: str(second)}
     assert np.isfinite(scores.values).tolist() == [True, False, True]
 

@@ -18,7 +18,7 @@ from small_training import Training
 from threeways.batch import database, demo, predictions_database
 from threeways.batch.job import Asked, run
 from threeways.batch.model import service_of
-from threeways.scoring.service import Scored
+from threeways.scoring.outcomes import Scored
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine

@@ -30,7 +30,7 @@ from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.check import check
 from threeways.ops.deploy.model import Chosen
 from threeways.settings import Settings
-from threeways.systems.taxi.duration import COLUMNS
+from threeways.systems.taxi.rides import COLUMNS
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -130,9 +130,9 @@ def test_a_package_that_is_added_to_the_lock_is_there(
 
 
 def test_what_of_the_package_stays_out_of_the_image_is_known_here() -> None:
-    ignored = re.findall(r"^threeways/([\w/]+)", (in_image.ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    ignored = re.findall(r"^threeways/([\w/*]+)", (in_image.ROOT / ".dockerignore").read_text(), re.MULTILINE)
     removed = re.findall(
-        r"/code/threeways/([\w/]+)", re.findall(r"rm -r (.*)", (in_image.ROOT / "Dockerfile").read_text())[0]
+        r"/code/threeways/([\w/*]+)", re.findall(r"rm -r (.*)", (in_image.ROOT / "Dockerfile").read_text())[0]
     )
     assert sorted({one.replace("/", ".") for one in (*ignored, *removed)} - {"__main__"}) == sorted(
         in_image.LEFT_OUT

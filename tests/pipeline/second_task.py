@@ -7,34 +7,30 @@ from pathlib import Path
 
 import numpy as np
 
-from threeways.systems.taxi.duration import COLUMNS
+from threeways.systems.taxi.rides import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 
 TIP = '''
 """Dollars, for the same rides."""
-from threeways.systems.taxi.duration import RideDuration
+from threeways.scoring import Truth, Value
+from threeways.systems.taxi.rides import ride_task
 
-
-class TipAmount(RideDuration):
-    name = "tip_amount"
-    model_name = "tip_model"
-    output = "tip_amount"
-
-
-task = TipAmount()
+task = ride_task("tip_amount", Value("tip_amount", unit="USD"), Truth(column="tip_amount"))
 '''
 LONG_RIDES = '''
 """Rides of four miles and more: most events are none of its."""
+import dataclasses
 from typing import Annotated
 
 import msgspec
 
-from threeways.scoring.decoding import Id, JsonEvents
-from threeways.systems.taxi import duration as ride_duration
+from threeways.scoring.decoding import Id
+from threeways.systems.taxi import rides
+from threeways.systems.taxi.duration import task as duration
 
 
-class Ride(ride_duration.Ride, frozen=True, gc=False, kw_only=True):
+class Ride(rides.Ride, frozen=True, gc=False, kw_only=True):
     trip_distance: Annotated[float, msgspec.Meta(ge=4)]
 
 
@@ -43,23 +39,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     ride: Ride
 
 
-class LongRides(ride_duration.RideDuration):
-    name = "long_rides"
-    event_type = Event
-
-    def __init__(self) -> None:
-        json = JsonEvents(Event, "ride_id")
-        self.decode, self.decode_all = json.decode, json.decode_all
-
-
-task = LongRides()
+task = dataclasses.replace(duration, name="long_rides", event=Event)
 '''
 ORDERS = '''
 """Events that are no rides."""
 import msgspec
+import numpy as np
 
-from threeways.scoring.decoding import Id, JsonEvents
-from threeways.systems.taxi.duration import RideDuration
+from threeways.scoring import Features, Task, Value
+from threeways.scoring.decoding import Id
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -67,16 +55,14 @@ class Order(msgspec.Struct, frozen=True):
     weight: float
 
 
-class Orders(RideDuration):
-    name = "orders"
-    id_field = "order_id"
-
-    def __init__(self) -> None:
-        json = JsonEvents(Order, "order_id")
-        self.decode, self.decode_all = json.decode, json.decode_all
+def features(orders, arrived):
+    return Features(np.array([[order.weight] for order in orders]), [()] * len(orders))
 
 
-task = Orders()
+task = Task(
+    name="orders", event=Order, id="order_id", example=Order(1, 2.5), columns=("weight",),
+    features=features, output=Value("days"),
+)
 '''
 
 

@@ -19,7 +19,7 @@ from threeways.local_run.rides import load
 from threeways.local_run.run import Options, run
 from threeways.local_run.stack import Stage
 from threeways.scoring import tasks
-from threeways.systems.taxi.duration import features_of
+from threeways.systems.taxi.rides import features_of
 from threeways.systems.taxi.trips.rides import columns_of
 from threeways.training.registry import RegisteredModel
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.local_run.broken_events import KINDS
-from threeways.systems.taxi.duration import RideColumns, RideEvent, features_of, task
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.rides import RideColumns, RideEvent, features_of
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -240,4 +241,5 @@ def test_either_zone_and_a_missing_time_are_flagged_together() -> None:
 
 
 def test_dicts_are_the_earlier_pipeline_s_features() -> None:
-    assert task.dicts([task.example]) == [{"PU_DO": "130_205", "trip_distance": 3.66}]
+    assert task.dicts
+    assert task.dicts.rows([task.example]) == [{"PU_DO": "130_205", "trip_distance": 3.66}]

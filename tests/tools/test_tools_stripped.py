@@ -23,7 +23,8 @@ from threeways import artifact
 from threeways.emulator.readback import everything
 from threeways.emulator.server import Emulator
 from threeways.local_run.provision import Ground, ground
-from threeways.scoring.service import ModelService, Scored
+from threeways.scoring.outcomes import Scored
+from threeways.scoring.service import ModelService
 from threeways.stream.quarantine import read
 from threeways.stream.records import from_event
 from threeways.systems.taxi.duration import task

@@ -19,7 +19,8 @@ from small_training import Training
 
 from threeways import artifact
 from threeways.errors import ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted, DataError, UsageError
-from threeways.systems.taxi.duration import COLUMNS, task
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.rides import COLUMNS
 from threeways.training.export_command import export
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +62,7 @@ def test_the_copy_is_served_by_onnx_and_says_the_same_to_the_bit(plain: Path, tr
     models = [artifact.load(copy, artifact.digest(copy)), artifact.load(plain)]
     assert [model.runtime for model in models] == ["onnx", "sklearn"]
     assert models[0].predict(block).tobytes() == models[1].predict(block).tobytes()
-    artifact.check(models[0], task.columns, task.dict_features)
+    artifact.check(models[0], task.columns, task.dict_keys)
     assert [model.version for model in models] == [training.report.model.run_id] * 2
 
 

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from threeways.errors import DataError
-from threeways.systems.taxi.duration import COLUMNS, features_of
+from threeways.systems.taxi.rides import COLUMNS, features_of
 from threeways.systems.taxi.trips import city
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.rides import columns_of

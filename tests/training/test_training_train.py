@@ -15,7 +15,7 @@ from rich.console import Console
 from small_training import Training
 
 from threeways.errors import DataError
-from threeways.systems.taxi.duration import COLUMNS, features_of
+from threeways.systems.taxi.rides import COLUMNS, features_of
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import read
 from threeways.systems.taxi.trips.rides import columns_of

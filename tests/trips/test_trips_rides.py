@@ -11,7 +11,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.systems.taxi.duration import COLUMNS, features_of, task
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.rides import COLUMNS, features_of
 from threeways.systems.taxi.trips import city
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import normalised

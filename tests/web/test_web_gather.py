@@ -11,8 +11,8 @@ from doubles import NOW, FakeModel
 from web_lab import service
 
 from threeways.errors import ModelFailed, ResourceShort, UnpredictableEvent
-from threeways.scoring.service import Scored
-from threeways.systems.taxi.duration import Ride, RideEvent
+from threeways.scoring.outcomes import Scored
+from threeways.systems.taxi.rides import Ride, RideEvent
 from threeways.web import batcher
 from threeways.web.batcher import Gatherer
 

@@ -15,7 +15,7 @@ from web_lab import service
 
 import model
 from threeways.errors import ModelFailed
-from threeways.scoring.service import Scored
+from threeways.scoring.outcomes import Scored
 from threeways.settings import Settings, WebSettings
 from threeways.web import inline_budget
 from threeways.web.batcher import Gatherer

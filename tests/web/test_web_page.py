@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -14,9 +14,9 @@ from doubles import FakeModel
 from web_lab import service, serving
 
 from threeways.scoring.service import ModelService
-from threeways.systems.taxi.duration import Ride, RideEvent, task
+from threeways.systems.taxi import page, tip
+from threeways.systems.taxi.rides import Ride, RideEvent
 from threeways.systems.taxi.trips.city_map import ZONES
-from threeways.web import page
 
 ASKED = {"pickup": "130", "dropoff": "205", "miles": "10.3", "at": "2021-02-01T08:15"}
 
@@ -87,18 +87,10 @@ def test_what_was_typed_comes_back_as_text_and_no_script_may_run(client: httpx.C
     assert "script-src" not in policy
 
 
-class OtherTask:
-    """A task that has no form of its own."""
-
-    name, output, model_name = "ride_tip", "tip", "o'tips & <co>"
-    example = RideEvent("o'hara", Ride(1, 2, 3.5))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(task, name)
-
-
 def test_a_task_without_a_form_has_a_page_that_says_how_to_ask() -> None:
-    other: Any = OtherTask()
+    other = dataclasses.replace(
+        tip.task, model_name="o'tips & <co>", example=RideEvent("o'hara", Ride(1, 2, 3.5))
+    )
     with serving(ModelService(FakeModel(), other, "v7")) as client:
         answer = client.get("/")
         text = html.unescape(answer.text)

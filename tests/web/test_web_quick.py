@@ -12,7 +12,7 @@ from doubles import ride
 from web_lab import JSON, service, serving
 
 from threeways.local_run import broken_events
-from threeways.scoring.service import Prediction
+from threeways.scoring.outcomes import Prediction
 from threeways.systems.taxi.duration import task
 from threeways.web import bodies
 from threeways.web.fast_path import Quick

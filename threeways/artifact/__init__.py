@@ -3,7 +3,7 @@
     folder = fetch(find(settings))
     model = load(folder, settings.model_sha256)
     check_task(model.info, task.name)
-    check(model, task.columns, task.dict_features)
+    check(model, task.columns, task.dict_keys)
 
 Nothing heavy is imported before it is needed: boto3 for S3, onnxruntime, or else scikit-learn and skops, to
 load, pandas only for a pipeline that names DataFrame columns. An ONNX file is a graph of a few known

@@ -18,7 +18,8 @@ from threeways.batch.interval import Interval
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 from threeways.scoring.task import EventId
-from threeways.systems.taxi.duration import RideColumns, RideEvent, task
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.rides import RideColumns, RideEvent
 from threeways.systems.taxi.trips.cleaning import minutes_between
 
 FIELDS = ("PULocationID", "DOLocationID", "trip_distance", "pickup_datetime")

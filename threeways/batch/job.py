@@ -24,7 +24,8 @@ from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
 from threeways.batch.window import Window
 from threeways.errors import BatchError, RepeatedEvent, TransientError
-from threeways.scoring.service import ColumnScores, ModelService
+from threeways.scoring.outcomes import ColumnScores
+from threeways.scoring.service import ModelService
 
 CHUNK = 100_000
 """Rows a chunk: enough for one `predict` to be worth its call, and some 60 MB."""
@@ -144,7 +145,7 @@ def score(service: ModelService[Any], chunk: Chunk, tally: Tally) -> Scores:
 
     Raises ModelFailed, or TransientError where memory or a file was lacking.
     """
-    scored = service.score_columns(chunk.rides)
+    scored = service.score_columns(chunk.rides.by_field())
     rows = np.array([row for row in range(len(chunk.ids)) if row not in scored.faults], dtype=np.int64)
     refused = [*chunk.refused, *(_faulty(chunk, row, scored) for row in scored.faults)]
     tally.add(chunk, scored, rows)

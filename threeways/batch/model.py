@@ -10,7 +10,7 @@ from threeways import bootstrap
 from threeways.errors import SettingsError
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
-from threeways.scoring.task import ColumnTask, Task
+from threeways.scoring.task import Task
 from threeways.settings import Settings
 
 OUTPUT = "ride_duration"
@@ -31,8 +31,9 @@ def service_of(folder: Path, settings: Settings | None = None) -> ModelService[A
 def require_written(name: str) -> None:
     """Raise SettingsError for a task that the job cannot read rows for or has no column for."""
     task: Task[Any] = tasks.find(name)
-    if task.output != OUTPUT or not isinstance(task, ColumnTask):
+    if task.output.name != OUTPUT or task.features_by_column is None:
         raise SettingsError(
-            f"TASK={name} predicts {task.output}, and the batch job reads rides and writes {OUTPUT} only; "
+            f"TASK={name} predicts {task.output.name}, and the batch job reads rides and writes "
+            f"{OUTPUT} only; "
             f"unset TASK and MODEL_LOCATION for it, or serve {name} with `make web` or on the stream"
         )

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk, Refused
-from threeways.scoring.service import ColumnScores
-from threeways.systems.taxi.duration import LAST_ZONE
+from threeways.scoring.outcomes import ColumnScores
+from threeways.systems.taxi.rides import LAST_ZONE
 from threeways.systems.taxi.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 
 type Floats = NDArray[np.float64]

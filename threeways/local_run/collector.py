@@ -107,10 +107,10 @@ class Collector(threading.Thread):
                 read = self._decode(data)
                 self.version = read.version
                 received = Received(
-                    read.prediction[self._task.output],
+                    read.prediction[self._task.output.name],
                     record["ApproximateArrivalTimestamp"].timestamp(),
                     (int(record["SequenceNumber"]) << 32) + place,
-                    read.prediction[self._task.id_field],
+                    read.prediction[self._task.id],
                 )
                 self._keep(read.source_event_id, received)
         return not answer["Records"] and not answer.get("MillisBehindLatest")

@@ -71,7 +71,7 @@ def play(
         batches=batches,
         cold_start=stage.cold_start,
         version=collector.version or stage.version,
-        output=task.output,
+        output=task.output.name,
         interrupted=stopping.is_set(),
     )
 

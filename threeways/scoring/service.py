@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
@@ -29,12 +28,12 @@ from threeways.errors import (
     PermanentError,
     ResourceShort,
     SettingsError,
-    TransientError,
     UnpredictableEvent,
 )
 from threeways.scoring.isolation import Pace, isolate
 from threeways.scoring.on_demand import OnDemand
-from threeways.scoring.task import ColumnTask, EventId, Task
+from threeways.scoring.outcomes import ColumnScores, Fault, Outcome, Prediction, Scored
+from threeways.scoring.task import Columns, Dicts, Flags, Task
 
 logger = logging.getLogger(__name__)
 
@@ -50,32 +49,6 @@ class Model(Protocol):
         """The (n,) predictions of n rows."""
 
 
-class Scored(msgspec.Struct, frozen=True, gc=False):
-    """One event's prediction: `value` in the task's unit, and what the reader should know about it."""
-
-    event_id: EventId
-    value: float
-    flags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnScores:
-    """What became of n events that came by column.
-
-    values: (n,) float64 in the task's unit, NaN where there is none. flags: name -> (n,) which have it.
-    faults: row -> why it has no value.
-    """
-
-    values: NDArray[np.float64]
-    flags: dict[str, NDArray[np.bool_]]
-    faults: dict[int, Fault]
-
-
-type Fault = PermanentError | TransientError
-type Outcome = Scored | Fault
-"""What became of one event: its prediction, why it can never have one, or why it has none yet."""
-
-
 type Take = Callable[[Sequence[int]], Any]
 """Gives some of a batch's rows, in the form that `Model.predict` takes."""
 
@@ -86,16 +59,6 @@ type Faults = Mapping[int, PermanentError]
 
 def _for_ever() -> float:
     return math.inf
-
-
-class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One prediction as consumers read it. `prediction` holds the output and the event's id by name."""
-
-    model: str
-    version: str | None
-    prediction: dict[str, Any]
-    source_event_id: str | None = None
-    flags: tuple[str, ...] | None = None
 
 
 class ModelService[E]:
@@ -112,12 +75,13 @@ class ModelService[E]:
         version: str | None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        taken = getattr(model, "vocabulary", None)
-        self._dicts = (
-            task.for_dicts(None if taken is None else frozenset(taken)) if model.wants == "dicts" else None
-        )
         self.model = model
-        self.task: Task[Any] = self._dicts or task
+        self.task: Task[Any] = task
+        self._dicts: Dicts[Any] | None = None
+        if model.wants == "dicts":
+            taken = getattr(model, "vocabulary", None)
+            self.task = task.for_dicts(None if taken is None else frozenset(taken))
+            self._dicts = self.task.dicts
         self.version = version
         # a test's model may have no types to refuse anything for
         self._refused: Callable[[Block], Faults] = getattr(model, "refused", lambda _: {})
@@ -125,7 +89,7 @@ class ModelService[E]:
         self._pace = Pace()
         self._careful = False  # the time did not suffice to isolate what made the last call raise
         self._encode = msgspec.json.Encoder().encode
-        names = {"value": task.output, "event_id": task.id_field}
+        names = {"value": task.output.name, "event_id": task.id}
         self._made: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
 
     @property
@@ -182,26 +146,28 @@ class ModelService[E]:
             outcomes[row] = fault
         return outcomes
 
-    def score_columns(self, columns: Any) -> ColumnScores:
+    def score_columns(self, columns: Columns) -> ColumnScores:
         """What `score_events` answers for the same events in the same order, bit for bit, from columns.
 
-        columns: as the task's `column_features` takes them, n events that are all valid. One `predict` call.
-        Raises ModelFailed, or SettingsError where the task takes no columns.
+        columns: as the task's `features_by_column` takes them, n events that are all valid. One `predict`
+        call. Raises ModelFailed, or SettingsError where the task takes no columns.
         """
-        task = self.task
-        if not isinstance(task, ColumnTask):
-            raise SettingsError(f"TASK={self.task.name} takes no columns; give it those of `ColumnTask`")
-        features = task.column_features(columns)
+        task, dicts = self.task, self._dicts
+        if task.features_by_column is None or (dicts and dicts.by_column is None):
+            raise SettingsError(f"TASK={task.name} takes no events by column; give it `features_by_column`")
+        features = task.features_by_column(columns)
         take: Take = partial(_rows_of, features.block)
-        if self._dicts is not None:
-            take = partial(task.column_dicts, columns)
-        without = self._refused(features.block) if self._dicts is None else {}
+        flags = features.flags
+        if dicts is not None and dicts.by_column is not None:
+            take = partial(dicts.by_column, columns)
+            flags = {name: mask for name, mask in flags.items() if name in dicts.about}
+        without = self._refused(features.block) if dicts is None else {}
         values, faults = self._predict(take, len(features.block), without, _for_ever)
-        return ColumnScores(values, features.flags, faults)
+        return ColumnScores(values, flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
         """A scored event in the form that consumers read."""
-        made = {self.task.output: scored.value, self.task.id_field: scored.event_id}
+        made = {self.task.output.name: scored.value, self.task.id: scored.event_id}
         return Prediction(self.task.model_name, self.version, made, source_event_id, scored.flags)
 
     def messages(self, scored: Sequence[Scored], source_event_ids: Sequence[str | None]) -> list[bytes]:
@@ -219,7 +185,8 @@ class ModelService[E]:
         """What gives the events' rows, their flags, and those that have no row, by what the model takes."""
         if self._dicts is not None:
             dicts = self._dicts
-            return lambda rows: dicts.dicts([events[row] for row in rows]), dicts.dict_flags(events), {}
+            flags: Flags = dicts.flags(events) if dicts.flags else [()] * len(events)
+            return lambda rows: dicts.rows([events[row] for row in rows]), flags, {}
         features = self.task.features(events, arrived)
         without = {**self._refused(features.block), **features.faults}
         return partial(_rows_of, features.block), features.flags, without

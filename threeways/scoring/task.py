@@ -1,24 +1,33 @@
-"""What differs between two models: the event's schema, the features and the output's name.
+"""What differs between two models: the event's schema, the features, the output, and optional pieces.
 
-A task is one object in one file under `threeways/systems/taxi/`; everything else in the project is the same
-for every model. `threeways/systems/taxi/duration.py` is the one to read, and to copy from.
+A task is one `Task` in one module, called `task`; everything else in the project serves any of them.
+`threeways/systems/taxi/tip.py` is a whole one, `threeways/systems/taxi/rides.py` what its events share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Block
-from threeways.errors import PermanentError
+from threeways.errors import PermanentError, SettingsError
+from threeways.scoring.decoding import JsonEvents
 
 type EventId = int | str
 """What names an event to its producer: an integer of 64 bits, or 1 to 256 characters."""
+
+type Columns = Mapping[str, NDArray[Any]]
+"""n events by column: a field's name -> (n,) values; times are naive datetime64, by `Time.zone`'s clock."""
+
+type Flags = list[tuple[str, ...]]
+"""For each event the names of its flags, empty where there is nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +35,11 @@ class Features:
     """The features of one batch of n events.
 
     block: (n, len(task.columns)) float64; the row of an event in `faults` holds NaN.
-    flags: n tuples of flag names, empty where there is nothing to tell.
-    faults: position in the batch -> why this event has no features.
+    flags: n tuples. faults: position in the batch -> why this event has no features.
     """
 
     block: Block
-    flags: list[tuple[str, ...]]
+    flags: Flags
     faults: dict[int, PermanentError] = field(default_factory=dict)
 
 
@@ -47,85 +55,126 @@ class ColumnFeatures:
     flags: dict[str, NDArray[np.bool_]]
 
 
-class Task[E](Protocol):
-    """One model's side of the scoring path. Methods take whole batches; none keeps state."""
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The output of a model that predicts one number. name: within `prediction`. unit: for people."""
+
+    name: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """When an event happened. field: of the event's fields the one that says it. zone: its clock."""
+
+    field: str
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What an event's output really was, as a table of the system's tells it: to train and to judge by.
+
+    column: it is there. since: it is a time, and the output the minutes to it from the event's. least, most:
+    a row beyond is left out of training and judging. where: column -> the value that a row must have there.
+    """
+
+    column: str
+    since: bool = False
+    least: float = -np.inf
+    most: float = np.inf
+    where: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dicts[E]:
+    """Rows as dicts, for models that begin with a `DictVectorizer`.
+
+    event: a type of the event with no field that the dicts are not made of. example: one. keys: of the dicts,
+    each with `str` or `float`: what its values are. rows: one dict an event, such as `DictRows`.
+    by_column: the rows at some positions of `Columns`. flags: the events' flags, those of `about` and no
+    others. about: the name of a flag -> the key that it is about; it is told where the model takes that.
+    """
+
+    event: type[E]
+    example: E
+    keys: Mapping[str, type]
+    rows: Callable[[Sequence[E]], Sequence[dict[str, Any]]]
+    by_column: Callable[[Columns, Sequence[int]], Sequence[dict[str, Any]]] | None = None
+    flags: Callable[[Sequence[E]], Flags] | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task[E]:
+    """One model's side of the scoring path: data, and functions that take whole batches and keep no state.
+
+    name: what the artifact's metadata and TASK call it. event: the msgspec type that an event's JSON decodes
+    to, the one schema for stream, web and batch. id: its field with the event's id, an `Id`. columns: the
+    names of the block's columns, in order. features: the block of a batch; it gets the events and for each
+    the aware time at which it arrived. output: what the model predicts. example: a valid event, on which a
+    service proves its model before the first real one. model_name: the `model` field of its predictions.
+
+    Optional pieces: time, truth: see there. features_by_column: the features of events by column, the same as
+    `features` makes of them one by one; it makes a batch job fast. dicts: for models that take dicts.
+    page, producer, training: modules with the page at `/`, events for `make run`, and `make train`.
+    """
+
+    name: str
+    event: type[E]
+    example: E
+    columns: tuple[str, ...]
+    features: Callable[[Sequence[E], Sequence[datetime]], Features]
+    output: Value
+    id: str = "id"
+    model_name: str = ""
+    time: Time | None = None
+    truth: Truth | None = None
+    features_by_column: Callable[[Columns], ColumnFeatures] | None = None
+    dicts: Dicts[Any] | None = None
+    page: str | None = None
+    producer: str | None = None
+    training: str | None = None
+    decode: Callable[[bytes], E] = field(init=False, repr=False, compare=False)
+    """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
+    decode_all: Callable[[Sequence[bytes | PermanentError]], tuple[list[E], dict[int, PermanentError]]] = (
+        field(init=False, repr=False, compare=False)
+    )
+    """A batch's events in order, and for each position that has none the reason."""
+    event_id: Callable[[E], EventId] = field(init=False, repr=False, compare=False)
+    """The producer's id of the event."""
+
+    def __post_init__(self) -> None:
+        """Make the decoder of its events."""
+        json = JsonEvents(self.event, self.id)
+        made = {
+            "model_name": self.model_name or f"{self.name}_prediction_model",
+            "decode": json.decode,
+            "decode_all": json.decode_all,
+            "event_id": attrgetter(self.id),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     @property
-    def name(self) -> str:
-        """The name that `TASK` selects it by: a module of `threeways.systems` that ends as it does."""
+    def dict_keys(self) -> Mapping[str, type]:
+        """The keys of the dicts that it makes, each with `str` or `float`; none where it makes none."""
+        return self.dicts.keys if self.dicts else {}
 
-    @property
-    def model_name(self) -> str:
-        """The `model` field of its predictions."""
+    def for_dicts(self, taken: frozenset[str] | None) -> Task[Any]:
+        """Return the task for a model that takes dicts: its events have no field that those are not made of.
 
-    @property
-    def output(self) -> str:
-        """The name of the predicted quantity within `prediction`."""
-
-    @property
-    def id_field(self) -> str:
-        """The name of the event's id within `prediction`."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the feature block's columns, in order."""
-
-    @property
-    def dict_features(self) -> Mapping[str, type]:
-        """The keys of `dicts`' rows, each with `str` or `float`: what its values are."""
-
-    @property
-    def event_type(self) -> type[E]:
-        """The msgspec type that an event decodes to: the one schema for stream, web and batch."""
-
-    @property
-    def example(self) -> E:
-        """A valid event; a service proves its model on it before the first real one."""
-
-    def decode(self, payload: bytes, /) -> E:
-        """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
-
-    def decode_all(
-        self, payloads: Sequence[bytes | PermanentError], /
-    ) -> tuple[list[E], dict[int, PermanentError]]:
-        """A batch's events in order, and for each position that has none the reason.
-
-        payloads: an event's bytes each, or the reason why there are none.
+        taken: the keys that the model takes, None where it does not tell; flags about others are left out.
         """
-
-    def event_id(self, event: E, /) -> EventId:
-        """The producer's id of the event."""
-
-    def features(self, events: Sequence[E], arrived: Sequence[datetime]) -> Features:
-        """The block for a batch. `arrived`: for each event the aware time at which it arrived."""
-
-    def for_dicts(self, taken: frozenset[str] | None) -> DictTask[Any]:
-        """The task for a model that takes dicts: its events have no field that the dicts are not made of.
-
-        taken: the keys of the dicts that the model takes, None where it does not tell.
-        """
+        if self.dicts is None:
+            raise SettingsError(f"TASK={self.name} makes no dicts, and the model takes them; name its task")
+        about = {flag: key for flag, key in self.dicts.about.items() if taken is None or key in taken}
+        flags = self.dicts.flags
+        if flags and about != self.dicts.about:
+            flags = _only(flags, frozenset(about)) if about else None
+        dicts = dataclasses.replace(self.dicts, about=about, flags=flags)
+        return dataclasses.replace(self, event=dicts.event, example=dicts.example, dicts=dicts)
 
 
-@runtime_checkable
-class DictTask[E](Task[E], Protocol):
-    """The task as a model sees it that begins with a `DictVectorizer`: it has no use for a block."""
-
-    def dicts(self, events: Sequence[E]) -> Sequence[dict[str, Any]]:
-        """The events as dicts, such as `DictRows`."""
-
-    def dict_flags(self, events: Sequence[E]) -> list[tuple[str, ...]]:
-        """The names of each event's flags, as far as they are about what the model takes."""
-
-
-@runtime_checkable
-class ColumnTask[C](Protocol):
-    """What a task has beside `Task` where its events may also come by column, as the batch job's do."""
-
-    def column_features(self, columns: C) -> ColumnFeatures:
-        """The block that `Task.features` makes of the same events, bit for bit, and their flags.
-
-        The flags are those of `DictTask.dict_flags` where the task is one.
-        """
-
-    def column_dicts(self, columns: C, rows: Sequence[int]) -> Sequence[dict[str, Any]]:
-        """What `DictTask.dicts` makes of some of the same events."""
+def _only(flags: Callable[[Sequence[Any]], Flags], names: frozenset[str]) -> Callable[[Sequence[Any]], Flags]:
+    return lambda events: [tuple(one for one in told if one in names) for told in flags(events)]

@@ -1,4 +1,4 @@
-"""Tasks by name: modules of the systems, found when they are asked for."""
+"""Find a task by its short name in `threeways.systems`, or by the name of a module of the user's own."""
 
 from __future__ import annotations
 
@@ -15,34 +15,60 @@ SYSTEMS = "threeways.systems"
 
 
 def names() -> list[str]:
-    """The names that `TASK` may have, sorted."""
-    return sorted(_of(module).name for module in _modules("*") if _holds_a_task(module))
+    """Return the short names that `TASK` may have, sorted. Raises SettingsError for a broken one."""
+    return sorted(_task_of(module).name for module in _modules("*"))
 
 
 def find(name: str) -> Task[Any]:
-    """The task called `name`: the `task` of a system's module, named as its end is. Raises SettingsError."""
+    """Return the task that `TASK` names: a short name (`ride_tip`) or a module (`my_package.my_task`).
+
+    The task with a short name is the `task` of a module within a system, and the module's name is the end of
+    the task's: `ride_tip` may be in `tip.py`. Raises SettingsError: there is none, or two, or the module
+    cannot be imported or holds no `Task` called `task`.
+    """
+    if "." in name:
+        return _task_of(name)
     words = name.split("_")
-    for start in range(len(words)):
-        for module in _modules("_".join(words[start:])):
-            if _holds_a_task(module) and (task := _of(module)).name == name:
-                return task
-    raise SettingsError(f"TASK={name!r} is not a task here; there is {', '.join(names())}")
+    ends = ["_".join(words[start:]) for start in range(len(words))]
+    found = {module: _task_of(module) for end in ends for module in _modules(end)}
+    named = {module: task for module, task in found.items() if task.name == name}
+    if len(named) > 1:
+        raise SettingsError(
+            f"TASK={name}: {' and '.join(named)} have this name; rename one, or give a module's name as TASK"
+        )
+    for task in named.values():
+        return task
+    raise SettingsError(
+        f"TASK={name!r} is not a task here; there is {', '.join(names())}. One of your own is named by its "
+        f"module, such as TASK=my_package.my_task"
+    )
 
 
 def _modules(name: str) -> Iterator[str]:
-    """The systems' modules of this name."""
+    """Yield the modules of the systems that have this file name and hold a task."""
     if not name.replace("*", "a").isidentifier():
         return
     for place in importlib.import_module(SYSTEMS).__path__:
         for path in sorted(Path(place).glob(f"*/{name}.py")):
-            yield f"{SYSTEMS}.{path.parent.name}.{path.stem}"
+            if "\ntask" in path.read_text("utf-8"):
+                yield f"{SYSTEMS}.{path.parent.name}.{path.stem}"
 
 
-def _holds_a_task(module: str) -> bool:
-    spec = find_spec(module)
-    return spec is not None and spec.origin is not None and "\ntask = " in Path(spec.origin).read_text()
-
-
-def _of(module: str) -> Task[Any]:
-    task: Task[Any] = importlib.import_module(module).task
+def _task_of(module: str) -> Task[Any]:
+    try:
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(name=module)
+        task = importlib.import_module(module).task
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise SettingsError(
+                f"TASK={module}: there is no module {error.name} here; install it, or start in its folder"
+            ) from None
+        raise SettingsError(f"TASK: {module} needs {error.name}, which is not installed here") from error
+    except Exception as error:
+        raise SettingsError(f"TASK: {module} cannot be imported: {error!r}; mend it") from error
+    if not isinstance(task, Task):
+        raise SettingsError(
+            f"TASK: the task of {module} is no threeways.scoring.Task but {type(task).__name__}"
+        )
     return task

@@ -20,7 +20,8 @@ from typing import Any, cast
 from threeways.aws.calls import Context, Deadline
 from threeways.errors import PermanentError, QuarantineFailed
 from threeways.scoring.on_demand import OnDemand
-from threeways.scoring.service import ModelService, Outcome, Scored
+from threeways.scoring.outcomes import Outcome, Scored
+from threeways.scoring.service import ModelService
 from threeways.stream import retries
 from threeways.stream.delivery import Delivery, Entry
 from threeways.stream.lanes import Lanes

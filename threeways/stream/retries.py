@@ -19,7 +19,7 @@ from threeways.errors import (
     ResourceExhausted,
     ResourceShort,
 )
-from threeways.scoring.service import Outcome
+from threeways.scoring.outcomes import Outcome
 from threeways.stream.records import Batch, Record
 
 SHORT_SECONDS = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from threeways.artifact.inputs import Block
-from threeways.systems.taxi.duration import COLUMNS
+from threeways.systems.taxi.rides import COLUMNS
 from threeways.training.model import Minutes
 
 if TYPE_CHECKING:

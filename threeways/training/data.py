@@ -12,7 +12,7 @@ import numpy as np
 from threeways.artifact.inputs import Block
 from threeways.errors import DataError
 from threeways.scoring.task import Task
-from threeways.systems.taxi.duration import features_of
+from threeways.systems.taxi.rides import features_of
 from threeways.systems.taxi.trips.sources import Say
 from threeways.training.model import Minutes
 

@@ -42,7 +42,7 @@ def export(
     model = artifact.load(source, sha256, "sklearn")
     task = tasks.find(task_name)
     artifact.check_task(model.info, task.name)
-    artifact.check(model, task.columns, task.dict_features)
+    artifact.check(model, task.columns, task.dict_keys)
     judged = rides_of(
         rides,
         lambda line: console.print(line, highlight=False, markup=False),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Block
 from threeways.errors import DataError
-from threeways.systems.taxi.duration import COLUMNS
+from threeways.systems.taxi.rides import COLUMNS
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Block
-from threeways.systems.taxi.duration import COLUMNS
+from threeways.systems.taxi.rides import COLUMNS
 from threeways.training.model import Minutes
 
 if TYPE_CHECKING:

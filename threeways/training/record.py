@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from threeways.systems.taxi.duration import COLUMNS, task
+from threeways.systems.taxi.duration import task
+from threeways.systems.taxi.rides import COLUMNS
 from threeways.training import flavour, model, plots
 from threeways.training.data import Rides
 from threeways.training.evaluation import Errors, errors

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Any
 
 from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 
 from threeways import __version__
 from threeways.scoring.service import ModelService
-from threeways.systems.taxi.duration import RideDuration
-from threeways.web import index, page, problems, routes
+from threeways.web import index, problems, routes
 from threeways.web.batcher import MOST, Gatherer
 from threeways.web.fast_path import Quick
 from threeways.web.inline_budget import Pace, one_core
 from threeways.web.metrics import Metrics
 from threeways.web.middleware import Door
-from threeways.web.model_info import about
+from threeways.web.model_info import About, about
 
 SECONDS = 10.0
 
@@ -54,11 +55,10 @@ def create(
             gatherer.close()
 
     told = about(service)
-    is_ride = isinstance(service.task, RideDuration)
     handlers: list[Any] = [
         *routes.predicting(gatherer, predict, counts, seconds),
         *routes.telling(told, readiness, counts),
-        page.route(gatherer, counts) if is_ride else index.route(service.task, told),
+        _page(gatherer, counts, told),
     ]
     app = Litestar(
         handlers,
@@ -73,3 +73,12 @@ def create(
         logging_config=None,  # the process's own: `threeways.web.server`
     )
     return Door(Quick(app, service.task, predict), counts, seconds, readiness)
+
+
+def _page(gatherer: Gatherer, counts: Metrics, told: About) -> HTTPRouteHandler:
+    """Return the page at `/`: the task's own where it has one, else a form of its event's schema."""
+    task = gatherer.service.task
+    if task.page is None:
+        return index.route(task, told)
+    route: HTTPRouteHandler = import_module(task.page).route(gatherer, counts)
+    return route

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from threeways.errors import PermanentError, TransientError
-from threeways.scoring.service import ModelService, Outcome
+from threeways.scoring.outcomes import Outcome
+from threeways.scoring.service import ModelService
 from threeways.web.problems import code_of
 
 

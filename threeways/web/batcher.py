@@ -20,7 +20,8 @@ from datetime import datetime
 from typing import Any
 
 from threeways.errors import ResourceShort
-from threeways.scoring.service import ModelService, Outcome
+from threeways.scoring.outcomes import Outcome
+from threeways.scoring.service import ModelService
 from threeways.web.inline_budget import Pace, one_core
 
 MOST = 256

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways.scoring.service import Prediction
+from threeways.scoring.outcomes import Prediction
 from threeways.scoring.task import Task
 from threeways.web.bodies import SINGLE_BYTES
 

@@ -12,12 +12,11 @@ from litestar import MediaType, Response
 
 
 class Page:
-    """A page of a template beside this module."""
+    """A page of a template. package: whose file the template is; without it, this one's."""
 
-    def __init__(self, template: str) -> None:
-        source = files("threeways.web")
-        self._style = source.joinpath("page.css").read_text("utf-8")
-        text = source.joinpath(template).read_text("utf-8")
+    def __init__(self, template: str, package: str = "threeways.web") -> None:
+        self._style = files("threeways.web").joinpath("page.css").read_text("utf-8")
+        text = files(package).joinpath(template).read_text("utf-8")
         self._template = Environment(autoescape=True).from_string(text)
         digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
         self._policy = (

@@ -21,6 +21,6 @@ def route(task: Task[Any], told: About) -> HTTPRouteHandler:
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
     async def index(request: Request[Any, Any, Any]) -> Response[str]:
         """The model, an example to paste into a shell, and where to read on."""
-        return page.response(told=told, output=task.output, example=example, url=str(request.base_url))
+        return page.response(told=told, output=task.output.name, example=example, url=str(request.base_url))
 
     return index

@@ -15,7 +15,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import Body
 
 from threeways.errors import PermanentError, TransientError
-from threeways.scoring.service import Outcome, Prediction
+from threeways.scoring.outcomes import Outcome, Prediction
 from threeways.web import batch, bodies, fast_path, metrics
 from threeways.web.batcher import Gatherer
 from threeways.web.fast_path import Predict

@@ -32,7 +32,7 @@ _NAMES = {
 
 def event(task: Task[Any]) -> Schema:
     """The schema of one event, with the task's example."""
-    [whole], components = msgspec.json.schema_components([task.event_type], ref_template="{name}")
+    [whole], components = msgspec.json.schema_components([task.event], ref_template="{name}")
     made = _schema(whole, components)
     made.examples = [msgspec.to_builtins(task.example)]
     return made

@@ -29,7 +29,7 @@ def example(task_name: str) -> tuple[str, bytes]:
     task = tasks.find(task_name)
     ride_id = f"deploy-check-{secrets.token_hex(6)}"
     event: dict[str, Any] = msgspec.to_builtins(task.example)
-    data = msgspec.json.encode({**event, task.id_field: ride_id})
+    data = msgspec.json.encode({**event, task.id: ride_id})
     task.decode(data)
     return ride_id, data
 

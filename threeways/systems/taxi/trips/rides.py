@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.systems.taxi.duration import RideColumns
+from threeways.systems.taxi.rides import RideColumns
 from threeways.systems.taxi.trips.reading import DISTANCE, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
 
 if TYPE_CHECKING:

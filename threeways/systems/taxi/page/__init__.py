@@ -54,7 +54,7 @@ class Answer:
 def zones() -> Mapping[str, Sequence[Zone]]:
     """All 265 zones by borough, by name within it."""
     found: dict[str, list[Zone]] = {name: [] for name in BOROUGHS.values()}
-    lines = files("threeways.web").joinpath("zones.txt").read_text("utf-8").splitlines()
+    lines = files(__name__).joinpath("zones.txt").read_text("utf-8").splitlines()
     for number, line in enumerate(lines, 1):
         borough, _, name = line.partition(" ")
         found[BOROUGHS[borough]].append(Zone(number, name))
@@ -63,7 +63,7 @@ def zones() -> Mapping[str, Sequence[Zone]]:
 
 def route(gatherer: Gatherer, counts: Metrics) -> HTTPRouteHandler:
     """The page of the ride's task."""
-    form = Page("page.html")
+    form = Page("page.html", __name__)
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
     async def page(request: Request[Any, Any, Any]) -> Response[str]:

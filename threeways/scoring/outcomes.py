@@ -1,0 +1,49 @@
+"""What becomes of an event: its prediction, as the core tells it and as consumers read it, or a fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.errors import PermanentError, TransientError
+from threeways.scoring.task import EventId
+
+
+class Scored(msgspec.Struct, frozen=True, gc=False):
+    """One event's prediction: `value` in the task's unit, and what the reader should know about it."""
+
+    event_id: EventId
+    value: float
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnScores:
+    """What became of n events that came by column.
+
+    values: (n,) float64 in the task's unit, NaN where there is none. flags: name -> (n,) which have it.
+    faults: row -> why it has no value.
+    """
+
+    values: NDArray[np.float64]
+    flags: dict[str, NDArray[np.bool_]]
+    faults: dict[int, Fault]
+
+
+type Fault = PermanentError | TransientError
+type Outcome = Scored | Fault
+"""What became of one event: its prediction, why it can never have one, or why it has none yet."""
+
+
+class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One prediction as consumers read it. `prediction` holds the output and the event's id by name."""
+
+    model: str
+    version: str | None
+    prediction: dict[str, Any]
+    source_event_id: str | None = None
+    flags: tuple[str, ...] | None = None
