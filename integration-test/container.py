@@ -19,8 +19,8 @@ from typing import Self
 import engine
 from doorway import doorway
 
+from threeways.aws.invocation import EXITED, TIMED_OUT, FunctionError, InvocationResult
 from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.invocation import EXITED, TIMED_OUT, FunctionError, InvocationResult
 from threeways.errors import LocalError
 
 LABEL = "three-ways.test-of"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from threeways.emulator.invocation import REQUEST_LIMIT
+from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.mapping.buffer import Buffer
 from threeways.emulator.mapping.records import StreamRecord, event_of
 

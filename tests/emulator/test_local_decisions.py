@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from threeways.emulator.invocation import REQUEST_LIMIT
+from threeways.aws.batch_reply import Kind, Outcome
+from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.mapping.decisions import Batch, Condition, Decision, after, before
 from threeways.emulator.mapping.records import EMPTY_EVENT, StreamRecord, event_of
-from threeways.emulator.mapping.replies import Kind, Outcome
 from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
 
 DONE, THROTTLED, FAILED = Outcome(Kind.DONE), Outcome(Kind.THROTTLED), Outcome(Kind.FAILED)

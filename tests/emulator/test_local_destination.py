@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from threeways.emulator.invocation import REQUEST_LIMIT, FunctionError, InvocationResult
+from threeways.aws.invocation import REQUEST_LIMIT, FunctionError, InvocationResult
 from threeways.emulator.mapping import EventSourceMapping, MappingEvent, MappingSettings
 from threeways.emulator.mapping.counts import Teller
 from threeways.emulator.mapping.decisions import Batch

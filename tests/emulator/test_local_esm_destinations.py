@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from threeways.aws.invocation import InvocationResult
 from threeways.emulator.harness import Bench, Place
-from threeways.emulator.invocation import InvocationResult
 from threeways.emulator.mapping import EventSourceMapping, MappingSettings
 from threeways.errors import LocalError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from threeways.aws.invocation import THROTTLED, FunctionError, InvocationResult
 from threeways.emulator.harness import Bench
-from threeways.emulator.invocation import THROTTLED, FunctionError, InvocationResult
 from threeways.emulator.mapping import EventSourceMapping, MappingSettings
 
 type Make = Callable[..., Bench]

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.harness import Bench
-from threeways.emulator.invocation import REQUEST_LIMIT
 
 MIB = 1024 * 1024
 type Make = Callable[..., Bench]

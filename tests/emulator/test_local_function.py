@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from threeways.emulator.function import LocalFunction, Runtime, environment, pool
-from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.invocation import (
+from threeways.aws.invocation import (
     EXITED,
     REQUEST_LIMIT,
     REQUEST_TOO_LARGE,
     RESPONSE_TOO_LARGE,
     TIMED_OUT,
 )
+from threeways.emulator.function import LocalFunction, Runtime, environment, pool
+from threeways.emulator.function.config import FunctionConfig
 from threeways.errors import LocalError
 
 AVAILABLE = [Runtime.STAND_IN] if Runtime.available() is Runtime.STAND_IN else list(Runtime)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from threeways.aws.invocation import RESPONSE_LIMIT, RESPONSE_TOO_LARGE
 from threeways.emulator.function import InProcessFunction
-from threeways.emulator.invocation import RESPONSE_LIMIT, RESPONSE_TOO_LARGE
 
 
 def test_a_handler_gets_its_event_as_json_and_lambdas_context() -> None:

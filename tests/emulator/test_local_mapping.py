@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from threeways.emulator.invocation import THROTTLED, FunctionError, InvocationResult
+from threeways.aws.invocation import THROTTLED, FunctionError, InvocationResult
 from threeways.emulator.mapping import EventSourceMapping, MappingEvent, MappingSettings
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from threeways.aws.invocation import EXITED
 from threeways.emulator.function import LocalFunction, Runtime
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.function.memory import held_memory
-from threeways.emulator.invocation import EXITED
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process holds, in /proc")
 HOLDING = """

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.emulator.invocation import THROTTLED, TIMED_OUT, FunctionError, InvocationResult
-from threeways.emulator.mapping.replies import Kind, outcome_of
+from threeways.aws.batch_reply import Kind, outcome_of
+from threeways.aws.invocation import THROTTLED, TIMED_OUT, FunctionError, InvocationResult
 
 NUMBERS = ["11", "12", "13", "14"]
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from threeways.emulator.invocation import InvocationResult
+from threeways.aws.invocation import InvocationResult
 
 
 @contextmanager

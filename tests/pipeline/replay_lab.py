@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from doubles import FakeModel
 
-from threeways.emulator.invocation import FunctionError, InvocationResult
+from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
 from threeways.ops.replay.documents import Batch
 from threeways.ops.replay.proof import Found, Proof

@@ -13,7 +13,7 @@ from replay_lab import ARRIVED, SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
 from uneven import UnevenClient
 
-from threeways.emulator.invocation import FunctionError, InvocationResult
+from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
 from threeways.local_run.stack import Stage
 from threeways.ops.locations import Bucket, Folder

@@ -15,7 +15,7 @@ from lambda_api import lambda_api
 from replay_lab import SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
 
-from threeways.emulator.invocation import THROTTLED, FunctionError, InvocationResult
+from threeways.aws.invocation import THROTTLED, FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
 from threeways.ops.replay.ledger import ReplayLedger

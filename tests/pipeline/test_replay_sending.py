@@ -11,7 +11,7 @@ from doubles import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.emulator.invocation import REQUEST_LIMIT, THROTTLED, FunctionError, InvocationResult
+from threeways.aws.invocation import REQUEST_LIMIT, THROTTLED, FunctionError, InvocationResult
 from threeways.ops.replay.sending import BATCH, HOPELESS, TRIES, Sender, member_of
 from threeways.stream.records import Record, from_event
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from container import error_in
 
-from threeways.emulator.invocation import EXITED, TIMED_OUT
+from threeways.aws.invocation import EXITED, TIMED_OUT
 
 RUN = Path(__file__).parents[2] / "integration-test" / "run.py"
 

@@ -20,7 +20,7 @@ from stores import DestinationBucket, Network, OutputStream, QuarantineBucket
 from watcher import Violation, Watcher
 
 from threeways.aws.calls import Backoff
-from threeways.emulator.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
+from threeways.aws.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
 from threeways.emulator.mapping.counts import Teller
 from threeways.emulator.mapping.destination import S3Destination
 from threeways.emulator.mapping.lane import Lane, Work

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
+from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.faults import Door, Schedule
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.invocation import FunctionError, InvocationResult
 
 CONCURRENCY = 2
 """Fewer than shards at times, so that Lambda throttles; and two cores have no use for more."""

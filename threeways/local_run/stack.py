@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 from rich.console import Console
 
+from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function import LocalFunction
-from threeways.emulator.invocation import FunctionError, InvocationResult
 from threeways.emulator.mapping import EventSourceMapping, MappingEvent
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import FunctionConfig

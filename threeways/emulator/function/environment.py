@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
+from threeways.aws.invocation import TIMED_OUT, FunctionError, InvocationResult
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.function.exchange import Invocation
 from threeways.emulator.function.process import Runtime, RuntimeProcess
 from threeways.emulator.function.variables import variables
-from threeways.emulator.invocation import TIMED_OUT, FunctionError, InvocationResult
 
 INIT_LIMIT = 10.0
 """Seconds for the first initialisation; what fails there is tried again on the function's own time."""

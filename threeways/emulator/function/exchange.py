@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Condition
 
-from threeways.emulator.invocation import EXITED, RESPONSE_LIMIT, RESPONSE_TOO_LARGE, FunctionError
+from threeways.aws.invocation import EXITED, RESPONSE_LIMIT, RESPONSE_TOO_LARGE, FunctionError
 
 
 @dataclass(frozen=True, slots=True)

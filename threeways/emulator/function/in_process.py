@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from threeways.emulator.invocation import RESPONSE_LIMIT, RESPONSE_TOO_LARGE, FunctionError, InvocationResult
+from threeways.aws.invocation import RESPONSE_LIMIT, RESPONSE_TOO_LARGE, FunctionError, InvocationResult
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:in-process"
 

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from threading import Condition
 from typing import Self
 
-from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.function.environment import ExecutionEnvironment
-from threeways.emulator.function.process import Runtime
-from threeways.emulator.invocation import (
+from threeways.aws.invocation import (
     REQUEST_LIMIT,
     REQUEST_TOO_LARGE,
     THROTTLED,
     FunctionError,
     InvocationResult,
 )
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.function.environment import ExecutionEnvironment
+from threeways.emulator.function.process import Runtime
 from threeways.errors import LocalError
 
 SHUTDOWN_GRACE = 2.0

@@ -10,12 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from threading import Thread
 
+from threeways.aws.invocation import FunctionError
 from threeways.emulator.child import Child
 from threeways.emulator.function.exchange import Exchange, Invocation, Reply
 from threeways.emulator.function.log import LogReader
 from threeways.emulator.function.memory import MemoryLimit
 from threeways.emulator.function.runtime_api import RuntimeApi
-from threeways.emulator.invocation import FunctionError
 
 STAND_IN = Path(__file__).with_name("runtime_client.py")
 

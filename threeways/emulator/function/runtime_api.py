@@ -9,9 +9,9 @@ import json
 import secrets
 from typing import ClassVar
 
+from threeways.aws.invocation import RESPONSE_LIMIT, FunctionError
 from threeways.emulator.function.exchange import Exchange, Invocation, OutOfTurn
 from threeways.emulator.http_server import Handler, Server
-from threeways.emulator.invocation import RESPONSE_LIMIT, FunctionError
 
 PREFIX = "/2018-06-01/runtime/"
 

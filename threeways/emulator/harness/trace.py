@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from threeways.emulator.invocation import InvocationResult
+from threeways.aws.invocation import InvocationResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from threading import Condition
 from zlib import crc32
 
-from threeways.emulator.invocation import REQUEST_LIMIT
+from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.mapping.records import EMPTY_EVENT, StreamRecord
 
 READ_AHEAD_BYTES = 2 * REQUEST_LIMIT

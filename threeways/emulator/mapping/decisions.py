@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from threeways.emulator.invocation import REQUEST_LIMIT
+from threeways.aws.batch_reply import Kind, Outcome
+from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.mapping.records import EMPTY_EVENT, StreamRecord
-from threeways.emulator.mapping.replies import Kind, Outcome
 from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from threeways.emulator.invocation import InvocationResult
+from threeways.aws.invocation import InvocationResult
 from threeways.emulator.mapping.decisions import Condition
 from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
 

@@ -1,6 +1,6 @@
 """A lane: one invocation at a time, in order. A shard has as many as its `ParallelizationFactor`.
 
-Everything it decides is in `decisions` and `replies`; this carries it out.
+Everything it decides is in `decisions` and `aws.batch_reply`; this carries it out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from threading import Event
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from threeways.emulator.invocation import FunctionError, InvocationResult
+from threeways.aws.batch_reply import Kind, Outcome, outcome_of
+from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.mapping.buffer import Buffer
 from threeways.emulator.mapping.counts import EventKind, MappingEvent, Teller
 from threeways.emulator.mapping.decisions import Batch, Decision, after, before
@@ -20,7 +21,6 @@ from threeways.emulator.mapping.destination import Destination
 from threeways.emulator.mapping.document import GivenUp
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
-from threeways.emulator.mapping.replies import Kind, Outcome, outcome_of
 from threeways.emulator.mapping.settings import MappingSettings
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from threeways.emulator.invocation import InvocationResult
+from threeways.aws.invocation import InvocationResult
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, Teller
 from threeways.emulator.mapping.destination import Clients, QueueClient, TopicClient, destination_for
 from threeways.emulator.mapping.lane import Work

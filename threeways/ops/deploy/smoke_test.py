@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from threeways.emulator.invocation import InvocationResult
+from threeways.aws.invocation import InvocationResult
 from threeways.errors import DeploymentFailed
 from threeways.ops import account
 from threeways.ops.deploy.stack import Client, Stack

@@ -8,9 +8,9 @@ from itertools import groupby
 
 import msgspec
 
-from threeways.emulator.invocation import REQUEST_LIMIT, InvocationResult
+from threeways.aws.batch_reply import Kind, Outcome, outcome_of
+from threeways.aws.invocation import REQUEST_LIMIT, InvocationResult
 from threeways.emulator.mapping.records import EventRecord, KinesisPart
-from threeways.emulator.mapping.replies import Kind, Outcome, outcome_of
 from threeways.emulator.mapping.source import ROLE_ARN, exponential
 from threeways.stream.records import Record
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from threeways.emulator.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
+from threeways.aws.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
 from threeways.errors import LocationError, SettingsError
 from threeways.ops import account as aws
 from threeways.settings import Settings, from_environment

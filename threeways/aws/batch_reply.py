@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.emulator.invocation import InvocationResult
+from threeways.aws.invocation import InvocationResult
 
 
 class Kind(Enum):
