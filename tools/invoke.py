@@ -11,7 +11,7 @@ import engine
 import sam_local  # sets the path to the package
 from rich.console import Console
 
-from threeways.emulator.readback import everything
+from threeways.aws.kinesis import read_all
 from threeways.errors import UsageError
 from threeways.local_run.provision import Ground
 from threeways.stream.quarantine import read
@@ -50,7 +50,7 @@ def show(name: str, said: bytes, up: Ground) -> int:
     """Print the answer and what landed; 0 where the answer is one that a mapping can use."""
     print(f"EVENT={name}: {said.decode(errors='replace').strip()[:SHOWN] or 'no answer'}")
     variables = up.stack.function.environment
-    for data in everything(up.emulator.client("kinesis"), variables["PREDICTIONS_STREAM_NAME"]):
+    for data in read_all(up.emulator.client("kinesis"), variables["PREDICTIONS_STREAM_NAME"]):
         print(f"  predicted   {data.decode()}")
     for _, entry in read(up.emulator.client("s3"), variables["QUARANTINE_LOCATION"]):
         print(f"  quarantined {entry.source_event_id} {entry.code}: {entry.message}")

@@ -11,7 +11,7 @@ from small_training import Training
 from transformed import of_type, transformed
 
 from threeways import artifact
-from threeways.emulator.readback import everything
+from threeways.aws.kinesis import read_all
 from threeways.errors import DeploymentError, DeploymentFailed
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy import package, parameters, smoke_test
@@ -102,7 +102,7 @@ def test_a_paused_consumer_gets_no_ride(lab: Lab) -> None:
     lab.deploy(parameters="Consume=false", ride=True)
     assert "no ride was sent" in lab.said.getvalue()
     assert lab.tools.given[-1]["Consume"] == "false"
-    assert everything(client("kinesis"), "ride_events") == []
+    assert read_all(client("kinesis"), "ride_events") == []
 
 
 def test_a_later_deployment_is_one_step_and_keeps_what_was_chosen(lab: Lab) -> None:

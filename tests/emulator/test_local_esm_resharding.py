@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from threeways.aws.kinesis import Listed, list_shards
 from threeways.emulator.harness import Bench
-from threeways.emulator.mapping import lineage, source
-from threeways.emulator.mapping.lineage import Listed
+from threeways.emulator.mapping import source
 
 FIRST, LOW, HIGH, MERGED = (f"shardId-{number:012}" for number in range(4))
 KEYS = [f"key-{number}" for number in range(12)]
@@ -231,4 +231,4 @@ def test_all_pages_of_a_list_of_shards_are_read() -> None:
             return iter(pages)
 
     client: Any = Client()
-    assert lineage.list_shards(client, "s") == [Listed("a", closed=True), Listed("b", ("a",))]
+    assert list_shards(client, "s") == [Listed("a", closed=True), Listed("b", ("a",))]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.emulator.mapping.lineage import Listed, passed_over, ready
+from threeways.aws.kinesis import Listed
+from threeways.emulator.mapping.lineage import passed_over, ready
 
 SPLIT = [Listed("parent", closed=True), Listed("low", ("parent",)), Listed("high", ("parent",))]
 MERGED = [

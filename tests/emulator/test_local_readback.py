@@ -6,8 +6,10 @@ from typing import Any
 
 from uneven import UnevenClient
 
-from threeways.emulator.readback import everything, pages
+from threeways.aws.kinesis import ShardReader, read_all
 from threeways.emulator.server import Emulator
+
+SHARD = "shardId-000000000000"
 
 
 def put(emulator: Emulator, stream: str, count: int) -> list[bytes]:
@@ -42,7 +44,7 @@ def test_an_empty_page_is_no_end_while_more_follows_and_a_page_with_records_neve
 ) -> None:
     bodies = put(emulator, stream, 450)
     client: Any = UnevenClient(emulator.client("kinesis"))
-    assert everything(client, stream) == bodies
+    assert read_all(client, stream) == bodies
     assert client.calls < 20
 
 
@@ -51,8 +53,40 @@ def test_a_closed_shard_ends_without_another_call(emulator: Emulator, stream: st
     kinesis.split_shard(
         StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
     )
-    start = kinesis.get_shard_iterator(
-        StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    [page] = pages(kinesis, start)
+    [page] = ShardReader(kinesis, SHARD, {"StreamName": stream}).pages()
     assert [record["Data"] for record in page] == bodies
+
+
+class Expiring:
+    """A Kinesis client whose iterators have expired at some of its calls, counted from 0."""
+
+    def __init__(self, kinesis: Any, *expired: int) -> None:
+        self._kinesis = kinesis
+        self._expired = expired
+        self._calls = -1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kinesis, name)
+
+    def get_records(self, **arguments: Any) -> Any:
+        self._calls += 1
+        if self._calls in self._expired:
+            raise self._kinesis.exceptions.ExpiredIteratorException({}, "GetRecords")
+        return self._kinesis.get_records(**arguments | {"Limit": 100})
+
+
+def test_an_iterator_that_expired_is_taken_again_after_the_last_record_that_was_read(
+    emulator: Emulator, stream: str
+) -> None:
+    bodies = put(emulator, stream, 450)
+    client: Any = Expiring(emulator.client("kinesis"), 0, 2, 3, 6)
+    assert read_all(client, stream) == bodies
+
+
+def test_a_stream_is_read_by_its_arn_from_a_record_on(emulator: Emulator, stream: str) -> None:
+    bodies, kinesis = put(emulator, stream, 5), emulator.client("kinesis")
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    [page, _] = ShardReader(kinesis, SHARD, {"StreamARN": arn}).pages()
+    start = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": page[3]["SequenceNumber"]}
+    [rest, _] = ShardReader(kinesis, SHARD, {"StreamARN": arn}, start).pages()
+    assert [record["Data"] for record in rest] == bodies[3:]

@@ -20,7 +20,7 @@ from small_training import Training
 from strip_packages import PACKAGES, strip
 
 from threeways import artifact
-from threeways.emulator.readback import everything
+from threeways.aws.kinesis import read_all
 from threeways.emulator.server import Emulator
 from threeways.local_run.provision import Ground, ground
 from threeways.scoring.outcomes import Scored
@@ -91,7 +91,7 @@ def test_a_batch_is_scored_delivered_and_quarantined(
         for one, outcome in zip(records, outcomes, strict=True)
         if isinstance(outcome, Scored)
     }
-    put = everything(up.emulator.client("kinesis"), variables["PREDICTIONS_STREAM_NAME"])
+    put = read_all(up.emulator.client("kinesis"), variables["PREDICTIONS_STREAM_NAME"])
     assert {one["source_event_id"]: one for one in map(json.loads, put)} == expected
     aside = [entry for _, entry in read(up.emulator.client("s3"), variables["QUARANTINE_LOCATION"])]
     assert {entry.source_event_id for entry in aside} == {one.event_id for one in records} - expected.keys()

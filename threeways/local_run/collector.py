@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways.emulator.mapping.lineage import list_shards
+from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.local_run.ledger import Received
 from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
@@ -43,7 +43,6 @@ class Collector(threading.Thread):
         self._decode = msgspec.json.Decoder(_Read).decode
         self._finishing = threading.Event()
         self._begun: set[str] = set()
-        self._last: dict[str, str] = {}
         self.predictions: dict[str, Received] = {}
         self.recent: deque[tuple[str, float]] = deque(maxlen=2_000)
         self.duplicates = 0
@@ -60,49 +59,31 @@ class Collector(threading.Thread):
     def run(self) -> None:
         """Read until told to finish, and then until nothing is left."""
         try:
-            iterators: dict[str, str] = {}
-            self._begin(iterators)
+            readers: list[ShardReader] = self._new_readers()
             while True:
                 finishing = self._finishing.is_set()
-                before = len(iterators)
-                at_end = [self._read(iterators, shard) for shard in list(iterators)]
-                if len(iterators) < before:  # a shard was closed, so there are new ones
-                    self._begin(iterators)
-                elif all(at_end):
+                for reader in readers:
+                    self._read(reader)
+                still_open = [reader for reader in readers if not reader.closed]
+                if len(still_open) < len(readers):  # a shard was closed, so there are new ones
+                    readers = still_open + self._new_readers()
+                elif all(reader.caught_up for reader in readers):
                     if finishing:
                         return
                     self._finishing.wait(IDLE_SECONDS)
         except Exception as error:  # noqa: BLE001 - raised again by finish()
             self.error = error
 
-    def _begin(self, iterators: dict[str, str]) -> None:
-        """Begin with the shards that were not there before."""
-        for shard in [listed.id for listed in list_shards(self._client, self._stream)]:
-            if shard not in self._begun:
-                self._begun.add(shard)
-                iterators[shard] = self._iterator(shard)
+    def _new_readers(self) -> list[ShardReader]:
+        """Readers of the shards that were not there before."""
+        stream = {"StreamName": self._stream}
+        new = [shard.id for shard in list_shards(self._client, self._stream) if shard.id not in self._begun]
+        self._begun.update(new)
+        return [ShardReader(self._client, shard, stream) for shard in new]
 
-    def _iterator(self, shard: str) -> str:
-        """An iterator for what was not read yet."""
-        where: dict[str, Any] = {"StreamName": self._stream, "ShardId": shard}
-        where["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER" if shard in self._last else "TRIM_HORIZON"
-        if shard in self._last:
-            where["StartingSequenceNumber"] = self._last[shard]
-        return self._client.get_shard_iterator(**where)["ShardIterator"]
-
-    def _read(self, iterators: dict[str, str], shard: str) -> bool:
-        """Keep what one GetRecords brings; whether that was nothing, and nothing follows."""
-        try:
-            answer = self._client.get_records(ShardIterator=iterators[shard], Limit=10_000)
-        except self._client.exceptions.ExpiredIteratorException:  # the machine may have slept
-            iterators[shard] = self._iterator(shard)
-            return False
-        if answer.get("NextShardIterator"):
-            iterators[shard] = answer["NextShardIterator"]
-        else:
-            del iterators[shard]
-        for record in answer["Records"]:
-            self._last[shard] = record["SequenceNumber"]
+    def _read(self, reader: ShardReader) -> None:
+        """Keep what one page brings."""
+        for record in reader.read():
             for place, data in enumerate(data_of(record["Data"])):
                 read = self._decode(data)
                 self.version = read.version
@@ -113,7 +94,6 @@ class Collector(threading.Thread):
                     read.prediction[self._task.id],
                 )
                 self._keep(read.source_event_id, received)
-        return not answer["Records"] and not answer.get("MillisBehindLatest")
 
     def _keep(self, event_id: str, received: Received) -> None:
         """Keep the prediction that was delivered first, which may not be the one that is read first."""

@@ -7,35 +7,9 @@ before what its children hold, so that the records of a key stay in order.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from threeways.aws.kinesis import Listed
 from threeways.emulator.mapping.settings import Position
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import ShardTypeDef
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A shard as ListShards tells of it. parents: none, the one that was split, or the two merged."""
-
-    id: str
-    parents: tuple[str, ...] = ()
-    closed: bool = False
-
-
-def list_shards(kinesis: KinesisClient, stream: str) -> list[Listed]:
-    """All shards that the stream still retains. Raises boto's errors."""
-    pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
-    return [_listed(shard) for page in pages for shard in page["Shards"]]
-
-
-def _listed(shard: ShardTypeDef) -> Listed:
-    parents = (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
-    closed = "EndingSequenceNumber" in shard["SequenceNumberRange"]
-    return Listed(shard["ShardId"], tuple(parent for parent in parents if parent), closed)
 
 
 def passed_over(listed: Iterable[Listed], position: Position) -> frozenset[str]:

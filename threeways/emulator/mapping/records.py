@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from threeways.aws import kinesis_event
+from threeways.aws.kinesis_event import COMMA, EventRecord, KinesisPart
+
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
-
-_HEAD, _COMMA, _TAIL = b'{"Records":[', b",", b"]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +30,16 @@ class StreamRecord:
     @property
     def size(self) -> int:
         """Its bytes in an event, the comma before the next one included."""
-        return len(self.encoded) + len(_COMMA)
+        return len(self.encoded) + len(COMMA)
 
 
-EMPTY_EVENT = len(_HEAD) + len(_TAIL) - len(_COMMA)
+EMPTY_EVENT = kinesis_event.EMPTY_EVENT - len(COMMA)
 """Bytes of an event beside its records' sizes."""
 
 
 def event_of(records: Sequence[StreamRecord]) -> bytes:
     """The event for a batch: `EMPTY_EVENT` bytes and the records' sizes."""
-    return _HEAD + _COMMA.join(record.encoded for record in records) + _TAIL
-
-
-class KinesisPart(msgspec.Struct, rename="camel"):
-    """A record's own part of its place in an event. Arrival: epoch seconds."""
-
-    partition_key: str
-    sequence_number: str
-    data: bytes
-    approximate_arrival_timestamp: float
-    kinesis_schema_version: str = "1.0"
-
-
-class EventRecord(msgspec.Struct):
-    """One of an event's `Records`, as docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html shows it."""
-
-    kinesis: KinesisPart
-    event_id: str = msgspec.field(name="eventID")
-    invoke_identity_arn: str = msgspec.field(name="invokeIdentityArn")
-    aws_region: str = msgspec.field(name="awsRegion")
-    event_source_arn: str = msgspec.field(name="eventSourceARN")
-    event_source: str = msgspec.field(name="eventSource", default="aws:kinesis")
-    event_version: str = msgspec.field(name="eventVersion", default="1.0")
-    event_name: str = msgspec.field(name="eventName", default="aws:kinesis:record")
+    return kinesis_event.event_of(record.encoded for record in records)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from threeways.emulator.mapping.lineage import Listed, list_shards, passed_over, ready
+from threeways.aws.kinesis import Listed, list_shards
+from threeways.emulator.mapping.lineage import passed_over, ready
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.settings import MappingSettings, Position
 

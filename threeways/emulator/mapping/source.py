@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from threeways.aws.invocation import InvocationResult
+from threeways.aws.kinesis import list_shards
+from threeways.aws.kinesis_event import ROLE_ARN
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, Teller
 from threeways.emulator.mapping.destination import Clients, QueueClient, TopicClient, destination_for
 from threeways.emulator.mapping.lane import Work
-from threeways.emulator.mapping.lineage import list_shards
 from threeways.emulator.mapping.records import Origin
 from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.mapping.shards import Shards
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from threeways.emulator.mapping.position import Shard
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:local"
-ROLE_ARN = "arn:aws:iam::123456789012:role/lambda-role"
 LIST_SECONDS = 1.0
 """Between two looks for new shards; a shard that ends is one more reason to look."""
 

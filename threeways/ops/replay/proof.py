@@ -11,8 +11,7 @@ from itertools import chain
 
 import msgspec
 
-from threeways.emulator.mapping.lineage import list_shards
-from threeways.emulator.readback import pages
+from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.errors import UndecodableEvent
 from threeways.ops.replay.target import Target
 from threeways.stream.aggregation import data_of
@@ -119,8 +118,10 @@ class Proof:
         """
         began = self._now()
         decode = msgspec.json.Decoder(_Prediction).decode
+        start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": self._since}
         for shard in list_shards(self._kinesis, self._stream):
-            for page in pages(self._kinesis, self._beginning(shard.id)):
+            reader = ShardReader(self._kinesis, shard.id, {"StreamName": self._stream}, start)
+            for page in reader.pages():
                 for data in chain.from_iterable(_messages(record["Data"]) for record in page):
                     try:
                         event_id = decode(data).source_event_id
@@ -130,12 +131,6 @@ class Proof:
                         found.predicted.setdefault(event_id, data)
                 if page and page[-1]["ApproximateArrivalTimestamp"] > began + SLACK:
                     break
-
-    def _beginning(self, shard: str) -> str:
-        iterator: str = self._kinesis.get_shard_iterator(
-            StreamName=self._stream, ShardId=shard, ShardIteratorType="AT_TIMESTAMP", Timestamp=self._since
-        )["ShardIterator"]
-        return iterator
 
     def _now(self) -> datetime:
         """The server's time."""

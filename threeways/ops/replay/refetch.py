@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from threeways.emulator.readback import pages
+from threeways.aws.kinesis import ShardReader
 from threeways.ops.replay.documents import Batch
 from threeways.stream.records import Record, whole_records
 
@@ -32,16 +32,14 @@ def fetch(client: Any, batch: Batch) -> list[Record]:
 
 def _pages(client: Any, batch: Batch) -> Iterator[list[dict[str, Any]]]:
     """What the shard holds from the batch's first record on, to the end of the shard if need be."""
-    stream = {"StreamARN": batch.stream_arn}
+    start = {
+        "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+        "StartingSequenceNumber": batch.start_sequence_number,
+    }
     try:
-        iterator = client.get_shard_iterator(
-            **stream,
-            ShardId=batch.shard_id,
-            ShardIteratorType="AT_SEQUENCE_NUMBER",
-            StartingSequenceNumber=batch.start_sequence_number,
-        )["ShardIterator"]
+        reader = ShardReader(client, batch.shard_id, {"StreamARN": batch.stream_arn}, start)
     except ClientError as error:
         if error.response["Error"]["Code"] in GONE:
             return
         raise
-    yield from pages(client, iterator, **stream)
+    yield from reader.pages()

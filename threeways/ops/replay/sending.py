@@ -10,8 +10,8 @@ import msgspec
 
 from threeways.aws.batch_reply import Kind, Outcome, outcome_of
 from threeways.aws.invocation import REQUEST_LIMIT, InvocationResult
-from threeways.emulator.mapping.records import EventRecord, KinesisPart
-from threeways.emulator.mapping.source import ROLE_ARN, exponential
+from threeways.aws.kinesis_event import ROLE_ARN, EventRecord, KinesisPart, event_of
+from threeways.emulator.mapping.source import exponential
 from threeways.stream.records import Record
 
 BATCH = 500
@@ -98,7 +98,7 @@ class Sender:
                 self._stopping.wait(self._backoff(tries))
 
     def _outcome(self, batch: Sequence[Record]) -> Outcome:
-        result = self._invoke(b'{"Records":[' + b",".join(map(member_of, batch)) + b"]}")
+        result = self._invoke(event_of(map(member_of, batch)))
         return outcome_of(result, [record.sequence_number for record in batch], report=True)
 
 
