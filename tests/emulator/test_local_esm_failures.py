@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.emulator.harness import Bench
-from threeways.emulator.mapping.source import exponential
 
 CODE = """
 import base64, json, os, pathlib, signal, time
@@ -142,6 +142,6 @@ def test_throttles_are_retried_with_backoff_use_no_attempt_and_lose_and_reorder_
 def test_backoff_doubles_from_a_tenth_of_a_second_to_ten_seconds_with_jitter() -> None:
     """AWS documents an exponential backoff, without figures."""
     for failures, most in ((1, 0.1), (2, 0.2), (3, 0.4), (7, 6.4), (8, 10.0), (1000, 10.0)):
-        waits = {exponential(failures) for _ in range(50)}
+        waits = {MAPPING_BACKOFF.after(failures) for _ in range(50)}
         assert most / 2 <= min(waits) <= max(waits) <= most
         assert len(waits) > 1

@@ -84,8 +84,9 @@ class Deadline:
 
 @dataclass
 class Backoff:
-    """Exponential backoff with full jitter: seconds to wait before retry n is uniform in [0, base * 2^n].
+    """Exponential backoff with jitter: before retry n it waits at most base * 2^n seconds, and at most `cap`.
 
+    least: the share of that which it waits at the least; 0 is full jitter, 1 is none.
     aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """
 
@@ -93,14 +94,23 @@ class Backoff:
     cap: float = 3.0
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = field(default=random.random)
+    least: float = 0.0
+
+    def after(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row, from 1."""
+        most = min(self.cap, self.base * 2.0 ** min(failures - 1, 16))
+        return most * (self.least + (1 - self.least) * self.random())
 
     def wait(self, attempt: int, deadline: Deadline) -> None:
         """Sleep before retry `attempt` (from 0), less where the deadline is near. Raises DeadlineNear."""
         remaining = deadline.remaining()
         if remaining < LAST_SECONDS:
             raise DeadlineNear("no time is left for another attempt")
-        seconds = self.random() * min(self.cap, self.base * 2 ** min(attempt, 16))
-        self.sleep(min(seconds, remaining / 2))
+        self.sleep(min(self.after(attempt + 1), remaining / 2))
+
+
+MAPPING_BACKOFF = Backoff(base=0.1, cap=10.0, least=0.5)
+"""Between invocations that failed: AWS documents an exponential backoff of its mappings, without figures."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from threeways.aws.calls import Backoff
 from threeways.local_run.ledger import Sent
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 CALL = 500
 """Records in one `PutRecords` call, at most."""
 CALL_BYTES = 4 * 2**20
+BACKOFF = Backoff(base=0.05, cap=1.0, least=1.0)
+"""Between puts of what a call did not store; there is nobody else to keep out of step with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Producer(threading.Thread):
         return min(room, CALL)
 
     def _put(self, batch: list[Outgoing]) -> None:
-        attempt = 0
+        failures = 0
         while batch:
             at = time.time()
             answer = self._client.put_records(
@@ -92,8 +95,8 @@ class Producer(threading.Thread):
                     failed.append(record)
             batch = failed
             if batch:
-                self._stopping.wait(min(1.0, 0.05 * 2**attempt))
-                attempt += 1
+                failures += 1
+                self._stopping.wait(BACKOFF.after(failures))
 
 
 def _parts(batch: list[Outgoing]) -> Iterator[list[Outgoing]]:

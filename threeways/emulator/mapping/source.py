@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 import uuid as uuids
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import InvocationResult
 from threeways.aws.kinesis import list_shards
 from threeways.aws.kinesis_event import ROLE_ARN
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:local"
 LIST_SECONDS = 1.0
 """Between two looks for new shards; a shard that ends is one more reason to look."""
-
-
-def exponential(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: 0.1, 0.2, … to 10, less up to half of it at random."""
-    return min(10.0, 0.1 * 2.0 ** min(failures - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
 class EventSourceMapping:
@@ -64,7 +59,7 @@ class EventSourceMapping:
         uuid: str | None = None,
         on_event: Callable[[MappingEvent], None] | None = None,
         clock: Callable[[], float] = time.time,
-        backoff: Callable[[int], float] = exponential,
+        backoff: Callable[[int], float] = MAPPING_BACKOFF.after,
     ) -> None:
         self.uuid = uuid or str(uuids.uuid4())
         self._kinesis = kinesis

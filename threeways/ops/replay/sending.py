@@ -9,9 +9,9 @@ from itertools import groupby
 import msgspec
 
 from threeways.aws.batch_reply import Kind, Outcome, outcome_of
+from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import REQUEST_LIMIT, InvocationResult
 from threeways.aws.kinesis_event import ROLE_ARN, EventRecord, KinesisPart, event_of
-from threeways.emulator.mapping.source import exponential
 from threeways.stream.records import Record
 
 BATCH = 500
@@ -50,7 +50,7 @@ class Sender:
         invoke: Callable[[bytes], InvocationResult],
         stopping: threading.Event,
         tell: Callable[[str], None],
-        backoff: Callable[[int], float] = exponential,
+        backoff: Callable[[int], float] = MAPPING_BACKOFF.after,
     ) -> None:
         self._invoke = invoke
         self._stopping = stopping
