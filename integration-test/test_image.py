@@ -11,7 +11,7 @@ import engine
 import image as build
 from strip_packages import PACKAGES
 
-from threeways.emulator.intrinsics import parse
+from threeways.aws.cloudformation.document import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOK = """

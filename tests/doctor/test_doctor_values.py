@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from templates import SOUND
 
+from threeways.aws.cloudformation.values import UNKNOWN
 from threeways.ops.doctor.check import examine
-from threeways.ops.doctor.values import UNKNOWN, Reference, Values
+from threeways.ops.doctor.values import Reference, TemplateValues
 
 YES, NO, WHO_KNOWS = {"Condition": "Yes"}, {"Condition": "No"}, {"Condition": "WhoKnows"}
 TEMPLATE = {
@@ -26,7 +27,7 @@ TEMPLATE = {
     },
     "Resources": {"Stream": {}, "Bucket": {}},
 }
-VALUES = Values(TEMPLATE)
+VALUES = TemplateValues(TEMPLATE)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,9 @@ VALUES = Values(TEMPLATE)
         ({"Fn::Sub": "${Stream.Arn}"}, Reference("Stream", "Arn")),
         ({"Fn::Sub": "${Name}/${Bucket.Arn}/${Given}/*"}, "orders/${Bucket.Arn}/${Given}/*"),
         ({"Fn::Sub": ["${x}", {"x": {"Ref": "Name"}}]}, "orders"),
+        ({"Fn::Sub": ["${x}", {"x": {"Ref": "Stream"}}]}, Reference("Stream")),
+        ({"Fn::Sub": "${!Stream}"}, "${!Stream}"),
+        ({"Fn::ForEach::Tags": [], "a": {"Ref": "Name"}}, {"Fn::ForEach::Tags": UNKNOWN, "a": "orders"}),
         ({"Fn::Join": [":", ["a", {"Ref": "Name"}, {"Ref": "Stream"}]]}, "a:orders:${Stream}"),
         ({"Fn::FindInMap": ["Sizes", "eu", "Big"]}, 7),
         ({"Fn::FindInMap": ["Sizes", {"Ref": "AWS::Region"}, "Big"]}, UNKNOWN),
@@ -77,7 +81,7 @@ def test_a_function_is_evaluated_as_far_as_it_can_be_told(value: Any, expected: 
     ],
 )
 def test_a_condition_holds_fails_or_cannot_be_told(condition: Any, holds: Any) -> None:
-    assert VALUES.holds(condition) == holds
+    assert VALUES.evaluate(condition, "") == holds
 
 
 def test_a_resource_whose_condition_fails_is_not_examined() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from threeways.emulator.intrinsics import NO_VALUE, Resolver
+from threeways.aws.cloudformation.values import NO_VALUE
 from threeways.emulator.template import load
+from threeways.emulator.template_values import Resolver
 from threeways.errors import LocalError
 
 DECLARED = {
@@ -71,6 +72,25 @@ def test_a_condition_that_cannot_be_told_is_refused_by_name(declared: Any, messa
 def test_an_if_of_another_shape_is_refused_with_its_place() -> None:
     with pytest.raises(LocalError, match=r"x\.y has an Fn::If that is not"):
         resolver().resolve({"y": {"Fn::If": ["Big", 1]}}, "x")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Fn::Sub": ["${a}", {"a": ["b"]}]},
+        {"Fn::Sub": "${AWS::NoValue}"},
+        {"Fn::Join": ["", [{"a": "b"}]]},
+        {"Fn::Join": ["", [["a"]]]},
+    ],
+)
+def test_what_is_no_text_is_refused_in_a_text(value: Any) -> None:
+    with pytest.raises(LocalError, match=r"x\.y puts a list, a mapping or no value into a text"):
+        resolver().resolve({"y": value}, "x")
+
+
+def test_a_function_that_stands_beside_other_properties_is_refused_too() -> None:
+    with pytest.raises(LocalError, match="x uses Fn::ForEach::Tags"):
+        resolver().resolve({"Name": 1, "Fn::ForEach::Tags": []}, "x")
 
 
 TEMPLATE = """

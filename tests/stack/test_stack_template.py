@@ -12,7 +12,8 @@ import pytest
 from test_stream_telemetry import TWO_INVOCATIONS, printed
 from transformed import TEMPLATE, of_type, packaged, transformed
 
-from threeways.emulator.intrinsics import Resolver, parse
+from threeways.aws.cloudformation.document import parse
+from threeways.emulator.template_values import Resolver
 
 DOCUMENT = parse(TEMPLATE.read_text())
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0d1e"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from threeways.emulator.intrinsics import Resolver
 from threeways.emulator.server import ACCOUNT
+from threeways.emulator.template_values import Resolver
 
 STACK = "three-ways"
 FUNCTION, STREAM, BUCKET = "AWS::Serverless::Function", "AWS::Kinesis::Stream", "AWS::S3::Bucket"

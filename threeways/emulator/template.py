@@ -11,14 +11,15 @@ from typing import Any
 
 import yaml
 
+from threeways.aws.cloudformation.document import parse
+from threeways.aws.cloudformation.values import NO_VALUE, as_text
 from threeways.emulator import resources
-from threeways.emulator.conditions import as_text
 from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.intrinsics import NO_VALUE, Resolver, parse
 from threeways.emulator.mapping.settings import from_event
 from threeways.emulator.resources import BUCKET, FUNCTION, QUEUE, STREAM, TOPIC, Resource
 from threeways.emulator.server import ACCOUNT
 from threeways.emulator.stack import Bucket, Queue, Stack, Stream, Topic
+from threeways.emulator.template_values import Resolver
 from threeways.errors import LocalError
 
 HANDLER = "lambda_function.lambda_handler"

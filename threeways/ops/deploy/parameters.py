@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from threeways.emulator import intrinsics
+from threeways.aws.cloudformation.document import parse
 from threeways.errors import DeploymentError
 
 OURS = ("ModelLocation", "ModelSha256", "RunId")
@@ -25,7 +25,7 @@ type Document = dict[str, Any]
 
 def template(path: Path = TEMPLATE) -> Document:
     """The template of this checkout."""
-    document: Document = intrinsics.parse(path.read_text(encoding="utf-8"))
+    document: Document = parse(path.read_text(encoding="utf-8"))
     return document
 
 

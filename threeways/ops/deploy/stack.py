@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from threeways.emulator import intrinsics
+from threeways.aws.cloudformation.document import parse
 from threeways.errors import DeploymentError, DeploymentFailed
 from threeways.ops import account as aws
 
@@ -62,7 +62,7 @@ def look(name: str, client: Client) -> Stack | None:
         {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
         {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
         # boto3 has parsed a template that is JSON, though not always
-        body if isinstance(body, dict) else intrinsics.parse(body),
+        body if isinstance(body, dict) else parse(body),
     )
 
 

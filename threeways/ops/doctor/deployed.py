@@ -13,7 +13,7 @@ from typing import Any
 
 from threeways.aws import errors
 from threeways.errors import TemplateError
-from threeways.ops.doctor.values import Reference, Values
+from threeways.ops.doctor.values import Reference, TemplateValues
 
 type Client = Callable[[str], Any]
 """A boto3 client for a service's name."""
@@ -131,7 +131,10 @@ _LIVE: dict[Any, Callable[[Client, str], dict[str, Any]]] = {
 def _point_at_stream(template: dict[str, Any], settings: dict[str, Any], client: Client) -> None:
     """A mapping of a stream of another stack: that stream is put beside it."""
     arn = settings.pop("_EventSourceArn", "")
-    if isinstance(Values(template).of(settings.get("EventSourceArn")), Reference) or ":kinesis:" not in arn:
+    if (
+        isinstance(TemplateValues(template).of(settings.get("EventSourceArn")), Reference)
+        or ":kinesis:" not in arn
+    ):
         return
     name = arn.rpartition(":stream/")[2]
     settings["EventSourceArn"] = arn

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from threeways.aws.cloudformation.values import UNKNOWN
 from threeways.ops.doctor.policies import ATTACHED, documents, listed
 from threeways.ops.doctor.stack import Consumer, Resource, Stack
-from threeways.ops.doctor.values import UNKNOWN, VARIABLE, written
+from threeways.ops.doctor.values import VARIABLE, written
 
 NEEDED = {"s3": ("s3:PutObject", "s3:ListBucket"), "sqs": ("sqs:SendMessage",), "sns": ("sns:Publish",)}
 """What the role needs, by the destination's service.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from threeways.ops.doctor.references import dangling
-from threeways.ops.doctor.values import Path, Reference, Values, as_number, section
+from threeways.ops.doctor.values import Path, Reference, TemplateValues, as_number, section
 
 FUNCTIONS = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
 STREAM = "AWS::Kinesis::Stream"
@@ -94,10 +94,10 @@ class Stack:
 
 def read(template: Mapping[str, Any]) -> Stack:
     """The stack of a parsed template; what in it has another shape than it should is left to cfn-lint."""
-    values = Values(template)
+    values = TemplateValues(template)
     stack = Stack(dangling=list(dangling(template)))
     for name, body in section(template, "Resources").items():
-        if not isinstance(body, dict) or ("Condition" in body and values.holds(body["Condition"]) is False):
+        if not isinstance(body, dict) or ("Condition" in body and values.fails(body["Condition"])):
             continue
         properties = values.of(body.get("Properties") or {})
         if isinstance(properties, dict):

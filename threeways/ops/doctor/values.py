@@ -1,4 +1,4 @@
-"""A template's values as far as they can be told without deploying it.
+"""Evaluate a template's values as far as they can be told without deploying it.
 
 docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -6,25 +6,15 @@ docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-functio
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from threeways.aws.cloudformation.values import UNKNOWN, Unknown, Values, as_text
 
 type Path = list[str | int]
 """Where something stands in a template."""
 VARIABLE: Final = re.compile(r"\$\{([^!}][^}]*)\}")
-
-
-class Unknown:
-    """What only a deployment can tell: an import, a parameter without a default, a pseudo parameter."""
-
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN: Final = Unknown()
-NOTHING: Final = object()
-"""What `AWS::NoValue` says: the property is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,118 +25,70 @@ class Reference:
     attribute: str = ""
 
 
-class Values:
-    """Puts values in the place of intrinsic functions: parameters have their defaults.
+class TemplateValues(Values):
+    """Put values in the place of intrinsic functions: parameters have their defaults.
 
-    What cannot be told is UNKNOWN; a resource is a Reference. Of an `Fn::Sub`, what is known is put in.
+    What only a deployment can tell (an import, a parameter without a default, a pseudo parameter) is UNKNOWN;
+    a resource is a Reference. Of an `Fn::Sub`, what is known is put in.
     """
 
     def __init__(self, template: Mapping[str, Any]) -> None:
+        super().__init__(section(template, "Conditions"))
         self._parameters = section(template, "Parameters")
         self._resources = section(template, "Resources")
-        self._conditions = section(template, "Conditions")
         self._mappings = section(template, "Mappings")
-        self._functions: dict[str, Callable[[Any], Any]] = {
-            "Ref": self._ref,
-            "Fn::GetAtt": self._get_att,
-            "Fn::If": self._if,
-            "Fn::Sub": self._sub,
-            "Fn::Join": self._join,
-            "Fn::FindInMap": self._find,
-        }
+        self._functions["Fn::FindInMap"] = self._find
 
     def of(self, value: Any) -> Any:
-        """The value without intrinsic functions."""
-        if isinstance(value, list):
-            return [item for item in map(self.of, value) if item is not NOTHING]
-        if not isinstance(value, dict):
-            return value
-        name = next(iter(value), "")
-        if len(value) == 1 and name in self._functions:
-            return self._functions[name](value[name])
-        if len(value) == 1 and (str(name).startswith("Fn::") or name == "Condition"):
-            return UNKNOWN
-        items = {str(key): self.of(item) for key, item in value.items()}
-        return {key: item for key, item in items.items() if item is not NOTHING}
+        """Evaluate a value."""
+        return self.resolve(value, "")
 
-    def holds(self, condition: Any, asked: tuple[Any, ...] = ()) -> bool | Unknown:
-        """Whether a condition, by its name or its function, holds."""
-        if isinstance(condition, str):
-            if condition in asked or condition not in self._conditions:
-                return UNKNOWN
-            return self.holds(self._conditions[condition], (*asked, condition))
-        if not isinstance(condition, dict) or len(condition) != 1:
-            return UNKNOWN
-        name, given = next(iter(condition.items()))
-        if name == "Condition":
-            return self.holds(given, asked)
-        if not isinstance(given, list):
-            return UNKNOWN
-        if name == "Fn::Equals" and len(given) == 2:
-            left, right = map(self.of, given)
-            return UNKNOWN if UNKNOWN in (left, right) else as_text(left) == as_text(right)
-        parts = [self.holds(part, asked) for part in given]
-        if name == "Fn::Not" and len(parts) == 1:
-            return UNKNOWN if isinstance(parts[0], Unknown) else not parts[0]
-        deciding = {"Fn::And": False, "Fn::Or": True}.get(name)
-        if deciding is None:
-            return UNKNOWN
-        return deciding if deciding in parts else UNKNOWN if UNKNOWN in parts else not deciding
+    def fails(self, condition: Any) -> bool:
+        """Whether a condition, by its name or its function, surely does not hold."""
+        asked = self.evaluate if isinstance(condition, dict) else self.holds
+        return asked(condition, "") is False
 
-    def _ref(self, name: Any) -> Any:
-        if name == "AWS::NoValue":
-            return NOTHING
+    def reference(self, name: Any, where: str) -> Any:  # noqa: ARG002 - as `Values` has it
+        """See `Values`."""
         if not isinstance(name, str):
             return UNKNOWN
         if name in self._resources:
             return Reference(name)
         parameter = self._parameters.get(name)
-        value = parameter.get("Default", UNKNOWN) if isinstance(parameter, dict) else UNKNOWN
-        if isinstance(parameter, dict) and str(parameter.get("Type", "")).startswith("AWS::SSM::"):
-            return UNKNOWN  # its default is the name under which the value is kept
-        return value
+        if not isinstance(parameter, dict) or str(parameter.get("Type", "")).startswith("AWS::SSM::"):
+            return UNKNOWN  # an SSM parameter's default is the name under which the value is kept
+        return parameter.get("Default", UNKNOWN)
 
-    def _get_att(self, path: Any) -> Any:
-        name = ".".join(map(str, path)) if isinstance(path, list) else str(path)
+    def attribute(self, name: str, where: str) -> Any:  # noqa: ARG002 - as `Values` has it
+        """See `Values`."""
         logical_id, _, attribute = name.partition(".")
         return Reference(logical_id, attribute) if logical_id in self._resources else UNKNOWN
 
-    def _if(self, given: Any) -> Any:
-        if not isinstance(given, list) or len(given) != 3:
-            return UNKNOWN
-        holds = self.holds(given[0])
-        return UNKNOWN if isinstance(holds, Unknown) else self.of(given[1] if holds else given[2])
+    def untold(self, why: str) -> Unknown:  # noqa: ARG002 - as `Values` has it
+        """Answer UNKNOWN: the rules say nothing of what they cannot see."""
+        return UNKNOWN
 
-    def _sub(self, given: Any) -> Any:
-        text, more = given if isinstance(given, list) and len(given) == 2 else (given, {})
-        if not isinstance(text, str) or not isinstance(more, dict):
-            return UNKNOWN
+    def in_text(self, value: Any, otherwise: str, where: str) -> str:  # noqa: ARG002 - as `Values` has it
+        """See `Values`."""
+        return written(value, otherwise)
 
-        def told(name: str) -> Any:
-            return self.of(more[name]) if name in more else self._named(name)
+    def literal(self, name: str) -> str:
+        """Leave it as it stands: `${name}` is a resource here."""
+        return f"${{!{name}}}"
 
-        if (whole := VARIABLE.fullmatch(text)) and isinstance(value := told(whole[1]), Reference):
-            return value
-        return VARIABLE.sub(lambda match: written(told(match[1]), match[0]), text)
+    def _sub(self, given: Any, where: str) -> Any:
+        """Evaluate an `Fn::Sub`; one that is nothing but a resource is its Reference."""
+        text = super()._sub(given, where)
+        if isinstance(text, str) and (whole := VARIABLE.fullmatch(text)):
+            logical_id, _, attribute = whole[1].partition(".")
+            return Reference(logical_id, attribute) if logical_id in self._resources else text
+        return text
 
-    def _named(self, name: str) -> Any:
-        return self._get_att(name) if "." in name else self._ref(name)
-
-    def _join(self, given: Any) -> Any:
-        if not isinstance(given, list) or len(given) != 2 or not isinstance(parts := self.of(given[1]), list):
-            return UNKNOWN
-        return str(given[0]).join(written(part, "${?}") for part in parts)
-
-    def _find(self, given: Any) -> Any:
+    def _find(self, given: Any, where: str) -> Any:
         value: Any = self._mappings
-        for key in self.of(given) if isinstance(given, list) else [UNKNOWN]:
+        for key in self.resolve(given, where) if isinstance(given, list) else [UNKNOWN]:
             value = value.get(as_text(key), UNKNOWN) if isinstance(value, dict) else UNKNOWN
         return value
-
-
-def as_text(value: Any) -> str:
-    """A value as CloudFormation compares it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def as_number(value: Any) -> int | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, override
 
+from threeways.aws.cloudformation.values import as_text
 from threeways.ops.doctor import rule
 from threeways.ops.doctor.stack import Resource, Stack
-from threeways.ops.doctor.values import as_text
 
 ONE_A_CALL = 95
 """Records a second of one key that go one a call of 10 ms each, with what comes between."""
