@@ -181,6 +181,12 @@ def test_an_endpoint_that_is_no_url_is_said(month: str, monkeypatch: pytest.Monk
         batch(month, "s3://b/out")
 
 
+def test_a_place_in_s3_without_a_bucket_is_refused(month: str) -> None:
+    for place in ("s3://", "s3:///out", "s3a:///out"):
+        with pytest.raises(BatchError, match=r"PREDICTIONS=s3://.* names no bucket; give s3://bucket/prefix"):
+            batch(month, place)
+
+
 def test_dates_without_a_time_are_told_and_the_interval_is_not_done(tmp_path: Path) -> None:
     table = {"PULocationID": [1], "DOLocationID": [2], "trip_distance": [1.0]}
     rides, out = tmp_path / "rides.parquet", tmp_path / "out"

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from threeways.aws import errors
+from threeways.aws import errors, s3
 from threeways.batch.engine import lock_file
 from threeways.errors import BatchError
-from threeways.systems.taxi.trips import s3
 from threeways.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Place(Protocol):
 def opened(address: str) -> Iterator[Place]:
     """The folder at a path or `s3://bucket/prefix`, held by this run alone. Raises BatchError."""
     address = s3.plain(address)
-    if not address.startswith("s3://"):
+    if not address.startswith(s3.SCHEME):
         if "://" in address:
             raise BatchError(
                 f"PREDICTIONS={address} can't be written to; give a folder's path, s3://bucket/prefix, or "
@@ -56,9 +55,11 @@ def opened(address: str) -> Iterator[Place]:
         with lock_file(folder / ".lock", busy):
             yield Folder(folder)
         return
-    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    uri = s3.parse(address)
+    if uri is None:
+        raise BatchError(f"PREDICTIONS={address} names no bucket; give s3://bucket/prefix")
     with _faults(address, ValueError):
-        place = Bucket(bucket, prefix.strip("/"))
+        place = Bucket(uri)
     with _faults(address):
         place.claim()
         try:
@@ -97,12 +98,12 @@ class Folder:
 class Bucket:
     """A prefix of a bucket; `AWS_ENDPOINT_URL` says where, if not AWS."""
 
-    def __init__(self, bucket: str, prefix: str) -> None:
+    def __init__(self, uri: s3.S3Uri) -> None:
         import boto3
 
         self._s3: S3Client = boto3.Session().client("s3")
-        self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
-        self.name = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._bucket, self._prefix = uri.bucket, uri.folder
+        self.name = str(uri)
 
     def claim(self) -> None:
         """Take the lease, by a conditional write that only one of two can win. Raises BatchError.

@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console
 
 from threeways.aws.invocation import FunctionError, InvocationResult
+from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.mapping import EventSourceMapping, MappingEvent
@@ -218,11 +219,10 @@ class Stage:
     def _copy(self, bucket: str, prefix: str, name: str) -> list[bytes]:
         """Copy the objects under a prefix into the run's folder; returns their bodies."""
         bodies = []
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", []):
-                body = self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-                target = self._folder / name / item["Key"].removeprefix(prefix)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(body)
-                bodies.append(body)
+        for found in objects(self.s3, bucket, prefix):
+            body = self.s3.get_object(Bucket=bucket, Key=found.key)["Body"].read()
+            target = self._folder / name / found.key.removeprefix(prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(body)
+            bodies.append(body)
         return bodies

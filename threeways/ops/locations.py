@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from threeways.aws import s3
 from threeways.errors import LocationError
 from threeways.ops import account as aws
 from threeways.whole_files import PART, write_whole
@@ -58,10 +59,10 @@ def find(location: str) -> Place:
     scheme, separator, rest = location.partition("://")
     if not separator:
         return Folder(location)
-    bucket, _, prefix = rest.partition("/")
-    if scheme == "s3" and bucket:
-        return Bucket(bucket, prefix.strip("/"), location)
-    if scheme in ("http", "https") and prefix:
+    uri = s3.parse(location)
+    if uri:
+        return Bucket(uri.bucket, uri.prefix, location)
+    if scheme in ("http", "https") and rest.partition("/")[2]:
         return Queue(location)
     raise LocationError(f"{location!r} is no place to read from: {FORMS}")
 
@@ -178,23 +179,18 @@ class Bucket(_OnAws):
 
     def __init__(self, bucket: str, prefix: str, name: str) -> None:
         super().__init__(name, aws.client("s3"))
-        self._bucket, self._prefix = bucket, prefix
+        self._uri, self._bucket = s3.S3Uri(bucket, prefix), bucket
 
     def keys(self) -> list[str]:
         """The objects' keys."""
-        inside = f"{self._prefix}/" if self._prefix else ""
+        prefix, inside = self._uri.prefix, self._uri.folder
         with aws.named_faults(f"{self.name} cannot be listed"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix
-            )
-            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        return [
-            key for key in keys if (key == self._prefix or key.startswith(inside)) and not key.endswith("/")
-        ]
+            keys = [found.key for found in s3.objects(self._client, self._bucket, prefix)]
+        return [key for key in keys if key == prefix or key.startswith(inside)]
 
     def uri(self, key: str) -> str:
         """`s3://bucket/key`."""
-        return f"s3://{self._bucket}/{key}"
+        return f"{s3.SCHEME}{self._bucket}/{key}"
 
     def read(self, key: str) -> bytes:
         """An object's content."""

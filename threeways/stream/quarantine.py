@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from threeways.aws import s3
 from threeways.aws.calls import Backoff, Deadline, call, is_fatal
 from threeways.errors import DeadlineNear, PermanentError, QuarantineFailed, SettingsError
 from threeways.stream.records import Record
@@ -126,11 +127,10 @@ def read(client: S3Client, location: str) -> Iterator[tuple[str, QuarantineEntry
     """Every entry under a location with its object's key, in the order of the keys."""
     bucket, prefix = split_location(location)
     decoder = msgspec.json.Decoder(QuarantineEntry)
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            body = client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-            for entry in decoder.decode_lines(body):
-                yield item["Key"], entry
+    for found in s3.objects(client, bucket, prefix):
+        body = client.get_object(Bucket=bucket, Key=found.key)["Body"].read()
+        for entry in decoder.decode_lines(body):
+            yield found.key, entry
 
 
 def split_location(location: str) -> tuple[str, str]:
@@ -138,9 +138,7 @@ def split_location(location: str) -> tuple[str, str]:
 
     Raises SettingsError.
     """
-    scheme, _, rest = location.partition("://")
-    bucket, _, prefix = rest.partition("/")
-    if scheme != "s3" or not bucket:
+    uri = s3.parse(location)
+    if uri is None:
         raise SettingsError(f"QUARANTINE_LOCATION={location!r} is not of the form s3://bucket/prefix")
-    prefix = prefix.strip("/")
-    return bucket, f"{prefix}/" if prefix else ""
+    return uri.bucket, uri.folder

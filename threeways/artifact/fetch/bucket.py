@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from threeways.aws import errors as aws_faults
+from threeways.aws import s3
 from threeways.aws.errors import Fault
+from threeways.aws.s3 import S3Object, S3Uri
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, ArtifactUnsupported
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 type S3Factory = Callable[[], S3Client]
 
-SCHEME = "s3://"
 MOST_OBJECTS = 10_000
 """More objects than this under one location are no model artifact."""
 
@@ -37,39 +38,12 @@ _MENDS: dict[Fault, tuple[type[ArtifactError], str]] = {
 }
 
 
-class S3Uri(NamedTuple):
-    """A bucket and a prefix without slashes around it; the prefix may be empty."""
-
-    bucket: str
-    prefix: str
-
-    def __str__(self) -> str:
-        return f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
-
-    def under(self, *parts: str) -> S3Uri:
-        """The location of these parts below this one."""
-        return S3Uri(self.bucket, "/".join((*filter(None, [self.prefix]), *parts)))
-
-    @property
-    def folder(self) -> str:
-        """The prefix of everything inside: it ends with a slash, or is empty."""
-        return f"{self.prefix}/" if self.prefix else ""
-
-
-class S3Object(NamedTuple):
-    """One object of a listing; `size` in bytes."""
-
-    key: str
-    size: int
-    etag: str
-
-
 def parse(location: str) -> S3Uri:
-    """`s3://bucket/prefix` taken apart. Raises ArtifactUnsupported if it is none."""
-    bucket, _, prefix = location.removeprefix(SCHEME).partition("/")
-    if not location.startswith(SCHEME) or not bucket:
+    """Take `s3://bucket/prefix` apart. Raises ArtifactUnsupported for what is no such location."""
+    uri = s3.parse(location)
+    if uri is None:
         raise ArtifactUnsupported(f"{location!r} is no S3 location; write it as s3://bucket/prefix")
-    return S3Uri(bucket, prefix.strip("/"))
+    return uri
 
 
 def default_client() -> S3Client:
@@ -94,18 +68,14 @@ def default_client() -> S3Client:
 
 
 def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
-    """What lies under the location, by key; the empty markers that consoles make for folders left out.
+    """List what lies under the location, by key.
 
     Raises ArtifactMissing (no bucket), ArtifactUnreachable, or ArtifactUnsupported (too many objects).
     """
     found: list[S3Object] = []
     with errors(uri):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=uri.folder):
-            found += [
-                S3Object(entry["Key"], entry["Size"], entry["ETag"])
-                for entry in page.get("Contents", [])
-                if not entry["Key"].endswith("/")
-            ]
+        for one in s3.objects(client, uri.bucket, uri.folder):
+            found.append(one)
             if len(found) > MOST_OBJECTS:
                 raise ArtifactUnsupported(
                     f"{uri} holds over {MOST_OBJECTS} objects; name the folder that holds the MLmodel itself"

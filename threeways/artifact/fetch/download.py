@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from threeways.artifact import mlmodel
 from threeways.artifact.fetch import bucket, cache
+from threeways.aws.s3 import SCHEME, S3Object, S3Uri
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def fetch(location: str, s3: bucket.S3Factory | None = None, cache_folder: Path 
     An object that changes while it is fetched starts the fetch anew. An incomplete copy is never seen.
     Raises ArtifactMissing, ArtifactUnreachable, ArtifactIncomplete, ArtifactUnsupported or ArtifactUntrusted.
     """
-    if not location.startswith(bucket.SCHEME):
+    if not location.startswith(SCHEME):
         return _local(Path(location).expanduser())
     uri = bucket.parse(location)
     client = (s3 or bucket.default_client)()
@@ -56,7 +57,7 @@ def _local(folder: Path) -> Path:
     return folder
 
 
-def _fetched(client: S3Client, uri: bucket.S3Uri, root: Path) -> Path:
+def _fetched(client: S3Client, uri: S3Uri, root: Path) -> Path:
     listing = {_relative(found.key, uri): found for found in bucket.objects(client, uri)}
     _check(uri, listing)
     sizes = {name: found.size for name, found in listing.items()}
@@ -66,7 +67,7 @@ def _fetched(client: S3Client, uri: bucket.S3Uri, root: Path) -> Path:
     return cache.fill(folder, sizes, lambda fresh: _download(client, uri, listing, fresh))
 
 
-def _relative(key: str, uri: bucket.S3Uri) -> str:
+def _relative(key: str, uri: S3Uri) -> str:
     name = key.removeprefix(uri.folder)
     if "\\" in name or "\0" in name or any(part in {"", ".", ".."} for part in name.split("/")):
         raise ArtifactUntrusted(
@@ -75,7 +76,7 @@ def _relative(key: str, uri: bucket.S3Uri) -> str:
     return name
 
 
-def _check(uri: bucket.S3Uri, listing: Mapping[str, bucket.S3Object]) -> None:
+def _check(uri: S3Uri, listing: Mapping[str, S3Object]) -> None:
     if mlmodel.NAME not in listing:
         below = sorted(name for name in listing if PurePosixPath(name).name == mlmodel.NAME)[:5]
         near = [f"{uri}/{PurePosixPath(name).parent}" for name in below]
@@ -90,9 +91,7 @@ def _check(uri: bucket.S3Uri, listing: Mapping[str, bucket.S3Object]) -> None:
         raise ArtifactUnsupported(f"{uri} holds {total} bytes, over the {MOST_BYTES} that are fetched")
 
 
-def _download(
-    client: S3Client, uri: bucket.S3Uri, listing: Mapping[str, bucket.S3Object], folder: Path
-) -> None:
+def _download(client: S3Client, uri: S3Uri, listing: Mapping[str, S3Object], folder: Path) -> None:
     with ThreadPoolExecutor(bucket.CONNECTIONS) as pool:
         tasks = [
             pool.submit(_download_one, client, uri, found, folder / name) for name, found in listing.items()
@@ -105,7 +104,7 @@ def _download(
             raise
 
 
-def _download_one(client: S3Client, uri: bucket.S3Uri, found: bucket.S3Object, path: Path) -> None:
+def _download_one(client: S3Client, uri: S3Uri, found: S3Object, path: Path) -> None:
     from botocore.exceptions import ClientError
 
     path.parent.mkdir(parents=True, exist_ok=True)

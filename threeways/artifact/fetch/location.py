@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from threeways.artifact import mlmodel
 from threeways.artifact.fetch import bucket
+from threeways.aws.s3 import SCHEME, S3Uri
 from threeways.errors import (
     ArtifactAmbiguous,
     ArtifactIncomplete,
@@ -37,7 +38,7 @@ def find(settings: Settings, s3: bucket.S3Factory | None = None) -> str:
             "no model was named; set MODEL_LOCATION to a folder or s3://bucket/prefix, "
             "or MODEL_BUCKET, MLFLOW_EXPERIMENT_ID and RUN_ID to where MLflow put it"
         )
-    root = bucket.parse(bucket.SCHEME + settings.model_bucket.removeprefix(bucket.SCHEME))
+    root = bucket.parse(SCHEME + settings.model_bucket.removeprefix(SCHEME))
     experiment = root.under(settings.mlflow_experiment_id)
     client = (s3 or bucket.default_client)()
     found = _mlflow_2(client, experiment, settings.run_id) + _mlflow_3(client, experiment, settings.run_id)
@@ -59,22 +60,22 @@ def _explicit(location: str) -> str:
             f"MODEL_LOCATION={location} needs a tracking server, and there is none at run time; "
             f"resolve it when deploying, to s3://bucket/prefix or a folder"
         )
-    if location.startswith(bucket.SCHEME):
+    if location.startswith(SCHEME):
         return str(bucket.parse(location))
     return location.removeprefix("file://")
 
 
-def _mlflow_2(client: S3Client, experiment: bucket.S3Uri, run_id: str) -> list[str]:
+def _mlflow_2(client: S3Client, experiment: S3Uri, run_id: str) -> list[str]:
     artifacts = experiment.under(run_id, "artifacts")
     suffix = f"/{mlmodel.NAME}"
     return [
-        str(bucket.S3Uri(artifacts.bucket, found.key.removesuffix(suffix)))
+        str(S3Uri(artifacts.bucket, found.key.removesuffix(suffix)))
         for found in bucket.objects(client, artifacts)
         if found.key.endswith(suffix)
     ]
 
 
-def _mlflow_3(client: S3Client, experiment: bucket.S3Uri, run_id: str) -> list[str]:
+def _mlflow_3(client: S3Client, experiment: S3Uri, run_id: str) -> list[str]:
     models = experiment.under("models")
     places = [
         models.under(name, "artifacts") for name in bucket.folders(client, models) if name.startswith("m-")
@@ -84,7 +85,7 @@ def _mlflow_3(client: S3Client, experiment: bucket.S3Uri, run_id: str) -> list[s
     return [str(place) for place, run in zip(places, runs, strict=True) if run == run_id]
 
 
-def _run_of(client: S3Client, place: bucket.S3Uri) -> str | None:
+def _run_of(client: S3Client, place: S3Uri) -> str | None:
     """The run that the model there names; None where that cannot be told: it is another's then."""
     try:
         with bucket.errors(place):

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from threeways.aws.s3 import objects
 from threeways.errors import DeploymentError
 from threeways.ops import account
 from threeways.ops.deploy.parameters import Document
@@ -70,10 +71,7 @@ class History:
     def all(self) -> list[Deployment]:
         """Every deployment, the newest first."""
         with account.named_faults(f"the deployments in {self._bucket} cannot be listed"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=f"{PREFIX}/"
-            )
-            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+            keys = [found.key for found in objects(self._s3, self._bucket, f"{PREFIX}/")]
         ids = [key.removeprefix(f"{PREFIX}/").removesuffix(".json") for key in keys]
         found = [deployment for one in ids if (deployment := self.get(one))]
         return sorted(found, key=lambda deployment: deployment.deployed, reverse=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from threeways import artifact, bootstrap
+from threeways.aws.s3 import objects
 from threeways.errors import DeploymentError
 from threeways.ops import account
 from threeways.ops.deploy import in_image
@@ -33,9 +34,14 @@ class Chosen:
     run_id: str
     runtime: Runtime | None = None
 
+    @property
+    def prefix(self) -> str:
+        """The prefix of its objects: by its digest, so that no model ever replaces another."""
+        return f"{PREFIX}/{self.sha256}"
+
     def location(self, bucket: str) -> str:
-        """Where it lies in a stack's bucket: by its digest, so that no model ever replaces another."""
-        return f"s3://{bucket}/{PREFIX}/{self.sha256}"
+        """Where it lies in a stack's bucket."""
+        return f"s3://{bucket}/{self.prefix}"
 
     def parameters(self, bucket: str) -> dict[str, str]:
         """The template's parameters that tell the function of it."""
@@ -86,7 +92,7 @@ def upload(chosen: Chosen, bucket: str, s3: Any) -> int:
 
     What lies there already was put there by the same digest. Raises LocationError.
     """
-    prefix = chosen.location(bucket).removeprefix(f"s3://{bucket}/")
+    prefix = chosen.prefix
     files = {
         f"{prefix}/{path.relative_to(chosen.folder).as_posix()}": path
         for path in sorted(chosen.folder.rglob("*"))
@@ -105,5 +111,4 @@ def upload(chosen: Chosen, bucket: str, s3: Any) -> int:
 
 def sizes(s3: Any, bucket: str, prefix: str) -> Mapping[str, int]:
     """The objects under a prefix, in bytes by key. Raises boto's errors."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
-    return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
+    return {found.key: found.size for found in objects(s3, bucket, f"{prefix}/")}

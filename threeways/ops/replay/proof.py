@@ -12,6 +12,7 @@ from itertools import chain
 import msgspec
 
 from threeways.aws.kinesis import ShardReader, list_shards
+from threeways.aws.s3 import objects
 from threeways.errors import UndecodableEvent
 from threeways.ops.replay.target import Target
 from threeways.stream.aggregation import data_of
@@ -105,11 +106,8 @@ class Proof:
         last = self._now() + SKEW
         passed = (hour + number * HOUR for number in range(1 + int((last - hour) / HOUR)))
         for one in sorted(self._hours | set(passed)):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=f"{prefix}{one:%Y/%m/%d/%H}/"
-            )
-            for page in pages:
-                yield from ((item["Key"], item["ETag"]) for item in page.get("Contents", []))
+            for found in objects(self._s3, bucket, f"{prefix}{one:%Y/%m/%d/%H}/"):
+                yield found.key, found.etag
 
     def _look_on_stream(self, ids: set[str], found: Found) -> None:
         """Read each shard from the beginning of it all to its end, or to what arrived after this look began.

@@ -16,10 +16,13 @@ from urllib.parse import urlsplit
 
 from threeways.aws import errors
 from threeways.aws.errors import Fault
+from threeways.aws.s3 import bucket_and_key, objects, plain
 from threeways.errors import DataError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+__all__ = ["WILDCARDS", "download", "opened", "plain", "resolved"]
 
 WILDCARDS = "*?["
 _MENDS = {
@@ -31,11 +34,6 @@ _MENDS = {
     Fault.NO_CREDENTIALS: "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     Fault.UNREACHABLE: "check the network, the region and AWS_ENDPOINT_URL",
 }
-
-
-def plain(text: str) -> str:
-    """The text with Hadoop's names of S3 as s3://."""
-    return re.sub(r"\bs3[an]?://", "s3://", text, flags=re.IGNORECASE)
 
 
 def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[str]:
@@ -51,12 +49,9 @@ def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[st
         if not any(sign in key for sign in WILDCARDS):
             return [address]
         prefix = key[: min(key.index(sign) for sign in WILDCARDS if sign in key)]
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        keys = [found.key for found in objects(client, bucket, prefix)]
     pattern = re.compile(glob.translate(key, recursive=True))
-    matches = sorted(
-        found for found in keys if pattern.match(found) and not found.endswith("/")
-    )  # a console's folder
+    matches = sorted(found for found in keys if pattern.match(found))
     if not matches:
         raise DataError(f"{variable}: no object matches {address}; check the bucket and the pattern")
     return [f"s3://{bucket}/{found}" for found in matches]
@@ -85,11 +80,10 @@ def _client() -> S3Client:
 
 
 def _bucket_and_key(address: str, variable: str) -> tuple[str, str]:
-    # Not urlsplit alone: a key may hold `?`, which is a wildcard here and a query there.
-    bucket, _, key = address.removeprefix("s3://").partition("/")
-    if not (bucket and key):
+    found = bucket_and_key(address)
+    if not found or not found[1]:
         raise DataError(f"{variable}: {address} names no object; give s3://bucket/key.parquet")
-    return bucket, key
+    return found
 
 
 def _whose(address: str, endpoint: str) -> str:
