@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways import artifact, bootstrap
+from threeways.aws import clients
 from threeways.errors import InvalidEvent, PermanentError, SettingsError, TransientError
 from threeways.scoring import service, tasks
 from threeways.settings import Settings, WebSettings, from_environment
@@ -98,17 +99,14 @@ def _quarantine(settings: Settings) -> Quarantine:
 
 
 def _client(name: str, **options: Any) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
+    return clients.client(
+        name,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
+        **options,
     )
-    make: Any = boto3.client  # its overloads are by literal name
-    return make(name, config=config, **options)
 
 
 def init(

@@ -25,7 +25,9 @@ def test_a_location_is_a_bucket_and_a_prefix_without_slashes_around_it(
     assert str(uri) == written
 
 
-@pytest.mark.parametrize("location", ["", "s3:", "s3://", "s3:///p", "b/p", "https://b/p", "S3://b", "xs3://b"])
+@pytest.mark.parametrize(
+    "location", ["", "s3:", "s3://", "s3:///p", "b/p", "https://b/p", "S3://b", "xs3://b"]
+)
 def test_what_names_no_bucket_is_no_location(location: str) -> None:
     assert parse(location) is None
     assert bucket_and_key(location) is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from threeways.aws import errors, s3
+from threeways.aws import clients, errors, s3
 from threeways.batch.engine import lock_file
 from threeways.errors import BatchError
 from threeways.whole_files import write_whole
@@ -99,9 +99,7 @@ class Bucket:
     """A prefix of a bucket; `AWS_ENDPOINT_URL` says where, if not AWS."""
 
     def __init__(self, uri: s3.S3Uri) -> None:
-        import boto3
-
-        self._s3: S3Client = boto3.Session().client("s3")
+        self._s3: S3Client = clients.client("s3", own_session=True)
         self._bucket, self._prefix = uri.bucket, uri.folder
         self.name = str(uri)
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from threeways.aws import clients
 from threeways.errors import LocalFailed
 
 if TYPE_CHECKING:
@@ -97,27 +98,15 @@ class Endpoint(ABC):
 
 
 def _client(service: str, endpoint: str, region: str, attempts: int = 4) -> Any:
-    import boto3
-    from botocore.config import Config
-    from botocore.session import Session
-
-    nowhere: dict[str, Any] = {
-        "profile": (None, None, None, None),
-        "config_file": (None, None, os.devnull, None),
-        "credentials_file": (None, None, os.devnull, None),
-    }
-    config = Config(
-        proxies={},
+    return clients.isolated(
+        service,
+        region=region,
+        endpoint_url=endpoint,
+        key_id=_KEY_ID,
+        secret=_SECRET,
         max_pool_connections=50,
         connect_timeout=5,
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": attempts},
         s3={"addressing_style": "path"},
     )
-    session = boto3.Session(
-        botocore_session=Session(session_vars=nowhere),
-        aws_access_key_id=_KEY_ID,
-        aws_secret_access_key=_SECRET,
-        region_name=region,
-    )
-    return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]  # any service

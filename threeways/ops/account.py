@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-from threeways.aws import errors
+from threeways.aws import clients, errors
 from threeways.errors import LocationError
 from threeways.settings import inherited_environment
 
@@ -14,19 +14,15 @@ HERE = {"127.0.0.1", "localhost", "::1"}
 
 
 def client(service: str, *, region: str | None = None, **options: Any) -> Any:
-    """A boto3 client from the environment: credentials, region and endpoint are found as the AWS CLI does.
+    """Make a client for the account of the user's environment.
 
     region: if not the environment's. options: of boto3's `Config`. Raises LocationError without a region, or
     for an endpoint that is no URL.
     """
-    import boto3
-    from botocore.config import Config
-
     retries = {"mode": "standard", "total_max_attempts": 5}
     config: Any = {"connect_timeout": 5, "retries": retries, **options}
-    make: Any = boto3.client  # its overloads are by literal name
     with named_faults(f"there is no client for {service}", ValueError):
-        return make(service, region_name=region or None, config=Config(**config))
+        return clients.client(service, region=region or None, **config)
 
 
 def region() -> str | None:

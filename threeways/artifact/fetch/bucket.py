@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from threeways.aws import clients, s3
 from threeways.aws import errors as aws_faults
-from threeways.aws import s3
 from threeways.aws.errors import Fault
 from threeways.aws.s3 import S3Object, S3Uri
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, ArtifactUnsupported
@@ -51,20 +51,18 @@ def default_client() -> S3Client:
 
     Raises ArtifactUnreachable where that configuration is of no use.
     """
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=3,
-        read_timeout=20,
-        max_pool_connections=CONNECTIONS,
-        retries={"mode": "standard", "total_max_attempts": 3},
-    )
     mend = "check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
     with aws_faults.named(
         lambda error: ArtifactUnreachable(f"there is no client for S3: {error}; {mend}"), ValueError
     ):
-        return boto3.client("s3", config=config)
+        made: S3Client = clients.client(
+            "s3",
+            connect_timeout=3,
+            read_timeout=20,
+            max_pool_connections=CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        )
+    return made
 
 
 def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from threeways.aws import errors
+from threeways.aws import clients, errors
 from threeways.aws.errors import Fault
 from threeways.aws.s3 import bucket_and_key, objects, plain
 from threeways.errors import DataError
@@ -72,11 +72,10 @@ def download(address: str, variable: str, file: IO[bytes]) -> None:
 
 
 def _client() -> S3Client:
-    import boto3
-    from botocore.config import Config
-
-    patience = Config(connect_timeout=10, read_timeout=60, retries={"max_attempts": 3})
-    return boto3.Session().client("s3", config=patience)  # the default session would keep old credentials
+    made: S3Client = clients.client(
+        "s3", own_session=True, connect_timeout=10, read_timeout=60, retries={"max_attempts": 3}
+    )
+    return made
 
 
 def _bucket_and_key(address: str, variable: str) -> tuple[str, str]:
