@@ -15,6 +15,7 @@ from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
+from threeways.local_run.replay_target import target_of
 from threeways.local_run.stack import Function, MakeFunction, Stage, in_processes
 from threeways.ops import account
 from threeways.ops.replay import target as targets
@@ -85,7 +86,7 @@ def here(stage: Stage, folder: Path, make: MakeFunction) -> Site:
         return make(config, stage.emulator.environment(), stage.log)
 
     settings = Settings(model_location=str(folder), run_id=stage.version, task=stage.task)
-    return Site(targets.local(stage), stage.input_stream, oracle_of(settings), 2_000, start)
+    return Site(target_of(stage), stage.input_stream, oracle_of(settings), 2_000, start)
 
 
 def deployed(name: str) -> Site:

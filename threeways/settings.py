@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from threeways.errors import SettingsError
+from threeways.errors import SettingsError, UsageError
 
 LOCAL = Path(".local")
 """Where the commands on this machine keep their models and results: below the folder they are run in."""
@@ -118,6 +118,14 @@ def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"environment: {error}; mend or unset that variable") from None
+
+
+def refuse(settings: Settings, why: str) -> None:
+    """Raise UsageError where the environment names a model or a task, for a command that has its own."""
+    names = ("task", "model_location", "model_bucket", "model_sha256", "model_runtime", "run_id")
+    given = [name.upper() for name in names if getattr(settings, name) != getattr(Settings(), name)]
+    if given:
+        raise UsageError(f"{', '.join(given)} cannot be honoured: {why}. Unset {', '.join(given)}")
 
 
 def forbid_telemetry() -> None:

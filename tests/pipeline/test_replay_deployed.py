@@ -20,7 +20,6 @@ from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
 from threeways.ops.replay.ledger import ReplayLedger
 from threeways.ops.replay.replay import Options, replay
-from threeways.training.registry import RegisteredModel
 
 
 @pytest.fixture
@@ -42,8 +41,8 @@ def _function(lab: Lab, variables: dict[str, str], monkeypatch: pytest.MonkeyPat
         yield
 
 
-def no_model() -> RegisteredModel:
-    raise AssertionError("a deployed function has its own model")
+def not_here(folder: str) -> Any:
+    raise AssertionError("a deployed function is not brought up here")
 
 
 def not_asked(question: str) -> bool:
@@ -56,7 +55,7 @@ def run(
     said = io.StringIO()
     console = Console(file=said, width=200)
     given = Options(location, **{"function": "predictor"} | options)
-    return replay(given, no_model, console, folder, confirm), said.getvalue()
+    return replay(given, not_here, console, folder, confirm), said.getvalue()
 
 
 def test_quarantine_on_s3_is_scored_by_the_deployed_function(lab: Lab, tmp_path: Path) -> None:

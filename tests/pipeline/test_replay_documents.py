@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from kpl import aggregated
 from replay_lab import ARRIVED, SHARD, entry, failure_document, lines
 
-from threeways.ops.replay.documents import Batch, Source, Unreadable, kinesis_ids, open_source
+from threeways.emulator.mapping.document import kinesis_ids
+from threeways.ops.replay.documents import Batch, Source, Unreadable, open_source
 from threeways.stream.records import Record, from_event
 
 EVENT = kinesis_event([ride(1), aggregated([("a", ride(2), None), ("b", ride(3), None)]), b"junk"])

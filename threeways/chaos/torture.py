@@ -19,8 +19,9 @@ from threeways.chaos.schedule import Plan
 from threeways.chaos.verdict import TortureLedger, out_of_order, strangers
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
+from threeways.interrupts import interruptible
 from threeways.local_run.console import show_ledger, show_share
-from threeways.local_run.folders import interruptible, new_folder
+from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED
 from threeways.local_run.result import ledger_of
 from threeways.local_run.rides import load, require_taken

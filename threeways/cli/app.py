@@ -222,6 +222,7 @@ def replay(
 ) -> None:
     """Score again what is in quarantine or at a failure destination, with a ledger at its end."""
     from threeways.local_run.model_choice import choose, refuse
+    from threeways.local_run.replay_target import local_target
     from threeways.ops.locations import FORMS
     from threeways.ops.replay.replay import Options
     from threeways.ops.replay.replay import replay as run_replay
@@ -231,8 +232,15 @@ def replay(
     console, settings = Console(), from_environment(Settings)
     if function:
         refuse(settings, f"the deployed function {function} has a model and a task of its own")
-    options = Options(location, function, yes, settings)
-    ledger = run_replay(options, lambda: choose(settings, console, LOCAL), console, LOCAL, agreed)
+    ledger = run_replay(
+        Options(location, function, yes),
+        lambda folder: local_target(
+            folder, lambda: choose(settings, console, LOCAL), console, LOCAL, settings
+        ),
+        console,
+        LOCAL,
+        agreed,
+    )
     if ledger.interrupted and not ledger.lost:
         raise typer.Exit(INTERRUPTED)
     if not ledger.complete:

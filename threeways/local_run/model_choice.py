@@ -17,10 +17,12 @@ from threeways.artifact import mlmodel, pin, runtime
 from threeways.artifact.sklearn import pickles
 from threeways.errors import ArtifactMismatch, ArtifactMissing, UsageError
 from threeways.scoring import tasks
-from threeways.settings import Settings
+from threeways.settings import Settings, refuse
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
+
+__all__ = ["choose", "named", "refuse", "require_run", "resolved"]
 
 REGISTRY = "models:/"
 
@@ -68,14 +70,6 @@ def named(settings: Settings, location: str | None) -> Settings:
         f"the command names the model {location}, and MODEL_LOCATION is {settings.model_location}: "
         "give one of them, or the same to both"
     )
-
-
-def refuse(settings: Settings, why: str) -> None:
-    """Raise UsageError where the environment names a model or a task, for a command that has its own."""
-    names = ("task", "model_location", "model_bucket", "model_sha256", "model_runtime", "run_id")
-    given = [name.upper() for name in names if getattr(settings, name) != getattr(Settings(), name)]
-    if given:
-        raise UsageError(f"{', '.join(given)} cannot be honoured: {why}. Unset {', '.join(given)}")
 
 
 def require_run(settings: Settings, model: RegisteredModel) -> None:

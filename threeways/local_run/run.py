@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from threeways.interrupts import interruptible
 from threeways.local_run.console import show_ledger, show_share
-from threeways.local_run.folders import interruptible, new_folder
+from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
 from threeways.local_run.result import ledger_of
 from threeways.local_run.rides import Rides, load, require_taken

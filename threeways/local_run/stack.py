@@ -20,12 +20,12 @@ from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.mapping import EventSourceMapping, MappingEvent
+from threeways.emulator.mapping.document import kinesis_ids
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import FunctionConfig
 from threeways.errors import LocalError, LocalFailed
 from threeways.local_run.progress import FunctionLog
 from threeways.local_run.provision import ground
-from threeways.ops.replay.documents import kinesis_ids
 from threeways.settings import Settings
 from threeways.stream.quarantine import read as read_quarantine
 from threeways.stream.quarantine import split_location

@@ -5,6 +5,7 @@ docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,3 +62,10 @@ def with_payload(document: dict[str, object], given_up: GivenUp) -> dict[str, ob
 def _iso(moment: float) -> str:
     text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def kinesis_ids(body: bytes) -> set[str]:
+    """Read the ids of the Kinesis records that a failure document on S3 holds."""
+    payload = json.loads(body)["payload"]
+    event = json.loads(payload) if isinstance(payload, str) else payload
+    return {raw["eventID"] for raw in event["Records"]}

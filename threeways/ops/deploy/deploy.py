@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.local_run.model_choice import refuse
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import changes, history, package, repository, runtime, smoke_test
 from threeways.ops.deploy import model as models
@@ -24,7 +23,7 @@ from threeways.ops.deploy.changes import Options, Plan, Tools
 from threeways.ops.deploy.history import Deployment, History
 from threeways.ops.deploy.parameters import Document
 from threeways.ops.deploy.stack import Client, Stack, require_after
-from threeways.settings import Settings, from_environment
+from threeways.settings import Settings, from_environment, refuse
 
 type Confirm = Callable[[str], bool]
 """Asks a yes-or-no question."""

@@ -26,7 +26,6 @@ from threeways.settings import inherited_environment
 
 if TYPE_CHECKING:
     from threeways.artifact import Model
-    from threeways.ops.deploy.model import Chosen
     from threeways.scoring.task import Task
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,14 +55,14 @@ def is_in_doubt(model: Model) -> bool:
     return flavour.serialization_format != "skops" or model.wants == "frame" or makes_frames
 
 
-def require(chosen: Chosen, task: str) -> None:
+def require(name: str, folder: Path, sha256: str, task: str) -> None:
     """Raises ArtifactUnsupported where the function, with the image's packages alone, refuses the model.
 
-    chosen: a model that this machine can serve by scikit-learn.
+    name: the model's, for messages; this machine can serve it by scikit-learn. sha256: its digest.
     """
     done = subprocess.run(  # noqa: S603 - this module
         [sys.executable, "-P", "-m", __name__],
-        input=json.dumps([str(chosen.folder.resolve()), chosen.sha256, task]),
+        input=json.dumps([str(folder.resolve()), sha256, task]),
         env=inherited_environment() | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -71,11 +70,11 @@ def require(chosen: Chosen, task: str) -> None:
     )
     if done.returncode == _REFUSED:
         raise ArtifactUnsupported(
-            f"{chosen.name} works here, and would not in the function's image: {_last(done.stdout)}"
+            f"{name} works here, and would not in the function's image: {_last(done.stdout)}"
         )
     if done.returncode:
         raise DeploymentError(
-            f"the function does not start with {chosen.name} and the image's packages (exit status "
+            f"the function does not start with {name} and the image's packages (exit status "
             f"{done.returncode}): {_last(done.stderr)}"
         )
 

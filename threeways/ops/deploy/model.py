@@ -82,7 +82,7 @@ def check(
     settings = Settings(model_sha256=chosen.sha256, model_runtime=runtime, task=task_name)
     service = bootstrap.service_of(chosen.folder, settings)
     if image is None and in_image.is_in_doubt(cast("artifact.Model", service.model)):
-        in_image.require(chosen, task_name)
+        in_image.require(chosen.name, chosen.folder, chosen.sha256, task_name)
     served = cast("Runtime", service.runtime)  # the loader's own, of an artifact
     return replace(chosen, run_id=chosen.run_id or service.version or "", runtime=served)
 

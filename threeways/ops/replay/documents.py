@@ -64,13 +64,6 @@ def open_source(key: str, body: bytes, fetch: Fetch) -> Source:
     return _quarantined(key, body)
 
 
-def kinesis_ids(body: bytes) -> set[str]:
-    """The ids of the Kinesis records that a failure document on S3 holds."""
-    payload = json.loads(body)["payload"]
-    event = json.loads(payload) if isinstance(payload, str) else payload
-    return {raw["eventID"] for raw in event["Records"]}
-
-
 def entries_of(body: bytes) -> list[QuarantineEntry]:
     """The entries of one object of quarantine. Raises Unreadable."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -43,6 +43,10 @@ class Found:
     predicted: dict[str, bytes] = field(default_factory=dict)
     quarantined: dict[str, QuarantineEntry] = field(default_factory=dict)
     objects: set[str] = field(default_factory=set)
+
+
+type Keep = Callable[[Found], None]
+"""Keeps what was read back, for when the place that it was found in is gone."""
 
 
 class Proof:

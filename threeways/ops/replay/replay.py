@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from threeways.errors import LocalFailed, LocationError
-from threeways.local_run.folders import interruptible, new_folder
+from threeways.interrupts import interruptible
 from threeways.ops import account as aws
 from threeways.ops.locations import Folder, Place, find
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.documents import Batch, Fetch, Unreadable
-from threeways.ops.replay.keeper import Keeper
 from threeways.ops.replay.ledger import ReplayLedger, show
-from threeways.ops.replay.proof import Found, Proof
+from threeways.ops.replay.proof import Found, Keep, Proof
 from threeways.ops.replay.refetch import fetch
 from threeways.ops.replay.rounds import Replay
 from threeways.ops.replay.sending import Sender
 from threeways.ops.replay.target import Target
-from threeways.settings import Settings
 from threeways.stream.records import Record
 from threeways.whole_files import write_json
 
-if TYPE_CHECKING:
-    from threeways.training.registry import RegisteredModel
+type OpenLocal = Callable[[str], AbstractContextManager[tuple[Target, Keep]]]
+"""Bring up the function on this machine to replay a folder; `Keep` is called before it is gone."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +35,25 @@ class Options:
     """What the user chose.
 
     location: a folder, `s3://bucket/prefix` or an SQS queue's URL. function: a deployed function; None is the
-    template's on this machine, for folders only. yes: do not ask before a real account is touched. settings:
-    which task, and how the model is served, on this machine.
+    template's on this machine, for folders only. yes: do not ask before a real account is touched.
     """
 
     location: str
     function: str | None = None
     yes: bool = False
-    settings: Settings = field(default_factory=Settings)
 
 
 def replay(
     options: Options,
-    find_model: Callable[[], RegisteredModel],
+    open_local: OpenLocal,
     console: Console,
     local: Path,
     confirm: Callable[[str], bool],
 ) -> ReplayLedger:
     """Score again what lies at a location, and account for it.
 
-    The ledger is `last-replay.json` in the folder `local`, too. find_model: the model for the function on
-    this machine. confirm: asks the user a yes-or-no question. Raises UsageError where it cannot start. Ctrl-C
-    ends it early, with its ledger.
+    The ledger is `last-replay.json` in the folder `local`, too. confirm: asks the user a yes-or-no question.
+    Raises UsageError where it cannot start. Ctrl-C ends it early, with its ledger.
     """
     place = find(options.location)
     if options.function is None and not isinstance(place, Folder):
@@ -74,7 +68,7 @@ def replay(
             stopping = stack.enter_context(interruptible())
             if options.function is None:
                 _announce_local(place, len(keys), console)
-                target, keep = _bring_up(stack, find_model, console, local, options)
+                target, keep = stack.enter_context(open_local(options.location))
             else:
                 target, keep = targets.deployed(options.function), _nothing_more
                 _announce(place, len(keys), target, console)
@@ -94,7 +88,7 @@ def _run(
     place: Place,
     keys: list[str],
     target: Target,
-    keep: Callable[[Found], None],
+    keep: Keep,
     stopping: threading.Event,
     console: Console,
 ) -> ReplayLedger:
@@ -139,28 +133,6 @@ def _announce_local(place: Place, objects: int, console: Console) -> None:
         soft_wrap=True,
         highlight=False,
     )
-
-
-def _bring_up(
-    stack: ExitStack,
-    find_model: Callable[[], RegisteredModel],
-    console: Console,
-    local: Path,
-    options: Options,
-) -> tuple[Target, Callable[[Found], None]]:
-    """The pipeline on this machine, and what keeps its results when the emulator is gone."""
-    from threeways.local_run.stack import Stage
-
-    logs = new_folder(local / "replays")
-    stage = stack.enter_context(Stage(logs, find_model(), None, console, settings=options.settings))
-    console.print(
-        f"Up for TASK={stage.task}, with model version {stage.version}; logs in {logs}", soft_wrap=True
-    )
-    keeper = Keeper(Path(options.location).absolute().parent, logs.name)
-    console.print(
-        f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}", soft_wrap=True
-    )
-    return targets.local(stage), keeper
 
 
 def _nothing_more(_: Found) -> None:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from threeways.ops.locations import Place
 from threeways.ops.replay.documents import Fetch, Source, Unreadable, open_source
 from threeways.ops.replay.ledger import ReplayLedger
-from threeways.ops.replay.proof import Found, Proof
+from threeways.ops.replay.proof import Found, Keep, Proof
 from threeways.ops.replay.sending import Sender
 from threeways.stream.records import Record
 
@@ -32,7 +32,7 @@ class Replay:
     fetch: Fetch
     sender: Sender
     make_proof: Callable[[Collection[datetime]], Proof]
-    keep: Callable[[Found], None]
+    keep: Keep
     tell: Callable[[str], None]
     ledger: ReplayLedger = field(default_factory=ReplayLedger)
     _read: dict[str, bytes] = field(default_factory=dict)

@@ -1,18 +1,15 @@
-"""What scores the records again: the function on this machine, or a deployed one."""
+"""What scores the records again: a function, and where it puts things."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from threeways.aws.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
 from threeways.errors import LocationError, SettingsError
 from threeways.ops import account as aws
 from threeways.settings import Settings, from_environment
-
-if TYPE_CHECKING:
-    from threeways.local_run.stack import Stage
 
 LONGEST_SECONDS = 15 * 60
 """A Lambda function's longest timeout."""
@@ -37,22 +34,6 @@ class Target:
     output_stream: str
     quarantine: str | None
     model: str = "its own model"
-
-
-def local(stage: Stage) -> Target:
-    """The template's function, brought up on this machine."""
-    return Target(
-        name="the function of template.yaml",
-        model=f"version {stage.version}, task {stage.task}",
-        is_local=True,
-        whose="this machine",
-        real=False,
-        invoke=stage.invoke,
-        kinesis=stage.kinesis,
-        s3=stage.s3,
-        output_stream=stage.output_stream,
-        quarantine=stage.quarantine,
-    )
 
 
 def deployed(name: str) -> Target:
