@@ -16,7 +16,7 @@ from rich.console import Console
 
 import model
 from threeways.emulator.function import InProcessFunction
-from threeways.emulator.mapping import EventSourceMapping
+from threeways.emulator.mapping import Clients, EventSourceMapping
 from threeways.emulator.mapping.settings import from_event
 from threeways.errors import DeploymentFailed
 from threeways.ops.deploy.answers import Answers
@@ -178,7 +178,11 @@ class Lab:
         stream = settings_stream(self.mapping())
         self.consumer.enter_context(
             EventSourceMapping(
-                client("kinesis"), stream, function.invoke, replace(settings, enabled=True), s3=client("s3")
+                client("kinesis"),
+                stream,
+                function.invoke,
+                replace(settings, enabled=True),
+                clients=Clients(client("s3")),
             )
         )
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from threeways.aws.invocation import REQUEST_LIMIT, FunctionError, InvocationResult
-from threeways.emulator.mapping import EventSourceMapping, MappingEvent, MappingSettings
+from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent, MappingSettings
 from threeways.emulator.mapping.counts import Teller
 from threeways.emulator.mapping.decisions import Batch
 from threeways.emulator.mapping.destination import S3Destination
@@ -59,8 +59,8 @@ class Failing:
     def mapping(self, s3: Any, told: list[MappingEvent]) -> EventSourceMapping:
         kinesis = self.emulator.client("kinesis")
         return EventSourceMapping(
-            kinesis, self.stream, lambda _: FAILED, SETTINGS, s3=s3, function_arn=ARN, uuid=UUID,
-            on_event=told.append, backoff=lambda _: 0.005,
+            kinesis, self.stream, lambda _: FAILED, SETTINGS, clients=Clients(s3), function_arn=ARN,
+            uuid=UUID, on_event=told.append, backoff=lambda _: 0.005,
         )  # fmt: skip
 
     def keys(self) -> list[str]:

@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from threeways.aws.invocation import InvocationResult
 from threeways.emulator.harness import Bench, Place
-from threeways.emulator.mapping import EventSourceMapping, MappingSettings
+from threeways.emulator.mapping import Clients, EventSourceMapping, MappingSettings
 from threeways.errors import LocalError
 
 SHARD = "shardId-000000000000"
@@ -110,7 +110,7 @@ def test_a_queue_or_topic_that_cannot_be_reached_is_tried_until_it_has_the_docum
     settings = MappingSettings(maximum_retry_attempts=0, destination=bench.place.arn)
     mapping = EventSourceMapping(
         bench.kinesis, bench.stream, bench.function.invoke, settings, backoff=lambda _: 0.005,
-        sqs=refusing if kind == "SQS" else None, sns=refusing if kind == "SNS" else None,
+        clients=Clients(**{kind.lower(): refusing}),
     )  # fmt: skip
     with mapping:
         bench.wait(mapping.drained)
@@ -129,7 +129,7 @@ def test_a_destination_needs_its_own_client(event_source_mapping: Make, kind: st
             bench.stream,
             lambda _: InvocationResult(),
             settings,
-            s3=bench.emulator.client("s3"),
+            clients=Clients(bench.emulator.client("s3")),
         )
 
 

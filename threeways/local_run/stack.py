@@ -19,7 +19,7 @@ from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function import LocalFunction
-from threeways.emulator.mapping import EventSourceMapping, MappingEvent
+from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent
 from threeways.emulator.mapping.document import kinesis_ids
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import FunctionConfig
@@ -127,9 +127,7 @@ class Stage:
                 self.input_stream,
                 self.invoke,
                 stack.mapping,
-                s3=self.s3,
-                sqs=self.emulator.client("sqs"),
-                sns=self.emulator.client("sns"),
+                clients=Clients(self.s3, self.emulator.client("sqs"), self.emulator.client("sns")),
                 function_arn=stack.function.arn,
                 on_event=self._tell,
             )

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,13 @@ from threeways.emulator.function import InProcessFunction, LocalFunction
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.harness.destinations import FailurePlace, Place
 from threeways.emulator.harness.trace import Invocation, Trace
-from threeways.emulator.mapping import EventSourceMapping, MappingCounts, MappingEvent, MappingSettings
+from threeways.emulator.mapping import (
+    Clients,
+    EventSourceMapping,
+    MappingCounts,
+    MappingEvent,
+    MappingSettings,
+)
 from threeways.emulator.mapping.settings import from_event
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
@@ -23,81 +30,92 @@ from threeways.errors import LocalError
 type Handler = Callable[[Any, Any], Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a bench can be told beside its handler and the properties of the event.
+
+    root: the folder of a handler that is given by its name. stream: one that exists, or None for one of its
+    own with so many `shards`. on_failure: the kind of the failure destination that is made for it.
+    environment, timeout (seconds), memory (MB), concurrency: the function's. clock: epoch seconds.
+    backoff: as for EventSourceMapping; a bench waits 10 ms.
+    faults: what befalls the calls to AWS of a function in a process of its own, and of any other client at
+    `Bench.door.endpoint_url`; a kill kills the function.
+    """
+
+    root: Path | None = None
+    stream: str | None = None
+    shards: int = 1
+    on_failure: Place | None = None
+    environment: Mapping[str, str] | None = None
+    timeout: float = 3.0
+    memory: int = 512
+    concurrency: int | None = None
+    clock: Callable[[], float] = time.time
+    backoff: Callable[[int], float] = lambda _: 0.01
+    faults: Schedule | None = None
+
+
+_OPTIONS = frozenset(one.name for one in fields(Options))
+
+
 class Bench:
     """Drives a handler from a Kinesis stream as AWS does. A context manager; what it started ends with it.
 
     emulator: a running one. handler: a callable(event, context), run in this process, or the name of one,
     `module.function` within the folder `root`, run in processes of its own as Lambda runs it.
-    stream: one that exists, or None for one of its own with so many `shards`.
-    on_failure: the kind of the failure destination that is made for it.
-    event: properties of a SAM template's Kinesis event, in AWS's names (`BatchSize=10`).
-    environment, timeout (seconds), memory (MB), concurrency: the function's. clock: epoch seconds.
-    backoff: as for EventSourceMapping; a bench waits 10 ms.
-    faults: what befalls the calls to AWS of a function in a process of its own, and of any other client at
-    `door.endpoint_url`; a kill kills the function. `door.schedule` may be replaced while it runs.
+    given: fields of `Options`, and properties of a SAM template's Kinesis event, in AWS's names
+    (`BatchSize=10`). `door.schedule` may be replaced while it runs.
     Nothing is read before `start`, so that the first batches hold what was put until then.
     """
 
-    def __init__(
-        self,
-        emulator: Emulator,
-        handler: Handler | str,
-        *,
-        root: Path | None = None,
-        stream: str | None = None,
-        shards: int = 1,
-        on_failure: Place | None = None,
-        environment: Mapping[str, str] | None = None,
-        timeout: float = 3.0,
-        memory: int = 512,
-        concurrency: int | None = None,
-        clock: Callable[[], float] = time.time,
-        backoff: Callable[[int], float] = lambda _: 0.01,
-        faults: Schedule | None = None,
-        **event: Any,
-    ) -> None:
+    def __init__(self, emulator: Emulator, handler: Handler | str, **given: Any) -> None:
+        options = Options(**{name: value for name, value in given.items() if name in _OPTIONS})
+        event = {name: value for name, value in given.items() if name not in _OPTIONS}
         self.emulator = emulator
         self.kinesis = emulator.client("kinesis")
         name = f"bench-{uuid.uuid4().hex[:12]}"
-        self.stream = stream or name
+        self.stream = options.stream or name
         self.events: list[MappingEvent] = []
         self.log: list[str] = []
-        self.place = FailurePlace(emulator, on_failure, name) if on_failure else None
+        self.place = FailurePlace(emulator, options.on_failure, name) if options.on_failure else None
         given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
         settings = from_event(given | ({"DestinationConfig": self.place.config} if self.place else {}))
         self._exit = ExitStack()
-        self.door = self._exit.enter_context(Door(emulator.endpoint_url, faults))
-        if isinstance(handler, str):
-            config = _config(handler, root, timeout, memory, environment or {})
-            variables = emulator.environment() | {"AWS_ENDPOINT_URL": self.door.endpoint_url}
-            function = self._exit.enter_context(
-                LocalFunction(config, environment=variables, concurrency=concurrency, on_log=self.log.append)
-            )
-            self.door.on_kill = function.strike
-            self.function: LocalFunction | InProcessFunction = function
-        else:
-            self.function = InProcessFunction(handler, timeout)
+        self.door = self._exit.enter_context(Door(emulator.endpoint_url, options.faults))
+        self.function = self._function(handler, options)
         self._trace = Trace(self.function.invoke)
-        if stream is None:
-            self.kinesis.create_stream(StreamName=name, ShardCount=shards)
-        self.mapping = self._mapping(settings, clock, backoff)
+        if options.stream is None:
+            self.kinesis.create_stream(StreamName=name, ShardCount=options.shards)
+        self.mapping = self._mapping(settings, options)
         self._started = False
 
-    def _mapping(
-        self, settings: MappingSettings, clock: Callable[[], float], backoff: Callable[[int], float]
-    ) -> EventSourceMapping:
+    def _function(self, handler: Handler | str, options: Options) -> LocalFunction | InProcessFunction:
+        if not isinstance(handler, str):
+            return InProcessFunction(handler, options.timeout)
+        variables = self.emulator.environment() | {"AWS_ENDPOINT_URL": self.door.endpoint_url}
+        function = self._exit.enter_context(
+            LocalFunction(
+                _config(handler, options),
+                environment=variables,
+                concurrency=options.concurrency,
+                on_log=self.log.append,
+            )
+        )
+        self.door.on_kill = function.strike
+        return function
+
+    def _mapping(self, settings: MappingSettings, options: Options) -> EventSourceMapping:
+        client = self.emulator.client
         return EventSourceMapping(
             self.kinesis,
             self.stream,
             self._trace.invoke,
             settings,
-            s3=self.emulator.client("s3"),
-            sqs=self.emulator.client("sqs"),
-            sns=self.emulator.client("sns"),
+            clients=Clients(client("s3"), client("sqs"), client("sns")),
             function_arn=self.function.arn,
             on_event=self.events.append,
-            clock=clock,
-            backoff=backoff,
+            clock=options.clock,
+            backoff=options.backoff,
         )
 
     def __enter__(self) -> Self:
@@ -181,10 +199,16 @@ class Bench:
         )
 
 
-def _config(
-    handler: str, root: Path | None, timeout: float, memory: int, environment: Mapping[str, str]
-) -> FunctionConfig:
-    if root is None:
+def _config(handler: str, options: Options) -> FunctionConfig:
+    if options.root is None:
         raise LocalError(f"the handler {handler} is a name: give the folder that it is in with `root=`")
-    arn = "arn:aws:lambda:us-east-1:123456789012:function:bench"
-    return FunctionConfig("Bench", "bench", handler, timeout, memory, dict(environment), root, arn)
+    return FunctionConfig(
+        logical_id="Bench",
+        name="bench",
+        handler=handler,
+        timeout=options.timeout,
+        memory=options.memory,
+        environment=dict(options.environment or {}),
+        root=options.root,
+        arn="arn:aws:lambda:us-east-1:123456789012:function:bench",
+    )

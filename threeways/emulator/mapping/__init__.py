@@ -5,7 +5,8 @@ docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html and the pages below it. `
 """
 
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent
+from threeways.emulator.mapping.destination import Clients
 from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.mapping.source import EventSourceMapping
 
-__all__ = ["EventSourceMapping", "MappingCounts", "MappingEvent", "MappingSettings"]
+__all__ = ["Clients", "EventSourceMapping", "MappingCounts", "MappingEvent", "MappingSettings"]

@@ -108,6 +108,9 @@ class Clients:
     sns: TopicClient | None = None
 
 
+NO_CLIENTS = Clients()
+
+
 def destination_for(
     name: str | None, clients: Clients, mapping_uuid: str, function_arn: str
 ) -> Destination | None:
@@ -124,6 +127,7 @@ def destination_for(
 def _given[T](client: T | None, service: str, keyword: str) -> T:
     if client is None:
         raise LocalError(
-            f"the settings name a failure destination: give the mapping an {service} client with `{keyword}=`"
+            "the settings name a failure destination: give the mapping an "
+            f"{service} client with `{keyword}=` of its `clients`"
         )
     return client

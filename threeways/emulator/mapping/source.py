@@ -15,7 +15,7 @@ from threeways.aws.invocation import InvocationResult
 from threeways.aws.kinesis import list_shards
 from threeways.aws.kinesis_event import ROLE_ARN
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, Teller
-from threeways.emulator.mapping.destination import Clients, QueueClient, TopicClient, destination_for
+from threeways.emulator.mapping.destination import NO_CLIENTS, Clients, destination_for
 from threeways.emulator.mapping.lane import Work
 from threeways.emulator.mapping.records import Origin
 from threeways.emulator.mapping.settings import MappingSettings
@@ -25,7 +25,6 @@ from threeways.errors import LocalError, LocalFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_s3 import S3Client
 
     from threeways.emulator.mapping.position import Shard
 
@@ -40,7 +39,7 @@ class EventSourceMapping:
     docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html; docs/event-source-mapping.md has the details.
     stream: the stream's name. invoke: called with an event's JSON bytes, from one thread a lane at a time;
     `LocalFunction.invoke`, or anything that answers in its way (what it raises counts as a function error).
-    s3, sqs, sns: boto3 clients; the one that the settings' failure destination is of is needed.
+    clients: boto3's; the one that the settings' failure destination is of is needed.
     uuid: names the objects there. on_event: gets what a user should see, from the lanes' threads, and is to
     be quick. clock: epoch seconds. backoff: failures in a row (from 1) -> seconds until the next try.
     """
@@ -52,9 +51,7 @@ class EventSourceMapping:
         invoke: Callable[[bytes], InvocationResult],
         settings: MappingSettings,
         *,
-        s3: S3Client | None = None,
-        sqs: QueueClient | None = None,
-        sns: TopicClient | None = None,
+        clients: Clients = NO_CLIENTS,
         function_arn: str = FUNCTION_ARN,
         uuid: str | None = None,
         on_event: Callable[[MappingEvent], None] | None = None,
@@ -66,7 +63,7 @@ class EventSourceMapping:
         self._stream = stream
         self._stopping = Event()
         self._teller = Teller(on_event)
-        destination = destination_for(settings.destination, Clients(s3, sqs, sns), self.uuid, function_arn)
+        destination = destination_for(settings.destination, clients, self.uuid, function_arn)
         self._work = Work(settings, invoke, destination, self._teller, clock, backoff, self._stopping)
         self._shards = Shards(kinesis, stream, settings)
         self._workers: dict[str, ShardWorker] = {}
