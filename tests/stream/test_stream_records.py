@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from threeways.errors import InvalidInvocation
+from threeways.stream import records
 from threeways.stream.records import Batch, Record, batch_of, from_event, from_kinesis
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -59,6 +60,22 @@ def test_a_batch_by_column_is_the_same_records() -> None:
         assert Batch.of(records) == batch
         assert list(batch.taken([len(records) - 1, 0])) == [records[-1], records[0]]
     assert list(Batch.of([])) == from_event({"Records": []}) == []
+
+
+def test_each_column_of_a_batch_is_its_field_of_the_records_by_name() -> None:
+    record = Record("id", "1", "key", 2.0, b"data", b"payload", "arn")
+    batch = Batch.of([record])
+    columns = {"payload": "payloads", "data": "data", "arrived_at": "arrived_at"}
+    for name in Record.__struct_fields__:
+        assert getattr(batch, columns.get(name, f"{name}s")) == [getattr(record, name)]
+
+
+def test_an_empty_batch_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_again(_: object) -> list[Record]:
+        raise AssertionError("the event was sound")
+
+    monkeypatch.setattr(records, "_thoroughly", not_again)
+    assert len(batch_of({"Records": []})) == 0
 
 
 @pytest.mark.parametrize("number", ["", "12a", "1.5", "-3", "\u0663", "\u00b2", " 1", "\ud800"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, overload
 
@@ -74,11 +74,18 @@ class Batch(Sequence[Record]):
 
     @classmethod
     def of(cls, records: Iterable[Record], wholes: Mapping[str, Record] | None = None) -> Batch:
-        """The same records."""
-        whole = map(msgspec.structs.astuple, records)
-        columns: Any = [list(column) for column in zip(*whole, strict=True)]
-        batch = cls(*columns) if columns else cls([], [], [], [], [], [], [])
-        return replace(batch, wholes=wholes) if wholes else batch
+        """Arrange records by column."""
+        rows = list(records)
+        return cls(
+            event_ids=[row.event_id for row in rows],
+            sequence_numbers=[row.sequence_number for row in rows],
+            partition_keys=[row.partition_key for row in rows],
+            arrived_at=[row.arrived_at for row in rows],
+            data=[row.data for row in rows],
+            payloads=[row.payload for row in rows],
+            source_arns=[row.source_arn for row in rows],
+            wholes=wholes or {},
+        )
 
     def taken(self, positions: Sequence[int]) -> Batch:
         """Some of them."""
@@ -105,13 +112,13 @@ class Batch(Sequence[Record]):
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
         return Record(
-            self.event_ids[index],
-            self.sequence_numbers[index],
-            self.partition_keys[index],
-            self.arrived_at[index],
-            self.data[index],
-            self.payloads[index],
-            self.source_arns[index],
+            event_id=self.event_ids[index],
+            sequence_number=self.sequence_numbers[index],
+            partition_key=self.partition_keys[index],
+            arrived_at=self.arrived_at[index],
+            data=self.data[index],
+            payload=self.payloads[index],
+            source_arn=self.source_arns[index],
         )
 
 
@@ -147,7 +154,9 @@ def from_event(event: object) -> list[Record]:
 
 def batch_of(event: object) -> Batch:
     """The same by column."""
-    batch = _quickly(event) or Batch.of(_thoroughly(event))
+    batch = _quickly(event)
+    if batch is None:
+        batch = Batch.of(_thoroughly(event))
     whole = b"".join(batch.data)
     if whole.isascii() or MAGIC not in whole:  # the first is quick, and true of almost all JSON
         return batch
@@ -169,7 +178,7 @@ def _quickly(event: object) -> Batch | None:
         return None
     inner = [record.kinesis for record in records]
     numbers = [kinesis.sequence_number for kinesis in inner]
-    if not (all(numbers) and "".join(numbers).encode(errors="replace").isdigit()):
+    if numbers and not (all(numbers) and "".join(numbers).encode(errors="replace").isdigit()):
         return None
     data = [kinesis.data for kinesis in inner]
     return Batch(
@@ -252,5 +261,12 @@ def _from_event_record(record: _EventRecord[str, str]) -> Record:
     except ValueError as error:  # binascii.Error is one
         data = kinesis.data.encode(errors="surrogatepass")
         payload = UndecodableEvent(f"its data is not base64: {error}")
-    key, number = kinesis.partition_key, kinesis.sequence_number
-    return Record(record.event_id, number, key, kinesis.arrived, data, payload, record.source_arn)
+    return Record(
+        event_id=record.event_id,
+        sequence_number=kinesis.sequence_number,
+        partition_key=kinesis.partition_key,
+        arrived_at=kinesis.arrived,
+        data=data,
+        payload=payload,
+        source_arn=record.source_arn,
+    )
