@@ -25,6 +25,11 @@ class Listed:
     closed: bool = False
 
 
+def region_of(stream_arn: str) -> str:
+    """Tell the region of a stream by its ARN; empty where that is none."""
+    return (stream_arn.split(":") + [""] * 4)[3]
+
+
 def list_shards(kinesis: KinesisClient, stream: str) -> list[Listed]:
     """List all shards that the stream still retains. Raises boto's errors."""
     pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from threeways.aws.kinesis import region_of
 from threeways.errors import LocalFailed, LocationError
 from threeways.interrupts import interruptible
 from threeways.ops import account as aws
@@ -149,7 +150,7 @@ def _fetcher(target: Target) -> Fetch:
                 f"this failure document names records of {batch.stream_arn} and does not hold them: "
                 "replay it with a deployed function in that account, FUNCTION=name"
             )
-        region = (batch.stream_arn.split(":") + [""] * 4)[3]
+        region = region_of(batch.stream_arn)
         if region not in clients:
             clients[region] = aws.client("kinesis", region=region)
         return fetch(clients[region], batch)

@@ -11,6 +11,7 @@ import msgspec
 from threeways.aws.batch_reply import Kind, Outcome, outcome_of
 from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import REQUEST_LIMIT, InvocationResult
+from threeways.aws.kinesis import region_of
 from threeways.aws.kinesis_event import ROLE_ARN, EventRecord, KinesisPart, event_of
 from threeways.stream.records import Record
 
@@ -33,7 +34,7 @@ def member_of(record: Record) -> bytes:
             event_id=record.event_id,
             invoke_identity_arn=ROLE_ARN,
             event_source_arn=record.source_arn,
-            aws_region=(record.source_arn.split(":") + [""] * 4)[3],
+            aws_region=region_of(record.source_arn),
         )
     )
 
