@@ -257,12 +257,12 @@ def test_names_in_two_orders_are_refused_as_one_of_them_is_wrong(tmp_path: Path)
     frame = typed(BLOCK, INTEGERS)
     turned = ModelSignature(Schema([ColSpec("double", name) for name in NAMES[::-1]]))
     folder = saved(tmp_path / "model", Ridge().fit(frame, MINUTES), signature=turned)
-    with pytest.raises(ArtifactMismatch, match="tells its columns' order twice"):
+    with pytest.raises(ArtifactMismatch, match="states its columns' order twice"):
         served(folder)
     named = saved(
         tmp_path / "named", Ridge().fit(frame, MINUTES), frame, metadata={"features": list(NAMES[::-1])}
     )
-    with pytest.raises(ArtifactMismatch, match="tells its columns' order twice"):
+    with pytest.raises(ArtifactMismatch, match="states its columns' order twice"):
         served(named)
 
 

@@ -1,14 +1,14 @@
-"""An MLflow model artifact, without MLflow: find it, fetch it, verify it, load it.
+"""Find, fetch, verify and load an MLflow model artifact, without importing MLflow.
 
     folder = fetch(find(settings))
     model = load(folder, settings.model_sha256)
     check_task(model.info, task.name)
     check(model, task.columns, task.dict_keys)
 
-Nothing heavy is imported before it is needed: boto3 for S3, onnxruntime, or else scikit-learn and skops, to
-load, pandas only for a pipeline that names DataFrame columns. An ONNX file is a graph of a few known
-operators: see `onnx_format.py`. A skops file runs no code of its own and reads no memory but its own: see
-`schema.py` for the first, `structure.py` for the second.
+Heavy libraries are imported only when needed: boto3 for S3; onnxruntime, or else scikit-learn and skops, to
+load a model; pandas only for a pipeline that selects DataFrame columns by name. An ONNX file is restricted to
+a few known operators (`onnx/graph.py`). A skops file can neither run code of its own (`sklearn/schema.py`)
+nor make scikit-learn read outside its own memory (`sklearn/structure.py`).
 """
 
 from threeways.artifact.fetch.download import fetch

@@ -1,7 +1,8 @@
-"""The types in which a model takes its columns: from the block's float64 to what its signature says.
+"""Convert a float64 block to the column types that a model's signature declares.
 
-What a type cannot hold is a fault of its row, never rounded or cut: 3.5 in a long, a missing value in an
-integer, 2 in a boolean, 1e300 in a float. A number in a float is rounded to float32, as it was in training.
+A value that its column's type cannot hold makes its row invalid; it is never rounded or truncated: 3.5 in a
+long, a missing value in an integer, 2 in a boolean, 1e300 in a float. A float column is rounded to float32,
+as it was in training.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ DOUBLE = np.dtype(np.float64)
 class Typed(NamedTuple):
     """The columns of one type other than float64.
 
-    columns: their places; None for all. name: the signature's for the type.
+    columns: their indices; None for all. name: the signature's name for the type.
     """
 
     dtype: np.dtype[Any]
@@ -31,12 +32,12 @@ class Typed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What becomes of an (n, width) float64 block before a model's `predict`.
+    """The column types of a model's input, and how an (n, width) float64 block is converted to them.
 
-    Made by `of_columns` or `of_tensor`. typed: the columns of other types than float64. common: the type of
-    an array of all columns. order: how that lies in memory, by row or, as in a DataFrame, by column, which
-    float32's sums depend on. mixed: whether a DataFrame keeps types apart that an array cannot. frame:
-    whether the model gets a DataFrame. names: its columns' names, 0, 1, … where there are none.
+    Build it with `of_columns` or `of_tensor`. typed: the columns of types other than float64. common: the
+    dtype of an array that holds all columns. order: that array's memory layout, "C" by row or "F" by column,
+    as in a DataFrame; float32 sums depend on it. mixed: whether a DataFrame keeps types apart that one array
+    cannot. frame: whether the model takes a DataFrame. names: the columns' names; None: 0, 1, ….
     """
 
     typed: tuple[Typed, ...] = ()
@@ -47,7 +48,7 @@ class Feed:
     names: tuple[str, ...] | None = None
 
     def refused(self, block: Block) -> dict[int, str]:
-        """The rows with a value that its column's type cannot hold, and which it is."""
+        """Return the rows with a value that its column's type cannot hold: index -> message."""
         faults: dict[int, str] = {}
         for dtype, columns, name in self.typed:
             places = range(block.shape[1]) if columns is None else columns
@@ -62,7 +63,7 @@ class Feed:
         return faults
 
     def given(self, block: Block) -> Any:
-        """What the model's `predict` gets for rows that are not refused: an array or a DataFrame."""
+        """Convert a block without invalid rows to the input of `predict`: an array or a DataFrame."""
         if not self.frame:
             return self._array(block)
         import pandas as pd
@@ -78,7 +79,7 @@ class Feed:
         return self.rounded(block).astype(self.common, order=self.order) if self.typed else block
 
     def rounded(self, block: Block) -> Block:
-        """The same numbers in float64, as the types hold them: what a graph gets."""
+        """Round a block's values to what the column types can represent, in float64, as ONNX takes them."""
         if not self.typed:
             return block
         made = block.copy()
@@ -89,9 +90,9 @@ class Feed:
 
 
 def of_columns(types: Sequence[tuple[str, str]]) -> Feed:
-    """The feed of a DataFrame. types: for each column NumPy's name of its type, and the signature's.
+    """Build the input types of a DataFrame. types: for each column its NumPy dtype and the signature's type.
 
-    scikit-learn makes an array of it, of the type that holds all columns.
+    scikit-learn converts such a DataFrame to one array, of the dtype that holds all columns.
     """
     dtypes = [np.dtype(dtype) for dtype, _ in types]
     typed = tuple(
@@ -104,13 +105,13 @@ def of_columns(types: Sequence[tuple[str, str]]) -> Feed:
 
 
 def of_tensor(dtype: str) -> Feed:
-    """The feed of an array of one type. dtype: NumPy's name for it."""
+    """Build the input types of an array with one dtype, given by its NumPy name."""
     of = np.dtype(dtype)
     return Feed() if of == DOUBLE else Feed((Typed(of, None, f"a tensor of {dtype}"),), of)
 
 
 def _fits(values: Block, dtype: np.dtype[Any]) -> NDArray[np.bool_]:
-    """Which values a type can hold; of a float all that are not too great for it."""
+    """Return a mask of the values that a dtype can hold; for a float dtype, all that do not overflow."""
     fits: NDArray[np.bool_]
     if dtype.kind == "b":
         fits = (values == 0) | (values == 1)
@@ -118,6 +119,6 @@ def _fits(values: Block, dtype: np.dtype[Any]) -> NDArray[np.bool_]:
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             return np.isfinite(values.astype(dtype)) | ~np.isfinite(values)
-    limits = np.iinfo(dtype)  # the greatest of 64 bits is no float64; one more is
+    limits = np.iinfo(dtype)  # float64 cannot represent the largest 64-bit integer, but can represent max + 1
     fits = (values >= float(limits.min)) & (values < float(limits.max + 1)) & (values == np.floor(values))
     return fits

@@ -1,4 +1,4 @@
-"""What a model's `predict` takes: a block of numbers, or rows as dicts."""
+"""The input types of a model's `predict`: a block of numbers, or rows as dicts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ type Block = NDArray[np.float64]
 
 
 class DictRows(Sequence[dict[str, Any]]):
-    """n dicts of the same names, kept by column: a model that can do with the columns needs no dict.
+    """A columnar sequence of n dicts with the same keys; a model may read the columns without building dicts.
 
     columns: name -> n values.
     """
@@ -39,4 +39,4 @@ class DictRows(Sequence[dict[str, Any]]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as a list has none
+    __hash__ = None  # type: ignore[assignment]  # mutable, like a list

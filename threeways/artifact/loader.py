@@ -1,4 +1,4 @@
-"""From an artifact's folder to a model that may be called: every refusal comes before the first ride."""
+"""Load a verified, callable model from an artifact's folder; every refusal comes before the first event."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from threeways.settings import Runtime
 
 
 def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None, threads: int = 1) -> Model:
-    """The model in an artifact's folder, verified.
+    """Verify an artifact's folder and load its model.
 
-    sha256: the artifact's digest as `digest` gives it. It is checked first, whatever the format, and without
-    it no pickle is read. runtime: what serves it; None: see `runtime.choose`. threads: how many share a large
-    block where onnxruntime serves it; scikit-learn has its own mind. Every failure is an
-    ArtifactError that says what to do: Missing (no MLmodel), Incomplete (a file it names is missing or
-    damaged), Mismatch (another digest or scikit-learn), Unsupported (flavour, format, a module not
-    installed), Untrusted (it could run code or read outside its memory).
+    sha256: the artifact's digest, as computed by `digest`. It is checked first, for every format; without it
+    no pickle is loaded. runtime: which runtime serves the model; None: see `runtime.choose`. threads: how
+    many threads share a large block in onnxruntime; scikit-learn ignores it. Every failure is an
+    ArtifactError that says how to fix it: Missing (no MLmodel), Incomplete (a file it names is missing or
+    damaged), Mismatch (another digest or scikit-learn version), Unsupported (flavour, format, or a module
+    that is not installed), Untrusted (it could run code or read outside its memory).
     """
     hashes = None if sha256 is None else pin.verify(folder, sha256)
     info = mlmodel.read(folder, hashes)
@@ -35,7 +35,7 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
     chosen = choose(info.flavors, runtime, folder, typed=bool(signature.types(info).typed))
     if chosen == "onnx" and info.flavors.onnx:
         return _onnx(folder, info, info.flavors.onnx, hashes, threads)
-    assert info.flavors.sklearn is not None  # noqa: S101  (what was chosen is there)
+    assert info.flavors.sklearn is not None  # noqa: S101  (choose() returns an available flavour)
     return _sklearn(folder, info, info.flavors.sklearn, hashes)
 
 
@@ -86,7 +86,7 @@ def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin
 
 def _content(folder: Path, name: str, hashes: pin.Hashes | None) -> bytes:
     try:
-        return pin.read(folder, name, hashes)  # once: what was verified is loaded
+        return pin.read(folder, name, hashes)  # read once: the verified bytes are those that are loaded
     except OSError as error:
         raise ArtifactUnreachable(f"{folder / name} cannot be read: {error}") from error
 
@@ -122,15 +122,15 @@ def _described(estimator: Any, info: MLmodel) -> Model:
 
 
 def _columns(info: MLmodel, fitted: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """The names of the model's columns, by its metadata, its signature or as it was fitted.
+    """Return the model's column names from its metadata, its signature or the fitted estimator.
 
-    Raises ArtifactMismatch where two of them have the same names in another order.
+    Raise ArtifactMismatch where two of them have the same names in a different order.
     """
-    told = [names for names in (info.features, signature.names(info), fitted) if names]
-    for names in told[1:]:
-        if sorted(names) == sorted(told[0]) and names != told[0]:
+    stated = [names for names in (info.features, signature.names(info), fitted) if names]
+    for names in stated[1:]:
+        if sorted(names) == sorted(stated[0]) and names != stated[0]:
             raise ArtifactMismatch(
-                f"the model tells its columns' order twice, as {', '.join(told[0])} and as "
+                f"the model states its columns' order twice, as {', '.join(stated[0])} and as "
                 f"{', '.join(names)}; log it again with the order that it was fitted on in both places"
             )
-    return told[0] if told else None
+    return stated[0] if stated else None

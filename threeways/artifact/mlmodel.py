@@ -1,4 +1,4 @@
-"""The `MLmodel` file: what an artifact says about itself, read as data and believed as little as needed."""
+"""Parse the `MLmodel` file, an artifact's untrusted description of itself."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupp
 
 NAME = "MLmodel"
 MOST_BYTES = 10 * 2**20
-"""An MLmodel is a few kilobytes, with a wide signature some hundred."""
+"""The size limit. An MLmodel is a few kilobytes; with a wide signature, some hundred."""
 
 
 class SklearnFlavour(msgspec.Struct, frozen=True):
-    """How scikit-learn's flavour was logged. code: the folder that MLflow's `code_paths` were copied to."""
+    """The scikit-learn flavour. code: the folder into which MLflow copied `code_paths`."""
 
     pickled_model: str
     sklearn_version: str
@@ -25,10 +25,10 @@ class SklearnFlavour(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """What the exactness gate found when the ONNX flavour was written.
+    """The result of the exactness gate when the ONNX flavour was written.
 
-    max_difference: from what scikit-learn predicts, over `rows` of data and points around the thresholds.
-    typed: whether those were given in the types of the signature, as they are served.
+    max_difference: the largest deviation from scikit-learn's predictions, over `rows` rows: data and points
+    around the thresholds. typed: whether those rows had the signature's column types, as in serving.
     """
 
     max_difference: float
@@ -37,7 +37,7 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class OnnxFlavour(msgspec.Struct, frozen=True):
-    """Where the ONNX file is, as MLflow's own flavour tells it, and what the gate found."""
+    """The ONNX flavour: the file's path, as MLflow's own flavour has it, and the exactness gate's result."""
 
     data: str
     onnx_version: str | None = None
@@ -45,7 +45,7 @@ class OnnxFlavour(msgspec.Struct, frozen=True):
 
 
 class PyfuncFlavour(msgspec.Struct, frozen=True):
-    """What pyfunc would call. python_version: of the Python that logged it."""
+    """The pyfunc flavour. python_version: of the Python that logged the model."""
 
     predict_fn: str = "predict"
     env: dict[str, str] | str | None = None
@@ -53,7 +53,7 @@ class PyfuncFlavour(msgspec.Struct, frozen=True):
 
 
 class Flavours(msgspec.Struct, frozen=True):
-    """The flavours that matter here."""
+    """The flavours that this package reads."""
 
     sklearn: SklearnFlavour | None = None
     onnx: OnnxFlavour | None = None
@@ -61,21 +61,21 @@ class Flavours(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """Where the input examples lie within the artifact."""
+    """The paths of the input examples within the artifact."""
 
     artifact_path: str | None = None
     serving_input_path: str | None = None
 
 
 class RawSignature(msgspec.Struct, frozen=True):
-    """The signature's two sides, each JSON within the YAML."""
+    """The signature's inputs and outputs, each a JSON text within the YAML."""
 
     inputs: str | None = None
     outputs: str | None = None
 
 
 class MLmodel(msgspec.Struct, frozen=True):
-    """The parts of an MLmodel that serving needs, or that a page about the model shows."""
+    """The fields of an MLmodel that serving needs or that the model's page shows."""
 
     flavors: Flavours
     run_id: str | None = None
@@ -89,18 +89,18 @@ class MLmodel(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str:
-        """The run that made the model; where none is named, the model's own id."""
+        """The id of the run that made the model; without one, the model's own id."""
         return self.run_id or self.model_id or self.model_uuid or "unknown"
 
     @property
     def task(self) -> str | None:
-        """The task that training named in the metadata."""
+        """The task named in the metadata, or None."""
         named = (self.metadata or {}).get("task")
         return None if named is None else str(named)
 
     @property
     def features(self) -> tuple[str, ...] | None:
-        """The feature names that training left in the metadata, in the block's order."""
+        """The feature names in the metadata, in the block's column order, or None."""
         names = (self.metadata or {}).get("features")
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
             return tuple(names)
@@ -108,12 +108,12 @@ class MLmodel(msgspec.Struct, frozen=True):
 
     @property
     def python_version(self) -> str | None:
-        """The version of the Python that logged it, where it tells."""
-        told = self.flavors.python_function and self.flavors.python_function.python_version
-        return told if isinstance(told, str) else None
+        """The version of the Python that logged the model, if recorded."""
+        version = self.flavors.python_function and self.flavors.python_function.python_version
+        return version if isinstance(version, str) else None
 
     def files(self) -> list[str]:
-        """The files that it names, relative to the artifact."""
+        """Return the paths of the files that the MLmodel names, relative to the artifact."""
         env = self.flavors.python_function.env if self.flavors.python_function else None
         example = self.saved_input_example_info or Example()
         named = [example.artifact_path, example.serving_input_path]
@@ -126,20 +126,20 @@ class MLmodel(msgspec.Struct, frozen=True):
 
 
 def parse(text: bytes, where: str) -> MLmodel:
-    """An MLmodel from its YAML, loaded safely. Raises ArtifactIncomplete."""
+    """Parse an MLmodel from its YAML with the safe loader. Raises ArtifactIncomplete."""
     import yaml
 
     if len(text) > MOST_BYTES:
         raise ArtifactIncomplete(f"{where}: an MLmodel of over {MOST_BYTES} bytes is none")
     try:
-        content = yaml.safe_load(text)  # the pure Python one: nested too deeply it raises, and does not crash
+        content = yaml.safe_load(text)  # pure Python: deep nesting raises, not crashes
         return msgspec.convert(content, MLmodel)
     except (yaml.YAMLError, msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
         raise ArtifactIncomplete(f"{where} is no MLmodel: {error}; upload the artifact again") from error
 
 
 def require_served(model: MLmodel, where: str) -> None:
-    """Raises ArtifactUnsupported unless it is scikit-learn's or ONNX's, logged to be called by `predict`."""
+    """Raise ArtifactUnsupported unless it is a scikit-learn or ONNX model that is called by `predict`."""
     if model.flavors.sklearn is None and model.flavors.onnx is None:
         raise ArtifactUnsupported(
             f"{where} has no sklearn flavour; log the model with mlflow.sklearn.log_model, "
@@ -153,7 +153,7 @@ def require_served(model: MLmodel, where: str) -> None:
 
 
 def read(folder: Path, hashes: pin.Hashes | None = None) -> MLmodel:
-    """The artifact's MLmodel, as it was verified where hashes are given (see `pin.verify`).
+    """Read an artifact's MLmodel, checked against the verified hashes if given (see `pin.verify`).
 
     Raises ArtifactMissing, ArtifactIncomplete or ArtifactMismatch.
     """
@@ -164,9 +164,9 @@ def read(folder: Path, hashes: pin.Hashes | None = None) -> MLmodel:
 
 
 def require_files(model: MLmodel, folder: Path) -> None:
-    """Every file that the MLmodel names is there.
+    """Check that every file that the MLmodel names exists within the artifact.
 
-    Raises ArtifactIncomplete where one is not, and ArtifactUntrusted where a name leads out of the artifact.
+    Raises ArtifactIncomplete where one is missing, ArtifactUntrusted where a path leads out of the artifact.
     """
     root = folder.resolve()
     for name in model.files():

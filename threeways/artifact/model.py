@@ -1,4 +1,4 @@
-"""A loaded model: what it takes, what it answers, and whether a task fits it."""
+"""A loaded model: the input it takes, its predictions, and whether a task's features fit it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An estimator that has been verified, with what there is to know before calling it.
+    """A verified estimator and its metadata.
 
-    version: the run that made it. wants: what `predict` takes. columns: the names of the block's columns in
-    order, None where the artifact tells none. width: how many columns, where known. vocabulary: the keys of
-    the dicts it was fitted on, where it takes dicts, and whether their values are texts or numbers. info:
-    its MLmodel. runtime: what calls it. feed: what becomes of a block before.
+    version: the id of the run that made it. wants: the kind of input that `predict` takes. columns: the names
+    of the block's columns in order; None where the artifact has none. width: the number of columns, if known.
+    vocabulary: where it takes dicts, the keys that it was fitted on and whether their values were texts or
+    numbers. info: its MLmodel. runtime: the library that runs it. feed: the column types that a block is
+    converted to.
     """
 
     estimator: Any
@@ -43,12 +44,12 @@ class Model:
     feed: Feed = field(default_factory=Feed)
 
     def predict(self, features: Any, columns: Sequence[str] | None = None) -> NDArray[np.float64]:
-        """The (n,) predictions for n rows: an (n, width) float64 block, or n dicts where it wants those.
+        """Return the (n,) predictions for n rows: an (n, width) float64 block, or n dicts.
 
-        columns: for "frame", the names of the block's columns, which may be more than the model's and in
-        another order; left out, they are the model's own. No rows, no call. What the estimator raises is
-        passed on; an answer that is not one number a row raises ModelFailed, a row that `refused` tells of
-        UnpredictableEvent.
+        columns: the names of the block's columns, where the model takes a DataFrame; they may be more than
+        the model's and in another order. None: the model's own columns. For no rows the estimator is not
+        called. The estimator's exceptions propagate; raises ModelFailed where the result is not one number a
+        row, and UnpredictableEvent for a row that `refused` returns.
         """
         rows = len(features)
         if not rows:
@@ -63,14 +64,14 @@ class Model:
             return _one_a_row(self.estimator.predict(features), rows)
 
     def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
-        """The rows of a block with a value that the signature's type for its column cannot hold, and why."""
+        """Return the rows with a value that the signature's type cannot hold: index -> error."""
         if not self.feed.typed or self.wants == "dicts":
             return {}
         return {row: UnpredictableEvent(why) for row, why in self.feed.refused(features).items()}
 
 
 def check_task(info: MLmodel, task: str) -> None:
-    """Refuse an artifact whose metadata names another task. Raises ArtifactMismatch."""
+    """Raise ArtifactMismatch where the artifact's metadata names another task."""
     if info.task is not None and info.task != task:
         raise ArtifactMismatch(
             f"the artifact says that it was trained for the task {info.task!r}, and TASK is {task!r}; set "
@@ -79,9 +80,10 @@ def check_task(info: MLmodel, task: str) -> None:
 
 
 def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, type]) -> None:
-    """Whether a task's features fit the model: its block's columns, or the keys and types of its dicts.
+    """Check that a task's features fit the model: its block's columns, or the keys and types of its dicts.
 
-    Raises ArtifactMismatch naming both sides, or ArtifactUnsupported where pandas is needed and not there.
+    Raises ArtifactMismatch naming both sides, or ArtifactUnsupported where pandas is needed but not
+    installed.
     """
     if model.wants == "dicts":
         taken = model.vocabulary or {}
@@ -92,7 +94,7 @@ def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, ty
                 f"(it makes {', '.join(dict_features) or 'none'}); name the task it was trained for in TASK"
             )
         for name, kinds in taken.items():
-            if dict_features[name] not in kinds:  # a DictVectorizer makes nothing of what it does not know
+            if dict_features[name] not in kinds:  # a DictVectorizer silently ignores unknown features
                 made, trained = ("text", "numbers") if dict_features[name] is str else ("a number", "texts")
                 raise ArtifactMismatch(
                     f"the task makes {made} of {name}, and the model was trained on {trained} of it, so that "
@@ -113,7 +115,7 @@ def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, ty
 
 
 def _warn(model: Model, columns: tuple[str, ...]) -> None:
-    """Tell once, at the start, of what the artifact does not and a wrong answer could come from."""
+    """Warn once, at the start, where column names or types cannot be checked and predictions may be wrong."""
     if model.columns is None:
         logger.warning(
             "the model names no columns, so that their order cannot be checked: it gets %s. If it was "
@@ -152,7 +154,7 @@ def _check_columns(model: Model, columns: tuple[str, ...]) -> None:
 
 def _require_pandas() -> None:
     try:
-        import pandas  # noqa: F401, ICN001  (only whether it is there)
+        import pandas  # noqa: F401, ICN001  (only whether it is installed)
     except ImportError as error:
         raise ArtifactUnsupported(
             "the model names DataFrame columns, which needs pandas, and pandas is not installed here; "

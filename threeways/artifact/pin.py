@@ -1,4 +1,4 @@
-"""The digest that pins an artifact."""
+"""Compute and verify an artifact's digest, and read its files against it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ type Hashes = Mapping[str, str]
 
 
 def digest(folder: Path) -> str:
-    r"""The SHA-256 over the sorted lines `<sha256 of a file> <its path>` of all the artifact's files.
+    r"""Return the SHA-256 over the sorted lines `<sha256 of a file> <its path>` of all the artifact's files.
 
     Paths are relative, with forward slashes; the lines are sorted as bytes and end in a newline. In a shell:
 
         cd FOLDER && find . -type f -exec sha256sum {} + | sed 's|  \./| |' | LC_ALL=C sort | sha256sum
 
-    Raises ArtifactUnsupported for what is neither file nor folder, a symbolic link too, and for a newline or
-    backslash in a name: the digest would not tell what is loaded; ArtifactUnreachable for a file or folder
-    that cannot be read.
+    Raises ArtifactUnsupported for a symbolic link, for anything else that is neither file nor folder, and for
+    a newline or backslash in a name, as the digest would be ambiguous; ArtifactUnreachable for a file or
+    folder that cannot be read.
     """
     return _digest_of(_hashes(folder))
 
 
 def verify(folder: Path, sha256: str) -> Hashes:
-    """Each file's path and SHA-256, as they were verified: what is loaded must be read against them (`read`).
+    """Verify an artifact's digest and return each file's path and SHA-256, for `read`.
 
-    Raises ArtifactMismatch unless the artifact's digest is this one.
+    A file must then be loaded by `read` with these hashes, as it could change meanwhile.
+    Raises ArtifactMismatch unless the artifact has this digest.
     """
     wanted = sha256.strip().lower()
     if not re.fullmatch("[0-9a-f]{64}", wanted):
@@ -51,10 +52,11 @@ def verify(folder: Path, sha256: str) -> Hashes:
 
 
 def read(folder: Path, name: str, hashes: Hashes | None, most: int | None = None) -> bytes:
-    """A file of the artifact, in memory, where nobody changes it any more; at most so many bytes, and one.
+    """Read a file of the artifact into memory, at most `most` + 1 bytes of it, and check its hash.
 
-    hashes: what `verify` found, or None where the artifact is not pinned. Raises OSError, and
-    ArtifactMismatch where the file has changed since it was verified.
+    hashes: what `verify` returned, or None where the artifact's digest was not verified. A file longer than
+    `most` is returned unchecked, for the caller to refuse. Raises OSError, and ArtifactMismatch where the
+    file has changed since it was verified.
     """
     with (folder / name).open("rb") as file:
         content = file.read() if most is None else file.read(most + 1)
@@ -96,7 +98,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _raise(error: OSError) -> None:
-    """A folder that cannot be listed would not be covered by the digest: `os.walk` would pass it over."""
+    """Raise: `os.walk` would skip a folder that it cannot list, and the digest would not cover it."""
     raise error
 
 

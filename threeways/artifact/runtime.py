@@ -1,4 +1,4 @@
-"""Which runtime an artifact is served with: by its flavours, and by what is installed here."""
+"""Choose the runtime that serves an artifact, by its flavours and by what is installed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MEND: dict[Runtime, str] = {
 
 
 def choose(flavours: Flavours, asked: Runtime | None, where: Path, *, typed: bool = False) -> Runtime:
-    """`onnx` where the artifact has that flavour and onnxruntime is here, else `sklearn`.
+    """Return "onnx" where the artifact has that flavour and onnxruntime is installed, else "sklearn".
 
-    An ONNX flavour beside a scikit-learn one counts only if it passed the exactness gate, which leaves what
-    it found in the flavour. asked: MODEL_RUNTIME, which settles it. typed: whether the signature has columns
-    of other types than float64; then a gate counts only if it gave rows in those types.
-    Raises ArtifactUnsupported where the flavour is not there or cannot be served here.
+    An ONNX flavour beside a scikit-learn one is used only if it passed the exactness gate, whose result is
+    recorded in the flavour. asked: MODEL_RUNTIME, which takes precedence. typed: whether the signature has
+    columns of types other than float64; then the gate must have tested rows of those types.
+    Raises ArtifactUnsupported where the flavour is missing or its runtime is not installed.
     """
     onnx = flavours.onnx
     gate = onnx.gate if onnx else None

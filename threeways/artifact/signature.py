@@ -1,4 +1,4 @@
-"""An MLflow signature, as far as it tells names, types and width."""
+"""Read column names, types and width from an MLflow signature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported
 
 _TYPES = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
-"""MLflow's types of numbers in NumPy's words: mlflow.org/docs/latest/ml/model/signatures"""
+"""MLflow's numeric types and their NumPy dtypes: mlflow.org/docs/latest/ml/model/signatures"""
 _TENSORS = frozenset({*_TYPES.values(), "int8", "int16", "uint8", "uint16", "uint32", "uint64", "float16"})
 
 
@@ -20,9 +20,9 @@ class _Tensor(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One input or output: a column of a DataFrame, or a tensor. type: MLflow's name for it.
+    """One input or output: a DataFrame's column, or a tensor. type: MLflow's name for its type.
 
-    name: a number where it is one of a DataFrame that was made of an array: no name, then.
+    name: an integer where a DataFrame was made from an array: the column has no name then.
     """
 
     type: str | None = None
@@ -31,7 +31,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 def inputs(model: MLmodel) -> list[Column]:
-    """The signature's inputs; none where there is no signature. Raises ArtifactIncomplete for garbage."""
+    """Return the signature's inputs; none without a signature. Raises ArtifactIncomplete for invalid JSON."""
     return _columns(model.signature.inputs if model.signature else None)
 
 
@@ -47,14 +47,14 @@ def _columns(text: str | None) -> list[Column]:
 
 
 def names(model: MLmodel) -> tuple[str, ...] | None:
-    """The columns' names in order, where all of them have one."""
+    """Return the columns' names in order, or None unless all of them have one."""
     columns = inputs(model)
     found = [one.name for one in columns if isinstance(one.name, str) and one.name and one.tensor is None]
     return tuple(found) if found and len(found) == len(columns) else None
 
 
 def width(model: MLmodel) -> int | None:
-    """The number of columns, or of those of a (-1, n) tensor."""
+    """Return the number of columns, also of a (-1, n) tensor; None if unknown."""
     columns = inputs(model)
     if not any(column.tensor for column in columns):
         return len(columns) or None
@@ -63,13 +63,13 @@ def width(model: MLmodel) -> int | None:
 
 
 def of_frame(model: MLmodel) -> bool:
-    """Whether it describes the columns of a DataFrame, as opposed to an array."""
+    """Return whether the inputs are a DataFrame's columns, as opposed to a tensor."""
     columns = inputs(model)
     return bool(columns) and not any(column.tensor for column in columns)
 
 
 def not_numbers(model: MLmodel) -> list[str]:
-    """The inputs that are no numbers, as `name (type)`."""
+    """Return the non-numeric inputs, as `name (type)`."""
     found = []
     for column in inputs(model):
         if column.tensor is None and column.type not in {*_TYPES, None}:
@@ -80,22 +80,22 @@ def not_numbers(model: MLmodel) -> list[str]:
 
 
 def labels(model: MLmodel) -> str | None:
-    """What it says that the model answers, where that is no number: the type's name."""
+    """Return the type of the model's output where it is not numeric, else None."""
     outputs = _columns(model.signature.outputs if model.signature else None)
     types = [column.tensor.dtype if column.tensor else column.type for column in outputs]
     return next((of for of in types if of in {"string", "boolean", "bool", "str", "object"}), None)
 
 
 def types(model: MLmodel) -> Feed:
-    """In which types the model takes a block's columns: float64 where it does not tell, or not in numbers.
+    """Return the column types of the model's input: float64 where the signature has none or no numeric type.
 
-    Raises ArtifactUnsupported for what is neither columns nor one table of numbers.
+    Raises ArtifactUnsupported unless the inputs are columns or one two-dimensional tensor.
     """
     columns = inputs(model)
     tensors = [column.tensor for column in columns if column.tensor]
     if not tensors:
-        told = [column.type or "double" for column in columns]
-        return feed.of_columns([(_TYPES.get(name, "float64"), name) for name in told])
+        declared = [column.type or "double" for column in columns]
+        return feed.of_columns([(_TYPES.get(name, "float64"), name) for name in declared])
     [tensor, *more] = tensors
     if more or len(columns) > 1 or len(tensor.shape) != 2:
         shapes = ", ".join(str(tuple(one.shape)) for one in tensors)

@@ -1,1 +1,1 @@
-"""Where a model's artifact is, and how its files come here."""
+"""Locate a model's artifact and fetch its files."""

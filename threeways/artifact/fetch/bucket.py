@@ -1,4 +1,4 @@
-"""A bucket as the artifact needs it: where, what is there, and botocore's errors as ours."""
+"""List an S3 location for an artifact; botocore's exceptions become ArtifactErrors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MOST_OBJECTS = 10_000
 """More objects than this under one location are no model artifact."""
 
 CONNECTIONS = 16
-_MENDS: dict[Fault, tuple[type[ArtifactError], str]] = {
-    Fault.NO_BUCKET: (ArtifactMissing, "mend MODEL_LOCATION or MODEL_BUCKET"),
-    Fault.NO_OBJECT: (ArtifactMissing, "mend MODEL_LOCATION"),
-    Fault.NO_NAME: (ArtifactMissing, "mend MODEL_LOCATION or MODEL_BUCKET"),
+_FIXES: dict[Fault, tuple[type[ArtifactError], str]] = {
+    Fault.NO_BUCKET: (ArtifactMissing, "correct MODEL_LOCATION or MODEL_BUCKET"),
+    Fault.NO_OBJECT: (ArtifactMissing, "correct MODEL_LOCATION"),
+    Fault.NO_NAME: (ArtifactMissing, "correct MODEL_LOCATION or MODEL_BUCKET"),
     Fault.DENIED: (
         ArtifactUnreachable,
         "allow s3:ListBucket on arn:aws:s3:::{bucket} and s3:GetObject on arn:aws:s3:::{bucket}/*",
@@ -47,13 +47,13 @@ def parse(location: str) -> S3Uri:
 
 
 def default_client() -> S3Client:
-    """A client from the SDK's own configuration, with timeouts that fit a function's start.
+    """Return a client from the SDK's own configuration, with timeouts that fit a function's start.
 
-    Raises ArtifactUnreachable where that configuration is of no use.
+    Raises ArtifactUnreachable where that configuration is invalid.
     """
     mend = "check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
     with aws_faults.named(
-        lambda error: ArtifactUnreachable(f"there is no client for S3: {error}; {mend}"), ValueError
+        lambda error: ArtifactUnreachable(f"there is no client for S3: {error}; {fix}"), ValueError
     ):
         made: S3Client = clients.client(
             "s3",
@@ -68,7 +68,8 @@ def default_client() -> S3Client:
 def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
     """List what lies under the location, by key.
 
-    Raises ArtifactMissing (no bucket), ArtifactUnreachable, or ArtifactUnsupported (too many objects).
+    The empty markers that consoles create for folders are left out. Raises ArtifactMissing (no bucket),
+    ArtifactUnreachable, or ArtifactUnsupported (too many objects).
     """
     found: list[S3Object] = []
     with errors(uri):
@@ -82,7 +83,7 @@ def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
 
 
 def folders(client: S3Client, uri: S3Uri) -> list[str]:
-    """The names of the folders right under the location."""
+    """List the names of the folders directly under the location."""
     names: list[str] = []
     with errors(uri):
         pages = client.get_paginator("list_objects_v2").paginate(
@@ -97,10 +98,10 @@ def folders(client: S3Client, uri: S3Uri) -> list[str]:
 
 
 def errors(uri: S3Uri) -> AbstractContextManager[None]:
-    """Botocore's exceptions inside become an ArtifactError that tells which of them it was, and the mend."""
+    """Translate botocore's exceptions inside the block into an ArtifactError that says how to fix it."""
 
-    def error_for(fault: Fault, told: str) -> ArtifactError:
-        kind, mend = _MENDS[fault]
-        return kind(f"{told}; {mend.format(bucket=uri.bucket)}")
+    def error_for(fault: Fault, message: str) -> ArtifactError:
+        kind, fix = _FIXES[fault]
+        return kind(f"{message}; {fix.format(bucket=uri.bucket)}")
 
     return aws_faults.of_s3(str(uri), error_for)

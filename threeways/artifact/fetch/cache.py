@@ -1,4 +1,4 @@
-"""Fetched artifacts on disk: complete or absent, whatever dies or runs beside."""
+"""Cache fetched artifacts on disk; concurrent or killed processes never leave an incomplete one visible."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from pathlib import Path
 from threeways.errors import ArtifactUnreachable, ArtifactUntrusted
 
 _STALE_SECONDS = 3600
-"""What was not used for so long, another version or a fetch that died, makes room."""
+"""A cached version or an interrupted fetch that was not used for so long is deleted."""
 
 
 def default_folder() -> Path:
-    """This user's cache under the temporary folder; Lambda keeps `/tmp` between invocations of one instance.
+    """Return this user's cache under the temporary folder, and create it if needed.
 
-    See docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html. Raises ArtifactUntrusted where
-    somebody else could write to it.
+    Lambda keeps `/tmp` between invocations of one instance:
+    docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html. Raises ArtifactUntrusted where
+    another user could write to it.
     """
     folder = Path(tempfile.gettempdir(), f"threeways-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -37,12 +38,18 @@ def default_folder() -> Path:
 
 
 def place(cache: Path, location: str, listing: Sequence[Sequence[str | int]]) -> Path:
-    """The folder for this content of this location: another listing (key, size, ETag) has another one."""
+    """Return the cache folder for a location and its listing of (key, size, ETag).
+
+    Any change in the listing gives another folder.
+    """
     return cache / _name(location) / _name(json.dumps(listing))
 
 
 def holds(folder: Path, sizes: Mapping[str, int]) -> bool:
-    """Whether every file is there with its size; a cleaner of `/tmp` takes single files. Marks it as used."""
+    """Return whether every file is present with its size, and mark the folder as used.
+
+    Systems that clean `/tmp` may delete single files.
+    """
     try:
         if any((folder / name).lstat().st_size != size for name, size in sizes.items()):
             return False
@@ -53,9 +60,9 @@ def holds(folder: Path, sizes: Mapping[str, int]) -> bool:
 
 
 def fill(folder: Path, sizes: Mapping[str, int], write: Callable[[Path], None]) -> Path:
-    """The folder, after `write` filled a temporary sibling of it that was then renamed.
+    """Have `write` fill a temporary sibling, rename it to the folder, and return the folder.
 
-    Where another process was first, its folder is kept. A damaged one is replaced.
+    Where another process was first, its folder is kept. A damaged folder is replaced.
     Raises ArtifactUnreachable where it cannot be written.
     """
     try:
@@ -69,9 +76,9 @@ def fill(folder: Path, sizes: Mapping[str, int], write: Callable[[Path], None]) 
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        mend = "make room there (on Lambda: EphemeralStorage), or set" if full else "mend that, or set"
+        fix = "make room there (on Lambda: EphemeralStorage), or set" if full else "fix that, or set"
         raise ArtifactUnreachable(
-            f"the artifact cannot be written to {folder.parent}: {error}; {mend} TMPDIR to another folder"
+            f"the artifact cannot be written to {folder.parent}: {error}; {fix} TMPDIR to another folder"
         ) from error
     return folder
 
@@ -79,12 +86,12 @@ def fill(folder: Path, sizes: Mapping[str, int], write: Callable[[Path], None]) 
 def _put(fresh: Path, folder: Path, sizes: Mapping[str, int]) -> None:
     if folder.exists() and not holds(folder, sizes):
         aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=folder.parent))
-        with suppress(FileNotFoundError):  # another process has put it aside
+        with suppress(FileNotFoundError):  # another process has moved it
             folder.rename(aside / folder.name)
         shutil.rmtree(aside, ignore_errors=True)
     try:
         fresh.rename(folder)
-    except OSError:  # not empty: another process put the same there meanwhile
+    except OSError:  # not empty: another process has created the same one meanwhile
         if not holds(folder, sizes):
             raise
 
@@ -93,7 +100,7 @@ def _make_room(folder: Path) -> None:
     for sibling in folder.parent.iterdir():
         try:
             unused = time.time() - sibling.stat().st_mtime
-        except FileNotFoundError:  # another process makes room, too
+        except FileNotFoundError:  # another process deletes it, too
             continue
         if sibling != folder and unused > _STALE_SECONDS:
             shutil.rmtree(sibling, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""An artifact's files, wherever it lies, as a local folder."""
+"""Fetch an artifact's files into a local folder."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MOST_BYTES = 2 * 2**30
-"""A bigger artifact is refused before anything of it is fetched."""
+"""A larger artifact is refused before anything is fetched."""
 
 _TRIES = 3
 _CHUNK = 2**20
 
 
 def fetch(location: str, s3: bucket.S3Factory | None = None, cache_folder: Path | None = None) -> Path:
-    """The folder that holds the artifact: the location itself, or a copy of what lies in S3.
+    """Return a local folder that holds the artifact: the location itself, or a cached copy from S3.
 
-    The copy is made in parallel, each file's size checked, and kept: as long as S3 lists the same keys, sizes
-    and ETags, the next call (a warm container, a process beside) gets the same folder and fetches nothing.
-    An object that changes while it is fetched starts the fetch anew. An incomplete copy is never seen.
+    Files are downloaded in parallel and each size is checked. As long as S3 lists the same keys, sizes and
+    ETags, later calls (in a warm container or another process) reuse the copy and download nothing. An object
+    that changes during the download restarts it. An incomplete copy is never visible.
     Raises ArtifactMissing, ArtifactUnreachable, ArtifactIncomplete, ArtifactUnsupported or ArtifactUntrusted.
     """
     if not location.startswith(SCHEME):
@@ -43,7 +43,7 @@ def fetch(location: str, s3: bucket.S3Factory | None = None, cache_folder: Path 
 
 
 class _ChangedError(Exception):
-    """An object is not what was listed."""
+    """An object differs from its listing."""
 
 
 def _local(folder: Path) -> Path:
@@ -83,7 +83,7 @@ def _check(uri: S3Uri, listing: Mapping[str, S3Object]) -> None:
         hint = (
             f"did you mean {' or '.join(near)}?"
             if near
-            else f"among its {len(listing)} objects; mend MODEL_LOCATION"
+            else f"among its {len(listing)} objects; correct MODEL_LOCATION"
         )
         raise ArtifactMissing(f"there is no MLmodel at {uri}: {hint}")
     total = sum(found.size for found in listing.values())
@@ -100,7 +100,7 @@ def _download(client: S3Client, uri: S3Uri, listing: Mapping[str, S3Object], fol
             for task in as_completed(tasks):
                 task.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # leaving the block waits for those under way
+            pool.shutdown(wait=False, cancel_futures=True)  # the `with` block waits for those under way
             raise
 
 

@@ -1,4 +1,4 @@
-"""Which artifact: an explicit location, or the one model of an MLflow run in a bucket."""
+"""Resolve the artifact's location: an explicit one, or the single model of an MLflow run in a bucket."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _TRACKED = ("models:", "runs:", "mlflow-artifacts:", "http:", "https:")
 
 
 def find(settings: Settings, s3: bucket.S3Factory | None = None) -> str:
-    """The artifact's location: a folder's path, or `s3://bucket/prefix`.
+    """Return the artifact's location: a folder's path, or `s3://bucket/prefix`.
 
-    `MODEL_LOCATION` is taken as it is. Without it, the model of `RUN_ID` is looked up in `MODEL_BUCKET`
-    (which may go on with a prefix), in MLflow 2's layout, `<experiment>/<run>/artifacts/<name>`, and in
-    MLflow 3's, `<experiment>/models/m-<id>/artifacts`, whose MLmodel names its run. Needs s3:ListBucket.
+    `MODEL_LOCATION` is used as given. Without it, the model of `RUN_ID` is looked up in `MODEL_BUCKET` (which
+    may include a prefix), in MLflow 2's layout, `<experiment>/<run>/artifacts/<name>`, and in MLflow 3's,
+    `<experiment>/models/m-<id>/artifacts`, whose MLmodel names its run. Needs s3:ListBucket.
     Raises SettingsError, ArtifactMissing, ArtifactAmbiguous, ArtifactUnreachable or ArtifactUnsupported.
     """
     if settings.model_location:

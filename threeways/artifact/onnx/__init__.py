@@ -1,1 +1,1 @@
-"""The ONNX flavour: a graph's bytes, what is allowed in them, and the session that runs it."""
+"""The ONNX flavour: which graphs are allowed, and the session that runs one."""

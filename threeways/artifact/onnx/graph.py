@@ -1,7 +1,8 @@
-"""What an ONNX file may hold to be served, read from its bytes before onnxruntime sees them.
+"""Check an ONNX graph against an allow-list, from its bytes, before onnxruntime parses it.
 
-Only the shapes of `threeways.training.export` pass: a few operators, each between one value and constants,
-so that no answer is much larger than its row. Other operators loop, read files, or make much out of little.
+Only the graphs that `threeways.training.export` writes pass: a few operators, each between one value and
+constants, so that no intermediate value is much larger than its row. Other operators can loop, read files,
+or make large outputs from small inputs.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ OPERATORS = frozenset(
     }
     | {(ML, "LabelEncoder"), (ML, "TreeEnsemble")}
 )
-"""(domain, name) of what a graph may be made of: what `threeways.training.export` writes."""
+"""(domain, name) of the operators that a graph may have: those that `threeways.training.export` writes."""
 MOST_NUMBERS, MOST_PER_COLUMN = 1_000, 100
-"""The most numbers that a row may become, in all of its values: so many, and so many for each column."""
+"""The limit on the numbers in all values of a row: so many, plus so many for each input column."""
 
-# The numbers of fields in onnx.proto3, github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+# Field numbers of onnx.proto3: github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 _GRAPH, _FUNCTIONS, _TRAINING = 7, 25, 20
 _NODE, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE_INITIALIZER = 1, 5, 11, 12, 15
 _FLOAT, _DOUBLE = 1, 11
 
 
 def check(content: bytes) -> int:
-    """The width of the block that the graph takes.
+    """Return the width of the graph's input block.
 
-    Raises Refused for what no served graph does, and ValueError where the bytes are no ONNX model.
+    Raises Refused for a graph that is not allowed, and ValueError where the bytes are not an ONNX model.
     """
     graphs = []
     for number, value in fields(memoryview(content)):
@@ -50,7 +51,7 @@ def check(content: bytes) -> int:
 
 @dataclass(slots=True)
 class _Graph:
-    """constants: name -> shape. inputs: name -> width."""
+    """A parsed graph. constants: name -> shape. inputs: name -> width."""
 
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, list[int]] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class _Graph:
     outputs: list[str] = field(default_factory=list)
 
     def checked(self) -> int:
-        """The block's width, once every node has been looked at."""
+        """Check every node and return the input block's width."""
         if len(self.inputs) != 1 or len(self.outputs) != 1:
             raise Refused(f"takes {len(self.inputs)} inputs and gives {len(self.outputs)} outputs")
         [width] = self.inputs.values()
@@ -72,11 +73,11 @@ class _Graph:
         return width
 
     def _columns(self, node: Node, columns: dict[str, int]) -> int:
-        """How many columns the node's answer has."""
+        """Return the number of columns of the node's output."""
         given = [columns[name] for name in node.inputs if name in columns]
         shapes = [self.constants[name] for name in node.inputs if name in self.constants]
         if len(given) + len(shapes) != len(node.inputs):
-            _otherwise(node)  # an input from nowhere, or both a value and a constant
+            _otherwise(node)  # an undefined input, or one that is both a value and a constant
         match node.operator, given, shapes:
             case "Concat", [_, *_], [] if node.numbers.get("axis") == 1:
                 return sum(given)

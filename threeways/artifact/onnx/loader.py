@@ -1,9 +1,9 @@
-"""Models as ONNX: a graph of a few known operators, run by onnxruntime; nothing in it is code.
+"""Load ONNX models: graphs of a few known operators, run by onnxruntime, without code of their own.
 
-onnxruntime checks what the operators are given: a tree's node that names a feature, a child or a leaf that
-is not there, or goes in circles, is refused by it. What it would also do for any file is checked before it
-sees one (`onnx_graph.py`): read other files, take operators that loop or that make much out of little, build
-trees until its stack is full. `tests/artifact/test_artifact_onnx_tampered.py` tries all of it.
+onnxruntime itself refuses a tree's node that refers to a feature, child or leaf that does not exist, or that
+is part of a cycle. What it does not refuse is checked before it parses the file (`graph.py`): reading other
+files, operators that loop or make large outputs from small inputs, trees deep enough to overflow its stack.
+`tests/artifact/test_artifact_onnx_tampered.py` tests all of it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUn
 from threeways.settings import forbid_telemetry
 
 FEWEST_ROWS = 4_096
-"""Rows that are worth a thread of their own."""
+"""The smallest number of rows for which a thread of its own pays off."""
 
 
 class OnnxModel:
-    """A session with one input, an (n, width) float64 block, and one output of n numbers.
+    """An onnxruntime session with one input, an (n, width) float64 block, and one output of n numbers.
 
-    A row is predicted on one thread, so that the sums of a tree ensemble are made in the order of its trees:
-    its answer never depends on what else is in the batch. Several threads may call it at once.
-    threads: how many share the rows of a large block.
+    A row is predicted on one thread, so that a tree ensemble's sums are made in the order of its trees: a
+    row's prediction never depends on the rest of the batch. It is thread-safe. threads: how many threads
+    share the rows of a large block.
     """
 
     def __init__(self, session: Any, threads: int = 1) -> None:
@@ -40,7 +40,7 @@ class OnnxModel:
         self.n_features_in_ = int(block.shape[1])
 
     def predict(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The (n,) predictions of an (n, width) block. Raises what onnxruntime raises."""
+        """Return the (n,) predictions of an (n, width) block. onnxruntime's exceptions propagate."""
         parts = min(self._threads, len(block) // FEWEST_ROWS)
         if parts < 2:
             return self._run(block)
@@ -53,10 +53,10 @@ class OnnxModel:
 
 
 def load(content: bytes, path: Path, threads: int = 1) -> OnnxModel:
-    """The model in a file's content, checked. path: for messages. threads: as `OnnxModel` has them.
+    """Check a file's content and load it. path: for messages. threads: see `OnnxModel`.
 
-    Raises ArtifactUntrusted for operators or references that are not allowed, ArtifactIncomplete for a file
-    that is damaged, ArtifactUnsupported where it takes something other than a float64 block.
+    Raises ArtifactUntrusted for operators or references that are not allowed, ArtifactIncomplete for a
+    damaged file, ArtifactUnsupported where its input is not a float64 block.
     """
     width = check(content, path)
     forbid_telemetry()
@@ -65,19 +65,19 @@ def load(content: bytes, path: Path, threads: int = 1) -> OnnxModel:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # blocks come in any number of rows
-    # Else a file that looks like onnxruntime's own format, too, would be read as that, past the check.
+    # Otherwise a file that also looks like onnxruntime's own format would be parsed as that, unchecked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    options.log_severity_level = 4  # what it would print is in the error that it raises
+    options.log_severity_level = 4  # its messages are in the exceptions that it raises
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no base class of their own
+    except Exception as error:  # its exceptions have no common base class
         raise ArtifactIncomplete(f"{path} cannot be loaded by onnxruntime: {_line(error)}") from error
     _require_block(session, width, path)
     return OnnxModel(session, threads)
 
 
 def check(content: bytes, path: Path) -> int:
-    """The width of what it takes. Raises what `load` raises, before onnxruntime sees the file."""
+    """Return the width of the input block. Raises what `load` raises, without using onnxruntime."""
     try:
         return onnx_graph.check(content)
     except Refused as error:

@@ -1,6 +1,6 @@
-"""The parts of an ONNX file as far as its check looks at them, read from their bytes.
+"""Parse the parts of an ONNX file's protobuf messages that the allow-list checks.
 
-github.com/onnx/onnx/blob/main/onnx/onnx.proto3 has the numbers of the fields.
+Field numbers: github.com/onnx/onnx/blob/main/onnx/onnx.proto3.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHAPE, _TENSOR_NAME, _EXTERNAL_DATA, _DATA_LOCATION = 1, 8, 13, 14  # of a tens
 
 @dataclass(slots=True)
 class Node:
-    """One node. numbers, integers: those of its attributes that are one whole number, or a list of them."""
+    """One node. numbers: attributes that are single integers. integers: attributes that are lists of them."""
 
     operator: str = ""
     domain: str = ""
@@ -34,7 +34,7 @@ class Node:
 
 
 def node_of(message: memoryview) -> Node:
-    """A node. Raises Refused for graphs within it, other files, sparse tensors, one attribute twice."""
+    """Parse a node. Raises Refused for a subgraph, another file, a sparse tensor or a repeated attribute."""
     node, seen = Node(), set[str]()
     for number, value in fields(message):
         if number == _INPUTS:
@@ -58,7 +58,7 @@ def node_of(message: memoryview) -> Node:
 
 
 def attribute_of(message: memoryview) -> tuple[str, int | None, NDArray[np.int64] | None]:
-    """An attribute's name, its number if it is one whole number, and its numbers if it is a list of them."""
+    """Parse an attribute into its name, its integer or None, and its list of integers or None."""
     name, one, runs = "", None, []
     for number, value in fields(message, _RUN):
         if number == _NAME:
@@ -79,7 +79,7 @@ def attribute_of(message: memoryview) -> tuple[str, int | None, NDArray[np.int64
 
 
 def tensor_of(message: memoryview) -> tuple[str, list[int]]:
-    """A tensor's name and shape. Raises Refused where its numbers are in another file."""
+    """Parse a tensor's name and shape. Raises Refused where its data is in another file."""
     name, shape = "", list[int]()
     for number, value in fields(message):
         if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0):
@@ -92,9 +92,9 @@ def tensor_of(message: memoryview) -> tuple[str, list[int]]:
 
 
 def width_of(message: memoryview, *, any_shape: bool = False) -> tuple[str, int]:
-    """The name and the width of what a graph takes, an (n, width) tensor; of what it gives, the name (and 0).
+    """Parse the name and width of a graph's input, an (n, width) tensor.
 
-    Raises Refused where it has no such shape.
+    any_shape: for an output, whose shape is not read; the width is 0. Raises Refused for another shape.
     """
     [*_, name] = [_text(value) for number, value in fields(message) if number == 1] or [""]
     if any_shape:

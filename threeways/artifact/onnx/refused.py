@@ -1,7 +1,7 @@
-"""The word for what is found in an ONNX file, within the modules that look for it."""
+"""The exception that the checks of an ONNX graph raise."""
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """What no served graph does; the message goes on after the file's name."""
+    """The graph is not allowed; the message is worded to follow the file's name."""

@@ -1,7 +1,8 @@
-"""An ONNX file's ensembles of trees, before onnxruntime builds them.
+"""Check an ONNX file's tree ensembles before onnxruntime builds them.
 
-It refuses what points nowhere, but it builds by recursion, a call a level: a tree of 20,000 levels ends the
-process (onnxruntime 1.31). And it builds a tree anew for each root that names it.
+onnxruntime refuses dangling references, but it builds trees by recursion, one call a level: a tree of 20,000
+levels overflows its stack and ends the process (onnxruntime 1.31). It also rebuilds a tree for each root that
+refers to it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ _NONE: Integers = np.empty(0, dtype=np.int64)
 
 
 def check(integers: Mapping[str, Integers]) -> None:
-    """Raises Refused unless every node is in one tree at most, and no tree is too deep.
+    """Raise Refused unless every node is in at most one tree and no tree is too deep.
 
-    integers: the attributes of a TreeEnsemble that are lists of whole numbers.
+    integers: a TreeEnsemble's attributes that are lists of integers.
     """
     true, false, true_leaf, false_leaf, roots, features, targets = (
         integers.get(name, _NONE)
@@ -53,7 +54,7 @@ def check(integers: Mapping[str, Integers]) -> None:
 
 
 def _require_shallow(level: Integers, children: Integers) -> None:
-    """children: (2, m) of the m nodes, -1 where it is a leaf."""
+    """Raise Refused for a tree deeper than MOST_LEVELS. children: (2, m) node indices, -1 for a leaf."""
     for _ in range(MOST_LEVELS):
         below = children[:, level].ravel()
         level = below[below >= 0]

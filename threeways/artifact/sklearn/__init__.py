@@ -1,1 +1,1 @@
-"""scikit-learn's flavour: what a file may hold, and the estimator that is made of it."""
+"""The scikit-learn flavour: which files are allowed, and loading the estimator."""

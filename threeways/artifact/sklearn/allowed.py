@@ -1,10 +1,10 @@
-"""The allow-list: what a skops file may make, by loader, module and name.
+"""The allow-list of what a skops file may build, by loader, module and name.
 
-Each entry was found by dumping the fitted estimators that are served and was then read: building it from data
-and calling `predict` on it runs nothing but scikit-learn's and NumPy's own code. What is not here on purpose:
-methods, operators, bound functions, NumPy's and SciPy's other types, SciPy's sparse matrices (their indices
-are read unchecked), nearest neighbours and support vectors (so are theirs), and every function but the ones
-below, which turn numbers into numbers.
+Each entry was found by dumping the fitted estimators that are served, and was then reviewed: building it from
+data and calling `predict` on it runs only scikit-learn's and NumPy's own code. Left out on purpose: methods,
+operators, bound functions, NumPy's and SciPy's other types, SciPy's sparse matrices, nearest neighbours and
+support vectors (compiled code reads their indices unchecked), and every function but those below, which map
+numbers to numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Made(NamedTuple):
-    """How skops makes an object (its loader) and of which type, or which type or function it looks up."""
+    """A type or function that a skops file refers to, and skops' loader for it."""
 
     loader: str
     module: str
@@ -70,7 +70,7 @@ _OBJECTS = {
     "sklearn.linear_model._stochastic_gradient": "SGDRegressor",
     "sklearn.linear_model._theil_sen": "TheilSenRegressor",
     "sklearn.tree._classes": "DecisionTreeRegressor ExtraTreeRegressor",
-    # how they are put together
+    # composition
     "sklearn.compose._column_transformer": "ColumnTransformer make_column_selector",
     "sklearn.compose._target": "TransformedTargetRegressor",
     "sklearn.pipeline": "FeatureUnion Pipeline",
@@ -87,7 +87,7 @@ _OBJECTS = {
     "sklearn.preprocessing._function_transformer": "FunctionTransformer",
     "sklearn.preprocessing._polynomial": "PolynomialFeatures",
     "sklearn.preprocessing._target_encoder": "TargetEncoder",
-    # what is inside of them
+    # their parts
     "sklearn._loss.link": "IdentityLink Interval LogLink",
     "sklearn._loss.loss": f"{_LOSSES} HalfTweedieLossIdentity",
     "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",

@@ -1,4 +1,4 @@
-"""What to do instead, for a type that a skops file may not hold: told by its module and name alone."""
+"""Suggest what to do instead of a type that a skops file may not hold, by its module and name."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _LABELLERS = {
     "sklearn.neighbors._lof": "LocalOutlierFactor",
     "sklearn.svm._classes": "LinearSVC NuSVC OneClassSVM SVC",
 }
-"""scikit-learn's classifiers that are not called so, and its outlier detectors."""
+"""scikit-learn's classifiers without "Classifier" in their names, and its outlier detectors."""
 _LABELLING = ("sklearn.cluster.", "sklearn.mixture.")
 _AT_HAND = sys.stdlib_module_names | {"__main__", "numpy", "scipy", "sklearn"}
-"""Modules that are there wherever a model is read, or that cloudpickle takes along."""
+"""Modules that are installed wherever a model is loaded, or that cloudpickle pickles by value."""
 
 
 def instead(kind: Made, where: str) -> str:
-    """What the user may do. where: its place, `model` or what is within it, as Python reaches it."""
+    """Return what the user may do. where: the object's path from the model, such as `model.steps[0]`."""
     top = kind.module.partition(".")[0]
     if kind.module.startswith("sklearn.model_selection._search") and kind.name.endswith("SearchCV"):
         if where == "model":
@@ -35,7 +35,7 @@ def instead(kind: Made, where: str) -> str:
         return "put what it has found, its best_estimator_, in its place and log the model again"
     if top == "sklearn" and _gives_labels(kind):
         return "classes are not served yet, only numbers: train a regressor"
-    if top == "_loss":  # scikit-learn's own before 1.9, as skops writes it
+    if top == "_loss":  # how skops writes scikit-learn's losses before 1.9
         return (
             f"its scikit-learn is too old for skops: train it with the one that is installed here, or {PIN}"
         )

@@ -1,4 +1,4 @@
-"""The two gradient boostings: their compiled loops take trees from a list and trust their owner."""
+"""Check both gradient boostings: their compiled loops trust the trees' shapes and indices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BITSET_WORDS = 8
 
 
 def check_gradient_boosting(model: Any) -> None:
-    """GradientBoosting: trees by stage, one output each, all of the width that its input is checked for."""
+    """Check that a GradientBoosting has one tree a stage, each with one output and the ensemble's width."""
     from sklearn.tree import DecisionTreeRegressor
 
     if "estimators_" not in vars(model):
@@ -36,7 +36,7 @@ def check_gradient_boosting(model: Any) -> None:
 
 
 def _check_start(model: Any) -> None:
-    """What it starts from decides how many rows the loop writes: one a row of input, for these two."""
+    """Check the initial estimator: the compiled loop writes one row for each prediction that it makes."""
     from sklearn.base import BaseEstimator
     from sklearn.dummy import DummyRegressor
 
@@ -54,13 +54,13 @@ def _check_start(model: Any) -> None:
 
 
 def predictors(model: Any) -> Iterator[Any]:
-    """The trees of a HistGradientBoosting, stage by stage."""
+    """Yield the trees of a HistGradientBoosting, stage by stage."""
     for stage in vars(model).get("_predictors", []):
         yield from stage
 
 
 def check_hist_gradient_boosting(model: Any) -> None:
-    """HistGradientBoosting: nodes, categories' bitsets and the preprocessor that stands before the loop."""
+    """Check a HistGradientBoosting's nodes, category bitsets and preprocessor."""
     if "_predictors" not in vars(model):
         return
     width = width_of(model)
@@ -78,15 +78,15 @@ def _categorical(bin_mapper: Any, width: int) -> NDArray[np.bool_]:
     if type(bin_mapper) is not _BinMapper:
         refuse("a HistGradientBoosting has no binning")
     categorical = bin_mapper.is_categorical_
-    # The type too: what an object or a text is worth differs between NumPy's functions.
+    # The dtype too: NumPy's functions disagree on the truth of objects and texts.
     if (
         type(categorical) is not np.ndarray
         or categorical.dtype not in {np.dtype(np.uint8), np.dtype(np.bool_)}
         or categorical.shape != (width,)
     ):
-        refuse("a HistGradientBoosting's categorical features are not told for each feature")
-    told: NDArray[np.bool_] = categorical != 0
-    return told
+        refuse("a HistGradientBoosting does not say for each feature whether it is categorical")
+    mask: NDArray[np.bool_] = categorical != 0
+    return mask
 
 
 def _check_predictor(predictor: Any, categorical: NDArray[np.bool_]) -> None:
@@ -119,9 +119,10 @@ def _check_predictor(predictor: Any, categorical: NDArray[np.bool_]) -> None:
 
 
 def _check_preprocessor(preprocessor: Any, width: int) -> None:
-    """None, or as `fit` makes it: categorical columns encoded, the others checked, none added or lost.
+    """Check that the preprocessor is None or as `fit` builds it, so that it keeps the number of columns.
 
-    The loop takes what comes out of it without looking at its width again.
+    `fit` encodes categorical columns and passes the others through a check. The compiled loop does not check
+    the width of the preprocessor's output.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
@@ -147,7 +148,7 @@ def _check_preprocessor(preprocessor: Any, width: int) -> None:
     if preprocessor.n_features_in_ != width or np.any(encoded == passed) or not all(by_index):
         refuse("a HistGradientBoosting's preprocessor adds or loses columns")
     if passing.kw_args or not _passes(passing.func):
-        refuse("a HistGradientBoosting's preprocessor does more than to check its numbers")
+        refuse("a HistGradientBoosting's preprocessor does more than check its numbers")
 
 
 def _passes(function: Any) -> bool:

@@ -1,8 +1,8 @@
-"""An artifact's own modules, logged with MLflow's `code_paths`: imported from its verified files.
+"""Import an artifact's own modules, logged with MLflow's `code_paths`, from its verified files.
 
-MLflow puts that folder before everything else in `sys.path`
-(mlflow.org/docs/latest/ml/model/dependencies). Here the modules are compiled from the bytes that MODEL_SHA256
-was verified for, no bytecode is written into the artifact, and a name that another module has is refused.
+MLflow puts that folder first in `sys.path` (mlflow.org/docs/latest/ml/model/dependencies). Here the modules
+are compiled from the bytes that MODEL_SHA256 was verified for, no bytecode is written into the artifact, and
+a module whose name is already taken is refused.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _NOWHERE = Path(os.devnull)
 
 
 class CodePaths(MetaPathFinder):
-    """Finds the modules in an artifact's code folder.
+    """A meta path finder for the modules in an artifact's code folder.
 
-    folder: the artifact. name: its code folder as the MLmodel has it, None where it has none.
-    hashes: what `pin.verify` found. files: the SHA-256 of each file in the code folder. modules: the names
-    that can be imported from it, without their parts.
-    Raises ArtifactIncomplete for a folder that is not there, and ArtifactUnsupported for a compiled module.
+    folder: the artifact. name: its code folder as the MLmodel has it, or None. hashes: what `pin.verify`
+    returned. files: the SHA-256 of each file in the code folder. modules: the top-level names that can be
+    imported from it. Raises ArtifactIncomplete for a missing folder, and ArtifactUnsupported for a compiled
+    module.
     """
 
     def __init__(self, folder: Path, name: str | None, hashes: pin.Hashes) -> None:
@@ -59,9 +59,9 @@ class CodePaths(MetaPathFinder):
 
     @contextmanager
     def importable(self) -> Iterator[None]:
-        """Have the modules imported by their names, from here on; if what is done inside fails, no longer.
+        """Make the modules importable, from here on; if the block raises, undo that.
 
-        Raises ArtifactMismatch where a name is another module's, too.
+        Raises ArtifactMismatch where another module has the same name.
         """
         for name in sorted(self.modules):
             self._require_free(name)
@@ -79,7 +79,7 @@ class CodePaths(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module of the artifact is; None for a module of others."""
+        """Return the spec of a module of the artifact; None for any other module."""
         del path, target
         if fullname.partition(".")[0] not in self.modules:
             return None
@@ -100,7 +100,7 @@ class CodePaths(MetaPathFinder):
         raise ModuleNotFoundError(f"the artifact's {self._prefix} has no module {fullname}", name=fullname)
 
     def blamed(self, error: BaseException) -> str:
-        """The line of the artifact's code that an error comes from, for people; "" where it is none's."""
+        """Return "file, line n" of the artifact's code that raised an error; "" where none of it did."""
         place = str(self.folder / self._prefix)
         lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
         if isinstance(error, SyntaxError):
@@ -125,7 +125,7 @@ class CodePaths(MetaPathFinder):
             )
 
     def _same_as(self, name: str, spec: ModuleSpec) -> bool:
-        """Whether another module of a name is made of the same files, data among them."""
+        """Return whether another module of that name consists of the same files, data files included."""
         places = [Path(place).parent for place in spec.submodule_search_locations or ()]
         places = places or ([Path(spec.origin).parent] if spec.has_location and spec.origin else [])
         return bool(places) and all(
@@ -136,27 +136,27 @@ class CodePaths(MetaPathFinder):
 
 
 class _Verified(SourceLoader):
-    """Loads a module from the bytes that were verified; leaves no bytecode."""
+    """A loader of modules from verified bytes, which writes no bytecode."""
 
     def __init__(self, folder: Path, hashes: pin.Hashes, file: Path = _NOWHERE) -> None:
         self._folder, self._hashes, self._file = folder, hashes, file
 
     def of(self, file: Path) -> _Verified:
-        """The same for a file of the artifact."""
+        """Return a loader for one file of the artifact."""
         return _Verified(self._folder, self._hashes, file)
 
     def get_filename(self, fullname: str) -> str:
-        """Where the source is."""
+        """Return the path of the source file."""
         del fullname
         return str(self._file)
 
     def get_data(self, path: str | bytes) -> bytes:
-        """A file of the artifact. Raises OSError, and ArtifactMismatch where it has changed."""
+        """Read a file of the artifact. Raises OSError, and ArtifactMismatch where it has changed."""
         return pin.read(self._folder, os.path.relpath(os.fsdecode(path), self._folder), self._hashes)
 
 
 def _elsewhere(name: str) -> ModuleSpec | None:
-    """Another module of that name: imported, part of Python, or one that an import would find."""
+    """Return the spec of another module of that name: loaded, of the standard library, or importable."""
     loaded = sys.modules.get(name)
     if loaded is not None and loaded.__spec__ is None:
         return ModuleSpec(name, None, origin=getattr(loaded, "__file__", None))

@@ -1,4 +1,4 @@
-"""Encoders whose fitted numbers become a sparse matrix's indices, which are followed unchecked."""
+"""Check encoders whose fitted state becomes a sparse matrix's indices, which compiled code does not check."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from threeways.artifact.sklearn.trees import refuse, width_of
 
 
 def check_dict_vectorizer(encoder: Any) -> None:
-    """Its vocabulary numbers its entries from 0, each number once."""
+    """Check that the vocabulary maps its entries to 0, 1, …, each number once."""
     vocabulary = vars(encoder).get("vocabulary_")
     if vocabulary is None:
-        return  # a parameter, not fitted
+        return  # an unfitted parameter
     columns: list[Any] = list(vocabulary.values()) if type(vocabulary) is dict else [None]
     if any(type(column) is not int for column in columns) or sorted(columns) != list(range(len(columns))):
         refuse("a DictVectorizer's vocabulary does not number its columns")
 
 
 def check_one_hot_encoder(encoder: Any) -> None:
-    """The columns that it makes of each feature are as many as its categories can reach."""
+    """Check that the number of columns of each feature is what its categories can produce."""
     if "categories_" not in vars(encoder):
         return
     width, made = width_of(encoder), encoder._n_features_outs  # noqa: SLF001  (what `transform` counts by)
@@ -34,7 +34,7 @@ def check_one_hot_encoder(encoder: Any) -> None:
 
 
 def _columns(encoder: Any, feature: int) -> int:
-    """How many columns the feature's codes reach: its categories, grouped where rare, less one if dropped."""
+    """Count the columns of a feature: its categories, rare ones grouped, less one if one is dropped."""
     count = _sorted_count(encoder.categories_[feature])
     if encoder._infrequent_enabled:  # noqa: SLF001  (what `transform` maps by)
         count = _grouped(encoder, feature, count)
@@ -52,13 +52,13 @@ def _columns(encoder: Any, feature: int) -> int:
 
 
 def _sorted_count(categories: Any) -> int:
-    """How many there are. Numbers are found by bisection, so they must be sorted; the rest by hash."""
+    """Return the number of categories; numeric ones must be sorted, as they are found by bisection."""
     if type(categories) is not np.ndarray or categories.ndim != 1 or not len(categories):
         refuse("a OneHotEncoder's categories are no list")
     if categories.dtype.kind not in "biufOUS":
         refuse("a OneHotEncoder's categories are of no kind that it fits")
-    told = [each for each in categories.tolist() if isinstance(each, int | float | np.number | np.bool_)]
-    numbers = [each for each in told if not isnan(each)]
+    numeric = [each for each in categories.tolist() if isinstance(each, int | float | np.number | np.bool_)]
+    numbers = [each for each in numeric if not isnan(each)]
     if any(a >= b for a, b in pairwise(numbers)):
         refuse("a OneHotEncoder's categories are not sorted")
     return len(categories)

@@ -1,7 +1,6 @@
-"""Functions that a model calls on its input, and what they are given beside it.
+"""Check the functions that a model calls on its input, and their other arguments.
 
-A ufunc writes wherever its `out` says: given an array of the model, it would change after the checks what the
-checks have seen.
+A ufunc writes to its `out`: given an array of the model, it would change state after that state was checked.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _PLAIN: tuple[type, ...] = (str, bool, int, float, type(None))
 
 
 def check_function_transformer(transformer: Any) -> None:
-    """Ufuncs are given nothing beside the input; other functions plain values only."""
+    """Check that a ufunc has no further arguments, and any other function only plain values."""
     for function, given in (("func", "kw_args"), ("inverse_func", "inv_kw_args")):
         arguments = getattr(transformer, given) or {}
         if type(arguments) is not dict:
@@ -28,7 +27,7 @@ def check_function_transformer(transformer: Any) -> None:
 
 
 def check_partial(function: partial[Any]) -> None:
-    """Its keywords are plain values or types, and it binds nothing by position."""
+    """Check that the keywords are plain values or types, and that nothing is bound by position."""
     if function.args:
         _refuse("partial function", "args")
     for name, value in function.keywords.items():

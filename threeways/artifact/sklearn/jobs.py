@@ -1,4 +1,4 @@
-"""scikit-learn's `n_jobs`, which change the last bits of an answer."""
+"""Keep scikit-learn's `n_jobs` from changing a prediction's last bits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Have whatever estimators do in jobs done in order, in this thread, whatever their `n_jobs`.
+    """Run estimators' joblib jobs in order in this thread, whatever their `n_jobs`.
 
-    Several jobs add up a forest's trees in the order in which they end: joblib's sequential backend does not,
-    and holds for estimators within functions and classes of others, too.
+    With several jobs a forest's trees are summed in the order in which they finish. joblib's sequential
+    backend avoids that, also for estimators within third-party functions and classes.
     """
     from joblib import parallel_config
 

@@ -1,4 +1,4 @@
-"""What a fitted estimator takes: a block of columns, dicts, or a DataFrame with named columns."""
+"""Determine the kind of input of a fitted estimator: a block, dicts, or a DataFrame with named columns."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from threeways.artifact.sklearn import objects
 type Wants = Literal["block", "dicts", "frame"]
 
 _DELEGATES = ("best_estimator_", "regressor_", "estimator_")
-"""What searches, target transformers and frozen or wrapped estimators pass their input on to, as it is."""
+"""The attributes to which searches, target transformers and wrapped estimators pass their input unchanged."""
 
 
 def wants(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> Wants:
-    """`dicts` where the first steps take them, `frame` where a DataFrame makes a difference, else `block`.
+    """Return "dicts" if the first steps take them, "frame" if a DataFrame makes a difference, else "block".
 
-    of_frame: whether its signature is a DataFrame's. mixed: whether that has columns of several types.
+    of_frame: whether the signature is a DataFrame's. mixed: whether that has columns of several types.
     """
     if _dict_takers(estimator):
         return "dicts"
@@ -30,9 +30,9 @@ def wants(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> Wan
 
 
 def vocabulary(estimator: Any) -> dict[str, frozenset[type]] | None:
-    """The keys of the dicts that it was fitted on, each with `str`, `float` or both: what its values were.
+    """Return the dict keys that the model was fitted on, each with its values' types: `str`, `float` or both.
 
-    None where that is not told (hashing, or no dicts).
+    None where they are unknown (hashing, or no dicts).
     """
     keys: dict[str, frozenset[type]] = {}
     for taker in _dict_takers(estimator):
@@ -46,9 +46,9 @@ def vocabulary(estimator: Any) -> dict[str, frozenset[type]] | None:
 
 
 def forget_names(estimator: Any) -> None:
-    """Fitted on a DataFrame but using columns by position: without the names it takes a block, and is quiet.
+    """Delete the fitted feature names: the estimator then takes a block without warning at each prediction.
 
-    (With them, scikit-learn warns at each prediction that the block has none.)
+    For an estimator that was fitted on a DataFrame but selects columns by position.
     """
     parts = list(objects.walk(estimator))
     if not any(_makes_frames(part) for part in parts):
@@ -67,7 +67,7 @@ def _dict_takers(estimator: Any) -> list[Any]:
 
 
 def _first_parts(estimator: Any) -> list[Any]:
-    """The estimators to which this one hands its input unchanged."""
+    """Return the estimators to which this one passes its input unchanged."""
     from sklearn.ensemble import StackingRegressor, VotingRegressor
     from sklearn.pipeline import FeatureUnion, Pipeline
 
@@ -81,7 +81,7 @@ def _first_parts(estimator: Any) -> list[Any]:
 
 
 def _receivers(estimator: Any) -> Iterator[Any]:
-    """The parts that get the model's input as it is, or some of its columns."""
+    """Yield the parts that get the model's input unchanged, or some of its columns."""
     from sklearn.compose import ColumnTransformer
 
     yield estimator
@@ -93,10 +93,10 @@ def _receivers(estimator: Any) -> Iterator[Any]:
 
 
 def _tells_frames(part: Any, *, mixed: bool) -> bool:
-    """Whether it may treat a DataFrame and an array of the same numbers differently.
+    """Return whether the part may treat a DataFrame and an array of the same numbers differently.
 
-    A function or a class that is not scikit-learn's may do so with any; a ColumnTransformer by position,
-    and a function of NumPy's, with columns of several types.
+    Any function or class that is not scikit-learn's may; a ColumnTransformer by position and a NumPy function
+    may where the columns have several types.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import FunctionTransformer
@@ -124,7 +124,7 @@ def _names_columns(estimator: Any) -> bool:
 
 
 def _is_name(columns: Any) -> bool:
-    """Whether a ColumnTransformer's choice is made by name: a name, several, or a slice between names."""
+    """Return whether a ColumnTransformer selects columns by name: one, several, or a slice between names."""
     if isinstance(columns, slice):
         return isinstance(columns.start, str) or isinstance(columns.stop, str)
     if isinstance(columns, str):
@@ -133,6 +133,6 @@ def _is_name(columns: Any) -> bool:
 
 
 def _makes_frames(part: Any) -> bool:
-    """Whether `set_output` asked it for DataFrames."""
+    """Return whether `set_output` configured the part to output DataFrames."""
     config = objects.attributes(part).get("_sklearn_output_config", {})
     return isinstance(config, dict) and config.get("transform", "default") != "default"

@@ -1,4 +1,4 @@
-"""Models that answer with labels: refused, until classes are served."""
+"""Refuse models that predict labels, until classes are served."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _KINDS = {
     "outlier_detector": "an outlier detector",
     "density_estimator": "a mixture",
 }
-"""scikit-learn's types of estimators whose `predict` gives labels: scikit-learn.org/stable/developers"""
+"""scikit-learn's estimator types whose `predict` returns labels: scikit-learn.org/stable/developers"""
 
 
 def refuse(estimator: Any, info: MLmodel, folder: Path) -> None:
-    """Raises ArtifactUnsupported where the model's `predict` gives labels, which may well be numbers."""
+    """Raise ArtifactUnsupported where the model's `predict` returns labels, even if those are numbers."""
     what = _KINDS.get(_type_of(estimator) or "")
     if what is None and (hasattr(estimator, "classes_") or hasattr(estimator, "predict_proba")):
-        what = _KINDS["classifier"]  # of a library without scikit-learn's tags
+        what = _KINDS["classifier"]  # from a library without scikit-learn's tags
     if what is None and signature.labels(info):
         what = f"a model that answers {signature.labels(info)}"
     if what is not None:
@@ -33,7 +33,7 @@ def refuse(estimator: Any, info: MLmodel, folder: Path) -> None:
 
 
 def _type_of(estimator: Any) -> str | None:
-    """The estimator's type as scikit-learn has it; None where neither it nor its last part tells."""
+    """Return scikit-learn's type of the estimator or its last step; None where neither has one."""
     from sklearn.utils import get_tags
 
     try:

@@ -1,8 +1,8 @@
-"""A linear model behind a DictVectorizer, without the matrix between them.
+"""Predict with a linear model behind a DictVectorizer without building the sparse matrix.
 
-scikit-learn makes a sparse matrix of a batch's dicts, a row and two or three numbers each, and that takes ten
-times as long as to add the numbers up. Here they are added up as they come: in the order of their columns, as
-the sparse product does it, and the intercept last, so that the sums are the same to the last bit.
+scikit-learn builds a sparse matrix of a batch's dicts, with two or three numbers a row, which takes ten times
+as long as summing the weights. Here they are summed directly: in column order, as the sparse product does it,
+and the intercept last, so that the results are identical to the last bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _LINEAR = frozenset(
 
 
 def shortened(estimator: Any) -> Any:
-    """The estimator; where it is a Pipeline of a DictVectorizer and a linear regressor, a quicker equal."""
+    """Return a faster equivalent of a Pipeline of DictVectorizer and linear regressor.
+
+    Any other estimator is returned as it is.
+    """
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.pipeline import Pipeline
 
@@ -39,7 +42,7 @@ def shortened(estimator: Any) -> Any:
 
 
 class LinearDicts:
-    """Predicts for dicts whose values are text or numbers; any other batch goes to the pipeline itself."""
+    """A linear model for dicts of texts and numbers; any other batch is passed to the pipeline itself."""
 
     def __init__(self, pipeline: Any, vectorizer: Any, weights: list[float], intercept: float) -> None:
         self._pipeline = pipeline
@@ -51,14 +54,14 @@ class LinearDicts:
         self._intercept = intercept
 
     def predict(self, features: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-        """The (n,) predictions for n dicts. Raises what the pipeline raises."""
+        """Return the (n,) predictions for n dicts. The pipeline's exceptions propagate."""
         sums = self._by_column(features)
         return self._by_row(features) if sums is None else sums
 
     def _by_column(self, features: Sequence[Mapping[str, Any]]) -> NDArray[np.float64] | None:
-        """The same where all have the same one or two names, each with text only or with numbers only.
+        """Predict by column where all dicts have the same one or two keys, each with texts or numbers only.
 
-        None for others. The order of two makes no difference to their sum.
+        Return None for any other batch. Addition of two terms is commutative, so their order does not matter.
         """
         columns = features.columns if isinstance(features, DictRows) else _columns_of(features)
         if columns is None or len(columns) > 2:
@@ -76,7 +79,7 @@ class LinearDicts:
         return sums + self._intercept
 
     def _texts_of(self, name: str) -> dict[str, float]:
-        """What each text that is known under a name adds."""
+        """Return the weight of each known text value of a key."""
         if name not in self._texts:
             begins = name + self._separator
             self._texts[name] = {
@@ -103,7 +106,7 @@ class LinearDicts:
                         terms.append((column[0], column[1] * value))
                 else:
                     return np.asarray(self._pipeline.predict(features), dtype=np.float64)
-            if len(terms) > 2:  # two commute
+            if len(terms) > 2:  # two terms commute
                 terms.sort()
             total = 0.0
             for _, term in terms:
@@ -113,7 +116,7 @@ class LinearDicts:
 
 
 def _columns_of(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]] | None:
-    """The values by name, where all rows have the names of the first; None where they have not."""
+    """Return the values by key where all rows have the first row's keys, else None."""
     names = list(rows[0])
     if set(map(len, rows)) != {len(names)}:
         return None

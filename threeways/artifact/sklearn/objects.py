@@ -1,4 +1,4 @@
-"""A loaded model as a heap of objects, whatever holds them."""
+"""Walk all objects of a loaded model, and check their attributes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from threeways.errors import ArtifactUntrusted
 
 
 def walk(root: Any) -> Iterator[Any]:
-    """Every object that the root holds, once: in containers, object arrays, partial functions, attributes."""
+    """Yield every object reachable from the root, once.
+
+    It follows containers, object arrays, partial functions and the attributes of scikit-learn's objects.
+    """
     import numpy as np
 
-    seen: dict[int, Any] = {}  # keeps them alive, so that an id stays one object's
+    seen: dict[int, Any] = {}  # keeps them alive, so that an id is not reused
     pending = [root]
     while pending:
         thing = pending.pop()
@@ -34,14 +37,14 @@ def walk(root: Any) -> Iterator[Any]:
 
 
 def attributes(thing: Any) -> dict[str, Any]:
-    """The instance's own attributes; of a scikit-learn part these are its parameters and its fitted state."""
+    """Return the instance's own attributes: a scikit-learn object's parameters and fitted state."""
     return getattr(thing, "__dict__", {}) if type(thing).__module__.startswith("sklearn.") else {}
 
 
 def require_own_methods(thing: Any) -> None:
-    """Raises ArtifactUntrusted where an attribute stands before a method of the object's class.
+    """Raise ArtifactUntrusted where an instance attribute shadows a method or descriptor of the class.
 
-    A file can set any attribute; one called like the method that validates input would take its place.
+    A file can set any attribute; one named like the method that validates input would replace it.
     """
     for name in attributes(thing):
         method = getattr_static(type(thing), name, None)

@@ -1,4 +1,4 @@
-"""Pickle and cloudpickle: code, in the end, and read only where the artifact was pinned."""
+"""Load pickles and cloudpickles, which can run any code, only where the artifact's digest was verified."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from threeways.errors import (
 
 FORMATS = frozenset({"pickle", "cloudpickle"})
 _COMPILED = frozenset({"_make_function", "_make_skel_func"})
-"""What cloudpickle calls to make a function of its bytecode."""
+"""The functions with which cloudpickle rebuilds a function from its bytecode."""
 
 
 def refuse(folder: Path, serialization_format: str) -> None:
-    """Raises ArtifactUntrusted: this artifact was not pinned. Nothing in it is read but for its digest."""
+    """Raise ArtifactUntrusted for a pickle without MODEL_SHA256. Only its digest is computed."""
     raise ArtifactUntrusted(
         f"{folder} is a {serialization_format}, and loading one runs whatever code is in it; log the model "
         f"with serialization_format='skops', or, if you trust who made this very artifact as you trust "
@@ -34,11 +34,11 @@ def refuse(folder: Path, serialization_format: str) -> None:
 
 
 def load(content: bytes, path: Path, code: CodePaths, python: str | None = None) -> Any:
-    """What the pickle makes, by running it: the caller has verified these very bytes.
+    """Unpickle an object from bytes that the caller has verified; this runs the pickle's code.
 
     path: where they were read, for messages. code: the artifact's own modules, which stay importable.
-    python: the version of Python that wrote it, where known. Raises ArtifactIncomplete, ArtifactMismatch, or
-    ArtifactUnsupported naming a module that is missing.
+    python: the version of Python that wrote it, if known. Raises ArtifactIncomplete, ArtifactMismatch, or
+    ArtifactUnsupported naming a missing module.
     """
     if not content.endswith(pickle.STOP):
         raise ArtifactIncomplete(f"{path} is cut short: it is no whole pickle; upload it again")
@@ -47,14 +47,14 @@ def load(content: bytes, path: Path, code: CodePaths, python: str | None = None)
 
 
 class _Unpickler(pickle.Unpickler):
-    """Refuses functions that another Python has compiled: this one would run their bytecode as its own."""
+    """An unpickler that refuses bytecode of another Python version, which this one would misinterpret."""
 
     def __init__(self, content: bytes, path: Path, python: str | None) -> None:
         super().__init__(io.BytesIO(content))
         self._path, self._python = path, python
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        """What a name of a module stands for."""
+        """Look up a global name. Raises ArtifactMismatch for bytecode of another Python version."""
         if _is_other(self._python) and module_name.startswith("cloudpickle") and global_name in _COMPILED:
             raise ArtifactMismatch(
                 f"{self._path} holds functions compiled by Python {self._python}, and this is Python "
@@ -77,7 +77,7 @@ def _unpickled(content: bytes, path: Path, code: CodePaths, python: str | None) 
         if where:
             raise ArtifactUnsupported(
                 f"{path} cannot be loaded, for the code that was logged with it fails at {where}: {error!r}; "
-                f"mend it, and log the model again"
+                f"fix it, and log the model again"
             ) from error
         if isinstance(error, AttributeError | ImportError):
             raise ArtifactUnsupported(
@@ -91,7 +91,7 @@ def _unpickled(content: bytes, path: Path, code: CodePaths, python: str | None) 
 
 
 def _lacks(path: Path, error: ModuleNotFoundError, code: CodePaths) -> str:
-    """That a module is missing, and where it can come from."""
+    """Word the message that a module is missing, and where it can come from."""
     name = error.name or str(error)
     top = name.partition(".")[0]
     if top in code.modules:

@@ -1,4 +1,4 @@
-"""PolynomialFeatures: it makes room for as many columns as it says, and fills those that it computes."""
+"""Check PolynomialFeatures: it allocates as many columns as it states, and fills those that it computes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from threeways.artifact.sklearn.trees import refuse, width_of
 
 
 def check_polynomial(transformer: Any) -> None:
-    """Its numbers of columns are those that its degrees give, so that none is left as it was in memory."""
+    """Check that the degrees give the stated numbers of columns, so that no memory stays uninitialised."""
     if "_n_out_full" not in vars(transformer):
-        return  # a parameter, not fitted
+        return  # an unfitted parameter
     width = width_of(transformer)
     least, most = transformer._min_degree, transformer._max_degree  # noqa: SLF001  (what `transform` goes by)
     flags = (transformer.interaction_only, transformer.include_bias)
@@ -25,7 +25,7 @@ def check_polynomial(transformer: Any) -> None:
 
 
 def _columns(width: int, least: int, most: int, interaction_only: bool, include_bias: bool) -> int:
-    """How many products there are of `width` columns, of these degrees: without repetition, or with it."""
+    """Count the products of `width` columns of these degrees, with or without repeated factors."""
     first = max(1, least)
     if interaction_only:
         products = sum(comb(width, degree) for degree in range(first, min(most, width) + 1))

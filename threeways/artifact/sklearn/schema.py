@@ -1,8 +1,8 @@
-"""A skops file's schema, walked before skops sees it.
+"""Check a skops file's schema before skops reads it.
 
-Every node must be of a kind in `allowed.py` and have exactly the form in which skops writes that kind: what
-is left over, missing or of another type is refused, so that nothing rides along under another name. The
-walk builds no object and imports no module that the schema names.
+Every node must be of a type in `allowed.py` and have exactly the fields that skops writes for that type: a
+field that is superfluous, missing or of another type is refused. The check builds no object and imports no
+module that the schema names.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from threeways.artifact.sklearn.repetition import check_repetitions
 from threeways.errors import ArtifactUntrusted
 
 PROTOCOL = 2
-"""The version of skops' format that is read here; older ones bring older loaders with them."""
+"""The supported version of skops' format; older versions use other loaders."""
 
 type Node = dict[str, Any]
 type Children = Iterable[tuple[str, Any]]
-"""Where each child is, for messages, and the child."""
+"""Each child's path, for messages, and the child."""
 
 _COMMON = {"__class__", "__module__", "__loader__", "__id__"}
 
 
 @dataclass(frozen=True)
 class Audited:
-    """What a schema asks for.
+    """What a schema refers to.
 
-    types: their full names. arrays: the array files that its nodes name. scalars: those of them that must
-    hold one value (NumPy makes an array of a scalar type that is given an array).
+    types: full names. arrays: the array files that its nodes name. scalars: those of them that must hold one
+    value (NumPy makes an array of a scalar type that is given an array).
     """
 
     types: frozenset[str]
@@ -48,7 +48,7 @@ class _Walk:
 
 
 def audit(schema: Any) -> Audited:
-    """What the schema asks for, all of it allowed. Raises ArtifactUntrusted, naming the place."""
+    """Return what the schema refers to. Raises ArtifactUntrusted, naming the node that is not allowed."""
     if not isinstance(schema, dict) or schema.get("protocol") != PROTOCOL:
         found = schema.get("protocol") if isinstance(schema, dict) else schema
         raise ArtifactUntrusted(
@@ -165,7 +165,7 @@ def _array(where: str, node: Node, walk: _Walk) -> Children:
 
 
 def _check_grid(where: str, items: Any) -> None:
-    """Objects in rows and columns: NumPy would unfold whatever else has a length, pipelines too."""
+    """Check an object array of several dimensions: NumPy expands any item with a length, even a pipeline."""
     for item in items if isinstance(items, list) else ():
         loader = item.get("__loader__") if isinstance(item, dict) else None
         if loader in {"ListNode", "TupleNode"}:
@@ -192,7 +192,10 @@ def _generator(where: str, node: Node, _: _Walk) -> Children:
 
 
 def _check_seed(where: str, seed: Any) -> None:
-    """The seed of a boosting's generator: one number. Of a bigger pool or key, NumPy mixes each with each."""
+    """Check that a boosting's generator was seeded by one number.
+
+    NumPy mixes each part of a larger pool or key with each other one.
+    """
     parts = seed.get("content") if isinstance(seed, dict) else None
     _exactly(where, parts, {"entropy", "spawn_key", "pool_size", "n_children_spawned"})
     assert isinstance(parts, dict)  # noqa: S101  (states what _exactly() ensures)

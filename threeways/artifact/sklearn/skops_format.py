@@ -1,7 +1,7 @@
-"""The skops format: checked as a zip, as arrays and against our own allow-list before skops reads it.
+"""Check a skops file, its zip, arrays and schema, against our own allow-list before skops reads it.
 
-skops refuses what it does not know itself, but its own list trusts much that is not needed here, and the
-`skops_trusted_types` of an MLmodel are the artifact's own word. So neither is relied on.
+skops refuses types that it does not know, but its own list trusts many that are not needed here, and the
+`skops_trusted_types` of an MLmodel come from the artifact itself. Neither is relied on.
 """
 
 from __future__ import annotations
@@ -21,29 +21,28 @@ from threeways.artifact.sklearn.versions import requires_same_minor
 from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
 MOST_BYTES = 2 * 2**30
-"""The most that all members may unpack to."""
+"""The limit on the unpacked size of all members."""
 MOST_SCHEMA_BYTES = 64 * 2**20
-"""A boosting of 500 trees has 11 MB, a DictVectorizer of 30 000 pairs of zones 30 MB."""
+"""The limit on the schema. A boosting of 500 trees has 11 MB, a DictVectorizer of 30,000 values 30 MB."""
 MOST_SCHEMA_PARTS = 1_500_000
-"""The most brackets and commas in a schema: read, they may be fifty times what they are as text."""
+"""The limit on brackets and commas in a schema: parsed, it may take fifty times its size as text."""
 _SCHEMA = "schema.json"
 _SMALLER = f"train a smaller model, or {PIN}"
 
 
 def load(content: bytes, path: Path) -> Any:
-    """The object in a skops file, made of nothing but what `allowed.py` lists.
+    """Load the object of a skops file, built only of types in `allowed.py`.
 
-    content: the file's bytes. path: where they were read, for messages.
-    Its trees are not checked yet: see `threeways.artifact.sklearn.structure`. Raises ArtifactIncomplete (no
-    sound zip), ArtifactUntrusted (anything that is not on the list, or not as skops writes it) or
-    ArtifactMismatch.
+    content: the file's bytes. path: where they were read, for messages. Its trees are not checked yet: see
+    `threeways.artifact.sklearn.structure`. Raises ArtifactIncomplete (not a sound zip), ArtifactUntrusted (a
+    type that is not on the list, or a file not as skops writes it) or ArtifactMismatch.
     """
     file = BytesIO(content)
     return _build(file, _audited(file, path), path)
 
 
 def _audited(file: BytesIO, path: Path) -> list[str]:
-    """The types to trust: exactly those that the file asks for, all of them on the list."""
+    """Check the file and return the types to trust: exactly those that it uses, all of them on the list."""
     try:
         with ZipFile(file) as archive:
             _check_members(archive, path)
@@ -56,7 +55,7 @@ def _audited(file: BytesIO, path: Path) -> list[str]:
     except (BadZipFile, EOFError, zlib.error, struct.error, NotImplementedError) as error:
         raise ArtifactIncomplete(f"{path} is damaged or half-uploaded: {error}; upload it again") from error
     except Exception as error:
-        # A schema that is no JSON or nested too deeply, an array's header that is none: whatever it is.
+        # For example, a schema that is not JSON or nested too deeply, or an invalid array header.
         raise ArtifactUntrusted(f"{path} holds no sound schema or array: {error!r}; log it again") from error
 
 
@@ -84,7 +83,10 @@ def _schema(archive: ZipFile, path: Path) -> Any:
 
 
 def _check_array(archive: ZipFile, name: str, *, scalar: bool) -> None:
-    """NumPy's own format, no objects, as many bytes as its header promises, and one value for a scalar."""
+    """Check that an array is in NumPy's format, without objects, of the size that its header states.
+
+    scalar: whether it must hold exactly one value.
+    """
     import numpy as np
 
     if name not in archive.NameToInfo:
@@ -118,5 +120,5 @@ def _build(file: BytesIO, trusted: list[str], path: Path) -> Any:
         try:
             return skops.io.load(file, trusted=trusted)
         except Exception as error:
-            # All of its types are allowed, but what is in them does not fit together.
+            # All types are allowed, but their contents are inconsistent.
             raise ArtifactUntrusted(f"{path} cannot be built: {error!r}; log the model again") from error

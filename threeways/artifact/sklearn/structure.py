@@ -1,7 +1,7 @@
-"""What a loaded model must hold to before it may predict.
+"""Check a loaded model's structure before it may predict.
 
-skops builds objects of allowed types but does not look into them, and scikit-learn's compiled code reads
-by the indices that it finds there without checking them: a crafted file would read outside of its memory.
+skops builds objects of allowed types but does not check their contents, and scikit-learn's compiled code
+follows the indices in them without bounds checks: a crafted file would make it read outside its memory.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from threeways.errors import ArtifactError, ArtifactUntrusted
 
 
 def check(model: Any) -> None:
-    """Raises ArtifactUntrusted where evaluating the model could leave its memory, or never end."""
+    """Raise ArtifactUntrusted where predicting could read outside the model's memory, or never end."""
     try:
         _check(model)
     except ArtifactError:
         raise
     except Exception as error:
-        # The checks read what a file holds; an attribute that is missing or of another type ends up here.
+        # The checks read a file's contents; a missing attribute or one of another type raises anything.
         raise ArtifactUntrusted(
             f"the model is not as scikit-learn fits it: {error!r}; log it again"
         ) from error

@@ -1,4 +1,4 @@
-"""Trees as scikit-learn's compiled code walks them: from the root, by index, unchecked."""
+"""Check trees: scikit-learn's compiled code follows node indices without bounds checks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from threeways.errors import ArtifactUntrusted
 
 LEAF = -1
-"""What a `Tree` has for children where there are none."""
+"""The child index of a leaf in a `Tree`."""
 
 
 def check_tree(tree: Any) -> None:
-    """A `sklearn.tree._tree.Tree`: its nodes are all there, and every walk stays inside and ends."""
-    # `node_count` is told by the file and says how far the arrays below reach into memory: it goes first.
+    """Check that a `sklearn.tree._tree.Tree` has all of its nodes, and that every path ends at a leaf."""
+    # `node_count` comes from the file and sets the length of the arrays below: it is checked first.
     if (
         tree.node_count != tree.capacity
         or tree.node_count < 1
@@ -35,17 +35,17 @@ def check_tree(tree: Any) -> None:
 
 
 def check_owner(estimator: Any) -> None:
-    """A fitted decision tree checks its input's width by its own attribute, so that must be the tree's."""
+    """Check that a fitted decision tree's own width, by which it validates input, is its tree's."""
     from sklearn.tree._tree import Tree
 
     if "tree_" not in vars(estimator):
-        return  # a parameter, like the `estimator` of a Bagging: not fitted, never asked
+        return  # an unfitted parameter, like a Bagging's `estimator`, which never predicts
     if type(estimator.tree_) is not Tree or estimator.tree_.n_features != width_of(estimator):
         refuse(f"the {type(estimator).__name__} takes another number of features than its tree")
 
 
 def width_of(estimator: Any) -> int:
-    """The width that the estimator will demand of its input; without it, it would take any."""
+    """Return the width that the estimator requires of its input; without it, it would accept any."""
     width = vars(estimator).get("n_features_in_")
     if type(width) is not int or width < 1:
         refuse(f"the {type(estimator).__name__} does not say how many features it takes")
@@ -58,9 +58,9 @@ def check_walk(
     right: NDArray[np.integer[Any]],
     count: int,
 ) -> None:
-    """Of each inner node (its index in `parents`) both children come after it and before `count`.
+    """Check that both children of each inner node (its index in `parents`) come after it and before `count`.
 
-    Growing indices end every walk; scikit-learn numbers nodes as it makes them, so its own trees pass.
+    Increasing indices end every path; scikit-learn numbers nodes as it creates them, so its own trees pass.
     """
     for children in (left, right):
         ahead = children.astype(np.int64)
@@ -69,13 +69,13 @@ def check_walk(
 
 
 def check_features(features: NDArray[np.integer[Any]], width: int) -> None:
-    """Every feature that a node asks for is one of `width` columns."""
+    """Check that every feature index is one of `width` columns."""
     if np.any(features < 0) or np.any(features >= width):
         refuse(f"a tree asks for a feature that is not among the model's {width}")
 
 
 def refuse(why: str) -> NoReturn:
-    """Raises ArtifactUntrusted. The mend is for a tampered file and for a misjudged honest one."""
+    """Raise ArtifactUntrusted with a fix for a tampered file and for a sound one that was misjudged."""
     raise ArtifactUntrusted(
         f"{why}: evaluating it could read outside of its memory; if the model was tampered with, upload the "
         f"one that was trained; if not, log it with serialization_format='cloudpickle' and pin MODEL_SHA256"

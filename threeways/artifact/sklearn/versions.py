@@ -1,4 +1,4 @@
-"""scikit-learn's versions: a fitted model is only good for the minor version that fitted it."""
+"""Check scikit-learn's version: a fitted model is only valid for the minor version that fitted it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from threeways.errors import ArtifactMismatch
 
 _OLDEST = (1, 5)
-"""The first scikit-learn with a wheel for Python 3.13: scikit-learn.org/stable/whats_new/v1.5.html"""
+"""The oldest scikit-learn with a wheel for Python 3.13: scikit-learn.org/stable/whats_new/v1.5.html"""
 
 
 def require_same_minor(fitted_with: str, where: object) -> None:
-    """Raises ArtifactMismatch unless the installed scikit-learn has the same major and minor version."""
+    """Raise ArtifactMismatch unless the installed scikit-learn has the same major and minor version."""
     import sklearn
 
     if minor(fitted_with) != minor(sklearn.__version__):
@@ -26,9 +26,9 @@ def require_same_minor(fitted_with: str, where: object) -> None:
 
 @contextmanager
 def requires_same_minor(where: object) -> Iterator[None]:
-    """The same for every estimator that is loaded inside: each one tells the version that fitted it.
+    """Check every estimator that is unpickled inside the block; each one states the version that fitted it.
 
-    An MLmodel can be wrong about that. Another patch version is no reason to refuse, and none to warn.
+    An MLmodel can be wrong about that. Another patch version is accepted without a warning.
     """
     from sklearn.exceptions import InconsistentVersionWarning
 
@@ -41,12 +41,12 @@ def requires_same_minor(where: object) -> Iterator[None]:
 
 
 def minor(version: str) -> str:
-    """The major and minor part of a version."""
+    """Return the major and minor part of a version."""
     return ".".join(version.split(".")[:2])
 
 
 def _or_lock(fitted_with: str) -> str:
-    """The other way, where this Python has that scikit-learn: to have it installed here."""
+    """Word the alternative, if that version exists for this Python: install it here."""
     parts = minor(fitted_with).split(".")
     if len(parts) < 2 or not all(part.isdecimal() for part in parts):
         return ""
