@@ -18,8 +18,8 @@ from sklearn.preprocessing import FunctionTransformer, SplineTransformer, Standa
 from sklearn.utils.discovery import all_estimators
 
 from threeways.artifact import load
-from threeways.artifact.sklearn.allowed import Made
-from threeways.artifact.sklearn.alternatives import instead
+from threeways.artifact.sklearn.allowed import SkopsType
+from threeways.artifact.sklearn.alternatives import suggestion
 from threeways.errors import ArtifactUntrusted
 
 ALPHAS = {"alpha": [0.1, 1.0]}
@@ -76,7 +76,8 @@ def test_each_classifier_of_scikit_learn_is_known_as_one_and_nothing_else_is() -
     def told(kind: str) -> list[bool]:
         found = all_estimators(type_filter=kind)
         return [
-            "classes" in instead(Made("ObjectNode", one.__module__, name), "model") for name, one in found
+            "classes" in suggestion(SkopsType("ObjectNode", one.__module__, name), "model")
+            for name, one in found
         ]
 
     assert all(told("classifier"))

@@ -13,7 +13,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from threeways.artifact.sklearn.linear_dicts import LinearDicts, shortened
+from threeways.artifact.sklearn.linear_dicts import LinearDicts, optimized
 
 RANDOM = np.random.default_rng(0)
 ROWS: list[dict[str, Any]] = [
@@ -51,7 +51,7 @@ row = st.dictionaries(
 def test_the_sums_are_those_of_the_sparse_product_to_the_last_bit(
     pipeline: Pipeline, rows: list[dict[str, Any]]
 ) -> None:
-    quicker = shortened(pipeline)
+    quicker = optimized(pipeline)
     assert isinstance(quicker, LinearDicts)
     assert quicker.predict(rows).tolist() == pipeline.predict(rows).tolist()
 
@@ -70,19 +70,19 @@ def test_rows_of_the_same_names_are_added_up_by_column_to_the_same_bits(
 ) -> None:
     rows = st.fixed_dictionaries({name: data.draw(st.sampled_from([texts, numbers])) for name in names})
     given_rows = data.draw(st.lists(rows, min_size=1, max_size=20))
-    assert shortened(pipeline).predict(given_rows).tolist() == pipeline.predict(given_rows).tolist()
+    assert optimized(pipeline).predict(given_rows).tolist() == pipeline.predict(given_rows).tolist()
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=str)
 def test_a_dense_product_differs_by_no_more_than_its_own_rounding(pipeline: Pipeline) -> None:
-    assert np.max(np.abs(shortened(pipeline).predict(ROWS) - pipeline.predict(ROWS))) < 1e-12
+    assert np.max(np.abs(optimized(pipeline).predict(ROWS) - pipeline.predict(ROWS))) < 1e-12
 
 
 @pytest.mark.parametrize("odd", [None, True, ["card", "cash"], {"card": 2.0}, np.float64(3.0)])
 def test_values_of_other_kinds_are_left_to_the_pipeline(odd: object) -> None:
     rows = [ROWS[0], {**ROWS[1], "payment": odd}]
     said: list[Any] = []
-    for one in (PIPELINES[0], shortened(PIPELINES[0])):
+    for one in (PIPELINES[0], optimized(PIPELINES[0])):
         try:
             said.append(one.predict(rows).tolist())
         except (TypeError, ValueError) as error:
@@ -108,9 +108,9 @@ class Mine(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
     ids=str,
 )
 def test_anything_else_stays_as_it_is(pipeline: Pipeline) -> None:
-    assert shortened(pipeline.fit(ROWS, MINUTES)) is pipeline
+    assert optimized(pipeline.fit(ROWS, MINUTES)) is pipeline
 
 
 def test_several_answers_a_row_stay_the_pipeline_s() -> None:
     pipeline = make_pipeline(DictVectorizer(), LinearRegression()).fit(ROWS, np.c_[MINUTES, MINUTES])
-    assert shortened(pipeline) is pipeline
+    assert optimized(pipeline) is pipeline

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from artifact_lab import copy_of, fitted
 
-from threeways.artifact import digest, load, pin
+from threeways.artifact import digest, digests, load
 from threeways.errors import ArtifactIncomplete, ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted
 
 
@@ -62,14 +62,14 @@ def test_a_file_changed_after_its_digest_was_verified_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, other: Callable[[Path], bytes]
 ) -> None:
     folder = pickled(tmp_path, pickle.dumps(fitted("linear")))
-    pinned, verify = digest(folder), pin.verify
+    pinned, verify = digest(folder), digests.verify
 
     def verify_as_another_process_writes(*args: Any) -> Any:
         hashes = verify(*args)
         (folder / name).write_bytes(other(tmp_path))
         return hashes
 
-    monkeypatch.setattr(pin, "verify", verify_as_another_process_writes)
+    monkeypatch.setattr(digests, "verify", verify_as_another_process_writes)
     with pytest.raises(ArtifactMismatch, match=f"{name} has changed since"):
         load(folder, pinned)
     assert not (tmp_path / "sprung").exists()

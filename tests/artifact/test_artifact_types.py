@@ -273,7 +273,7 @@ def test_arrays_of_whole_numbers_need_no_pandas(tmp_path: Path, monkeypatch: pyt
     )
     monkeypatch.setitem(sys.modules, "pandas", None)
     check(model, NAMES, {})
-    assert type(model.feed.given(BLOCK)) is np.ndarray
+    assert type(model.input_types.convert(BLOCK)) is np.ndarray
 
 
 def test_a_function_that_needs_a_frame_is_refused_without_pandas(
@@ -289,7 +289,7 @@ def test_a_function_that_needs_a_frame_is_refused_without_pandas(
 
 def test_a_block_of_doubles_is_given_as_it_is(tmp_path: Path) -> None:
     model = served(saved(tmp_path / "model", Ridge().fit(BLOCK, MINUTES), BLOCK))
-    assert model.feed.given(BLOCK) is BLOCK
+    assert model.input_types.convert(BLOCK) is BLOCK
     assert model.refused(np.full((2, 6), np.nan)) == {}
 
 

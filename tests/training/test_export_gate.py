@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from threeways.artifact.mlmodel import Gate
 from threeways.training.export import GateFailed, exported, gate, passed
-from threeways.training.flavour import Onnx, onnx_of, told
+from threeways.training.flavour import Onnx, describe, onnx_of
 
 
 def encoded() -> Any:
@@ -85,7 +85,7 @@ def test_any_threshold_moved_by_one_ulp_is_caught_by_what_the_graph_says(
         )
         # as if the converter itself were wrong, so that both graphs are
         monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
-        with pytest.raises(GateFailed, match=r"it says .* where scikit-learn says"):
+        with pytest.raises(GateFailed, match=r"it predicts .* where scikit-learn predicts"):
             passed(moved, model, X[:40])
 
 
@@ -96,7 +96,7 @@ def test_any_leaf_changed_by_a_millionth_is_caught_by_what_the_graph_says(
     for place in range(20):
         moved = changed(model, "TreeEnsemble", "leaf_weights", one_moved(place, lambda value: value + 1e-6))
         monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
-        with pytest.raises(GateFailed, match=r"it says .* where scikit-learn says"):
+        with pytest.raises(GateFailed, match=r"it predicts .* where scikit-learn predicts"):
             passed(moved, model, X[:40])
 
 
@@ -107,7 +107,7 @@ def test_a_threshold_that_is_a_float32_itself_is_caught_in_a_forest(monkeypatch:
             model, "TreeEnsemble", "nodes_splits", one_moved(place, lambda t: float(np.nextafter(t, -np.inf)))
         )
         monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
-        with pytest.raises(GateFailed, match="it says"):
+        with pytest.raises(GateFailed, match="it predicts"):
             passed(moved, model, X[:40])
 
 
@@ -139,7 +139,7 @@ def test_a_missing_value_sent_the_other_way_is_caught(monkeypatch: pytest.Monkey
     tracks.ints[1] = 1 - tracks.ints[1]
     content = model.SerializeToString()
     monkeypatch.setattr(gate, "exported", lambda _: content)
-    with pytest.raises(GateFailed, match="it says"):
+    with pytest.raises(GateFailed, match="it predicts"):
         passed(content, fitted, X)  # none of these rows lacks anything
 
 
@@ -147,7 +147,7 @@ def test_a_missing_value_sent_the_other_way_is_caught(monkeypatch: pytest.Monkey
 def test_another_default_value_or_category_of_an_encoder_is_caught(part: str) -> None:
     fitted = encoded().fit(X, Y)
     other = changed(fitted, "LabelEncoder", part, one_moved(0, lambda value: value + 20))
-    with pytest.raises(GateFailed, match="it says"):
+    with pytest.raises(GateFailed, match="it predicts"):
         passed(other, fitted, X)
 
 
@@ -155,7 +155,7 @@ def test_an_intercept_off_by_a_millionth_is_caught() -> None:
     fitted = MODELS["scaled linear"]().fit(X, Y)
     content = exported(fitted)
     fitted[-1].intercept_ += 1e-6
-    with pytest.raises(GateFailed, match="it says"):
+    with pytest.raises(GateFailed, match="it predicts"):
         passed(content, fitted, ROWS)
 
 
@@ -172,7 +172,7 @@ def test_rows_that_scikit_learn_refuses_and_the_graph_answers_are_a_reason_and_n
 
 def test_what_it_found_is_told_in_no_unit_for_it_does_not_know_the_tasks() -> None:
     assert (
-        told(Gate(2e-12, 1500))
+        describe(Gate(2e-12, 1500))
         == "within 2.0e-12 of scikit-learn's predictions, on 1,500 rows and thresholds"
     )
-    assert told(Gate(0.0, 10)) == "equal to scikit-learn bit for bit, on 10 rows and thresholds"
+    assert describe(Gate(0.0, 10)) == "equal to scikit-learn bit for bit, on 10 rows and thresholds"

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeRegressor
 from types_lab import by_pyfunc, saved, served, typed
 
 from threeways.artifact import load
-from threeways.artifact.feed import of_columns
+from threeways.artifact.input_types import of_columns
 from threeways.errors import ArtifactUnsupported
 from threeways.training import flavour
 from threeways.training.export import exported, passed
@@ -41,7 +41,7 @@ def encoded() -> Any:
 def with_graph(folder: Path, fitted: Any, types: dict[str, str]) -> Onnx | str:
     """The artifact, and its graph in it where there is one, as `export` writes it."""
     model = served(saved(folder, fitted, typed(X, types)))
-    onnx = onnx_of(model.estimator, ROWS, model.feed)
+    onnx = onnx_of(model.estimator, ROWS, model.input_types)
     if isinstance(onnx, Onnx):
         flavour.add(folder, Model.load(str(folder)), onnx)
     return onnx

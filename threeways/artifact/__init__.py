@@ -11,10 +11,10 @@ a few known operators (`onnx/graph.py`). A skops file can neither run code of it
 nor make scikit-learn read outside its own memory (`sklearn/structure.py`).
 """
 
+from threeways.artifact.digests import digest
 from threeways.artifact.fetch.download import fetch
 from threeways.artifact.fetch.location import find
 from threeways.artifact.loader import load
 from threeways.artifact.model import Model, check, check_task
-from threeways.artifact.pin import digest
 
 __all__ = ["Model", "check", "check_task", "digest", "fetch", "find", "load"]

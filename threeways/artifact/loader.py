@@ -6,13 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from threeways.artifact import mlmodel, pin, signature
-from threeways.artifact.feed import DOUBLE
+from threeways.artifact import digests, mlmodel, signature
+from threeways.artifact.input_types import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
 from threeways.artifact.onnx import loader
 from threeways.artifact.runtime import choose
-from threeways.artifact.sklearn import kind, labels, linear_dicts, pickles, skops_format, structure, versions
+from threeways.artifact.sklearn import (
+    input_kind,
+    labels,
+    linear_dicts,
+    pickles,
+    skops_format,
+    structure,
+    versions,
+)
 from threeways.artifact.sklearn.code_paths import CodePaths
 from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported
 from threeways.settings import Runtime
@@ -28,7 +36,7 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
     damaged), Mismatch (another digest or scikit-learn version), Unsupported (flavour, format, or a module
     that is not installed), Untrusted (it could run code or read outside its memory).
     """
-    hashes = None if sha256 is None else pin.verify(folder, sha256)
+    hashes = None if sha256 is None else digests.verify(folder, sha256)
     info = mlmodel.read(folder, hashes)
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
     mlmodel.require_files(info, folder)
@@ -40,7 +48,7 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
 
 
 def _onnx(
-    folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: pin.Hashes | None, threads: int
+    folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: digests.Hashes | None, threads: int
 ) -> Model:
     model = loader.load(_content(folder, flavour.data, hashes), folder / flavour.data, threads)
     columns = _columns(info, None)
@@ -53,11 +61,11 @@ def _onnx(
         vocabulary=None,
         info=info,
         runtime="onnx",
-        feed=replace(signature.types(info), common=DOUBLE, order="C", names=columns),
+        input_types=replace(signature.types(info), common=DOUBLE, order="C", names=columns),
     )
 
 
-def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.Hashes | None) -> Model:
+def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: digests.Hashes | None) -> Model:
     versions.require_same_minor(flavour.sklearn_version, folder)
     estimator = _estimator(folder, info, flavour, hashes)
     if not callable(getattr(estimator, "predict", None)):
@@ -68,7 +76,7 @@ def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.H
     return _described(estimator, info)
 
 
-def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin.Hashes | None) -> Any:
+def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: digests.Hashes | None) -> Any:
     serialization = flavour.serialization_format
     if serialization not in {"skops", *pickles.FORMATS}:
         raise ArtifactUnsupported(
@@ -84,40 +92,40 @@ def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: pin
     return estimator
 
 
-def _content(folder: Path, name: str, hashes: pin.Hashes | None) -> bytes:
+def _content(folder: Path, name: str, hashes: digests.Hashes | None) -> bytes:
     try:
-        return pin.read(folder, name, hashes)  # read once: the verified bytes are those that are loaded
+        return digests.read(folder, name, hashes)  # read once: the verified bytes are those that are loaded
     except OSError as error:
         raise ArtifactUnreachable(f"{folder / name} cannot be read: {error}") from error
 
 
 def _described(estimator: Any, info: MLmodel) -> Model:
-    feed = signature.types(info)
-    wants = kind.wants(estimator, of_frame=signature.of_frame(info), mixed=feed.mixed)
-    if wants == "dicts":
+    types = signature.types(info)
+    kind = input_kind.input_kind(estimator, of_frame=signature.of_frame(info), mixed=types.mixed)
+    if kind == "dicts":
         return Model(
-            estimator=linear_dicts.shortened(estimator),
+            estimator=linear_dicts.optimized(estimator),
             version=info.version,
-            wants=wants,
+            wants=kind,
             columns=None,
             width=None,
-            vocabulary=kind.vocabulary(estimator),
+            vocabulary=input_kind.vocabulary(estimator),
             info=info,
         )
     named = getattr(estimator, "feature_names_in_", None)
     columns = _columns(info, None if named is None else tuple(map(str, named)))
     width = signature.width(info) or getattr(estimator, "n_features_in_", None)
-    if wants == "block":
-        kind.forget_names(estimator)
+    if kind == "block":
+        input_kind.drop_feature_names(estimator)
     return Model(
         estimator=estimator,
         version=info.version,
-        wants=wants,
+        wants=kind,
         columns=columns,
         width=width,
         vocabulary=None,
         info=info,
-        feed=replace(feed, frame=wants == "frame", names=columns),
+        input_types=replace(types, frame=kind == "frame", names=columns),
     )
 
 

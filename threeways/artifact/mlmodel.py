@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.artifact import pin
+from threeways.artifact import digests
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 NAME = "MLmodel"
@@ -152,13 +152,13 @@ def require_served(model: MLmodel, where: str) -> None:
         )
 
 
-def read(folder: Path, hashes: pin.Hashes | None = None) -> MLmodel:
-    """Read an artifact's MLmodel, checked against the verified hashes if given (see `pin.verify`).
+def read(folder: Path, hashes: digests.Hashes | None = None) -> MLmodel:
+    """Read an artifact's MLmodel, checked against the verified hashes if given (see `digests.verify`).
 
     Raises ArtifactMissing, ArtifactIncomplete or ArtifactMismatch.
     """
     try:
-        return parse(pin.read(folder, NAME, hashes, MOST_BYTES), str(folder / NAME))
+        return parse(digests.read(folder, NAME, hashes, MOST_BYTES), str(folder / NAME))
     except OSError as error:
         raise ArtifactMissing(f"no MLmodel can be read in {folder}: {error}") from error
 

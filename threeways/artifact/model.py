@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact import signature
-from threeways.artifact.feed import Feed
+from threeways.artifact.input_types import InputTypes
 from threeways.artifact.mlmodel import MLmodel
-from threeways.artifact.sklearn.jobs import one_at_a_time
-from threeways.artifact.sklearn.kind import Wants
+from threeways.artifact.sklearn.input_kind import InputKind
+from threeways.artifact.sklearn.jobs import sequential_jobs
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed, UnpredictableEvent
 from threeways.settings import Runtime
 
@@ -29,19 +29,19 @@ class Model:
     version: the id of the run that made it. wants: the kind of input that `predict` takes. columns: the names
     of the block's columns in order; None where the artifact has none. width: the number of columns, if known.
     vocabulary: where it takes dicts, the keys that it was fitted on and whether their values were texts or
-    numbers. info: its MLmodel. runtime: the library that runs it. feed: the column types that a block is
-    converted to.
+    numbers. info: its MLmodel. runtime: the library that runs it. input_types: the column types that a block
+    is converted to.
     """
 
     estimator: Any
     version: str
-    wants: Wants
+    wants: InputKind
     columns: tuple[str, ...] | None
     width: int | None
     vocabulary: Mapping[str, frozenset[type]] | None
     info: MLmodel
     runtime: Runtime = "sklearn"
-    feed: Feed = field(default_factory=Feed)
+    input_types: InputTypes = field(default_factory=InputTypes)
 
     def predict(self, features: Any, columns: Sequence[str] | None = None) -> NDArray[np.float64]:
         """Return the (n,) predictions for n rows: an (n, width) float64 block, or n dicts.
@@ -59,15 +59,15 @@ class Model:
         for fault in self.refused(features).values():
             raise fault
         if self.wants != "dicts":
-            features = self.feed.given(features)
-        with one_at_a_time() if self.runtime == "sklearn" else nullcontext():
+            features = self.input_types.convert(features)
+        with sequential_jobs() if self.runtime == "sklearn" else nullcontext():
             return _one_a_row(self.estimator.predict(features), rows)
 
     def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
         """Return the rows with a value that the signature's type cannot hold: index -> error."""
-        if not self.feed.typed or self.wants == "dicts":
+        if not self.input_types.typed or self.wants == "dicts":
             return {}
-        return {row: UnpredictableEvent(why) for row, why in self.feed.refused(features).items()}
+        return {row: UnpredictableEvent(why) for row, why in self.input_types.invalid_rows(features).items()}
 
 
 def check_task(info: MLmodel, task: str) -> None:

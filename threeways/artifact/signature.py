@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from threeways.artifact import feed
-from threeways.artifact.feed import Feed
+from threeways.artifact import input_types
+from threeways.artifact.input_types import InputTypes
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported
 
@@ -86,7 +86,7 @@ def labels(model: MLmodel) -> str | None:
     return next((of for of in types if of in {"string", "boolean", "bool", "str", "object"}), None)
 
 
-def types(model: MLmodel) -> Feed:
+def types(model: MLmodel) -> InputTypes:
     """Return the column types of the model's input: float64 where the signature has none or no numeric type.
 
     Raises ArtifactUnsupported unless the inputs are columns or one two-dimensional tensor.
@@ -95,7 +95,7 @@ def types(model: MLmodel) -> Feed:
     tensors = [column.tensor for column in columns if column.tensor]
     if not tensors:
         declared = [column.type or "double" for column in columns]
-        return feed.of_columns([(_TYPES.get(name, "float64"), name) for name in declared])
+        return input_types.of_columns([(_TYPES.get(name, "float64"), name) for name in declared])
     [tensor, *more] = tensors
     if more or len(columns) > 1 or len(tensor.shape) != 2:
         shapes = ", ".join(str(tuple(one.shape)) for one in tensors)
@@ -103,4 +103,4 @@ def types(model: MLmodel) -> Feed:
             f"the model's signature takes {len(columns)} inputs, tensors of shape {shapes}, and one (-1, n) "
             f"array is served; log it with a signature inferred from the array or DataFrame it was fitted on"
         )
-    return feed.of_tensor(tensor.dtype if tensor.dtype in _TENSORS else "float64")
+    return input_types.of_tensor(tensor.dtype if tensor.dtype in _TENSORS else "float64")

@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from threeways import artifact
-from threeways.artifact import mlmodel, pin, runtime
+from threeways.artifact import digests, mlmodel, runtime
 from threeways.artifact.sklearn import pickles
 from threeways.errors import ArtifactMismatch, ArtifactMissing, UsageError
 from threeways.scoring import tasks
@@ -37,7 +37,7 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
     """
     tasks.find(settings.task)
     model = _found(settings, console, local)
-    hashes = pin.verify(model.folder, settings.model_sha256) if settings.model_sha256 else None
+    hashes = digests.verify(model.folder, settings.model_sha256) if settings.model_sha256 else None
     info = mlmodel.read(model.folder, hashes)
     artifact.check_task(info, settings.task)
     served = f", served by {_runtime(settings, info, model.folder)}" if loads else ""

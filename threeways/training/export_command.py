@@ -1,4 +1,4 @@
-"""`python -m threeways export`: the ONNX flavour for an artifact that was logged without it."""
+"""`python -m threeways export`: add the ONNX flavour to an artifact that was logged without it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ def export(
     console: Console,
     task_name: str = TASK,
 ) -> bool:
-    """Write a copy of an artifact with the ONNX flavour beside its scikit-learn one; whether it was written.
+    """Write a copy of an artifact with an ONNX flavour beside its scikit-learn one; return whether it was.
 
     folder: the artifact. rides: parquet files to compare on, as DATA= of `make train`; None: the synthetic
-    city. to: the copy's folder, by default `folder` + "-onnx"; it is whole or not there. sha256: the
-    artifact's digest, which a pickle needs. task_name: the task it is for. Tells `console` what the gate
-    found, or why there is no graph.
-    Raises ArtifactError, DataError, UsageError.
+    city. to: the copy's folder, by default `folder` + "-onnx"; it is created complete or not at all. sha256:
+    the artifact's digest, which a pickle needs. task_name: its task. console: for the gate's result, or the
+    reason why there is no graph. Raises ArtifactError, DataError, UsageError.
     """
     source = artifact.fetch(str(folder)).resolve()
     target = (to or source.with_name(f"{source.name}-onnx")).expanduser().resolve()
@@ -51,7 +50,7 @@ def export(
     with step(
         console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.minutes):,} rides"
     ):
-        onnx = flavour.onnx_of(model.estimator, judged.block, model.feed)
+        onnx = flavour.onnx_of(model.estimator, judged.block, model.input_types)
     if isinstance(onnx, str):
         console.print(
             f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it",
@@ -60,7 +59,7 @@ def export(
         )
         return False
     _write(source, target, onnx)
-    console.print(f"ONNX flavour: {flavour.told(onnx.gate)}", highlight=False, markup=False)
+    console.print(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False, markup=False)
     console.print(f"written: {target}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"MODEL_SHA256={artifact.digest(target)}", highlight=False, markup=False, soft_wrap=True)
     return True
@@ -76,7 +75,7 @@ def _require_free(source: Path, target: Path) -> None:
 
 
 def _write(source: Path, target: Path, onnx: Onnx) -> None:
-    """The copy is made beside its place and loaded once as it will be served; then it gets its name."""
+    """Make the copy in a temporary sibling folder, load it once as in serving, and rename it."""
     from mlflow.models import Model
 
     try:

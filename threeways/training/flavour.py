@@ -1,7 +1,7 @@
-"""MLflow's scikit-learn flavour with an ONNX one beside it, in one artifact.
+"""Log a model with MLflow's scikit-learn flavour and an ONNX flavour in one artifact.
 
-To MLflow this module is a flavour, as `mlflow.sklearn` is: `Model.log` calls its `save_model`. What it adds
-is laid out as `mlflow.onnx` lays it out, so that `mlflow.onnx.load_model` loads it, too:
+This module implements MLflow's flavour interface, as `mlflow.sklearn` does: `Model.log` calls its
+`save_model`. The ONNX flavour has the layout of `mlflow.onnx`, so that `mlflow.onnx.load_model` loads it:
 mlflow.org/docs/latest/ml/model
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways.artifact.feed import Feed
+from threeways.artifact.input_types import InputTypes
 from threeways.artifact.inputs import Block
 from threeways.artifact.mlmodel import NAME, Gate
 from threeways.errors import ArtifactError
@@ -33,28 +33,28 @@ class Onnx:
     gate: Gate
 
 
-def onnx_of(estimator: Any, block: Block, feed: Feed = PLAIN) -> Onnx | str:
-    """The estimator's graph, or why there is none: then it is served by scikit-learn.
+def onnx_of(estimator: Any, block: Block, types: InputTypes = PLAIN) -> Onnx | str:
+    """Return the estimator's graph, or the reason why there is none; scikit-learn serves the model then.
 
-    block: (n, width) rows on which the two are compared, the validation set. feed: in which types it is
-    served them.
+    block: (n, width) rows to compare the two on, the validation set. types: the column types of the model's
+    input.
     """
     try:
         content = exported(estimator)
-        return Onnx(content, passed(content, estimator, block, feed))
+        return Onnx(content, passed(content, estimator, block, types))
     except (NotExportable, GateFailed, ArtifactError) as error:
         return str(error)
 
 
-def told(gate: Gate) -> str:
-    """What the gate found, for people."""
+def describe(gate: Gate) -> str:
+    """Describe the gate's result in words."""
     most = gate.max_difference
     how = f"within {most:.1e} of scikit-learn's predictions" if most else "equal to scikit-learn bit for bit"
     return f"{how}, on {gate.rows:,} rows and thresholds"
 
 
 def save_model(path: str, mlflow_model: Model, onnx: Onnx | None = None, **given: Any) -> None:
-    """Save as `mlflow.sklearn.save_model` does, and the ONNX flavour where there is one."""
+    """Save as `mlflow.sklearn.save_model` does, and add the ONNX flavour if given."""
     import mlflow.sklearn
 
     mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **given)
@@ -63,7 +63,7 @@ def save_model(path: str, mlflow_model: Model, onnx: Onnx | None = None, **given
 
 
 def add(folder: Path, mlflow_model: Model, onnx: Onnx) -> None:
-    """Write the flavour into an artifact's folder: the file first, then the MLmodel that names it."""
+    """Add the flavour to an artifact's folder: first the file, then its entry in the MLmodel."""
     import onnx as library
 
     (folder / FILE).write_bytes(onnx.content)

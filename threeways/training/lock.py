@@ -1,4 +1,4 @@
-"""One training at a time in a folder."""
+"""Allow one training at a time in a folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 @contextmanager
 def exclusive(file: Path, when_waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of `file`, waiting for another process's if need be, which `when_waiting` may tell.
+    """Hold an exclusive lock on `file`; call `when_waiting` before waiting for another process.
 
-    The operating system lets go of it when its holder ends, however it ends.
+    The operating system releases it when the process ends, for whatever reason.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:

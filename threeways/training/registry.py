@@ -1,4 +1,4 @@
-"""The model registry: which model an alias names, and where its files are."""
+"""Resolve models in MLflow's registry by alias or version, and register new versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAME, ALIAS = "ride-duration", "champion"
 CHAMPION = f"models:/{NAME}@{ALIAS}"
-"""The model that the commands use where none is named."""
+"""The default model of all commands."""
 TASK = "ride_duration"
 """The task that `make train` trains models for."""
 
@@ -27,10 +27,10 @@ _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such m
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """One version of a registered model, or an artifact at a location: its uri, and no version.
+    """A version of a registered model, or an artifact at a location, with that as uri and no version.
 
-    uri: `models:/name/version`. model_id: MLflow 3's `m-…`, None for a model logged the MLflow 2 way.
-    folder: its files on this machine, `MLmodel` among them.
+    uri: `models:/name/version`. model_id: MLflow 3's `m-…`, None for a model logged the MLflow 2 way. folder:
+    its files on this machine, `MLmodel` among them.
     """
 
     uri: str
@@ -44,10 +44,10 @@ class RegisteredModel:
 def resolve(
     uri: str = CHAMPION, tracking_uri: str | None = None, folder: Path = FOLDER
 ) -> RegisteredModel | None:
-    """The model that `models:/name@alias` or `models:/name/version` names; None where there is none.
+    """Resolve `models:/name@alias` or `models:/name/version` to a model; None where there is none.
 
-    A remote store's files are downloaded to `folder/models/` once. Raises TrackingError where the store
-    can't be used, ArtifactMissing where the registry names files that are gone.
+    A remote store's files are downloaded to `folder/models/` once. Raises TrackingError where the store can't
+    be used, ArtifactMissing where the registry refers to deleted files.
     """
     name, alias, version = _parts(uri)
     store = store_of(tracking_uri, folder)
@@ -62,7 +62,7 @@ def resolve(
 
 
 def register(client: MlflowClient, model_id: str, run_id: str) -> str:
-    """Make a logged model a version of `NAME` and, last of all, let the alias name it; the version."""
+    """Register a logged model as a version of `NAME`, set the alias last, and return the version."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -121,7 +121,7 @@ def _registered(client: MlflowClient, found: Any, folder: Path) -> RegisteredMod
 
 
 def _local_folder(artifacts: str, folder: Path, key: str) -> Path:
-    """The artifact's folder: where the store has it, or a download of it, made whole or not at all."""
+    """Return the artifact's local folder: the store's own, or a download, which is never incomplete."""
     address = urlsplit(artifacts)
     if address.scheme in {"", "file"}:
         there = Path(unquote(address.path) if address.scheme else artifacts)

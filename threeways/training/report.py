@@ -1,4 +1,4 @@
-"""What a training tells: lines while it works, two tables at its end, and a file of figures."""
+"""Report a training: progress lines, two tables at its end, and a file of figures."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ LAST_TRAIN = "last-train.json"
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """rmse, mae, baseline_rmse: minutes, on the validation set. rows_…: rides used. seconds: all of it.
+    """A training's figures.
 
-    model_uri: `models:/name/version`. model: the same, resolved.
+    rmse, mae, baseline_rmse: minutes, on the validation set. rows_…: rides used. seconds: total duration.
+    model_uri: `models:/name/version`. model: the registered model.
     """
 
     rmse: float
@@ -39,7 +40,7 @@ class TrainingReport:
     model: RegisteredModel
 
     def write(self, folder: Path) -> Path:
-        """Write `last-train.json` in `folder`, whole or not at all; the file."""
+        """Write `last-train.json` in `folder`, atomically, and return its path."""
         figures = {name: getattr(self, name) for name in self.__slots__ if name != "model"}
         file = folder / LAST_TRAIN
         scratch = file.with_suffix(".json.new")
@@ -50,7 +51,7 @@ class TrainingReport:
 
 @contextmanager
 def step(console: Console, doing: str) -> Iterator[None]:
-    """Show that something is being done, with a clock on a terminal, and how long it took."""
+    """Show progress of a step, with a clock if the console is a terminal, and print its duration."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     began = time.monotonic()
@@ -62,7 +63,7 @@ def step(console: Console, doing: str) -> Iterator[None]:
 
 
 def cleaning_table(training: Rides, validation: Rides) -> Table:
-    """How many trips each set has, how many cleaning dropped and why, and how many are used."""
+    """Return a table of each set's trips: read, dropped by cleaning for each reason, and used."""
     from rich.table import Table
 
     table = Table("trips", title="Cleaning", title_justify="left")
@@ -79,7 +80,7 @@ def cleaning_table(training: Rides, validation: Rides) -> Table:
 
 
 def metrics_table(found: dict[str, Errors]) -> Table:
-    """The model's errors beside the baseline's, on both sets. found: as `Trained.errors` has them."""
+    """Return a table of the model's and the baseline's errors on both sets. found: see `Trained.errors`."""
     from rich.table import Table
 
     table = Table("minutes", title="Errors", title_justify="left")

@@ -1,6 +1,6 @@
-"""MLflow's store: which one, reached quietly, its faults named.
+"""Choose and connect to MLflow's store, without its telemetry and log noise; translate its errors.
 
-MLflow is imported in functions of this package only, and after `quieten`, which has to come first.
+MLflow is imported only in functions of this package, after `quieten`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "ride-duration"
 FOLDER = Path(".local")
-"""Where everything lies that a checkout makes for itself."""
+"""Where a checkout keeps all generated files."""
 
-# Read by MLflow while it is imported; what the user has set stays.
+# MLflow reads these when it is imported; variables that the user has set take precedence.
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that isn't there is said within seconds, not minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # an unreachable server is reported in seconds, not minutes
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -36,7 +36,10 @@ _QUIET = {
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """uri: MLflow's tracking URI. database, artifacts: where our own store lies, None for the user's."""
+    """An MLflow store.
+
+    uri: its tracking URI. database, artifacts: our own store's paths; None for the user's.
+    """
 
     uri: str
     database: Path | None = None
@@ -44,12 +47,12 @@ class Store:
 
     @property
     def untouched(self) -> bool:
-        """Whether this is our own store, and nothing was ever written to it."""
+        """Whether this is our own store and it does not exist yet."""
         return self.database is not None and not self.database.exists()
 
 
 def store_of(tracking_uri: str | None = None, folder: Path = FOLDER) -> Store:
-    """The store that `tracking_uri` names, else `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`."""
+    """Return the store of `tracking_uri`, else of `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`."""
     uri = tracking_uri or from_environment(TrainingSettings).mlflow_tracking_uri
     if uri:
         return Store(uri)
@@ -58,7 +61,7 @@ def store_of(tracking_uri: str | None = None, folder: Path = FOLDER) -> Store:
 
 
 def connect(store: Store) -> MlflowClient:
-    """A client of the store, which becomes MLflow's current one. Call it within `named_faults`."""
+    """Return a client of the store and make it MLflow's current one. Call it within `named_faults`."""
     quieten()
     import mlflow
 
@@ -69,7 +72,7 @@ def connect(store: Store) -> MlflowClient:
 
 
 def _make_current(uri: str) -> None:
-    """Tell MLflow the store, and take back what it writes to `MLFLOW_TRACKING_URI`: that is the user's."""
+    """Set MLflow's current store, but restore the user's `MLFLOW_TRACKING_URI`, which MLflow overwrites."""
     import mlflow
     from mlflow.environment_variables import MLFLOW_TRACKING_URI
 
@@ -82,14 +85,14 @@ def _make_current(uri: str) -> None:
 
 
 def experiment_id(client: MlflowClient, store: Store) -> str:
-    """The id of our experiment, made on first use."""
+    """Return the id of our experiment; create it on first use."""
     from mlflow.exceptions import MlflowException
 
     known = client.get_experiment_by_name(EXPERIMENT)
     if known is not None and known.lifecycle_stage == "deleted":
         client.restore_experiment(known.experiment_id)
     if known is not None and store.artifacts and known.artifact_location != str(store.artifacts):
-        # The checkout was moved or copied: MLflow would go on writing to where it was.
+        # The checkout was moved or copied: MLflow would go on writing to the old path.
         client.rename_experiment(known.experiment_id, f"{EXPERIMENT} {known.experiment_id}, moved")
         known = None
     if known is not None:
@@ -104,14 +107,14 @@ def experiment_id(client: MlflowClient, store: Store) -> str:
 
 
 def quieten() -> None:
-    """Turn off MLflow's telemetry and chatter: its environment, set before it is first imported."""
+    """Disable MLflow's telemetry and log noise by environment variables; call it before importing MLflow."""
     for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)  # noqa: TID251 - told to MLflow, never read by us
+        os.environ.setdefault(name, value)  # noqa: TID251 - set for MLflow, not read here
 
 
 @contextmanager
 def named_faults(store: Store) -> Iterator[None]:
-    """MLflow's, its database's and its server's errors as TrackingError, in one line with the mend."""
+    """Translate errors of MLflow, its database and its server to a one-line TrackingError with a fix."""
     quieten()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -127,9 +130,9 @@ def named_faults(store: Store) -> Iterator[None]:
                 f"MLflow's store {store.uri}: no room on its disk; make some and run it again"
             ) from error
         if "database is locked" in text:
-            mend = "another program writes to it; try again when it is done"
+            fix = "another program writes to it; try again when it is done"
         elif store.database is not None:
-            mend = f"check {store.database}; moved aside, it is made anew by the next training"
+            fix = f"check {store.database}; moved aside, it is made anew by the next training"
         else:
-            mend = "check MLFLOW_TRACKING_URI and that what it names is up; unset, a local store is used"
-        raise TrackingError(f"MLflow's store {store.uri} can't be used: {text[:300]}; {mend}") from error
+            fix = "check MLFLOW_TRACKING_URI and that what it names is up; unset, a local store is used"
+        raise TrackingError(f"MLflow's store {store.uri} can't be used: {text[:300]}; {fix}") from error

@@ -112,7 +112,7 @@ def _fitted(training: Rides, validation: Rides, console: Console) -> Trained:
         said = f"no ONNX flavour: {onnx}. It is served by scikit-learn"
         console.print(said, highlight=False, markup=False)
         return trained
-    console.print(f"ONNX flavour: {flavour.told(onnx.gate)}", highlight=False)
+    console.print(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
     return replace(trained, onnx=onnx)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from threeways.artifact.onnx import trees
-from threeways.artifact.onnx.parts import Node, node_of, tensor_of, width_of
-from threeways.artifact.onnx.refused import Refused
+from threeways.artifact.onnx.errors import GraphNotAllowed
+from threeways.artifact.onnx.messages import Node, node_of, tensor_of, width_of
 from threeways.protobuf import bytes_of, fields
 
 ML = "ai.onnx.ml"
@@ -36,12 +36,13 @@ _FLOAT, _DOUBLE = 1, 11
 def check(content: bytes) -> int:
     """Return the width of the graph's input block.
 
-    Raises Refused for a graph that is not allowed, and ValueError where the bytes are not an ONNX model.
+    Raises GraphNotAllowed for a graph that is not served, and ValueError where the bytes are not an ONNX
+    model.
     """
     graphs = []
     for number, value in fields(memoryview(content)):
         if number in {_FUNCTIONS, _TRAINING}:
-            raise Refused("defines functions")
+            raise GraphNotAllowed("defines functions")
         if number == _GRAPH:
             graphs.append(bytes_of(value))
     if len(graphs) != 1:
@@ -61,15 +62,15 @@ class _Graph:
     def checked(self) -> int:
         """Check every node and return the input block's width."""
         if len(self.inputs) != 1 or len(self.outputs) != 1:
-            raise Refused(f"takes {len(self.inputs)} inputs and gives {len(self.outputs)} outputs")
+            raise GraphNotAllowed(f"takes {len(self.inputs)} inputs and gives {len(self.outputs)} outputs")
         [width] = self.inputs.values()
         columns = dict(self.inputs)
         for node in self.nodes:
             if len(node.outputs) != 1 or node.outputs[0] in columns or node.outputs[0] in self.constants:
-                raise Refused(f"has a {node.operator} with other outputs than one new value")
+                raise GraphNotAllowed(f"has a {node.operator} with other outputs than one new value")
             columns[node.outputs[0]] = self._columns(node, columns)
         if sum(columns.values()) > MOST_NUMBERS + MOST_PER_COLUMN * width:
-            raise Refused(f"makes {sum(columns.values())} numbers of {width}")
+            raise GraphNotAllowed(f"makes {sum(columns.values())} numbers of {width}")
         return width
 
     def _columns(self, node: Node, columns: dict[str, int]) -> int:
@@ -108,7 +109,7 @@ def _read(graph: memoryview) -> _Graph:
         elif number == _INITIALIZER:
             name, shape = tensor_of(bytes_of(value))
             if name in found.constants:
-                raise Refused(f"has two constants {name!r}")
+                raise GraphNotAllowed(f"has two constants {name!r}")
             found.constants[name] = shape
         elif number == _INPUT:
             name, width = width_of(bytes_of(value))
@@ -116,14 +117,14 @@ def _read(graph: memoryview) -> _Graph:
         elif number == _OUTPUT:
             found.outputs.append(width_of(bytes_of(value), any_shape=True)[0])
         elif number == _SPARSE_INITIALIZER:
-            raise Refused("has sparse tensors")
+            raise GraphNotAllowed("has sparse tensors")
     return found
 
 
 def _require_known(node: Node) -> None:
     if (node.domain, node.operator) not in OPERATORS:
-        raise Refused(f"has the operator {node.operator!r} of {node.domain or 'ai.onnx'!r}")
+        raise GraphNotAllowed(f"has the operator {node.operator!r} of {node.domain or 'ai.onnx'!r}")
 
 
 def _otherwise(node: Node) -> NoReturn:
-    raise Refused(f"has a {node.operator} in another form than is served")
+    raise GraphNotAllowed(f"has a {node.operator} in another form than is served")

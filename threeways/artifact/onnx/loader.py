@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.onnx import graph as onnx_graph
-from threeways.artifact.onnx.refused import Refused
+from threeways.artifact.onnx.errors import GraphNotAllowed
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
 from threeways.settings import forbid_telemetry
 
@@ -80,7 +80,7 @@ def check(content: bytes, path: Path) -> int:
     """Return the width of the input block. Raises what `load` raises, without using onnxruntime."""
     try:
         return onnx_graph.check(content)
-    except Refused as error:
+    except GraphNotAllowed as error:
         raise ArtifactUntrusted(
             f"{path} {error}, which no served graph does; write it with `python -m threeways export`"
         ) from error

@@ -13,7 +13,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.onnx.refused import Refused
+from threeways.artifact.onnx.errors import GraphNotAllowed
 
 type Integers = NDArray[np.int64]
 
@@ -22,7 +22,7 @@ _NONE: Integers = np.empty(0, dtype=np.int64)
 
 
 def check(integers: Mapping[str, Integers]) -> None:
-    """Raise Refused unless every node is in at most one tree and no tree is too deep.
+    """Raise GraphNotAllowed unless every node is in at most one tree and no tree is too deep.
 
     integers: a TreeEnsemble's attributes that are lists of integers.
     """
@@ -54,7 +54,10 @@ def check(integers: Mapping[str, Integers]) -> None:
 
 
 def _require_shallow(level: Integers, children: Integers) -> None:
-    """Raise Refused for a tree deeper than MOST_LEVELS. children: (2, m) node indices, -1 for a leaf."""
+    """Raise GraphNotAllowed for a tree of more than MOST_LEVELS levels.
+
+    level: the indices of the roots. children: (2, m) node indices, -1 for a leaf.
+    """
     for _ in range(MOST_LEVELS):
         below = children[:, level].ravel()
         level = below[below >= 0]
@@ -64,4 +67,4 @@ def _require_shallow(level: Integers, children: Integers) -> None:
 
 
 def _refuse(how: str) -> NoReturn:
-    raise Refused(f"has a tree {how}")
+    raise GraphNotAllowed(f"has a tree {how}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Made(NamedTuple):
+class SkopsType(NamedTuple):
     """A type or function that a skops file refers to, and skops' loader for it."""
 
     loader: str
@@ -96,7 +96,7 @@ _OBJECTS = {
 }
 
 ALLOWED = frozenset(
-    Made(loader, module, name)
+    SkopsType(loader, module, name)
     for loader, modules in {**_PARTS, "ObjectNode": _OBJECTS}.items()
     for module, names in modules.items()
     for name in names.split()

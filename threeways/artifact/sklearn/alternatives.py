@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from threeways.artifact.sklearn.allowed import Made
+from threeways.artifact.sklearn.allowed import SkopsType
 
 PIN = "log the model with serialization_format='cloudpickle' and pin MODEL_SHA256"
 _LABELLERS = {
@@ -26,7 +26,7 @@ _AT_HAND = sys.stdlib_module_names | {"__main__", "numpy", "scipy", "sklearn"}
 """Modules that are installed wherever a model is loaded, or that cloudpickle pickles by value."""
 
 
-def instead(kind: Made, where: str) -> str:
+def suggestion(kind: SkopsType, where: str) -> str:
     """Return what the user may do. where: the object's path from the model, such as `model.steps[0]`."""
     top = kind.module.partition(".")[0]
     if kind.module.startswith("sklearn.model_selection._search") and kind.name.endswith("SearchCV"):
@@ -47,6 +47,6 @@ def instead(kind: Made, where: str) -> str:
     return f"use what is on that list, or {PIN}"
 
 
-def _gives_labels(kind: Made) -> bool:
+def _gives_labels(kind: SkopsType) -> bool:
     named = "Classifier" in kind.name or kind.name in _LABELLERS.get(kind.module, "").split()
     return named or kind.module.startswith(_LABELLING)

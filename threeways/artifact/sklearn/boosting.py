@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.sklearn.trees import check_features, check_walk, refuse, width_of
+from threeways.artifact.sklearn.trees import check_children, check_features, refuse, width_of
 from threeways.errors import ArtifactUnsupported
 
 _BITSET_WORDS = 8
@@ -107,7 +107,7 @@ def _check_predictor(predictor: Any, categorical: NDArray[np.bool_]) -> None:
         refuse("a HistGradientBoosting's leaf flag is neither 0 nor 1")
     inner = nodes["is_leaf"] == 0
     split = nodes[inner]
-    check_walk(np.flatnonzero(inner), split["left"], split["right"], len(nodes))
+    check_children(np.flatnonzero(inner), split["left"], split["right"], len(nodes))
     check_features(split["feature_idx"], len(categorical))
     by_category = split[split["is_categorical"] != 0]
     if type(bitsets) is not np.ndarray or bitsets.dtype != np.uint32 or bitsets.shape[1:] != (_BITSET_WORDS,):

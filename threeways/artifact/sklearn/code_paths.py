@@ -19,7 +19,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-from threeways.artifact import pin
+from threeways.artifact import digests
 from threeways.errors import ArtifactIncomplete, ArtifactMismatch, ArtifactUnsupported
 
 _NO_MODULES = frozenset({"__init__", "__main__"})
@@ -29,13 +29,13 @@ _NOWHERE = Path(os.devnull)
 class CodePaths(MetaPathFinder):
     """A meta path finder for the modules in an artifact's code folder.
 
-    folder: the artifact. name: its code folder as the MLmodel has it, or None. hashes: what `pin.verify`
+    folder: the artifact. name: its code folder as the MLmodel has it, or None. hashes: what `digests.verify`
     returned. files: the SHA-256 of each file in the code folder. modules: the top-level names that can be
     imported from it. Raises ArtifactIncomplete for a missing folder, and ArtifactUnsupported for a compiled
     module.
     """
 
-    def __init__(self, folder: Path, name: str | None, hashes: pin.Hashes) -> None:
+    def __init__(self, folder: Path, name: str | None, hashes: digests.Hashes) -> None:
         self.folder, self._hashes = folder, hashes
         self._prefix = f"{os.path.normpath(name)}/" if name else ""
         self.files = {
@@ -99,7 +99,7 @@ class CodePaths(MetaPathFinder):
             return spec
         raise ModuleNotFoundError(f"the artifact's {self._prefix} has no module {fullname}", name=fullname)
 
-    def blamed(self, error: BaseException) -> str:
+    def failing_line(self, error: BaseException) -> str:
         """Return "file, line n" of the artifact's code that raised an error; "" where none of it did."""
         place = str(self.folder / self._prefix)
         lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
@@ -138,7 +138,7 @@ class CodePaths(MetaPathFinder):
 class _Verified(SourceLoader):
     """A loader of modules from verified bytes, which writes no bytecode."""
 
-    def __init__(self, folder: Path, hashes: pin.Hashes, file: Path = _NOWHERE) -> None:
+    def __init__(self, folder: Path, hashes: digests.Hashes, file: Path = _NOWHERE) -> None:
         self._folder, self._hashes, self._file = folder, hashes, file
 
     def of(self, file: Path) -> _Verified:
@@ -152,7 +152,7 @@ class _Verified(SourceLoader):
 
     def get_data(self, path: str | bytes) -> bytes:
         """Read a file of the artifact. Raises OSError, and ArtifactMismatch where it has changed."""
-        return pin.read(self._folder, os.path.relpath(os.fsdecode(path), self._folder), self._hashes)
+        return digests.read(self._folder, os.path.relpath(os.fsdecode(path), self._folder), self._hashes)
 
 
 def _elsewhere(name: str) -> ModuleSpec | None:

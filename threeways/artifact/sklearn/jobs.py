@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
+def sequential_jobs() -> Iterator[None]:
     """Run estimators' joblib jobs in order in this thread, whatever their `n_jobs`.
 
     With several jobs a forest's trees are summed in the order in which they finish. joblib's sequential

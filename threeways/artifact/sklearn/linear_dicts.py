@@ -20,7 +20,7 @@ _LINEAR = frozenset(
 )
 
 
-def shortened(estimator: Any) -> Any:
+def optimized(estimator: Any) -> Any:
     """Return a faster equivalent of a Pipeline of DictVectorizer and linear regressor.
 
     Any other estimator is returned as it is.

@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from threeways.artifact.pin import digest
+from threeways.artifact.digests import digest
 from threeways.artifact.sklearn.code_paths import CodePaths
 from threeways.artifact.sklearn.versions import minor, requires_same_minor
 from threeways.errors import (
@@ -73,7 +73,7 @@ def _unpickled(content: bytes, path: Path, code: CodePaths, python: str | None) 
     except ModuleNotFoundError as error:
         raise ArtifactUnsupported(_lacks(path, error, code)) from error
     except (Exception, SystemExit) as error:
-        where = code.blamed(error)
+        where = code.failing_line(error)
         if where:
             raise ArtifactUnsupported(
                 f"{path} cannot be loaded, for the code that was logged with it fails at {where}: {error!r}; "

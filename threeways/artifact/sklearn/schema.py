@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from threeways.artifact.sklearn.allowed import ALLOWED, Made
-from threeways.artifact.sklearn.alternatives import PIN, instead
-from threeways.artifact.sklearn.repetition import check_repetitions
+from threeways.artifact.sklearn.allowed import ALLOWED, SkopsType
+from threeways.artifact.sklearn.alternatives import PIN, suggestion
+from threeways.artifact.sklearn.duplicate_nodes import check_duplicates
 from threeways.errors import ArtifactUntrusted
 
 PROTOCOL = 2
@@ -42,7 +42,7 @@ class Audited:
 
 @dataclass
 class _Walk:
-    kinds: set[Made] = field(default_factory=set)
+    kinds: set[SkopsType] = field(default_factory=set)
     arrays: set[str] = field(default_factory=set)
     scalars: set[str] = field(default_factory=set)
 
@@ -61,7 +61,7 @@ def audit(schema: Any) -> Audited:
     while pending:
         where, node = pending.pop()
         pending.extend(_visit(where, node, walk))
-    check_repetitions(root)
+    check_duplicates(root)
     types = frozenset(f"{kind.module}.{kind.name}" for kind in walk.kinds)
     return Audited(types, frozenset(walk.arrays), frozenset(walk.scalars))
 
@@ -72,17 +72,17 @@ def _visit(where: str, node: Any, walk: _Walk) -> Children:
     return _FORMS[kind.loader](where, node, walk)
 
 
-def _kind(where: str, node: Any) -> Made:
+def _kind(where: str, node: Any) -> SkopsType:
     if not isinstance(node, dict):
         _refuse(where, "not a node")
     parts = [node.get(key) for key in ("__loader__", "__module__", "__class__")]
     if not all(isinstance(part, str) for part in parts) or type(node.get("__id__")) is not int:
         _refuse(where, "a node without a loader, module, class or id")
-    kind = Made(*map(str, parts))
+    kind = SkopsType(*map(str, parts))
     if kind not in ALLOWED:
         raise ArtifactUntrusted(
             f"{where} is a {kind}, which is not on the allow-list for skops files "
-            f"(threeways/artifact/sklearn/allowed.py); {instead(kind, where)}"
+            f"(threeways/artifact/sklearn/allowed.py); {suggestion(kind, where)}"
         )
     return kind
 

@@ -28,7 +28,7 @@ def check_tree(tree: Any) -> None:
     if not np.array_equal(leaf, right == LEAF):
         refuse("a tree's node has one child only")
     inner = ~leaf
-    check_walk(np.flatnonzero(inner), left[inner], right[inner], len(left))
+    check_children(np.flatnonzero(inner), left[inner], right[inner], len(left))
     check_features(feature[inner], tree.n_features)
     if tree.value.shape != (len(left), tree.n_outputs, tree.max_n_classes):
         refuse("a tree's values do not have the shape of its nodes")
@@ -52,7 +52,7 @@ def width_of(estimator: Any) -> int:
     return width
 
 
-def check_walk(
+def check_children(
     parents: NDArray[np.integer[Any]],
     left: NDArray[np.integer[Any]],
     right: NDArray[np.integer[Any]],

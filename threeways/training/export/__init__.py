@@ -1,8 +1,8 @@
-"""A fitted scikit-learn estimator as an ONNX graph, in float64, and the gate that says whether it counts.
+"""Export a fitted scikit-learn estimator as an ONNX graph in float64, and compare the two exactly.
 
 `skl2onnx` writes trees in float32, which moves points across their thresholds, and fails on
-HistGradientBoosting (1.20: "Expected an int, got a boolean"); so the few parts that are served fast are
-written here, straight from what was fitted.
+HistGradientBoosting (1.20: "Expected an int, got a boolean"); so the few estimators that are served as ONNX
+are converted here, directly from their fitted state.
 """
 
 from threeways.training.export.convert import exported

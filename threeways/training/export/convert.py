@@ -1,4 +1,4 @@
-"""From a fitted estimator to its graph: each class that is known has a function; no other is written."""
+"""Convert a fitted estimator to an ONNX graph; each supported class has a function."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from threeways.artifact.inputs import Block
-from threeways.artifact.sklearn import kind
+from threeways.artifact.sklearn import input_kind
 from threeways.artifact.sklearn.linear_dicts import LinearDicts
 from threeways.training.export import trees
 from threeways.training.export.graph import BLOCK, Graph, NotExportable, Writer
@@ -19,26 +19,26 @@ _TAKES = {
     "dicts": "it takes dicts, for its DictVectorizer",
     "frame": "it takes a DataFrame with named columns",
 }
-_MENDS = {
+_FIXES = {
     "dicts": "train it on the task's columns",
     "frame": "give its ColumnTransformer columns by position, and leave out set_output",
 }
 
 
 def exported(estimator: Any) -> bytes:
-    """The ONNX file of a fitted regressor or of a Pipeline that ends in one.
+    """Return the ONNX file of a fitted regressor, or of a Pipeline that ends in one.
 
-    It takes an (n, width) float64 block and answers n numbers. Raises NotExportable.
+    Its input is an (n, width) float64 block, its output n numbers. Raises NotExportable.
     """
-    wants = "dicts" if isinstance(estimator, LinearDicts) else kind.wants(estimator)
-    if wants != "block":
-        raise NotExportable(f"{_TAKES[wants]}, and a graph takes a block of numbers; {_MENDS[wants]}")
+    kind = "dicts" if isinstance(estimator, LinearDicts) else input_kind.input_kind(estimator)
+    if kind != "block":
+        raise NotExportable(f"{_TAKES[kind]}, and a graph takes a block of numbers; {_FIXES[kind]}")
     graph = Graph(_width(estimator))
     return graph.file(_answer(graph, BLOCK, estimator))
 
 
-def taken_apart(estimator: Any, rows: Any) -> tuple[Any, Block]:
-    """The regressor itself, and what the transformers before it make of rows, in float64."""
+def split_regressor(estimator: Any, rows: Any) -> tuple[Any, Block]:
+    """Return a pipeline's final regressor, and the rows as its transformers transform them, in float64."""
     from sklearn.pipeline import Pipeline
 
     while type(estimator) is Pipeline:
@@ -49,20 +49,21 @@ def taken_apart(estimator: Any, rows: Any) -> tuple[Any, Block]:
 
 
 def trees_of(regressor: Any) -> list[Tree]:
-    """The trees of a regressor that has some, without its constants; else none."""
+    """Return the trees of a tree-based regressor, without its constants; none for any other."""
     write = _TREES.get(_known(regressor))
     return write(regressor) if write else []
 
 
 def rounds(regressor: Any) -> bool:
-    """Whether it rounds what it is given to float32, as `sklearn.tree` does, and refuses more than that."""
+    """Return whether the regressor rounds its input to float32, as `sklearn.tree` does, refusing overflow."""
     return _known(regressor) in _TREES and _REGRESSORS[_known(regressor)] is not _histogram_boosting
 
 
 def _width(estimator: Any) -> int:
-    """How many columns it takes. A Pipeline cannot tell where it begins with a step that does nothing.
+    """Return the number of the estimator's input columns.
 
-    Raises NotExportable where none of its parts tells: of a class that is not written, or not fitted.
+    A Pipeline does not know it where its first step is "passthrough", so its steps are asked, too. Raises
+    NotExportable where none knows it: its class is not supported, or it is not fitted.
     """
     from sklearn.pipeline import Pipeline
 
@@ -78,7 +79,7 @@ def _width(estimator: Any) -> int:
 
 
 def _answer(graph: Graph, value: str, estimator: Any) -> str:
-    """What the estimator predicts for a value's rows."""
+    """Add the estimator's prediction for a value's rows to the graph, and return its name."""
     from sklearn.pipeline import Pipeline
 
     if type(estimator) is Pipeline:
@@ -106,17 +107,17 @@ def _transformed(graph: Graph, value: str, step: Any) -> str:
 def _columns(graph: Graph, value: str, transformer: Any) -> str:
     if transformer.transformer_weights is not None:
         raise NotExportable("a ColumnTransformer has weights")
-    taken = transformer._transformer_to_input_indices  # noqa: SLF001  (names, masks and slices are resolved in it)
+    taken = transformer._transformer_to_input_indices  # noqa: SLF001  (columns resolved to indices)
     parts = [
         _transformed(graph, graph.columns(value, taken[name]), part)
         for name, part, _ in transformer.transformers_
         if len(taken[name]) and not (isinstance(part, str) and part == "drop")
     ]
-    return graph.beside(parts)
+    return graph.concat(parts)
 
 
 def _writer(part: Any, kind: str, writers: Mapping[str, Writer], *others: str) -> Writer:
-    """What writes a part, by its class. Raises NotExportable, naming those of its kind that are written."""
+    """Return the function that converts a class. Raises NotExportable, naming the supported classes."""
     writer = writers.get(_known(part))
     if writer is None and hasattr(part, "best_estimator_"):
         raise NotExportable(
@@ -131,23 +132,23 @@ def _writer(part: Any, kind: str, writers: Mapping[str, Writer], *others: str) -
 
 
 def _known(part: Any) -> str:
-    """The class's name, if scikit-learn's: a user's own class of the same name may do anything."""
+    """Return the class's name if it is scikit-learn's; a user's class of the same name may do anything."""
     return type(part).__name__ if type(part).__module__.startswith("sklearn.") else ""
 
 
 def _histogram_boosting(graph: Graph, value: str, model: Any) -> str:
-    if model._preprocessor is not None:  # noqa: SLF001  (what categories are encoded by)
+    if model._preprocessor is not None:  # noqa: SLF001  (it encodes categories)
         raise NotExportable("a HistGradientBoosting has categorical features")
-    start = trees.constant(float(model._baseline_prediction[0, 0]))  # noqa: SLF001  (where its sums begin)
+    start = trees.constant(float(model._baseline_prediction[0, 0]))  # noqa: SLF001  (the initial value)
     raw = trees.add(graph, value, [start, *_histogram_trees(model)])
     if model.loss not in {"poisson", "gamma"}:
         return raw
-    # onnxruntime's Exp takes several rows at a time and the rest one by one, to other bits; Pow does not.
+    # onnxruntime's Exp gives other last bits for vectorised rows than for the remainder; Pow does not.
     return graph.add("Pow", graph.constant(np.array([[np.e]])), raw)
 
 
 def _histogram_trees(model: Any) -> list[Tree]:
-    return [trees.of_histogram(predictor) for [predictor] in model._predictors]  # noqa: SLF001  (a stage, a tree)
+    return [trees.of_histogram(predictor) for [predictor] in model._predictors]  # noqa: SLF001  (one tree a stage)
 
 
 def _boosting(graph: Graph, value: str, model: Any) -> str:
@@ -180,7 +181,7 @@ def _tree(graph: Graph, value: str, model: Any) -> str:
 
 
 def _float32(graph: Graph, value: str) -> str:
-    """`sklearn.tree` rounds what it is given to float32, and compares that with thresholds in float64."""
+    """Round to float32 as `sklearn.tree` does with its input, before it compares with float64 thresholds."""
     return graph.cast(graph.cast(value, np.float32), np.float64)
 
 

@@ -1,4 +1,4 @@
-"""An ONNX graph while it is being written."""
+"""Build an ONNX graph."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 BLOCK, PREDICTION = "block", "prediction"
 """The names of the input and the output."""
 OPSET, ML_OPSET, IR_VERSION = 21, 5, 10
-"""TreeEnsemble in float64 came with the fifth: onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html"""
+"""TreeEnsemble has float64 since ai.onnx.ml 5: onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html"""
 ML = "ai.onnx.ml"
 
 
 class NotExportable(Exception):
-    """An estimator that is not written as ONNX; the message says which part and why."""
+    """An estimator that cannot be converted to ONNX; the message says which part and why."""
 
 
 class Graph:
-    """A graph that grows from an (n, width) float64 block. Values in it go by name.
+    """A builder of a graph with an (n, width) float64 input block. Values are referred to by name.
 
     Every value is (n, some columns) in float64, unless said otherwise.
     """
@@ -31,7 +31,7 @@ class Graph:
         self._constants: list[Any] = []
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """The name of a new value: what an operator makes of others. Arrays become tensors."""
+        """Add an operator and return its output's name. Array attributes become tensors."""
         from onnx import helper, numpy_helper
 
         name = f"v{len(self._nodes)}"
@@ -43,7 +43,7 @@ class Graph:
         return name
 
     def constant(self, array: NDArray[Any]) -> str:
-        """The name of a value that is always the same."""
+        """Add a constant and return its name."""
         from onnx import numpy_helper
 
         name = f"c{len(self._constants)}"
@@ -51,21 +51,21 @@ class Graph:
         return name
 
     def columns(self, value: str, indices: Sequence[int]) -> str:
-        """Some of a value's columns, in the order of their indices."""
+        """Add a selection of a value's columns, in the order of the indices, and return its name."""
         return self.add("Gather", value, self.constant(np.asarray(indices, dtype=np.int64)), axis=1)
 
-    def beside(self, values: Sequence[str]) -> str:
-        """Values with their columns beside each other."""
+    def concat(self, values: Sequence[str]) -> str:
+        """Add the concatenation of values by column, and return its name."""
         return values[0] if len(values) == 1 else self.add("Concat", *values, axis=1)
 
     def cast(self, value: str, kind: type[np.generic]) -> str:
-        """A value in another type of numbers."""
+        """Add a cast to another number type, and return its name."""
         from onnx import helper
 
         return self.add("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
     def file(self, answer: str) -> bytes:
-        """The ONNX file of the graph that answers with one value, (n, 1) or (n,), as n numbers."""
+        """Return the ONNX file of the graph, with an (n, 1) or (n,) value as its output of n numbers."""
         import onnx
         from onnx import TensorProto, helper
 
@@ -87,4 +87,4 @@ class Graph:
 
 
 type Writer = Callable[[Graph, str, Any], str]
-"""Writes what a fitted part makes of a value into a graph, and names that. Raises NotExportable."""
+"""Adds a fitted part's operation on a value to a graph; returns the output's name. Raises NotExportable."""

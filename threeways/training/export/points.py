@@ -1,4 +1,4 @@
-"""Rows that a comparison of two models of trees has to hold: on, just under and just above thresholds."""
+"""Make rows to compare two tree-based models on: at, just below and just above the thresholds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from threeways.artifact.inputs import Block
 from threeways.training.export.trees import Tree
 
-MOST_NODES = 20_000
-"""The most splits that rows are made for. Where a model has more, they are evenly chosen."""
+MAX_SPLITS = 20_000
+"""The limit on splits that rows are made for. Of a model with more, they are sampled evenly."""
 
 
 def edges(block: Block) -> Block:
-    """Rows of the block with one feature out of what was seen: between numbers, beyond the least and most."""
+    """Return rows of the block with one feature set to an edge case: a fraction, or an unseen extreme."""
     rows = block[:: max(1, len(block) // 16)]
     made = []
     for column in range(block.shape[1]):
@@ -27,8 +27,8 @@ def edges(block: Block) -> Block:
     return np.vstack(made)
 
 
-def without(block: Block) -> Block:
-    """Rows of the block with one feature missing."""
+def with_missing(block: Block) -> Block:
+    """Return rows of the block with one feature missing."""
     rows = block[:: max(1, len(block) // 16)]
     made = [rows.copy() for _ in range(block.shape[1])]
     for column, changed in enumerate(made):
@@ -37,13 +37,13 @@ def without(block: Block) -> Block:
 
 
 def around(block: Block, ensemble: Sequence[Tree], *, rounds: bool) -> Block:
-    """For each split, rows of the block changed so that they reach it, and lie around its threshold.
+    """Return, for each split, rows of the block modified to reach it with values around its threshold.
 
-    rounds: whether the model rounds to float32, so that its rows' neighbours are float32's.
+    rounds: whether the model rounds to float32; then the neighbouring float32 values are included.
     """
     splits = [(tree, int(node)) for tree in ensemble for node in np.flatnonzero(~tree.leaf)]
     parents = {id(tree): _parents(tree) for tree in ensemble}
-    step = max(1, -(-len(splits) // MOST_NODES))
+    step = max(1, -(-len(splits) // MAX_SPLITS))
     made = []
     for n, (tree, node) in enumerate(splits[::step]):
         row = _reaching(tree, node, parents[id(tree)], block[n % len(block)], rounds=rounds)
@@ -55,7 +55,7 @@ def around(block: Block, ensemble: Sequence[Tree], *, rounds: bool) -> Block:
         rows[:, tree.feature[node]] = values
         made.append(rows)
     found = np.vstack(made)
-    most = np.finfo(np.float32).max if rounds else np.inf  # scikit-learn refuses what is beyond
+    most = np.finfo(np.float32).max if rounds else np.inf  # scikit-learn refuses larger values
     return found[~np.any(np.abs(found) > most, axis=1)]
 
 
@@ -65,7 +65,7 @@ def _parents(tree: Tree) -> dict[int, int]:
 
 
 def _reaching(tree: Tree, node: int, parents: dict[int, int], start: Block, *, rounds: bool) -> Block:
-    """The row `start`, its features changed as little as it takes to reach the node."""
+    """Return the row `start` with its features changed as little as needed to reach the node."""
     low: dict[int, float] = {}
     high: dict[int, float] = {}
     while node in parents:
@@ -86,7 +86,7 @@ def _reaching(tree: Tree, node: int, parents: dict[int, int], start: Block, *, r
 
 
 def _up_to(threshold: float, *, rounds: bool) -> float:
-    """The greatest number that goes left."""
+    """Return the greatest number that goes left at a threshold."""
     if not rounds or not np.isfinite(threshold):
         return threshold
     near = np.float32(threshold)
@@ -94,7 +94,7 @@ def _up_to(threshold: float, *, rounds: bool) -> float:
 
 
 def _above(threshold: float, *, rounds: bool) -> float:
-    """The least number that goes right."""
+    """Return the smallest number that goes right at a threshold."""
     if not rounds or not np.isfinite(threshold):
         return float(np.nextafter(threshold, np.inf))
     near = np.float32(threshold)

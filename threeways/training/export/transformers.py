@@ -1,4 +1,4 @@
-"""scikit-learn's transformers in a graph."""
+"""Convert scikit-learn's transformers to ONNX operators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _function(_: Graph, value: str, transformer: Any) -> str:
 
 
 def _target(graph: Graph, value: str, encoder: Any) -> str:
-    """Each column's categories to what its target was on the average, any other number to the whole mean."""
+    """Map each column's categories to their mean target, and any other number to the overall mean."""
     if encoder.target_type_ != "continuous":
         raise NotExportable("a TargetEncoder encodes classes")
     mean = np.array([encoder.target_mean_], dtype=np.float64)
@@ -39,7 +39,7 @@ def _target(graph: Graph, value: str, encoder: Any) -> str:
             default_tensor=mean,
         )
         parts.append(encoded)
-    return graph.beside(parts)
+    return graph.concat(parts)
 
 
 def _standard(graph: Graph, value: str, scaler: Any) -> str:
@@ -58,7 +58,7 @@ def _min_max(graph: Graph, value: str, scaler: Any) -> str:
 
 
 def _row(graph: Graph, numbers: Any) -> str:
-    """A constant, one number a column: of a scaler fitted on float32 they are float32."""
+    """Add a (1, columns) float64 constant; a scaler that was fitted on float32 has float32 numbers."""
     return graph.constant(np.asarray(numbers, dtype=np.float64)[None, :])
 
 

@@ -1,7 +1,7 @@
-"""Ensembles of trees as one `TreeEnsemble` node.
+"""Convert tree ensembles to one `TreeEnsemble` node.
 
-onnxruntime adds up the trees of a row in their order, as scikit-learn does. What a boosting starts from is
-written as a tree of its own, the first, so that the sums are the same to the last bit.
+onnxruntime sums a row's trees in their order, as scikit-learn does. A boosting's initial value is written as
+the first tree, so that the sums are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _LESS_OR_EQUAL, _SUM = 0, 1
 class Tree:
     """One tree as arrays over its m nodes, the root first.
 
-    left, right: (m,) children; of leaves, anything. leaf: (m,) bool. feature, threshold, missing_left: (m,)
-    where a node's rows go left: a value up to the threshold, or none at all. value: (m,) of leaves.
+    left, right: (m,) child indices; arbitrary for leaves. leaf: (m,) bool. feature, threshold, missing_left:
+    (m,) rows go left with a value up to the threshold, or with a missing value if missing_left. value: (m,)
+    the leaves' values.
     """
 
     left: NDArray[np.int64]
@@ -36,7 +37,7 @@ class Tree:
 
 
 def constant(value: float) -> Tree:
-    """A tree that answers the same for every row: two leaves of a split, for it must have one."""
+    """Return a tree with the same value for every row: one split, as ONNX requires, with two equal leaves."""
     two = np.array([False, True, True])
     return Tree(
         np.array([1, 0, 0]), np.array([2, 0, 0]), two, np.zeros(3, np.int64), np.zeros(3), ~two,
@@ -45,7 +46,7 @@ def constant(value: float) -> Tree:
 
 
 def of_sklearn(tree: Any, scale: float = 1.0) -> Tree:
-    """A fitted `sklearn.tree` regressor's `tree_`, its leaves multiplied by `scale`."""
+    """Convert a fitted `sklearn.tree` regressor's `tree_`, its leaves multiplied by `scale`."""
     if tree.n_outputs != 1:
         raise NotExportable(f"a tree answers {tree.n_outputs} numbers a row")
     return Tree(
@@ -55,7 +56,7 @@ def of_sklearn(tree: Any, scale: float = 1.0) -> Tree:
 
 
 def of_histogram(predictor: Any) -> Tree:
-    """A tree of HistGradientBoosting."""
+    """Convert a HistGradientBoosting's tree."""
     nodes = predictor.nodes
     leaf = nodes["is_leaf"] != 0
     if np.any(nodes["is_categorical"][~leaf]):
@@ -67,7 +68,7 @@ def of_histogram(predictor: Any) -> Tree:
 
 
 def add(graph: Graph, value: str, trees: Sequence[Tree]) -> str:
-    """The (n, 1) sums of what the trees answer for a value's rows."""
+    """Add the (n, 1) sums of the trees' values for a value's rows to the graph, and return the name."""
     inner = [tree if not tree.leaf[0] else constant(float(tree.value[0])) for tree in trees]
     first_node = np.cumsum([0, *(np.count_nonzero(~tree.leaf) for tree in inner)])
     first_leaf = np.cumsum([0, *(np.count_nonzero(tree.leaf) for tree in inner)])
@@ -106,7 +107,7 @@ def add(graph: Graph, value: str, trees: Sequence[Tree]) -> str:
 
 
 def _places(tree: Tree, first_node: int, first_leaf: int) -> NDArray[np.int64]:
-    """Where each of the tree's nodes stands among the inner ones, or the leaves, of all trees."""
+    """Return the index of each of the tree's nodes among the inner nodes, or the leaves, of all trees."""
     places = np.empty(len(tree.leaf), dtype=np.int64)
     places[~tree.leaf] = first_node + np.arange(np.count_nonzero(~tree.leaf))
     places[tree.leaf] = first_leaf + np.arange(np.count_nonzero(tree.leaf))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.onnx.refused import Refused
+from threeways.artifact.onnx.errors import GraphNotAllowed
 from threeways.protobuf import RUN, Value, bytes_of, fields, numbers_of, packed, run_of
 
 _INPUTS, _OUTPUTS, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7  # of a node
@@ -34,7 +34,10 @@ class Node:
 
 
 def node_of(message: memoryview) -> Node:
-    """Parse a node. Raises Refused for a subgraph, another file, a sparse tensor or a repeated attribute."""
+    """Parse a node.
+
+    Raises GraphNotAllowed for a subgraph, another file, a sparse tensor or a repeated attribute.
+    """
     node, seen = Node(), set[str]()
     for number, value in fields(message):
         if number == _INPUTS:
@@ -48,7 +51,7 @@ def node_of(message: memoryview) -> Node:
         elif number == _ATTRIBUTE:
             name, one, several = attribute_of(bytes_of(value))
             if name in seen:
-                raise Refused(f"has an attribute {name!r} twice")
+                raise GraphNotAllowed(f"has an attribute {name!r} twice")
             seen.add(name)
             if one is not None:
                 node.numbers[name] = one
@@ -68,22 +71,22 @@ def attribute_of(message: memoryview) -> tuple[str, int | None, NDArray[np.int64
         elif number == RUN:
             runs.append(numbers_of(bytes_of(value)))
         elif number == _INTEGERS:
-            raise Refused("has whole numbers in another form than is served")
+            raise GraphNotAllowed("has whole numbers in another form than is served")
         elif number in {_SUBGRAPH, _SUBGRAPHS}:
-            raise Refused("has graphs within graphs")
+            raise GraphNotAllowed("has graphs within graphs")
         elif number in {_SPARSE, _SPARSES}:
-            raise Refused("has sparse tensors")
+            raise GraphNotAllowed("has sparse tensors")
         elif number in {_TENSOR, _TENSORS}:
             tensor_of(bytes_of(value))
     return name, one, np.concatenate(runs) if runs else None
 
 
 def tensor_of(message: memoryview) -> tuple[str, list[int]]:
-    """Parse a tensor's name and shape. Raises Refused where its data is in another file."""
+    """Parse a tensor's name and shape. Raises GraphNotAllowed where its data is in another file."""
     name, shape = "", list[int]()
     for number, value in fields(message):
         if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0):
-            raise Refused("reads other files")
+            raise GraphNotAllowed("reads other files")
         if number == _TENSOR_NAME:
             name = _text(value)
         elif number == _SHAPE:
@@ -94,7 +97,8 @@ def tensor_of(message: memoryview) -> tuple[str, list[int]]:
 def width_of(message: memoryview, *, any_shape: bool = False) -> tuple[str, int]:
     """Parse the name and width of a graph's input, an (n, width) tensor.
 
-    any_shape: for an output, whose shape is not read; the width is 0. Raises Refused for another shape.
+    any_shape: for an output, whose shape is not read; the width is 0. Raises GraphNotAllowed for another
+    shape.
     """
     [*_, name] = [_text(value) for number, value in fields(message) if number == 1] or [""]
     if any_shape:
@@ -102,7 +106,7 @@ def width_of(message: memoryview, *, any_shape: bool = False) -> tuple[str, int]
     [*tensors] = (tensor for kind in _within(message, 2) for tensor in _within(kind, 1))
     [*dimensions] = (one for tensor in tensors for shape in _within(tensor, 2) for one in _within(shape, 1))
     if len(dimensions) != 2 or len(found := _numbers(dimensions[1])) != 1:
-        raise Refused("takes something other than a block of a fixed width")
+        raise GraphNotAllowed("takes something other than a block of a fixed width")
     return name, found[0]
 
 

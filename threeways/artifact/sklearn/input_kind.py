@@ -9,13 +9,13 @@ import numpy as np
 
 from threeways.artifact.sklearn import objects
 
-type Wants = Literal["block", "dicts", "frame"]
+type InputKind = Literal["block", "dicts", "frame"]
 
 _DELEGATES = ("best_estimator_", "regressor_", "estimator_")
 """The attributes to which searches, target transformers and wrapped estimators pass their input unchanged."""
 
 
-def wants(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> Wants:
+def input_kind(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> InputKind:
     """Return "dicts" if the first steps take them, "frame" if a DataFrame makes a difference, else "block".
 
     of_frame: whether the signature is a DataFrame's. mixed: whether that has columns of several types.
@@ -26,7 +26,11 @@ def wants(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> Wan
         return "frame"
     if not of_frame and not hasattr(estimator, "feature_names_in_"):
         return "block"
-    return "frame" if any(_tells_frames(part, mixed=mixed) for part in _receivers(estimator)) else "block"
+    return (
+        "frame"
+        if any(_distinguishes_frames(part, mixed=mixed) for part in _receivers(estimator))
+        else "block"
+    )
 
 
 def vocabulary(estimator: Any) -> dict[str, frozenset[type]] | None:
@@ -45,7 +49,7 @@ def vocabulary(estimator: Any) -> dict[str, frozenset[type]] | None:
     return keys or None
 
 
-def forget_names(estimator: Any) -> None:
+def drop_feature_names(estimator: Any) -> None:
     """Delete the fitted feature names: the estimator then takes a block without warning at each prediction.
 
     For an estimator that was fitted on a DataFrame but selects columns by position.
@@ -92,7 +96,7 @@ def _receivers(estimator: Any) -> Iterator[Any]:
         yield from _receivers(part)
 
 
-def _tells_frames(part: Any, *, mixed: bool) -> bool:
+def _distinguishes_frames(part: Any, *, mixed: bool) -> bool:
     """Return whether the part may treat a DataFrame and an array of the same numbers differently.
 
     Any function or class that is not scikit-learn's may; a ColumnTransformer by position and a NumPy function

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Refused(Exception):
+class GraphNotAllowed(Exception):
     """The graph is not allowed; the message is worded to follow the file's name."""

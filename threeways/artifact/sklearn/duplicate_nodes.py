@@ -11,7 +11,7 @@ from typing import Any
 from threeways.errors import ArtifactUntrusted
 
 
-def check_repetitions(schema: Any) -> None:
+def check_duplicates(schema: Any) -> None:
     """Check that nodes with the same id are equal except for ids and array files within them.
 
     Those differ in an object's state, which is a new dict each time, and in a random state's array.

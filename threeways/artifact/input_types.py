@@ -19,7 +19,7 @@ from threeways.artifact.inputs import Block
 DOUBLE = np.dtype(np.float64)
 
 
-class Typed(NamedTuple):
+class TypedColumns(NamedTuple):
     """The columns of one type other than float64.
 
     columns: their indices; None for all. name: the signature's name for the type.
@@ -31,7 +31,7 @@ class Typed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class InputTypes:
     """The column types of a model's input, and how an (n, width) float64 block is converted to them.
 
     Build it with `of_columns` or `of_tensor`. typed: the columns of types other than float64. common: the
@@ -40,14 +40,14 @@ class Feed:
     cannot. frame: whether the model takes a DataFrame. names: the columns' names; None: 0, 1, ….
     """
 
-    typed: tuple[Typed, ...] = ()
+    typed: tuple[TypedColumns, ...] = ()
     common: np.dtype[Any] = DOUBLE
     order: Literal["C", "F"] = "C"
     mixed: bool = False
     frame: bool = False
     names: tuple[str, ...] | None = None
 
-    def refused(self, block: Block) -> dict[int, str]:
+    def invalid_rows(self, block: Block) -> dict[int, str]:
         """Return the rows with a value that its column's type cannot hold: index -> message."""
         faults: dict[int, str] = {}
         for dtype, columns, name in self.typed:
@@ -62,7 +62,7 @@ class Feed:
                 faults[row] = f"{called} is {value!r}, and the model's signature has it as {name}"
         return faults
 
-    def given(self, block: Block) -> Any:
+    def convert(self, block: Block) -> Any:
         """Convert a block without invalid rows to the input of `predict`: an array or a DataFrame."""
         if not self.frame:
             return self._array(block)
@@ -89,25 +89,27 @@ class Feed:
         return made
 
 
-def of_columns(types: Sequence[tuple[str, str]]) -> Feed:
+def of_columns(types: Sequence[tuple[str, str]]) -> InputTypes:
     """Build the input types of a DataFrame. types: for each column its NumPy dtype and the signature's type.
 
     scikit-learn converts such a DataFrame to one array, of the dtype that holds all columns.
     """
     dtypes = [np.dtype(dtype) for dtype, _ in types]
     typed = tuple(
-        Typed(np.dtype(dtype), tuple(place for place, one in enumerate(types) if one == (dtype, name)), name)
+        TypedColumns(
+            np.dtype(dtype), tuple(place for place, one in enumerate(types) if one == (dtype, name)), name
+        )
         for dtype, name in dict.fromkeys(types)
         if np.dtype(dtype) != DOUBLE
     )
     common = np.result_type(*dtypes) if dtypes else DOUBLE
-    return Feed(typed, common, order="F", mixed=len(set(dtypes)) > 1)
+    return InputTypes(typed, common, order="F", mixed=len(set(dtypes)) > 1)
 
 
-def of_tensor(dtype: str) -> Feed:
+def of_tensor(dtype: str) -> InputTypes:
     """Build the input types of an array with one dtype, given by its NumPy name."""
     of = np.dtype(dtype)
-    return Feed() if of == DOUBLE else Feed((Typed(of, None, f"a tensor of {dtype}"),), of)
+    return InputTypes() if of == DOUBLE else InputTypes((TypedColumns(of, None, f"a tensor of {dtype}"),), of)
 
 
 def _fits(values: Block, dtype: np.dtype[Any]) -> NDArray[np.bool_]:
