@@ -1,8 +1,8 @@
-"""A child process in a session of its own: no Ctrl-C of the terminal reaches it, and it never outlives us.
+"""Run a child process in its own session, out of reach of Ctrl-C, that never outlives its parent.
 
-What it starts is killed with it, by process group. A grandchild that has made a group or a session of its own
-(`start_new_session=True`, `setsid`, a daemon) is not: it lives until it ends by itself, where Lambda would
-freeze it, and later end it, with its whole sandbox.
+Its descendants are killed with it, by process group. A grandchild that has made a group or a session of its
+own (`start_new_session=True`, `setsid`, a daemon) is not: it lives until it ends by itself, where Lambda
+would freeze it, and later end it, with its whole sandbox.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FIL
 
 
 def bare_environment() -> dict[str, str]:
-    """What a child needs of our environment, and nothing that names an AWS account, a profile or a proxy."""
+    """Return the variables that an interpreter needs, without AWS accounts, profiles or proxies."""
     kept = {name: value for name, value in inherited_environment().items() if name in _KEPT}
     return {"LANG": "en_US.UTF-8", "PYTHONUTF8": "1", **kept}
 
@@ -33,7 +33,7 @@ class Child:
     """A Python program, run through `launch.py` with exactly the given environment.
 
     what: a module's name or a file's path. stderr: as for `subprocess.Popen`. Its standard output is a pipe.
-    python: another environment's interpreter, to run it in that.
+    python: the interpreter of another environment, to run it in that.
     """
 
     def __init__(
@@ -68,37 +68,37 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process's id, which is its group's too."""
+        """The process's id, which is also its group's."""
         return self._process.pid
 
     @property
     def output(self) -> IO[bytes]:
-        """What it writes to its standard output (and error, unless they were parted)."""
+        """Its standard output (and standard error, unless separated)."""
         if self._process.stdout is None:
             raise ValueError("the process has no output pipe")
         return self._process.stdout
 
     @property
     def exit_status(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """The exit status, None while it runs; negative: the number of the signal that ended it."""
         return self._process.poll()
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Its exit status, or None where it still runs after `timeout` seconds."""
+        """Return its exit status, or None if it still runs after `timeout` seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(timeout)
         return None
 
     def terminate(self) -> None:
-        """SIGTERM to its group, as Lambda's shutdown phase does."""
+        """Send SIGTERM to its group, as Lambda's shutdown phase does."""
         self._signal(signal.SIGTERM)
 
     def strike(self) -> None:
-        """SIGKILL to its group, and nothing else: whoever waits for it sees how it ended."""
+        """Send SIGKILL to its group without reaping it, so that a waiting thread sees its exit status."""
         self._signal(signal.SIGKILL)
 
     def kill(self) -> None:
-        """SIGKILL to its group, what the process itself started included, and reap it. Idempotent."""
+        """Send SIGKILL to its group, descendants included, and reap the process. Idempotent."""
         self._signal(signal.SIGKILL)
         self._process.wait()
         with self._closing:

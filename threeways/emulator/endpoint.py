@@ -1,4 +1,4 @@
-"""Where AWS is played on this machine: an endpoint, dummy credentials and clients for it."""
+"""The endpoint of an emulator: its address, dummy credentials and clients."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ _KEY_ID, _SECRET = "local", "local"
 
 
 class Endpoint(ABC):
-    """What every emulator has alike. A context manager: it runs within it.
-
-    region: what clients sign for.
-    """
+    """The base class of emulators, a context manager that runs one. region: what clients sign for."""
 
     def __init__(self, region: str) -> None:
         self.region = region
@@ -37,29 +34,29 @@ class Endpoint(ABC):
 
     @abstractmethod
     def start(self, timeout: float = 60.0) -> None:
-        """Start it and wait until it answers. Raises LocalError where it cannot."""
+        """Start it and wait until it answers. Raises LocalError if it cannot start."""
 
     @abstractmethod
     def close(self) -> None:
-        """End it, with all that it stored. Idempotent."""
+        """Stop it; everything stored is lost. Idempotent."""
 
     @property
     @abstractmethod
     def endpoint_url(self) -> str:
-        """Where it listens: `http://127.0.0.1:port`."""
+        """Its address, `http://127.0.0.1:port`."""
 
     def ended(self) -> str | None:
-        """Why it no longer runs, though nobody has closed it, as far as that can be told; None: it runs."""
+        """Return why it ended although nobody closed it, as far as known; None while it runs."""
         return None
 
     def check(self, **_: object) -> None:
-        """Raise LocalFailed where it has ended. Its clients do so before each call."""
+        """Raise LocalFailed if it has ended. Its clients call this before each request."""
         why = self.ended()
         if why:
             raise LocalFailed(why)
 
     def environment(self) -> dict[str, str]:
-        """Variables that turn a child process's AWS SDK to the emulator, and away from all real accounts."""
+        """Return variables that direct a child process's AWS SDK to the emulator, away from real accounts."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": _KEY_ID,
@@ -80,7 +77,7 @@ class Endpoint(ABC):
     @overload
     def client(self, service: Literal["sqs", "sns"]) -> Any: ...
     def client(self, service: str) -> Any:
-        """A boto3 client, one a service, safe for threads; it reads no profile, file or proxy."""
+        """Return a boto3 client, one a service, safe for threads; it reads no profile, file or proxy."""
         endpoint = self.endpoint_url
         with self._lock:
             if service not in self._clients:
@@ -90,7 +87,7 @@ class Endpoint(ABC):
             return self._clients[service]
 
     def close_clients(self) -> None:
-        """Close the clients that were made."""
+        """Close the clients that `client` has created."""
         with self._lock:
             clients, self._clients = self._clients, {}
         for client in clients.values():

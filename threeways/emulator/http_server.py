@@ -1,4 +1,4 @@
-"""What the HTTP servers of this package have alike: threads, no words, and a port that is given back."""
+"""Threaded, silent HTTP server base that releases its port."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 LOOK_SECONDS = 0.05
-"""Between two looks at whether it is to end."""
+"""The interval in seconds at which the server checks whether to stop."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A connection. That its client goes away in the middle is the client's affair."""
+    """A connection; a client that disconnects early is not an error."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body in one write
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def handle(self) -> None:
         """Serve the connection until one side closes it."""
@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """One thread a connection, none of which keeps the process alive; it is bound when it is made."""
+    """A server bound on creation, with one daemon thread a connection."""
 
     daemon_threads = True
     block_on_close = False
@@ -44,11 +44,11 @@ class Server(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
     def start(self) -> None:
-        """Serve, in a thread of its own."""
+        """Serve in a separate thread."""
         self._thread.start()
 
     def end(self) -> None:
-        """Give the port back."""
+        """Stop serving and release the port."""
         self.shutdown()
         self.server_close()
         self._thread.join()

@@ -1,8 +1,8 @@
-"""Runs a Python program that dies with the process that started it, even if that one is SIGKILLed.
+"""Run a Python program that dies with the process that started it, even if that is SIGKILLed.
 
-Run by its path, `python -P launch.py FD WHAT ARGUMENTS…`, with nothing but the standard library, so that it
-adds nothing to a function's cold start or to its `sys.path`. FD is the read end of a pipe whose write end
-only the parent holds: when the kernel closes that, reading meets the end, on Linux and macOS alike.
+Run by its path, `python -P launch.py FD WHAT ARGUMENTS…`, with only the standard library, so that it adds
+nothing to a function's cold start or to its `sys.path`. FD is the read end of a pipe whose write end only the
+parent holds: when the kernel closes that, reading returns end of file, on Linux and macOS alike.
 WHAT is a module's name, or the path of a file that ends in `.py`.
 """
 
@@ -14,11 +14,11 @@ import threading
 
 
 def die_with(descriptor: int) -> None:
-    """Kill this process, and its group if it leads one, once `descriptor` reaches its end."""
+    """Kill this process, and its group if it leads one, once `descriptor` reaches end of file."""
 
     def watch() -> None:
         while os.read(descriptor, 1):
-            """Nothing is written to it; whatever is, is not the end."""
+            pass  # nothing is written to it; only its end matters
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -27,7 +27,7 @@ def die_with(descriptor: int) -> None:
 
 
 def main() -> None:
-    """Hold on to the lifeline and become the program."""
+    """Watch the pipe and run the program."""
     die_with(int(sys.argv[1]))
     what = sys.argv[2]
     del sys.argv[1:3]

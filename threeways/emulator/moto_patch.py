@@ -1,21 +1,20 @@
-"""moto's Kinesis, mended so that it keeps what it acknowledges, in order, resharded or not.
+"""Patch moto's Kinesis so that it keeps every acknowledged record, in order, also when resharded.
 
 moto 5.2.5's shard takes its next sequence number from its last record without a lock: concurrent puts get
 the same number and overwrite each other. It also lists all its keys at each put and reads from its first
 record at each get, both quadratic; moves a parent's records into its children when a shard is split or
 merged; goes on putting into closed shards; never reports that a closed shard was read to its end; and says
 that a reader has caught up while records follow that arrived within the same millisecond. Here a shard is a
-`ShardLog`: records stay where they were put, a put that meets a closed shard goes to its child, a closed
-shard's last answer has no NextShardIterator, and MillisBehindLatest is 0 only where nothing follows.
+`ShardLog`: records stay where they were put, a put to a closed shard goes to its child, a closed shard's last
+answer has no NextShardIterator, and MillisBehindLatest is 0 only where nothing follows.
 
-The mend replaces methods, so it checks that they are the ones it was written for, by digest: another
-moto version whose shards are unchanged is mended, one whose shards differ is refused.
+The patch replaces methods, so it checks by digest that they are the ones it was written for: another moto
+version whose shards are unchanged is patched, one whose shards differ is refused.
 
-Iterators expire, as Kinesis's do five minutes after they were told.
+Iterators expire five minutes after they were issued, as Kinesis's do.
 
-Where it is asked for, shards have AWS's limits too: an entry of PutRecords over them fails and is not
-stored, while the others are; a PutRecord over them fails as a whole.
-docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+On request, shards have AWS's limits: an entry of PutRecords over them fails and is not stored, while the
+others are; a PutRecord over them fails. docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ DIGEST = "16b14b2c7691ed168c7728a1662382b258d6ebe2be7ef060ee4326f2b431eaaf"
 _MOST = 10_000
 """Records of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
 ITERATOR_SECONDS = 300.0
-"""For how long one can be used: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html"""
+"""An iterator's lifetime: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html"""
 _resharding = RLock()
 """moto numbers a new shard after the last one, without a lock. update_shard_count splits and merges."""
 
 
 def digest_of_moto() -> str:
-    """SHA-256 of the source of what is replaced or relied on."""
+    """Return the SHA-256 of moto's source that is replaced or relied on."""
     from moto.kinesis import models, utils
 
     stream, backend = models.Stream, models.KinesisBackend
@@ -66,19 +65,19 @@ def digest_of_moto() -> str:
 
 
 def mend(*, shard_limits: bool = False, iterator_seconds: float = ITERATOR_SECONDS) -> None:
-    """Mend the moto of this process. Raises LocalError where its shards are not the known ones."""
+    """Patch moto in this process. Raises LocalError if its shards are not the known ones."""
     import moto
 
     if digest_of_moto() != DIGEST:
         raise LocalError(
             f"moto {moto.__version__} has other Kinesis shards than moto {TESTED}, whose loss of records"
-            f" is mended here: install moto=={TESTED} (`make setup` does)"
+            f" is fixed here: install moto=={TESTED} (`make setup` does)"
         )
     replace_methods(shard_limits=shard_limits, iterator_seconds=iterator_seconds)
 
 
 def replace_methods(*, shard_limits: bool, iterator_seconds: float) -> None:
-    """Put the mended methods in place of moto's."""
+    """Replace moto's methods by the patched ones."""
     models: Any = importlib.import_module("moto.kinesis.models")
     shard, stream, backend = models.Shard, models.Stream, models.KinesisBackend
     broken_init = shard.__init__
@@ -113,7 +112,7 @@ class _Closed(Exception):
 
 
 _OVER = ""
-"""Stands in the place of a record's sequence number where its shard had no room for it."""
+"""The sequence number of a record that was over its shard's limits."""
 
 
 def _put_record(self: Any, partition_key: str, data: str, explicit_hash_key: str) -> str:  # noqa: ARG001 - moto's
@@ -126,7 +125,7 @@ def _put_record(self: Any, partition_key: str, data: str, explicit_hash_key: str
 
 
 def _failing_entries_that_are_over(put: Any) -> Any:
-    """Moto's answer, with an error in place of what was not stored."""
+    """Wrap moto's put_records: entries over a shard's limits fail."""
 
     def put_records(self: Any, stream_arn: str, stream_name: str, records: list[Any]) -> dict[str, Any]:
         answer: dict[str, Any] = put(self, stream_arn, stream_name, records)
@@ -155,13 +154,13 @@ def _refusing_what_is_over(put: Any) -> Any:
 
 
 def _rate_exceeded(stream: Any, shard_id: str) -> str:
-    """As the API's page words it."""
+    """Word the error message as the API's page does."""
     where = f"{shard_id} in stream {stream.stream_name} under account {stream.account_id}"
     return f"Rate exceeded for shard {where}."
 
 
 def _put_into_an_open_shard(put: Any) -> Any:
-    """Moto's put, again where its shard was closed in the meantime: its children exist by then."""
+    """Wrap moto's put_record: retry if the shard was closed meanwhile; its children exist by then."""
 
     def put_record(self: Any, *args: Any, **kwargs: Any) -> tuple[str, str]:
         while True:
@@ -192,7 +191,7 @@ def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[l
 
 
 def _with_its_time(get: Any) -> Any:
-    """Moto's iterator, with the stream's name, also where its ARN was given, and the time in milliseconds."""
+    """Wrap moto's get_shard_iterator: add the stream's name, even where its ARN was given, and the time."""
 
     def get_shard_iterator(self: Any, stream_arn: str | None, stream_name: str | None, *rest: Any) -> str:
         name = self.describe_stream(stream_arn=stream_arn, stream_name=stream_name).stream_name
@@ -210,7 +209,7 @@ def _milliseconds() -> int:
 
 
 def _refusing_expired(get: Any, iterator_seconds: float) -> Any:
-    """Moto's answer for an iterator of ours, whose last part is its time.
+    """Wrap moto's get_records: check the iterator's time, which is its last part.
 
     docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html (ExpiredIteratorException)
     """
@@ -219,8 +218,8 @@ def _refusing_expired(get: Any, iterator_seconds: float) -> Any:
         from moto.core.exceptions import JsonRESTError
 
         try:
-            iterator, _, told = base64.b64decode(shard_iterator, validate=True).decode().rpartition(":")
-            age = _milliseconds() - int(told)
+            iterator, _, issued = base64.b64decode(shard_iterator, validate=True).decode().rpartition(":")
+            age = _milliseconds() - int(issued)
         except ValueError:
             raise JsonRESTError("InvalidArgumentException", "Invalid ShardIterator.") from None
         if age > 1000 * iterator_seconds:
@@ -232,7 +231,7 @@ def _refusing_expired(get: Any, iterator_seconds: float) -> Any:
 
 
 def _reporting_the_end(get: Any) -> Any:
-    """Moto's answer, without a next iterator where the shard is closed and has nothing after it."""
+    """Wrap moto's get_records: return no next iterator at the end of a closed shard."""
     utils: Any = importlib.import_module("moto.kinesis.utils")
 
     def get_records(
@@ -247,12 +246,15 @@ def _reporting_the_end(get: Any) -> Any:
 
 
 def _open_shard_for_key(validated: Any) -> Any:
-    """Moto's lookup, which refuses keys that cannot be, but among open shards and to the range's end."""
+    """Wrap moto's get_shard_for_key: it validates the key; the shard is then sought among open ones.
+
+    moto's own search excludes the last hash key of each range.
+    """
 
     def get_shard_for_key(self: Any, partition_key: str, explicit_hash_key: str) -> Any:
         validated(self, partition_key, explicit_hash_key)
         position = int(explicit_hash_key) if explicit_hash_key else _hash_of(partition_key)
-        while True:  # a split or merge can close a shard that was passed, or was not there yet
+        while True:  # a concurrent split or merge can close a shard that was already checked
             for shard in list(self.shards.values()):
                 if shard.is_open and shard.starting_hash <= position <= shard.ending_hash:
                     return shard
@@ -261,5 +263,5 @@ def _open_shard_for_key(validated: Any) -> Any:
 
 
 def _hash_of(partition_key: str) -> int:
-    """Kinesis hashes keys with MD5: docs.aws.amazon.com/streams/latest/dev/key-concepts.html."""
+    """Return a key's MD5 hash: docs.aws.amazon.com/streams/latest/dev/key-concepts.html."""
     return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest())

@@ -1,9 +1,9 @@
-"""The emulator's process: a mended moto behind werkzeug on a free port of 127.0.0.1.
+"""The emulator's process: a patched moto served by werkzeug on a free port of 127.0.0.1.
 
-Started by `emulator.Emulator`. The first line of its standard output is JSON: `{"port": …}`, or
-`{"error": …}` where it cannot start; all that moto has to say after that goes to standard error. Where it can
-store no more it ends, with `{"error": …}` as its last line, since its clients would ask again for ever.
-werkzeug closes each connection after its answer, which costs some 0.3 ms of the 30 of a PutRecords of 500.
+Started by `server.Emulator`. The first line of its standard output is JSON: `{"port": …}`, or `{"error": …}`
+if it cannot start; all later output of moto goes to standard error. If it can store no more it ends, with
+`{"error": …}` as its last line, since its clients would retry for ever. werkzeug closes each connection after
+its answer, which costs some 0.3 ms of the 30 of a PutRecords of 500.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _MANY = {errno.EMFILE, errno.ENFILE}
 
 
 def make_server(*, shard_limits: bool, iterator_seconds: float, give_up: Callable[[str], object]) -> Any:
-    """A werkzeug server, one thread a connection, bound to a port that the system chose. Not yet serving.
+    """Return a bound werkzeug server that does not serve yet, with one thread a connection.
 
-    give_up: called with the reason, and how to mend it, where it can store no more.
+    give_up: called with the reason, and how to fix it, if it can store no more.
     """
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
@@ -38,12 +38,12 @@ def make_server(*, shard_limits: bool, iterator_seconds: float, give_up: Callabl
     from werkzeug import serving
 
     class Quiet(MotoRequestHandler):
-        """No line a request: there are hundreds a second."""
+        """A handler without a log line for each request."""
 
         disable_nagle_algorithm = True  # headers and body are two writes
 
         def log_request(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     def create_app(service: Any) -> Any:
         app = create_backend_app(service)
@@ -51,7 +51,7 @@ def make_server(*, shard_limits: bool, iterator_seconds: float, give_up: Callabl
         return app
 
     def refuse(error: OSError) -> NoReturn:
-        """Answer with the error that it is, unless nothing can be stored any more."""
+        """Re-raise the error, after `give_up` if nothing can be stored any more."""
         if error.errno in _FULL | _MANY:
             give_up(_explained(error))
         raise error
@@ -62,7 +62,7 @@ def make_server(*, shard_limits: bool, iterator_seconds: float, give_up: Callabl
 
 
 def main() -> int:
-    """Serve until killed. Exit status 2 where it cannot."""
+    """Serve until killed. Exit status 2 if it cannot start."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--shard-limits", action="store_true", help="Shards refuse what AWS's would.")
     parser.add_argument("--iterator-seconds", type=float, default=moto_patch.ITERATOR_SECONDS)
@@ -88,7 +88,7 @@ def _explained(error: OSError) -> str:
 
 
 def _give_up(output: int, why: str) -> NoReturn:
-    """End at once, whatever other threads do. output: the file descriptor of what was standard output."""
+    """End the process at once. output: a duplicate of the original standard output's file descriptor."""
     os.write(output, json.dumps({"error": why}).encode() + b"\n")
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""A stack's streams, buckets, queues and topics, made in the emulator."""
+"""Create a stack's streams, buckets, queues and topics in the emulator."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import WaiterConfigTypeDef
 
 _SOON: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 60}
-"""boto3 would look again after 10 s; emulators take half a second at most."""
+"""boto3 polls every 10 s by default; emulators take half a second at most."""
 
 
 def provision(stack: Stack, emulator: Endpoint, *, shards: int | None = None) -> None:
-    """Create everything that the stack holds. shards: instead of each stream's own count.
+    """Create all resources of the stack. shards: overrides each stream's own count.
 
-    Raises LocalError where one cannot be created; the emulator is to be a fresh one.
+    Raises LocalError if one cannot be created; the emulator must be a new one.
     """
     if shards is not None and shards < 1:
         raise LocalError(f"SHARDS is {shards}: a stream has 1 shard or more")
@@ -31,7 +31,7 @@ def provision(stack: Stack, emulator: Endpoint, *, shards: int | None = None) ->
             kinesis.create_stream(StreamName=stream.name, ShardCount=shards or stream.shards)
             kinesis.get_waiter("stream_exists").wait(StreamName=stream.name, WaiterConfig=_SOON)
         for bucket in stack.buckets.values():
-            if emulator.region == "us-east-1":  # S3 refuses to be told its default
+            if emulator.region == "us-east-1":  # S3 refuses its default region as a constraint
                 s3.create_bucket(Bucket=bucket.name)
             else:
                 place: dict[str, str] = {"LocationConstraint": emulator.region}

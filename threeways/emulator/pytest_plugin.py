@@ -17,16 +17,16 @@ from threeways.emulator.server import Emulator
 
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[Emulator]:
-    """Kinesis, S3, SQS and SNS on 127.0.0.1, one for the whole session. Override it to share another."""
+    """Run Kinesis, S3, SQS and SNS on 127.0.0.1 for the whole session. Override it to share another."""
     with Emulator() as emulator:
         yield emulator
 
 
 @pytest.fixture
 def event_source_mapping(local_aws: Emulator) -> Iterator[Callable[..., Bench]]:
-    """Makes a `Bench` for a handler, with `Bench`'s arguments but the emulator; it ends with the test.
+    """Return a factory of `Bench`, with its arguments except for the emulator; it ends with the test.
 
-    What a thread of a mapping raised, and the test did not see, is raised then.
+    An unhandled exception of a mapping's thread is raised at the end of the test.
     """
     with ExitStack() as benches:
         yield lambda handler, **more: benches.enter_context(Bench(local_aws, handler, **more))

@@ -1,4 +1,4 @@
-"""The resources of a template that exist here: names, ARNs, and what `Ref` and `GetAtt` say of them."""
+"""The emulated resources of a template: their names and ARNs, and the values of `Ref` and `GetAtt`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ARNS = {
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """kind: its CloudFormation type. properties: as the template gives them, functions unresolved."""
+    """A resource. kind: its CloudFormation type. body: as the template has it, functions unresolved."""
 
     logical_id: str
     kind: str
@@ -40,15 +40,15 @@ class Resource:
 
     @property
     def properties(self) -> Mapping[str, Any]:
-        """Its Properties, which may be none."""
+        """Its Properties, which may be empty."""
         return self.body.get("Properties") or {}
 
 
 def known(resources: Mapping[str, Mapping[str, Any]], resolver: Resolver, region: str) -> list[Resource]:
-    """The resources of the types above that are there. One without a name gets one from its logical id.
+    """Return the emulated resources whose condition holds.
 
-    resolver: of parameters, pseudo parameters and conditions. Raises LocalError for a name or a condition
-    that cannot be resolved.
+    One without a name gets a name from its logical id. resolver: of parameters, pseudo parameters and
+    conditions. Raises LocalError for a name or a condition that cannot be resolved.
     """
     return [
         _resource(logical_id, body, resolver, region)
@@ -70,7 +70,10 @@ def _resource(logical_id: str, body: Mapping[str, Any], resolver: Resolver, regi
 
 
 def references(resources: Iterable[Resource]) -> dict[str, str]:
-    """What `Ref` answers: a name, or a topic's ARN. A queue's URL is not known before the emulator runs."""
+    """Return the values of `Ref`: a name, or a topic's ARN.
+
+    A queue's URL is unknown until the emulator runs.
+    """
     return {
         resource.logical_id: resource.arn if resource.kind == TOPIC else resource.name
         for resource in resources
@@ -79,7 +82,7 @@ def references(resources: Iterable[Resource]) -> dict[str, str]:
 
 
 def attributes(resources: Iterable[Resource]) -> dict[str, str]:
-    """What `GetAtt` answers: each resource's ARN, which a topic has under another name."""
+    """Return the values of `GetAtt` for each resource's ARN."""
     return {
         f"{resource.logical_id}.{'TopicArn' if resource.kind == TOPIC else 'Arn'}": resource.arn
         for resource in resources

@@ -1,4 +1,4 @@
-"""Kinesis, S3, SQS and SNS on 127.0.0.1: a mended moto server in a process of its own, on a free port."""
+"""Kinesis, S3, SQS and SNS on 127.0.0.1: a patched moto server in its own process, on a free port."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from threeways.emulator.moto_patch import ITERATOR_SECONDS
 from threeways.errors import LocalError
 
 ACCOUNT = "123456789012"
-"""The account that moto's ARNs name; the one that AWS's own examples use."""
+"""The account in moto's ARNs, as in AWS's own examples."""
 
 
 class Emulator(Endpoint):
-    """A context manager: the emulator runs within it, and dies with this process whatever happens to it.
+    """The emulator's process, a context manager; it dies with this process, whatever happens to that.
 
-    region: what clients sign for. log: the file that gets what moto prints, which is nothing unless it fails.
+    region: what clients sign for. log: the file for moto's output, which is empty unless something fails.
     shard_limits: a shard takes 1,000 records and 1 MB a second and refuses more, as on AWS.
-    iterator_seconds: for how long a shard iterator can be used, by default as long as on AWS.
+    iterator_seconds: the lifetime of a shard iterator, by default as on AWS.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Emulator(Endpoint):
         self._ending = Lock()
 
     def start(self, timeout: float = 60.0) -> None:
-        """Start it and wait until it answers. Raises LocalError where it cannot."""
+        """Start it and wait until it answers. Raises LocalError if it cannot start."""
         self._end = None
         if self._child is not None:
             raise LocalError("the emulator runs already: start another Emulator for a second one")
@@ -74,19 +74,19 @@ class Emulator(Endpoint):
         return f"; its log is {self._log}" if self._log else ""
 
     def ended(self) -> str | None:
-        """Why it ended by itself, or was killed by others; None while it runs, or was closed."""
+        """Return why it ended by itself or was killed by others; None while it runs, or after `close`."""
         child = self._child
         if child is None or child.exit_status is None:
             return None
         with self._ending:
             if self._end is None:
-                told = json.loads(child.output.readline() or "{}").get("error")
-                why = f"{told or _described(child.exit_status)}{self._where()}; run it again"
+                reason = json.loads(child.output.readline() or "{}").get("error")
+                why = f"{reason or _described(child.exit_status)}{self._where()}; run it again"
                 self._end = f"the emulator ended, and what it held is gone with it: {why}"
             return self._end
 
     def close(self) -> None:
-        """End it, with all that it stored. Idempotent."""
+        """Stop it; everything stored is lost. Idempotent."""
         child, self._child = self._child, None
         self.close_clients()
         if child is not None:
@@ -100,7 +100,7 @@ class Emulator(Endpoint):
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens: `http://127.0.0.1:port`."""
+        """Its address, `http://127.0.0.1:port`."""
         self._running()
         return f"http://127.0.0.1:{self._port}"
 

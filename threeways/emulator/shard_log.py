@@ -1,7 +1,7 @@
 """A shard of the emulator's Kinesis: an append-only log behind a lock, its records in a temporary file.
 
-Memory holds 26 bytes a record, whatever its size, so that a million rides fit on a laptop. Sequence numbers
-are unique in the whole process and ascending in a shard, and so in its children after it.
+Memory holds 26 bytes a record, whatever its size, so that a million events fit on a laptop. Sequence numbers
+are unique in the whole process, and ascending in a shard and on into its children.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from threading import Lock
 from typing import Any
 
 _FIRST = 49_600_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
-"""Real sequence numbers have 56 digits: too many for a float, or for a 64-bit integer."""
+"""Real sequence numbers have 56 digits: too many for a float or a 64-bit integer."""
 _MOST_BYTES = 10 * 1024 * 1024
 """Bytes of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
 _numbers = itertools.count(1)
@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """One record as it lies in its shard. created_at: epoch seconds."""
+    """One stored record. created_at: epoch seconds."""
 
     sequence_number: int
     partition_key: str
@@ -36,7 +36,7 @@ class StoredRecord:
     created_at: float
 
     def to_json(self) -> dict[str, Any]:
-        """Its form in GetRecords' answer, which moto serialises."""
+        """Return it as in GetRecords' answer; moto serialises the values."""
         return {
             "Data": self.data,
             "PartitionKey": self.partition_key,
@@ -46,11 +46,11 @@ class StoredRecord:
 
 
 class ShardLog:
-    """A shard's records in the order of their sequence numbers. Appending is safe from many threads."""
+    """A shard's records in the order of their sequence numbers. Thread-safe."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as its shard
-        self._ends = array("Q", [0])  # of the records in the file; the first is where it begins
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open as long as its shard exists
+        self._ends = array("Q", [0])  # offsets of the records' ends in the file, after a leading 0
         self._key_sizes = array("H")
         self._numbers = array("Q")
         self._times = array("d")
@@ -62,7 +62,7 @@ class ShardLog:
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes records. Nothing is appended after it was closed, not even by a put under way."""
+        """Whether it accepts records; once closed, even a put in progress appends nothing."""
         return self._is_open
 
     @is_open.setter
@@ -81,7 +81,7 @@ class ShardLog:
         return _FIRST + self._numbers[-1] if self._numbers else 0
 
     def append(self, partition_key: str, data: str) -> int | None:
-        """Store a record, `data` in base64; its sequence number, or None where the shard is closed."""
+        """Store a record, `data` in base64; return its sequence number, or None if the shard is closed."""
         key, body = partition_key.encode(), b64decode(data)
         with self._lock:
             if not self._is_open:
@@ -93,11 +93,11 @@ class ShardLog:
             self._ends.append(start + len(key) + len(body))
             self._key_sizes.append(len(key))
             self._times.append(time.time())
-            self._numbers.append(number)  # last: who sees the number finds its record
+            self._numbers.append(number)  # last: whoever sees the number finds its record
         return _FIRST + number
 
     def after(self, number: int, limit: int) -> list[StoredRecord]:
-        """At most `limit` records whose number is greater, and 10 MiB of them (one at least)."""
+        """Return at most `limit` records, and 10 MiB, with greater numbers; one of them may be larger."""
         start = bisect_right(self._numbers, max(number - _FIRST, 0))
         stop = min(start + limit, len(self._numbers))
         if start >= stop:
@@ -119,7 +119,7 @@ class ShardLog:
         )
 
     def milliseconds_behind(self, number: int) -> int:
-        """How much later than the record of that number the last one arrived: 0 only if it is the last one.
+        """Return how much later than the record with that number the last one arrived; 0 only for the last.
 
         A value of zero says that nothing follows:
         docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html (MillisBehindLatest)
@@ -130,10 +130,10 @@ class ShardLog:
         return max(1, int(1000 * (self._times[last] - self._times[position])))
 
     def ends_at(self, number: int) -> bool:
-        """Whether nothing follows that number, now or ever."""
+        """Return whether nothing follows that number, now or later."""
         return not self._is_open and self.last <= number
 
     def last_before(self, moment: float) -> int:
-        """The number of the last record that arrived before `moment` (epoch seconds), or 0."""
+        """Return the number of the last record that arrived before `moment` (epoch seconds), or 0."""
         count = bisect_left(self._times, moment, hi=len(self._numbers))
         return _FIRST + self._numbers[count - 1] if count else 0

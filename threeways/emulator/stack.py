@@ -1,4 +1,4 @@
-"""What a SAM template describes, as far as it runs here: a function, its Kinesis event, streams and more."""
+"""The parts of a SAM template that run here: a function, its Kinesis event, and other resources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Bucket", "FunctionConfig", "Queue", "Stack", "Stream", "Topic"]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A Kinesis stream. shards: as provisioned at the start."""
+    """A Kinesis stream. shards: the initial number."""
 
     logical_id: str
     name: str
@@ -48,7 +48,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The template's resources, by logical id. source: the stream that the function's Kinesis event names."""
+    """The template's resources by logical id. source: the stream of the function's Kinesis event."""
 
     streams: dict[str, Stream]
     buckets: dict[str, Bucket]

@@ -1,4 +1,4 @@
-"""The SAM template, read for running it here: what runs here is what is deployed.
+"""Read the SAM template to run it locally, with the settings that are deployed.
 
 docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
 """
@@ -24,11 +24,11 @@ from threeways.errors import LocalError
 
 HANDLER = "lambda_function.lambda_handler"
 _ON_DEMAND_SHARDS = 4
-"""What a new on-demand stream starts with."""
+"""The initial number of shards of an on-demand stream."""
 
 
 def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-east-1") -> Stack:
-    """The stack that a template describes. parameters: values that go before the parameters' defaults.
+    """Read the stack that a template describes. parameters: values that override the parameters' defaults.
 
     Resources without a name get one from their logical id. Raises LocalError, saying what and where, for a
     template that cannot be read, an unknown parameter, or what is not supported here.
@@ -107,7 +107,7 @@ def _shards(stream: Resource, resolver: Resolver) -> int:
 
 
 def _the_consumer(known: list[Resource]) -> tuple[Resource, Any]:
-    """The function that reads Kinesis, and that event's properties."""
+    """Return the function that reads Kinesis, and that event's properties."""
     found = [
         (resource, event.get("Properties") or {})
         for resource in known
@@ -121,7 +121,7 @@ def _the_consumer(known: list[Resource]) -> tuple[Resource, Any]:
 
 
 def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A function's properties over `Globals`', environment variables one by one."""
+    """Merge a function's properties into `Globals`', environment variables one by one."""
     merged = {**defaults, **own}
     variables = [(side.get("Environment") or {}).get("Variables") or {} for side in (defaults, own)]
     return {**merged, "Environment": {"Variables": {**variables[0], **variables[1]}}}

@@ -1,4 +1,4 @@
-"""Faults between a function and the AWS that it calls: a proxy that breaks calls, on a schedule."""
+"""Inject faults between a function and AWS with a proxy, on a schedule."""
 
 from threeways.emulator.faults.fault import Fault, Kind
 from threeways.emulator.faults.proxy import Door

@@ -1,4 +1,4 @@
-"""What can befall a call to AWS."""
+"""The kinds of faults that a call to AWS can meet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A fault's kind. `before` and `after` are before and after the service has done what it was asked to.
+    """A fault's kind; `before` and `after` refer to the service's handling of the request.
 
-    throttled: the whole call is refused: ProvisionedThroughputExceededException, or S3's 503 SlowDown.
-    error: the service's own fault, HTTP 500. partial: some entries of a PutRecords fail, and are not stored.
-    reset: the connection is reset. slow: nothing happens for `seconds`. kill: whoever called is killed.
+    throttled: the whole call is refused: ProvisionedThroughputExceededException, or S3's 503 SlowDown. error:
+    the service's internal error, HTTP 500. partial: some entries of a PutRecords fail and are not stored.
+    reset: the connection is reset. slow: no answer for `seconds`. kill: the caller is killed.
     """
 
     THROTTLED = "throttled"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. positions: the entries that a partial failure fails. seconds: how long a slow call takes."""
+    """One fault. positions: the entries that a partial failure fails. seconds: the delay of a slow call."""
 
     kind: Kind
     positions: frozenset[int] = frozenset()

@@ -1,7 +1,7 @@
-"""A faulty door to AWS: an HTTP proxy on 127.0.0.1 through which a function's calls go, some of them badly.
+"""An HTTP proxy on 127.0.0.1 between a function and AWS that injects faults.
 
-What it lets through it forwards, byte for byte; a partial failure leaves entries out of the forwarded call,
-so that they are really not stored. Clients are what they are: botocore meets real resets and real silence.
+Calls without a fault are forwarded byte for byte; a partial failure leaves entries out of the forwarded call,
+so that they are really not stored. Clients are not changed: botocore meets real resets and real timeouts.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _BEFORE = {Kind.RESET_BEFORE, Kind.KILL_BEFORE}
 _AFTER = {Kind.RESET_AFTER, Kind.KILL_AFTER}
 _KILLS = {Kind.KILL_BEFORE, Kind.KILL_AFTER}
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "proxy-connection"}
-"""Headers that are each connection's own."""
+"""Hop-by-hop headers, which are not forwarded."""
 _FORWARD_SECONDS = 120
 
 
 class Door:
-    """Runs within a `with`. Several can lead to one service, each with a schedule of its own.
+    """A fault-injecting proxy, run as a context manager; one service may have several.
 
     target: where calls go, `http://127.0.0.1:port`. schedule: may be replaced while it runs.
-    on_kill: called for a kill, from the connection's thread: it is to kill whoever called.
+    on_kill: called for a kill fault, from the connection's thread: it has to kill the caller.
     """
 
     def __init__(
@@ -52,19 +52,19 @@ class Door:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the port back; calls that are held are let go, without an answer."""
+        """Stop the server; delayed calls end without an answer."""
         self._closing.set()
         self._server.end()
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens: what goes into `AWS_ENDPOINT_URL`."""
+        """Its address, for `AWS_ENDPOINT_URL`."""
         return f"http://{self._server.address}"
 
     def counts(self) -> Counter[str]:
-        """Faults by kind, as they struck, and `partial_failures`: PutRecords answered with failed entries.
+        """Return the injected faults by kind, and `partial_failures`: PutRecords answers with failed entries.
 
-        Entries fail by order of the schedule or by a shard's limits.
+        Entries fail by the schedule or by a shard's limits.
         """
         with self._lock:
             return self._counts.copy()
@@ -74,7 +74,7 @@ class Door:
             self._counts[name] += 1
 
     def serve(self, request: Request) -> Answer | None:
-        """The answer to a request, with its fault; None: the connection is to be reset."""
+        """Return the answer to a request, with its fault; None: the connection is to be reset."""
         fault = self.schedule.next(request.operation, request.entries)
         if fault is None:
             return self._forward(request)
@@ -88,7 +88,7 @@ class Door:
         return self._silenced(request, fault)
 
     def _silenced(self, request: Request, fault: Fault) -> Answer | None:
-        """The faults of the way there and back."""
+        """Apply a fault of the connection: a delay, a reset or a kill."""
         if fault.kind is Kind.SLOW_BEFORE:
             self._closing.wait(fault.seconds)
         answer = None if fault.kind in _BEFORE else self._forward(request)
@@ -107,7 +107,7 @@ class Door:
         return self._noted(with_failures(answer, fault.positions, entries))
 
     def _forward(self, request: Request) -> Answer | None:
-        """What the service answers; None where it cannot be reached."""
+        """Return the service's answer, or None where it cannot be reached."""
         connection = http.client.HTTPConnection(
             self._target.hostname or "", self._target.port, timeout=_FORWARD_SECONDS
         )
@@ -133,23 +133,23 @@ class _Handler(Handler):
     door: ClassVar[Door]
 
     def handle_expect_100(self) -> bool:
-        """Say at once that the body may come: botocore waits a second for that with each object."""
+        """Send "100 Continue" at once: botocore waits a second for it before each object's body."""
         super().handle_expect_100()
         self.wfile.flush()
         return True
 
     def do_GET(self) -> None:  # noqa: N802 - http.server's name
-        """Any method."""
+        """Serve a request of any method."""
         if self.headers.get("Transfer-Encoding"):
             self.close_connection = True
-            self._send(Answer(411, {}, b"the door takes bodies with a Content-Length only"))
+            self._send(Answer(411, {}, b"the proxy takes bodies with a Content-Length only"))
             return
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        if len(body) < length:  # its sender was killed in the middle, and no service takes half a request
+        if len(body) < length:  # the sender was killed; no service handles an incomplete request
             self.close_connection = True
             return
-        answer = self.door.serve(Request(self.command, self.path, self.headers, body))  # type: ignore[arg-type]  # a Message maps names without regard to case
+        answer = self.door.serve(Request(self.command, self.path, self.headers, body))  # type: ignore[arg-type]  # a Message is a case-insensitive mapping
         if answer is None:
             self._reset()
         else:
@@ -170,7 +170,7 @@ class _Handler(Handler):
             self.wfile.write(answer.body)
 
     def _reset(self) -> None:
-        """Close the connection with a TCP reset: lingering for no time drops what was not sent."""
+        """Close the connection with a TCP reset: SO_LINGER of 0 seconds drops unsent data."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()

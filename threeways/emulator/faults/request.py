@@ -1,4 +1,4 @@
-"""What a request asks of AWS, and the answers that stand for AWS's own faults."""
+"""Parse requests to AWS, and build its error answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JSON = "application/x-amz-json-1.1"
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; its length is told anew when it is sent."""
+    """An HTTP answer; Content-Length is set when it is sent."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,7 +35,7 @@ class Request:
 
     @property
     def operation(self) -> str:
-        """As AWS calls it: a JSON service's from its header, S3's as far as method and query tell."""
+        """AWS's name of the operation, from a JSON service's header or S3's method and query."""
         target = self.headers.get("X-Amz-Target")
         if target:
             return target.rpartition(".")[2]
@@ -45,44 +45,44 @@ class Request:
 
     @property
     def entries(self) -> int:
-        """How many records a PutRecords has."""
+        """The number of records in a PutRecords; 0 for other operations."""
         return len(_records(self.body)) if self.operation == "PutRecords" else 0
 
     def refused(self) -> Answer:
-        """Throttled."""
+        """Return a throttling answer."""
         if "X-Amz-Target" in self.headers:
             return _json_fault(400, CODE, "Rate exceeded")
         return _xml_fault(503, "SlowDown", "Please reduce your request rate.")
 
     def broken(self) -> Answer:
-        """The service's own fault."""
+        """Return an internal-error answer."""
         if "X-Amz-Target" in self.headers:
             return _json_fault(500, "InternalFailure", "The request processing has failed")
         return _xml_fault(500, "InternalError", "We encountered an internal error. Please try again.")
 
     def without(self, positions: Collection[int]) -> Request:
-        """A PutRecords without the entries at these positions."""
+        """Return a PutRecords request without the entries at these positions."""
         asked = json.loads(self.body)
         asked["Records"] = [record for place, record in enumerate(asked["Records"]) if place not in positions]
         return replace(self, body=json.dumps(asked).encode())
 
 
 def with_failures(answer: Answer | None, positions: Collection[int], entries: int) -> Answer:
-    """A PutRecords' answer for all its entries, from that for those that were let through, if any were.
+    """Return a PutRecords answer for all entries, from the answer for the forwarded ones, if any.
 
-    docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html: the two codes that an entry can have.
+    An entry has one of two error codes: docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html.
     """
     if answer is not None and answer.status != 200:
         return answer
-    told: dict[str, Any] = json.loads(answer.body) if answer else {"Records": []}
-    stored = iter(told["Records"])
-    told["Records"] = [_failed(place) if place in positions else next(stored) for place in range(entries)]
-    told["FailedRecordCount"] = sum("ErrorCode" in entry for entry in told["Records"])
-    return Answer(200, answer.headers if answer else {"Content-Type": _JSON}, json.dumps(told).encode())
+    document: dict[str, Any] = json.loads(answer.body) if answer else {"Records": []}
+    stored = iter(document["Records"])
+    document["Records"] = [_failed(place) if place in positions else next(stored) for place in range(entries)]
+    document["FailedRecordCount"] = sum("ErrorCode" in entry for entry in document["Records"])
+    return Answer(200, answer.headers if answer else {"Content-Type": _JSON}, json.dumps(document).encode())
 
 
 def failed_entries(answer: Answer) -> int:
-    """How many entries of a PutRecords failed, by its answer."""
+    """Return the number of failed entries in a PutRecords answer."""
     return msgspec.json.decode(answer.body, type=_PutRecordsAnswer).FailedRecordCount
 
 
@@ -106,6 +106,6 @@ def _json_fault(status: int, code: str, message: str) -> Answer:
 
 
 def _xml_fault(status: int, code: str, message: str) -> Answer:
-    told = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    body = f'<?xml version="1.0" encoding="UTF-8"?>{told}'
+    document = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    body = f'<?xml version="1.0" encoding="UTF-8"?>{document}'
     return Answer(status, {"Content-Type": "application/xml"}, body.encode())

@@ -1,4 +1,4 @@
-"""When faults strike: written out call by call, or drawn from a seed."""
+"""Schedule faults: listed call by call, or drawn from a seed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from threeways.emulator.faults.fault import Fault, Kind
 
 
 class Schedule(Protocol):
-    """Decides for each call. Thread-safe."""
+    """Decides on the fault of each call. Thread-safe."""
 
     def next(self, operation: str, entries: int) -> Fault | None:
-        """The fault of this call, or None. operation: `PutRecords`. entries: how many a PutRecords has."""
+        """Return this call's fault, or None. operation: such as `PutRecords`. entries: of a PutRecords."""
 
 
 class Script:
-    """Faults by operation, for its next calls in turn; then none. None lets a call pass."""
+    """Faults listed by operation, for its next calls in order; then none. None lets a call pass."""
 
     def __init__(self, **faults: Iterable[Fault | None]) -> None:
         self._faults = {operation: deque(several) for operation, several in faults.items()}
         self._lock = Lock()
 
     def next(self, operation: str, entries: int) -> Fault | None:  # noqa: ARG002 - the protocol's
-        """The next one of the operation."""
+        """Return the next fault of the operation."""
         with self._lock:
             left = self._faults.get(operation)
             return left.popleft() if left else None
@@ -36,11 +36,12 @@ class Script:
 
 @dataclass
 class Rates:
-    """Faults by chance, the same for the same seed: what befalls an operation's k-th call is settled by k.
+    """Random faults, reproducible by seed: an operation's k-th call meets what the seed and k determine.
 
     rates: operation -> kind -> probability a call, 0-1. outages: operation -> probability that a call begins
-    one, in which each call of the operation is reset for outage_seconds. slow_seconds: as a slow fault takes.
-    dealt: each kind with a rate strikes at least once within so many calls of its operation; 0: as it comes.
+    an outage, in which each call of the operation is reset for outage_seconds. slow_seconds: the mean delay
+    of a slow call. dealt: each kind with a rate occurs at least once within so many calls of its operation;
+    0: no guarantee. clock: seconds.
     """
 
     seed: int
@@ -73,7 +74,7 @@ class Rates:
         return None if drawn is None else self._fault(Kind(drawn), dice, entries)
 
     def _hand(self, operation: str) -> dict[int, str]:
-        """Call -> what strikes it for certain, so that a short run meets everything once."""
+        """Return the calls with a guaranteed fault: call -> kind."""
         kinds = [kind.value for kind, rate in self.rates.get(operation, {}).items() if rate]
         kinds += [_OUTAGE] if self.outages.get(operation) else []
         dice = random.Random(f"{self.seed} {operation}")  # noqa: S311 - as above

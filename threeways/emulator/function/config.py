@@ -1,4 +1,4 @@
-"""What the local Lambda must know of a function."""
+"""A function's configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An execution environment: initialised once, reused while it is well, reset after a timeout or a crash.
+"""An execution environment: initialised once, reused, and reset after a timeout or a crash.
 
 docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
@@ -18,9 +18,9 @@ from threeways.emulator.function.process import Runtime, RuntimeProcess
 from threeways.emulator.function.variables import variables
 
 INIT_LIMIT = 10.0
-"""Seconds for the first initialisation; what fails there is tried again on the function's own time."""
+"""Seconds for the first initialisation; after a failure it is repeated within the function's timeout."""
 PROVISIONED_INIT_LIMIT = 130.0
-"""Seconds at least that initialising ahead of traffic may take."""
+"""The minimum limit in seconds on initialising for provisioned concurrency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _Init:
 
 
 class ExecutionEnvironment:
-    """One invocation at a time, its owner sees to that; `strike`, `terminate`, `close`: from any thread."""
+    """One environment, for one invocation at a time; `strike`, `terminate` and `close` are thread-safe."""
 
     def __init__(
         self,
@@ -56,12 +56,12 @@ class ExecutionEnvironment:
         return process.pid if process and process.alive else None
 
     def warm(self) -> FunctionError | None:
-        """Initialise as for provisioned concurrency: with a longer limit. The error, if that fails."""
+        """Initialise as for provisioned concurrency, with a longer limit; return the error, if any."""
         self._fresh = False
         return self._initialise(max(PROVISIONED_INIT_LIMIT, self._config.timeout)).error
 
     def invoke(self, request_id: str, payload: bytes) -> InvocationResult:
-        """One invocation, after initialising where there is no process that waits for one."""
+        """Run one invocation, after initialising if no process is ready."""
         budget = self._config.timeout
         init_seconds: float | None = None
         if self._process is None or not self._process.waiting:
@@ -74,7 +74,7 @@ class ExecutionEnvironment:
         return self._result(request_id, reply, init_seconds, time.monotonic() - started)
 
     def _prepare(self, budget: float) -> tuple[_Init, float]:
-        """The initialisation, and what is left of the function's time: a repeated one is on that time."""
+        """Initialise; return the result and the rest of the function's timeout, which a repetition uses."""
         spent = 0.0
         if self._fresh:
             self._fresh = False
@@ -148,12 +148,12 @@ class ExecutionEnvironment:
             process.kill()
 
     def strike(self) -> bool:
-        """SIGKILL to its process, from any thread. Whether there was one."""
+        """Kill its process with SIGKILL, from any thread; return whether there was one."""
         process = self._process
         return process is not None and process.strike()
 
     def terminate(self) -> None:
-        """Begin to shut down: SIGTERM, and no new process."""
+        """Begin to shut down: send SIGTERM and start no new process."""
         with self._lock:
             self._closed = True
             if self._process is not None:

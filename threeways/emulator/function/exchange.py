@@ -1,4 +1,4 @@
-"""The conversation of one runtime process with Lambda: who waits for whom, without any HTTP.
+"""The protocol between one runtime process and Lambda, without HTTP.
 
 docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: initialisation is over when the runtime
 first asks for the next invocation, and an invocation is over when it has answered **and** asks for the next.
@@ -23,11 +23,11 @@ class Invocation:
 
 
 type Reply = bytes | FunctionError
-"""What the runtime said of an invocation."""
+"""The runtime's response to an invocation, or its error."""
 
 
 class OutOfTurn(Exception):
-    """The runtime did what its state does not allow; Lambda answers 4xx. `kind` is the answer's errorType."""
+    """A request that the runtime's state does not allow; Lambda answers 4xx. kind: the answer's errorType."""
 
     def __init__(self, message: str, *, kind: str = "InvalidStateTransition", status: int = 403) -> None:
         super().__init__(message)
@@ -36,7 +36,10 @@ class OutOfTurn(Exception):
 
 
 class Exchange:
-    """Thread-safe. The runtime's side: `next`, `answer`, `init_failed`. Lambda's side: the other methods."""
+    """One runtime's state. Thread-safe.
+
+    The runtime calls `next`, `answer` and `init_failed`; Lambda calls the other methods.
+    """
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -48,7 +51,7 @@ class Exchange:
         self._exit: str | None = None
 
     def next(self) -> Invocation | None:
-        """The next invocation, however long that takes; None once the process is to end."""
+        """Wait for the next invocation and return it; None once the process is to end."""
         with self._changed:
             if self._handed_out is not None and self._reply is None:
                 raise OutOfTurn("the invocation before has no answer yet")
@@ -62,7 +65,7 @@ class Exchange:
             return self._handed_out
 
     def answer(self, request_id: str, reply: Reply) -> None:
-        """The runtime's response or error for one invocation. OutOfTurn for one that it does not have."""
+        """Set the response or error of an invocation. Raises OutOfTurn if that is not in progress."""
         with self._changed:
             if (
                 self._handed_out is None
@@ -79,19 +82,22 @@ class Exchange:
                 raise OutOfTurn(text, kind="RequestEntityTooLarge", status=413)
 
     def init_failed(self, error: FunctionError) -> None:
-        """The runtime's word that it cannot start."""
+        """Record that the runtime cannot initialise."""
         with self._changed:
             self._init_error = error
             self._changed.notify_all()
 
     def ended(self, how: str) -> None:
-        """The process is gone, or is to go: everyone who waits is woken. `how`: as Lambda words it."""
+        """Record that the process has ended or is to end, and wake all waiters. how: in Lambda's words."""
         with self._changed:
             self._exit = self._exit or how
             self._changed.notify_all()
 
     def wait_ready(self, timeout: float) -> FunctionError | bool | None:
-        """None once the runtime asks for an invocation, the error if it cannot, False after `timeout`."""
+        """Wait until the runtime asks for an invocation.
+
+        Return None then, the error if it cannot initialise, and False after `timeout` seconds.
+        """
         with self._changed:
             over = self._changed.wait_for(
                 lambda: self._asked or self._init_error is not None or self._exit is not None, timeout
@@ -103,7 +109,7 @@ class Exchange:
             return None if over else False
 
     def run(self, invocation: Invocation, timeout: float) -> Reply | None:
-        """Hand an invocation to the waiting runtime; its reply, or None after `timeout` seconds without."""
+        """Offer an invocation to the waiting runtime; return its reply, or None after `timeout` seconds."""
         with self._changed:
             self._offered, self._reply = invocation, None
             self._changed.notify_all()

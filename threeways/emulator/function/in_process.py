@@ -1,7 +1,7 @@
-"""A handler called in this process, in Lambda's way: JSON in, JSON out, and what it raises as an error.
+"""Call a handler in this process as Lambda does: JSON in, JSON out, an exception as the function's error.
 
-For tests that want a debugger or a closure. There is no cold start, no memory limit, and a handler that takes
-too long is not ended, though its context tells the time that is left: `LocalFunction` has all of that.
+For tests that need a debugger or a closure. There is no cold start and no memory limit, and a handler that
+exceeds its timeout is not ended, though its context has the remaining time: `LocalFunction` has all of that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:in-process"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler gets beside its event: docs.aws.amazon.com/lambda/latest/dg/python-context.html.
+    """The handler's context object: docs.aws.amazon.com/lambda/latest/dg/python-context.html.
 
     deadline: epoch seconds.
     """
@@ -38,15 +38,15 @@ class Context:
     client_context: None = None
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until a Lambda function would be ended."""
+        """Return the milliseconds until Lambda would end the invocation."""
         return max(0, int((self.deadline - time.time()) * 1000))
 
 
 class InProcessFunction:
-    """Invoke it like a `LocalFunction`.
+    """A function with the interface of `LocalFunction`.
 
-    handler: called with an event and a `Context`, in the caller's thread. timeout: seconds, which the context
-    alone tells.
+    handler: called with an event and a `Context`, in the caller's thread. timeout: seconds, of which only the
+    context knows.
     """
 
     def __init__(self, handler: Callable[[Any, Any], Any], timeout: float = 3.0) -> None:
@@ -59,7 +59,7 @@ class InProcessFunction:
         return ARN
 
     def invoke(self, payload: bytes) -> InvocationResult:
-        """One invocation with a JSON payload. What the handler raises is its error."""
+        """Run one invocation with a JSON payload. An exception of the handler becomes the result's error."""
         request_id = str(uuid.uuid4())
         started = time.monotonic()
         reply: bytes | FunctionError

@@ -1,4 +1,4 @@
-"""A Lambda function on this machine: execution environments, started on demand and kept warm."""
+"""A Lambda function on this machine: a pool of execution environments, started on demand and reused."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ from threeways.emulator.function.process import Runtime
 from threeways.errors import LocalError
 
 SHUTDOWN_GRACE = 2.0
-"""Seconds between SIGTERM and SIGKILL: Lambda's longest shutdown phase."""
+"""Seconds between SIGTERM and SIGKILL: the limit of Lambda's shutdown phase."""
 
 PROCESSES = 10
-"""Execution environments at once where no concurrency is reserved: more than one machine has cores for."""
+"""The limit on execution environments without reserved concurrency: more than the machine has cores."""
 
 
 class LocalFunction:
-    """Invoke it like Lambda, from any number of threads. A context manager: its processes end with it.
+    """A function that is invoked as on Lambda, thread-safe. A context manager that ends its processes.
 
-    config: as `template.load` reads it. environment: variables for the processes besides the function's own;
-    `Emulator.environment()` keeps them off all real accounts.
-    concurrency: the function's reserved concurrency: execution environments at most, each its own process,
-    beyond which an invocation is throttled. None: nothing is throttled, as in an account with room for all
-    lanes of all shards (1,000 by default); an invocation waits where PROCESSES are busy.
-    on_log: gets each line that the function prints, without its end, from a thread.
-    runtime: None takes AWS's runtime interface client where it is installed.
+    config: as `template.load` reads it. environment: variables for the processes in addition to the
+    function's; `Emulator.environment()` keeps them off real accounts. concurrency: the function's reserved
+    concurrency, the limit on execution environments, each its own process; further invocations are throttled.
+    None: nothing is throttled, as in an account with room for all lanes of all shards (1,000 by default); an
+    invocation waits while PROCESSES are busy. on_log: called from a thread with each line that the function
+    prints, without its end. runtime: None uses AWS's runtime interface client if it is installed.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class LocalFunction:
         return self._config.arn
 
     def warm(self) -> FunctionError | None:
-        """Start one environment ahead of traffic, as provisioned concurrency. Why it cannot, or None."""
+        """Start one environment ahead of traffic, like provisioned concurrency; return the error, if any."""
         environment = self._acquire(new=True)
         if environment is None:
             return _throttle()
@@ -88,7 +87,7 @@ class LocalFunction:
         return fault
 
     def invoke(self, payload: bytes) -> InvocationResult:
-        """One synchronous invocation with a JSON payload; what goes wrong in the function is in the result.
+        """Run one synchronous invocation with a JSON payload; the function's errors are in the result.
 
         docs.aws.amazon.com/lambda/latest/api/API_Invoke.html. Raises LocalError once closed.
         """
@@ -111,7 +110,7 @@ class LocalFunction:
             if self._closed:
                 raise LocalError("the function is closed: make another LocalFunction")
             if self._idle and not new:
-                return self._idle.pop()  # the warmest one
+                return self._idle.pop()  # the one used last
             if len(self._all) >= (self._concurrency or PROCESSES):
                 return None
             environment = ExecutionEnvironment(self._config, self._given, self._runtime, self._on_log)
@@ -124,18 +123,18 @@ class LocalFunction:
             self._lock.notify()
 
     def pids(self) -> list[int]:
-        """The processes that run now."""
+        """Return the ids of the running processes."""
         with self._lock:
             return [pid for environment in self._all if (pid := environment.pid) is not None]
 
     def strike(self) -> int:
-        """SIGKILL to all processes that run now, as when their host dies. How many there were."""
+        """Kill all running processes with SIGKILL, as when their host fails; return how many there were."""
         with self._lock:
             environments = list(self._all)
         return sum(environment.strike() for environment in environments)
 
     def close(self) -> None:
-        """SIGTERM to all processes, SIGKILL after 2 s; every printed line is delivered. Idempotent."""
+        """Send SIGTERM to all processes, SIGKILL after 2 s; every printed line is delivered. Idempotent."""
         with self._lock:
             self._closed = True
             self._lock.notify_all()
@@ -151,4 +150,4 @@ def _throttle() -> FunctionError:
 
 
 def _ignore(_: str) -> None:
-    """The log of a function whose owner does not read it."""
+    """Discard the log of a function without `on_log`."""

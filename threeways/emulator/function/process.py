@@ -1,4 +1,4 @@
-"""One runtime process: the interpreter that holds the handler, and its end of the runtime API."""
+"""One runtime process: an interpreter with the handler, connected to the runtime API."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ STAND_IN = Path(__file__).with_name("runtime_client.py")
 
 
 class Runtime(StrEnum):
-    """What speaks to the runtime API within the process."""
+    """The runtime API's client in the process."""
 
     AWS = "awslambdaric"
     STAND_IN = "stand-in"
 
     @classmethod
     def available(cls) -> Runtime:
-        """AWS's own runtime interface client, or the stand-in where its extension has no wheel (macOS)."""
+        """Return AWS's runtime interface client, or the stand-in where its extension has no wheel (macOS)."""
         found = all(importlib.util.find_spec(name) for name in ("awslambdaric", "runtime_client"))
         return cls.AWS if found else cls.STAND_IN
 
 
 class RuntimeProcess:
-    """A started process. on_log: called with each line that it prints, from a thread. memory: MB."""
+    """A started process. on_log: called from a thread with each line that it prints. memory: MB."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class RuntimeProcess:
         except BaseException:
             self._api.close()
             raise
-        self._limit = MemoryLimit(self._child, memory, self._tell)
-        self._log = LogReader(self._child.output, self._tell, f"log-{self.pid}")
+        self._limit = MemoryLimit(self._child, memory, self._log_line)
+        self._log = LogReader(self._child.output, self._log_line, f"log-{self.pid}")
         self._threads = [
             Thread(target=work, name=f"{name}-{self.pid}", daemon=True)
             for name, work in (("exit", self._watch), ("memory", self._limit.run))
@@ -66,7 +66,7 @@ class RuntimeProcess:
 
     @property
     def pid(self) -> int:
-        """Its process's id."""
+        """Its process id."""
         return self._child.pid
 
     @property
@@ -76,33 +76,34 @@ class RuntimeProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs, as far as is known."""
+        """Whether it still runs, as far as known."""
         return self._child.exit_status is None
 
     def wait_ready(self, timeout: float) -> FunctionError | bool | None:
-        """None when its handler is loaded; the error if it cannot be; False after `timeout` seconds."""
+        """Return None once the handler is loaded, the error if that fails, False after `timeout` seconds."""
         return self._exchange.wait_ready(timeout)
 
     def run(self, invocation: Invocation, timeout: float) -> Reply | None:
-        """The handler's answer or error; None if there is none after `timeout` seconds."""
+        """Return the handler's answer or error; None if there is none after `timeout` seconds."""
         return self._exchange.run(invocation, timeout)
 
     def strike(self) -> bool:
-        """SIGKILL, which the process cannot see coming. Whether it was running."""
+        """Kill it with SIGKILL; return whether it was running."""
         if not self.alive:
             return False
         self._child.strike()
         return True
 
     def terminate(self) -> None:
-        """Ask it to end; `kill` sees to it."""
+        """Ask it to end; `kill` enforces it."""
         self._exchange.ended("Runtime exited: the execution environment was shut down")
         self._child.terminate()
 
     def kill(self, grace: float = 0.0) -> None:
-        """End it, by itself within `grace` seconds or not, and hand over its last lines. Idempotent.
+        """Kill it if it does not end within `grace` seconds, and deliver its last lines. Idempotent.
 
-        What it left behind in a session of its own lives on (see `child.py`); its output is not waited for.
+        A process that it left behind in another session lives on (see `child.py`); its output is not waited
+        for.
         """
         if grace:
             self._child.wait(grace)
@@ -117,7 +118,7 @@ class RuntimeProcess:
         self._limit.stop()
         self._exchange.ended(_describe(status))
 
-    def _tell(self, line: str) -> None:
+    def _log_line(self, line: str) -> None:
         try:
             self._on_log(line)
         except Exception:
@@ -125,7 +126,10 @@ class RuntimeProcess:
 
 
 def _describe(status: int | None) -> str:
-    """As Lambda words it: docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html."""
+    """Describe an exit status as Lambda does.
+
+    docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+    """
     if not status:
         return "Runtime exited without providing a reason"
     if status > 0:

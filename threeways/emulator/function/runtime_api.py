@@ -1,4 +1,4 @@
-"""The Lambda runtime API over HTTP, for one runtime process on a port of its own of 127.0.0.1.
+"""The Lambda runtime API over HTTP, for one runtime process, on its own port of 127.0.0.1.
 
 docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -17,7 +17,7 @@ PREFIX = "/2018-06-01/runtime/"
 
 
 class RuntimeApi:
-    """Serves one `Exchange` until closed."""
+    """A server of one `Exchange`."""
 
     def __init__(self, exchange: Exchange) -> None:
         handler = type("Handler", (_Handler,), {"exchange": exchange})
@@ -26,11 +26,11 @@ class RuntimeApi:
 
     @property
     def address(self) -> str:
-        """`host:port`, as `AWS_LAMBDA_RUNTIME_API` holds it."""
+        """`host:port`, for `AWS_LAMBDA_RUNTIME_API`."""
         return self._server.address
 
     def close(self) -> None:
-        """Give the port back."""
+        """Stop the server and release its port."""
         self._server.end()
 
 
@@ -38,7 +38,7 @@ class _Handler(Handler):
     exchange: ClassVar[Exchange]
 
     def do_GET(self) -> None:  # noqa: N802 - http.server's name
-        """`next`: blocks until there is an invocation."""
+        """Serve `next`; it blocks until there is an invocation."""
         if self.path != f"{PREFIX}invocation/next":
             self._refuse(404, "NotFound", self.path)
             return
@@ -53,7 +53,7 @@ class _Handler(Handler):
             self._hand_out(invocation)
 
     def do_POST(self) -> None:  # noqa: N802 - http.server's name
-        """`response`, `error` and `init/error`."""
+        """Serve `response`, `error` and `init/error`."""
         body = self._body()
         if body is None:
             return
@@ -76,7 +76,7 @@ class _Handler(Handler):
                 raise OutOfTurn(self.path, kind="NotFound", status=404)
 
     def _error(self, body: bytes) -> FunctionError:
-        """The documented error document, or what can be told where the runtime sent something else."""
+        """Parse the documented error document; for any other body, use the header and the text."""
         try:
             said = json.loads(body)
             trace = tuple(str(frame) for frame in said.get("stackTrace") or ())
@@ -86,7 +86,7 @@ class _Handler(Handler):
             return FunctionError(kind, body[:1000].decode(errors="replace"))
 
     def _body(self) -> bytes | None:
-        """The request's body, cut after the first byte over the limit. Refuses one without a length."""
+        """Read the request's body up to one byte over the limit; refuse one without a length."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
             self.close_connection = True

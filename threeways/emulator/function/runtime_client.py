@@ -1,6 +1,6 @@
-"""A small Lambda runtime, where AWS's own has no wheel (macOS): the same protocol, the same errors.
+"""A minimal Lambda runtime where AWS's own has no wheel (macOS): the same protocol, the same errors.
 
-Run by its path through `launch.py`, with the handler as its argument and nothing but the standard library.
+Run by its path through `launch.py`, with the handler as its argument and only the standard library.
 docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -21,7 +21,7 @@ ENVIRONMENT = os.environ  # noqa: TID251 - a program of its own within the funct
 
 
 class Context:
-    """What a handler gets beside its event: docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+    """The handler's context object: docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
 
     client_context = None
     identity = None
@@ -37,25 +37,28 @@ class Context:
         self._deadline = int(headers["Lambda-Runtime-Deadline-Ms"])
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation is ended."""
+        """Return the milliseconds until the invocation is ended."""
         return max(0, self._deadline - int(time.time() * 1000))
 
 
 class RuntimeApi:
-    """The runtime's side of the protocol, over one connection that is kept."""
+    """The runtime's side of the protocol, over one persistent connection."""
 
     def __init__(self, address: str) -> None:
         self._connection = http.client.HTTPConnection(address)
 
     def next(self) -> tuple[Message, bytes] | None:
-        """The next invocation's headers and event; None when the environment is shut down."""
+        """Return the next invocation's headers and event; None when the environment is shut down."""
         self._connection.request("GET", f"{PREFIX}invocation/next")
         response = self._connection.getresponse()
         body = response.read()
         return (response.headers, body) if response.status == http.client.OK else None
 
     def post(self, path: str, body: bytes, kind: str | None = None) -> None:
-        """Post an answer, or an error of that kind. OSError where it is not accepted: the runtime ends."""
+        """Post an answer, or an error of that kind.
+
+        Raises OSError if it is not accepted; the runtime ends then.
+        """
         headers = {"Lambda-Runtime-Function-Error-Type": kind} if kind else {}
         self._connection.request("POST", PREFIX + path, body, headers | {"Content-Type": "application/json"})
         response = self._connection.getresponse()
@@ -64,7 +67,7 @@ class RuntimeApi:
             raise OSError(f"{path}: {response.status} {said.decode(errors='replace')}")
 
     def post_error(self, path: str, error: BaseException, kind: str | None = None) -> None:
-        """Print an error and post its document, this file's own frames left out."""
+        """Print an error and post its document, without this file's own frames."""
         kind = kind or type(error).__name__
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
         trace = traceback.format_list(frames)
@@ -74,14 +77,14 @@ class RuntimeApi:
 
 
 def load(handler: str) -> Callable[[Any, Context], Any]:
-    """The handler's function; raises whatever importing it raises."""
+    """Import the handler's function. The import's exceptions propagate."""
     module, _, name = handler.rpartition(".")
     found: Callable[[Any, Context], Any] = getattr(importlib.import_module(module.replace("/", ".")), name)
     return found
 
 
 def run_one(api: RuntimeApi, handler: Callable[[Any, Context], Any]) -> bool:
-    """One invocation from `next` to its answer. False when the environment is shut down."""
+    """Handle one invocation, from `next` to its answer; return False when the environment is shut down."""
     invocation = api.next()
     if invocation is None:
         return False
@@ -103,7 +106,7 @@ def run_one(api: RuntimeApi, handler: Callable[[Any, Context], Any]) -> bool:
 
 
 def main(handler_name: str) -> int:
-    """Load the handler and serve it until the environment is shut down."""
+    """Load the handler and serve it until the environment is shut down; return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     api = RuntimeApi(ENVIRONMENT["AWS_LAMBDA_RUNTIME_API"])
@@ -115,7 +118,7 @@ def main(handler_name: str) -> int:
         api.post_error("init/error", error, kind)
         return 1
     while run_one(api, handler):
-        """Each invocation leaves nothing behind."""
+        pass
     return 0
 
 

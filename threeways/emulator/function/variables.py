@@ -1,4 +1,4 @@
-"""The environment that a function finds in Lambda.
+"""The environment variables of a function on Lambda.
 
 docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 """
@@ -13,9 +13,10 @@ from threeways.emulator.function.config import FunctionConfig
 
 
 def variables(config: FunctionConfig, given: Mapping[str, str], environment_id: str) -> dict[str, str]:
-    """Everything that the process's environment holds: nothing of ours but what an interpreter needs.
+    """Return the complete environment of the process, with nothing of ours but what an interpreter needs.
 
-    given: the emulator's variables; the function's own come after them, and Lambda's reserved ones last.
+    given: the emulator's variables; the function's own override them, and Lambda's reserved ones override
+    both.
     """
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{environment_id.replace('-', '')}"
     reserved = {

@@ -1,4 +1,4 @@
-"""A test bench for any Kinesis handler: a stream, the event source mapping and a failure destination."""
+"""A test harness for any Kinesis handler: a stream, the event source mapping and a failure destination."""
 
 from threeways.emulator.harness.destinations import Place
 from threeways.emulator.harness.harness import Bench, Options

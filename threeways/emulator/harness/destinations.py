@@ -1,4 +1,4 @@
-"""The failure destinations of a bench: made, named for the mapping's settings, and read back."""
+"""The harness's failure destinations: create them, name them in the mapping's settings, read them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Literal
 from threeways.emulator.server import ACCOUNT, Emulator
 
 type Place = Literal["S3", "SQS", "SNS"]
-"""What a failure destination is."""
+"""The kind of a failure destination."""
 
 
 class FailurePlace:
-    """A bucket, a queue, or a topic with a queue that listens to it."""
+    """A bucket, a queue, or a topic with a subscribed queue."""
 
     def __init__(self, emulator: Emulator, kind: Place, name: str) -> None:
         self._emulator = emulator
@@ -33,11 +33,11 @@ class FailurePlace:
 
     @property
     def config(self) -> dict[str, Any]:
-        """As a template's `DestinationConfig`."""
+        """Its `DestinationConfig`, as in a template."""
         return {"OnFailure": {"Type": self._kind, "Destination": self.arn}}
 
     def documents(self) -> list[dict[str, Any]]:
-        """Everything that arrived so far."""
+        """Return all documents that have arrived so far."""
         return self._objects() if self._kind == "S3" else self._messages()
 
     def _objects(self) -> list[dict[str, Any]]:

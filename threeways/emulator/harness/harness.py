@@ -1,4 +1,4 @@
-"""A stream of its own, the event source mapping, and a handler at the end of it."""
+"""A harness around a handler: its own stream, the event source mapping and a function."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _OPTIONS = frozenset(one.name for one in fields(Options))
 
 
 class Bench:
-    """Drives a handler from a Kinesis stream as AWS does. A context manager; what it started ends with it.
+    """Drives a handler from a Kinesis stream as AWS does. A context manager that ends what it started.
 
     emulator: a running one. handler: a callable(event, context), run in this process, or the name of one,
     `module.function` within the folder `root`, run in processes of its own as Lambda runs it.
@@ -130,7 +130,7 @@ class Bench:
             self.mapping.stop()
 
     def put(self, data: object, key: str = "key") -> str:
-        """Put one record: bytes as they are, a str in UTF-8, anything else as JSON. Its event id."""
+        """Put one record, bytes as they are, a str as UTF-8, anything else as JSON; return its event id."""
         encoded = data.encode() if isinstance(data, str) else data
         if not isinstance(encoded, bytes):
             encoded = json.dumps(encoded).encode()
@@ -138,14 +138,14 @@ class Bench:
         return f"{answer['ShardId']}:{answer['SequenceNumber']}"
 
     def start(self) -> None:
-        """Let the mapping begin. Raises LocalError if it began before."""
+        """Start the mapping. Raises LocalError if it was started before."""
         self.mapping.start()
         self._started = True
 
     def wait(self, until: Callable[[], Any], within: float = 30.0) -> None:
-        """Wait until something is so. Raises TimeoutError, with the counts, after `within` seconds.
+        """Wait until a condition holds. Raises TimeoutError, with the counts, after `within` seconds.
 
-        Raises LocalFailed where the emulator has ended.
+        Raises LocalFailed if the emulator has ended.
         """
         end = time.monotonic() + within
         while not until():
@@ -155,36 +155,36 @@ class Bench:
             time.sleep(0.01)
 
     def drain(self, within: float = 30.0) -> None:
-        """Start if that was not done, and wait until everything on the stream is done or given up."""
+        """Start the mapping if needed, and wait until every record is done or discarded."""
         if not self._started:
             self.start()
         self.wait(self.mapping.drained, within)
 
     def stop(self) -> dict[str, str | None]:
-        """Stop the mapping; the positions then."""
+        """Stop the mapping; return the positions by shard id."""
         return self.mapping.stop()
 
     @property
     def invocations(self) -> list[Invocation]:
-        """What the handler got and answered, throttled ones included, in the order in which they ended."""
+        """All invocations with their results, throttled ones included, in the order in which they ended."""
         return self._trace.kept()
 
     def failures(self) -> list[dict[str, Any]]:
-        """The documents at the failure destination."""
+        """Return the documents at the failure destination."""
         if self.place is None:
             raise LocalError("the bench has no failure destination: give it `on_failure=` S3, SQS or SNS")
         return self.place.documents()
 
     def counts(self) -> MappingCounts:
-        """The mapping's counters; `counts().metrics()` has AWS's names."""
+        """Return the mapping's counters; `counts().metrics()` has AWS's names."""
         return self.mapping.counts()
 
     def positions(self) -> dict[str, str | None]:
-        """By shard id, the sequence number up to which everything is done; None: nothing yet."""
+        """Return by shard id the sequence number up to which everything is done; None: nothing yet."""
         return self.mapping.positions()
 
     def split(self, shard_id: str = "shardId-000000000000") -> None:
-        """Split a shard in the middle of its hash keys."""
+        """Split a shard in the middle of its hash key range."""
         shards = self.kinesis.list_shards(StreamName=self.stream)["Shards"]
         keys = next(shard["HashKeyRange"] for shard in shards if shard["ShardId"] == shard_id)
         middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"]) + 1) // 2
@@ -193,7 +193,7 @@ class Bench:
         )
 
     def merge(self, shard_id: str, adjacent: str) -> None:
-        """Merge a shard and the one above it."""
+        """Merge a shard with the adjacent one above it."""
         self.kinesis.merge_shards(
             StreamName=self.stream, ShardToMerge=shard_id, AdjacentShardToMerge=adjacent
         )

@@ -1,4 +1,4 @@
-"""What a handler was given and what it answered, in the order in which the invocations ended."""
+"""Record a handler's events and results, in the order in which the invocations ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Invocation:
 
 
 class Trace:
-    """Hands invocations on and keeps them."""
+    """Passes invocations on and records them."""
 
     def __init__(self, invoke: Callable[[bytes], InvocationResult]) -> None:
         self._invoke = invoke
@@ -39,13 +39,13 @@ class Trace:
         self._lock = Lock()
 
     def invoke(self, payload: bytes) -> InvocationResult:
-        """As `LocalFunction.invoke`."""
+        """Invoke as `LocalFunction.invoke` does."""
         result = self._invoke(payload)
         with self._lock:
             self._kept.append(Invocation(json.loads(payload), result))
         return result
 
     def kept(self) -> list[Invocation]:
-        """All so far."""
+        """Return all invocations so far."""
         with self._lock:
             return list(self._kept)

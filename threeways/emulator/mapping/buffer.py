@@ -1,6 +1,6 @@
-"""Between a shard's reader and its lanes: a little read-ahead, and batches cut from it.
+"""The buffer between a shard's reader and its lanes: limited read-ahead, from which batches are formed.
 
-A batch is full at `BatchSize` records or 6 MB, else it is due when its first record has waited for
+A batch is full at `BatchSize` records or 6 MB; otherwise it is due when its first record has waited for
 `MaximumBatchingWindowInSeconds`: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html. With a
 `ParallelizationFactor` each lane has batches of its own, and a partition key is always on the same lane.
 """
@@ -17,16 +17,19 @@ from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.mapping.records import EMPTY_EVENT, StreamRecord
 
 READ_AHEAD_BYTES = 2 * REQUEST_LIMIT
-"""For each lane; as for records, the lanes share what they may hold."""
+"""The limit for each lane; like that on records, it is shared by all lanes."""
 
 
 def lane_of(partition_key: str, lanes: int) -> int:
-    """The lane of a key, 0 to `lanes` - 1, the same in every process. AWS does not document its hash."""
+    """Return a key's lane, 0 to `lanes` - 1, the same in every process. AWS does not document its hash."""
     return crc32(partition_key.encode()) % lanes if lanes > 1 else 0
 
 
 class Buffer:
-    """For one reader and `lanes` lanes. batch_size: records. window: seconds. clock: monotonic seconds."""
+    """A buffer of one reader and `lanes` lanes.
+
+    batch_size: records. window: seconds. clock: monotonic seconds.
+    """
 
     def __init__(
         self, batch_size: int, window: float, lanes: int = 1, clock: Callable[[], float] = time.monotonic
@@ -44,19 +47,19 @@ class Buffer:
             return self._count
 
     def close(self) -> None:
-        """Wake everyone; nothing comes in or out any more."""
+        """Stop, and wake all waiters; nothing is put or taken any more."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Nothing comes in any more: no batch waits for more, and `take` is empty after the last one."""
+        """Mark the end of input: no batch waits for more, and `take` returns () after the last one."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def wait_for_room(self) -> bool:
-        """Wait until more than what is held is wanted. False: it was closed."""
+        """Wait until the buffer has room; return False if it was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._full())
             return not self._closed
@@ -66,7 +69,7 @@ class Buffer:
         return self._count >= 2 * self._batch_size * lanes or self._bytes >= READ_AHEAD_BYTES * lanes
 
     def put(self, records: Sequence[StreamRecord]) -> None:
-        """Add records in the order of the shard."""
+        """Add records in the shard's order."""
         now = self._clock()
         with self._changed:
             for record in records:
@@ -76,7 +79,7 @@ class Buffer:
             self._changed.notify_all()
 
     def take(self, lane: int = 0) -> tuple[StreamRecord, ...]:
-        """A lane's next batch, as soon as one is full or due. Empty: it was closed, or has ended."""
+        """Wait until a lane's next batch is full or due, and return it; () if closed or ended."""
         held = self._lanes[lane]
         with self._changed:
             while not self._closed:
@@ -90,7 +93,10 @@ class Buffer:
             return ()
 
     def _next_batch(self, held: deque[tuple[float, StreamRecord]]) -> tuple[int, bool]:
-        """How many records the next batch has, and whether no more fit. One that fits no event goes alone."""
+        """Return the next batch's number of records, and whether no more fit.
+
+        A record that is too large for an event is a batch of its own.
+        """
         size = EMPTY_EVENT
         for count, (_, record) in enumerate(held):
             size += record.size

@@ -1,4 +1,4 @@
-"""What a mapping tells of itself: counters, and events for people."""
+"""A mapping's counters, and its events for people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ type EventKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class MappingEvent:
-    """Something a user should see. message: one line. first, last: sequence numbers of the `records`."""
+    """An event that a user should see. message: one line. first, last: the records' sequence numbers."""
 
     kind: EventKind
     shard_id: str
@@ -34,16 +34,16 @@ class MappingEvent:
 
 @dataclass(frozen=True, slots=True)
 class MappingCounts:
-    """A snapshot.
+    """A snapshot of the counters.
 
-    polled: records read from the stream. batches: formed of them. invocations: those that ran.
-    records: done by the function. failed: invocations with an error or an unusable reply (`bad_replies`).
-    partial: replies that reported a record. retried: invocations of records that were tried before.
-    bisected: splits. throttled: invocations refused. sent, unsuccessful: records in all invocations, refused
-    ones included, and those of them that were not done by it.
-    discarded: records given up; sent_to_destination: those of them that the destination acknowledged;
-    destination_failures: tries that it did not.
-    iterator_age: by shard, seconds from the arrival of the last batch's last record to its last invocation.
+    polled: records read from the stream. batches: formed of them. invocations: of the function, without
+    throttled ones. records: done by the function. failed: invocations with an error or an invalid reply
+    (`bad_replies`). partial: replies that reported a record. retried: invocations of records that were tried
+    before. bisected: splits. throttled: invocations refused. sent, unsuccessful: records in all invocations,
+    refused ones included, and those of them that were not done by it. discarded: records discarded;
+    sent_to_destination: those of them that the destination acknowledged; destination_failures: failed
+    attempts to send. iterator_age: by shard, seconds from the arrival of the last batch's last record to its
+    last invocation.
     """
 
     polled: int = 0
@@ -64,7 +64,7 @@ class MappingCounts:
     iterator_age: dict[str, float] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, float]:
-        """The same under CloudWatch's names: the mapping's event counts and the function's metrics for it.
+        """Return the counters under CloudWatch's names: the mapping's events, and the function's metrics.
 
         docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html. Sums since the start, where
         CloudWatch has one for each minute; IteratorAge is the oldest shard's, in milliseconds.
@@ -84,7 +84,7 @@ class MappingCounts:
 
 
 class Teller:
-    """Counts and passes events on. Thread-safe."""
+    """Counts, and passes events on. Thread-safe."""
 
     def __init__(self, on_event: Callable[[MappingEvent], None] | None) -> None:
         self._on_event = on_event
@@ -99,16 +99,16 @@ class Teller:
                 self._counts[name] = self._counts.get(name, 0) + number
 
     def age(self, shard_id: str, seconds: float) -> None:
-        """The iterator age of a shard."""
+        """Set a shard's iterator age in seconds."""
         with self._lock:
             self._ages[shard_id] = max(0.0, seconds)
 
     def tell(self, event: MappingEvent) -> None:
-        """Pass an event to whoever listens."""
+        """Pass an event to the listener, if any."""
         if self._on_event is not None:
             self._on_event(event)
 
     def snapshot(self) -> MappingCounts:
-        """The counters now."""
+        """Return the current counters."""
         with self._lock:
             return replace(MappingCounts(iterator_age=dict(self._ages)), **self._counts)

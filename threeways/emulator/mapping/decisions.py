@@ -1,4 +1,4 @@
-"""What becomes of a batch after an invocation: all that the mapping decides, without a clock or a thread.
+"""Decide what happens to a batch before and after an invocation, without a clock or a thread.
 
 docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html (error handling) and
 docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html.
@@ -17,7 +17,7 @@ from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
 
 
 class Condition(StrEnum):
-    """Why records are given up, as the invocation record names it; AWS documents no name for the last."""
+    """Why records are discarded, as in the invocation record; AWS documents no name for the last."""
 
     RETRIES = "RetryAttemptsExhausted"
     AGE = "RecordAgeExceeded"
@@ -26,7 +26,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that are tried together, in order; at least one.
+    """Records that are invoked together, in order; at least one.
 
     retries: how many of `MaximumRetryAttempts` they have used. invocations: how often they were tried.
     """
@@ -38,9 +38,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """For a batch's records, in order: `finished` need nothing more, then `discarded` are given up.
+    """What happens to a batch's records, in order: `finished` are done, then `discarded` are discarded.
 
-    again: what is tried next, in order. wait: back off before that. condition: why they were given up.
+    again: the next batches, in order. wait: back off before them. condition: why records are discarded.
     """
 
     finished: int = 0
@@ -52,7 +52,7 @@ class Decision:
 
 
 def before(batch: Batch, settings: MappingSettings, now: float) -> Decision | None:
-    """What is given up without an invocation: leading records that are too old, or one that fits no event.
+    """Decide which records are discarded without an invocation: the leading ones, if too old or too large.
 
     None: invoke. now: epoch seconds.
     """
@@ -71,7 +71,7 @@ def _leading(records: Sequence[StreamRecord], horizon: float) -> int:
 
 
 def after(batch: Batch, outcome: Outcome, settings: MappingSettings) -> Decision:
-    """What becomes of a batch that was invoked. A throttle uses no retry, and neither does bisecting."""
+    """Decide what happens to an invoked batch. Neither a throttle nor bisecting uses a retry."""
     count = len(batch.records)
     if outcome.kind is Kind.DONE:
         return Decision(finished=count)
@@ -90,7 +90,7 @@ def after(batch: Batch, outcome: Outcome, settings: MappingSettings) -> Decision
 
 
 def _retried(rest: Batch, finished: int, settings: MappingSettings) -> Decision:
-    """`rest` once more, `finished` records of its batch being done, if it has a retry left."""
+    """Retry `rest`, after `finished` records of its batch are done, if it has a retry left."""
     if settings.maximum_retry_attempts != FOR_EVER and rest.retries >= settings.maximum_retry_attempts:
         return Decision(finished=finished, discarded=len(rest.records))
     return Decision(finished=finished, again=(replace(rest, retries=rest.retries + 1),), wait=True)

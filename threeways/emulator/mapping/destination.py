@@ -1,8 +1,8 @@
 """On-failure destinations: docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html.
 
-An SQS queue or SNS topic gets the metadata, an S3 bucket gets the records too. AWS gives a delivery up when
-the destination refuses it (and counts DestinationDeliveryFailures); here the caller tries until it is
-acknowledged, since a local run is there to account for every record.
+An SQS queue or SNS topic gets the metadata, an S3 bucket also the records. AWS drops them when the
+destination refuses (and counts DestinationDeliveryFailures); here the caller retries until it is
+acknowledged, since a local run has to account for every record.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 
 class Destination(Protocol):
-    """Where discarded records, or the word of them, go."""
+    """Where discarded records, or their metadata, go."""
 
     def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
-        """Where it lies, once that is acknowledged. now: epoch seconds. Raises boto's errors."""
+        """Send; return where it was stored, once acknowledged. now: epoch seconds. Raises boto's errors."""
 
 
 class QueueClient(Protocol):
-    """What is used of boto3's SQS client."""
+    """The methods used of boto3's SQS client."""
 
     def get_queue_url(self, *, QueueName: str, QueueOwnerAWSAccountId: str) -> Any:  # noqa: N803 - boto3's names
-        """The URL of a queue."""
+        """Return the URL of a queue."""
 
     def send_message(self, *, QueueUrl: str, MessageBody: str) -> Any:  # noqa: N803 - boto3's names
-        """Put a message on a queue."""
+        """Send a message to a queue."""
 
 
 class TopicClient(Protocol):
-    """What is used of boto3's SNS client."""
+    """The methods used of boto3's SNS client."""
 
     def publish(self, *, TopicArn: str, Message: str) -> Any:  # noqa: N803 - boto3's names
         """Publish a message."""
@@ -47,7 +47,7 @@ class TopicClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class S3Destination:
-    """One object for each batch that is given up, under the mapping's uuid and the shard's id."""
+    """Writes one object for each discarded batch, under the mapping's uuid and the shard's id."""
 
     s3: S3Client
     bucket: str
@@ -55,7 +55,7 @@ class S3Destination:
     function_arn: str
 
     def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
-        """The object's key, once it is acknowledged."""
+        """Return the object's key, once it is acknowledged."""
         moment = datetime.fromtimestamp(now, UTC)
         key = (
             f"aws/lambda/{self.mapping_uuid}/{origin.shard_id}/"
@@ -69,14 +69,14 @@ class S3Destination:
 
 @dataclass(frozen=True, slots=True)
 class QueueDestination:
-    """One message for each batch: its metadata alone. The queue's URL is looked up for each."""
+    """Sends one message for each batch, with its metadata only. The queue's URL is looked up each time."""
 
     sqs: QueueClient
     queue_arn: str
     function_arn: str
 
     def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
-        """The message's id and queue, once it is acknowledged."""
+        """Return the message's id and queue, once it is acknowledged."""
         account, name = self.queue_arn.split(":")[4:6]
         url = self.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
         body = json.dumps(metadata(given_up, origin, self.function_arn, now))
@@ -86,14 +86,14 @@ class QueueDestination:
 
 @dataclass(frozen=True, slots=True)
 class TopicDestination:
-    """One message for each batch: its metadata alone."""
+    """Publishes one message for each batch, with its metadata only."""
 
     sns: TopicClient
     topic_arn: str
     function_arn: str
 
     def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
-        """The message's id and topic, once it is acknowledged."""
+        """Return the message's id and topic, once it is acknowledged."""
         message = json.dumps(metadata(given_up, origin, self.function_arn, now))
         answer = self.sns.publish(TopicArn=self.topic_arn, Message=message)
         return f"message {answer['MessageId']} of topic {self.topic_arn.rpartition(':')[2]}"
@@ -101,7 +101,7 @@ class TopicDestination:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """boto3's clients for the destinations that are used."""
+    """The boto3 clients for the destinations in use."""
 
     s3: S3Client | None = None
     sqs: QueueClient | None = None
@@ -114,7 +114,7 @@ NO_CLIENTS = Clients()
 def destination_for(
     name: str | None, clients: Clients, mapping_uuid: str, function_arn: str
 ) -> Destination | None:
-    """The destination of `MappingSettings.destination`. Raises LocalError where its client is missing."""
+    """Return the destination of `MappingSettings.destination`. Raises LocalError if its client is missing."""
     if name is None:
         return None
     if name.startswith("arn:aws:sqs:"):

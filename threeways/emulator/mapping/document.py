@@ -1,4 +1,4 @@
-"""What Lambda tells of records that it gives up.
+"""Build the documents that Lambda sends about discarded records.
 
 docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
@@ -18,7 +18,7 @@ from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """Records that are discarded, at least one. result: their last invocation, None where there was none."""
+    """Discarded records, at least one. result: their last invocation, or None."""
 
     records: Sequence[StreamRecord]
     condition: Condition
@@ -27,7 +27,7 @@ class GivenUp:
 
 
 def metadata(given_up: GivenUp, origin: Origin, function_arn: str, now: float) -> dict[str, object]:
-    """The invocation record that all destinations get. now: epoch seconds."""
+    """Return the invocation record that all destinations get. now: epoch seconds."""
     records, result = given_up.records, given_up.result
     document: dict[str, object] = {
         "requestContext": {
@@ -55,7 +55,7 @@ def metadata(given_up: GivenUp, origin: Origin, function_arn: str, now: float) -
 
 
 def with_payload(document: dict[str, object], given_up: GivenUp) -> dict[str, object]:
-    """The document as S3 alone gets it: with the whole event, as a JSON string."""
+    """Return the document with the whole event as a JSON string, which only S3 gets."""
     return {**document, "payload": event_of(given_up.records).decode()}
 
 

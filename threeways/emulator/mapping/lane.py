@@ -26,7 +26,7 @@ from threeways.emulator.mapping.settings import MappingSettings
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What all lanes of a mapping share. clock: epoch seconds. backoff: failures in a row -> seconds."""
+    """What all lanes of a mapping share. clock: epoch seconds. backoff: consecutive failures -> seconds."""
 
     settings: MappingSettings
     invoke: Callable[[bytes], InvocationResult]
@@ -38,9 +38,9 @@ class Work:
 
 
 class Lane:
-    """`run` is the thread's work until the mapping stops or the shard has ended.
+    """A lane's work in its thread, until the mapping stops or the shard has ended.
 
-    The invocation in flight is carried to its end. number: which of the buffer's lanes it is.
+    An invocation in progress is completed. number: the index of the buffer's lane.
     """
 
     def __init__(self, shard: Shard, origin: Origin, buffer: Buffer, work: Work, number: int = 0) -> None:
@@ -53,7 +53,7 @@ class Lane:
         self._failures = 0
 
     def run(self) -> None:
-        """Batch after batch."""
+        """Process batch after batch."""
         while not self._work.stopping.is_set():
             if not self._queue:
                 records = self._buffer.take(self._number)
@@ -80,11 +80,11 @@ class Lane:
     def _invoke(self, event: bytes) -> InvocationResult:
         try:
             return self._work.invoke(event)
-        except BaseException as error:  # noqa: BLE001 - a handler run in process may raise anything, SystemExit too
+        except BaseException as error:  # noqa: BLE001 - an in-process handler may raise anything, even SystemExit
             return InvocationResult(error=FunctionError(type(error).__name__, str(error)))
 
     def _carry_out(self, batch: Batch, decision: Decision, result: InvocationResult | None) -> None:
-        """Move the checkpoint past what is over, and put what is not at the head of the queue."""
+        """Advance the checkpoint past finished and discarded records; requeue the others at the front."""
         finished, over = decision.finished, decision.finished + decision.discarded
         if finished:
             self._done(batch.records[:finished])
@@ -106,7 +106,7 @@ class Lane:
         self._shard.progress.done(record.sequence_number for record in records)
 
     def _give_up(self, given_up: GivenUp) -> bool:
-        """Send records to the destination, however long that takes. False: the mapping stops first."""
+        """Send records to the destination until acknowledged; return False if the mapping stops first."""
         work, records = self._work, given_up.records
         failures = 0
         while work.destination is not None:

@@ -1,4 +1,4 @@
-"""One shard of a stream: where its reading starts, and how far its records are done."""
+"""One shard of a stream: its starting position and its checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Shard:
-    """A shard, read from its starting position on; the position is taken when it is made. Thread-safe.
+    """A shard, read from the starting position at the time of creation. Thread-safe.
 
     timestamp: epoch seconds, for AT_TIMESTAMP.
     """
@@ -40,7 +40,7 @@ class Shard:
         self._take(start, moment)
 
     def _take(self, start: Position, moment: datetime | None) -> None:
-        """Take the start of reading, and how it is to be taken again where its iterator expires."""
+        """Get the first iterator, and remember how to get it again if it expires."""
         where: GetShardIteratorInputTypeDef = {
             "StreamName": self._stream, "ShardId": self.id, "ShardIteratorType": start,
         }  # fmt: skip
@@ -57,7 +57,7 @@ class Shard:
         return self.progress.checkpoint
 
     def iterator_after(self, sequence_number: str | None) -> str:
-        """An iterator for what follows a record, or for the start of reading."""
+        """Return an iterator for what follows a record, or for the starting position."""
         if sequence_number is None:
             return self._start
         return self._kinesis.get_shard_iterator(
@@ -68,11 +68,11 @@ class Shard:
         )["ShardIterator"]
 
     def read(self, iterator: str, limit: int) -> GetRecordsOutputTypeDef:
-        """At most `limit` records: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html.
+        """Read at most `limit` records: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html.
 
-        An iterator can be used for five minutes. So while nothing was found, the start of reading moves on
-        with each answer; where it expired all the same (there were no answers), it is taken again, and the
-        caller, to whom the error is raised, asks for it.
+        An iterator expires after five minutes. While no record was found, the first iterator advances with
+        each answer; if it expires nevertheless (there were no answers), it is obtained again, and the error
+        is raised for the caller to ask for it.
         """
         try:
             answer = self._kinesis.get_records(ShardIterator=iterator, Limit=limit)
@@ -85,7 +85,7 @@ class Shard:
         return answer
 
     def is_behind(self) -> bool:
-        """Whether the shard holds anything after the checkpoint, asked of the stream itself."""
+        """Return whether the stream has any record of the shard after the checkpoint."""
         if self.progress.outstanding:
             return True
         answer = self.read(self.iterator_after(self.checkpoint), 1)
@@ -93,6 +93,6 @@ class Shard:
 
 
 def _server_time(metadata: ResponseMetadataTypeDef) -> datetime:
-    """When the service answered, by its own clock, to the second; by ours where it does not say."""
-    told = metadata["HTTPHeaders"].get("date")
-    return parsedate_to_datetime(told) if told else datetime.now(UTC).replace(microsecond=0)
+    """Return the time of the service's answer, by its clock, to the second; else by ours."""
+    date = metadata["HTTPHeaders"].get("date")
+    return parsedate_to_datetime(date) if date else datetime.now(UTC).replace(microsecond=0)

@@ -1,8 +1,8 @@
-"""How far a shard is done, whatever order its lanes finish in.
+"""Track how far a shard is done, in whatever order its lanes finish.
 
-docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html speaks of one checkpoint a
-shard. With several lanes it is the highest number up to which everything is done; what is done beyond it is
-not sent again while the mapping runs (AWS sends it again after a restart).
+docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html describes one checkpoint a
+shard. With several lanes it is the highest number up to which everything is done; records that are done
+beyond it are not sent again while the mapping runs (AWS sends them again after a restart).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from threading import Lock
 class Progress:
     """The sequence numbers of one shard that were read and are not done. Thread-safe.
 
-    It holds those alone, so that its size is bounded by what is read ahead, not by how far a lane is behind.
+    Its size is bounded by the read-ahead, not by how far a lane is behind.
     """
 
     def __init__(self) -> None:
@@ -49,19 +49,19 @@ class Progress:
             return bool(self._outstanding)
 
     def read(self, numbers: Iterable[str]) -> None:
-        """These were read, in the order of the shard, each once."""
+        """Record that these were read, in the shard's order, each once."""
         with self._lock:
             for number in numbers:
                 self._outstanding[number] = self._last
                 self._last = number
 
     def done(self, numbers: Iterable[str]) -> None:
-        """These need nothing more. Each was read before, and is told once."""
+        """Record that these are done. Each was read before, and is reported once."""
         with self._lock:
             for number in numbers:
                 del self._outstanding[number]
 
     def ended(self) -> None:
-        """Nothing follows what was read."""
+        """Record that the shard was read to its end."""
         with self._lock:
             self._ended = True

@@ -17,12 +17,12 @@ from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.records import Origin, encode_all
 
 IDLE = (0.05, 0.1, 0.2)
-"""Seconds between polls at a shard's end, by empty polls in a row. AWS waits for one second."""
+"""Seconds between polls of a shard without new records, by consecutive empty polls. AWS waits one second."""
 _LEAST, _MOST = 500, 10_000
 
 
 class Reader:
-    """`run` is the thread's work, until the shard's end is read or the buffer is closed."""
+    """A reader's work in its thread, until the shard's end or until the buffer is closed."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Reader:
         self._closed = Event()
 
     def closed(self) -> None:
-        """The shard takes no more records: it was split or merged. An empty poll from now on is its end."""
+        """Record that the shard was split or merged: the next empty poll is its end."""
         self._closed.set()
 
     def run(self) -> None:
@@ -72,9 +72,9 @@ class Reader:
                 self._stopping.wait(IDLE[min(empty, len(IDLE) - 1)])
 
     def _poll(self) -> tuple[int, bool]:
-        """One GetRecords: how many records it brought, and whether that was all that the shard has now.
+        """Call GetRecords; return the number of records, and whether those were all that the shard has now.
 
-        No iterator is left after what a closed shard holds.
+        After the last record of a closed shard there is no next iterator.
         """
         if self._iterator is None:
             self._iterator = self._shard.iterator_after(self._last)

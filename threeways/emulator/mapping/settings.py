@@ -1,4 +1,4 @@
-"""An event source mapping's settings, as a template's Kinesis event gives them.
+"""An event source mapping's settings, from a template's Kinesis event.
 
 docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html and
 docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-kinesis.html
@@ -16,7 +16,7 @@ from msgspec import Meta
 from threeways.errors import LocalError
 
 FOR_EVER = -1
-"""What `MaximumRetryAttempts` and `MaximumRecordAgeInSeconds` are by default: no limit."""
+"""No limit: the default of `MaximumRetryAttempts` and `MaximumRecordAgeInSeconds`."""
 REPORT = "ReportBatchItemFailures"
 type Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 _ARNS = {"S3": "arn:aws:s3:::", "SQS": "arn:aws:sqs:", "SNS": "arn:aws:sns:"}
@@ -25,11 +25,12 @@ _MEND = "here; take it out of the template's Kinesis event, or test what needs i
 
 @dataclass(frozen=True, slots=True)
 class MappingSettings:
-    """batch_size: records. window: seconds that a batch may wait for more. maximum_record_age: seconds.
+    """The settings of a mapping.
 
-    destination: where discarded records go: an S3 bucket's name, or the ARN of an SQS queue or SNS topic.
+    batch_size: records. window: seconds that a batch may wait for more. maximum_record_age: seconds.
+    destination: for discarded records: an S3 bucket's name, or the ARN of an SQS queue or SNS topic.
     parallelization_factor: lanes, and so concurrent invocations, a shard.
-    starting_timestamp: epoch seconds, for AT_TIMESTAMP alone.
+    starting_timestamp: epoch seconds, only for AT_TIMESTAMP.
     """
 
     starting_position: Position = "TRIM_HORIZON"
@@ -59,7 +60,7 @@ class _Metrics(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Event(msgspec.Struct, forbid_unknown_fields=True):
-    """The properties that are supported, in AWS's names and ranges. What they hold is resolved already."""
+    """The supported properties, with AWS's names and ranges, resolved."""
 
     Stream: str
     StartingPosition: Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
@@ -77,12 +78,12 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def from_event(properties: Mapping[str, Any]) -> MappingSettings:
-    """The settings of a Kinesis event whose intrinsic functions are resolved.
+    """Return the settings of a Kinesis event whose intrinsic functions are resolved.
 
-    Raises LocalError, naming the property, for whatever AWS would refuse or is not supported here.
+    Raises LocalError, naming the property, for anything that AWS would refuse or that is not supported here.
     """
     try:
-        # A parameter's value is a string wherever it goes; CloudFormation takes "500" for 500 as well.
+        # Parameters are always strings; CloudFormation accepts "500" for 500, too.
         event = msgspec.convert(dict(properties), _Event, strict=False)
     except msgspec.ValidationError as error:
         raise LocalError(f"the Kinesis event's settings: {_explained(str(error))}") from None

@@ -1,4 +1,4 @@
-"""The shards that a mapping has begun with, and those that it may begin with next."""
+"""The shards that a mapping reads, and those that it may read next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Shards:
-    """A stream's shards, from a starting position on. All methods raise boto's errors. Thread-safe."""
+    """A stream's shards, read from a starting position. All methods raise boto's errors. Thread-safe."""
 
     def __init__(self, kinesis: KinesisClient, stream: str, settings: MappingSettings) -> None:
         self._kinesis = kinesis
@@ -28,13 +28,13 @@ class Shards:
         self._lock = Lock()
 
     def at_start(self) -> list[Shard]:
-        """Take the starting position on each shard that may be read now; once."""
+        """Take the starting position on each shard that may be read now; call it once."""
         listed = list_shards(self._kinesis, self._stream)
         self._passed_over = passed_over(listed, self._position)
         return self._begin(listed, self._position)
 
     def to_begin(self, listed: Sequence[Listed]) -> list[Shard]:
-        """The shards that may be read by now, each told once; new ones are read from their own start."""
+        """Return the shards that may be read now, each once; new ones are read from their beginning."""
         return self._begin(listed, self._later)
 
     @property
@@ -55,7 +55,7 @@ class Shards:
         return Shard(self._kinesis, self._stream, shard_id, start, self._timestamp)
 
     def behind(self, listed: Sequence[Listed]) -> bool:
-        """Whether any of the listed shards holds a record that is not done, those not begun included."""
+        """Return whether any listed shard, begun or not, has a record that is not done."""
         with self._lock:
             known = dict(self._begun)
         for shard in listed:
@@ -66,6 +66,6 @@ class Shards:
         return False
 
     def positions(self) -> dict[str, str | None]:
-        """By id of the shards that were begun, the checkpoint."""
+        """Return the checkpoints of the shards that were begun, by id."""
         with self._lock:
             return {shard.id: shard.checkpoint for shard in self._begun.values()}

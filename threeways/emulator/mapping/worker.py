@@ -1,4 +1,4 @@
-"""One shard at work: a reader, a buffer, and as many lanes as the ParallelizationFactor says."""
+"""The threads of one shard: a reader, and as many lanes as the ParallelizationFactor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ShardWorker:
     """The threads of one shard.
 
     on_end: called, from one of them, when the shard was read to its end and all of it is done.
-    on_failure: called with what a thread raised, which is a fault of this program or of a listener.
+    on_failure: called with an exception of a thread, a bug in this program or in a listener.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class ShardWorker:
 
     @property
     def waiting(self) -> int:
-        """Records that were read and are in no batch yet."""
+        """The number of records that were read and are in no batch yet."""
         return len(self._buffer)
 
     def closed(self) -> None:
-        """The stream says that the shard takes no more records."""
+        """Record that the shard takes no more records."""
         self._reader.closed()
 
     def close(self) -> None:
-        """Wake all threads, so that they see that the mapping stops."""
+        """Wake all threads to stop."""
         self._buffer.close()
 
     def join(self) -> None:
@@ -71,7 +71,7 @@ class ShardWorker:
     def _guarded(self, run: Callable[[], None]) -> None:
         try:
             run()
-        except Exception as error:  # noqa: BLE001 - handed on, and raised by the mapping's own methods
+        except Exception as error:  # noqa: BLE001 - passed on, and raised by the mapping's methods
             self._on_failure(error)
         else:
             if self.shard.progress.complete:
