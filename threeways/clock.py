@@ -1,4 +1,4 @@
-"""Times as rides tell them: texts to New York's wall clock, one by one or many at once."""
+"""Parse ride times to New York's wall clock, one by one or vectorised."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from threeways.errors import InvalidEvent
 
 NEW_YORK = ZoneInfo("America/New_York")
 _DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
-"""The shape of ISO 8601 in ASCII. Python's own parser, which has the last word, lets more through."""
+"""ISO 8601 in ASCII. Python's parser, which is applied afterwards, would accept more."""
 PLAIN = 19
 NO_TIME = " " * PLAIN
-"""Stands in `plain_times` for what is to have no time there."""
+"""The placeholder in `plain_times` for a missing time."""
 LENGTHS = (PLAIN, 26)
-"""How long a text in the plain form is: 2021-02-01 08:15:00 (or with a T), and with microseconds."""
+"""The lengths of texts in the plain form: 2021-02-01 08:15:00 (or with a T), and with microseconds."""
 _FORM = np.frombuffer(b"0000-00-00T00:00:00.000000", np.uint8)[:, np.newaxis]
 _DIGITS, _PARTING = np.equal(_FORM, ord("0")), 10
 _LOWEST, _SPAN = _FORM.copy(), np.where(_DIGITS, 9, 0).astype(np.uint8)
-"""For each place the lowest sign of the plain form, and how many more there are that it may be."""
-_LOWEST[_PARTING], _SPAN[_PARTING] = 0, 255  # what parts the date from the time is looked at by itself
+"""For each position the lowest character of the plain form, and the size of its range."""
+_LOWEST[_PARTING], _SPAN[_PARTING] = 0, 255  # the separator of date and time is checked separately
 
 
 def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
-    """The naive New York time of an ISO 8601 text, or of the arrival where there is no text.
+    """Return the naive New York time of an ISO 8601 text, or of the arrival if there is no text.
 
-    A naive time is New York's already. Raises InvalidEvent where the text is no date with a time.
+    A naive time is New York's already. Raises InvalidEvent if the text is not a date with a time.
     """
     if text is None:
         return arrived.astimezone(NEW_YORK).replace(tzinfo=None)
@@ -49,20 +49,20 @@ def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
 
 
 def plain_times(values: Sequence[str], length: int) -> NDArray[np.datetime64]:
-    """(n,) datetime64[us] of n texts of one of `LENGTHS`; NaT for another form, or for no date."""
-    whole = "".join(values).encode("ascii", "replace")  # by question marks, which no place may hold
+    """Parse n texts of one of `LENGTHS` to (n,) datetime64[us]; NaT for another form or an invalid date."""
+    whole = "".join(values).encode("ascii", "replace")  # "?" is valid nowhere
     signs = np.frombuffer(whole, np.uint8).reshape(-1, length)
     places = np.ascontiguousarray(signs.T)
-    fits = (places - _LOWEST[:length] <= _SPAN[:length]).all(axis=0)  # what is below wraps around
+    fits = (places - _LOWEST[:length] <= _SPAN[:length]).all(axis=0)  # a lower character wraps around
     fits &= (places[_PARTING] == ord("T")) | (places[_PARTING] == ord(" "))
-    fits &= (places[:4] != ord("0")).any(axis=0)  # Python knows no year 0
+    fits &= (places[:4] != ord("0")).any(axis=0)  # Python has no year 0
     texts = signs.view(f"S{length}")[:, 0]
     found = np.full(len(values), "NaT", "datetime64[us]")
     try:
         if fits.all():
             return texts.astype("datetime64[us]")
         found[fits] = texts[fits].astype("datetime64[us]")
-    except ValueError:  # some date is none, such as the 31st of June: each is looked at
+    except ValueError:  # some date is invalid, such as June 31: parse each on its own
         for row in np.flatnonzero(fits).tolist():
             with suppress(ValueError):
                 found[row] = np.datetime64(values[row], "us")

@@ -1,4 +1,4 @@
-"""What a disk refuses, in one line: a folder that is read-only, no room."""
+"""Translate errors of disks and folders to one-line messages."""
 
 from __future__ import annotations
 
@@ -22,17 +22,15 @@ _REFUSED = {
 
 
 def fault_of(error: OSError) -> ThreewaysError | None:
-    """The error as one of ours; None where it is no fault of a disk or a folder."""
+    """Return the error as one of ours; None if it is not about a disk or a folder."""
     number = error.errno or 0
     if number not in _NO_ROOM | _BROKEN | _REFUSED:
         return None
     named = error.filename2 or error.filename
-    told = os.strerror(number)
+    message = os.strerror(number)
     if isinstance(named, str | bytes | os.PathLike):
-        told = f"{os.fsdecode(named)}: {told}"
+        message = f"{os.fsdecode(named)}: {message}"
     if number in _REFUSED:
-        return PlaceRefused(f"{told}; name another place, or run it where you may write")
-    mend = (
-        "make room there, and in TMPDIR for files on their way," if number in _NO_ROOM else "check the disk"
-    )
-    return DiskFailed(f"{told}; {mend} and run it again")
+        return PlaceRefused(f"{message}; name another place, or run it where you may write")
+    fix = "make room there, and in TMPDIR for temporary files," if number in _NO_ROOM else "check the disk"
+    return DiskFailed(f"{message}; {fix} and run it again")

@@ -1,52 +1,51 @@
-"""Everything that can go wrong, as one tree.
+"""The error tree.
 
-Two kinds of failure decide what happens to a record, and every error is one of them or stops a start::
+Two kinds of errors decide what happens to a record; every other error stops a start or an invocation::
 
     ThreewaysError
     ├── PermanentError            this record can never be scored: quarantine it, the shard moves on
-    │   ├── UndecodableEvent      its bytes are not the JSON that was promised
+    │   ├── UndecodableEvent      its bytes are not valid JSON
     │   ├── InvalidEvent          it is JSON, but not an event of the task
     │   ├── UnpredictableEvent    `predict` raises on it, and on it alone
     │   ├── InvalidPrediction     its prediction is not a finite number
     │   ├── ResourceExhausted     memory, a file or a socket was lacking at each try, for too long
     │   ├── NoTimeToScore         an invocation of its own was too short to score it
-    │   └── NoTimeToDeliver       an invocation of its own is too short to deliver its predictions in order
-
-
-    │   └── RepeatedEvent         another row of the batch job has its id, and counts
+    │   ├── NoTimeToDeliver       an invocation of its own is too short to deliver its predictions in order
+    │   └── RepeatedEvent         another row of the batch job has the same id, and is used instead
     ├── TransientError            trying again may succeed: retry, then report the record as unfinished
     │   ├── DeadlineNear          the invocation has no time left for another try
     │   ├── ResourceShort         memory, a file or a socket was lacking while it was scored
-    │   ├── DeliveryFailed        the predictions stream refuses for now, whatever is put on it
+    │   ├── DeliveryFailed        the predictions stream refuses every record for now
     │   └── QuarantineFailed      the quarantine did not acknowledge it
-    ├── InvalidInvocation         what called the function is no Kinesis event
-    ├── ModelFailed               `predict` raises whatever it is given: the model's fault
-    ├── BatchFailed           the batch job's database was lost, is locked or full; nothing of the run is kept
-    ├── DiskFailed            a disk is full or broken
-    ├── DeploymentFailed          a deployment was begun and did not end well; the message says what is there
-    └── UsageError                what was given cannot work; the message says how to mend it
+    ├── InvalidInvocation         the function was called with something other than a Kinesis event
+    ├── ModelFailed               `predict` raises on every input: the model's fault
+    ├── BatchFailed               the batch job's database was lost, is locked or full; the run is rolled back
+    ├── DiskFailed                a disk is full or broken
+    ├── LocalFailed               the emulator ended or failed while it was used
+    ├── DeploymentFailed          a deployment was begun and failed; the message says what is deployed now
+    └── UsageError                the input cannot work; the message says how to fix it
         ├── SettingsError         an environment variable is missing or malformed
         ├── DataError             training or ride data is missing, unreadable or unusable
         ├── TrackingError         MLflow's store or registry cannot be used
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
         ├── DeploymentError       a stack cannot be deployed, rolled back or removed; nothing was changed
-        ├── PlaceRefused          a file or a folder cannot be read or written, or is none
-        ├── BatchError            the batch job's interval or its predictions' place cannot be used
+        ├── PlaceRefused          a file or a folder cannot be read or written, or is not one
+        ├── BatchError            the batch job's interval or its predictions' location cannot be used
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
             ├── ArtifactUnreachable its location cannot be read: no network, no permission, no space
             ├── ArtifactIncomplete  a file that its MLmodel names is missing or damaged (half-uploaded)
             ├── ArtifactAmbiguous   a run has several models and no one of them was chosen
-            ├── ArtifactMismatch    another digest, scikit-learn version or signature than is served here
+            ├── ArtifactMismatch    its digest, scikit-learn version or signature is not the expected one
             ├── ArtifactUnsupported a flavour, a format or an input that cannot be served here
             └── ArtifactUntrusted   loading it could run code or read outside its memory
 """
 
 
 class ThreewaysError(Exception):
-    """The root: every error this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
 
 class PermanentError(ThreewaysError):
@@ -68,37 +67,37 @@ class InvalidEvent(PermanentError):
 
 
 class UnpredictableEvent(PermanentError):
-    """`predict` raises on this record while others of its kind succeed."""
+    """`predict` raises on this record, but not on others."""
 
     code = "unpredictable"
 
 
 class InvalidPrediction(PermanentError):
-    """The model answered something that is not a finite number."""
+    """The prediction is not a finite number."""
 
     code = "invalid_prediction"
 
 
 class ResourceExhausted(PermanentError):
-    """What `ResourceShort` says of a record for so long that it is taken for the record's fault."""
+    """`ResourceShort` for so long that it is attributed to the record."""
 
     code = "resource_exhausted"
 
 
 class NoTimeToScore(PermanentError):
-    """A user record of an aggregated record that was not scored, though the invocation had no other."""
+    """A user record of an aggregated record was not scored although the invocation had no other record."""
 
     code = "no_time_to_score"
 
 
 class NoTimeToDeliver(PermanentError):
-    """An aggregated record with more rides of one key than an invocation can deliver one after the other."""
+    """An aggregated record has more events of one key than an invocation can deliver one after the other."""
 
     code = "no_time_to_deliver"
 
 
 class RepeatedEvent(PermanentError):
-    """Another row of the same run has its id and counts instead."""
+    """Another row of the same run has the same id, and is used instead."""
 
     code = "repeated_id"
 
@@ -116,7 +115,7 @@ class ResourceShort(TransientError):
 
 
 class DeliveryFailed(TransientError):
-    """The predictions stream refuses in a way that trying again within the invocation cannot mend."""
+    """The predictions stream refuses in a way that retrying within the invocation cannot fix."""
 
 
 class QuarantineFailed(TransientError):
@@ -128,15 +127,15 @@ class QuarantineFailed(TransientError):
 
 
 class InvalidInvocation(ThreewaysError):
-    """The function was called with something that is not a Kinesis event."""
+    """The function was called with something other than a Kinesis event."""
 
 
 class ModelFailed(ThreewaysError):
-    """`predict` fails on everything, or answers in a shape that fits no batch."""
+    """`predict` fails on every input, or its output's shape fits no batch."""
 
 
 class DeploymentFailed(ThreewaysError):
-    """A deployment was begun and did not end well; the message says what is there now and what to do."""
+    """A deployment was begun and failed; the message says what is deployed now and what to do."""
 
 
 class BatchFailed(ThreewaysError):
@@ -144,15 +143,15 @@ class BatchFailed(ThreewaysError):
 
 
 class DiskFailed(ThreewaysError):
-    """A disk has no room left, or is broken."""
+    """A disk is full or broken."""
 
 
 class LocalFailed(ThreewaysError):
-    """A part of the local stand-in for AWS ended or failed while it was used, and what it held is gone."""
+    """A part of the emulator ended or failed while it was used, and its data is lost."""
 
 
 class UsageError(ThreewaysError):
-    """What was given cannot work; the message says what was wrong and how to mend it. Exit status 2."""
+    """The input cannot work; the message says what was wrong and how to fix it. Exit status 2."""
 
 
 class SettingsError(UsageError):
@@ -168,7 +167,7 @@ class TrackingError(UsageError):
 
 
 class LocalError(UsageError):
-    """A part of the local stand-in for AWS cannot start, or does not support what is asked."""
+    """A part of the emulator cannot start, or does not support what is requested."""
 
 
 class DeploymentError(UsageError):
@@ -180,15 +179,15 @@ class PlaceRefused(UsageError):
 
 
 class BatchError(UsageError):
-    """The batch job's interval, or the place that its predictions go to, cannot be used."""
+    """The batch job's interval, or the location of its predictions, cannot be used."""
 
 
 class LocationError(UsageError):
-    """What is to be read or scored again is not there or unreadable, or what is to score it is not there."""
+    """What is to be read or scored again, or the function that is to score it, is missing or unreadable."""
 
 
 class TemplateError(UsageError):
-    """A CloudFormation or SAM template, or a deployed stack, cannot be read or holds nothing to examine."""
+    """A CloudFormation or SAM template, or a deployed stack, cannot be read or has nothing to examine."""
 
 
 class ArtifactError(UsageError):
@@ -200,7 +199,7 @@ class ArtifactMissing(ArtifactError):
 
 
 class ArtifactUnreachable(ArtifactError):
-    """The artifact's location cannot be read: no network, no permission, or no room to put it."""
+    """The artifact's location cannot be read: no network, no permission, or no disk space."""
 
 
 class ArtifactIncomplete(ArtifactError):
@@ -212,7 +211,7 @@ class ArtifactAmbiguous(ArtifactError):
 
 
 class ArtifactMismatch(ArtifactError):
-    """The artifact is not the one that was pinned, or was made for another library or task."""
+    """The artifact's digest is not the expected one, or it was made for another library version or task."""
 
 
 class ArtifactUnsupported(ArtifactError):

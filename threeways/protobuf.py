@@ -1,7 +1,7 @@
-"""Protocol Buffers' wire format, as far as it takes to look into a message without its library.
+"""Parse Protocol Buffers' wire format, as far as needed to inspect a message without protobuf's library.
 
-Who looks into a file that another library will read has to see what that one sees: what is passed over here
-is what the library passes over, and what it may read otherwise is an error.
+An inspection of a file that another library will parse has to see what that library sees: only what the
+library skips is skipped here, and what it may interpret differently is an error.
 protobuf.dev/programming-guides/encoding
 """
 
@@ -14,25 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 RUN = 0
-"""No field has this number."""
+"""The field number under which `fields` yields a run; no real field has it."""
 type Value = int | memoryview
-"""A varint's number, or the bytes of what has a length: a text, a message, numbers in one piece."""
+"""A varint's number, or the bytes of a length-delimited field: a text, a message, packed numbers."""
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _LONGEST_VARINT, _64_BITS = 10, 2**64 - 1
 _MOST_KEY = 2**32 - 1
-"""Of a key, the library reads 32 bits and drops what is beyond: to it, that would be another field."""
+"""The library reads only 32 bits of a key: a larger one would be another field to it."""
 
 
 def run_of(field: int) -> re.Pattern[bytes]:
-    """A run of one field's numbers, each with its key, as a repeated field of up to number 15 is written."""
+    """Return a pattern of consecutive, unpacked varints of one repeated field, with number 15 at most."""
     return re.compile(b"(?:%c[\\x80-\\xff]{0,9}[\\x00-\\x7f])+" % (field << 3 | _VARINT), re.DOTALL)
 
 
 def numbers_of(run: memoryview) -> NDArray[np.int64]:
-    """The numbers in a run."""
+    """Return the numbers of a run."""
     octets = np.frombuffer(run, dtype=np.uint8)
-    ends = np.flatnonzero(octets < 0x80)  # a key's, a number's, and so on
+    ends = np.flatnonzero(octets < 0x80)  # the last bytes of keys and numbers, alternately
     keys, sizes = ends[::2], np.diff(ends)[::2]
     found = np.zeros(len(keys), dtype=np.uint64)
     for place in range(int(sizes.max(initial=0))):
@@ -45,11 +45,11 @@ def numbers_of(run: memoryview) -> NDArray[np.int64]:
 def fields[Bytes: (bytes, memoryview)](
     message: Bytes, run: re.Pattern[bytes] | None = None
 ) -> Iterator[tuple[int, int | Bytes]]:
-    """The number and value of each field, in order. Raises ValueError, alone, where the bytes are no message.
+    """Yield the number and value of each field, in order. Raises ValueError, and nothing else, if malformed.
 
-    Fields of four or eight bytes are passed over: nobody here asks for one, and the library knows no field by
-    a number alone, so that one of them under another field's number is not that field.
-    run: whole fields that are given in one piece, as the field RUN.
+    Fields of four or eight bytes are skipped: no caller needs one, and the library identifies a field by
+    number and wire type, so that one of them under another field's number is not that field. run: a pattern
+    of fields (see `run_of`) that are yielded together as the field RUN.
     """
     at, end = 0, len(message)
     while at < end:
@@ -79,7 +79,7 @@ def fields[Bytes: (bytes, memoryview)](
 
 
 def packed(value: memoryview) -> list[int]:
-    """The numbers of a repeated field that is written in one piece. Raises ValueError as `fields` does."""
+    """Parse the numbers of a packed repeated field. Raises ValueError as `fields` does."""
     found, at = [], 0
     while at < len(value):
         number, at = _varint(value, at)
@@ -88,14 +88,14 @@ def packed(value: memoryview) -> list[int]:
 
 
 def bytes_of(value: Value) -> memoryview:
-    """The value of a field that is no number. Raises ValueError where it is one."""
+    """Return a field's bytes. Raises ValueError if it is a number."""
     if isinstance(value, int):
         raise ValueError("a number stands where a message is due")  # noqa: TRY004 - the file's fault
     return value
 
 
 def _varint(message: bytes | memoryview, at: int) -> tuple[int, int]:
-    """A number, and where the next thing begins."""
+    """Parse a varint; return the number and the index after it."""
     try:
         number = message[at]
         if number < 0x80:

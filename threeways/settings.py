@@ -1,7 +1,7 @@
-"""The environment, read in one place.
+"""The sole reader of the environment.
 
-Nothing else in the project looks at `os.environ` (ruff's banned-api rule sees to it), but for the
-AWS SDK, which reads its own standard variables (`AWS_ENDPOINT_URL`, `AWS_REGION`, credentials).
+No other module reads `os.environ` (enforced by ruff's banned-api rule), but the AWS SDK reads its own
+standard variables (`AWS_ENDPOINT_URL`, `AWS_REGION`, credentials).
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ import msgspec
 from threeways.errors import SettingsError, UsageError
 
 LOCAL = Path(".local")
-"""Where the commands on this machine keep their models and results: below the folder they are run in."""
+"""Where local commands keep their models and results, relative to the working directory."""
 
 type Runtime = Literal["onnx", "sklearn"]
-"""What a model is served with; also the names of MLflow's flavours for them."""
+"""The library that serves a model; also the name of MLflow's flavour."""
 
 
 class Settings(msgspec.Struct, frozen=True, rename="upper"):
-    """What the Lambda function is told by its environment. Each field's variable is its name in capitals.
+    """The Lambda function's settings. Each field's variable is its name in capitals.
 
-    predictions_stream_name: the Kinesis stream that predictions are put on.
+    predictions_stream_name: the Kinesis stream for predictions.
     run_id: the MLflow run that made the model; also the version in predictions.
-    model_location: the artifact: a folder or `s3://bucket/prefix`. Goes before bucket, experiment and run.
-    model_bucket, mlflow_experiment_id: with `run_id`, where MLflow put the artifact.
-    model_sha256: the artifact's digest as `make digest` prints it; anything else is refused.
+    model_location: the artifact: a folder or `s3://bucket/prefix`. Overrides bucket, experiment and run.
+    model_bucket, mlflow_experiment_id: with `run_id`, where MLflow stored the artifact.
+    model_sha256: the artifact's digest as `make digest` prints it; any other is refused.
     model_runtime: what serves it; None: `onnx` where the artifact has that flavour and the image has
     onnxruntime, else `sklearn`.
     quarantine_location: `s3://bucket/prefix` for records that can never be scored.
     aggregate_predictions: put the predictions of one key as KPL-aggregated records.
-    parallelization_factor: the event source mapping's; None: not known.
+    parallelization_factor: the event source mapping's; None: unknown.
     task: a module of `threeways.systems`.
     test_run: put nothing on the predictions stream.
-    return_predictions: answer with the predictions too; None means what `test_run` is.
-    kinesis_endpoint_url: where Kinesis is, if not where `AWS_ENDPOINT_URL` or the region says.
+    return_predictions: include the predictions in the answer; None: as `test_run`.
+    kinesis_endpoint_url: Kinesis's endpoint, if not that of `AWS_ENDPOINT_URL` or the region.
     """
 
     predictions_stream_name: str | None = None
@@ -58,17 +58,17 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
 
     @property
     def returns_predictions(self) -> bool:
-        """Whether the answer to AWS carries the predictions."""
+        """Whether the answer to AWS includes the predictions."""
         return self.test_run if self.return_predictions is None else self.return_predictions
 
 
 class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
-    """What the web service is told by its environment, beside the `Settings` that name its model.
+    """The web service's settings, in addition to the `Settings` that name its model.
 
-    web_host, web_port: where it listens; port 0 is a free one. In a container the host is 0.0.0.0.
-    web_seconds: what an answer may take once the request is there; after that it is 503.
-    web_gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
-    web_drain: seconds from SIGTERM on in which it still answers, while `/ready` says that it stops.
+    web_host, web_port: the address; port 0 is a free one. In a container the host is 0.0.0.0.
+    web_seconds: the time limit for an answer once the request is complete; after that it is 503.
+    web_gather: the limit on concurrent single requests in one predict; 1 predicts each on its own.
+    web_drain: seconds after SIGTERM in which it still answers, while `/ready` is 503.
     """
 
     web_host: str = "127.0.0.1"
@@ -79,7 +79,7 @@ class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):
-    """What training and the local commands are told by the environment.
+    """The settings of training and of local commands.
 
     mlflow_tracking_uri: None means an SQLite file under `.local/`.
     """
@@ -88,16 +88,16 @@ class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 
 class CommandLineSettings(msgspec.Struct, frozen=True, rename="upper"):
-    """What the Makefile tells the commands that it calls.
+    """The settings that the Makefile passes to commands.
 
-    threeways_make: the caller gave Make's variables, so that errors speak of those and not of flags.
+    threeways_make: the caller used Make's variables, so that errors name those instead of flags.
     """
 
     threeways_make: bool = False
 
 
 class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
-    """What the scheduled batch job is told by its environment, beside the model's variables of `Settings`.
+    """The scheduled batch job's settings, in addition to the model's variables of `Settings`.
 
     batch_rides: a database URL or parquet files. batch_table: the table of rides. batch_predictions: a
     database URL or `s3://bucket/prefix`.
@@ -109,7 +109,7 @@ class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 
 def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str] | None = None) -> T:
-    """The settings of one kind from the environment; an empty variable counts as unset.
+    """Read settings of one kind from the environment; an empty variable counts as unset.
 
     Raises SettingsError, naming the variable.
     """
@@ -117,7 +117,7 @@ def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"environment: {error}; mend or unset that variable") from None
+        raise SettingsError(f"environment: {error}; correct or unset that variable") from None
 
 
 def refuse(settings: Settings, why: str) -> None:
@@ -129,14 +129,14 @@ def refuse(settings: Settings, why: str) -> None:
 
 
 def forbid_telemetry() -> None:
-    """Keep onnxruntime from sending what it runs to its maker, as its builds for Linux do since 1.29.
+    """Disable onnxruntime's telemetry, which its Linux builds send to its maker since 1.29.
 
-    To be called before it is first imported: it looks but once. A value that is set already stays.
-    github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+    Call it before onnxruntime is first imported, as it reads the variable only once. A value that is set is
+    kept. github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def inherited_environment() -> dict[str, str]:
-    """A copy of this process's environment, for child processes."""
+    """Return a copy of this process's environment, for child processes."""
     return dict(os.environ)

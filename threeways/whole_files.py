@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: whoever looks, whenever, finds the old one or the new one."""
+"""Write files atomically: a reader finds either the old content or the new one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 
 PART = ".part"
-"""The end of a file's name while it is being written."""
+"""The suffix of a file's name while it is being written."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new file's path beside this one, for it to be written to: it takes its place at the end.
+    """Yield the path of a temporary file beside this one, and rename it to this one at the end.
 
-    Where the writing fails, nothing is left of it.
+    If writing fails, nothing of it is left.
     """
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
     try:
@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, body: bytes) -> None:
-    """Write a file; its content is on the disk when this returns. Raises OSError, also without a folder."""
+    """Write a file; its content is on the disk on return. Raises OSError, also if the folder is missing."""
     with replacing(path) as part, part.open("wb") as file:
         file.write(body)
         file.flush()
@@ -37,5 +37,5 @@ def write_whole(path: Path, body: bytes) -> None:
 
 
 def write_json(path: Path, what: object) -> None:
-    """Write a struct, or what else msgspec encodes, as JSON for people to read."""
+    """Write a struct, or anything that msgspec encodes, as indented JSON."""
     write_whole(path, msgspec.json.format(msgspec.json.encode(what), indent=2) + b"\n")
