@@ -1,1 +1,1 @@
-"""Kinesis: records in, delivery out, quarantine, batch failures."""
+"""The stream consumer: Kinesis records in, delivery, quarantine, batch item failures."""

@@ -1,8 +1,8 @@
-"""Delivery of a key's predictions together: as one KPL-aggregated record after the other.
+"""Deliver a key's predictions packed into KPL-aggregated records.
 
 `PutRecords` promises no order within a call, so that a key's entries go one a call. In an aggregated record
-they have an order, and a call takes as many as fit one. Its partition key is the input's, so that the
-predictions of a key are on one shard; a consumer has to take them apart, as AWS's consumer libraries do.
+they have an order, and a call takes as many as fit into one. Its partition key is the input's, so that the
+predictions of a key are on one shard; a consumer has to deaggregate them, as AWS's consumer libraries do.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from threeways.stream.aggregation import pack
 from threeways.stream.delivery import Delivery, Entry, Receipt
 
 MOST_BYTES = 51_200
-"""Predictions in an aggregated record: the Kinesis Producer Library's own default.
+"""The size limit of an aggregated record: the Kinesis Producer Library's default.
 github.com/awslabs/amazon-kinesis-producer/blob/master/java/amazon-kinesis-producer-sample/default_config.properties
 (AggregationMaxSize)"""
 TYPICAL_BYTES = 512
-"""What a prediction is taken for before it is made; most have 300."""
+"""The assumed size of a prediction, before it is known; most have 300."""
 
 type Group = list[int]
-"""Positions of entries of one key that travel together."""
+"""Positions of one key's entries that are packed together."""
 
 
 class AggregatedDelivery:
-    """Delivers a key's entries packed. inner: delivers what was packed."""
+    """Delivers a key's entries packed. inner: delivers the packed entries."""
 
     def __init__(self, inner: Delivery) -> None:
         self._inner = inner
 
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
-        """Deliver all entries, or say which are unfinished; `retries` counts packed ones."""
+        """Deliver all entries, or report which are unfinished; `retries` counts packed ones."""
         groups = list(_groups(entries))
         receipt = self._inner.deliver([_packed(entries, group) for group in groups], deadline)
         receipt.unfinished = {
@@ -42,12 +42,12 @@ class AggregatedDelivery:
         return receipt
 
     def seconds(self, of_a_key: int) -> float:
-        """How long it takes to deliver so many entries of one key."""
+        """Estimate the seconds to deliver so many entries of one key."""
         return self._inner.seconds(ceil(of_a_key * TYPICAL_BYTES / MOST_BYTES))
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[Group]:
-    """The entries by key, in order, and not over MOST_BYTES where they are several."""
+    """Yield groups of entries of one key, in order, of at most MOST_BYTES unless a single one is larger."""
     by_key: dict[str, Group] = {}
     sizes: dict[str, int] = {}
     for position, entry in enumerate(entries):
@@ -62,9 +62,9 @@ def _groups(entries: Sequence[Entry]) -> Iterator[Group]:
 
 
 def _packed(entries: Sequence[Entry], group: Group) -> Entry:
-    """One entry with all of a group; of one alone, that one under the same key.
+    """Pack a group into one entry; a single entry is not packed, but gets the same partition key.
 
-    A user key in a damaged aggregated record may be none that Kinesis takes: the event's id stands in for it.
+    A user key in a damaged aggregated record may be invalid for Kinesis: the event's id is used instead.
     """
     first = entries[group[0]]
     key = first.order_key if 0 < len(first.order_key.encode("utf-16-le")) <= 2 * KEY_LENGTH else ""

@@ -1,11 +1,11 @@
-"""KPL aggregation: many user records within one Kinesis record, taken apart and packed.
+"""KPL aggregation: parse and pack many user records within one Kinesis record.
 
 Format: github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md: four magic bytes, a
-protobuf message and its MD5. Only that message is read here, so that the Lambda image needs no protobuf.
+protobuf message and its MD5. Only that message is parsed here, so that the Lambda image needs no protobuf.
 
-Lambda's event does not tell a shard's hash key range, so user records that a producer put on the wrong shard
-(its shard map was old, or the shard was split) are kept, where the KCL drops them because the KPL sends them
-again: they may come twice, with different ids.
+Lambda's event does not contain a shard's hash key range, so user records that a producer put on the wrong
+shard (its shard map was old, or the shard was split) are kept, where the KCL drops them because the KPL sends
+them again: they may come twice, with different ids.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from threeways.errors import UndecodableEvent
 from threeways.protobuf import fields
 
 MAGIC = b"\xf3\x89\x9a\xc2"
-"""No UTF-8 text begins with these."""
+"""The first bytes of an aggregated record; no UTF-8 text begins with them."""
 _DIGEST_BYTES = 16
 _PARTITION_KEY, _EXPLICIT_HASH_KEY, _RECORD = 1, 2, 3
 _KEY_INDEX, _HASH_INDEX, _DATA, _TAG = 1, 2, 3, 4  # of a record
 _TAG_KEY = 1
 _FIRST_KEY = bytes([_KEY_INDEX << 3, 0])
-"""A user record's field that says: its key is the table's first."""
+"""The encoded field of a user record whose key is the first in the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """What one call of the producer put. Its sub-sequence number is its place in the aggregated record."""
+    """One record that the producer put. Its sub-sequence number is its index in the aggregated record."""
 
     partition_key: str
     data: bytes
 
 
 def is_aggregated(data: bytes) -> bool:
-    """Whether a Kinesis record's data begins as an aggregated record's does."""
+    """Return whether a Kinesis record's data begins like an aggregated record."""
     return data.startswith(MAGIC)
 
 
 def take_apart(data: bytes) -> list[UserRecord]:
-    """The user records of an aggregated record, in order; there may be none.
+    """Parse an aggregated record into its user records, in order; there may be none.
 
-    Raises UndecodableEvent where the digest is wrong or the message is broken, and nothing else.
+    Raises only UndecodableEvent, where the digest is wrong or the message is broken.
     """
     message, digest = data[len(MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     short = len(data) < len(MAGIC) + _DIGEST_BYTES
@@ -56,7 +56,7 @@ def take_apart(data: bytes) -> list[UserRecord]:
 
 
 def pack(partition_key: str, data: Iterable[bytes]) -> bytes:
-    """The data of one aggregated record whose user records have one key, in order."""
+    """Encode an aggregated record whose user records all have one partition key, in order."""
     message = bytearray(_field(_PARTITION_KEY, partition_key.encode()))
     for one in data:
         message += _field(_RECORD, _FIRST_KEY + _field(_DATA, one))
@@ -64,7 +64,7 @@ def pack(partition_key: str, data: Iterable[bytes]) -> bytes:
 
 
 def _field(number: int, value: bytes) -> bytes:
-    """A field that has a length."""
+    """Encode a length-delimited field."""
     size, length = bytearray(), len(value)
     while length > 0x7F:
         size.append(length & 0x7F | 0x80)
@@ -73,7 +73,7 @@ def _field(number: int, value: bytes) -> bytes:
 
 
 def data_of(data: bytes) -> list[bytes]:
-    """The data of the user records in a record's data; of one that is not aggregated, that itself.
+    """Return the data of a record's user records, or the record's data if it is not aggregated.
 
     Raises UndecodableEvent as `take_apart` does.
     """
@@ -86,7 +86,7 @@ def _aggregated_record(message: bytes) -> list[UserRecord]:
     records: list[tuple[int, int, bytes]] = []
     for number, value in fields(message):
         if isinstance(value, int):
-            continue  # no field that is known here is a number
+            continue  # none of the known fields is a number
         if number == _PARTITION_KEY:
             keys.append(value.decode())
         elif number == _EXPLICIT_HASH_KEY:
@@ -99,7 +99,7 @@ def _aggregated_record(message: bytes) -> list[UserRecord]:
 
 
 def _record(message: bytes) -> tuple[int, int, bytes]:
-    """The indices of its partition key and its explicit hash key (-1 where it has none), and its data."""
+    """Parse a user record: its indices of partition key and explicit hash key (-1: none), and its data."""
     key = data = None
     hash_key = -1
     for number, value in fields(message):
@@ -118,6 +118,6 @@ def _record(message: bytes) -> tuple[int, int, bytes]:
 
 
 def _require_key(tag: bytes) -> None:
-    """Read all of a tag, whatever comes after its key."""
+    """Parse a tag completely. Raises ValueError unless it has a key."""
     if _TAG_KEY not in [number for number, value in fields(tag) if isinstance(value, bytes)]:
         raise ValueError("a tag has no key")

@@ -1,4 +1,4 @@
-"""Delivery: predictions onto the output stream, each one acknowledged or named as unfinished.
+"""Deliver predictions to the output stream; each is acknowledged or reported as unfinished.
 
 Guarantee: at least once, in order for each input partition key. `PutRecords` promises no order within a
 call and may store some entries and not others, so a call holds one entry of a key and the key's next
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_ENTRIES = 500
-"""Entries in one `PutRecords` call (its documentation)."""
+"""The limit on entries in one `PutRecords` call (its documentation)."""
 MAX_BYTES = 5 * 2**20
 """Data and partition keys in one call. AWS takes 10 MiB since 2025; emulators and older clients take 5."""
 
 KEY_BYTES = 4 * KEY_LENGTH
-"""A partition key's most: each of its characters has four bytes in UTF-8 at most."""
+"""The largest partition key: a character has at most four bytes in UTF-8."""
 OVERLAPPED = 4
-"""Calls that wait for their answers at a time; botocore keeps ten connections."""
+"""The number of concurrent calls; botocore keeps ten connections."""
 PUT_SECONDS = 0.010
-"""What a `PutRecords` call within a region is taken to last until some were measured."""
+"""The assumed duration of a `PutRecords` call within a region, until some were measured."""
 _LATEST = 0.02
-"""The weight of the latest calls' seconds in their average."""
+"""The weight of the latest calls in the moving average of their seconds."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One prediction to deliver. order_key: what its order is kept by, the input's partition key."""
+    """One prediction to deliver. order_key: the input's partition key, within which order is kept."""
 
     order_key: str
     partition_key: str
@@ -52,10 +52,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass
 class Receipt:
-    """What became of a delivery.
+    """The result of a delivery.
 
     unfinished: the positions of the entries that were not acknowledged, and why. retries: how often an entry
-    was put again. fault: the last one that an entry or a call met.
+    was put again. fault: the last fault of an entry or a call.
     """
 
     unfinished: dict[int, str] = field(default_factory=dict)
@@ -67,26 +67,26 @@ class Delivery(Protocol):
     """Where predictions go."""
 
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
-        """Deliver all entries, or say which are unfinished. Raises nothing for a transient failure."""
+        """Deliver all entries, or report which are unfinished. Raises nothing for a transient failure."""
 
     def seconds(self, of_a_key: int) -> float:
-        """How long it takes to deliver so many entries of one key, as far as it can be told beforehand."""
+        """Estimate the seconds to deliver so many entries of one key."""
 
 
 class NoDelivery:
-    """Puts predictions nowhere and counts them as delivered: `TEST_RUN`."""
+    """Discards predictions and counts them as delivered: `TEST_RUN`."""
 
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:  # noqa: ARG002 - the protocol's
-        """Nothing is unfinished."""
+        """Return a receipt without unfinished entries."""
         return Receipt()
 
     def seconds(self, of_a_key: int) -> float:  # noqa: ARG002 - the protocol's
-        """No time at all."""
+        """Return 0."""
         return 0.0
 
 
 class StreamDelivery:
-    """Delivers to a Kinesis stream with `PutRecords`. clock: seconds, to measure its calls with."""
+    """Delivers to a Kinesis stream with `PutRecords`. clock: seconds, to measure calls."""
 
     def __init__(
         self,
@@ -102,11 +102,11 @@ class StreamDelivery:
         self._call_seconds = PUT_SECONDS
 
     def seconds(self, of_a_key: int) -> float:
-        """As many calls as there are entries, each as long as calls have lasted of late."""
+        """Estimate the seconds for so many calls, by the moving average of recent calls."""
         return of_a_key * self._call_seconds
 
     def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
-        """Deliver, retrying what fails for as long as the deadline allows."""
+        """Deliver, retrying failed entries until the deadline."""
         receipt = Receipt()
         waiting = _Waiting([entry.order_key for entry in entries])
         try:
@@ -120,7 +120,7 @@ class StreamDelivery:
     def _deliver(
         self, entries: Sequence[Entry], waiting: _Waiting, receipt: Receipt, deadline: Deadline
     ) -> None:
-        """Put each key's first waiting entry, round after round; what is acknowledged waits no more."""
+        """Put each key's first waiting entry, round after round, until all are acknowledged."""
         failed_before: set[int] = set()
         failed_rounds = 0
         while heads := waiting.heads():
@@ -139,10 +139,10 @@ class StreamDelivery:
     def _put_all(
         self, positions: Sequence[int], entries: Sequence[Entry], deadline: Deadline
     ) -> Iterator[tuple[Sequence[int], dict[int, str]]]:
-        """Put entries, no two of a key. For each call its positions, and which were not acknowledged and why.
+        """Put entries, at most one of a key; yield each call's positions, and its failures with reasons.
 
-        Calls overlap: they hold different keys, so that which is first makes no difference to any order.
-        Raises DeadlineNear, or DeliveryFailed where another call cannot help, when it has told of the others.
+        Calls overlap: they hold different keys, so their order does not matter. Raises DeadlineNear, or
+        DeliveryFailed where retrying cannot help, after the other calls' results were yielded.
         """
         for chunks in batched(_chunks(positions, entries), OVERLAPPED, strict=False):
             began = self._clock()
@@ -159,7 +159,7 @@ class StreamDelivery:
                     yield chunk, faults
             if over:
                 raise over
-            if sound:  # a throttled stream says nothing of how long a call takes
+            if sound:  # a throttled call says nothing about the duration of a successful one
                 self._call_seconds += _LATEST * (self._clock() - began - self._call_seconds)
 
     def _begin(self, entries: Sequence[Entry], deadline: Deadline) -> Begun[PutRecordsOutputTypeDef]:
@@ -171,7 +171,7 @@ class StreamDelivery:
         )
 
     def _faults(self, put: Begun[PutRecordsOutputTypeDef], positions: Sequence[int]) -> dict[int, str]:
-        """Which entries of a call were not acknowledged, and why."""
+        """Return the entries of a call that were not acknowledged, with the reason."""
         try:
             answer = put.answer()
         except DeadlineNear:
@@ -192,16 +192,16 @@ class StreamDelivery:
 
 
 class _Waiting:
-    """The positions of entries that are not acknowledged. Iterating it gives them all.
+    """The positions of entries that are not acknowledged; iterating yields them all.
 
-    keys: what the order of each is kept by.
+    keys: each entry's order key.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._acknowledged = bytearray(len(keys))
         self._heads: Sequence[int] = range(len(keys))
         self._behind: dict[int, int] = {}
-        """Position -> the next one of the same key."""
+        """Position -> the next position of the same key."""
         if len(set(keys)) == len(keys):
             return
         last: dict[str, int] = {}
@@ -216,7 +216,7 @@ class _Waiting:
         return (position for position, done in enumerate(self._acknowledged) if not done)
 
     def heads(self) -> Sequence[int]:
-        """Each key's first, in order."""
+        """Return each key's first waiting position, in order."""
         if 0 not in self._acknowledged:
             return ()
         if 1 in self._acknowledged:
@@ -225,7 +225,7 @@ class _Waiting:
         return self._heads
 
     def acknowledge(self, positions: Iterable[int]) -> None:
-        """Some of the heads wait no more: the next ones of their keys may be put."""
+        """Mark some heads as acknowledged: their keys' next entries may be put."""
         for position in positions:
             self._acknowledged[position] = 1
 
@@ -233,7 +233,7 @@ class _Waiting:
 def _chunks(
     positions: Sequence[int], entries: Sequence[Entry]
 ) -> Iterator[tuple[Sequence[int], list[Entry]]]:
-    """The positions and entries of calls of at most MAX_ENTRIES and MAX_BYTES, one entry at the least."""
+    """Yield each call's positions and entries: at most MAX_ENTRIES and MAX_BYTES, and at least one."""
     for few in batched(positions, MAX_ENTRIES, strict=False):
         chunk = [entries[position] for position in few]
         if sum([len(entry.data) for entry in chunk]) <= MAX_BYTES - MAX_ENTRIES * KEY_BYTES:

@@ -1,4 +1,4 @@
-"""One batch of Kinesis records: scored, delivered or quarantined, and answered for.
+"""Handle one batch of Kinesis records: score, deliver or quarantine them, and report batch item failures.
 
 A record is done only when its prediction or its quarantine entry has been acknowledged. The lowest
 sequence number that is not done goes into `batchItemFailures`, and AWS sends everything from it again; a
@@ -34,15 +34,14 @@ logger = logging.getLogger(__name__)
 MAX_REPLY_BYTES = 6 * 2**20 - 2**16
 """Lambda's limit on an answer is 6 MB: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 KEPT_SHARE = 0.2
-"""The share of an invocation's time that scoring leaves to delivery and quarantine."""
+"""The share of an invocation's time that is reserved for delivery and quarantine."""
 
 
 class StreamHandler:
-    """The stream's face of a model service. Calling it handles one Lambda event.
+    """The Lambda handler of a model service; calling it handles one event.
 
-    returns_predictions: answer with `predictions` beside `batchItemFailures`, for tests and people.
-    lanes: the mapping's `ParallelizationFactor`, if it is known. clock: seconds of Unix time, which records'
-    ages are told by.
+    returns_predictions: answer with `predictions` beside `batchItemFailures`, for tests and people. lanes:
+    the mapping's `ParallelizationFactor`, if known. clock: seconds of Unix time, to compute records' ages.
     """
 
     def __init__(
@@ -66,16 +65,16 @@ class StreamHandler:
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
 
     def __call__(self, event: object, context: Context | None = None) -> dict[str, Any]:
-        """The answer to AWS: `{"batchItemFailures": [{"itemIdentifier": sequence number}]}`.
+        """Return the answer to AWS: `{"batchItemFailures": [{"itemIdentifier": sequence number}]}`.
 
         Raises InvalidInvocation for an event that is not Kinesis's, ModelFailed where the model fails on
-        everything, DeadlineNear where the time did not suffice for the first of several records: then AWS
-        sends all of the batch again, in halves.
+        every record, DeadlineNear where the time did not suffice for the first of several records: then AWS
+        sends the batch again, in halves.
         """
         return self.handle(batch_of(event), context)
 
     def handle(self, batch: Batch, context: Context | None = None) -> dict[str, Any]:
-        """The same for records that are already taken out of their event."""
+        """Handle records that are already parsed; return and raise as `__call__` does."""
         deadline, now = Deadline.of(context), self._clock()
         whole, first = deadline.remaining(), next(iter(batch.sequence_numbers), None)
         kept = KEPT_SHARE * whole
@@ -111,7 +110,7 @@ class StreamHandler:
     def _deliver(
         self, batch: Batch, scored: Sequence[Scored], deadline: Deadline, invocation: Invocation
     ) -> tuple[list[Record], list[bytes]]:
-        """The records that are not delivered, and the predictions of all as they are put."""
+        """Deliver; return the records that are not delivered, and all predictions as they are put."""
         messages = self.service.messages(scored, batch.event_ids)
         ids = [str(one.event_id) for one in scored]
         entries = list(map(Entry, batch.partition_keys, ids, messages))
@@ -123,7 +122,7 @@ class StreamHandler:
     def _set_aside(
         self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
     ) -> tuple[list[Record], int]:
-        """The records that the quarantine did not take (all of them, or none), and the retries it took."""
+        """Quarantine records; return those that were not accepted (all of them, or none), and the retries."""
         records = [record for record, _ in faults]
         try:
             return [], self._quarantine.put(faults, deadline)
@@ -135,7 +134,7 @@ class StreamHandler:
             return records, 0
 
     def _report(self, invocation: Invocation, context: Context | None) -> None:
-        """Tell what was done. That telling it failed is no reason to do it all again."""
+        """Report the invocation; a telemetry failure is logged and never causes redelivery."""
         try:
             self._telemetry.report(invocation, context)
         except Exception:
@@ -145,7 +144,7 @@ class StreamHandler:
 def _sorted_out(
     batch: Batch, outcomes: Sequence[Outcome], now: float
 ) -> tuple[tuple[Batch, Sequence[Scored]], list[tuple[Record, PermanentError]], list[Record]]:
-    """What is to be delivered (records, and what they score), to be quarantined, and to come again.
+    """Return the records to deliver, with their scores, those to quarantine, and those to be sent again.
 
     now: seconds of Unix time. Raises DeadlineNear where no progress can be made.
     """
@@ -166,7 +165,7 @@ def _sorted_out(
 
 
 def _held_back(keys: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[int], list[int]]:
-    """What may be delivered, and what comes again: what has no score, and what follows that under its key."""
+    """Return what may be delivered, and what is sent again: unscored records and later ones of their keys."""
     done: list[int] = []
     again: list[int] = []
     held: set[str] = set()

@@ -1,9 +1,9 @@
-"""User keys of aggregated records that several of a shard's lanes may work on at once.
+"""Detect user keys of aggregated records that several of a shard's lanes may process at once.
 
-With a `ParallelizationFactor` of 2 and more, AWS hands a shard's records to as many lanes by their partition
-keys. Of a record that the Kinesis Producer Library has aggregated that is the outer one, and the library puts
-the rides of one user key under several: then two lanes have them, and no order is kept between the two.
-docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
+With a `ParallelizationFactor` of 2 or more, AWS distributes a shard's records to as many lanes by their
+partition keys. For a record that the Kinesis Producer Library has aggregated that is the outer key, and the
+library puts the events of one user key under several: then two lanes have them, and no order is kept between
+the two. docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from threeways.stream.records import Batch
 logger = logging.getLogger(__name__)
 
 MOST_KEYS = 100_000
-"""User keys that are remembered; then it begins anew."""
+"""The limit on remembered user keys; beyond it, all are forgotten."""
 
 
 class Lanes:
-    """Counts user keys that came under several partition keys, in one process.
+    """Counts user keys that came under several partition keys, within one process.
 
-    count: the mapping's `ParallelizationFactor`, None where it is not known. With 1 nothing is counted.
+    count: the mapping's `ParallelizationFactor`, None if unknown. With 1 nothing is counted.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -30,7 +30,7 @@ class Lanes:
         self._told = False
 
     def scattered(self, batch: Batch) -> int:
-        """How many user keys of a batch with aggregated records came under another key than before."""
+        """Return how many user keys of a batch came under another partition key than before."""
         if not self._several or not batch.wholes:
             return 0
         if len(self._outer) > MOST_KEYS:

@@ -1,7 +1,7 @@
-"""Quarantine: where a record that can never be scored is kept, with its bytes and the reason.
+"""Quarantine: keep records that can never be scored, with their bytes and the reason.
 
-One object of JSON lines an invocation, on S3, because an object takes records of any size. Guarantee: at
-least once; an entry of a redelivered record repeats its `source_event_id`.
+One object of JSON lines for each invocation, on S3, because an object takes records of any size. Guarantee:
+at least once; an entry of a redelivered record repeats its `source_event_id`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE = 1_000
-"""Characters of a reason that are kept: a record of a megabyte must not have a reason of two."""
+"""The limit on a reason's characters: a record of a megabyte must not have a reason of two."""
 
 
 class QuarantineEntry(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class QuarantineEntry(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, record: Record, error: PermanentError, now: datetime) -> QuarantineEntry:
-        """The entry for a record that failed for good."""
+        """Create the entry of a record that can never be scored."""
         return cls(
             source_event_id=record.event_id,
             shard_id=record.shard_id,
@@ -63,14 +63,14 @@ class Quarantine(Protocol):
     """Where records go that can never be scored."""
 
     def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
-        """Keep the records; returns the number of retries. Raises QuarantineFailed: then none is kept."""
+        """Store the records; return the number of retries. Raises QuarantineFailed: then none is stored."""
 
 
 class NoQuarantine:
-    """There is no `QUARANTINE_LOCATION`: nothing can be set aside, so such records stay unfinished."""
+    """No `QUARANTINE_LOCATION`: nothing can be quarantined, so such records stay unfinished."""
 
     def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:  # noqa: ARG002
-        """Raises QuarantineFailed."""
+        """Raise QuarantineFailed."""
         raise QuarantineFailed(
             f"there is nowhere to put {len(faults)} records that cannot be scored; the first: "
             f"{faults[0][1]}. Set QUARANTINE_LOCATION=s3://bucket/prefix"
@@ -78,9 +78,9 @@ class NoQuarantine:
 
 
 class S3Quarantine:
-    """Keeps records under an S3 prefix, by the hour of their arrival: `<prefix>/YYYY/MM/DD/HH/<name>.jsonl`.
+    """Stores records under an S3 prefix, by the hour of their arrival: `<prefix>/YYYY/MM/DD/HH/<name>.jsonl`.
 
-    The name comes from the records alone, so that records that come again replace their object.
+    The name depends only on the records, so that redelivered records replace their object.
     """
 
     def __init__(self, client: S3Client, location: str, backoff: Backoff | None = None) -> None:
@@ -89,7 +89,7 @@ class S3Quarantine:
         self._backoff = backoff or Backoff()
 
     def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
-        """One object with all of them, tried again as long as the deadline allows."""
+        """Store all records in one object, retrying until the deadline."""
         now = datetime.now(UTC)
         entries = [QuarantineEntry.of(record, error, now) for record, error in faults]
         body = msgspec.json.Encoder().encode_lines(entries)
@@ -124,7 +124,7 @@ def _name(entries: Sequence[QuarantineEntry]) -> str:
 
 
 def read(client: S3Client, location: str) -> Iterator[tuple[str, QuarantineEntry]]:
-    """Every entry under a location with its object's key, in the order of the keys."""
+    """Yield every entry under a location with its object's key, in the order of the keys."""
     bucket, prefix = split_location(location)
     decoder = msgspec.json.Decoder(QuarantineEntry)
     for found in s3.objects(client, bucket, prefix):
@@ -134,7 +134,7 @@ def read(client: S3Client, location: str) -> Iterator[tuple[str, QuarantineEntry
 
 
 def split_location(location: str) -> tuple[str, str]:
-    """Bucket and prefix (with a slash at its end, if there is one) of `s3://bucket/prefix`.
+    """Split `s3://bucket/prefix` into bucket and prefix; a prefix ends in a slash.
 
     Raises SettingsError.
     """

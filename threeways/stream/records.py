@@ -1,7 +1,7 @@
-"""Kinesis records, from Lambda's event or as the Kinesis API gives them.
+"""Parse Kinesis records from Lambda's event or from the Kinesis API.
 
 The event's form: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html ("Example event"). A record that the
-Kinesis Producer Library has aggregated is as many records here as its producer put.
+Kinesis Producer Library has aggregated becomes as many records as its producer put.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LAST_SECOND = 253402300800
 
 
 def moment(seconds: float) -> datetime:
-    """Seconds of Unix time, aware."""
+    """Convert seconds of Unix time to an aware datetime."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -32,9 +32,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     event_id: Kinesis's own, "shardId-…:sequence number", with ":sub-sequence number" after it for a user
     record; the same at every redelivery.
     sequence_number: the Kinesis record's, which is what can be reported as unfinished.
-    payload: the record's data, or why it could not be taken out of the event.
-    arrived_at: when the stream took it, in seconds of Unix time, to the millisecond.
-    data: the bytes to keep if the record must be quarantined.
+    payload: the record's data, or the error of decoding it.
+    arrived_at: when the stream received it, in seconds of Unix time, to the millisecond.
+    data: the bytes to store if the record must be quarantined.
     """
 
     event_id: str
@@ -47,18 +47,18 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def arrived(self) -> datetime:
-        """When the stream took it, aware."""
+        """When the stream received it, aware."""
         return moment(self.arrived_at)
 
     @property
     def shard_id(self) -> str:
-        """The shard it was read from."""
+        """The shard that it was read from."""
         return self.event_id.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Sequence[Record]):
-    """Records by column, as a batch is worked on; one by itself, which a fault asks for, is made then.
+    """A columnar batch of records; a single `Record` is created only on access.
 
     wholes: sequence number -> the aggregated record whose user records are in the batch.
     """
@@ -88,7 +88,7 @@ class Batch(Sequence[Record]):
         )
 
     def taken(self, positions: Sequence[int]) -> Batch:
-        """Some of them."""
+        """Return a batch of the records at some positions."""
         numbers = [self.sequence_numbers[position] for position in positions]
         return Batch(
             event_ids=[self.event_ids[position] for position in positions],
@@ -145,9 +145,9 @@ class _Event[Data, Number](msgspec.Struct):
 
 
 def from_event(event: object) -> list[Record]:
-    """The records of the event that AWS Lambda calls a Kinesis consumer with.
+    """Parse the event with which AWS Lambda calls a Kinesis consumer.
 
-    Raises InvalidInvocation where it is no such event: nothing in it can be checkpointed then.
+    Raises InvalidInvocation for any other event: nothing in it can be checkpointed then.
     """
     return list(batch_of(event))
 
@@ -158,7 +158,7 @@ def batch_of(event: object) -> Batch:
     if batch is None:
         batch = Batch.of(_thoroughly(event))
     whole = b"".join(batch.data)
-    if whole.isascii() or MAGIC not in whole:  # the first is quick, and true of almost all JSON
+    if whole.isascii() or MAGIC not in whole:  # isascii is fast, and true of almost all JSON
         return batch
     parts: list[Record] = []
     wholes: dict[str, Record] = {}
@@ -171,7 +171,7 @@ def batch_of(event: object) -> Batch:
 
 
 def _quickly(event: object) -> Batch | None:
-    """The records of an event as AWS makes them; None: something is odd, and must be told in words."""
+    """Parse an event in AWS's usual form; return None for any deviation, which `_thoroughly` explains."""
     try:
         records = msgspec.convert(event, _Event[bytes, str]).records
     except msgspec.ValidationError:
@@ -193,7 +193,7 @@ def _quickly(event: object) -> Batch | None:
 
 
 def _thoroughly(event: object) -> list[Record]:
-    """The same for any event. Raises InvalidInvocation."""
+    """Parse any event, record by record. Raises InvalidInvocation."""
     try:
         given = msgspec.convert(event, _Event[str, _Number]).records
     except msgspec.ValidationError as error:
@@ -202,7 +202,7 @@ def _thoroughly(event: object) -> list[Record]:
 
 
 def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
-    """The records of a `GetRecords` answer, read from one shard.
+    """Convert the records of a `GetRecords` answer, read from one shard.
 
     Form: docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
     """
@@ -210,7 +210,7 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
 
 
 def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
-    """The same, aggregated records left whole."""
+    """Convert the records of a `GetRecords` answer without deaggregating them."""
     return [
         Record(
             event_id=f"{shard_id}:{record['SequenceNumber']}",
@@ -226,14 +226,15 @@ def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: 
 
 
 def kinesis_id(event_id: str) -> str:
-    """The id of the Kinesis record that an event came in: without its sub-sequence number, if it has one."""
+    """Return the Kinesis record's id: the event's id without a sub-sequence number."""
     return ":".join(event_id.split(":", 2)[:2])
 
 
 def taken_apart(record: Record) -> Iterator[Record]:
-    """The record, or the user records in it: as the KCL does, one whose aggregation is broken is left whole.
+    """Yield the user records of an aggregated record, or the record itself if it is not aggregated.
 
-    A user record is one already where it comes a second time (it was quarantined and is replayed).
+    A record with a broken aggregation is kept whole, as by the KCL. A user record that comes again (it was
+    quarantined and is replayed) is not deaggregated again.
     """
     if not is_aggregated(record.data) or record.event_id != kinesis_id(record.event_id):
         yield record
@@ -258,7 +259,7 @@ def _from_event_record(record: _EventRecord[str, str]) -> Record:
     payload: bytes | UndecodableEvent
     try:
         data = payload = a2b_base64(kinesis.data, strict_mode=True)
-    except ValueError as error:  # binascii.Error is one
+    except ValueError as error:  # binascii.Error is a ValueError
         data = kinesis.data.encode(errors="surrogatepass")
         payload = UndecodableEvent(f"its data is not base64: {error}")
     return Record(

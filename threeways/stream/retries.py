@@ -1,7 +1,7 @@
-"""Records that coming again cannot help: they are told apart from those that it can, and set aside.
+"""Decide which records a retry cannot help, and quarantine those.
 
-A batch that makes no progress comes again until its records are too old, and holds its shard up meanwhile.
-Kinesis's events do not tell how often a record has come, but how old it is, and what else is in its batch.
+A batch that makes no progress comes again until its records are too old, and blocks its shard meanwhile.
+Kinesis's events do not say how often a record has come, but how old it is, and what else is in its batch.
 docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
 
@@ -23,19 +23,20 @@ from threeways.scoring.outcomes import Outcome
 from threeways.stream.records import Batch, Record
 
 SHORT_SECONDS = 600.0
-"""How old a record may be for a lack of memory, a file or a socket to count as passing."""
+"""The age up to which a record's lack of memory, a file or a socket is considered transient."""
 
 type Aside = list[tuple[Record, PermanentError]]
-"""Records for quarantine, and why."""
+"""Records to quarantine, and why."""
 
 
 def undeliverable(
     batch: Batch, seconds: Callable[[int], float], whole: float, left: float
 ) -> dict[str, NoTimeToDeliver]:
-    """Aggregated records with more rides of a key than an invocation can deliver, by sequence number.
+    """Return aggregated records with more events of a key than an invocation can deliver, by sequence number.
 
-    seconds: for so many rides of a key. whole, left: of the invocation's time. What fits the whole of it, but
-    not what is left, may come again: raises DeadlineNear where that is the first of several Kinesis records.
+    seconds: to deliver so many events of a key. whole, left: the invocation's time. What fits into the whole
+    time, but not into what is left, may come again: raises DeadlineNear where that is the first of several
+    Kinesis records.
     """
     found: dict[str, NoTimeToDeliver] = {}
     first, several = batch.sequence_numbers[0], is_several(batch)
@@ -60,7 +61,7 @@ def undeliverable(
 def without(
     batch: Batch, outcomes: Sequence[Outcome], late: Mapping[str, PermanentError]
 ) -> tuple[Batch, Sequence[Outcome], Aside]:
-    """The batch and its outcomes without some aggregated records, and those, whole, for quarantine."""
+    """Return the batch and its outcomes without some aggregated records, and those, whole, to quarantine."""
     if not late:
         return batch, outcomes, []
     left = [place for place, number in enumerate(batch.sequence_numbers) if number not in late]
@@ -69,7 +70,7 @@ def without(
 
 
 def settled(batch: Batch, outcomes: Sequence[Outcome], now: float) -> list[Outcome]:
-    """The outcomes, final for what has been short of something for too long or can't be scored in time.
+    """Return the outcomes with permanent errors for what lacked resources or time for too long.
 
     now: seconds of Unix time. Raises DeadlineNear where the first of several Kinesis records is not scored.
     """
@@ -84,7 +85,7 @@ def settled(batch: Batch, outcomes: Sequence[Outcome], now: float) -> list[Outco
         elif isinstance(outcome, DeadlineNear) and batch.sequence_numbers[place] == first:
             if several:
                 raise too_slow()
-            if begun and first in batch.wholes:  # else the next try goes about it with more care
+            if begun and first in batch.wholes:  # otherwise the next try isolates it
                 found[place] = NoTimeToScore(
                     "an invocation with no other record was over before it was scored: raise the function's "
                     "timeout or memory, and replay it"
@@ -93,18 +94,18 @@ def settled(batch: Batch, outcomes: Sequence[Outcome], now: float) -> list[Outco
 
 
 def is_several(batch: Batch) -> bool:
-    """Whether it holds more than one Kinesis record, so that AWS can halve it."""
+    """Return whether the batch has more than one Kinesis record, so that AWS can halve it."""
     return any(number != batch.sequence_numbers[0] for number in batch.sequence_numbers)
 
 
 def require_progress(answer: Mapping[str, Any], first: str | None, batch: Batch) -> None:
-    """Raise DeadlineNear where an answer names the first of several Kinesis records as unfinished."""
+    """Raise DeadlineNear where the answer reports the first of several Kinesis records as unfinished."""
     if is_several(batch) and answer["batchItemFailures"][0]["itemIdentifier"] == first:
         raise too_slow()
 
 
 def too_slow() -> DeadlineNear:
-    """What is raised so that AWS halves a batch."""
+    """Return the exception that makes AWS halve the batch."""
     return DeadlineNear(
         "the invocation's time did not suffice for the batch's first record; AWS tries the batch again in "
         "halves (BisectBatchOnFunctionError). If it happens often, raise the function's timeout or memory, "

@@ -1,6 +1,6 @@
-"""What an operator sees: one structured log line and one set of CloudWatch metrics an invocation.
+"""Report each invocation as one structured log line and one set of CloudWatch metrics.
 
-Metrics are written to standard output in the embedded metric format, which CloudWatch reads from the log:
+Metrics are written to standard output in the embedded metric format, which CloudWatch extracts from the log:
 docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
 """
 
@@ -18,13 +18,13 @@ NAMESPACE = "Threeways"
 
 @dataclass
 class Invocation:
-    """What one invocation did.
+    """One invocation's figures.
 
     events: records in the batch, a KPL-aggregated one counted by its user records.
     predictions: scored and acknowledged (or `TEST_RUN`).
-    quarantined: acknowledged by the quarantine, by error code. unfinished: reported to AWS to come again.
+    quarantined: acknowledged by the quarantine, by error code. unfinished: reported to AWS to be sent again.
     retries: attempts at `PutRecords` entries and quarantine objects beyond their first.
-    oldest_age: seconds that the oldest record had waited when the invocation began. scattered: user keys of
+    oldest_age: the oldest record's age in seconds when the invocation began. scattered: user keys of
     aggregated records that came under several partition keys, where the mapping may have several lanes.
     """
 
@@ -38,10 +38,10 @@ class Invocation:
 
 
 class Telemetry(Protocol):
-    """Where the handler tells what it did."""
+    """Where the handler reports its invocations."""
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
-        """Called once an invocation, before the answer is given."""
+        """Report an invocation; called once for each, before the answer is returned."""
 
 
 class PowertoolsTelemetry:
@@ -62,12 +62,12 @@ class PowertoolsTelemetry:
         logging.getLogger("threeways").propagate = False  # Lambda's root handler would print it again
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
-        """Print the metrics, then one line of log."""
+        """Print the metrics, then one log line."""
         from aws_lambda_powertools.metrics import EphemeralMetrics
 
         cold, self._cold = self._cold, False
         request_id = context.aws_request_id if context else None
-        # Two stacks of an account may serve the same task: their metrics must not run together.
+        # Two stacks of an account may serve the same task: their metrics must stay separate.
         function = str(getattr(context, "function_name", "unknown"))
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
         metrics.add_dimension("function_name", function)
@@ -110,7 +110,7 @@ class PowertoolsTelemetry:
 
 
 class NoTelemetry:
-    """Tells nobody: for scripts and tests."""
+    """Reports nothing: for scripts and tests."""
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
-        """Does nothing."""
+        """Do nothing."""
