@@ -153,7 +153,7 @@ def from_event(event: object) -> list[Record]:
 
 
 def batch_of(event: object) -> Batch:
-    """The same by column."""
+    """Parse a Lambda event into a columnar batch."""
     batch = _quickly(event)
     if batch is None:
         batch = Batch.of(_thoroughly(event))

@@ -51,7 +51,7 @@ def default_client() -> S3Client:
 
     Raises ArtifactUnreachable where that configuration is invalid.
     """
-    mend = "check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
+    fix = "check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL"
     with aws_faults.named(
         lambda error: ArtifactUnreachable(f"there is no client for S3: {error}; {fix}"), ValueError
     ):

@@ -86,7 +86,7 @@ def _mlflow_3(client: S3Client, experiment: S3Uri, run_id: str) -> list[str]:
 
 
 def _run_of(client: S3Client, place: S3Uri) -> str | None:
-    """The run that the model there names; None where that cannot be told: it is another's then."""
+    """Return the run that the MLmodel at a location names; None where it is missing or cannot be parsed."""
     try:
         with bucket.errors(place):
             answer = client.get_object(Bucket=place.bucket, Key=place.under(mlmodel.NAME).prefix)
