@@ -47,11 +47,12 @@ COMMAND = """
 import sys, threeways.batch.run as batch
 from pathlib import Path
 from batch_lab import service
+from rich.console import Console
 from threeways.cli import app as cli
 @cli.app.command()
 def job(place: str, local: str) -> None:
     options = batch.Options("sqlite:///rides.db", predictions=place, report=Path(local, "report.html"))
-    batch.run(options, service, cli.Console(), Path(local))
+    batch.run(options, service, Console(), Path(local))
 sys.argv.insert(1, "job")
 cli.main()
 """

@@ -15,7 +15,7 @@ from rich.console import Console, Group
 from test_pipeline_quarantine import because
 
 from threeways.chaos.verdict import TortureLedger
-from threeways.cli.app import _end
+from threeways.cli.outcome import end
 from threeways.local_run import console as module
 from threeways.local_run.ledger import Account, Ledger, Received, Sent
 from threeways.local_run.progress import View
@@ -162,7 +162,7 @@ def test_the_exit_status_is_what_the_ledger_says(changes: dict[str, Any], status
     counts: Any = dict.fromkeys(TortureLedger.__struct_fields__, 0)
     ledger = TortureLedger(**{**counts, "sent": 100, **changes})
     with pytest.raises(typer.Exit) if status else nullcontext() as found:
-        _end(ledger, 0.05)
+        end(ledger, 0.05)
     assert (found.value.exit_code if found else 0) == status
 
 

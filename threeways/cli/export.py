@@ -1,4 +1,4 @@
-"""The commands on a model artifact: `digest`, `check` and `export`."""
+"""`threeways export`: write the flavour of an artifact that needs no scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,34 +12,6 @@ from rich.console import Console
 from threeways.cli.errors import FAILED
 from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment
-
-
-def digest(
-    model: Annotated[
-        str | None,
-        typer.Argument(help="models:/name@alias, a folder or s3://bucket/prefix; default: MODEL_LOCATION."),
-    ] = None,
-) -> None:
-    """Print the SHA-256 of a model artifact, as MODEL_SHA256 pins it; default: the registered model's."""
-    from threeways import artifact
-    from threeways.local_run.model_choice import choose, named, require_run
-
-    settings = named(from_environment(Settings), model)
-    found = choose(settings, Console(stderr=True), LOCAL, loads=False)
-    require_run(settings, found)
-    typer.echo(artifact.digest(found.folder))
-
-
-def check(
-    model: Annotated[
-        str | None,
-        typer.Argument(help="models:/name@alias, a folder or s3://…; default: the registered model."),
-    ] = None,
-) -> None:
-    """Whether the function would start with a model (TASK, MODEL_SHA256, MODEL_RUNTIME as it has them)."""
-    from threeways.ops.deploy.check import check as check_model
-
-    check_model(model, from_environment(Settings), Console(), LOCAL)
 
 
 def export(
