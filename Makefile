@@ -159,34 +159,34 @@ check: $(READY) ## whether the function would start with a model, with the image
 	@$(PYTHON) -m threeways check $(if $(MODEL),'$(MODEL)')
 
 image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function web batch, ARCH=x86_64 arm64, TAG=)
-	@$(PYTHON) tools/image.py $(if $(TARGET),--target '$(TARGET)') $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+	@$(PYTHON) -m threeways image $(if $(TARGET),--target '$(TARGET)') $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
 
 web-image: $(READY) ## build the web service's image (ARCH=, TAG=)
-	@$(PYTHON) tools/image.py --target web $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+	@$(PYTHON) -m threeways image --target web $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
 
 .venv-%/.ready: tools/setup_tool.py | $(READY)
 	@$(PYTHON) tools/setup_tool.py $*
 
 invoke: $(READY) .venv-sam/.ready ## one event through the image, under SAM CLI (EVENT=good mixed poison empty kpl generated or a file)
-	@$(PYTHON) tools/invoke.py $(if $(EVENT),--event '$(EVENT)') $(if $(IMAGE),--image '$(IMAGE)')
+	@$(PYTHON) -m threeways invoke $(if $(EVENT),--event '$(EVENT)') $(if $(IMAGE),--image '$(IMAGE)')
 
 start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs, under SAM CLI, until Ctrl-C (PORT=)
-	@$(PYTHON) tools/start_lambda.py $(if $(PORT),--port '$(PORT)') $(if $(IMAGE),--image '$(IMAGE)')
+	@$(PYTHON) -m threeways start-lambda $(if $(PORT),--port '$(PORT)') $(if $(IMAGE),--image '$(IMAGE)')
 
 integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (TARGET=fast, IMAGE= FUNCTION= YES=1)
-	@$(PYTHON) integration-test/run.py $(if $(EMULATOR),--emulator '$(EMULATOR)') $(if $(TARGET),--target '$(TARGET)') \
+	@$(PYTHON) -m threeways integration-test $(if $(EMULATOR),--emulator '$(EMULATOR)') $(if $(TARGET),--target '$(TARGET)') \
 		$(if $(IMAGE),--image '$(IMAGE)') $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(YES),--yes)
 
 deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, a ride through it (STACK= REGION= MODEL= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
-	@$(PYTHON) tools/deploy.py deploy $(WHERE) $(if $(MODEL),--model '$(MODEL)') $(if $(IMAGE),--image '$(IMAGE)') \
+	@$(PYTHON) -m threeways deploy $(WHERE) $(if $(MODEL),--model '$(MODEL)') $(if $(IMAGE),--image '$(IMAGE)') \
 		$(if $(PARAMETERS),--parameters '$(PARAMETERS)') $(if $(REPOSITORY),--repository '$(REPOSITORY)') \
 		$(if $(AT_ONCE),--at-once) $(if $(NO_RIDE),--no-ride)
 
 rollback: $(READY) .venv-sam/.ready ## back to the deployment before, at once (STACK= REGION= TO= YES=1)
-	@$(PYTHON) tools/deploy.py rollback $(WHERE) $(if $(TO),--to '$(TO)') $(if $(NO_RIDE),--no-ride)
+	@$(PYTHON) -m threeways rollback $(WHERE) $(if $(TO),--to '$(TO)') $(if $(NO_RIDE),--no-ride)
 
 destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
-	@$(PYTHON) tools/deploy.py destroy $(WHERE)
+	@$(PYTHON) -m threeways destroy $(WHERE)
 
 WHERE = $(if $(STACK),--stack '$(STACK)') $(if $(REGION),--region '$(REGION)') $(if $(YES),--yes)
 

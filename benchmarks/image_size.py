@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT))
 
-import engine  # noqa: E402 - the path first
-import image  # noqa: E402
+from threeways.docker import engine, images  # noqa: E402 - the path first
+from threeways.errors import EngineError, UsageError  # noqa: E402
 
 USUAL = "three-ways-usual"
 DOCKERFILE = f"""\
@@ -36,7 +36,7 @@ def build_usual() -> None:
         "mlflow": lock["develop"]["mlflow"]["version"].removeprefix("=="),
         "sklearn": lock["sklearn"]["scikit-learn"]["version"].removeprefix("=="),
     }
-    settings = image.pip_settings()
+    settings = images.pip_settings()
     arguments = [word for name in settings for word in ("--build-arg", name)]
     done = subprocess.run(  # noqa: S603 - the user's docker
         ["docker", "build", "--tag", USUAL, "--file", "-", *arguments, str(ROOT)],  # noqa: S607
@@ -46,23 +46,23 @@ def build_usual() -> None:
         check=False,
     )
     if done.returncode:
-        raise engine.EngineError("the usual image does not build; its last lines say where")
+        raise EngineError("the usual image does not build; its last lines say where")
 
 
 def main() -> int:
     """Build all and tell; 0, or 2 with the mend."""
     try:
         print("Building our images", flush=True)
-        added = {target: image.added_mb(image.build(target=target, quiet=True)) for target in image.FUNCTIONS}
+        added = {target: images.added_mb(images.build(target=target)) for target in images.FUNCTIONS}
         print("Building the usual image: a minute", flush=True)
         build_usual()
-        added["usual"] = image.added_mb(USUAL)
+        added["usual"] = images.added_mb(USUAL)
         base = engine.size(engine.BASE) / 1e6
         engine.docker("image", "rm", USUAL)
-    except engine.EngineError as error:
+    except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    ours = ", ".join(f"target {target} {added[target]:.0f} MB" for target in image.FUNCTIONS)
+    ours = ", ".join(f"target {target} {added[target]:.0f} MB" for target in images.FUNCTIONS)
     print(f"over the base image ({base:.0f} MB): {ours}, the usual one {added['usual']:.0f} MB")
     local = ROOT / ".local"
     local.mkdir(exist_ok=True)

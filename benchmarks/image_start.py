@@ -22,14 +22,12 @@ from typing import Any
 
 from rich.console import Console
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "integration-test")]
-import engine  # noqa: E402 - the path first
-from container import AS_LAMBDA, LABEL, PATH, error_in  # noqa: E402
-from doorway import doorway  # noqa: E402
-
-from benchmarks import image_usual, rides, start, tell  # noqa: E402
-from benchmarks.measure import Measure, cost, in_turn  # noqa: E402
+from benchmarks import image_usual, rides, start, tell
+from benchmarks.measure import Measure, cost, in_turn
+from threeways.docker import engine
+from threeways.docker.relay import relay
+from threeways.emulator.container import AS_LAMBDA, LABEL, PATH, error_in
+from threeways.errors import EngineError
 
 LOCAL = Path(".local")
 OURS = {"three-ways": ("sklearn", 0.50), "three-ways-fast": ("onnx", 0.20)}
@@ -72,7 +70,7 @@ def started(tag: str, artifact: Path, endpoint: str, event: bytes) -> float:
         fault = error_in(answer)
         if fault or json.loads(answer).get("batchItemFailures"):
             log = engine.docker("logs", "--tail", "20", container)
-            raise engine.EngineError(f"{tag} does not answer its first batch: {answer[:500]!r}\n{log}")
+            raise EngineError(f"{tag} does not answer its first batch: {answer[:500]!r}\n{log}")
         return taken
     finally:
         engine.docker("rm", "--force", container)
@@ -88,7 +86,7 @@ def _first_answer(address: str, event: bytes, began: float) -> bytes:
             return connection.getresponse().read()
         except (OSError, http.client.HTTPException) as error:
             if time.perf_counter() - began > READY_SECONDS:
-                raise engine.EngineError(f"no answer within {READY_SECONDS:g} s: {error!r}") from error
+                raise EngineError(f"no answer within {READY_SECONDS:g} s: {error!r}") from error
             time.sleep(0.005)
         finally:
             connection.close()
@@ -97,7 +95,7 @@ def _first_answer(address: str, event: bytes, began: float) -> bytes:
 def measured(tags: list[str], artifact: Path, rounds: int) -> list[Measure]:
     """Each image's start beside the usual one's, in turn."""
     event = json.dumps(rides.event(rides.payloads(start.BATCH))).encode()
-    with start.answering() as url, doorway(url) as endpoint, tempfile.TemporaryDirectory(dir=LOCAL) as folder:
+    with start.answering() as url, relay(url) as endpoint, tempfile.TemporaryDirectory(dir=LOCAL) as folder:
         model = readable(artifact, Path(folder).resolve() / "model")
         sides = {tag: _side(tag, model, endpoint, event) for tag in (*tags, image_usual.TAG)}
         found = in_turn(sides, rounds)
@@ -141,7 +139,7 @@ def main() -> int:
         artifact = resolve_or_train(console=console, folder=LOCAL).folder.resolve()
         console.print(f"{given.rounds} rounds of each image")
         found = measured(given.tags, artifact, given.rounds)
-    except engine.EngineError as error:
+    except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     wide = Console(width=None if console.is_terminal else 150)

@@ -6,15 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-import engine  # noqa: E402 - the path first
-import image  # noqa: E402
+from threeways.docker import engine, images
+from threeways.errors import EngineError
 
+ROOT = Path(__file__).resolve().parents[1]
 TAG = "three-ways-usual-bench"
 FILES = ("usual.py", "usual_lambda.py")
 DOCKERFILE = """\
@@ -40,7 +38,7 @@ def dockerfile() -> str:
 
 def build() -> None:
     """Build it; what has not changed is Docker's cache. Raises EngineError."""
-    settings = image.pip_settings()
+    settings = images.pip_settings()
     arguments = [word for name in settings for word in ("--build-arg", name)]
     with tempfile.TemporaryDirectory() as context:
         for name in FILES:
@@ -53,4 +51,4 @@ def build() -> None:
             check=False,
         )
     if done.returncode:
-        raise engine.EngineError("the usual image does not build; its last lines say where")
+        raise EngineError("the usual image does not build; its last lines say where")

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import image as build
 import pytest
-import sites
 from rich.console import Console
+
+from threeways.docker import images as build
+from threeways.integration import sites
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL = ROOT / ".local"

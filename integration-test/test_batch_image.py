@@ -8,8 +8,6 @@ import os
 import shutil
 from pathlib import Path
 
-import container
-import engine
 import pyarrow.parquet
 import pytest
 from rich.console import Console
@@ -18,6 +16,8 @@ from threeways.batch import demo
 from threeways.batch.job import Asked
 from threeways.batch.model import service_of
 from threeways.batch.run import Options, run
+from threeways.docker import engine
+from threeways.emulator import container
 
 LOCAL = Path(__file__).resolve().parents[1] / ".local"
 RUN = """

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from sites import Site
 
 from threeways.errors import PermanentError
+from threeways.integration.sites import Site
 from threeways.stream.records import from_event
 
 EVENTS = Path(__file__).resolve().parents[1] / "tests" / "events"

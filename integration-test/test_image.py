@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import engine
-import image as build
 from strip_packages import PACKAGES
 
+from threeways import __version__
 from threeways.aws.cloudformation.document import parse
+from threeways.docker import engine
+from threeways.docker import images as build
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOK = """
@@ -36,7 +37,7 @@ SECTIONS = {build.FUNCTION: ("default", "sklearn"), build.FAST: ("default",)}
 """What of the lock is in a target's image, but for what is stripped."""
 SKLEARN = ["joblib", "scipy", "sklearn", "skops"]
 LAPTOP = ["mlflow", "pandas", "pytest", "moto", "matplotlib", "pyarrow"]
-LAPTOP += [f"threeways.{name}" for name in ("local", "pipeline", "training", "trips", "cli", "web", "batch")]
+LAPTOP += [f"threeways.{name}" for name in ("emulator", "local_run", "training", "cli", "web", "batch")]
 
 
 def look(image: str) -> Any:
@@ -73,7 +74,7 @@ def test_it_adds_little_to_its_base(image: str, target: str) -> None:
 
 def test_its_labels_say_which_version_and_commit_it_is(image: str) -> None:
     labels = engine.labels(image)
-    assert labels["org.opencontainers.image.version"] == build.version()
+    assert labels["org.opencontainers.image.version"] == __version__
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", labels["org.opencontainers.image.revision"])
 
 

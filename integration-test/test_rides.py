@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from sites import Site
-
+from threeways.integration.sites import Site
 from threeways.local_run.producer import Outgoing, Producer
 from threeways.local_run.rides import load
 from threeways.scoring.outcomes import Scored

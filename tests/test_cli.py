@@ -25,7 +25,7 @@ IMPORTED = "import sys, threeways.cli.app; print(*sys.modules)"
 
 
 def test_each_command_has_a_module_of_its_own() -> None:
-    for command in cli.COMMANDS:
+    for command in [one for commands in cli.COMMANDS.values() for one in commands]:
         assert command.__module__ == f"threeways.cli.{command.__name__}"
 
 

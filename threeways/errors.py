@@ -29,6 +29,7 @@ Two kinds of errors decide what happens to a record; every other error stops a s
         ├── TrackingError         MLflow's store or registry cannot be used
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
+        ├── EngineError           Docker, or a container of it, cannot be used as asked
         ├── DeploymentError       a stack cannot be deployed, rolled back or removed; nothing was changed
         ├── PlaceRefused          a file or a folder cannot be read or written, or is not one
         ├── BatchError            the batch job's interval or its predictions' location cannot be used
@@ -168,6 +169,10 @@ class TrackingError(UsageError):
 
 class LocalError(UsageError):
     """A part of the emulator cannot start, or does not support what is requested."""
+
+
+class EngineError(UsageError):
+    """Docker cannot do what is asked of it."""
 
 
 class DeploymentError(UsageError):

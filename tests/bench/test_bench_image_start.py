@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import engine
 import pytest
 
 from benchmarks import image_start, image_usual
+from threeways.docker import engine
 from threeways.emulator.http_server import Handler, Server
+from threeways.errors import EngineError
 
 
 class Runtime(Handler):
@@ -63,7 +64,7 @@ def test_a_start_lasts_from_docker_run_to_the_first_answer(late: Engine) -> None
 
 def test_an_answer_that_is_an_error_is_no_measure(late: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runtime, "answer", json.dumps({"errorType": "ArtifactMissing"}).encode())
-    with pytest.raises(engine.EngineError, match="ArtifactMissing"):
+    with pytest.raises(EngineError, match="ArtifactMissing"):
         image_start.started("three-ways", Path("/artifact"), "http://gate:1", b"[]")
 
 

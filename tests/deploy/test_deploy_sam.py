@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import engine
 import pytest
-import sam_local
 from deploy_lab import STACK, Lab, Tools, client
-from deploy_tools import DockerAndSam
 from registry import Registry
 from rich.console import Console
 from test_rollback import another_model
 
-from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.docker import engine, sam_cli
+from threeways.errors import DeploymentError, DeploymentFailed, EngineError
 from threeways.ops.deploy.answers import Answers
+from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.model import check, find
 from threeways.ops.deploy.repository import Login
 
 pytest_plugins = ["deploy_fixtures"]
 
 needs_sam = pytest.mark.skipif(
-    not Path(sam_local.SAM).is_file(), reason="SAM CLI IS NOT TESTED: `make validate` sets it up, then it is"
+    shutil.which(sam_cli.sam()) is None,
+    reason="SAM CLI IS NOT TESTED: `make validate` sets it up, then it is",
 )
 WHY = engine.missing()
 needs_engine = pytest.mark.skipif(
@@ -86,7 +87,7 @@ def test_an_image_is_pushed_by_digest_and_the_password_stays_nowhere(tmp_path: P
             uri = tools.push(name, login)
             assert uri == tools.push(name, login), "a second time it is there already"
             assert uri.removeprefix(f"{login.uri}@") in registry.manifests
-            with pytest.raises(engine.EngineError, match="docker login"):
+            with pytest.raises(EngineError, match="docker login"):
                 tools.push(name, Login(login.uri, "AWS", "wrong"))
         assert "secret" not in repr(login)
         configuration = Path.home() / ".docker" / "config.json"

@@ -19,7 +19,7 @@ from threeways.emulator.mapping import EventSourceMapping, MappingSettings
 from threeways.emulator.server import Emulator
 from threeways.settings import Settings, from_environment
 
-RUN = Path(__file__).parents[2] / "integration-test" / "run.py"
+ROOT = Path(__file__).parents[2]
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/deployed-in"
 
 
@@ -54,10 +54,12 @@ def run(
         given = os.environ | {"AWS_ENDPOINT_URL_LAMBDA": url}
 
         def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, str(RUN), "--emulator", "aws", "--function", "predictor", *arguments]
+            command = [sys.executable, "-m", "threeways", "integration-test", "--emulator", "aws"]
+            command += ["--function", "predictor", *arguments]
             return subprocess.run(
                 command,
-                env=given | more,
+                cwd=ROOT,
+                env=given | {"THREEWAYS_MAKE": "true"} | more,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

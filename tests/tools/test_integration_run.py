@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from container import error_in
 
 from threeways.aws.invocation import EXITED, TIMED_OUT
+from threeways.emulator.container import error_in
 
-RUN = Path(__file__).parents[2] / "integration-test" / "run.py"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,9 @@ def test_errors_are_told_from_answers_though_the_interface_s_emulator_does_not(
 )
 def test_bad_input_is_refused_with_the_mend(arguments: list[str], mend: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(RUN), *arguments],
-        env=os.environ | {"PATH": str(tmp_path)},
+        [sys.executable, "-m", "threeways", "integration-test", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PATH": str(tmp_path), "THREEWAYS_MAKE": "true"},
         capture_output=True,
         text=True,
         check=False,

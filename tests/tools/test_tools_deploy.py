@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import deploy_tools
 import pytest
 
+from threeways.ops.deploy import docker_and_sam
 from threeways.ops.deploy.answers import Answers
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The command as make runs it, without a terminal."""
     return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "deploy.py"), *arguments],
-        env=os.environ | env,
+        [sys.executable, "-m", "threeways", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"THREEWAYS_MAKE": "true"} | env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -45,7 +46,7 @@ def test_an_account_that_cannot_be_reached_is_one_line(command: str) -> None:
 
 
 def test_sam_cli_is_given_every_parameter_and_asks_nothing() -> None:
-    command = deploy_tools.sam_deploy(
+    command = docker_and_sam.sam_deploy(
         Path("t.json"), Answers("rides", "eu-west-1"), {"A": "1", "Empty": ""}, "account/rides"
     )
     assert command[command.index("--parameter-overrides") + 1 :] == ['A="1"', 'Empty=""']

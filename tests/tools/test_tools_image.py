@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import engine
-import image
 import pytest
+from rich.console import Console
 from strip_packages import SERVICES
+
+from threeways import project
+from threeways.docker import engine, images
+from threeways.errors import EngineError
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -72,7 +75,7 @@ def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
     assert "ARG BASE=public.ecr.aws/lambda/python:3.13\n" in DOCKERFILE
     stages = [line.split() for line in DOCKERFILE.splitlines() if line.startswith("FROM")]
     named = {stage[3] for stage in stages if len(stage) == 4}
-    assert {*image.LIMITS_MB} <= named
+    assert {*images.LIMITS_MB} <= named
     assert {"${BASE}"} == {stage[1] for stage in stages} - named
     for option in ("--require-hashes", "--no-deps", "--only-binary=:all:", "unchecked-hash"):
         assert option in DOCKERFILE
@@ -87,7 +90,7 @@ def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
 
 def test_fast_has_the_packages_of_every_image_and_the_others_have_scikit_learn_too() -> None:
     packages, sklearn = "COPY --from=packages ", "COPY --from=sklearn-packages "
-    for target in image.LIMITS_MB:
+    for target in images.LIMITS_MB:
         stage = STAGES[f"${{BASE}} AS {target}"]
         assert packages in stage
         assert (sklearn in stage) is (target != "fast")
@@ -121,51 +124,49 @@ def test_only_package_sources_that_a_container_can_reach_are_passed_on(
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
-    for name in image.PIP_SETTINGS:
+    for name in images.PIP_SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    assert image.pip_settings()["PIP_EXTRA_INDEX_URL"] == "http://b.test/simple"
-    assert "PIP_INDEX_URL" not in image.pip_settings()
+    assert images.pip_settings()["PIP_EXTRA_INDEX_URL"] == "http://b.test/simple"
+    assert "PIP_INDEX_URL" not in images.pip_settings()
     monkeypatch.setenv("PIP_INDEX_URL", "http://c.test/simple")
-    assert image.pip_settings()["PIP_INDEX_URL"] == "http://c.test/simple"
+    assert images.pip_settings()["PIP_INDEX_URL"] == "http://c.test/simple"
 
 
 def test_the_label_s_version_and_commit_are_this_checkout_s(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from threeways import __version__
-
-    assert image.version() == __version__
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t.test"]
     (tmp_path / "model.py").write_text("1")
     (tmp_path / "notes").write_text("1")
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
         subprocess.run([*git, *command], cwd=tmp_path, check=True)
-    monkeypatch.setattr(image, "ROOT", tmp_path)
-    clean = image.revision()
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    clean = images.revision()
     assert re.fullmatch("[0-9a-f]{40}", clean)
     (tmp_path / "notes").write_text("2")
-    assert image.revision() == clean, "that does not ship"
+    assert images.revision() == clean, "that does not ship"
     (tmp_path / "model.py").write_text("2")
-    assert image.revision() == f"{clean}-dirty"
+    assert images.revision() == f"{clean}-dirty"
 
 
-@pytest.mark.parametrize(("target", "limit"), image.LIMITS_MB.items())
+@pytest.mark.parametrize(("target", "limit"), images.LIMITS_MB.items())
 def test_each_target_has_a_limit_of_its_own(
     target: str, limit: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = {engine.BASE: 251_000_000, "mine": 251_000_000 + limit * 1_000_000}
     monkeypatch.setattr(engine, "size", sizes.__getitem__)
-    image.tell_size("mine", target)
+    images.tell_size("mine", target, Console(width=200))
     assert f"mine: {limit} MB over its base (251 MB)" in capsys.readouterr().out
     sizes["mine"] += 1_000_000
-    with pytest.raises(engine.EngineError, match=f"over {limit} MB: .*docker history mine"):
-        image.tell_size("mine", target)
+    with pytest.raises(EngineError, match=f"over {limit} MB: .*docker history mine"):
+        images.tell_size("mine", target, Console(width=200))
 
 
 def test_without_an_engine_it_says_what_to_do(tmp_path: Path) -> None:
-    for tool in ("tools/image.py", "benchmarks/image_size.py"):
+    for command in (["-m", "threeways", "image"], ["benchmarks/image_size.py"]):
         done = subprocess.run(
-            [sys.executable, str(ROOT / tool)],
+            [sys.executable, *command],
+            cwd=ROOT,
             env={"PATH": str(tmp_path)},
             capture_output=True,
             text=True,

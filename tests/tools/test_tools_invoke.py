@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-import sam_local
-from invoke import fault_of
 
 from threeways.emulator.server import Emulator
 from threeways.emulator.template import load
 from threeways.errors import UsageError
+from threeways.local_run import sam_local
+from threeways.local_run.invoke import fault_of
 from threeways.local_run.provision import TEMPLATE, Ground
 
 

@@ -14,18 +14,32 @@ from threeways import __version__
 from threeways.cli import errors
 from threeways.cli.batch import batch
 from threeways.cli.check import check
+from threeways.cli.deploy import deploy
+from threeways.cli.destroy import destroy
 from threeways.cli.digest import digest
 from threeways.cli.doctor import doctor
 from threeways.cli.export import export
+from threeways.cli.image import image
+from threeways.cli.integration_test import integration_test
+from threeways.cli.invoke import invoke
 from threeways.cli.plan import plan
 from threeways.cli.quarantine import quarantine
 from threeways.cli.replay import replay
+from threeways.cli.rollback import rollback
 from threeways.cli.run import run
+from threeways.cli.start_lambda import start_lambda
 from threeways.cli.torture import torture
 from threeways.cli.train import train
 from threeways.cli.web import web
 
-COMMANDS = (run, torture, web, batch, train, replay, quarantine, plan, doctor, digest, check, export)
+COMMANDS = {
+    "On this machine": (run, web, batch, train, torture),
+    "A model's artifact": (check, digest, export),
+    "What was given up": (quarantine, replay),
+    "AWS": (plan, doctor, deploy, rollback, destroy),
+    "The image, with Docker": (image, invoke, start_lambda, integration_test),
+}
+"""The commands by what they are about, as `--help` shows them."""
 
 app = typer.Typer(
     add_completion=False,
@@ -33,8 +47,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in COMMANDS:
-    app.command()(command)
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
 
 
 def main() -> NoReturn:

@@ -19,6 +19,7 @@ from threeways.errors import ThreewaysError, UsageError
 from threeways.settings import CommandLineSettings, from_environment
 
 FAILED, USAGE, TOO_MANY_BAD, INTERRUPTED = 1, 2, 3, 130
+"""The exit statuses of every command; 0 is a good end."""
 
 _VARIABLES = {"--record-bytes": "BYTES"}
 """Variables of the Makefile that are not called as their flag is."""
@@ -29,27 +30,34 @@ def run(app: typer.Typer) -> int:
     """Run the command that `sys.argv` names and return the exit status. Errors are one line each."""
     try:
         status = app(standalone_mode=False)
-    except ThreewaysError as error:
-        _complain(for_caller(str(error), _options(app), by_make=_by_make()))
-        return USAGE if isinstance(error, UsageError) else FAILED
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
         return _misused(error, _options(app))
-    except OSError as error:
-        fault = disk.fault_of(error)
-        if fault is None:
+    except Exception as error:
+        told = explained(error)
+        if told is None:
             raise
-        _complain(str(fault))
-        return USAGE if isinstance(fault, UsageError) else FAILED
+        _complain(for_caller(str(told), _options(app), by_make=_by_make()))
+        return status_of(told)
     return status if isinstance(status, int) else 0
 
 
-def agreed(question: str) -> bool:
-    """Ask on a terminal; anywhere else it has to be said beforehand."""
-    if not sys.stdin.isatty():
-        raise UsageError("a real AWS account is only touched when you say so: YES=1 (or --yes)")
-    return typer.confirm(question)
+def status_of(error: ThreewaysError) -> int:
+    """The exit status that an error ends a command with."""
+    return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def explained(error: Exception) -> ThreewaysError | None:
+    """The error that a command ends with: the project's own, or its equivalent of a foreign one.
+
+    None for what is nobody's mistake but this code's.
+    """
+    if isinstance(error, ThreewaysError):
+        return error
+    if isinstance(error, OSError):
+        return disk.fault_of(error)
+    return None
 
 
 def for_caller(message: str, options: Mapping[str, str], *, by_make: bool) -> str:
@@ -86,13 +94,14 @@ def _misused(error: Any, options: Mapping[str, str]) -> int:
 
 
 def _options(app: typer.Typer) -> dict[str, str]:
-    """The flags of the command that was called, with the Makefile's variable for each."""
+    """The flags of the command that was called, with the Makefile's variable for each: `YES=1` of `--yes`."""
     commands: Any = typer.main.get_command(app)
     command = next((commands.commands[word] for word in sys.argv[1:] if word in commands.commands), None)
-    flags = [option for param in command.params for option in param.opts] if command else []
+    params = command.params if command else []
+    flags = [(option, getattr(param, "is_flag", False)) for param in params for option in param.opts]
     return {
-        flag: _VARIABLES.get(flag, flag.removeprefix("--").upper().replace("-", "_"))
-        for flag in flags
+        flag: _VARIABLES.get(flag, flag.removeprefix("--").upper().replace("-", "_")) + ("=1" if bare else "")
+        for flag, bare in flags
         if flag.startswith("--")
     }
 

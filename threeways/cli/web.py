@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from threeways import project
 from threeways.settings import LOCAL, Settings, from_environment, inherited_environment
 
 
@@ -31,5 +31,5 @@ def web(
     if port is not None:
         given["WEB_PORT"] = str(port)
     # The service takes this process's place: what runs is what a container runs, and Ctrl-C is its alone.
-    service = str(Path(__file__).resolve().parents[2] / "web_service.py")
+    service = str(project.ROOT / "web_service.py")
     os.execve(sys.executable, [sys.executable, service], inherited_environment() | given)  # noqa: S606 - ours

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from threeways import project
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.provision import provision
 from threeways.emulator.stack import Stack
@@ -18,8 +18,7 @@ from threeways.settings import Settings
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "template.yaml"
+TEMPLATE = project.ROOT / "template.yaml"
 
 
 @dataclass(frozen=True)

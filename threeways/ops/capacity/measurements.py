@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from threeways import project
 from threeways.errors import UsageError
 
-COMMITTED = Path(__file__).resolve().parents[3] / "benchmarks" / "committed.json"
+COMMITTED = project.ROOT / "benchmarks" / "committed.json"
 
 Positive = Annotated[float, Meta(gt=0)]
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from threeways import project
 from threeways.errors import DeploymentError
 from threeways.ops.deploy import parameters
 from threeways.whole_files import write_whole
 
-FILE = parameters.ROOT / "samconfig.toml"
+FILE = project.ROOT / "samconfig.toml" if project.IS_CHECKOUT else Path("samconfig.toml")
 MARK = "# Written by `make deploy`, which asks again once this is gone. SAM CLI reads it, too."
 ASKED = ("Architecture", "StreamMode", "ShardCount", "AlarmTopicArn")
 """The parameters that the first deployment asks for; the others have defaults that rarely change."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from threeways import project
 from threeways.errors import ArtifactUnsupported, DeploymentError, ThreewaysError
 from threeways.settings import inherited_environment
 
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from threeways.artifact import Model
     from threeways.scoring.task import Task
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = project.ROOT
 OURS = frozenset({"threeways", "model", "lambda_function"})
 LEFT_OUT = (
-    "batch", "chaos", "cli", "emulator", "local_run", "ops", "systems.*.page", "systems.*.training",
-    "systems.*.trips", "training", "web",
+    "batch", "chaos", "cli", "docker", "emulator", "integration", "local_run", "ops", "project", "systems.*.page",
+    "systems.*.training", "systems.*.trips", "training", "web",
 )  # fmt: skip
 """Parts of `threeways` that `.dockerignore` and the Dockerfile keep out of the function's image."""
 SECTIONS = ("default", "sklearn")

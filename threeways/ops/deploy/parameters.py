@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from threeways import project
 from threeways.aws.cloudformation.document import parse
 from threeways.errors import DeploymentError
 
 OURS = ("ModelLocation", "ModelSha256", "RunId")
 """The parameters that `MODEL=` decides."""
-ROOT = Path(__file__).resolve().parents[3]
-TEMPLATE = ROOT / "template.yaml"
+TEMPLATE = project.ROOT / "template.yaml"
 
 type Document = dict[str, Any]
 """A template with its intrinsic functions in their long form."""

@@ -16,10 +16,9 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Self
 
-import engine
-from doorway import doorway
-
 from threeways.aws.invocation import EXITED, TIMED_OUT, FunctionError, InvocationResult
+from threeways.docker import engine
+from threeways.docker.relay import relay
 from threeways.emulator.function.config import FunctionConfig
 from threeways.errors import LocalError
 
@@ -57,7 +56,7 @@ class ContainerFunction:
     def __enter__(self) -> Self:
         """Start the container and wait until it listens. Raises LocalError, EngineError."""
         with contextlib.ExitStack() as rising:
-            endpoint = rising.enter_context(doorway(self._environment["AWS_ENDPOINT_URL"]))
+            endpoint = rising.enter_context(relay(self._environment["AWS_ENDPOINT_URL"]))
             container = engine.docker(*self._command(endpoint))
             rising.callback(engine.docker, "rm", "--force", container)
             self._follow(container, rising)

@@ -1,7 +1,7 @@
 """Lets containers of this machine reach an emulator that listens on 127.0.0.1, and nobody else.
 
-On Linux a container's own way to its host ends at the bridge's address, where nothing listens: a doorway
-stands there and passes connections on. Docker Desktop leads `host.docker.internal` to 127.0.0.1 by itself.
+On Linux a container's own way to its host ends at the bridge's address, where nothing listens: a TCP relay
+listens there and passes connections on. Docker Desktop leads `host.docker.internal` to 127.0.0.1 by itself.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import engine
+from threeways.docker import engine
+from threeways.errors import EngineError
 
 
 @contextmanager
-def doorway(url: str) -> Iterator[str]:
+def relay(url: str) -> Iterator[str]:
     """The URL by which containers on Docker's default bridge reach what listens at `url` on 127.0.0.1.
 
     Raises EngineError where the bridge cannot be found.
@@ -31,9 +32,9 @@ def doorway(url: str) -> Iterator[str]:
         yield f"http://host.docker.internal:{port}"
         return
     subnet, gateway = _bridge()
-    with Server((gateway, 0), Passage, bind_and_activate=True) as server:
+    with RelayServer((gateway, 0), Relay, bind_and_activate=True) as server:
         server.subnet, server.target = subnet, port
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="doorway", daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="relay", daemon=True)
         thread.start()
         try:
             yield f"http://{gateway}:{server.server_address[1]}"
@@ -51,10 +52,10 @@ def _bridge() -> tuple[ipaddress.IPv4Network, str]:
         subnet = ipaddress.ip_network(config["Subnet"])
         if isinstance(subnet, ipaddress.IPv4Network):
             return subnet, config.get("Gateway") or str(next(subnet.hosts()))
-    raise engine.EngineError("Docker's default bridge has no IPv4 subnet: `docker network inspect bridge`")
+    raise EngineError("Docker's default bridge has no IPv4 subnet: `docker network inspect bridge`")
 
 
-class Server(socketserver.ThreadingTCPServer):
+class RelayServer(socketserver.ThreadingTCPServer):
     """Takes connections from `subnet` and passes them on to the port `target` of 127.0.0.1."""
 
     daemon_threads = True
@@ -68,10 +69,10 @@ class Server(socketserver.ThreadingTCPServer):
         return ipaddress.ip_address(client_address[0]) in self.subnet
 
 
-class Passage(socketserver.BaseRequestHandler):
+class Relay(socketserver.BaseRequestHandler):
     """One connection."""
 
-    server: Server
+    server: RelayServer
 
     def handle(self) -> None:
         """Pass bytes both ways until both sides have ended."""

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import container
-
 from threeways import artifact
+from threeways.emulator.container import ContainerFunction
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
@@ -66,7 +65,7 @@ def in_image(image: str | None) -> MakeFunction:
         return in_processes
 
     def make(config: FunctionConfig, environment: Any, on_log: Callable[[str], None]) -> Function:
-        return container.ContainerFunction(config, environment, on_log, image=image)
+        return ContainerFunction(config, environment, on_log, image=image)
 
     return make
 
@@ -112,7 +111,7 @@ def deployed(name: str) -> Site:
 def emulator(name: str, folder: Path) -> Endpoint:
     """The emulator of a name, not started yet; its downloads and log go to the folder."""
     if name == "localstack":
-        from local_stack import LocalStack
+        from threeways.integration.localstack import LocalStack
 
         return LocalStack(folder)
     return Emulator(log=folder / "emulator.log")

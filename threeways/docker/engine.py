@@ -1,4 +1,4 @@
-"""Docker, as far as the image's tools need it. Standard library only."""
+"""Docker's command line, as far as images and their containers need it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 
+from threeways.errors import EngineError
+
 BASE = "public.ecr.aws/lambda/python:3.13"
 NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 """Docker's name of an architecture by the names that Lambda, the kernel and Docker have for it."""
-
-
-class EngineError(Exception):
-    """Docker cannot do it; the message says why and how to mend it."""
 
 
 def docker(*arguments: str, env: Mapping[str, str] | None = None) -> str:

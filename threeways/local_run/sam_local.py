@@ -10,29 +10,24 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from rich.console import Console
 
-import engine  # noqa: E402 - the path first
-from doorway import doorway  # noqa: E402
-from rich.console import Console  # noqa: E402
-from setup_tool import venv_of  # noqa: E402
+from threeways import project
+from threeways.docker import engine, sam_cli
+from threeways.docker.relay import relay
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.server import Emulator
+from threeways.errors import UsageError
+from threeways.local_run.provision import Ground, ground
+from threeways.settings import LOCAL, inherited_environment
 
-from threeways.emulator.function.config import FunctionConfig  # noqa: E402
-from threeways.emulator.server import Emulator  # noqa: E402
-from threeways.errors import UsageError  # noqa: E402
-from threeways.local_run.provision import Ground, ground  # noqa: E402
-
-LOCAL = ROOT / ".local"
-EVENTS = ROOT / "tests" / "events"
+EVENTS = project.ROOT / "tests" / "events"
 GENERATED = "generated"
-SAM = str(venv_of("sam") / "bin" / "sam")
 
 
 def recorded() -> list[str]:
@@ -43,7 +38,7 @@ def recorded() -> list[str]:
 def event(name: str) -> bytes:
     """The event of a name, made by SAM CLI, or in a file. Raises UsageError."""
     if name == GENERATED:
-        return run_sam([SAM, "local", "generate-event", "kinesis", "get-records"])
+        return run_sam([sam_cli.sam(), "local", "generate-event", "kinesis", "get-records"])
     path = EVENTS / f"kinesis-{name}.json" if name in recorded() else Path(name)
     try:
         body = path.read_bytes()
@@ -85,7 +80,7 @@ def environment(up: Ground) -> dict[str, str]:
     A variable of the shell's would go before the template's, and lead the function elsewhere.
     """
     ours = {*up.stack.function.environment, *up.emulator.environment()}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    kept = {name: value for name, value in inherited_environment().items() if name not in ours}
     given = {name: value for name, value in up.emulator.environment().items() if name != "AWS_ENDPOINT_URL"}
     return kept | given | {"SAM_CLI_TELEMETRY": "0"}
 
@@ -103,12 +98,13 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
     """An emulator with the registered model, and the template for SAM CLI. Raises EngineError, UsageError."""
     from threeways.training.train import resolve_or_train
 
+    sam_cli.require()
     engine.require()
     engine.require_runnable(image)
     console.print("Looking up the registered model in MLflow")
     model = resolve_or_train(console=console, folder=LOCAL)
-    with ground(Emulator(), model) as up, doorway(up.emulator.endpoint_url) as endpoint:
-        path = LOCAL / "sam" / f"template-{os.getpid()}.json"
+    with ground(Emulator(), model) as up, relay(up.emulator.endpoint_url) as endpoint:
+        path = LOCAL.absolute() / "sam" / f"template-{os.getpid()}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         made = template_of(up.stack.function, image, endpoint, engine.architecture(image))
         path.write_text(json.dumps(made, indent=2))
@@ -124,4 +120,4 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
 def sam_command(what: str, template: Path, up: Ground, *more: str) -> list[str]:
     """`sam local …`; its containers are on Docker's default bridge, with `--docker-network host`, too."""
     options = ["--template", str(template), "--skip-pull-image", "--region", up.emulator.region]
-    return [SAM, "local", what, *more, *options]
+    return [sam_cli.sam(), "local", what, *more, *options]

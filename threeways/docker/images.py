@@ -1,31 +1,24 @@
-"""Builds a target of the Dockerfile and tells its size: what `make image` runs. Standard library only.
+"""Builds the targets of the Dockerfile, and tells their sizes.
 
 docs.aws.amazon.com/lambda/latest/dg/python-image.html
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import re
 import subprocess
 import sys
-import time
-from pathlib import Path
 
-import engine
+from rich.console import Console
 
-ROOT = Path(__file__).resolve().parents[1]
+from threeways import __version__, project
+from threeways.docker import engine
+from threeways.errors import EngineError
+from threeways.settings import inherited_environment
+
 TAG = "three-ways"
 FUNCTIONS = FUNCTION, FAST = "function", "fast"
 LIMITS_MB = {FUNCTION: 300, FAST: 150, "web": 350, "batch": 550}
 """The Dockerfile's targets, the default one first, and what each may add to its base."""
-NEXT = {
-    FUNCTION: "make invoke EVENT=mixed, or make integration-test",
-    FAST: "make invoke IMAGE={tag} EVENT=mixed, or make integration-test TARGET=fast",
-    "web": "docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}",
-    "batch": "push it to ECR, and make deploy PARAMETERS='BatchImageUri=… BatchRides=… BatchPredictions=…'",
-}
 PIP_SETTINGS = {
     "PIP_INDEX_URL": "global.index-url",
     "PIP_EXTRA_INDEX_URL": "global.extra-index-url",
@@ -45,16 +38,23 @@ def target_of(image: str) -> str:
     for target in FUNCTIONS:
         if title == tag_of(target):
             return target
-    raise engine.EngineError(f"{image} is no image of the function: its title is {title!r}")
+    raise EngineError(f"{image} is no image of the function: its title is {title!r}")
 
 
 def build(
-    tag: str | None = None, arch: str | None = None, *, target: str = FUNCTION, quiet: bool = False
+    tag: str | None = None,
+    arch: str | None = None,
+    *,
+    target: str = FUNCTION,
+    console: Console | None = None,
 ) -> str:
-    """Build the image of a target; its tag. arch: `x86_64` or `arm64`; None: the engine's own.
+    """Build the image of a target and return its tag.
 
-    Raises EngineError where the engine is missing or the build fails; then the old image stays.
+    arch: `x86_64` or `arm64`; None: the engine's own. console: told what was built; None: nothing is shown.
+    Raises EngineError where the engine is missing or the build fails; then the old image stays. Raises
+    UsageError outside of a checkout.
     """
+    project.require_checkout("building an image")
     engine.require()
     tag = tag or tag_of(target)
     buildx = engine.has_buildx()
@@ -64,18 +64,19 @@ def build(
     command = ["docker", *plain, "--tag", tag, "--target", target]
     if arch:
         command += ["--platform", f"linux/{engine.NAMES[arch]}"]
-    command += ["--build-arg", f"VERSION={version()}", "--build-arg", f"REVISION={revision()}"]
+    command += ["--build-arg", f"VERSION={__version__}", "--build-arg", f"REVISION={revision()}"]
     settings = pip_settings()
     for name in settings:  # the value comes from the environment, and so is in no list of processes
         command += ["--build-arg", name]
-    env = os.environ | settings | {"DOCKER_BUILDKIT": "1" if buildx else "0"}
+    env = inherited_environment() | settings | {"DOCKER_BUILDKIT": "1" if buildx else "0"}
     done = subprocess.run(  # noqa: S603 - the command above
-        [*command, str(ROOT)], env=env, check=False, stdout=subprocess.DEVNULL if quiet else None
+        [*command, str(project.ROOT)], env=env, check=False, stdout=None if console else subprocess.DEVNULL
     )
     if done.returncode:
-        raise engine.EngineError(_mend(arch))
-    if not quiet:
-        print(f"Built {tag} for {engine.architecture(tag)}, version {version()}, commit {revision()}")
+        raise EngineError(_mend(arch))
+    if console:
+        built = f"{tag} for {engine.architecture(tag)}, version {__version__}, commit {revision()}"
+        console.print(f"Built {built}", markup=False, highlight=False, soft_wrap=True)
     return tag
 
 
@@ -87,14 +88,6 @@ def _mend(arch: str | None) -> str:
         "  Packages cannot be fetched? Give pip's settings, PIP_INDEX_URL=… make image."
         + (f"\n  {arch} is not this machine's: buildx and QEMU are needed for it." if other else "")
     )
-
-
-def version() -> str:
-    """The project's version."""
-    [found] = re.findall(
-        r'^__version__ = "(.+)"$', (ROOT / "threeways" / "__init__.py").read_text(), re.MULTILINE
-    )
-    return str(found)
 
 
 def revision() -> str:
@@ -121,7 +114,13 @@ SHIPS = (
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607
+        done = subprocess.run(  # noqa: S603 - git itself
+            ["git", *arguments],  # noqa: S607
+            cwd=project.ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -134,7 +133,7 @@ def pip_settings() -> dict[str, str]:
     """
     found = {}
     for name, key in PIP_SETTINGS.items():
-        value = os.environ.get(name) or _pip_config(key)
+        value = inherited_environment().get(name) or _pip_config(key)
         reached = [part for part in value.split() if not part.startswith("file:")]
         if reached:
             found[name] = " ".join(reached)
@@ -152,32 +151,11 @@ def added_mb(tag: str) -> float:
     return (engine.size(tag) - engine.size(engine.BASE)) / 1e6
 
 
-def tell_size(tag: str, target: str = FUNCTION) -> None:
+def tell_size(tag: str, target: str, console: Console) -> None:
     """Print what the image adds to its base. Raises EngineError over the target's limit."""
     added, limit = added_mb(tag), LIMITS_MB[target]
-    print(f"{tag}: {added:.0f} MB over its base ({engine.size(engine.BASE) / 1e6:.0f} MB), at most {limit}")
+    base = engine.size(engine.BASE) / 1e6
+    told = f"{tag}: {added:.0f} MB over its base ({base:.0f} MB), at most {limit}"
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
     if added > limit:
-        raise engine.EngineError(f"that is over {limit} MB: see what grew with `docker history {tag}`")
-
-
-def main(arguments: list[str]) -> int:
-    """Build and tell; 0, or 2 with the mend on standard error."""
-    parser = argparse.ArgumentParser(description="Build an image.")
-    parser.add_argument("--tag")
-    parser.add_argument("--target", choices=list(LIMITS_MB), default=FUNCTION)
-    parser.add_argument("--arch", choices=["x86_64", "arm64"])
-    given = parser.parse_args(arguments)
-    began = time.monotonic()
-    try:
-        tag = build(given.tag, given.arch, target=given.target)
-        tell_size(tag, given.target)
-    except engine.EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    following = NEXT[given.target].format(tag=tag)
-    print(f"Ready in {time.monotonic() - began:.0f} s. Next: {following}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        raise EngineError(f"that is over {limit} MB: see what grew with `docker history {tag}`")

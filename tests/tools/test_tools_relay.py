@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from doorway import Passage, Server
+
+from threeways.docker.relay import Relay, RelayServer
 
 
 class Inside(socketserver.BaseRequestHandler):
@@ -39,9 +40,9 @@ def inside() -> Iterator[int]:
         yield port
 
 
-def standing(target: int, subnet: str) -> Server:
-    """A doorway on 127.0.0.1 itself, for a subnet."""
-    server = Server(("127.0.0.1", 0), Passage)
+def standing(target: int, subnet: str) -> RelayServer:
+    """A relay on 127.0.0.1 itself, for a subnet."""
+    server = RelayServer(("127.0.0.1", 0), Relay)
     server.subnet, server.target = ipaddress.IPv4Network(subnet), target
     return server
 

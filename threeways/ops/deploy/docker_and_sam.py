@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -11,15 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import engine
-import image as images
-import sam_local  # sets the path to the package
 from rich.console import Console
 
-from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.docker import engine, images, sam_cli
+from threeways.errors import DeploymentError, DeploymentFailed, EngineError
 from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.model import Chosen
 from threeways.ops.deploy.repository import Login
+from threeways.settings import inherited_environment
 
 LAMBDA_NAMES = {"amd64": "x86_64", "arm64": "arm64"}
 PROVE = """
@@ -44,12 +42,9 @@ class DockerAndSam:
         self._folder, self._console = folder, console
 
     def require(self) -> None:
-        """Raises EngineError without a container engine, DeploymentError without SAM CLI."""
+        """Raises EngineError without a container engine, UsageError without SAM CLI."""
         engine.require()
-        if not Path(sam_local.SAM).is_file():
-            raise DeploymentError(
-                "SAM CLI is not set up: python tools/setup_tool.py sam, or use `make deploy`"
-            )
+        sam_cli.require()
 
     def machine(self) -> str:
         """The architecture that the engine runs, as Lambda calls it."""
@@ -63,8 +58,9 @@ class DockerAndSam:
     def build(self, architecture: str, target: str) -> str:
         """Build the image as `make image TARGET=` does; its tag. Raises EngineError."""
         tag = f"{images.tag_of(target)}:deploy-{architecture}"
-        images.build(tag, None if architecture == self.machine() else architecture, target=target)
-        images.tell_size(tag, target)
+        other = None if architecture == self.machine() else architecture
+        images.build(tag, other, target=target, console=self._console)
+        images.tell_size(tag, target, self._console)
         return tag
 
     def prove(self, image: str, chosen: Chosen, values: Mapping[str, str]) -> None:
@@ -119,13 +115,13 @@ class DockerAndSam:
         for uri in json.loads(said) or []:
             if uri.startswith(f"{login.uri}@"):
                 return str(uri)
-        raise engine.EngineError(f"{target} was pushed, but Docker tells no digest of it: {said}")
+        raise EngineError(f"{target} was pushed, but Docker tells no digest of it: {said}")
 
     @contextmanager
     def _logged_in(self, login: Login) -> Iterator[dict[str, str]]:
         host = engine.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
         with tempfile.TemporaryDirectory() as configuration:
-            env = os.environ | {"DOCKER_CONFIG": configuration, "DOCKER_HOST": host}
+            env = inherited_environment() | {"DOCKER_CONFIG": configuration, "DOCKER_HOST": host}
             command = [
                 "docker",
                 "login",
@@ -138,7 +134,7 @@ class DockerAndSam:
                 command, input=login.password, capture_output=True, text=True, check=False, env=env
             )
             if done.returncode:
-                raise engine.EngineError(f"docker login: {done.stderr.strip()}")
+                raise EngineError(f"docker login: {done.stderr.strip()}")
             yield env
 
     def deploy(self, template: str, answers: Answers, values: Mapping[str, str], repository: str) -> None:
@@ -151,7 +147,7 @@ class DockerAndSam:
         path.write_text(template)
         done = subprocess.run(  # noqa: S603 - made below
             sam_deploy(path, answers, values, repository),
-            env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
+            env=inherited_environment() | {"SAM_CLI_TELEMETRY": "0"},
             check=False,
         )
         if done.returncode:
@@ -164,7 +160,7 @@ class DockerAndSam:
 def sam_deploy(path: Path, answers: Answers, values: Mapping[str, str], repository: str) -> list[str]:
     """The command. Every parameter is given: SAM CLI would have CloudFormation take the one from before."""
     return [
-        *(sam_local.SAM, "deploy", "--template-file", str(path)),
+        *(sam_cli.sam(), "deploy", "--template-file", str(path)),
         *("--stack-name", answers.stack, "--region", answers.region),
         *("--capabilities", "CAPABILITY_IAM", "--image-repository", repository),
         *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),

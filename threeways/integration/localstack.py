@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
 from pathlib import Path
 
-import engine
-import setup_tool
-
+from threeways import project
+from threeways.docker import engine
 from threeways.emulator.child import Child
 from threeways.emulator.endpoint import Endpoint
 from threeways.errors import LocalError
+from threeways.settings import inherited_environment
 
-COMPOSE = Path(__file__).with_name("docker-compose.yaml")
+COMPOSE = project.ROOT / "integration-test" / "docker-compose.yaml"
+SETUP = project.ROOT / "tools" / "setup_tool.py"
+PYTHON = project.ROOT / ".venv-localstack" / "bin" / "python"
 SERVICES = "kinesis,s3,sqs,sns"
 
 
@@ -33,9 +36,11 @@ class LocalStack(Endpoint):
 
     @property
     def endpoint_url(self) -> str:
+        """Where it listens: `http://127.0.0.1:port`."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self, timeout: float = 180.0) -> None:
+        """Start it and wait until it answers. Raises LocalError where it does not in `timeout` seconds."""
         if not self._start_in_container():
             self._start_here()
         end = time.monotonic() + timeout
@@ -51,25 +56,28 @@ class LocalStack(Endpoint):
     def _start_in_container(self) -> bool:
         compose = ("docker", "compose", "--project-name", f"three-ways-{os.getpid()}", "--file", str(COMPOSE))
         if engine.missing() or not engine.has_compose():
-            print("LocalStack: no `docker compose` here, so by pip, in host mode", flush=True)
+            _tell("no `docker compose` here, so by pip, in host mode")
             return False
-        env = os.environ | {"LOCALSTACK_PORT": str(self._port)}
-        print("LocalStack: docker compose up", flush=True)
+        env = inherited_environment() | {"LOCALSTACK_PORT": str(self._port)}
+        _tell("docker compose up")
         done = subprocess.run([*compose, "up", "--detach"], env=env, check=False)  # noqa: S603
         if done.returncode:
-            print("LocalStack: its image cannot be had, so by pip, in host mode", flush=True)
+            _tell("its image cannot be had, so by pip, in host mode")
             return False
         self._compose = compose
         return True
 
     def _start_here(self) -> None:
-        """docs.localstack.cloud/references/configuration"""
-        if setup_tool.main(["localstack"]):
+        """Install it and start it: docs.localstack.cloud/references/configuration."""
+        done = subprocess.run([sys.executable, str(SETUP), "localstack"], check=False)  # noqa: S603 - ours
+        if done.returncode:
             raise LocalError("LocalStack cannot be installed; what pip said is above")
         root = self._folder / "localstack"
         root.mkdir(parents=True, exist_ok=True)
         others = ("AWS_", "LOCALSTACK_", "PYTHON")
-        given = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+        given = {
+            name: value for name, value in inherited_environment().items() if not name.startswith(others)
+        }
         settings = {
             "GATEWAY_LISTEN": f"127.0.0.1:{self._port}",
             "SERVICES": SERVICES,
@@ -82,9 +90,8 @@ class LocalStack(Endpoint):
             "FILESYSTEM_ROOT": str(root),
             "XDG_CACHE_HOME": str(root / "cache"),
         }
-        python = setup_tool.venv_of("localstack") / "bin" / "python"
         self._log().write_bytes(b"")
-        self._child = Child("localstack.runtime.main", [], given | settings, cwd=root, python=str(python))
+        self._child = Child("localstack.runtime.main", [], given | settings, cwd=root, python=str(PYTHON))
         self._reader = threading.Thread(
             target=self._read, args=(self._child,), name="localstack-log", daemon=True
         )
@@ -108,6 +115,7 @@ class LocalStack(Endpoint):
             return False
 
     def close(self) -> None:
+        """End it. Idempotent."""
         self.close_clients()
         child, self._child = self._child, None
         if child is not None:
@@ -119,6 +127,11 @@ class LocalStack(Endpoint):
         compose, self._compose = self._compose, None
         if compose:
             subprocess.run([*compose, "down", "--volumes"], check=False, capture_output=True)  # noqa: S603
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"LocalStack: {line}\n")
+    sys.stdout.flush()
 
 
 def _free_port() -> int:

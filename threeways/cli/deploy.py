@@ -1,0 +1,42 @@
+"""`threeways deploy`: the stack into an AWS account."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from threeways.cli.asking import agreed, answered
+from threeways.cli.deployment import NoRide, Region, Stack, Yes, telling_interruption, tools
+from threeways.settings import LOCAL
+
+
+def deploy(
+    stack: Stack = None,
+    region: Region = None,
+    model: Annotated[
+        str | None, typer.Option(help="models:/name@alias, a folder or s3://…; default: the registered one.")
+    ] = None,
+    parameters: Annotated[str, typer.Option(help="Name=value, with spaces between several.")] = "",
+    image: Annotated[str | None, typer.Option(help="One that is built; default: build it.")] = None,
+    repository: Annotated[
+        str | None, typer.Option(help="An ECR repository's URI; default: the stack's own.")
+    ] = None,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="The new version takes over in one step.")
+    ] = False,
+    no_ride: NoRide = False,
+    yes: Yes = False,
+) -> None:
+    """Deploy the stack of template.yaml with a model, and send a ride through."""
+    from threeways.ops.deploy.changes import Options
+    from threeways.ops.deploy.deploy import deploy as run_deploy
+
+    console = Console(highlight=False)
+    options = Options(
+        stack, region, model, parameters, image, repository, at_once=at_once, yes=yes, ride=not no_ride
+    )
+    with telling_interruption():
+        run_deploy(options, tools(console), console, LOCAL, answered if sys.stdin.isatty() else None, agreed)

@@ -1,0 +1,34 @@
+"""`threeways image`: build an image of the Dockerfile."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+NEXT = {
+    "function": "make invoke EVENT=mixed, or make integration-test",
+    "fast": "make invoke IMAGE={tag} EVENT=mixed, or make integration-test TARGET=fast",
+    "web": "docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}",
+    "batch": "push it to ECR, and make deploy PARAMETERS='BatchImageUri=… BatchRides=… BatchPredictions=…'",
+}
+
+
+def image(
+    target: Annotated[
+        Literal["function", "fast", "web", "batch"], typer.Option(help="The Dockerfile's target.")
+    ] = "function",
+    arch: Annotated[Literal["x86_64", "arm64"] | None, typer.Option(help="Default: this machine's.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Default: three-ways, or three-ways-TARGET.")] = None,
+) -> None:
+    """Build an image and tell its size. Needs Docker and the project's checkout."""
+    from threeways.docker import images
+
+    console = Console(highlight=False, soft_wrap=True)
+    began = time.monotonic()
+    built = images.build(tag, arch, target=target, console=console)
+    images.tell_size(built, target, console)
+    following = NEXT[target].format(tag=built)
+    console.print(f"Ready in {time.monotonic() - began:.0f} s. Next: {following}", markup=False)

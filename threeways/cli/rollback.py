@@ -1,0 +1,29 @@
+"""`threeways rollback`: back to a deployment before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from threeways.cli.asking import agreed
+from threeways.cli.deployment import NoRide, Region, Stack, Yes, telling_interruption, tools
+
+
+def rollback(
+    stack: Stack = None,
+    region: Region = None,
+    to: Annotated[str | None, typer.Option(help="A deployment's id; default: the one before.")] = None,
+    no_ride: NoRide = False,
+    yes: Yes = False,
+) -> None:
+    """Go back to the deployment before, at once: its template, image, model and parameters."""
+    from threeways.ops.deploy.changes import Options
+    from threeways.ops.deploy.rollback import rollback as run_rollback
+
+    console = Console(highlight=False)
+    with telling_interruption():
+        run_rollback(
+            Options(stack, region, to=to, yes=yes, ride=not no_ride), tools(console), console, agreed
+        )
