@@ -1,7 +1,7 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
 .DEFAULT_GOAL := help
 .PHONY: help setup run torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
-	bench-image bench-web bench-batch digest check \
+	bench-image bench-web bench-batch digest check wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -164,6 +164,11 @@ image: $(READY) ## build the Lambda function's image and tell its size (TARGET=f
 web-image: $(READY) ## build the web service's image (ARCH=, TAG=)
 	@$(PYTHON) -m threeways image --target web $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
 
+# pip gets what builds it, in an environment of its own.
+wheel: $(READY) ## build the installable package into dist/
+	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
 .venv-%/.ready: tools/setup_tool.py | $(READY)
 	@$(PYTHON) tools/setup_tool.py $*
 
@@ -203,6 +208,6 @@ lock: $(READY) ## resolve Pipfile anew into Pipfile.lock, with no package source
 	@rm -f $(READY)
 	@echo "Locked. 'make setup' installs it."
 
-clean: ## remove .venv and its like, .local (runs, models) and caches
-	rm -rf $(VENV) $(VENV)-* .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove .venv and its like, .local (runs, models), dist and caches
+	rm -rf $(VENV) $(VENV)-* .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

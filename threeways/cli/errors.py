@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from threeways import disk
+from threeways.cli import extras
 from threeways.errors import ThreewaysError, UsageError
 from threeways.settings import CommandLineSettings, from_environment
 
@@ -57,6 +58,8 @@ def explained(error: Exception) -> ThreewaysError | None:
         return error
     if isinstance(error, OSError):
         return disk.fault_of(error)
+    if isinstance(error, ModuleNotFoundError):
+        return extras.lacking(error.name or "")
     return None
 
 

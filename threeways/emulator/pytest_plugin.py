@@ -1,23 +1,28 @@
 """pytest fixtures for any Kinesis handler.
 
-`pytest_plugins = ["threeways.emulator.pytest_plugin"]` in conftest.py; an example is in
-docs/event-source-mapping.md.
+pytest finds them by itself where the package is installed; elsewhere `pytest_plugins =
+["threeways.emulator.pytest_plugin"]` in conftest.py does. An example is in docs/event-source-mapping.md.
+It is imported by every pytest of its environment: what the fixtures need is imported where they are used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 
-from threeways.emulator.harness import Bench
-from threeways.emulator.server import Emulator
+if TYPE_CHECKING:
+    from threeways.emulator.harness import Bench
+    from threeways.emulator.server import Emulator
 
 
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[Emulator]:
     """Run Kinesis, S3, SQS and SNS on 127.0.0.1 for the whole session. Override it to share another."""
+    from threeways.emulator.server import Emulator
+
     with Emulator() as emulator:
         yield emulator
 
@@ -28,5 +33,7 @@ def event_source_mapping(local_aws: Emulator) -> Iterator[Callable[..., Bench]]:
 
     An unhandled exception of a mapping's thread is raised at the end of the test.
     """
+    from threeways.emulator.harness import Bench
+
     with ExitStack() as benches:
         yield lambda handler, **more: benches.enter_context(Bench(local_aws, handler, **more))
