@@ -26,8 +26,8 @@ TAKES_web-image := ARCH TAG
 TAKES_invoke := EVENT IMAGE
 TAKES_start-lambda := PORT IMAGE
 TAKES_integration-test := EMULATOR TARGET IMAGE FUNCTION YES
-TAKES_deploy := STACK REGION YES MODEL IMAGE PARAMETERS REPOSITORY AT_ONCE NO_RIDE
-TAKES_rollback := STACK REGION YES TO NO_RIDE
+TAKES_deploy := STACK REGION YES MODEL IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EVENT NO_RIDE
+TAKES_rollback := STACK REGION YES TO NO_EVENT NO_RIDE
 TAKES_destroy := STACK REGION YES
 # What the environment says just as well: see 'Environment' in README.md.
 ENVIRONMENT := TASK MODEL_LOCATION MODEL_BUCKET MODEL_SHA256 MODEL_RUNTIME RUN_ID MLFLOW_% \
@@ -182,13 +182,13 @@ integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws
 	@$(PYTHON) -m threeways integration-test $(if $(EMULATOR),--emulator '$(EMULATOR)') $(if $(TARGET),--target '$(TARGET)') \
 		$(if $(IMAGE),--image '$(IMAGE)') $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(YES),--yes)
 
-deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, a ride through it (STACK= REGION= MODEL= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
+deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, an event through it (STACK= REGION= MODEL= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
 	@$(PYTHON) -m threeways deploy $(WHERE) $(if $(MODEL),--model '$(MODEL)') $(if $(IMAGE),--image '$(IMAGE)') \
 		$(if $(PARAMETERS),--parameters '$(PARAMETERS)') $(if $(REPOSITORY),--repository '$(REPOSITORY)') \
-		$(if $(AT_ONCE),--at-once) $(if $(NO_RIDE),--no-ride)
+		$(if $(AT_ONCE),--at-once) $(if $(NO_EVENT)$(NO_RIDE),--no-event)
 
 rollback: $(READY) .venv-sam/.ready ## back to the deployment before, at once (STACK= REGION= TO= YES=1)
-	@$(PYTHON) -m threeways rollback $(WHERE) $(if $(TO),--to '$(TO)') $(if $(NO_RIDE),--no-ride)
+	@$(PYTHON) -m threeways rollback $(WHERE) $(if $(TO),--to '$(TO)') $(if $(NO_EVENT)$(NO_RIDE),--no-event)
 
 destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
 	@$(PYTHON) -m threeways destroy $(WHERE)

@@ -50,7 +50,12 @@ def build(settings: Settings | None = None) -> StreamHandler:
         model_service,
         _delivery(settings),
         _quarantine(settings),
-        PowertoolsTelemetry(model_service.task.name, model_service.version, model_service.runtime),
+        PowertoolsTelemetry(
+            model_service.task.name,
+            model_service.version,
+            model_service.runtime,
+            settings.powertools_service_name,
+        ),
         returns_predictions=settings.returns_predictions,
         lanes=settings.parallelization_factor,
     )

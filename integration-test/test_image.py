@@ -80,7 +80,7 @@ def test_its_labels_say_which_version_and_commit_it_is(image: str) -> None:
 
 def test_it_is_for_an_architecture_and_the_handler_that_the_template_names(image: str) -> None:
     template = parse((ROOT / "template.yaml").read_text())
-    function = template["Resources"]["RidePredictor"]["Properties"]
+    function = template["Resources"]["Predictor"]["Properties"]
     [named] = function["Architectures"]
     offered = template["Parameters"][named["Ref"]]["AllowedValues"]
     assert engine.architecture(image) in {engine.NAMES[one] for one in offered}

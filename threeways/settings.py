@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     test_run: put nothing on the predictions stream.
     return_predictions: include the predictions in the answer; None: as `test_run`.
     kinesis_endpoint_url: Kinesis's endpoint, if not that of `AWS_ENDPOINT_URL` or the region.
+    powertools_service_name: the metrics' dimension `service`; None: the task's name.
     """
 
     predictions_stream_name: str | None = None
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     test_run: bool = False
     return_predictions: bool | None = None
     kinesis_endpoint_url: str | None = None
+    powertools_service_name: str | None = None
 
     @property
     def returns_predictions(self) -> bool:

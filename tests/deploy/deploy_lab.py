@@ -30,7 +30,7 @@ from threeways.ops.deploy.stack import Stack
 from threeways.settings import Settings, from_environment
 
 STACK = "rides"
-NO_RIDE: dict[str, Any] = {"stack": STACK, "ride": False}
+NO_EVENT: dict[str, Any] = {"stack": STACK, "event": False}
 
 
 def client(service: str) -> Any:
@@ -139,11 +139,11 @@ class Lab:
         return self.folder / "samconfig.toml"
 
     def deploy(self, ask: Any = None, **options: Any) -> Stack:
-        given = Options(**{**NO_RIDE, **options})
+        given = Options(**{**NO_EVENT, **options})
         return deploy(given, self.tools, self.console, self.local, ask, self.confirm, self.answers_file)
 
     def rollback(self, **options: Any) -> Stack:
-        given = Options(**{**NO_RIDE, **options})
+        given = Options(**{**NO_EVENT, **options})
         return rollback(given, self.tools, self.console, self.confirm, self.answers_file)
 
     def destroy(self, answer: str = STACK, **options: Any) -> None:

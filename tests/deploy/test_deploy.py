@@ -61,7 +61,7 @@ def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) ->
     answer = smoke_test.send(stack, "ride_duration", client, lab.console, look=0.5)
     assert answer["version"] == training.report.model.run_id
     assert answer["prediction"]["ride_id"].startswith("deploy-check-")
-    again = lab.deploy(ride=True)
+    again = lab.deploy(event=True)
     assert again.status == "UPDATE_COMPLETE"
     assert "It came through: {'ride_duration'" in lab.said.getvalue()
 
@@ -99,8 +99,8 @@ def test_a_model_s_mlmodel_is_uploaded_last_so_that_half_a_model_is_none(trainin
 
 
 def test_a_paused_consumer_gets_no_ride(lab: Lab) -> None:
-    lab.deploy(parameters="Consume=false", ride=True)
-    assert "no ride was sent" in lab.said.getvalue()
+    lab.deploy(parameters="Consume=false", event=True)
+    assert "no event was sent" in lab.said.getvalue()
     assert lab.tools.given[-1]["Consume"] == "false"
     assert read_all(client("kinesis"), "ride_events") == []
 
@@ -157,9 +157,9 @@ def test_a_model_written_as_literals_turns_the_mapping_on_whatever_parameters_ca
     model = {"ModelLocation": "s3://m/models/a", "ModelSha256": "a" * 64, "RunId": "a"}
     made = package.packaged(document, {**parameters.defaults(document), **model}, "uri@sha256:1")
     assert made["Parameters"]["ModelLocation"]["Default"] == "s3://m/models/a"
-    variables = made["Resources"]["RidePredictor"]["Properties"]["Environment"]["Variables"]
+    variables = made["Resources"]["Predictor"]["Properties"]["Environment"]["Variables"]
     assert variables["MODEL_LOCATION"] == "s3://m/models/a"
-    assert variables["PREDICTIONS_STREAM_NAME"] == {"Ref": "RidePredictions"}, "a resource is no parameter"
+    assert variables["PREDICTIONS_STREAM_NAME"] == {"Ref": "OutputStream"}, "a resource is no parameter"
     assert len(package.text_of(made)) < package.MOST_BYTES
     assert document == parameters.template(), "the document itself stays"
 
@@ -198,7 +198,7 @@ def test_an_alarm_that_rings_would_stop_it_unless_it_goes_at_once(lab: Lab) -> N
         lab.deploy(parameters="MemorySize=2048")
     assert lab.tools.done[steps:] == ["require"]
     lab.deploy(parameters="MemorySize=2048", at_once=True)
-    made = lab.tools.templates[-1]["Resources"]["RidePredictor"]["Properties"]
+    made = lab.tools.templates[-1]["Resources"]["Predictor"]["Properties"]
     assert made["DeploymentPreference"]["Enabled"] is False
 
 

@@ -85,5 +85,5 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
 
 def test_another_stack_does_not_get_this_one_s_answers(lab: Lab) -> None:
     lab.deploy(parameters="ShardCount=2")
-    lab.deploy(stack="other", parameters="RideEventsName=a RidePredictionsName=b", yes=True)
+    lab.deploy(stack="other", parameters="InputStreamName=a OutputStreamName=b", yes=True)
     assert lab.tools.given[-1]["ShardCount"] == "1"

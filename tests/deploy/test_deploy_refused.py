@@ -107,7 +107,7 @@ def test_a_repository_that_cannot_be_used(lab: Lab) -> None:
 
 def test_a_stream_that_is_somebody_else_s(lab: Lab) -> None:
     client("kinesis").create_stream(StreamName="ride_predictions", ShardCount=1)
-    with pytest.raises(DeploymentError, match="PARAMETERS=RidePredictionsName="):
+    with pytest.raises(DeploymentError, match="PARAMETERS=OutputStreamName="):
         lab.deploy()
 
 
@@ -164,7 +164,7 @@ def test_the_region_given_is_the_one_that_is_used() -> None:
 
 def test_a_model_bucket_that_is_gone(lab: Lab) -> None:
     """Of a stack that is there: everything it needs is looked at before anything else is done."""
-    outputs = {name: {"Value": "gone-bucket"} for name in ("ModelBucket", "RideEventsName")}
+    outputs = {name: {"Value": "gone-bucket"} for name in ("ModelBucket", "InputStreamName")}
     template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
     client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
     with pytest.raises(LocationError, match="model bucket gone-bucket is not there or not yours"):

@@ -33,7 +33,7 @@ def test_a_model_with_a_gated_onnx_flavour_goes_into_the_fast_image(lab: Lab) ->
     assert lab.tools.targets == ["fast"]
     assert lab.variables()["MODEL_RUNTIME"] == "onnx"
     made = lab.tools.templates[-1]
-    variables = made["Resources"]["RidePredictor"]["Properties"]["Environment"]["Variables"]
+    variables = made["Resources"]["Predictor"]["Properties"]["Environment"]["Variables"]
     assert variables["MODEL_RUNTIME"] == "onnx", "a literal: a parameter alone would make no new version"
     assert "served by onnx, for it has that flavour" in lab.said.getvalue()
     assert "image  target fast, built now" in lab.said.getvalue()

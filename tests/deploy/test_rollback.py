@@ -50,9 +50,9 @@ def test_rollback_brings_the_deployment_before_as_it_was_and_without_codedeploy(
     after = lab.rollback()
     assert lab.variables() == variables
     assert package.id_of(after.template) == package.id_of(before.template)
-    last = lab.tools.templates[-1]["Resources"]["RidePredictor"]["Properties"]
+    last = lab.tools.templates[-1]["Resources"]["Predictor"]["Properties"]
     assert last["DeploymentPreference"]["Enabled"] is False
-    assert last["ImageUri"] == first["Resources"]["RidePredictor"]["Properties"]["ImageUri"]
+    assert last["ImageUri"] == first["Resources"]["Predictor"]["Properties"]["ImageUri"]
     assert lab.tools.given[-1]["MemorySize"] == "1024"
     said = lab.said.getvalue()
     assert "change MemorySize: 2048 -> 1024" in said

@@ -35,6 +35,8 @@ Resources:
           JOINED: !Join ["-", [!Ref Words, !Ref Least, !GetAtt Out.Arn]]
           SUBBED: !Sub ["${Bucket}/${key}/${!literal}/${In.Arn}", {key: !Ref Words}]
           STREAM: !Ref Out
+          PART: !Select [1, !Split ["/", !GetAtt Out.Arn]]
+          PICKED: !Select ["0", [!Ref Words, b]]
       Events:
         Clock: {Type: Schedule}
         Records:
@@ -73,6 +75,7 @@ def test_the_projects_template_describes_its_function_streams_buckets_and_mappin
         "MODEL_RUNTIME": "",
         "RUN_ID": "r1",
         "TASK": "ride_duration",
+        "POWERTOOLS_SERVICE_NAME": "three-ways",
         "AGGREGATE_PREDICTIONS": "false",
         "PARALLELIZATION_FACTOR": "1",
         "OMP_NUM_THREADS": "1",
@@ -97,6 +100,8 @@ def test_parameters_references_and_globals_are_resolved(template: Path) -> None:
         "JOINED": f"w-7-{out}",
         "SUBBED": f"words-eu-west-1/w/${{literal}}/{stack.source.arn}",
         "STREAM": "three-ways-out",
+        "PART": "three-ways-out",
+        "PICKED": "w",
     }
     assert (stack.function.handler, stack.function.timeout, stack.function.memory) == ("app.run", 9.0, 128)
     assert stack.function.root == template.parent / "src"
@@ -120,10 +125,22 @@ def test_an_unknown_parameter_and_one_without_a_value_are_named(template: Path) 
             r"Consumer\.Environment\.Variables\.BOTH uses Fn::FindInMap",
         ),
         ("BOTH: own", "BOTH: !Ref Nothing", "refers to Nothing"),
+        ("BOTH: own", "BOTH: !Select [2, [a, b]]", r"BOTH has an Fn::Select of item 2 of \['a', 'b'\]"),
+        ("BOTH: own", "BOTH: !Select [-1, [a, b]]", "Fn::Select of item -1"),
+        ("BOTH: own", "BOTH: !Select [0, a]", "Fn::Select of item 0 of 'a'"),
+        ("BOTH: own", "BOTH: !Select [0]", r"Fn::Select that is not \[index, list\]"),
+        ("BOTH: own", "BOTH: !Select [0, !Split [a]]", r"Fn::Split that is not \[separator, text\]"),
+        ("BOTH: own", "BOTH: !Select [0, !Split ['', b]]", r"Fn::Split that is not \[separator, text\]"),
+        ("BOTH: own", "BOTH: !Select [0, !Split ['/', [b]]]", r"Fn::Split that is not \[separator, text\]"),
         ("BOTH: own", "BOTH: !GetAtt Out.StreamMode", r"asks for Out\.StreamMode"),
         ("BatchSize: 5", "FilterCriteria: {}", "FilterCriteria"),
         ("BatchSize: 5", "TumblingWindowInSeconds: 5", "TumblingWindowInSeconds"),
         ("!GetAtt In.Arn, Starting", "arn:aws:kinesis:elsewhere, Starting", "no stream of the template"),
+        (
+            "!GetAtt In.Arn, Starting",
+            "!Ref In, Starting",
+            "reads three-ways-in, which is no stream",
+        ),
         ("Type: Kinesis\n", "Type: Api\n", "0 functions' Kinesis events"),
         ("Clock: {Type: Schedule}", "Clock: {Type: Kinesis}", "2 functions' Kinesis events"),
         ("Resources:", "Resource:", "has no Resources"),

@@ -18,6 +18,8 @@ from threeways.emulator.template_values import Resolver
 DOCUMENT = parse(TEMPLATE.read_text())
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0d1e"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:page"
+CHOSEN = {"InputStream"}
+"""Resources that `resolved` leaves out where their condition fails; the others' tests look at them anyway."""
 
 
 class _Anything(dict[str, str]):
@@ -31,19 +33,24 @@ class _Anything(dict[str, str]):
 
 
 def resolved(**given: str) -> dict[str, Any]:
-    """The resources with parameters and conditions put in; a resource's Ref is its logical id."""
+    """Resources and outputs with parameters and conditions put in; a resource's Ref is its logical id."""
     parameters = {name: body["Default"] for name, body in DOCUMENT["Parameters"].items()} | given
     references = {
-        **{name: name for name in [*DOCUMENT["Resources"], "RidePredictorRides", "RidePredictorAliaslive"]},
+        **{name: name for name in [*DOCUMENT["Resources"], "PredictorInput", "PredictorAliaslive"]},
         **parameters,
+        "AWS::Partition": "aws",
         "AWS::Region": "us-east-1",
         "AWS::StackName": "rides",
         "AWS::AccountId": "123456789012",
     }
-    made: dict[str, Any] = Resolver(references, _Anything(), DOCUMENT["Conditions"]).resolve(
-        DOCUMENT["Resources"], "Resources"
-    )
-    return {"Resources": made}
+    resolver = Resolver(references, _Anything(), DOCUMENT["Conditions"])
+    there = {
+        name: body
+        for name, body in DOCUMENT["Resources"].items()
+        if name not in CHOSEN or resolver.is_there(body.get("Condition"), name)
+    }
+    made: dict[str, Any] = resolver.resolve({"Resources": there, "Outputs": DOCUMENT["Outputs"]}, "template")
+    return made
 
 
 def statements(**given: str) -> Iterator[dict[str, Any]]:
@@ -70,7 +77,7 @@ def test_only_actions_that_take_no_resource_have_a_wildcard_and_none_is_a_wildca
 def test_sam_adds_no_role_and_no_managed_policy_of_its_own() -> None:
     made = transformed(packaged())
     assert set(of_type(made, "AWS::IAM::Role")) == {
-        "RidePredictorRole",
+        "PredictorRole",
         "DeploymentRole",
         "BatchJobRole",
         "BatchScheduleRole",
@@ -90,9 +97,9 @@ def test_a_key_of_ones_own_is_used_everywhere_and_may_be_used() -> None:
             [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
             assert rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID") == expected
-        for name in ("RidePredictor", "BatchJob", "BatchJobSchedule", "WebService"):
+        for name in ("Predictor", "BatchJob", "BatchJobSchedule", "WebService"):
             assert document["Resources"][name]["Properties"].get("KmsKeyArn") == expected
-        assert document["Resources"]["RidePredictorLog"]["Properties"].get("KmsKeyId") == expected
+        assert document["Resources"]["PredictorLog"]["Properties"].get("KmsKeyId") == expected
     assert [s["Resource"] for s in statements(KmsKeyArn=KEY) if s["Sid"] == "UseTheKey"] == [KEY] * 3
     assert [s for s in statements() if s["Sid"] == "UseTheKey"] == []
 
@@ -107,7 +114,7 @@ def test_on_demand_streams_have_no_shard_count() -> None:
 
 
 def test_streams_keep_records_at_least_twice_as_long_as_they_are_retried() -> None:
-    event = DOCUMENT["Resources"]["RidePredictor"]["Properties"]["Events"]["Rides"]["Properties"]
+    event = DOCUMENT["Resources"]["Predictor"]["Properties"]["Events"]["Input"]["Properties"]
     assert (
         DOCUMENT["Parameters"]["RetentionHours"]["MinValue"] * 3600 >= 2 * event["MaximumRecordAgeInSeconds"]
     )
@@ -160,7 +167,7 @@ def test_an_alarm_says_what_to_do_and_tells_somebody(name: str) -> None:
     assert len(runbook) > 40
     assert len(alarm["AlarmDescription"]) <= 1024
     assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC]
-    assert alarm["TreatMissingData"] == ("breaching" if name == "NoRides" else "notBreaching")
+    assert alarm["TreatMissingData"] == ("breaching" if name == "NoEvents" else "notBreaching")
     assert "AlarmActions" not in of_type(resolved(), "AWS::CloudWatch::Alarm")[name]
 
 
@@ -267,8 +274,13 @@ def test_each_parameter_is_described_bounded_and_has_a_default() -> None:
             "arn:aws:sns:us-east-1:123456789012:page",
             "arn:aws:sns:us-east-1:123456789012:page.fifo",
         ),
-        ("RideEventsName", "rides-in", "rides in"),
-        ("Task", "ride_duration", "../tasks"),
+        ("InputStreamName", "rides-in", "rides in"),
+        ("Task", "ride_tip", "../tasks"),
+        ("Task", "my_package.my_task", "my_package..my_task"),
+        ("Task", "MyPackage.tasks.tip2", "my-package.my_task"),
+        ("Task", "_private", "2tips"),
+        ("InputStreamArn", "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/ride_events", "ride_events"),
+        ("InputStreamArn", "", "arn:aws:kinesis:us-east-1:123456789012:stream/in/consumer/fan:1"),
     ],
 )
 def test_a_parameters_pattern_takes_what_works_and_nothing_else(parameter: str, good: str, bad: str) -> None:

@@ -27,34 +27,56 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def deploy(**parameters: str) -> dict[str, str]:
     """Instantiate the stack in moto; its outputs."""
+    return create("rides", **parameters)
+
+
+def create(name: str, **parameters: str) -> dict[str, str]:
+    """The same, of a name."""
     cloudformation = boto3.client("cloudformation")
     cloudformation.create_stack(
-        StackName="rides",
+        StackName=name,
         TemplateBody=json.dumps(without_what_moto_lacks(transformed(packaged()))),
         Capabilities=["CAPABILITY_IAM"],
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
-    [stack] = cloudformation.describe_stacks(StackName="rides")["Stacks"]
+    [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
 @pytest.mark.usefixtures("aws")
 def test_the_transformed_template_makes_the_pipeline() -> None:
-    outputs = deploy(**MODEL, ShardCount="2", RetentionHours="48", RideEventsName="rides-in")
+    outputs = deploy(**MODEL, ShardCount="2", RetentionHours="48", InputStreamName="rides-in")
     kinesis, functions = boto3.client("kinesis"), boto3.client("lambda")
     summary = kinesis.describe_stream_summary(StreamName="rides-in")["StreamDescriptionSummary"]
     assert (summary["OpenShardCount"], summary["RetentionPeriodHours"]) == (2, 48)
     [mapping] = functions.list_event_source_mappings()["EventSourceMappings"]
-    assert mapping["EventSourceArn"] == outputs["RideEventsArn"] == summary["StreamARN"]
+    assert mapping["EventSourceArn"] == outputs["InputStreamArn"] == summary["StreamARN"]
     configuration = functions.get_function_configuration(FunctionName=outputs["FunctionName"])
     variables = configuration["Environment"]["Variables"]
-    assert variables["PREDICTIONS_STREAM_NAME"] == outputs["RidePredictionsName"] == "ride_predictions"
+    assert variables["PREDICTIONS_STREAM_NAME"] == outputs["OutputStreamName"] == "ride_predictions"
     assert variables["QUARANTINE_LOCATION"] == outputs["QuarantineLocation"]
     assert (variables["MODEL_LOCATION"], variables["MODEL_SHA256"]) == (MODEL["ModelLocation"], "a" * 64)
     buckets = {bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]}
     assert outputs["ModelBucket"] in buckets
     assert len(buckets) == 3
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_second_stack_is_a_second_consumer_with_everything_but_the_input_its_own() -> None:
+    first = create("rides", **MODEL)
+    arn = first["InputStreamArn"]
+    second = create("tips", **MODEL, InputStreamArn=arn, OutputStreamName="tips")
+    shared = {"InputStreamName", "InputStreamArn"}
+    assert {name for name in first if first[name] == second[name]} == shared
+    functions = boto3.client("lambda")
+    reading = functions.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
+    assert len({mapping["FunctionArn"] for mapping in reading}) == len(reading) == 2
+    assert set(boto3.client("kinesis").list_streams()["StreamNames"]) == {
+        "ride_events", "ride_predictions", "tips",
+    }  # fmt: skip
+    boto3.client("cloudformation").delete_stack(StackName="tips")
+    assert set(boto3.client("kinesis").list_streams()["StreamNames"]) == {"ride_events", "ride_predictions"}
 
 
 ANSWERED_ONLY = {
@@ -113,7 +135,7 @@ def test_another_model_written_as_literals_is_another_version() -> None:
 
 def test_any_other_setting_is_another_version_too() -> None:
     slower = packaged(MODEL)
-    slower["Resources"]["RidePredictor"]["Properties"]["Timeout"] = 61
+    slower["Resources"]["Predictor"]["Properties"]["Timeout"] = 61
     assert versions(slower) != versions(packaged(MODEL))
 
 
@@ -124,8 +146,8 @@ def test_another_model_by_parameter_alone_is_no_other_version() -> None:
 
 def test_the_mapping_calls_the_alias_and_a_new_version_is_rolled_back_on_alarm() -> None:
     made = transformed(packaged(MODEL))
-    mapping = made["Resources"]["RidePredictorRides"]["Properties"]
-    assert mapping["FunctionName"] == {"Ref": "RidePredictorAliaslive"}
+    mapping = made["Resources"]["PredictorInput"]["Properties"]
+    assert mapping["FunctionName"] == {"Ref": "PredictorAliaslive"}
     [group] = of_type(made, "AWS::CodeDeploy::DeploymentGroup").values()
     assert group["AlarmConfiguration"]["Alarms"] == [
         {"Name": {"Ref": "FunctionErrors"}},

@@ -39,7 +39,7 @@ def packaged(literals: Mapping[str, str] | None = None, image: str = IMAGE) -> d
     from samtranslator.yaml_helper import yaml_parse
 
     document: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
-    function = document["Resources"]["RidePredictor"]
+    function = document["Resources"]["Predictor"]
     del function["Metadata"]
     function["Properties"]["ImageUri"] = image
     variables = function["Properties"]["Environment"]["Variables"]
@@ -72,21 +72,24 @@ def of_type(document: Mapping[str, Any], kind: str) -> dict[str, Any]:
 def without_what_moto_lacks(document: dict[str, Any]) -> dict[str, Any]:
     """The same without those, the mapping on the function itself instead of its alias.
 
-    Nor with what the default parameters' conditions leave out, which moto's change sets trip over.
+    Nor with what the default parameters' conditions leave out, which moto's change sets trip over: a packaged
+    template's defaults are its parameters' values.
     """
     for name in ("BatchImageUri", "WebImageUri"):
         assert document["Parameters"][name]["Default"] == ""
+    makes_input = document["Parameters"]["InputStreamArn"]["Default"] == ""
+    left_out = {"HasBatch", "HasWeb"} | (set() if makes_input else {"MakesInputStream"})
     left = {
         name: body
         for name, body in document["Resources"].items()
         if body["Type"] not in NOT_IN_MOTO
         and name != "DeploymentRole"
-        and body.get("Condition") not in {"HasBatch", "HasWeb"}
+        and body.get("Condition") not in left_out
     }
-    mapping = left["RidePredictorRides"]
-    assert mapping["Properties"]["FunctionName"] == {"Ref": "RidePredictorAliaslive"}
-    on_function = {**mapping["Properties"], "FunctionName": {"Ref": "RidePredictor"}}
-    left["RidePredictorRides"] = {**mapping, "Properties": on_function}
+    mapping = left["PredictorInput"]
+    assert mapping["Properties"]["FunctionName"] == {"Ref": "PredictorAliaslive"}
+    on_function = {**mapping["Properties"], "FunctionName": {"Ref": "Predictor"}}
+    left["PredictorInput"] = {**mapping, "Properties": on_function}
     lacking = {"DashboardUrl", "FunctionAliasArn", "WebServiceUrl"}
     outputs = {name: body for name, body in document["Outputs"].items() if name not in lacking}
     return {**document, "Resources": left, "Outputs": outputs}

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from threeways.cli.asking import agreed, answered
-from threeways.cli.deployment import NoRide, Region, Stack, Yes, telling_interruption, tools
+from threeways.cli.deployment import NoEvent, Region, Stack, Yes, telling_interruption, tools
 from threeways.settings import LOCAL
 
 
@@ -27,16 +27,16 @@ def deploy(
     at_once: Annotated[
         bool, typer.Option("--at-once", help="The new version takes over in one step.")
     ] = False,
-    no_ride: NoRide = False,
+    no_event: NoEvent = False,
     yes: Yes = False,
 ) -> None:
-    """Deploy the stack of template.yaml with a model, and send a ride through."""
+    """Deploy the stack of template.yaml with a model, and send an event through."""
     from threeways.ops.deploy.changes import Options
     from threeways.ops.deploy.deploy import deploy as run_deploy
 
     console = Console(highlight=False)
     options = Options(
-        stack, region, model, parameters, image, repository, at_once=at_once, yes=yes, ride=not no_ride
+        stack, region, model, parameters, image, repository, at_once=at_once, yes=yes, event=not no_event
     )
     with telling_interruption():
         run_deploy(options, tools(console), console, LOCAL, answered if sys.stdin.isatty() else None, agreed)

@@ -12,7 +12,7 @@ NEXT = {
     "function": "make invoke EVENT=mixed, or make integration-test",
     "fast": "make invoke IMAGE={tag} EVENT=mixed, or make integration-test TARGET=fast",
     "web": "docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}",
-    "batch": "push it to ECR, and make deploy PARAMETERS='BatchImageUri=… BatchRides=… BatchPredictions=…'",
+    "batch": "push it to ECR, and make deploy PARAMETERS='BatchImageUri=… BatchEvents=… BatchPredictions=…'",
 }
 
 

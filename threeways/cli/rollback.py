@@ -8,14 +8,14 @@ import typer
 from rich.console import Console
 
 from threeways.cli.asking import agreed
-from threeways.cli.deployment import NoRide, Region, Stack, Yes, telling_interruption, tools
+from threeways.cli.deployment import NoEvent, Region, Stack, Yes, telling_interruption, tools
 
 
 def rollback(
     stack: Stack = None,
     region: Region = None,
     to: Annotated[str | None, typer.Option(help="A deployment's id; default: the one before.")] = None,
-    no_ride: NoRide = False,
+    no_event: NoEvent = False,
     yes: Yes = False,
 ) -> None:
     """Go back to the deployment before, at once: its template, image, model and parameters."""
@@ -25,5 +25,5 @@ def rollback(
     console = Console(highlight=False)
     with telling_interruption():
         run_rollback(
-            Options(stack, region, to=to, yes=yes, ride=not no_ride), tools(console), console, agreed
+            Options(stack, region, to=to, yes=yes, event=not no_event), tools(console), console, agreed
         )

@@ -12,7 +12,7 @@ __all__ = ["Bucket", "FunctionConfig", "Queue", "Stack", "Stream", "Topic"]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A Kinesis stream. shards: the initial number."""
+    """A Kinesis stream. logical_id: "" where another stack makes it. shards: the initial number."""
 
     logical_id: str
     name: str
@@ -48,7 +48,11 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The template's resources by logical id. source: the stream of the function's Kinesis event."""
+    """The template's resources by logical id.
+
+    source: the stream of the function's Kinesis event. Given by its ARN, it may be another stack's: then it
+    is not among `streams`, which are made with the stack.
+    """
 
     streams: dict[str, Stream]
     buckets: dict[str, Bucket]

@@ -5,6 +5,7 @@ docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from threeways.errors import LocalError
 HANDLER = "lambda_function.lambda_handler"
 _ON_DEMAND_SHARDS = 4
 """The initial number of shards of an on-demand stream."""
+_STREAM_ARN = re.compile(r"arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})")
 
 
 def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-east-1") -> Stack:
@@ -82,10 +84,11 @@ def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolve
     consumer, event = _the_consumer(known)
     where = f"{consumer.logical_id}.Events"
     properties = resolver.resolve(event, where)
-    source = next((stream for stream in streams.values() if stream.arn == properties.get("Stream")), None)
+    read = properties.get("Stream")
+    source = next((stream for stream in streams.values() if stream.arn == read), None) or _existing(read)
     if source is None:
         raise LocalError(
-            f"template: {where} reads {properties.get('Stream')}, which is no stream of the template"
+            f"template: {where} reads {read}, which is no stream of the template and no stream's ARN"
         )
     defaults = (document.get("Globals") or {}).get("Function") or {}
     return Stack(
@@ -97,6 +100,12 @@ def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolve
         queues={x.logical_id: Queue(x.logical_id, x.name, x.arn) for x in known if x.kind == QUEUE},
         topics={x.logical_id: Topic(x.logical_id, x.name, x.arn) for x in known if x.kind == TOPIC},
     )
+
+
+def _existing(arn: Any) -> Stream | None:
+    """Return the stream of an ARN, which another stack makes; None where it is no such ARN."""
+    found = _STREAM_ARN.fullmatch(str(arn))
+    return Stream("", found[1], 1, str(arn)) if found else None
 
 
 def _shards(stream: Resource, resolver: Resolver) -> int:

@@ -45,20 +45,24 @@ class Telemetry(Protocol):
 
 
 class PowertoolsTelemetry:
-    """Reports through AWS Lambda Powertools. runtime: what serves the model, `onnx` or `sklearn`.
+    """Reports through AWS Lambda Powertools.
 
+    runtime: what serves the model, `onnx` or `sklearn`. service: the metrics' dimension of that name; None:
+    the task. A deployed function's is its stack: alarms name that, whatever the task calls itself.
     docs.aws.amazon.com/powertools/python/latest/core/logger/ and …/core/metrics/
     """
 
-    def __init__(self, service: str, model_version: str | None, runtime: str = "unknown") -> None:
+    def __init__(
+        self, task: str, model_version: str | None, runtime: str = "unknown", service: str | None = None
+    ) -> None:
         from aws_lambda_powertools import Logger
 
-        self._service = service
+        self._service = service or task
         self._model_version = model_version or "unknown"
         self._runtime = runtime
         self._cold = True
         self._logger = Logger(service="threeways", utc=True, use_rfc3339=True)
-        self._logger.append_keys(task=service, model_version=self._model_version, runtime=runtime)
+        self._logger.append_keys(task=task, model_version=self._model_version, runtime=runtime)
         logging.getLogger("threeways").propagate = False  # Lambda's root handler would print it again
 
     def report(self, invocation: Invocation, context: Context | None) -> None:

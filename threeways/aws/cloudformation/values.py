@@ -43,6 +43,8 @@ class Values(ABC):
             "Fn::GetAtt": self._get_att,
             "Fn::Sub": self._sub,
             "Fn::Join": self._join,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
             "Fn::If": self._if,
         }
 
@@ -161,6 +163,26 @@ class Values(ABC):
         if not isinstance(parts, list):
             return self.untold(f"{where} has an Fn::Join of what is no list")
         return str(given[0]).join(self.in_text(part, "${?}", where) for part in parts)
+
+    def _split(self, given: Any, where: str) -> Any:
+        if not isinstance(given, list) or len(given) != 2 or not given[0] or not isinstance(given[0], str):
+            return self.untold(f"{where} has an Fn::Split that is not [separator, text]")
+        text = self.resolve(given[1], where)
+        if isinstance(text, Unknown):
+            return text
+        if isinstance(text, list | dict):
+            return self.untold(f"{where} has an Fn::Split of what is no text")
+        return as_text(text).split(given[0])
+
+    def _select(self, given: Any, where: str) -> Any:
+        if not isinstance(given, list) or len(given) != 2:
+            return self.untold(f"{where} has an Fn::Select that is not [index, list]")
+        index, items = as_text(self.resolve(given[0], where)), self.resolve(given[1], where)
+        if isinstance(items, Unknown):
+            return items
+        if not isinstance(items, list) or not index.isdecimal() or int(index) >= len(items):
+            return self.untold(f"{where} has an Fn::Select of item {index} of {items!r}: none is there")
+        return items[int(index)]
 
 
 def as_text(value: Any) -> str:

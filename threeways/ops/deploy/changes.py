@@ -12,7 +12,7 @@ from threeways.errors import DeploymentError
 from threeways.ops import account as aws
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import model as models
-from threeways.ops.deploy import parameters, repository, runtime
+from threeways.ops.deploy import parameters, repository, runtime, streams
 from threeways.ops.deploy.answers import Answers, Ask
 from threeways.ops.deploy.model import Chosen
 from threeways.ops.deploy.repository import Login
@@ -24,7 +24,7 @@ class Options:
     """What the user gave with the command; None and "" where nothing.
 
     parameters: `Name=value` words. image: one that is built. to: the deployment to go back to. at_once: the
-    new version takes over in one step. yes: do not ask. ride: send one through afterwards.
+    new version takes over in one step. yes: do not ask. event: send one through afterwards.
     """
 
     stack: str | None = None
@@ -36,7 +36,7 @@ class Options:
     to: str | None = None
     at_once: bool = False
     yes: bool = False
-    ride: bool = True
+    event: bool = True
 
 
 class Tools(Protocol):
@@ -152,7 +152,9 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     values = {**parameters.defaults(document), **_present(stack), **answers.parameters}
     values = {name: value for name, value in values.items() if name in document["Parameters"]}
     parameters.check(document, values)
+    streams.require_two(values, answers.parameters)
     _check_stack(options, answers, stack, values, client)
+    streams.require_input(values, answers.region, client)
     if answers.repository:
         repository.check(answers.repository, answers.region)
         repository.require(answers.repository, client("ecr"))
@@ -185,7 +187,7 @@ def _check_stack(
     options: Options, answers: Answers, stack: Stack | None, values: Mapping[str, str], client: Client
 ) -> None:
     if stack is None:
-        _require_free(values, client)
+        streams.require_free(values, client)
         return
     require_usable(stack)
     bucket = stack.output("ModelBucket")
@@ -193,18 +195,3 @@ def _check_stack(
         client("s3").head_bucket(Bucket=bucket)
     if not options.at_once:
         require_quiet(answers.stack, client)
-
-
-def _require_free(values: Mapping[str, str], client: Client) -> None:
-    """Raises DeploymentError where a stream of a new stack is there already: it is somebody else's."""
-    kinesis = client("kinesis")
-    for name in ("RideEventsName", "RidePredictionsName"):
-        with aws.named_faults(f"the stream {values[name]} cannot be looked up"):
-            try:
-                kinesis.describe_stream_summary(StreamName=values[name])
-            except kinesis.exceptions.ResourceNotFoundException:
-                continue
-        raise DeploymentError(
-            f"there is a stream {values[name]} already, which is none of this stack's: give another name, "
-            f"PARAMETERS={name}=…"
-        )

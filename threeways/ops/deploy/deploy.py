@@ -1,4 +1,4 @@
-"""`make deploy`: all checks, what will be touched, the deployment, and a ride through it.
+"""`make deploy`: all checks, what will be touched, the deployment, and an event through it.
 
 The order of a first deployment: the model belongs into the stack's bucket, which only the stack makes. So the
 stack is deployed without a model first, its mapping off (rides wait), then the model is uploaded, then the
@@ -16,7 +16,15 @@ from rich.markup import escape
 
 from threeways.errors import DeploymentError, DeploymentFailed
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import changes, history, package, repository, runtime, smoke_test
+from threeways.ops.deploy import (
+    changes,
+    history,
+    package,
+    repository,
+    runtime,
+    smoke_test,
+    streams,
+)
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.answers import Ask
 from threeways.ops.deploy.changes import Options, Plan, Tools
@@ -66,7 +74,7 @@ def deploy(
         console.print(f"{answers_file} is not of `make deploy`'s making, and stays as it is", markup=False)
     stack = _carry_out(made, options, tools, image, console)
     console.print(f"Deployed: {answers.stack} with {escape(made.chosen.name)}", soft_wrap=True)
-    if options.ride:
+    if options.event:
         through(stack, made.values["Task"], made.chosen.run_id, made.client, console)
     return stack
 
@@ -97,13 +105,21 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
             f"  change {name}: {old or 'none'} -> {new or 'none'}"
             for name, (old, new) in made.changes.items()
         ),
-        f"  ride   one is put on {made.values['RideEventsName']}; its prediction stays on "
-        f"{made.values['RidePredictionsName']}"
-        if options.ride and made.values["Consume"] == "true"
-        else "  ride   none is sent",
+        _event(made, options),
     ]
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _event(made: Plan, options: Options) -> str:
+    """What the announcement says of the event that is sent through."""
+    if not options.event or made.values["Consume"] != "true":
+        return "  event  none is sent"
+    others = ", which its other consumers get, too" if made.values[streams.INPUT_ARN] else ""
+    return (
+        f"  event  one is put on {streams.input_name(made.values)}{others}; its prediction stays on "
+        f"{made.values[streams.OUTPUT_NAME]}"
+    )
 
 
 def _carry_out(made: Plan, options: Options, tools: Tools, image: str, console: Console) -> Stack:
@@ -142,15 +158,15 @@ def _apply(made: Plan, tools: Tools, template: Document, where: str, instead: Ma
 
 
 def through(stack: Stack, task: str, run_id: str, client: Client, console: Console) -> None:
-    """Send a ride through the stack and tell its prediction. Raises DeploymentFailed."""
+    """Send an event through the stack and tell its prediction. Raises DeploymentFailed."""
     if stack.parameters.get("Consume", "true") != "true":
-        console.print("The consumer is paused (Consume=false): no ride was sent, and rides wait")
+        console.print("The consumer is paused (Consume=false): no event was sent, and events wait")
         return
     answer = smoke_test.send(stack, task, client, console)
     if run_id and answer.get("version") != run_id:
         raise DeploymentFailed(
-            f"the ride was answered by {answer.get('version')}, not by {run_id}: is another consumer of "
-            f"{stack.output('RideEventsName')} putting predictions on {stack.output('RidePredictionsName')}?"
+            f"the event was answered by {answer.get('version')}, not by {run_id}: is another consumer of "
+            f"{stack.output(streams.INPUT_NAME)} putting predictions on {stack.output(streams.OUTPUT_NAME)}?"
         )
     console.print(
         f"It came through: {answer['prediction']} by {answer['model']}, version {answer['version']}",

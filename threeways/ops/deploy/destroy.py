@@ -72,7 +72,7 @@ def _announce(stack: Stack, images: str | None, whose: str, client: Client, cons
         f"This touches {whose}",
         f"Of the stack {stack.name} ({stack.status}) goes, with all that it holds:",
         *(f"  {kind}: {', '.join(sorted(names))}" for kind, names in sorted(kinds.items())),
-        "  (on streams: rides that are not scored yet, predictions that nobody has read)",
+        "  (on streams: events that are not scored yet, predictions that nobody has read)",
         *([f"  ECR::Repository: {images}, with every image in it"] if images else []),
         "and stays, to be emptied and removed by hand:",
         *(f"  s3://{bucket}" for bucket in stays or ["nothing"]),

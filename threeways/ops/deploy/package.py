@@ -1,7 +1,7 @@
 """The template of one deployment: image, model and parameters are written into it as literals.
 
 SAM's alias moves to a new version only where the template's text changes, so a parameter's new value alone
-would reach `$LATEST` and no ride. And what is deployed can be deployed again as it was: `make rollback`.
+would reach `$LATEST` and no event. And what is deployed can be deployed again as it was: `make rollback`.
 docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
 """
 
@@ -18,7 +18,7 @@ import yaml
 from threeways.errors import DeploymentError
 from threeways.ops.deploy.parameters import Document
 
-FUNCTION = "RidePredictor"
+FUNCTION = "Predictor"
 ID = "Deployment"
 """Where a packaged template's Metadata tells which deployment it is."""
 MOST_BYTES = 51_200
@@ -36,8 +36,13 @@ def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str)
     made: Document = copy.deepcopy(dict(document))
     for name, value in values.items():
         made["Parameters"][name]["Default"] = value
+    for body in made["Resources"].values():
+        if body.get("Metadata", {}).keys() == {"checkov"}:  # remarks for who audits template.yaml
+            del body["Metadata"]
+        if body["Type"] == "AWS::CloudWatch::Dashboard":
+            body["Properties"] = _on_one_line(body["Properties"])
     function = made["Resources"][FUNCTION]
-    function.pop("Metadata", None)  # how `sam build` would make an image; checkov's remarks
+    function.pop("Metadata", None)  # how `sam build` would make an image
     properties = function["Properties"]
     literals = {name: _typed(value, made["Parameters"][name]["Type"]) for name, value in values.items()}
     for name, value in properties.items():
@@ -46,6 +51,17 @@ def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str)
     properties["ImageUri"] = image
     made["Metadata"] = {**made.get("Metadata", {}), ID: _digest(made)}
     return made
+
+
+def _on_one_line(value: Any) -> Any:
+    """JSON in texts without its line breaks, each of whose quotes SAM CLI's YAML would escape."""
+    if isinstance(value, dict):
+        return {name: _on_one_line(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_on_one_line(part) for part in value]
+    if not isinstance(value, str) or "\n" not in value:
+        return value
+    return json.dumps(json.loads(value), separators=(",", ":"))
 
 
 def _typed(value: str, kind: str) -> str | int:
@@ -82,13 +98,22 @@ def at_once(document: Mapping[str, Any]) -> Document:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The template as CloudFormation gets it. Raises DeploymentError where it is too large."""
-    size = len(yaml.safe_dump(document).encode())  # as SAM CLI writes it anew, which is longer
+    size = len(yaml.safe_dump(_as_sam_writes(document)).encode())
     if size > MOST_BYTES:
         raise DeploymentError(
             f"the packaged template has {size:,} bytes, over CloudFormation's {MOST_BYTES:,}: take something "
             "out of template.yaml"
         )
     return json.dumps(document, separators=(",", ":"))
+
+
+def _as_sam_writes(document: Mapping[str, Any]) -> Document:
+    """The template as SAM CLI writes it anew, in YAML, each resource with its own name in its Metadata."""
+    resources = {
+        name: {**body, "Metadata": {**body.get("Metadata", {}), "SamResourceId": name}}
+        for name, body in document["Resources"].items()
+    }
+    return {**document, "Resources": resources}
 
 
 def id_of(document: Any) -> str | None:

@@ -43,6 +43,11 @@ def check(uri: str, region: str) -> None:
         raise DeploymentError(f"REPOSITORY={uri} is in {found['region']}: Lambda wants one in {region}")
 
 
+def example(region: str) -> str:
+    """The URI of an image that need not be there, for a template that is only looked at."""
+    return f"123456789012.dkr.ecr.{region}.amazonaws.com/three-ways@sha256:{'0' * 64}"
+
+
 def own_name(stack: str) -> str:
     """The name of a stack's own repository."""
     return f"three-ways/{stack.lower()}"

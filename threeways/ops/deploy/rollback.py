@@ -50,10 +50,11 @@ def rollback(
         raise DeploymentError(NOTHING)
     values = parameters.defaults(target.template)
     where = target.image.partition("@")[0]
-    tools.deploy(package.text_of(package.at_once(target.template)), answers, values, where)
+    template = package.text_of(package.at_once(target.template))
+    tools.deploy(template, answers, values, where)
     after = require_after(answers.stack, client)
     console.print(f"Back: {answers.stack} with {target.model}", soft_wrap=True, markup=False)
-    if options.ride:
+    if options.event:
         through(after, values["Task"], values["RunId"], client, console)
     return after
 

@@ -1,4 +1,4 @@
-"""A ride through the deployed pipeline: onto the input stream, and its prediction off the output stream."""
+"""An event through the deployed pipeline: onto the input stream, and its prediction off the output stream."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from threeways.aws.invocation import InvocationResult
 from threeways.errors import DeploymentFailed
 from threeways.ops import account
+from threeways.ops.deploy import streams
 from threeways.ops.deploy.stack import Client, Stack
 from threeways.ops.replay.proof import Proof
 from threeways.ops.replay.target import Target
@@ -25,13 +26,13 @@ LOOK_SECONDS = 10.0
 
 
 def example(task_name: str) -> tuple[str, bytes]:
-    """A ride that nobody has sent: its id, and the record's bytes."""
+    """An event that nobody has sent: its id, and the record's bytes."""
     task = tasks.find(task_name)
-    ride_id = f"deploy-check-{secrets.token_hex(6)}"
+    own_id = f"deploy-check-{secrets.token_hex(6)}"
     event: dict[str, Any] = msgspec.to_builtins(task.example)
-    data = msgspec.json.encode({**event, task.id: ride_id})
+    data = msgspec.json.encode({**event, task.id: own_id})
     task.decode(data)
-    return ride_id, data
+    return own_id, data
 
 
 def send(
@@ -42,18 +43,18 @@ def send(
     patience: float = PATIENCE_SECONDS,
     look: float = LOOK_SECONDS,
 ) -> dict[str, Any]:
-    """Put one ride on the input stream and wait for its prediction, which is the answer.
+    """Put one event on the input stream and wait for its prediction, which is the answer.
 
-    Raises DeploymentFailed where it does not come, or the ride lands in quarantine.
+    Raises DeploymentFailed where it does not come, or the event lands in quarantine.
     """
     proof = Proof(_target(stack, client), [datetime.now(UTC)], patience=look)
-    ride_id, data = example(task_name)
-    with account.named_faults("the ride cannot be put on the input stream"):
+    own_id, data = example(task_name)
+    with account.named_faults("the event cannot be put on the input stream"):
         put = client("kinesis").put_record(
-            StreamName=stack.output("RideEventsName"), Data=data, PartitionKey=ride_id
+            StreamName=stack.output(streams.INPUT_NAME), Data=data, PartitionKey=own_id
         )
     event_id = f"{put['ShardId']}:{put['SequenceNumber']}"
-    console.print(f"Ride {ride_id} is on {stack.output('RideEventsName')} as {event_id}", soft_wrap=True)
+    console.print(f"Event {own_id} is on {stack.output(streams.INPUT_NAME)} as {event_id}", soft_wrap=True)
     began = time.monotonic()
     while time.monotonic() - began < patience:
         with account.named_faults("its prediction cannot be looked for"):
@@ -61,7 +62,7 @@ def send(
         if found.quarantined:
             entry = found.quarantined[event_id]
             raise DeploymentFailed(
-                f"the ride is in quarantine, {', '.join(found.objects)}: {entry.code}: {entry.message}. "
+                f"the event is in quarantine, {', '.join(found.objects)}: {entry.code}: {entry.message}. "
                 "The model and the code do not fit: make rollback"
             )
         if found.predicted:
@@ -69,7 +70,7 @@ def send(
             return prediction
         console.print(f"  {time.monotonic() - began:.0f} s: no prediction of it yet", highlight=False)
     raise DeploymentFailed(
-        f"the ride has no prediction after {patience:.0f} s, though the stack is deployed. Are many rides "
+        f"the event has no prediction after {patience:.0f} s, though the stack is deployed. Are many events "
         f"before it, or does the function fail? Its log: aws logs tail {stack.outputs.get('LogGroup', '')}, "
         f"the dashboard: {stack.outputs.get('DashboardUrl', '')}. Back to what was before: make rollback"
     )
@@ -84,7 +85,7 @@ def _target(stack: Stack, client: Client) -> Target:
         invoke=_not_invoked,
         kinesis=client("kinesis"),
         s3=client("s3"),
-        output_stream=stack.output("RidePredictionsName"),
+        output_stream=stack.output(streams.OUTPUT_NAME),
         quarantine=stack.output("QuarantineLocation"),
     )
 

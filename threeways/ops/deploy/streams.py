@@ -1,0 +1,88 @@
+"""The stack's two streams before a deployment: a new one is free, one that is read by its ARN is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from threeways.errors import DeploymentError
+from threeways.ops import account as aws
+from threeways.ops.deploy.stack import Client
+
+INPUT_ARN, INPUT_NAME, OUTPUT_NAME = "InputStreamArn", "InputStreamName", "OutputStreamName"
+"""The template's parameters that name them."""
+
+
+def input_name(values: Mapping[str, str]) -> str:
+    """The name of the input stream: that of the ARN, where there is one.
+
+    docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesis.html (Resource types)
+    """
+    arn = values[INPUT_ARN]
+    return arn.rpartition("/")[2] if arn else values[INPUT_NAME]
+
+
+def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
+    """Raises DeploymentError where the parameters do not say which two streams these are.
+
+    values: of every parameter. given: those that the user chose.
+    """
+    if given.get(INPUT_ARN) and INPUT_NAME in given:
+        raise DeploymentError(
+            f"{INPUT_NAME}={given[INPUT_NAME]} names a stream that the stack makes, {INPUT_ARN} one that is "
+            "there: give one of them (samconfig.toml keeps what was given before)"
+        )
+    if input_name(values) == values[OUTPUT_NAME]:
+        raise DeploymentError(
+            f"{values[OUTPUT_NAME]} would be both input and output, and the function would read its own "
+            f"predictions: give the output another name, PARAMETERS={OUTPUT_NAME}=…"
+        )
+
+
+def require_free(values: Mapping[str, str], client: Client) -> None:
+    """Raises DeploymentError where a stream that a new stack makes is there already."""
+    kinesis = client("kinesis")
+    for name in (OUTPUT_NAME,) if values[INPUT_ARN] else (INPUT_NAME, OUTPUT_NAME):
+        with aws.named_faults(f"the stream {values[name]} cannot be looked up"):
+            try:
+                found = kinesis.describe_stream_summary(StreamName=values[name])
+            except kinesis.exceptions.ResourceNotFoundException:
+                continue
+        arn = found["StreamDescriptionSummary"]["StreamARN"]
+        read_it = f", or have the stack read that one, PARAMETERS={INPUT_ARN}={arn}"
+        raise DeploymentError(
+            f"there is a stream {values[name]} already, which is none of this stack's: give another name, "
+            f"PARAMETERS={name}=…{read_it if name == INPUT_NAME else ''}"
+        )
+
+
+def require_input(values: Mapping[str, str], region: str, client: Client) -> None:
+    """Raises DeploymentError where `InputStreamArn` is no stream that a stack of the region can consume.
+
+    Alarms and dashboard name the stream in the stack's own account and region. Raises LocationError where it
+    can't be looked up.
+    """
+    arn = values[INPUT_ARN]
+    if not arn:
+        return
+    _, _, _, where, whose, _ = arn.split(":", 5)
+    if where != region:
+        raise DeploymentError(
+            f"{INPUT_ARN}={arn} is in {where}, the stack in {region}: deploy it there, REGION={where}"
+        )
+    with aws.named_faults(f"the stream {INPUT_ARN}={arn} cannot be looked up"):
+        own = client("sts").get_caller_identity()["Account"]
+        if whose != own:
+            raise DeploymentError(
+                f"{INPUT_ARN}={arn} is in account {whose}, the stack in {own}: deploy it with credentials of "
+                f"{whose}"
+            )
+        kinesis = client("kinesis")
+        try:
+            found = kinesis.describe_stream_summary(StreamName=input_name(values))["StreamDescriptionSummary"]
+        except kinesis.exceptions.ResourceNotFoundException:
+            raise DeploymentError(
+                f"{INPUT_ARN}={arn} is not there: give the output {INPUT_ARN} of the stack that makes the "
+                f"stream, or leave {INPUT_ARN} out, and this stack makes one"
+            ) from None
+    if found["StreamStatus"] not in ("ACTIVE", "UPDATING"):
+        raise DeploymentError(f"{INPUT_ARN}={arn} is {found['StreamStatus']}: wait until it is ACTIVE")
