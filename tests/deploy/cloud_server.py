@@ -18,6 +18,7 @@ from threeways.emulator import moto_server
 
 MAPPING = "AWS::Lambda::EventSourceMapping"
 _plain = models.Stack.parse_template
+_plain_diff = models.ChangeSet.diff
 
 
 def parse(template: str) -> dict[str, Any]:
@@ -42,6 +43,30 @@ def defaults(document: dict[str, Any]) -> dict[str, str]:
 
 def parse_change_set(change_set: models.ChangeSet) -> None:
     change_set.template_dict = parse(change_set.template)
+
+
+def diff(change_set: models.ChangeSet) -> list[models.Change]:
+    """moto compares texts and does not say what is made anew: CloudFormation looks at a stream's name.
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesis-stream.html
+    """
+    made: list[models.Change] = _plain_diff(change_set)
+    there = change_set.stack.resource_map
+    for change in made:
+        if change.action != "Add":
+            known = there[change.logical_resource_id]
+            vars(change)["physical_resource_id"] = getattr(known, "physical_resource_id", None)
+    for name, body in change_set.template_dict["Resources"].items():
+        if body["Type"] != "AWS::Kinesis::Stream" or name not in there:
+            continue
+        parameter, physical = body["Properties"]["Name"]["Ref"], getattr(there[name], "stream_name", None)
+        if change_set.parameters.get(parameter, physical) != physical:
+            change = models.Change("Modify", name, body["Type"])
+            target = {"Attribute": "Properties", "Name": "Name", "RequiresRecreation": "Always"}
+            details = [{"Target": target, "CausingEntity": parameter}]
+            vars(change).update(physical_resource_id=physical, replacement="True", details=details)
+            made.append(change)
+    return made
 
 
 def apply(change_set: models.ChangeSet) -> None:
@@ -72,6 +97,7 @@ for holder, name, mended in (
     (models.Stack, "parse_template", staticmethod(parse)),
     (models.ChangeSet, "_parse_template", parse_change_set),
     (models.ChangeSet, "apply", apply),
+    (models.ChangeSet, "diff", diff),
 ):
     assert hasattr(holder, name), "moto has changed"
     setattr(holder, name, mended)

@@ -17,6 +17,7 @@ from rich.markup import escape
 from threeways.errors import DeploymentError, DeploymentFailed
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import (
+    change_set,
     changes,
     history,
     package,
@@ -67,6 +68,7 @@ def deploy(
     _announce(made, options, console)
     if made.real and not options.yes and not confirm("Go on?"):
         raise DeploymentError(NOTHING)
+    _require_kept(made)
     image = options.image or tools.build(made.values["Architecture"], made.target)
     _require_architecture(image, made, tools)
     tools.prove(image, made.chosen, made.values)
@@ -120,6 +122,20 @@ def _event(made: Plan, options: Options) -> str:
         f"  event  one is put on {streams.input_name(made.values)}{others}; its prediction stays on "
         f"{made.values[streams.OUTPUT_NAME]}"
     )
+
+
+def _require_kept(made: Plan) -> None:
+    """Raises DeploymentError where the deployment would replace or remove a stream or a bucket of the stack.
+
+    Asked with the image that the stack has now, for whichever it is decides nothing of these.
+    """
+    if made.stack is None:
+        return
+    function = made.stack.template.get("Resources", {}).get(package.FUNCTION, {})
+    image = function.get("Properties", {}).get("ImageUri") or repository.example(made.answers.region)
+    values = {**made.values, **made.chosen.parameters(made.stack.output("ModelBucket"))}
+    template = package.text_of(package.packaged(made.document, values, image))
+    change_set.require_kept(made.answers.stack, template, values, made.client)
 
 
 def _carry_out(made: Plan, options: Options, tools: Tools, image: str, console: Console) -> Stack:

@@ -13,7 +13,7 @@ from threeways.artifact.fetch import bucket as buckets
 from threeways.errors import DeploymentError
 from threeways.ops import account
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import changes, package, parameters, repository
+from threeways.ops.deploy import change_set, changes, package, parameters, repository
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.changes import Options, Tools
 from threeways.ops.deploy.deploy import NOTHING, Confirm, through
@@ -51,6 +51,7 @@ def rollback(
     values = parameters.defaults(target.template)
     where = target.image.partition("@")[0]
     template = package.text_of(package.at_once(target.template))
+    change_set.require_kept(answers.stack, template, values, client)
     tools.deploy(template, answers, values, where)
     after = require_after(answers.stack, client)
     console.print(f"Back: {answers.stack} with {target.model}", soft_wrap=True, markup=False)
