@@ -158,24 +158,30 @@ class Lab:
         self.asked.append(question)
         return self.agrees
 
-    def variables(self) -> dict[str, str]:
-        """The deployed function's environment."""
-        [name] = [one["FunctionName"] for one in client("lambda").list_functions()["Functions"]]
-        environment = client("lambda").get_function_configuration(FunctionName=name)["Environment"]
-        return dict(environment["Variables"])
+    def function(self, stack: str = STACK) -> str:
+        """The name of a stack's function."""
+        [found] = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        return str({one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}["FunctionName"])
 
-    def mapping(self) -> dict[str, Any]:
-        [found] = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    def variables(self, stack: str = STACK) -> dict[str, str]:
+        """The deployed function's environment."""
+        configuration = client("lambda").get_function_configuration(FunctionName=self.function(stack))
+        return dict(configuration["Environment"]["Variables"])
+
+    def mapping(self, stack: str = STACK) -> dict[str, Any]:
+        """The mapping that calls it."""
+        mappings = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        name = self.function(stack)
+        [found] = [one for one in mappings if one["FunctionArn"].rpartition(":")[2] == name]
         return dict(found)
 
-    def consume(self) -> None:
+    def consume(self, stack: str = STACK) -> None:
         """What the deployed mapping and function do, with their deployed settings, until the test ends."""
-        settings = from_event(
-            {"Stream": self.mapping()["EventSourceArn"], "StartingPosition": "TRIM_HORIZON"}
-        )
-        handler = model.build(from_environment(Settings, self.variables()))
+        mapping = self.mapping(stack)
+        settings = from_event({"Stream": mapping["EventSourceArn"], "StartingPosition": "TRIM_HORIZON"})
+        handler = model.build(from_environment(Settings, self.variables(stack)))
         function = InProcessFunction(handler, 60)
-        stream = settings_stream(self.mapping())
+        stream = settings_stream(mapping)
         self.consumer.enter_context(
             EventSourceMapping(
                 client("kinesis"),

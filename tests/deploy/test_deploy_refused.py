@@ -22,6 +22,7 @@ from threeways.ops.deploy import changes
 from threeways.ops.deploy.stack import Stack, require_usable
 
 pytest_plugins = ["deploy_fixtures"]
+ARN = "arn:aws:kinesis:us-east-1:123456789012"
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +110,42 @@ def test_a_stream_that_is_somebody_else_s(lab: Lab) -> None:
     client("kinesis").create_stream(StreamName="ride_predictions", ShardCount=1)
     with pytest.raises(DeploymentError, match="PARAMETERS=OutputStreamName="):
         lab.deploy()
+
+
+def test_an_input_stream_that_is_there_can_be_read_instead_of_made(lab: Lab) -> None:
+    client("kinesis").create_stream(StreamName="ride_events", ShardCount=1)
+    read_it = rf"PARAMETERS=InputStreamName=…, or .* PARAMETERS=InputStreamArn={ARN}:stream/ride_events$"
+    with pytest.raises(DeploymentError, match=read_it):
+        lab.deploy()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("InputStreamArn=ride_events", "the ARN of a Kinesis stream"),
+        (f"InputStreamArn={ARN}:stream/in/consumer/fan:1", r"not of a consumer of one"),
+        (
+            f"InputStreamArn={ARN}:stream/none",
+            "is not there: give the output InputStreamArn of the stack that makes",
+        ),
+        (
+            f"InputStreamArn={ARN.replace('us-east', 'eu-west')}:stream/in",
+            "is in eu-west-1, .*REGION=eu-west-1",
+        ),
+        (
+            f"InputStreamArn={ARN.replace('1234', '9999')}:stream/in",
+            "is in account 999956789012, the stack in 1234",
+        ),
+        (f"InputStreamArn={ARN}:stream/in InputStreamName=mine", "give one of them"),
+        (f"InputStreamArn={ARN}:stream/out OutputStreamName=out", "out would be both input and output"),
+        ("InputStreamName=one OutputStreamName=one", "one would be both input and output.*OutputStreamName="),
+        ("Task=no-task", "a task's short name, or the path of a module"),
+        (f"Task={'a' * 256}", "give 255 characters at most"),
+    ],
+)
+def test_streams_and_tasks_that_cannot_be_consumed(lab: Lab, given: str, reason: str) -> None:
+    with pytest.raises(DeploymentError, match=reason):
+        lab.deploy(parameters=given)
 
 
 def test_a_stack_of_another_kind(lab: Lab) -> None:

@@ -6,7 +6,7 @@ docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-del
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -73,11 +73,35 @@ def _announce(stack: Stack, images: str | None, whose: str, client: Client, cons
         f"Of the stack {stack.name} ({stack.status}) goes, with all that it holds:",
         *(f"  {kind}: {', '.join(sorted(names))}" for kind, names in sorted(kinds.items())),
         "  (on streams: events that are not scored yet, predictions that nobody has read)",
+        *_other_readers(held, client),
         *([f"  ECR::Repository: {images}, with every image in it"] if images else []),
         "and stays, to be emptied and removed by hand:",
         *(f"  s3://{bucket}" for bucket in stays or ["nothing"]),
     ):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _other_readers(held: Sequence[tuple[str, str, str]], client: Client) -> list[str]:
+    """A line for each stream of the stack that functions of other stacks read."""
+    from botocore.exceptions import ClientError
+
+    own = {physical for _, _, physical in held}
+    lines = []
+    for stream in (physical for _, kind, physical in held if kind == "AWS::Kinesis::Stream"):
+        try:
+            summary = client("kinesis").describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+            pages = client("lambda").get_paginator("list_event_source_mappings")
+            found = [
+                mapping["FunctionArn"].partition(":function:")[2].partition(":")[0]
+                for page in pages.paginate(EventSourceArn=summary["StreamARN"])
+                for mapping in page["EventSourceMappings"]
+            ]
+        except ClientError as error:
+            lines.append(f"  who else reads {stream} cannot be told: {error}")
+            continue
+        if others := sorted(set(found) - own):
+            lines.append(f"  {stream} is read by {', '.join(others)}, too: no event comes there any more")
+    return lines
 
 
 def _wait(name: str, client: Client, console: Console, look_seconds: float) -> None:

@@ -78,6 +78,8 @@ def _fault(body: Mapping[str, Any], value: str) -> str | None:
     pattern = body.get("AllowedPattern")
     if pattern and not re.fullmatch(pattern, value):
         return str(body.get("ConstraintDescription") or f"it does not match {pattern}")
+    if len(value) > body.get("MaxLength", len(value)):
+        return f"give {body['MaxLength']} characters at most"
     if body["Type"] != "Number":
         return None
     try:
