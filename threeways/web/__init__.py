@@ -1,1 +1,1 @@
-"""The web: one ride or ten thousand over HTTP, a page for people, and what operators look at."""
+"""The web service: single events or batches over HTTP, a page for people, and metrics for operators."""

@@ -1,8 +1,8 @@
-"""The access log: a line of JSON on standard output for each request, like the process's other lines.
+"""The access log: one JSON line on standard output for each request, like the process's other log lines.
 
-`logging` would take a fifth of a request's time: it asks for the caller, the thread and the process each
-time, and flushes each line by itself. So these lines are encoded in one pass, and a turn of the event loop
-writes all of its lines together.
+`logging` would take a fifth of a request's time: it looks up the caller, the thread and the process each
+time, and flushes each line by itself. So these lines are encoded in one pass, and all lines of one turn of
+the event loop are written together.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import time
 import msgspec
 
 AT_ONCE = 4_096
-"""Bytes a write: so many stay whole between other processes' (PIPE_BUF: man7.org, pipe(7))."""
+"""The limit on bytes of a write: up to it a write is atomic (PIPE_BUF: man7.org, pipe(7))."""
 _encode = msgspec.json.Encoder().encode
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One request. ms: milliseconds. bytes: of the answer's body. problem: its `code`, if it has one."""
+    """One request. ms: milliseconds. bytes: of the answer's body. problem: its `code`, if any."""
 
     time: str
     level: str
@@ -36,11 +36,11 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class AccessLog:
-    """Writes lines at the end of the event loop's turn. To be used from one event loop."""
+    """Writes lines at the end of the event loop's turn. Not thread-safe: use it from one event loop."""
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
-        self._second, self._told = -1, ""
+        self._second, self._prefix = -1, ""
 
     def write(
         self,
@@ -53,7 +53,7 @@ class AccessLog:
         request_id: str,
         problem: str | None,
     ) -> None:
-        """Note a request that is answered."""
+        """Add the line of an answered request."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self.flush)
         line = Line(
@@ -63,7 +63,7 @@ class AccessLog:
         self._lines.append(_encode(line) + b"\n")
 
     def flush(self) -> None:
-        """Write what is noted."""
+        """Write the pending lines."""
         lines, self._lines = self._lines, []
         together, length = list[bytes](), 0
         for line in lines:
@@ -79,8 +79,8 @@ class AccessLog:
         now = time.time()
         second = int(now)
         if second != self._second:
-            self._second, self._told = second, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-        return f"{self._told}{int((now - second) * 1000):03d}Z"
+            self._second, self._prefix = second, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        return f"{self._prefix}{int((now - second) * 1000):03d}Z"
 
 
 def _out(lines: list[bytes]) -> None:

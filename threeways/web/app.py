@@ -1,4 +1,4 @@
-"""The web service put together: an ASGI application around a model service."""
+"""Build the ASGI application around a model service."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def create(
     gather: int = MOST,
     pace: Pace | None = None,
 ) -> Door:
-    """The ASGI application that serves a model which has proven itself.
+    """Return the ASGI application that serves a model.
 
-    seconds: what a request's body may take to arrive, and what its answer may take from then on.
-    gather: concurrent single requests that one predict takes at most; 1 predicts each on its own.
-    pace: whether the model is asked on the event loop; by default it has a thread.
+    seconds: the time limit for a request's body to arrive, and for its answer from then on.
+    gather: the limit on concurrent single requests in one predict; 1 predicts each on its own.
+    pace: how much may be predicted on the event loop; by default the model has a thread.
     """
     counts = Metrics(service.task.model_name, service.version, service.runtime)
     gatherer = Gatherer(service, gather, counts.gathered, pace=pace)
@@ -46,7 +46,7 @@ def create(
     @asynccontextmanager
     async def serving(_: Litestar) -> AsyncIterator[None]:
         if pace and pace.rides:
-            one_core()  # in the event loop's thread, which is the model's then
+            one_core()  # in the event loop's thread, which then runs the model
         readiness.serving = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""The answer to a batch: a result for each event, in the order of the request."""
+"""The answer to a batch request: a result for each event, in the request's order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threeways.web.problems import code_of
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why an event has no prediction: the reason's name, and what to mend."""
+    """Why an event has no prediction: the error's code, and what to fix."""
 
     code: str
     message: str
@@ -29,7 +29,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
-    """`results` holds one entry an event, in order; `predicted` + `refused` is how many there are."""
+    """`results` has one entry for each event, in order; `predicted` + `refused` is their number."""
 
     model: str
     version: str | None
@@ -39,7 +39,7 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 def answer(service: ModelService[Any], outcomes: Sequence[Outcome]) -> BatchAnswer:
-    """The answer for a batch's outcomes."""
+    """Return the answer for a batch's outcomes."""
     results = [_result(service, outcome) for outcome in outcomes]
     refused = sum(result.error is not None for result in results)
     return BatchAnswer(service.task.model_name, service.version, len(results) - refused, refused, results)

@@ -1,11 +1,11 @@
-"""Concurrent requests gathered into one predict.
+"""Batch concurrent requests into one predict.
 
-A predict of one ride takes longer than its share of one of many. What arrives within one turn of the event
-loop shares a predict. With a quick model (`threeways.web.inline_budget`) that is all: it is asked at once.
+A predict of one event takes longer than its share of a predict of many. Requests that arrive within one turn
+of the event loop share a predict. A fast model (`threeways.web.inline_budget`) is then called at once.
 
-A slow one has a thread: while a predict runs, the rides that arrive wait for the next. In a crowd the next
-one also waits, for no longer than `WAIT_SECONDS`, until as many rides are there as the last ones were:
-whoever has just been answered asks again. A lone ride never waits.
+A slow one has a thread: while a predict runs, arriving events wait for the next. Under load the next one also
+waits, for at most `WAIT_SECONDS`, until there are as many events as the last ones were: clients that have
+just been answered usually ask again. A single event never waits.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from threeways.scoring.service import ModelService
 from threeways.web.inline_budget import Pace, one_core
 
 MOST = 256
-"""Rides that one predict takes at most; beyond a few hundred a predict takes longer with each of them."""
+"""The limit on events in one predict; beyond a few hundred, its time grows with each of them."""
 WAIT_SECONDS = 0.005
 BACKLOG = 4_096
-"""Rides that may wait. More are refused at once, so that those that wait are answered in time."""
+"""The limit on waiting events. More are refused at once, so that those that wait are answered in time."""
 BATCHES_WAITING = 4
 
 type Observe = Callable[[int], None]
-"""Told how many rides each predict of gathered requests took."""
+"""Called with the number of events in each predict of single requests."""
 
 
 @dataclass(slots=True)
@@ -43,10 +43,11 @@ class _Waiting:
 
 
 class Gatherer:
-    """Scores events for an event loop's tasks: single ones gathered, batches on a thread of their own.
+    """Scores events for an event loop's tasks: single ones batched, batch requests on their own thread.
 
-    most: events a predict of gathered ones; 1 gathers none. wait: seconds, as above. observe: told how many
-    each of them takes. pace: how many are predicted on the event loop. To be used from one event loop.
+    most: the limit on events in a predict of single ones; 1 does not batch. observe: called with each one's
+    number of events. wait: seconds, as above. pace: how many may be predicted on the event loop. Not
+    thread-safe: use it from one event loop.
     """
 
     def __init__(
@@ -64,8 +65,8 @@ class Gatherer:
         self._pace = pace or Pace()
         self._queue: deque[_Waiting] = deque()
         self._running = False
-        self._crowd = 0  # how many rides the next predict may expect
-        self._clock: asyncio.Handle | None = None  # runs out when the next predict begins at the latest
+        self._crowd = 0  # the expected number of events in the next predict
+        self._clock: asyncio.Handle | None = None  # starts the next predict at the latest
         self._batches = 0
         self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=one_core)
         self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=one_core)
@@ -76,7 +77,7 @@ class Gatherer:
         return len(self._queue) >= BACKLOG
 
     async def score(self, event: Any, arrived: datetime) -> Outcome:
-        """One event's outcome. Raises ModelFailed, or ResourceShort where too many are waiting."""
+        """Return one event's outcome. Raises ModelFailed, or ResourceShort if too many are waiting."""
         if self.full:
             raise ResourceShort(f"{BACKLOG} requests are waiting already; try again in a second")
         loop = asyncio.get_running_loop()
@@ -84,7 +85,7 @@ class Gatherer:
         self._queue.append(waiting)
         if not self._running:
             if self._clock is None:
-                self._clock = loop.call_soon(self._start)  # after what else this turn of the loop brings
+                self._clock = loop.call_soon(self._start)  # after everything else in this turn of the loop
             elif len(self._queue) == self._crowd:
                 self._start()
         return await waiting.answer
@@ -92,7 +93,7 @@ class Gatherer:
     async def score_batch(
         self, payloads: Sequence[bytes], arrived: datetime, time_left: Callable[[], float]
     ) -> list[Outcome]:
-        """An outcome for each of many payloads, in order; raises as `score` does."""
+        """Return an outcome for each payload, in order; raises as `score` does."""
         if self._batches > BATCHES_WAITING:
             raise ResourceShort(f"{BATCHES_WAITING} batches are waiting already; try again in a few seconds")
         self._batches += 1
@@ -100,20 +101,20 @@ class Gatherer:
             self._batches_thread, self.service.score, payloads, [arrived] * len(payloads), time_left
         )
         running.add_done_callback(self._batch_done)
-        return await asyncio.shield(running)  # a batch that nobody waits for still holds its place
+        return await asyncio.shield(running)  # a batch whose request was cancelled still counts
 
     def close(self) -> None:
-        """Wait for what is running; nothing can be scored afterwards."""
+        """Wait for running predicts; nothing can be scored afterwards."""
         for thread in (self._singles_thread, self._batches_thread):
             thread.shutdown(wait=True)
 
     def _batch_done(self, running: asyncio.Future[list[Outcome]]) -> None:
         self._batches -= 1
         if not running.cancelled():
-            running.exception()  # its request may have been given up: then nobody else asks
+            running.exception()  # retrieve it, as the request may have been cancelled
 
     def _start(self) -> None:
-        """Predict for those that wait, if any still does."""
+        """Predict for the waiting events, if any."""
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
@@ -133,12 +134,12 @@ class Gatherer:
         running.add_done_callback(lambda done: self._answer(batch, done))
 
     def _next(self) -> list[_Waiting]:
-        """Those that the next predict takes."""
+        """Take the events of the next predict from the queue."""
         batch: list[_Waiting] = []
         most = min(self._most, self._pace.rides or self._most)
         while self._queue and len(batch) < most:
             waiting = self._queue.popleft()
-            if not waiting.answer.done():  # else its request was given up meanwhile
+            if not waiting.answer.done():  # else its request was cancelled meanwhile
                 batch.append(waiting)
         return batch
 
@@ -151,20 +152,20 @@ class Gatherer:
     ) -> None:
         began = time.perf_counter()
         try:
-            _tell(batch, self.service.score_events(events, arrived))
-        except Exception as error:  # noqa: BLE001 - it is each request's answer
+            _resolve(batch, self.service.score_events(events, arrived))
+        except Exception as error:  # noqa: BLE001 - each request answers with it
             _fail(batch, error)
         self._pace.took(time.perf_counter() - began)
         self._running = False
         if self._queue:
-            self._clock = loop.call_soon(self._start)  # the loop's other work has its turn before
+            self._clock = loop.call_soon(self._start)  # after the loop's other work
 
     def _answer(self, batch: list[_Waiting], done: asyncio.Future[list[Outcome]]) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error:
             _fail(batch, error)
         else:
-            _tell(batch, done.result())
+            _resolve(batch, done.result())
         self._running = False
         self._crowd = min(len(batch) + len(self._queue), self._most)
         if self._crowd > 1 and len(self._queue) < self._crowd:
@@ -173,7 +174,7 @@ class Gatherer:
             self._start()
 
 
-def _tell(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
+def _resolve(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
     for waiting, outcome in zip(batch, outcomes, strict=True):
         if not waiting.answer.done():
             waiting.answer.set_result(outcome)

@@ -1,7 +1,7 @@
-"""Request bodies as the task reads them: one schema, and one decoder, for the stream and the web.
+"""Decode request bodies with the task's decoder, so that stream and web share one schema.
 
-Litestar would decode a body by itself, and refuse other things for other reasons than the stream does. So its
-hook for own decoders, the DTO, hands the bytes to `Task.decode`.
+Litestar's own decoding would refuse other bodies for other reasons than the stream does. So its hook for
+custom decoders, the DTO, passes the bytes to `Task.decode`.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from threeways.web.problems import RequestRefused
 MOST_RIDES = 10_000
 SINGLE_BYTES = 2**16
 BATCH_BYTES = 8 * 2**20
-"""Ten thousand rides whose ids are as long as they may be take half of it."""
+"""Ten thousand rides with ids of the maximum length take half of it."""
 
 
 class _Body(AbstractDTO[Any]):
-    """What both kinds share: a schema, and nothing of Litestar's own transfer models."""
+    """The base of both kinds: a schema, and none of Litestar's transfer models."""
 
     described: ClassVar[Schema]
 
     @classmethod
     def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
-        """There is no transfer model to make."""
+        """Create no transfer model."""
 
     @classmethod
     def create_openapi_schema(cls, *_: Any, **__: Any) -> Schema:
-        """The task's own."""
+        """Return the task's schema."""
         return cls.described
 
     @classmethod
     def generate_field_definitions(cls, model_type: type[Any]) -> Iterator[DTOFieldDefinition]:  # type: ignore[override]  # no field is ever transferred
-        """None: the task's decoder knows its fields."""
+        """Return no fields: the task's decoder knows them."""
         del model_type
         return iter(())
 
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
-        """None is looked into."""
+        """Return False: no field is inspected."""
         del field_definition
         return False
 
 
 def single(task: Task[Any]) -> type[AbstractDTO[Any]]:
-    """The body of one event: decoded by the task, refused with its reasons."""
+    """Return the DTO of one event, decoded by the task."""
 
     class EventBody(_Body):
         described = schema.event(task)
@@ -66,7 +66,7 @@ def single(task: Task[Any]) -> type[AbstractDTO[Any]]:
 
 
 def batch(task: Task[Any]) -> type[AbstractDTO[Any]]:
-    """The body of many events: a JSON array, each element left as its bytes for the task to decode."""
+    """Return the DTO of a JSON array of events, each left as bytes for the task to decode."""
 
     class BatchBody(_Body):
         described = schema.events(task, MOST_RIDES)
@@ -81,7 +81,7 @@ _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def elements(body: bytes) -> list[bytes]:
-    """The bytes of each element of a JSON array.
+    """Split a JSON array into the bytes of its elements.
 
     Raises UndecodableEvent, InvalidEvent, or RequestRefused for too many.
     """

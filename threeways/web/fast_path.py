@@ -1,8 +1,8 @@
-"""The quick way to `POST /predict`: a plain request is answered without the framework.
+"""The fast path for `POST /predict`: a plain request is answered without the framework.
 
-Litestar's way through routing, guards, transfer objects and responses costs more than all the rest of a
-request. Its route documents the API and takes what is not plain: another spelling of the content type, a body
-in chunks or too large. Both have one decoder and one `Predict`, and a test asks both the same.
+Litestar's routing, guards, transfer objects and responses cost more than all the rest of a request. Its route
+documents the API and takes what is not plain: another spelling of the content type, a chunked body, one that
+is too large. Both use the same decoder and `Predict`, and a test compares their answers.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
 type Predict = Callable[[Any], Awaitable[Prediction]]
-"""An event's prediction; raises why there is none."""
+"""Returns an event's prediction, or raises the error."""
 
 PATH = "/predict"
 _encode = msgspec.json.Encoder().encode
 
 
 class Quick:
-    """The application with a quick way to one route. Errors are raised, for the door to answer."""
+    """The application with a fast path for one route. The middleware answers exceptions."""
 
     def __init__(self, app: ASGIApp, task: Task[Any], predict: Predict) -> None:
         self._app = app
@@ -35,12 +35,12 @@ class Quick:
         self._predict = predict
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection of ASGI's."""
+        """Handle one ASGI connection."""
         if scope.get("path") != PATH or not _plain(scope):
             await self._app(scope, receive, send)
             return
-        told: Any = scope
-        told["path_template"] = PATH  # as Litestar tells which route it was
+        untyped: Any = scope
+        untyped["path_template"] = PATH  # as Litestar sets it
         body = _encode(await self._predict(self._decode(await _whole(receive))))
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         start: Any = {"type": "http.response.start", "status": 200, "headers": headers}
@@ -50,7 +50,7 @@ class Quick:
 
 
 def _plain(scope: Any) -> bool:
-    """Whether a request says all that it needs: a POST of so many bytes of JSON."""
+    """Return whether it is a POST of JSON with a Content-Length and no encoding."""
     if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
         return False
     headers = dict(scope["headers"])

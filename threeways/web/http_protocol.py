@@ -1,4 +1,4 @@
-"""The HTTP protocol between uvicorn and the wire: limits on waiting connections, and one write an answer."""
+"""uvicorn's HTTP protocol with limits on waiting connections, and one write for each answer."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10
-"""How long a request's headers may take: a client that never ends them must not hold a connection."""
+"""The time limit for a request's headers: a client that never ends them must not hold a connection."""
 FIRST_SECONDS = 1
-"""How long a client that has just connected may take to begin its request when the server stops."""
+"""The time limit for a new client to begin its request when the server stops."""
 MOST_HELD = 2**16
 
 
 class OneWrite:
-    """A transport that sends what is written within one turn of the event loop together.
+    """A transport that sends all data written within one turn of the event loop together.
 
-    uvicorn writes an answer's head and its body apart, and uvloop sends each by itself: two packets.
-    What it does not know is the wrapped transport's (docs.python.org/3/library/asyncio-protocol.html).
+    uvicorn writes an answer's head and body separately, and uvloop sends each by itself: two packets.
+    Other attributes are the wrapped transport's (docs.python.org/3/library/asyncio-protocol.html).
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -32,7 +32,7 @@ class OneWrite:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send it, at the latest at the turn's end."""
+        """Buffer the data until the turn's end, or until there is too much."""
         if not self._held:
             self._loop.call_soon(self._flush)
         self._held.append(data)
@@ -41,7 +41,7 @@ class OneWrite:
             self._flush()
 
     def close(self) -> None:
-        """Send what is held, then close."""
+        """Send the buffered data, then close."""
         self._flush()
         self._transport.close()
 
@@ -52,23 +52,23 @@ class OneWrite:
 
 
 class PatientButFirm(HttpToolsProtocol):
-    """uvicorn's protocol with a header timeout and a limit on idle connections.
+    """HttpToolsProtocol with a header timeout and a limit on idle connections.
 
-    most: connections that may be open. Beyond that, each new one closes the one that has waited longest for
-    a request: any number of them leaves room for one that asks. waiting: those that wait, the longest first.
+    most: the limit on open connections. Beyond it, each new one closes the one that has waited longest for a
+    request, so that idle connections cannot keep others out. waiting: those that wait, the longest first.
     """
 
     _clock: asyncio.TimerHandle | None = None
     _arriving = False  # a request has begun, and its headers are not complete
-    _asked = False  # at least one request has come
+    _asked = False  # at least one request has arrived
 
     def __init__(self, *given: Any, most: int, waiting: dict[PatientButFirm, None], **named: Any) -> None:
         super().__init__(*given, **named)
         self._most, self._waiting = most, waiting
 
     def connection_made(self, transport: Any) -> None:
-        """A client connects: its first headers are waited for."""
-        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # all that is asked of one
+        """Begin to wait for a new connection's first headers."""
+        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # implements what is used
         if len(self.connections) > self._most and self._waiting:
             longest = next(iter(self._waiting))
             del self._waiting[longest]
@@ -77,26 +77,26 @@ class PatientButFirm(HttpToolsProtocol):
         self._wind()
 
     def on_message_begin(self) -> None:
-        """A request begins, maybe the next one of the connection."""
+        """Begin to wait for the headers of the connection's next request."""
         super().on_message_begin()
         self._arriving = True
         self._wind()
 
     def on_headers_complete(self) -> None:
-        """Its headers are there; the application looks after the body's time."""
+        """Stop the header timeout; the application limits the body's time."""
         self._stop()
         self._arriving, self._asked = False, True
         self._waiting.pop(self, None)
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """An answer is sent; unless another request is there already, the connection waits for one."""
+        """Mark the connection as idle, unless another request has already arrived."""
         super().on_response_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
             self._waiting[self] = None
 
     def shutdown(self) -> None:
-        """The server stops. What is arriving is still answered, and what a new client is about to send."""
+        """Close if idle; still answer a request that is arriving, or that a new client is about to send."""
         if self._arriving:
             return
         if self._asked:
@@ -106,7 +106,7 @@ class PatientButFirm(HttpToolsProtocol):
             self._clock = self.loop.call_later(FIRST_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """Forget the connection."""
         self._stop()
         self._waiting.pop(self, None)
         super().connection_lost(exc)

@@ -1,7 +1,7 @@
-"""Whether a model is asked on the event loop or on a thread: what it takes is measured before it serves.
+"""Decide by measurement whether a model is called on the event loop or on a thread.
 
-Handing a predict to a thread and its answer back costs some 100 µs, more than a quick model takes; a slow one
-would keep every other request waiting.
+Passing a predict to a thread and its answer back costs some 100 µs, more than a fast model takes; a slow one
+on the event loop would block every other request.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from threeways.scoring.service import ModelService
 logger = logging.getLogger(__name__)
 
 SHORT_SECONDS = 0.001
-"""What a predict on the event loop may take: a fifth of what a busy thread keeps the others waiting anyway
+"""The budget of a predict on the event loop: a fifth of the interpreter's thread switch interval
 (docs.python.org/3/library/sys.html#sys.setswitchinterval)."""
 LATE_SECONDS = 0.01
-"""A predict on the event loop that takes this long was misjudged, or the machine was busy elsewhere."""
+"""A predict on the event loop that takes this long was misjudged, or the machine was busy."""
 LATE_IN_A_ROW = 3
 _FEW, _TRIES = 32, 5
 
 
 class Pace:
-    """How many rides may be predicted on the event loop at once; 0: none, all go to the thread."""
+    """How many events may be predicted on the event loop at once; 0: none, all go to the thread."""
 
     def __init__(self, rides: int = 0) -> None:
         self.rides = rides
         self._late = 0
 
     def took(self, seconds: float) -> None:
-        """A predict on the event loop took so long. After three late ones in a row there are no more."""
+        """Record the seconds of a predict on the event loop. After three late ones in a row, disable it."""
         self._late = self._late + 1 if seconds > LATE_SECONDS else 0
         if self._late == LATE_IN_A_ROW:
             self.rides = 0
@@ -40,10 +40,10 @@ class Pace:
 
 
 def measured(service: ModelService[Any]) -> Pace:
-    """The pace of a model that has proven itself, from its task's example; a dozen predicts at most."""
+    """Measure a model with its task's example, by a dozen predicts at most."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, user_api="openmp"):  # as it will be asked
+    with threadpool_limits(1, user_api="openmp"):  # as in serving
         one = _seconds(service, 1)
         if one > SHORT_SECONDS:
             return Pace()
@@ -52,7 +52,7 @@ def measured(service: ModelService[Any]) -> Pace:
 
 
 def _seconds(service: ModelService[Any], rides: int) -> float:
-    """What so many rides take at best, which is what they take when nothing else wants the core."""
+    """Return the fastest time of a predict of so many events, as on an otherwise idle core."""
     events, arrived = [service.task.example] * rides, [datetime.now(UTC)] * rides
     fastest = float("inf")
     for _ in range(_TRIES):
@@ -63,9 +63,10 @@ def _seconds(service: ModelService[Any], rides: int) -> float:
 
 
 def one_core() -> None:
-    """Keep scikit-learn's OpenMP off the other cores in this thread.
+    """Limit scikit-learn's OpenMP to one core in this thread.
 
-    They serve HTTP, and for a few hundred rides its threads wait for each other longer than they work.
+    The other cores serve HTTP, and for a few hundred events its threads wait for each other longer than they
+    work.
     """
     from threadpoolctl import threadpool_limits
 

@@ -13,9 +13,9 @@ RIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
-    """What the service counts. Labels come from the routes and the error tree, never from a request.
+    """The service's counters. Labels come from the routes and the error tree, never from a request.
 
-    in_flight: requests being answered.
+    in_flight: requests in progress.
     """
 
     def __init__(self, model: str, version: str | None, runtime: str = "unknown") -> None:
@@ -38,31 +38,31 @@ class Metrics:
         )  # fmt: skip
         self._predictions = Counter("predictions", "Rides predicted.", registry=registry)
         self._refused = Counter("refusals", "Rides refused, by reason.", ("code",), registry=registry)
-        told = ("model", "version", "runtime")
-        info = Gauge("model_info", "The model that answers, and what serves it.", told, registry=registry)
+        labels = ("model", "version", "runtime")
+        info = Gauge("model_info", "The model that answers, and what serves it.", labels, registry=registry)
         info.labels(model, version or "unknown", runtime).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request is answered."""
+        """Count an answered request."""
         kind = self._kinds.get((method, route, status))
-        if kind is None:  # finding a label's counter takes longer than counting
+        if kind is None:  # looking up labels takes longer than counting
             kind = self._requests.labels(method, route, status), self._seconds.labels(route)
             self._kinds[method, route, status] = kind
         kind[0].inc()
         kind[1].observe(seconds)
 
     def gathered(self, rides: int) -> None:
-        """A predict of this many gathered requests begins."""
+        """Count a predict of this many single requests."""
         self._gathered.observe(rides)
 
     def predicted(self, rides: int) -> None:
-        """This many rides have their prediction."""
+        """Count predictions."""
         self._predictions.inc(rides)
 
     def refused(self, code: str) -> None:
-        """A ride has none."""
+        """Count an event without a prediction, by reason."""
         self._refused.labels(code).inc()
 
     def text(self) -> bytes:
-        """All of it, in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)

@@ -1,6 +1,6 @@
-"""What every request passes: its id, its time limits, its line in the access log, its place in the metrics.
+"""The middleware of every request: its id, time limits, access log line and metrics.
 
-Plain ASGI (asgi.readthedocs.io), around the whole application, so that nothing answers without it.
+Plain ASGI (asgi.readthedocs.io), around the whole application, so that no answer bypasses it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ logger = logging.getLogger(__name__)
 REQUEST_ID = b"x-request-id"
 _ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
-"""Machines ask these every few seconds: only their failures are worth a line."""
+"""Paths that are polled every few seconds: only their failures are logged."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _SOON = 0.1
-"""Seconds: a body that takes no longer leaves the clock as it is."""
-_TELLS_METHODS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.METHOD_NOT_ALLOWED})
-_random = random.Random().getrandbits  # noqa: S311 - ids need to differ, and nothing more
+"""Seconds; a body that arrives within them does not restart the timeout."""
+_WITH_ALLOW = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.METHOD_NOT_ALLOWED})
+_random = random.Random().getrandbits  # noqa: S311 - ids only need to be unique
 _SAFETY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -44,10 +44,10 @@ _SAFETY = (
 
 
 class Door:
-    """The application with its door.
+    """The application with its middleware.
 
-    seconds: what a request's body may take to arrive, and what its answer may take from then on.
-    most: requests that may be under way; more are refused at once, but for what `_QUIET` names.
+    seconds: the time limit for a request's body to arrive, and for its answer from then on.
+    most: the limit on concurrent requests; more are refused at once, except for the paths in `_QUIET`.
     """
 
     most = 4_000
@@ -60,11 +60,11 @@ class Door:
         self._log = AccessLog()
 
     def stop(self) -> None:
-        """Tell from now on that the service ends: `/ready` is 503, and each answer closes its connection."""
+        """Begin to stop: `/ready` is 503, and each answer closes its connection."""
         self._readiness.stopping = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection of ASGI's."""
+        """Handle one ASGI connection."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
@@ -78,13 +78,13 @@ class Door:
         except TimeoutError as error:
             slow = problems.SlowBody(f"the body was not whole after {self._seconds:g} s")
             await visit.fail(error if visit.whole else slow)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the request's answer
+        except Exception as error:  # noqa: BLE001 - any exception becomes the request's answer
             await visit.fail(error)
         finally:
             self._metrics.in_flight -= 1
-            self._tell(visit)
+            self._record(visit)
 
-    def _tell(self, visit: _Visit) -> None:
+    def _record(self, visit: _Visit) -> None:
         seconds = time.perf_counter() - visit.began
         scope: Any = visit.scope
         route = scope.get("path_template") or "(none)"
@@ -103,7 +103,7 @@ class Door:
 
 
 class _Visit:
-    """One request on its way through: its id, whether its body is whole, and what was sent."""
+    """One request's state: its id, whether its body is complete, and what was sent."""
 
     limit: asyncio.Timeout
 
@@ -127,9 +127,9 @@ class _Visit:
         self.scope.setdefault("state", {})["request_id"] = self.request_id
 
     async def receive(self) -> HTTPReceiveMessage:
-        """The next part of the body. After the last one the clock begins anew, for the answer.
+        """Return the next part of the body. After the last one the timeout restarts, for the answer.
 
-        Raises RequestRefused where the client goes away before its body is whole.
+        Raises RequestRefused if the client disconnects before its body is complete.
         """
         message: Any = await self._receive()
         if not self.whole and message["type"] == "http.disconnect":
@@ -143,14 +143,14 @@ class _Visit:
         return message  # type: ignore[no-any-return]  # of the server's making
 
     async def send(self, message: Message) -> None:
-        """Pass an answer's part on, with the request's id and the headers that every answer has."""
+        """Send a part of the answer, with the request's id and the common headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own = (REQUEST_ID, self.request_id.encode())
-            # Answered without its body having been read: the rest of that is not waited for.
+            # Answered before its body was read: don't wait for the rest of that.
             close = () if self.whole and not self._readiness.stopping else ((b"connection", b"close"),)
             given = message.get("headers", ())
-            if self.status in _TELLS_METHODS:
+            if self.status in _WITH_ALLOW:
                 given = [(name, _with_head(value) if name == b"allow" else value) for name, value in given]
             message["headers"] = [*given, own, *_SAFETY, *close]
         elif message["type"] == "http.response.body":
@@ -181,5 +181,5 @@ class _Visit:
 
 
 def _with_head(allowed: bytes) -> bytes:
-    """The methods that an answer names as allowed: HEAD is wherever GET is."""
+    """Add HEAD to an answer's allowed methods, where GET is one."""
     return allowed + b", HEAD" if b"GET" in allowed else allowed

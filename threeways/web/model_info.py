@@ -1,4 +1,4 @@
-"""What there is to tell of the model that is served, from its artifact alone: no tracking server is asked."""
+"""Information on the served model, from its artifact alone, without a tracking server."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from threeways.scoring.service import ModelService
 
 
 class Signature(msgspec.Struct, frozen=True):
-    """The model's columns and answer, as MLflow noted them."""
+    """The model's columns and output, as recorded by MLflow."""
 
     inputs: Any = None
     outputs: Any = None
 
 
 class About(msgspec.Struct, frozen=True):
-    """The model that answers. What its artifact does not tell is null.
+    """The model that answers. What its artifact does not record is null.
 
-    trained: when its artifact was made, ISO 8601, UTC. trained_on: what it was trained on
-    and judged by, each with name, rides and SHA-256. metrics: its errors on the latter, in minutes.
-    runtime: what serves it, `onnx` or `sklearn`.
+    trained: when its artifact was made, ISO 8601, UTC. trained_on: its training and validation data, each
+    with name, rides and SHA-256. metrics: its errors on the latter, in minutes. runtime: what serves it,
+    `onnx` or `sklearn`.
     """
 
     model: str
@@ -41,7 +41,7 @@ class About(msgspec.Struct, frozen=True):
 
 
 def about(service: ModelService[Any]) -> About:
-    """What the service's artifact tells; for a model that has no artifact, its names alone."""
+    """Return the artifact's information; for a model without an artifact, its names only."""
     known: dict[str, Any] = _of_artifact(service.model) if isinstance(service.model, Model) else {}
     return About(
         model=service.task.model_name,

@@ -1,7 +1,7 @@
-"""Errors as HTTP tells them: RFC 9457 problem details, www.rfc-editor.org/rfc/rfc9457.
+"""Errors as problem details: RFC 9457, www.rfc-editor.org/rfc/rfc9457.
 
-`code` is the error's name in quarantine and in metrics: a ride is refused here for the reason for which the
-stream would set it aside.
+`code` is the error's name in quarantine and in metrics: an event is refused here for the reason for which the
+stream would quarantine it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SlowBody(Exception):
-    """The request's body did not come within its time."""
+    """The request's body did not arrive within its time limit."""
 
 
 class RequestRefused(Exception):
-    """A request that is turned down before its body is looked at."""
+    """A request that is refused before its body is decoded."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -46,12 +46,12 @@ class RequestRefused(Exception):
 
 
 def code_of(error: PermanentError | TransientError) -> str:
-    """The error's name in answers; what may be tried again has one name."""
+    """Return the error's code in answers; all transient errors have one code."""
     return error.code if isinstance(error, PermanentError) else "try_again"
 
 
 def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
-    """The problem that an exception is told as, and the answer's further headers."""
+    """Return the problem for an exception, and the answer's further headers."""
     headers: dict[str, str] = {}
     code = None
     if isinstance(error, PermanentError):
@@ -88,11 +88,11 @@ def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, st
 
 
 _EMPTY = UndecodableEvent("Input data was truncated (byte 0)")
-"""What decoding nothing says. Litestar doesn't have an empty body decoded; it says that `data` is missing."""
+"""The error of an empty body. Litestar does not decode one, but reports that `data` is missing."""
 
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's exception handler for everything."""
+    """Handle any exception: Litestar's exception handler."""
     request_id = request.scope.get("state", {}).get("request_id", "")
     if isinstance(error, ValidationException):
         error = _EMPTY

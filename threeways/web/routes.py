@@ -35,16 +35,16 @@ _MEANINGS = {
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How the service is; `why` where it is not well."""
+    """The service's status; `why` if it is unavailable."""
 
     status: Literal["ok", "unavailable"]
     why: str | None = None
 
 
 class Readiness:
-    """Whether new requests are welcome: from the start of serving to the start of stopping.
+    """Whether the service accepts requests: from the start of serving to the start of stopping.
 
-    serving: the application runs. stopping: it was told to end, and still answers.
+    serving: the application runs. stopping: it was asked to end, and still answers.
     """
 
     def __init__(self, gatherer: Gatherer) -> None:
@@ -53,7 +53,7 @@ class Readiness:
         self._gatherer = gatherer
 
     def status(self) -> Status:
-        """What `/ready` answers."""
+        """Return the status that `/ready` answers."""
         if self.stopping or not self.serving:
             return Status("unavailable", "starting or stopping")
         if self._gatherer.full:
@@ -71,21 +71,22 @@ def _problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: the body says that it is JSON, as it is. Raises RequestRefused."""
-    del handler  # and it is async because Litestar hands a guard that is not to a thread
-    said = connection.headers.get("content-type", "")
-    kind, _, parameters = said.partition(";")
+    """Guard against a body that is not uncompressed JSON. Raises RequestRefused."""
+    del handler  # this is async because Litestar runs a synchronous guard in a thread
+    content_type = connection.headers.get("content-type", "")
+    kind, _, parameters = content_type.partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if kind.strip().lower() != "application/json" or charset not in {"", "charset=utf-8"}:
-        raise RequestRefused(415, f"Content-Type is {said[:80]!r}; send JSON in UTF-8 as application/json")
+        detail = f"Content-Type is {content_type[:80]!r}; send JSON in UTF-8 as application/json"
+        raise RequestRefused(415, detail)
     coding = ", ".join(connection.headers.getall("content-encoding", []))
     if coding.strip().lower() not in {"", "identity"}:
-        told = f"Content-Encoding is {coding[:80]!r}; send the body as it is, uncompressed"
-        raise RequestRefused(415, told, {"Accept-Encoding": "identity"})
+        detail = f"Content-Encoding is {coding[:80]!r}; send the body as it is, uncompressed"
+        raise RequestRefused(415, detail, {"Accept-Encoding": "identity"})
 
 
 def one(gatherer: Gatherer, counts: Metrics) -> Predict:
-    """What predicts an event that arrives now, and counts it."""
+    """Return the function that predicts an event that arrives now, and counts it."""
     service = gatherer.service
 
     async def predict(event: Any) -> Prediction:
@@ -101,7 +102,7 @@ def one(gatherer: Gatherer, counts: Metrics) -> Predict:
 def predicting(
     gatherer: Gatherer, predict_one: Predict, counts: Metrics, batch_seconds: float
 ) -> Sequence[HTTPRouteHandler]:
-    """The two routes that predict. batch_seconds: after that long no further part of a batch is predicted."""
+    """Return the two routes that predict. batch_seconds: the time limit for starting a part of a batch."""
     service, task = gatherer.service, gatherer.service.task
 
     @post(
@@ -110,7 +111,7 @@ def predicting(
         responses=_problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
     async def predict(data: Annotated[Any, Body()]) -> Prediction:
-        """One event, as the stream takes them; without a time, now stands in and is flagged."""
+        """Predict one event in the stream's format; a missing time defaults to now, and is flagged."""
         return await predict_one(data)
 
     @post(
@@ -119,7 +120,7 @@ def predicting(
         responses=_problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
     async def predict_batch(data: Annotated[Any, Body()]) -> batch.BatchAnswer:
-        """An array of events. What cannot be scored gets its reason in its place; the others never notice."""
+        """Predict each event of an array; one that cannot be scored has its reason as its result."""
         time_left = _time_left(batch_seconds)
         outcomes = await gatherer.score_batch(data, datetime.now(UTC), time_left)
         _count(counts, outcomes)
@@ -142,17 +143,17 @@ def _count(counts: Metrics, outcomes: Sequence[Outcome]) -> None:
         counts.refused(code)
 
 
-def telling(told: About, readiness: Readiness, counts: Metrics) -> Sequence[HTTPRouteHandler]:
-    """The routes that tell of the model and of the service."""
+def telling(info: About, readiness: Readiness, counts: Metrics) -> Sequence[HTTPRouteHandler]:
+    """Return the routes with information on the model and the service."""
 
     @get("/model", summary="The model that answers", responses=_problems(500, 503))
     async def model() -> About:
-        """Its version, when and on what it was trained, its errors and its signature."""
-        return told
+        """Return the model's version, training time and data, errors and signature."""
+        return info
 
     @get("/health", summary="Is the process alive", responses=_problems(500, 503))
     async def health() -> Status:
-        """200 as long as the process answers at all."""
+        """Return 200 as long as the process answers."""
         return Status("ok")
 
     @get(
@@ -161,14 +162,14 @@ def telling(told: About, readiness: Readiness, counts: Metrics) -> Sequence[HTTP
         responses={503: ResponseSpec(Status, description="Not now.", generate_examples=False)},
     )
     async def ready(request: Request[Any, Any, Any]) -> Response[Status]:
-        """200 from when the model has proven itself until the service stops; 503 while too many wait."""
+        """Return 200 while the service accepts requests, and 503 before, after, and while too many wait."""
         del request
         status = readiness.status()
         return Response(status, status_code=200 if status.status == "ok" else 503)
 
     @get("/metrics", summary="Prometheus metrics", media_type=MediaType.TEXT)
     async def prometheus() -> Response[bytes]:
-        """Requests, latencies, gathered predicts, refusals by reason."""
+        """Return requests, latencies, batched predicts, and refusals by reason."""
         return Response(counts.text(), media_type=metrics.CONTENT_TYPE)
 
     return [model, health, ready, prometheus]

@@ -1,6 +1,6 @@
-"""The event's schema for OpenAPI: msgspec's own, so that the API describes the very type that decodes.
+"""The event's schema for OpenAPI, from msgspec, so that the API describes the very type that is decoded.
 
-Litestar makes schemas of msgspec types too, but drops the limits within a union (`ride_id`'s lengths).
+Litestar also derives schemas from msgspec types, but drops the limits within a union (`ride_id`'s lengths).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAMES = {
     "description": "description",
     "required": "required",
 }
-"""JSON Schema's keyword -> Litestar's field, for those whose value stays as it is."""
+"""JSON Schema's keyword -> Litestar's field, for those whose value is unchanged."""
 
 
 def event(task: Task[Any]) -> Schema:
@@ -39,23 +39,23 @@ def event(task: Task[Any]) -> Schema:
 
 
 def events(task: Task[Any], most: int) -> Schema:
-    """The schema of an array of events, with an example of two."""
+    """Return the schema of an array of events, with an example of two."""
     example = msgspec.to_builtins(task.example)
     return Schema(type=OpenAPIType.ARRAY, items=event(task), max_items=most, examples=[[example, example]])
 
 
-def _schema(said: dict[str, Any], components: dict[str, Any]) -> Schema:
-    """One of msgspec's schemas as Litestar's; references are put in place."""
-    if "$ref" in said:
-        return _schema(components[said["$ref"]], components)
-    made = Schema(**{_NAMES[word]: value for word, value in said.items() if word in _NAMES})
-    kinds = said.get("type")
+def _schema(keywords: dict[str, Any], components: dict[str, Any]) -> Schema:
+    """Convert one of msgspec's schemas to Litestar's, with references resolved."""
+    if "$ref" in keywords:
+        return _schema(components[keywords["$ref"]], components)
+    made = Schema(**{_NAMES[word]: value for word, value in keywords.items() if word in _NAMES})
+    kinds = keywords.get("type")
     if kinds:
         made.type = [OpenAPIType(kind) for kind in kinds] if isinstance(kinds, list) else OpenAPIType(kinds)
-    if "properties" in said:
-        made.properties = {name: _schema(one, components) for name, one in said["properties"].items()}
-    if "items" in said:
-        made.items = _schema(said["items"], components)
-    if "anyOf" in said:
-        made.any_of = [_schema(one, components) for one in said["anyOf"]]
+    if "properties" in keywords:
+        made.properties = {name: _schema(one, components) for name, one in keywords["properties"].items()}
+    if "items" in keywords:
+        made.items = _schema(keywords["items"], components)
+    if "anyOf" in keywords:
+        made.any_of = [_schema(one, components) for one in keywords["anyOf"]]
     return made

@@ -1,7 +1,7 @@
-"""The server around the application: uvicorn, with limits on connections, a log of JSON lines, a clean end.
+"""Run the application with uvicorn: limits on connections, a JSON log, graceful shutdown.
 
-www.uvicorn.org/server-behavior/ has what it does by itself: on SIGINT or SIGTERM it takes no new connections
-and finishes what it has. Here SIGTERM drains first.
+By itself uvicorn takes no new connections after SIGINT or SIGTERM and finishes running requests
+(www.uvicorn.org/server-behavior/). Here SIGTERM drains first.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger("threeways.web")
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than a load balancer's own idle timeout (60 s by default), or it meets connections just closed.
+"""Longer than a load balancer's idle timeout (60 s by default), or it would use closed connections.
 docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"""
 GRACE_SECONDS = 20
-"""What running requests get after draining; containers are killed after 30 s as a rule."""
+"""The time limit for running requests after draining; containers are usually killed after 30 s."""
 CONNECTIONS = 4_000
 OTHER_FILES = 64
-"""File descriptors for what is not a connection."""
+"""File descriptors for other purposes than connections."""
 
 
 class JsonLines(logging.Formatter):
-    """A log record as one line of JSON: time, level, logger, message, what `extra` holds, traceback."""
+    """Formats a log record as one line of JSON: time, level, logger, message, `extra`'s fields, traceback."""
 
     _usual = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the record's line."""
         line: dict[str, Any] = {
             "time": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z",
             "level": record.levelname,
@@ -68,7 +68,7 @@ def log_lines() -> None:
 
 
 def configuration(app: ASGIApp, connections: int = CONNECTIONS) -> uvicorn.Config:
-    """What uvicorn is told. connections: how many may be open."""
+    """Return uvicorn's configuration. connections: the limit on open connections."""
     protocol: Any = partial(PatientButFirm, most=connections, waiting={})
     return uvicorn.Config(
         app,
@@ -86,27 +86,27 @@ def configuration(app: ASGIApp, connections: int = CONNECTIONS) -> uvicorn.Confi
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which on SIGTERM first drains: it goes on answering, and says that it will end.
+    """uvicorn's server, which drains first on SIGTERM: it still answers, but reports that it will end.
 
-    door: the application. drain: for how many seconds. SIGINT, or a second SIGTERM, ends that at once.
+    door: the application. drain: for how many seconds. SIGINT, or a second SIGTERM, ends draining at once.
     """
 
     def __init__(self, config: uvicorn.Config, door: Door, drain: float) -> None:
         super().__init__(config)
         self._door, self._drain = door, drain
-        self._told = False
+        self._draining = False
         self._ends: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal to end. It comes amid anything, so it is only noted."""
-        if sig == signal.SIGTERM and self._drain and not self._told:
-            self._told = True
+        """Record a signal to end; `on_tick` acts on it."""
+        if sig == signal.SIGTERM and self._drain and not self._draining:
+            self._draining = True
         else:
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        """Begin to drain, and end it; asked ten times a second."""
-        if self._told and self._ends is None:
+        """Begin to drain, and end it; uvicorn calls this ten times a second."""
+        if self._draining and self._ends is None:
             self._ends = time.monotonic() + self._drain
             self._door.stop()
             logger.info("told to stop: it answers for %g s more, and /ready says so", self._drain)
@@ -115,15 +115,16 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the listener and what is idle; finish what is under way."""
+        """Close the listener and idle connections; finish running requests."""
         self._door.stop()
         await super().shutdown(sockets)
 
 
 def serve(door: Door, host: str, port: int, drain: float = 0) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way. port: 0 takes a free one.
+    """Serve until SIGINT or SIGTERM, then finish running requests. port: 0 takes a free one.
 
-    drain: seconds between SIGTERM and the listener's end. Raises SettingsError for an address it cannot use.
+    drain: seconds between SIGTERM and closing the listener. Raises SettingsError for an address it cannot
+    use.
     """
     listening = _listen(host, port)
     address = listening.getsockname()
@@ -131,7 +132,7 @@ def serve(door: Door, host: str, port: int, drain: float = 0) -> None:
     door.most = _connections()
     server = Server(configuration(door, door.most), door, drain)
     for ending in (signal.SIGINT, signal.SIGTERM):
-        # Also before uvicorn takes them; and when it has stopped it hands them on: a clean end is no kill.
+        # After stopping, uvicorn restores these handlers and re-raises the signals: that must not kill us.
         signal.signal(ending, server.handle_exit)
     with listening:
         server.run(sockets=[listening])
@@ -139,7 +140,7 @@ def serve(door: Door, host: str, port: int, drain: float = 0) -> None:
 
 
 def _connections() -> int:
-    """How many connections the process has file descriptors for, after it has asked for more of them."""
+    """Return the limit on connections by file descriptors, after raising that as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
