@@ -31,7 +31,7 @@ def doctor(*arguments: str, folder: Path = ROOT, variables: dict[str, str] | Non
 
 
 def test_our_own_template_is_the_default_and_clean() -> None:
-    assert doctor() == (0, "template.yaml: nothing found that bites\n")
+    assert doctor() == (0, "template.yaml: no findings\n")
 
 
 def test_findings_are_told_with_line_mend_and_page_and_are_exit_status_1(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_findings_are_told_with_line_mend_and_page_and_are_exit_status_1(tmp_pat
     assert status == 1
     assert said.endswith("seeded.yaml: 14 findings\n")
     assert "5,000 records of 1,000 bytes a second need 5 shards" in said
-    assert said.count("  Mend: ") == said.count("  See: https://docs.aws.amazon.com/") == 14
+    assert said.count("  Fix: ") == said.count("  See: https://docs.aws.amazon.com/") == 14
 
 
 @pytest.mark.parametrize(

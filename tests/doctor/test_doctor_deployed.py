@@ -138,7 +138,7 @@ def test_a_stream_of_another_stack_is_looked_up_too() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_a_stack_that_is_not_there_is_one_clear_line() -> None:
-    with pytest.raises(TemplateError, match=r"STACK=nowhere cannot be read: .*nowhere.*Mend the name"):
+    with pytest.raises(TemplateError, match=r"STACK=nowhere cannot be read: .*nowhere.*Correct the name"):
         fetch("nowhere", client)
 
 

@@ -228,8 +228,8 @@ def test_what_the_rule_on_a_missing_destination_advises_is_clean_and_sam_makes_t
 ):
     bare = SOUND.replace("DestinationConfig: {OnFailure: {Type: S3, Destination: !GetAtt Failures.Arn}}", "")
     [finding] = examine(bare, "t")
-    advised = finding.mend.partition("}}")[0] + "}}"
-    assert advised in finding.mend
+    advised = finding.fix.partition("}}")[0] + "}}"
+    assert advised in finding.fix
     text = (
         bare.rstrip() + "\n            " + advised.replace("the ARN of an S3 bucket", "!GetAtt Failures.Arn")
     )

@@ -56,11 +56,11 @@ def test_a_finding_names_its_line_and_place_what_happens_the_mend_and_awss_page(
     assert latest.line is not None
     assert "StartingPosition" in lines[latest.line - 1]
     assert latest.where == "Resources/Consumer/Properties/Events/Records/Properties/StartingPosition"
-    assert "TRIM_HORIZON" in latest.mend
+    assert "TRIM_HORIZON" in latest.fix
     for finding in [*examine(SEEDED, "seeded.yaml", rate=9999), *examine(RAW, "raw.json")]:
         assert finding.page.startswith("https://docs.aws.amazon.com/")
         assert len(finding.what) > 40
-        assert len(finding.mend) > 20
+        assert len(finding.fix) > 20
 
 
 CASES = [
@@ -214,7 +214,7 @@ def test_the_rules_are_a_pack_for_cfn_lint_with_ids_of_their_own() -> None:
     assert len(ours) == 21
     for rule in ours.values():
         assert rule.description
-        assert rule.mend
+        assert rule.fix
         assert rule.source_url.startswith("https://docs.aws.amazon.com/")
 
 
@@ -286,7 +286,7 @@ def test_whatever_stands_in_a_place_it_is_examined_or_refused_and_never_an_excep
             inside = inside[key]
         inside[path[-1]] = random.choice(ODD)
         try:
-            told = "; ".join(finding.mend for finding in examine(yaml.safe_dump(changed), "t"))
+            told = "; ".join(finding.fix for finding in examine(yaml.safe_dump(changed), "t"))
         except TemplateError as error:
             told = str(error)
         assert "Unknown exception" not in told, path

@@ -133,7 +133,7 @@ def test_nothing_but_a_quota_breaks_below_the_planned_rate_and_the_first_is_told
     found = plan(Asked(rate), QUICK)
     limits_found = bottlenecks.as_planned(found)
     assert [one.rate for one in limits_found] == sorted(one.rate for one in limits_found)
-    assert min(one.rate for one in limits_found if "quota" not in one.mend) >= rate
+    assert min(one.rate for one in limits_found if "quota" not in one.fix) >= rate
     assert limits_found[0].rate <= found.shards * limits.SHARD_RECORDS
 
 

@@ -1,1 +1,1 @@
-"""`make plan`: what a deployment needs for a rate, what it costs, and what breaks first."""
+"""`make plan`: size a deployment for a rate, its cost, and its first bottleneck."""

@@ -1,4 +1,4 @@
-"""What breaks first, and at what rate: as the plan is deployed, and when its shards grow with the traffic."""
+"""Find the first bottlenecks, as planned and with more shards, and their rates."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from threeways.ops.capacity.sizing import PREDICTION_BYTES, RIDE_BYTES, Plan
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """what breaks at `rate` rides a second, what is seen then, and what mends it."""
+    """A limit. what: what happens at `rate` rides a second, and how it shows. fix: how to raise it."""
 
     what: str
     rate: float
-    mend: str
+    fix: str
 
 
 def as_planned(plan: Plan) -> list[Limit]:
-    """The limits of what is deployed, the lowest first."""
+    """Return the limits of the deployment as planned, the lowest first."""
     shards = plan.shards
     found = [
         Limit(
@@ -61,7 +61,7 @@ def as_planned(plan: Plan) -> list[Limit]:
 
 
 def with_more_shards(plan: Plan) -> list[Limit]:
-    """The quotas that stand in the way of more shards as full as these, the lowest first."""
+    """Return the quotas that limit adding shards as full as these, the lowest first."""
     a_shard = plan.rate / plan.shards
     found = [
         Limit(

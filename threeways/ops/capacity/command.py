@@ -1,4 +1,4 @@
-"""`python -m threeways plan`."""
+"""The command `python -m threeways plan`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def show(
     console: Console,
     local: Path,
 ) -> None:
-    """Plan and tell. local: the folder where `make bench` leaves its figures. Raises UsageError."""
+    """Plan and print the report. local: the folder of `make bench`'s figures. Raises UsageError."""
     if rate is None:
         raise UsageError("say how many rides a second: RATE=10000 (and SHARDS=, MEMORY= if they are settled)")
     if not 0 < rate <= MOST_RATE:

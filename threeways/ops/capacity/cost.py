@@ -1,4 +1,4 @@
-"""What a plan costs, line by line: each line a sum that can be checked by hand."""
+"""Compute a plan's cost line by line, each with its arithmetic, to be checked by hand."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from threeways.ops.capacity.sizing import PREDICTION_BYTES, RIDE_BYTES, Plan
 MILLION, HOUR, MONTH_HOURS = 1_000_000, 3_600, 730
 PUT_UNIT, KB, GB = 25 * 1024, 1024, 2**30
 LOG_BYTES = 2_200
-"""What an invocation writes: Lambda's START, END and REPORT, the metrics and one line."""
+"""The bytes that an invocation logs: Lambda's START, END and REPORT, the metrics and one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item. sum: the arithmetic in words. dollars: for a million rides."""
+    """One item. sum: its arithmetic in words. dollars: for a million rides."""
 
     item: str
     sum: str
@@ -24,7 +24,7 @@ class Line:
 
 
 def provisioned(plan: Plan, prices: Prices) -> list[Line]:
-    """Both streams with their shards, for a million rides. Nothing is asked for reading them."""
+    """Return the cost of both streams' shards, for a million rides. Reading them is free."""
     kinesis, hours = prices.kinesis, MILLION / plan.rate / HOUR
     units = ceil(RIDE_BYTES / PUT_UNIT) + ceil(PREDICTION_BYTES / PUT_UNIT)
     return [
@@ -42,7 +42,7 @@ def provisioned(plan: Plan, prices: Prices) -> list[Line]:
 
 
 def on_demand(plan: Plan, prices: Prices) -> list[Line]:
-    """Both streams in on-demand mode instead; the predictions are read once."""
+    """Return the cost of both streams in on-demand mode instead; the predictions are read once."""
     kinesis, hours = prices.kinesis, MILLION / plan.rate / HOUR
     gigabytes = MILLION * (ceil(RIDE_BYTES / KB) + ceil(PREDICTION_BYTES / KB)) * KB / GB
     return [
@@ -62,9 +62,9 @@ def on_demand(plan: Plan, prices: Prices) -> list[Line]:
 
 
 def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Line]:
-    """The function and its log, for a million rides."""
+    """Return the cost of the function and its log, for a million rides."""
     invocations = MILLION / plan.batch
-    billed = ceil(round(plan.seconds * 1000, 6)) / 1000  # a float's last bit is no millisecond
+    billed = ceil(round(plan.seconds * 1000, 6)) / 1000  # rounding errors must not add a millisecond
     gigabytes, price = plan.memory / 1024, prices.function.gb_second(architecture)
     log = invocations * LOG_BYTES / GB
     return [
@@ -88,15 +88,15 @@ def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Lin
 
 
 def total(lines: list[Line]) -> float:
-    """Dollars for a million rides."""
+    """Return the dollars for a million rides."""
     return sum(line.dollars for line in lines)
 
 
 def hourly(plan: Plan, a_million: float) -> float:
-    """Dollars an hour at the plan's rate."""
+    """Return the dollars an hour at the plan's rate."""
     return a_million * plan.rate * HOUR / MILLION
 
 
 def monthly(plan: Plan, a_million: float) -> float:
-    """Dollars a month of 730 hours at the plan's rate."""
+    """Return the dollars a month of 730 hours at the plan's rate."""
     return hourly(plan, a_million) * MONTH_HOURS

@@ -1,4 +1,4 @@
-"""How long an invocation computes: from what `make bench` measured here, or from the committed figures."""
+"""Read how long an invocation computes, from `make bench`'s figures or the committed ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Positive = Annotated[float, Meta(gt=0)]
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """batches: records of a batch -> seconds, on one core. peak_mb: of the process's memory."""
+    """Measured figures. batches: batch size -> seconds, on one core. peak_mb: the process's peak memory."""
 
     batches: Annotated[dict[int, Positive], Meta(min_length=2)]
     start_seconds: Positive
@@ -27,7 +27,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What matters here of a `bench.json`."""
+    """The fields of a `bench.json` that are read here."""
 
     latencies: Figures
     machine: dict[str, Any]
@@ -35,9 +35,9 @@ class Result(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """An invocation's work: `fixed` seconds and `a_ride` seconds more for each, on one whole processor.
+    """An invocation's compute time on a whole processor: `fixed` seconds plus `a_ride` seconds a ride.
 
-    start_seconds: of a cold start. peak_mb: the process's memory. source: where the figures are from.
+    start_seconds: of a cold start. peak_mb: the process's peak memory. source: where the figures are from.
     """
 
     fixed: float
@@ -47,14 +47,14 @@ class Latencies:
     source: str
 
     def cpu_seconds(self, batch: float) -> float:
-        """What a batch computes."""
+        """Return the compute time of a batch."""
         return self.fixed + batch * self.a_ride
 
 
 def find(local: Path, committed: Path = COMMITTED) -> Latencies:
-    """From `bench.json` in the folder `local` if there is one with latencies, else the committed figures.
+    """Read `bench.json` in the folder `local` if it exists, else the committed figures.
 
-    Raises UsageError where neither can be read.
+    Raises UsageError where the file cannot be read.
     """
     measured = local / "bench.json"
     if measured.exists():
@@ -66,12 +66,12 @@ def find(local: Path, committed: Path = COMMITTED) -> Latencies:
     )
 
 
-def read(path: Path, source: str, mend: str) -> Latencies:
-    """The latencies of a file that `make bench` has written. Raises UsageError."""
+def read(path: Path, source: str, fix: str) -> Latencies:
+    """Return the latencies in a file that `make bench` has written. Raises UsageError."""
     try:
         result = msgspec.json.decode(path.read_bytes(), type=Result, strict=False)
     except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"{path} has no latencies ({error}): {mend}") from None
+        raise UsageError(f"{path} has no latencies ({error}): {fix}") from None
     figures = result.latencies
     fixed, a_ride = line(figures.batches)
     where = ", ".join(str(result.machine[key]) for key in ("processor", "when") if key in result.machine)
@@ -79,9 +79,9 @@ def read(path: Path, source: str, mend: str) -> Latencies:
 
 
 def line(batches: Mapping[int, float]) -> tuple[float, float]:
-    """Fixed seconds and seconds a record, both above 0: through the smallest batch and the largest.
+    """Return fixed seconds and seconds a record, both above 0, from the smallest and the largest batch.
 
-    Not a least-squares line: that would weigh the largest batch most, whose end it is anyway.
+    A least-squares fit would weigh the largest batch most, which is one of the two points anyway.
     """
     small, large = min(batches), max(batches)
     a_ride = max(1e-9, (batches[large] - batches[small]) / (large - small))

@@ -1,4 +1,4 @@
-"""AWS's prices, from the one dated file that has them."""
+"""AWS's prices, from one dated file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Lambda(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gb_second_arm64: Dollars
 
     def gb_second(self, architecture: Architecture) -> float:
-        """A gigabyte of memory for a second."""
+        """Return the price of a gigabyte of memory for a second."""
         return self.gb_second_arm64 if architecture == "arm64" else self.gb_second_x86_64
 
 
@@ -44,7 +44,7 @@ class Logs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """US dollars in one region on one day. pages: AWS's, where they are told."""
+    """US dollars in one region on one day. pages: AWS's pages with the prices."""
 
     region: str
     date: date
@@ -55,5 +55,5 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read() -> Prices:
-    """The prices in `prices.toml`."""
+    """Return the prices in `prices.toml`."""
     return msgspec.toml.decode(FILE.read_bytes(), type=Prices)

@@ -1,4 +1,4 @@
-"""The plan in words: every number with the sum that it comes from."""
+"""Print the plan, each number with its arithmetic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
 
 def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
-    """Print all of it."""
+    """Print the whole report."""
     for line in (
         *_needs(plan),
         "",
@@ -78,7 +78,7 @@ def _needs(plan: Plan) -> Iterator[str]:
 
 
 def parameters(plan: Plan) -> str:
-    """The template's parameters."""
+    """Return the template's parameters, as `make deploy` takes them."""
     return (
         f"ShardCount={plan.shards} BatchSize={plan.batch_size} BatchWindowSeconds={plan.window} "
         f"ParallelizationFactor={plan.parallelization} MemorySize={plan.memory}"
@@ -131,9 +131,9 @@ def _breaks(plan: Plan) -> Iterator[str]:
 def _limits(title: str, found: Sequence[Limit]) -> Iterator[str]:
     yield title
     for limit in found:
-        yield f"    {limit.rate:12,.0f} a second: {limit.what}. Mend: {limit.mend}"
+        yield f"    {limit.rate:12,.0f} a second: {limit.what}. Fix: {limit.fix}"
 
 
 def number(value: float) -> str:
-    """With thousands apart, and three digits at the least."""
+    """Format a number with thousands separators and at least three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

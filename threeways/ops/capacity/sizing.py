@@ -1,7 +1,7 @@
-"""What a deployment needs for a rate: shards, batches, lanes, memory.
+"""Size a deployment for a rate: shards, batches, lanes, memory.
 
-A shard has `parallelization` lanes, each of which hands the function one batch after the other. A lane's
-batch is what arrives in a batch window, or while the batch before it is worked on if that takes longer.
+A shard has `parallelization` lanes, each of which invokes the function with one batch after the other. A
+lane's batch is what arrives in a batch window, or while the previous batch is processed if that takes longer.
 docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html (Polling and batching streams)
 """
 
@@ -16,26 +16,30 @@ from threeways.ops.capacity.measurements import Latencies
 from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
 RIDE_BYTES, PREDICTION_BYTES = 150, 280
-"""A ride and a prediction on their streams, partition keys included; a ride's place in the event's JSON."""
+"""The size of a ride and of a prediction on their streams, partition keys included."""
 EVENT_BYTES = 700
+"""The size of a ride in the Lambda event's JSON."""
 FILLED = 0.8
-"""The share of a shard that is planned with: keys never spread evenly."""
+"""The planned utilisation of a shard: keys are never distributed evenly."""
 GOOD_BATCH, LONGEST_WINDOW = 100, 10
-"""A batch that is nearly as cheap a ride as one of 1,000, and the seconds that rides may wait for it."""
+"""A batch size whose cost a ride is close to that of 1,000, and the limit on the seconds to wait for it."""
 GROWTH = 2
-"""The lanes are to keep up with so many times the rate."""
+"""The multiple of the rate that the lanes can process."""
 POLL_SECONDS = 1.0
-"""Lambda looks into a shard once a second."""
+"""Lambda polls a shard once a second."""
 
 
 def waits(batch: float) -> int:
-    """How often an invocation waits for `PutRecords`, of which some go at once."""
+    """Return how often an invocation waits for `PutRecords`, of which some run concurrently."""
     return ceil(batch / (MAX_ENTRIES * OVERLAPPED))
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """rate: rides a second. shards: of each stream, None: what it takes. memory: MB, None: what it takes."""
+    """The request for a plan.
+
+    rate: rides a second. shards: of each stream; None: as needed. memory: MB; None: as needed.
+    """
 
     rate: float
     shards: int | None = None
@@ -44,10 +48,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A deployment in numbers.
+    """A sized deployment.
 
     shards: of each of the two streams. batch_size, window, parallelization: the mapping's settings.
-    batch: rides of an average invocation. seconds: how long it takes. memory: MB.
+    batch: rides of an average invocation. seconds: its duration. memory: MB.
     """
 
     rate: float
@@ -60,63 +64,63 @@ class Plan:
 
     @property
     def lanes(self) -> int:
-        """Batches that may be worked on at once, and so the most concurrent invocations."""
+        """The number of concurrent batches, and so the maximum of concurrent invocations."""
         return self.shards * self.parallelization
 
     @property
     def share(self) -> float:
-        """The share of a processor that one invocation can use: it computes on one thread."""
+        """The share of a processor that one invocation can use; it computes on one thread."""
         return min(1.0, self.memory / limits.VCPU_MB)
 
     def took(self, batch: float) -> float:
-        """Seconds of an invocation with so many rides: computing, then putting them."""
+        """Return the seconds of an invocation with so many rides: computing, then putting."""
         return self.latencies.cpu_seconds(batch) / self.share + waits(batch) * PUT_SECONDS
 
     @property
     def lane_capacity(self) -> float:
-        """Rides a second of a lane that is handed nothing but full batches."""
+        """The rides a second of a lane with full batches only."""
         return self.batch_size / self.took(self.batch_size)
 
     @property
     def key_capacity(self) -> float:
-        """Rides a second of one key, in a full batch with nothing else: their predictions go one a call."""
+        """The rides a second of a single key in full batches: its predictions go one a call."""
         seconds = self.latencies.cpu_seconds(self.batch_size) / self.share + self.batch_size * PUT_SECONDS
         return self.batch_size / seconds
 
     def batch_at(self, rate: float) -> float:
-        """Rides of an average invocation at a rate, one at the least."""
+        """Return the rides of an average invocation at a rate, at least one."""
         lane = rate / self.lanes
         if lane >= self.lane_capacity:
             return self.batch_size
         batch = max(1.0, min(self.batch_size, lane * self.window))
-        # Where the work takes longer than the window, the next batch is what came meanwhile.
+        # If the work takes longer than the window, the next batch is what has arrived meanwhile.
         while batch < self.batch_size and batch / self.took(batch) < lane:
             batch = min(self.batch_size, batch * 1.1)
         return batch
 
     @property
     def batch(self) -> float:
-        """Rides of an average invocation."""
+        """The rides of an average invocation."""
         return self.batch_at(self.rate)
 
     @property
     def seconds(self) -> float:
-        """How long an average invocation takes."""
+        """The duration of an average invocation."""
         return self.took(self.batch)
 
     @property
     def invocations(self) -> float:
-        """Invocations a second."""
+        """The invocations a second."""
         return self.rate / self.batch
 
     @property
     def busy(self) -> float:
-        """Concurrent invocations on average (Little's law); the most are `lanes`."""
+        """The average of concurrent invocations (Little's law); the maximum is `lanes`."""
         return self.invocations * self.seconds
 
 
 def plan(asked: Asked, latencies: Latencies) -> Plan:
-    """The deployment for a rate. Raises UsageError where what is asked cannot be."""
+    """Size a deployment for a rate. Raises UsageError if the request cannot be met."""
     memory = _memory(asked, latencies)
     shards = needed_shards(asked.rate)
     if asked.shards is not None:
@@ -149,7 +153,7 @@ def plan(asked: Asked, latencies: Latencies) -> Plan:
 
 
 def needed_shards(rate: float) -> int:
-    """Shards of each stream: by records and by bytes, in and out, none of them filled to its brim."""
+    """Return the shards that each stream needs, by records and by bytes, in and out."""
     by_records = rate / (limits.SHARD_RECORDS * FILLED)
     by_bytes = rate * max(RIDE_BYTES, PREDICTION_BYTES) / (limits.SHARD_BYTES * FILLED)
     by_reading = rate * RIDE_BYTES / (limits.SHARD_READ_BYTES * FILLED)
@@ -157,12 +161,12 @@ def needed_shards(rate: float) -> int:
 
 
 def capacity_of_a_stack() -> float:
-    """The rate that the most shards of one stack are planned for."""
+    """Return the rate that the maximum of shards of one stack is planned for."""
     return limits.STREAM_SHARDS * limits.SHARD_RECORDS * FILLED
 
 
 def _memory(asked: Asked, latencies: Latencies) -> int:
-    """Twice what the process takes at its peak, or what is asked where that is enough."""
+    """Return twice the process's peak memory, or the requested memory if that is enough."""
     twice = max(limits.LEAST_MB, ceil(2 * latencies.peak_mb / 64) * 64)
     if asked.memory is None:
         return min(twice, limits.MOST_MB)
@@ -176,7 +180,7 @@ def _memory(asked: Asked, latencies: Latencies) -> int:
 
 
 def _batch_size(rides: float) -> int:
-    """`BatchSize` for so many rides of a window: room for twice of them.
+    """Return a `BatchSize` with room for twice the rides of a window.
 
     A shard takes 1,000 a second, so it stays far below Lambda's 10,000 and a payload's 6 MB.
     """

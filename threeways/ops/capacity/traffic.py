@@ -1,4 +1,4 @@
-"""How old a ride is when it is scored: now, and when the traffic doubles and nobody does anything."""
+"""Compute a ride's age when it is scored: now, and if the traffic doubles without any change."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from threeways.ops.capacity.sizing import POLL_SECONDS, Plan
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What a rate does to a deployment.
+    """A deployment's state at a rate.
 
-    rate: rides a second that come. taken: those that the shards take; the rest is refused at the producer
-    (ProvisionedThroughputExceededException), and is in no metric of the consumer. age: seconds that the
-    oldest ride of a batch has waited when it is done, about what IteratorAge shows. growing: by how many
-    seconds the age grows each second, 0 where the lanes keep up.
+    rate: rides a second that are sent. taken: those that the shards accept; the rest is refused at the
+    producer (ProvisionedThroughputExceededException), and is in no metric of the consumer. age: the seconds
+    that a batch's oldest ride has waited when it is done, about what IteratorAge shows. growing: by how many
+    seconds the age grows each second, 0 if the lanes keep up.
     """
 
     rate: float
@@ -25,17 +25,17 @@ class Traffic:
 
     @property
     def refused(self) -> float:
-        """Rides a second that no shard takes."""
+        """The rides a second that no shard accepts."""
         return self.rate - self.taken
 
     @property
     def hours_to_give_up(self) -> float | None:
-        """Hours until rides are over the record age and go to the failure destination; None: never."""
+        """The hours until rides exceed the record age and go to the failure destination; None: never."""
         return limits.RECORD_AGE_SECONDS / self.growing / 3600 if self.growing else None
 
 
 def at(plan: Plan, rate: float) -> Traffic:
-    """The plan's deployment under a rate."""
+    """Compute the traffic of the plan's deployment at a rate."""
     taken = min(rate, float(plan.shards * limits.SHARD_RECORDS))
     capacity = plan.lanes * plan.lane_capacity
     batch = plan.batch_at(taken)

@@ -1,4 +1,4 @@
-"""Runs the rule pack over a template and tells what it found."""
+"""Run the rule pack over a template and print its findings."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SECTIONS = ("Parameters", "Mappings", "Conditions", "Globals", "Outputs", "Meta
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that will bite. where: the path in the template. line: from 1, or None. what: and when."""
+    """A fault. where: the path in the template. line: from 1, or None. what: what happens, and when."""
 
     id: str
     title: str
     where: str
     line: int | None
     what: str
-    mend: str
+    fix: str
     page: str
 
 
 def read_template(path: Path) -> str:
-    """A template file's text. Raises TemplateError."""
+    """Return a template file's text. Raises TemplateError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -46,12 +46,12 @@ def read_template(path: Path) -> str:
 def examine(
     text: str, name: str, *, rate: int = 0, record_bytes: int = 1000, key_rate: int = 0
 ) -> list[Finding]:
-    """What the rules find in a template (YAML or JSON, SAM or plain CloudFormation), by line.
+    """Return the rules' findings in a template (YAML or JSON, SAM or plain CloudFormation), by line.
 
-    name: the template's, for messages. rate: records a second that its streams must carry, 0: not asked.
-    record_bytes: how large those are. key_rate: records a second of the key that has most.
-    `Metadata: {cfn-lint: {config: {ignore_checks: [ID]}}}` of a resource silences a rule there. Raises
-    TemplateError for what is no template, and where nothing reads Kinesis.
+    name: the template's, for messages. rate: the records a second that its streams must carry, 0: unknown.
+    record_bytes: their size. key_rate: the records a second of the busiest key.
+    `Metadata: {cfn-lint: {config: {ignore_checks: [ID]}}}` of a resource disables a rule there. Raises
+    TemplateError for an invalid template, and where nothing reads Kinesis.
     """
     from cfnlint.config import ConfigMixIn
     from cfnlint.runner import run_template_by_data
@@ -61,7 +61,7 @@ def examine(
         consumers = _read(deepcopy(document), name).consumers
         rules, configuration = _rules(rate, record_bytes, key_rate), ConfigMixIn(regions=["us-east-1"])
         matches = list(run_template_by_data(document, configuration, rules))
-    except Exception as error:  # cfn-lint trips over templates of odd shapes, each in its own way
+    except Exception as error:  # cfn-lint raises various exceptions for malformed templates
         raise TemplateError(f"{name} cannot be read as a template: {error}") from error
     _refuse(matches, name)
     if not consumers:
@@ -72,22 +72,20 @@ def examine(
 
 
 def tell(findings: list[Finding], name: str, console: Console, *, lines: bool = True) -> None:
-    """Print them, each with its mend and page. lines: the line numbers say something."""
+    """Print the findings, each with its fix and AWS's page. lines: whether line numbers are meaningful."""
     for finding in findings:
         line = f":{finding.line}" if lines and finding.line else ""
         console.print(f"[bold]{finding.id} {finding.title}[/]", highlight=False)
         for text in (
             f"{name}{line} {finding.where}",
             finding.what,
-            f"Mend: {finding.mend}",
+            f"Fix: {finding.fix}",
             f"See: {finding.page}",
         ):
             console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
     count = len(findings)
     console.print(
-        f"{name}: {count} finding{'s' if count != 1 else ''}"
-        if count
-        else f"{name}: nothing found that bites",
+        f"{name}: {count} finding{'s' if count != 1 else ''}" if count else f"{name}: no findings",
         markup=False,
         highlight=False,
         soft_wrap=True,
@@ -107,7 +105,7 @@ def _rules(rate: int, record_bytes: int, key_rate: int) -> RulesCollection:
 
 
 def _document(text: str, name: str) -> dict[str, Any]:
-    """The parsed template, of a shape that cfn-lint can work with. Raises TemplateError."""
+    """Parse the template and check that cfn-lint can process its shape. Raises TemplateError."""
     from cfnlint.decode import decode_str
 
     document, matches = decode_str(text)
@@ -128,7 +126,7 @@ def _document(text: str, name: str) -> dict[str, Any]:
 
 
 def _name_by_text(node: Any, name: str, where: str) -> None:
-    """Make text of numbers that are keys, in place: YAML reads `7:` as a number, CloudFormation as a name.
+    """Convert integer keys to strings, in place: YAML reads `7:` as a number, CloudFormation as a name.
 
     Raises TemplateError for keys that YAML reads as something else (`No:` is false, `2012-10-17:` a date).
     """
@@ -160,7 +158,7 @@ def _read(document: dict[str, Any], name: str) -> Stack:
 
 
 def _refuse(matches: list[Match], name: str) -> None:
-    """cfn-lint's own errors: the template cannot be read, or a rule broke on it."""
+    """Raise TemplateError for cfn-lint's own errors: an unreadable template, or a rule that failed."""
     for match in matches:
         if match.rule.id.startswith("E0"):
             line = f", line {match.linenumber}" if match.linenumber else ""
@@ -169,13 +167,13 @@ def _refuse(matches: list[Match], name: str) -> None:
 
 def _finding(match: Match) -> Finding:
     rule = match.rule
-    what, _, mend = match.message.partition(" Mend: ")
+    what, _, fix = match.message.partition(" Fix: ")
     return Finding(
         rule.id,
         rule.shortdesc,
         "/".join(map(str, match.path or ())),
         match.linenumber,
         what,
-        mend,
+        fix,
         rule.source_url,
     )

@@ -1,4 +1,4 @@
-"""A deployed stack as a template of what it is now: its template, its parameters' values, its live settings.
+"""Build a template of a deployed stack's current state: its template, parameter values and live settings.
 
 docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
 """
@@ -31,9 +31,9 @@ _SETTINGS = (
 
 
 def fetch(stack: str, client: Client) -> str:
-    """The template, as JSON, that the stack would have if it were written anew from what runs.
+    """Return a template, as JSON, that describes what is deployed now.
 
-    stack: its name or ARN. Raises TemplateError where it, or what it made, cannot be read.
+    stack: its name or ARN. Raises TemplateError where it, or one of its resources, cannot be read.
     """
     with _named_faults(f"STACK={stack}"):
         cloudformation = client("cloudformation")
@@ -52,7 +52,7 @@ def fetch(stack: str, client: Client) -> str:
 
 
 def _document(body: Any, stack: str) -> dict[str, Any]:
-    """A template is answered as a dict where it is JSON, as text where it is YAML."""
+    """Parse the template's body, which is a dict if the template is JSON, or a text if it is YAML."""
     from cfnlint.decode import decode_str
 
     document = decode_str(body)[0] if isinstance(body, str) else body
@@ -63,13 +63,13 @@ def _document(body: Any, stack: str) -> dict[str, Any]:
 
 
 def _set_parameters(template: dict[str, Any], values: list[Mapping[str, str]]) -> None:
-    """A parameter's value, where the rules look for its default."""
+    """Set each parameter's value as its default, which the rules read."""
     for value in values:
         declared = template.get("Parameters", {}).get(value["ParameterKey"])
         if declared is None:
             continue
         declared["Default"] = value.get("ParameterValue")
-        if "ResolvedValue" in value:  # of an SSM parameter, whose name is the value
+        if "ResolvedValue" in value:  # an SSM parameter: its value is a name
             declared |= {"Type": "String", "Default": value["ResolvedValue"]}
 
 
@@ -81,14 +81,20 @@ def _resources(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:
 
 
 def _mapping(client: Client, uuid: str) -> dict[str, Any]:
-    """A mapping's live settings: docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html."""
+    """Return a mapping's settings.
+
+    docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html
+    """
     answer = client("lambda").get_event_source_mapping(UUID=uuid)
     settings = {name: answer[name] for name in _SETTINGS if answer.get(name) is not None}
     return {**settings, "_EventSourceArn": answer.get("EventSourceArn", "")}
 
 
 def _function(client: Client, name: str) -> dict[str, Any]:
-    """A function's: docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html."""
+    """Return a function's settings.
+
+    docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+    """
     functions = client("lambda")
     answer = functions.get_function_configuration(FunctionName=name)
     live = {key: answer[key] for key in ("Timeout", "Runtime", "MemorySize") if answer.get(key)}
@@ -103,7 +109,10 @@ def _function(client: Client, name: str) -> dict[str, Any]:
 
 
 def _stream(client: Client, name: str) -> dict[str, Any]:
-    """A stream's: docs.aws.amazon.com/kinesis/latest/APIReference/API_DescribeStreamSummary.html."""
+    """Return a stream's settings.
+
+    docs.aws.amazon.com/kinesis/latest/APIReference/API_DescribeStreamSummary.html
+    """
     summary = client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
     return {
         "Name": name,
@@ -114,7 +123,10 @@ def _stream(client: Client, name: str) -> dict[str, Any]:
 
 
 def _called(naming: str) -> Callable[[Client, str], dict[str, Any]]:
-    """What has a physical id that is its name, or ends with it: a failure destination's ARN is told by it."""
+    """Return a reader of a resource whose physical id is, or ends with, its name.
+
+    A failure destination's ARN is recognised by that name.
+    """
     return lambda _, physical_id: {naming: re.split("[:/]", physical_id)[-1]}
 
 
@@ -129,7 +141,7 @@ _LIVE: dict[Any, Callable[[Client, str], dict[str, Any]]] = {
 
 
 def _point_at_stream(template: dict[str, Any], settings: dict[str, Any], client: Client) -> None:
-    """A mapping of a stream of another stack: that stream is put beside it."""
+    """Add another stack's stream to the template, if the mapping reads one."""
     arn = settings.pop("_EventSourceArn", "")
     if (
         isinstance(TemplateValues(template).of(settings.get("EventSourceArn")), Reference)
@@ -148,9 +160,9 @@ def _point_at_stream(template: dict[str, Any], settings: dict[str, Any], client:
 
 
 def _named_faults(what: str) -> AbstractContextManager[None]:
-    mend = (
-        "Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
+    fix = (
+        "Correct the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
         "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
         "DescribeStreamSummary of Kinesis"
     )
-    return errors.named(lambda error: TemplateError(f"{what} cannot be read: {error}. {mend}"))
+    return errors.named(lambda error: TemplateError(f"{what} cannot be read: {error}. {fix}"))

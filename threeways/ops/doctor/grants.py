@@ -1,4 +1,4 @@
-"""What a function's role may do to a failure destination, as far as the template tells.
+"""Determine what a function's role may do on a failure destination, as far as the template shows.
 
 docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -16,10 +16,10 @@ from threeways.ops.doctor.stack import Consumer, Resource, Stack
 from threeways.ops.doctor.values import VARIABLE, written
 
 NEEDED = {"s3": ("s3:PutObject", "s3:ListBucket"), "sqs": ("sqs:SendMessage",), "sns": ("sns:Publish",)}
-"""What the role needs, by the destination's service.
+"""The actions that the role needs, by the destination's service.
 docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
 _KEY = "/aws/lambda/mapping/shard"
-"""The form of the keys that Lambda writes to a bucket, by the same page: `aws/lambda/<mapping>/<shard>/…`."""
+"""The form of the keys that Lambda writes to a bucket (the same page): `aws/lambda/<mapping>/<shard>/…`."""
 _KINDS = {
     "AWS::S3::Bucket": ("s3", "BucketName"),
     "AWS::SQS::Queue": ("sqs", "QueueName"),
@@ -33,7 +33,7 @@ _NO_GRANT = {
     "AWSLambdaENIManagementAccess", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess",
     "AmazonKinesisReadOnlyAccess", "CloudWatchLambdaInsightsExecutionRolePolicy",
 }  # fmt: skip
-"""AWS's managed policies that such functions have and that permit nothing of `NEEDED`; any other one may.
+"""AWS's managed policies that such functions often have and that allow nothing of `NEEDED`; others may.
 docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html"""
 _SAM_TEMPLATES = {
     "S3CrudPolicy": NEEDED["s3"], "S3FullAccessPolicy": NEEDED["s3"], "S3WritePolicy": NEEDED["s3"][:1],
@@ -42,12 +42,12 @@ _SAM_TEMPLATES = {
 }  # fmt: skip
 """docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-policy-template-list.html"""
 _UNTOLD = "\0"
-"""Stands in a text for what only a deployment can tell."""
+"""The placeholder in a text for a value that is unknown before deployment."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a consumer's failures go. name: the bucket's, queue's or topic's. resource: None if elsewhere."""
+    """A failure destination. name: the bucket's, queue's or topic's. resource: None if it is elsewhere."""
 
     service: str
     name: str
@@ -55,7 +55,7 @@ class Destination:
 
 
 def destination(consumer: Consumer, stack: Stack) -> Destination | None:
-    """The failure destination of a consumer; None if it has none, or where it cannot be told."""
+    """Return a consumer's failure destination; None if it has none, or if that is unknown."""
     target = on_failure(consumer).get("Destination")
     resource = stack.resource(target)
     if resource is not None and resource.kind in _KINDS:
@@ -74,16 +74,16 @@ def _service_and_name(resource: Resource) -> tuple[str, str]:
 
 
 def on_failure(consumer: Consumer) -> Mapping[str, Any]:
-    """`DestinationConfig.OnFailure`; empty where it is not there or cannot be told."""
+    """Return `DestinationConfig.OnFailure`; empty if it is missing or unknown."""
     settings = consumer.settings.get("DestinationConfig")
     found = settings.get("OnFailure") if isinstance(settings, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def refused(consumer: Consumer, target: Destination, stack: Stack) -> list[str]:
-    """The actions that Lambda needs on the destination and that the function's role surely may not do.
+    """Return the actions that Lambda needs on the destination and that the role certainly may not do.
 
-    A permission that cannot be told (an import, another managed policy, a condition) counts as given.
+    An unknown permission (an import, another managed policy, a condition) counts as given.
     """
     function = consumer.function
     if function is None:
@@ -93,7 +93,7 @@ def refused(consumer: Consumer, target: Destination, stack: Stack) -> list[str]:
     if not by_sam and (role is None or role.kind != "AWS::IAM::Role"):
         return []
     match = _Match(target, stack)
-    own = list(_statements(_of_role(function if by_sam else role, stack)))  # type: ignore[arg-type]  # one is there
+    own = list(_statements(_of_role(function if by_sam else role, stack)))  # type: ignore[arg-type]  # one is not None
     if by_sam:
         own += _of_sam(consumer, function, target, stack)
     of_destination = list(_of_destination(target, stack))
@@ -106,19 +106,19 @@ def refused(consumer: Consumer, target: Destination, stack: Stack) -> list[str]:
 
 
 class _Match:
-    """Whether a statement is about an action on a destination."""
+    """Matches statements against actions on a destination."""
 
     def __init__(self, target: Destination, stack: Stack) -> None:
         self._target, self._stack = target, stack
 
     def allows(self, statement: Any, action: str) -> bool:
-        """Whether it permits the action, or may do so."""
+        """Return whether the statement allows the action, or may do so."""
         if not isinstance(statement, dict):
             return True
         return statement.get("Effect") in ("Allow", UNKNOWN) and self._covers(statement, action, doubt=True)
 
     def denies(self, statement: Any, action: str) -> bool:
-        """Whether it surely forbids the action."""
+        """Return whether the statement certainly denies the action."""
         if not isinstance(statement, dict) or statement.get("Effect") != "Deny" or "Condition" in statement:
             return False
         return self._covers(statement, action, doubt=False)
@@ -148,7 +148,7 @@ class _Match:
         return _fits(parts[5], name + key, doubt) or (doubt and _UNTOLD in name)
 
     def _text(self, value: Any) -> str:
-        """A value as text: the destination by its ARN or name, another resource by `<its id>`."""
+        """Return a value as text: the destination by its ARN or name, another resource as `<its id>`."""
         return VARIABLE.sub(lambda variable: self._named(*variable[1].split(".", 1)), _written(value))
 
     def _named(self, logical_id: str, attribute: str = "") -> str:
@@ -165,7 +165,7 @@ class _Match:
 
 
 def _of_role(holder: Resource, stack: Stack) -> Iterator[Any]:
-    """The policy documents of a role, or of a SAM function that gets its own; UNKNOWN for any untold one."""
+    """Yield the policy documents of a role, or of a SAM function's own role; UNKNOWN for an unknown one."""
     yield from (document for _, document in documents(holder))
     attached = listed(holder.properties.get("ManagedPolicyArns"))
     for policy in listed(holder.properties.get("Policies")):
@@ -187,7 +187,7 @@ def _of_role(holder: Resource, stack: Stack) -> Iterator[Any]:
 
 
 def _of_sam(consumer: Consumer, function: Resource, target: Destination, stack: Stack) -> Iterator[Any]:
-    """The statements that SAM adds to a role that it makes; UNKNOWN where connectors may add some.
+    """Yield the statements that SAM adds to a role that it creates; UNKNOWN where connectors may add some.
 
     docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-onfailure.html
     """
@@ -204,7 +204,7 @@ def _of_sam(consumer: Consumer, function: Resource, target: Destination, stack: 
 
 
 def _of_destination(target: Destination, stack: Stack) -> Iterator[Any]:
-    """The statements of the destination's own policy that permit something to roles."""
+    """Yield the statements of the destination's own policy that may allow something to roles."""
     for policy in stack.of_kind(*_OWN_POLICIES):
         about = listed(policy.properties.get(_OWN_POLICIES[policy.kind]))
         if not any(stack.resource(one) in (target.resource, None) for one in about):
@@ -216,13 +216,13 @@ def _of_destination(target: Destination, stack: Stack) -> Iterator[Any]:
 
 
 def _statements(found: Any) -> Iterator[Any]:
-    """The statements of policy documents; what is no mapping stands for what cannot be told."""
+    """Yield the statements of policy documents; UNKNOWN for a document that is not a mapping."""
     for document in found:
         yield from listed(document.get("Statement")) if isinstance(document, dict) else [UNKNOWN]
 
 
 def _fits(pattern: str, text: str, doubt: bool) -> bool:
-    """Whether IAM's pattern matches; what is untold in it matches anything, or nothing without doubt."""
+    """Return whether IAM's pattern matches; an unknown part matches anything if `doubt`, else nothing."""
     if _UNTOLD in pattern and not doubt:
         return False
     parts = (
@@ -237,5 +237,5 @@ def _written(value: Any) -> str:
 
 
 def _untold(value: Any) -> str:
-    """A text with NUL for each variable in it."""
+    """Return a text with NUL for each variable in it."""
     return VARIABLE.sub(_UNTOLD, _written(value))

@@ -1,4 +1,4 @@
-"""The policy documents that stand in a template, of roles, functions and policies."""
+"""Find the policy documents of roles, functions and policies in a template."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from threeways.ops.doctor.stack import Resource
 from threeways.ops.doctor.values import Path
 
 ATTACHED = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
-"""Policies that are resources of their own."""
+"""The types of policies that are resources."""
 
 
 def documents(resource: Resource) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """The identity policies of a role, a SAM function or a policy, each with its path."""
+    """Yield the identity policies of a role, a SAM function or a policy, each with its path."""
     properties = resource.properties
     if resource.kind in ATTACHED:
         if isinstance(properties.get("PolicyDocument"), dict):
@@ -31,5 +31,5 @@ def documents(resource: Resource) -> Iterator[tuple[Path, Mapping[str, Any]]]:
 
 
 def listed(value: Any) -> list[Any]:
-    """A list as it is, one value as a list of it, None as an empty one."""
+    """Return a list unchanged, None as [], and any other value as a list of it."""
     return value if isinstance(value, list) else [] if value is None else [value]

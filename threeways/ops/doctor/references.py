@@ -1,4 +1,4 @@
-"""References of a template to what is not in it.
+"""Find a template's references to missing resources and parameters.
 
 docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getatt.html
 """
@@ -16,9 +16,9 @@ _MADE_BY_SAM = ("Serverless", "CodeDeployServiceRole")
 
 
 def dangling(template: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Where `Ref`, `Fn::GetAtt` or `Fn::Sub` in Resources names nothing that the template has, and the name.
+    """Yield the path and name of each `Ref`, `Fn::GetAtt` or `Fn::Sub` to a missing resource or parameter.
 
-    None where a macro, an include or a loop can add resources under any name.
+    Yields nothing where a macro, an include or a loop can add resources under any name.
     """
     resources = section(template, "Resources")
     transforms = template.get("Transform", [])
@@ -34,7 +34,7 @@ def dangling(template: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _made_from(resources: Mapping[str, Any]) -> Iterator[str]:
-    """Logical ids that begin the ids of further resources: of SAM's, and of modules.
+    """Yield the logical ids that are prefixes of generated ones: of SAM's resources, and of modules.
 
     docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
     """
@@ -60,7 +60,7 @@ def _named(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _names(function: Any, given: Any) -> Iterator[str]:
-    """The logical ids that an intrinsic function names."""
+    """Yield the logical ids that an intrinsic function refers to."""
     if function == "Ref" and isinstance(given, str):
         yield given
     elif function == "Fn::GetAtt":

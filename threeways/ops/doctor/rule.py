@@ -1,4 +1,4 @@
-"""What every rule has: what happens and when, the mend, the page of AWS's that says so."""
+"""The base class of the rules: what happens and when, the fix, and AWS's page about it."""
 
 from __future__ import annotations
 
@@ -12,34 +12,32 @@ from threeways.ops.doctor.stack import Stack, read
 from threeways.ops.doctor.values import Path
 
 type Fault = tuple[Path, str]
-"""Where, and what happens when: one or more sentences."""
+"""The path, and what happens when, in one or more sentences."""
 
 
 class KinesisRule(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships no type information
     """A rule of the pack; its docstring says what happens, and is cfn-lint's `description`.
 
-    id: E where records can be lost or a shard stands still, W for delay, cost and trust. shortdesc: what it
-    looks for. mend: what to write instead. source_url: AWS's page.
+    id: E where records can be lost or a shard is blocked, W for delay, cost and security. shortdesc: what it
+    looks for. fix: what to write instead. source_url: AWS's page.
     """
 
     tags = ("kinesis", "lambda")
-    mend: str = ""
+    fix: str = ""
 
     def __init_subclass__(cls) -> None:
-        """Take the docstring for cfn-lint."""
+        """Set cfn-lint's description from the docstring."""
         cls.description = cls.__doc__
 
     def faults(self, stack: Stack) -> Iterator[Fault]:
-        """The places where it holds."""
+        """Yield the places of faults in a template."""
         raise NotImplementedError
 
     @override
     def match(self, cfn: Template) -> list[RuleMatch]:
-        """For cfn-lint."""
-        return [
-            RuleMatch(path, f"{what} Mend: {self.mend}") for path, what in self.faults(read(cfn.template))
-        ]
+        """Return the faults as cfn-lint's matches."""
+        return [RuleMatch(path, f"{what} Fix: {self.fix}") for path, what in self.faults(read(cfn.template))]
 
     def setting(self, name: str) -> Any:
-        """One of its own settings, as cfn-lint configures rules: `-x ID:name=value`."""
+        """Return one of the rule's settings, as cfn-lint configures rules: `-x ID:name=value`."""
         return self.config.get(name, self.config_definition[name]["default"])

@@ -1,4 +1,4 @@
-"""A template's consumers of Kinesis, SAM's and CloudFormation's alike: mappings, functions and streams."""
+"""Read a template's consumers of Kinesis, in SAM's or CloudFormation's form, with their resources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IN_TEXT = re.compile(r"\$\{([A-Za-z0-9]+)")
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource: properties with their values put in. connectors: SAM's, where it has some."""
+    """A resource, its properties resolved. connectors: SAM's, if any."""
 
     logical_id: str
     kind: str
@@ -28,11 +28,11 @@ class Resource:
 
     @property
     def path(self) -> Path:
-        """Where its properties stand in the template."""
+        """The path of its properties in the template."""
         return ["Resources", self.logical_id, "Properties"]
 
     def number(self, name: str, default: int) -> int | None:
-        """A property that is a whole number; None where it cannot be told."""
+        """Return an integer property; None if it is unknown."""
         return as_number(self.properties.get(name, default))
 
 
@@ -40,7 +40,7 @@ class Resource:
 class Consumer:
     """An event source mapping. settings: its properties. function, stream: None if not in the template.
 
-    source: the stream's ARN, a Reference or UNKNOWN; None where none is given.
+    source: the stream's ARN, a Reference or UNKNOWN; None if missing.
     """
 
     logical_id: str
@@ -51,19 +51,19 @@ class Consumer:
     stream: Resource | None
 
     def number(self, name: str, default: int) -> int | None:
-        """A setting that is a whole number; None where it cannot be told."""
+        """Return an integer setting; None if it is unknown."""
         return as_number(self.settings.get(name, default))
 
     def at(self, name: str) -> Path:
-        """Where a setting stands, or the mapping where it is not given."""
+        """Return a setting's path, or the mapping's if the setting is missing."""
         return [*self.path, name] if name in self.settings else self.path
 
 
 @dataclass
 class Stack:
-    """A template seen as consumers. resources: those whose condition is not known to fail.
+    """A template's resources and consumers. resources: those whose condition is not known to be false.
 
-    dangling: where a reference names nothing of the template, and the name.
+    dangling: the path and name of each reference to a missing resource.
     """
 
     resources: dict[str, Resource] = field(default_factory=dict)
@@ -71,11 +71,11 @@ class Stack:
     dangling: list[tuple[Path, str]] = field(default_factory=list)
 
     def of_kind(self, *kinds: str) -> list[Resource]:
-        """The resources of these types."""
+        """Return the resources of these types."""
         return [resource for resource in self.resources.values() if resource.kind in kinds]
 
     def resource(self, value: Any) -> Resource | None:
-        """The resource that a value names: by reference, in a text or by a function's name."""
+        """Return the resource that a value refers to: by reference, in a text, or by a function's name."""
         if isinstance(value, Reference):
             return self.resources.get(value.logical_id)
         if not isinstance(value, str):
@@ -85,7 +85,7 @@ class Stack:
         return next((found for found in (*named, *called) if found), None)
 
     def function(self, value: Any) -> Resource | None:
-        """The function that a value names, through its alias or version too."""
+        """Return the function that a value refers to, also through an alias or version."""
         found = self.resource(value)
         if found is not None and found.kind in _ALIASES:
             found = self.resource(found.properties.get("FunctionName"))
@@ -109,7 +109,7 @@ def read(template: Mapping[str, Any]) -> Stack:
 
 
 def _events(stack: Stack) -> Iterator[Consumer]:
-    """SAM's.
+    """Yield the consumers in SAM's form.
 
     docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-kinesis.html
     """
@@ -128,7 +128,7 @@ def _events(stack: Stack) -> Iterator[Consumer]:
 
 
 def _mappings(stack: Stack) -> Iterator[Consumer]:
-    """CloudFormation's.
+    """Yield the consumers in CloudFormation's form.
 
     docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html
     """
@@ -149,7 +149,7 @@ def _stream(stack: Stack, source: Any) -> Resource | None:
 
 
 def _may_be_kinesis(settings: Mapping[str, Any], source: Any, stack: Stack) -> bool:
-    """Whether a mapping of no stream of this template reads Kinesis, as far as it can be told."""
+    """Return whether a mapping without a stream of this template reads Kinesis, as far as known."""
     if isinstance(source, str) and ":" in source:
         return ":kinesis:" in source
     if stack.resource(source) is not None or _OTHER_SOURCES & set(settings):

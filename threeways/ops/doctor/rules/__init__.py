@@ -1,1 +1,1 @@
-"""The pack: cfn-lint loads every module here."""
+"""The rule pack: cfn-lint loads every module here."""

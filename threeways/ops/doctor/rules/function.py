@@ -1,4 +1,4 @@
-"""The function against the mapping that calls it."""
+"""Rules on the function of a mapping."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ ASYNC_ONLY = ("DeadLetterQueue", "DeadLetterConfig", "EventInvokeConfig")
 
 
 class AsyncOnlySettings(rule.KinesisRule):
-    """They hold for asynchronous calls, and a stream's are none."""
+    """These settings apply to asynchronous invocations, and a stream's are synchronous."""
 
     id = "E9721"
     shortdesc = "A dead-letter queue or EventInvokeConfig on a function that only a stream calls"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"
-    mend = (
+    fix = (
         "the mapping's own DestinationConfig, MaximumRetryAttempts and MaximumRecordAgeInSeconds; take "
         "these out."
     )
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield the settings of functions that nothing invokes asynchronously."""
         for function in _functions(stack):
             if _called_otherwise(function, stack):
                 continue
@@ -41,22 +42,23 @@ class AsyncOnlySettings(rule.KinesisRule):
 
     def _what(self, name: str, function: Resource) -> str:
         return (
-            f"{name} says nothing to a stream: when {function.logical_id} fails, its batch is retried by "
+            f"{name} does not apply to a stream: when {function.logical_id} fails, its batch is retried by "
             "the mapping's "
             "settings, and the queue or destination named here stays empty."
         )
 
 
 class TimeoutAgainstWindow(rule.KinesisRule):
-    """A batch must be done in less time than it took to collect."""
+    """A full batch may not finish within the timeout, and is retried."""
 
     id = "W9722"
     shortdesc = "The function's timeout is short against the batch window"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"
-    mend = "a Timeout of some times what a full batch takes, and above MaximumBatchingWindowInSeconds."
+    fix = "a Timeout of some times what a full batch takes, and above MaximumBatchingWindowInSeconds."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield functions whose timeout is missing or not above the batch window."""
         for consumer in stack.consumers:
             if consumer.function is None:
                 continue
@@ -79,12 +81,12 @@ class TimeoutAgainstWindow(rule.KinesisRule):
 
 
 class OldRuntime(rule.KinesisRule):
-    """No security patches, and one day no updates of the function."""
+    """The runtime gets no security patches, and at some point the function cannot be updated."""
 
     id = "W9723"
     shortdesc = "The runtime is deprecated"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"
-    mend = "a supported runtime; the page lists them with their dates."
+    fix = "a supported runtime; the page lists them with their dates."
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,6 +96,7 @@ class OldRuntime(rule.KinesisRule):
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield functions with a deprecated runtime."""
         today = datetime.now(UTC).date().isoformat()
         for function in _functions(stack):
             runtime = function.properties.get("Runtime")
@@ -104,7 +107,7 @@ class OldRuntime(rule.KinesisRule):
                     (
                         f"{runtime} has had no security patches since {life['deprecated']}; from "
                         f"{life['update-block']} on "
-                        f"the function cannot be updated, not to mend it either. {life['successor']} "
+                        f"the function cannot be updated, not even to fix it. {life['successor']} "
                         "follows it."
                     ),
                 )
@@ -116,10 +119,11 @@ class TooLittleConcurrency(rule.KinesisRule):
     id = "E9724"
     shortdesc = "Reserved concurrency below shards times ParallelizationFactor"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"
-    mend = "ReservedConcurrentExecutions of shards times ParallelizationFactor at the least, or none."
+    fix = "ReservedConcurrentExecutions of shards times ParallelizationFactor at the least, or none."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield functions whose reserved concurrency is below the mapping's concurrent batches."""
         for consumer in stack.consumers:
             function, stream = consumer.function, consumer.stream
             if function is None or "ReservedConcurrentExecutions" not in function.properties:
@@ -140,14 +144,14 @@ class TooLittleConcurrency(rule.KinesisRule):
 
 
 def _functions(stack: Stack) -> list[Resource]:
-    """The functions that read a stream, each once."""
+    """Return the functions that read a stream, each once."""
     consumers: list[Consumer] = stack.consumers
     found = {c.function.logical_id: c.function for c in consumers if c.function}
     return [function for function in found.values() if function.kind in FUNCTIONS]
 
 
 def _called_otherwise(function: Resource, stack: Stack) -> bool:
-    """Whether something else than polled sources may call it: then async settings may be meant for that."""
+    """Return whether anything but polled sources may invoke it, for which async settings may be meant."""
     events: Any = function.properties.get("Events")
     kinds = (
         {str(event.get("Type")) for event in events.values() if isinstance(event, dict)}

@@ -1,4 +1,4 @@
-"""The event source mapping's own settings."""
+"""Rules on the event source mapping's settings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ PARAMETERS = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-para
 
 
 class StartsAtLatest(rule.KinesisRule):
-    """LATEST misses what arrives while the mapping is made."""
+    """LATEST skips records that arrive while the mapping is being created."""
 
     id = "E9701"
     shortdesc = "StartingPosition LATEST"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"
-    mend = "StartingPosition: TRIM_HORIZON, or AT_TIMESTAMP with a StartingPositionTimestamp."
+    fix = "StartingPosition: TRIM_HORIZON, or AT_TIMESTAMP with a StartingPositionTimestamp."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings that start at LATEST."""
         for consumer in stack.consumers:
             if consumer.settings.get("StartingPosition") == "LATEST":
                 yield (
@@ -36,12 +37,12 @@ class StartsAtLatest(rule.KinesisRule):
 
 
 class RetriesWithoutEnd(rule.KinesisRule):
-    """A batch that always fails holds its shard up until its records expire."""
+    """A batch that always fails blocks its shard until its records expire."""
 
     id = "E9702"
     shortdesc = "Neither retries nor record age have an end"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html"
-    mend = (
+    fix = (
         "MaximumRecordAgeInSeconds: 21600, say, at most half the stream's retention, or a "
         "MaximumRetryAttempts, "
         "with an OnFailure destination."
@@ -49,6 +50,7 @@ class RetriesWithoutEnd(rule.KinesisRule):
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings with unlimited retries and record age."""
         for consumer in stack.consumers:
             retries, age = (
                 consumer.number(name, FOR_EVER)
@@ -66,15 +68,16 @@ class RetriesWithoutEnd(rule.KinesisRule):
 
 
 class NoSecondTry(rule.KinesisRule):
-    """A throttle, a deployment or a moment without network costs a batch."""
+    """A throttle, a deployment or a short network failure loses a batch."""
 
     id = "E9708"
     shortdesc = "MaximumRetryAttempts is 0"
     source_url = PARAMETERS
-    mend = "MaximumRecordAgeInSeconds: 21600, say, as the only end of retries; take MaximumRetryAttempts out."
+    fix = "MaximumRecordAgeInSeconds: 21600, say, as the only end of retries; take MaximumRetryAttempts out."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings without retries."""
         for consumer in stack.consumers:
             if consumer.number("MaximumRetryAttempts", FOR_EVER) == 0:
                 yield (
@@ -92,22 +95,23 @@ class NoStream(rule.KinesisRule):
     id = "E9709"
     shortdesc = "The event source mapping names no stream"
     source_url = "https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html"
-    mend = "the stream's ARN: in SAM's Kinesis event `Stream`, in CloudFormation's mapping `EventSourceArn`."
+    fix = "the stream's ARN: in SAM's Kinesis event `Stream`, in CloudFormation's mapping `EventSourceArn`."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings without a source."""
         for consumer in stack.consumers:
             if consumer.source is None:
                 yield consumer.path, "It does not say which stream it reads: it cannot be deployed."
 
 
 class NoFailureDestination(rule.KinesisRule):
-    """Records that are given up are gone without a trace."""
+    """Records that are given up are lost without a trace."""
 
     id = "E9703"
     shortdesc = "No destination for records that are given up"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"
-    mend = (
+    fix = (
         "DestinationConfig: {OnFailure: {Type: S3, Destination: the ARN of an S3 bucket}}, which keeps the "
         "records too. Type is SAM's alone, which makes the permission from it; plain CloudFormation has no "
         "Type there, and the function's role needs s3:PutObject and s3:ListBucket on the bucket."
@@ -115,6 +119,7 @@ class NoFailureDestination(rule.KinesisRule):
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings without an on-failure destination."""
         for consumer in stack.consumers:
             destinations = consumer.settings.get("DestinationConfig", {})
             on_failure = destinations.get("OnFailure", {}) if isinstance(destinations, dict) else None
@@ -137,13 +142,14 @@ class NoPartialResponses(rule.KinesisRule):
     id = "E9704"
     shortdesc = "No ReportBatchItemFailures"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html"
-    mend = (
+    fix = (
         "FunctionResponseTypes: [ReportBatchItemFailures], and answer "
         '{"batchItemFailures": [{"itemIdentifier": the lowest sequence number that failed}]}.'
     )
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings without ReportBatchItemFailures."""
         for consumer in stack.consumers:
             types = consumer.settings.get("FunctionResponseTypes", [])
             if isinstance(types, list) and "ReportBatchItemFailures" not in types:
@@ -157,15 +163,16 @@ class NoPartialResponses(rule.KinesisRule):
 
 
 class NoBisecting(rule.KinesisRule):
-    """A record that kills the function takes its batch along."""
+    """The other records of a batch are given up with a record that kills the function."""
 
     id = "W9705"
     shortdesc = "BisectBatchOnFunctionError is off"
     source_url = PARAMETERS
-    mend = "BisectBatchOnFunctionError: true. Halving uses up no retries."
+    fix = "BisectBatchOnFunctionError: true. Halving uses up no retries."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings that do not bisect batches."""
         for consumer in stack.consumers:
             if str(consumer.settings.get("BisectBatchOnFunctionError", False)).lower() == "false":
                 yield (
@@ -179,15 +186,16 @@ class NoBisecting(rule.KinesisRule):
 
 
 class DestinationWithoutRecords(rule.KinesisRule):
-    """SQS and SNS are told where the records were, not what they were."""
+    """SQS and SNS get the records' position, not the records."""
 
     id = "W9706"
     shortdesc = "The failure destination keeps no records"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"
-    mend = "an S3 bucket as OnFailure's Destination, or something that fetches the records at once."
+    fix = "an S3 bucket as OnFailure's Destination, or something that fetches the records at once."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings whose on-failure destination is a queue or topic."""
         for consumer in stack.consumers:
             target = destination(consumer, stack)
             if target and target.service in ("sqs", "sns"):
@@ -202,15 +210,16 @@ class DestinationWithoutRecords(rule.KinesisRule):
 
 
 class TooOldAtTheFirstTry(rule.KinesisRule):
-    """Records can be too old before the first try is over."""
+    """Records can exceed the record age before the first try is over."""
 
     id = "E9707"
     shortdesc = "MaximumRecordAgeInSeconds within window and timeout"
     source_url = PARAMETERS
-    mend = "a MaximumRecordAgeInSeconds of many times the window and the timeout together."
+    fix = "a MaximumRecordAgeInSeconds of many times the window and the timeout together."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings whose record age is within the batch window plus the timeout."""
         for consumer in stack.consumers:
             age = consumer.number("MaximumRecordAgeInSeconds", FOR_EVER)
             window = consumer.number("MaximumBatchingWindowInSeconds", 0)

@@ -1,4 +1,4 @@
-"""What keeps the order of a partition key, and what it costs."""
+"""Rules on the order of a partition key, and its throughput."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from threeways.ops.doctor import rule
 from threeways.ops.doctor.stack import Resource, Stack
 
 ONE_A_CALL = 95
-"""Records a second of one key that go one a call of 10 ms each, with what comes between."""
+"""The records a second of one key, at one a call of 10 ms, with the time between calls."""
 RECORDS_A_SHARD = 1_000
 
 
 class LanesForAggregates(rule.KinesisRule):
-    """A shard's lanes are chosen by the outer partition key of an aggregated record."""
+    """A shard's concurrent batches are chosen by the outer partition key of an aggregated record."""
 
     id = "W9708"
     shortdesc = "ParallelizationFactor above 1 and records that the KPL aggregates"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"
-    mend = (
+    fix = (
         "ParallelizationFactor: 1 and more shards, or producers that do not aggregate (AggregationEnabled = "
         "false). If none does, or no order is needed, silence this rule here."
     )
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings with a ParallelizationFactor above 1."""
         for consumer in stack.consumers:
             factor = consumer.number("ParallelizationFactor", 1)
             if factor is not None and factor > 1:
@@ -41,12 +42,12 @@ class LanesForAggregates(rule.KinesisRule):
 
 
 class OneKeyTooFast(rule.KinesisRule):
-    """A key has one shard, and a consumer that keeps its order puts one record of it a call."""
+    """A key has one shard, and a consumer that keeps its order puts one of its records a call."""
 
     id = "W9714"
     shortdesc = "One partition key comes faster than it can be carried"
     source_url = "https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html"
-    mend = (
+    fix = (
         "a partition key that is spread wider; above 95 a second, and up to a shard's 1,000, "
         "AGGREGATE_PREDICTIONS: true in this project's function."
     )
@@ -58,6 +59,7 @@ class OneKeyTooFast(rule.KinesisRule):
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield consumers of a key whose configured rate is above a shard's or an ordered put's."""
         rate = self.setting("key_rate")
         for consumer in stack.consumers:
             if rate > RECORDS_A_SHARD:
@@ -79,7 +81,7 @@ class OneKeyTooFast(rule.KinesisRule):
 
 
 def _puts_one_a_call(function: Resource) -> bool:
-    """Whether it is this project's function, without aggregated predictions."""
+    """Return whether it is this project's function, without aggregated predictions."""
     environment = function.properties.get("Environment")
     variables = environment.get("Variables") if isinstance(environment, dict) else None
     if not isinstance(variables, dict) or "PREDICTIONS_STREAM_NAME" not in variables:

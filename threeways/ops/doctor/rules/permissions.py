@@ -1,4 +1,4 @@
-"""Permissions that are wider than they need to be, and those that lack."""
+"""Rules on permissions that are too wide, and on missing ones."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ANY_RESOURCE = re.compile(r"^(\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:\*)$")
 
 
 class Wildcards(rule.KinesisRule):
-    """Whatever takes the function over can do all of that."""
+    """Whoever takes over the function can do all of that."""
 
     id = "W9731"
     shortdesc = "IAM wildcards where an action or a resource can be named"
     source_url = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
-    mend = (
+    fix = (
         "the actions it needs, on the ARNs it needs (!GetAtt Stream.Arn); `*` only for actions that "
         "take no resource."
     )
@@ -36,6 +36,7 @@ class Wildcards(rule.KinesisRule):
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield statements with wildcards and managed policies that allow far too much."""
         for path, statement in _statements(stack):
             if statement.get("Effect") != "Allow":
                 continue
@@ -64,7 +65,7 @@ class Wildcards(rule.KinesisRule):
             )
 
     def _takes_a_resource(self, action: str) -> bool:
-        """By AWS's service authorization reference, as cfn-lint carries it."""
+        """Return whether an action takes a resource, by AWS's service authorization reference in cfn-lint."""
         service, _, name = action.partition(":")
         actions = self._services.get(service.lower(), {}).get("Actions", {})
         pattern = re.compile(re.escape(name.lower()).replace(r"\*", ".*").replace(r"\?", "."))
@@ -72,12 +73,12 @@ class Wildcards(rule.KinesisRule):
 
 
 class NotPermittedToKeepFailures(rule.KinesisRule):
-    """What is given up cannot be written to its destination, and is lost."""
+    """Records that are given up cannot be written to their destination, and are lost."""
 
     id = "E9732"
     shortdesc = "The function's role may not write to the failure destination"
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"
-    mend = (
+    fix = (
         "where SAM makes the role, Type: S3 (SQS, SNS) beside OnFailure's Destination, from which it makes "
         "the permission. Where the function has a Role, and in plain CloudFormation, a statement in that "
         "role: s3:PutObject on the bucket's ARN with /aws/lambda/* after it and s3:ListBucket on the ARN, "
@@ -86,6 +87,7 @@ class NotPermittedToKeepFailures(rule.KinesisRule):
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings whose function's role lacks a permission on the destination."""
         for consumer in stack.consumers:
             target = destination(consumer, stack)
             lacking = refused(consumer, target, stack) if target else []
@@ -101,7 +103,7 @@ class NotPermittedToKeepFailures(rule.KinesisRule):
 
 
 def _statements(stack: Stack) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every statement of identity policies: roles', policies' and SAM functions'."""
+    """Yield every statement of identity policies: roles', policies' and SAM functions'."""
     for resource in stack.resources.values():
         for path, document in documents(resource):
             statements = document.get("Statement")
@@ -111,7 +113,7 @@ def _statements(stack: Stack) -> Iterator[tuple[Path, Mapping[str, Any]]]:
 
 
 def _managed(stack: Stack) -> Iterator[tuple[Path, str]]:
-    """Managed policies that are as good as wildcards, by name or ARN."""
+    """Yield managed policies that are as wide as wildcards, by name or ARN."""
     for resource in stack.of_kind("AWS::IAM::Role", "AWS::Serverless::Function"):
         for key in ("ManagedPolicyArns", "Policies"):
             for policy in listed(resource.properties.get(key)):

@@ -1,4 +1,4 @@
-"""References that lead nowhere."""
+"""Rules on dangling references."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threeways.ops.doctor.stack import Stack
 
 
 class NamesNothing(rule.KinesisRule):
-    """A reference names no resource and no parameter."""
+    """A reference names neither a resource nor a parameter."""
 
     id = "E9741"
     shortdesc = "A reference to what the template does not have"
@@ -18,10 +18,11 @@ class NamesNothing(rule.KinesisRule):
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
         "intrinsic-function-reference-getatt.html"
     )
-    mend = "the logical id of a resource or the name of a parameter, as it is written in the template."
+    fix = "the logical id of a resource or the name of a parameter, as it is written in the template."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield references to missing resources and parameters."""
         for path, name in stack.dangling:
             what = f"There is no resource and no parameter {name}: the template cannot be deployed as it is."
             yield path, what

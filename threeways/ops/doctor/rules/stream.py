@@ -1,4 +1,4 @@
-"""The stream against its consumers."""
+"""Rules on the stream of a mapping."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ LIMITS = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limit
 
 
 class RetentionAgainstAge(rule.KinesisRule):
-    """Records expire from the stream while they are still tried."""
+    """Records expire from the stream while they are being retried."""
 
     id = "E9711"
     shortdesc = "The stream's retention is under twice the record age"
     source_url = "https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html"
-    mend = "a RetentionPeriodHours of at least twice MaximumRecordAgeInSeconds, or a lower age."
+    fix = "a RetentionPeriodHours of at least twice MaximumRecordAgeInSeconds, or a lower age."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield mappings whose stream's retention is under twice the record age."""
         for consumer in stack.consumers:
             age = consumer.number("MaximumRecordAgeInSeconds", -1)
             hours = consumer.stream.number("RetentionPeriodHours", 24) if consumer.stream else None
@@ -46,7 +47,7 @@ class TooFewShards(rule.KinesisRule):
     id = "W9712"
     shortdesc = "The shards cannot carry the rate"
     source_url = LIMITS
-    mend = (
+    fix = (
         "more shards (ShardCount). An on-demand stream doubles by itself; make it PROVISIONED with that "
         "many first."
     )
@@ -61,6 +62,7 @@ class TooFewShards(rule.KinesisRule):
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield streams with fewer shards than the configured rate needs."""
         rate, size = self.setting("rate"), self.setting("record_bytes")
         if not rate:
             return
@@ -88,10 +90,11 @@ class ManyReaders(rule.KinesisRule):
     id = "W9713"
     shortdesc = "More than two consumers share a stream's reads"
     source_url = "https://docs.aws.amazon.com/streams/latest/dev/enhanced-consumers.html"
-    mend = "an AWS::Kinesis::StreamConsumer (enhanced fan-out) as the source of each that must not wait."
+    fix = "an AWS::Kinesis::StreamConsumer (enhanced fan-out) as the source of each that must not wait."
 
     @override
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
+        """Yield streams with more than two standard consumers."""
         readers: dict[str, list[rule.Fault]] = {}
         for consumer in stack.consumers:
             found = stack.resource(consumer.source) if isinstance(consumer.source, Reference) else None
