@@ -1,1 +1,4 @@
-"""What speaks with AWS, each thing once: clients, errors, calls within a deadline."""
+"""Speak with AWS: clients, places in S3, shards of Kinesis, errors, calls within a deadline, CloudFormation.
+
+Each stands here once, for whatever is served, emulated or deployed.
+"""

@@ -1,4 +1,4 @@
-"""What a function's answer says of a batch.
+"""Read a function's answer: which records of a batch it is done with.
 
 docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 
@@ -19,7 +19,10 @@ from threeways.aws.invocation import InvocationResult
 
 
 class Kind(Enum):
-    """done: every record. partial: those before `first`. failed: none is known. throttled: nothing ran."""
+    """How a batch came out.
+
+    done: every record. partial: those before `first`. failed: none is known. throttled: nothing ran.
+    """
 
     DONE = "done"
     PARTIAL = "partial"
@@ -29,7 +32,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """first: for `PARTIAL`, the position of the lowest reported record. why: for people, one line."""
+    """What became of a batch.
+
+    first: for `PARTIAL`, the position of the lowest reported record. why: for people, one line.
+    """
 
     kind: Kind
     first: int = 0
@@ -41,7 +47,7 @@ _DONE = Outcome(Kind.DONE)
 
 
 def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool) -> Outcome:
-    """The outcome for a batch of records with these sequence numbers, in order.
+    """Tell the outcome for a batch of records with these sequence numbers, in order.
 
     report: whether `ReportBatchItemFailures` is set; without it only an error fails a batch.
     """
@@ -60,7 +66,7 @@ def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool
 
 
 def _identifiers(payload: bytes) -> list[str]:
-    """The reported identifiers. Raises ValueError for a reply that fails the batch as a whole."""
+    """Read the reported identifiers. Raises ValueError for a reply that fails the batch as a whole."""
     reply: Any = msgspec.json.decode(payload)
     if reply is None:
         return []

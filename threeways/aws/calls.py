@@ -75,7 +75,7 @@ class Deadline:
 
     @classmethod
     def of(cls, context: Context | None) -> Deadline:
-        """The deadline of a Lambda invocation that begins now."""
+        """Make the deadline of a Lambda invocation that begins now."""
         if context is None:
             ends = time.monotonic() + WITHOUT_CONTEXT_SECONDS
             return cls(lambda: ends - time.monotonic())
@@ -115,13 +115,13 @@ MAPPING_BACKOFF = Backoff(base=0.1, cap=10.0, least=0.5)
 
 @dataclass(frozen=True)
 class Begun[T]:
-    """A call that is on its way. ends: when its answer is too late, in `time.monotonic`'s seconds."""
+    """A call that was begun. ends: when its answer is too late, in `time.monotonic`'s seconds."""
 
     future: Future[T]
     ends: float
 
     def answer(self) -> T:
-        """What it answers or raises; raises DeadlineNear when that is too late."""
+        """Wait for what it answers or raises; raises DeadlineNear when that is too late."""
         try:
             return self.future.result(
                 None if self.ends == math.inf else max(0.0, self.ends - time.monotonic())
@@ -156,12 +156,12 @@ def begin[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -
 
 
 def call[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -> T:
-    """`function(**arguments)`. Raises what it raises, or DeadlineNear when its answer is too late."""
+    """Call `function(**arguments)`. Raises what it raises, or DeadlineNear when its answer is too late."""
     return begin(function, deadline, **arguments).answer()
 
 
 _idle: deque[SimpleQueue[Callable[[], None]]] = deque()
-"""The threads that wait for a call, by what they wait on: to wake one takes a third of starting one."""
+"""The queues of idle threads: to wake a thread takes a third of the time of starting one."""
 
 
 def _start(job: Callable[[], None]) -> None:

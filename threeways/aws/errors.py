@@ -1,4 +1,4 @@
-"""What went wrong with AWS, as errors of ours; with S3, told apart once for all who use it.
+"""Turn the SDK's exceptions into this package's errors, those of S3 by what went wrong.
 
 docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html has the codes.
 """
@@ -34,9 +34,9 @@ _CODES |= dict.fromkeys(
 
 @contextmanager
 def named(error_for: Callable[[Exception], ThreewaysError], *also: type[Exception]) -> Iterator[None]:
-    """Botocore's and boto3's exceptions inside become the error that is made for them.
+    """Raise the error that is made for an exception of botocore or boto3 inside.
 
-    also: what else does. A client that is made raises ValueError for an endpoint that is no URL.
+    also: what else it is made for, such as the ValueError of a client for an endpoint that is no URL.
     """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
@@ -51,7 +51,7 @@ def named(error_for: Callable[[Exception], ThreewaysError], *also: type[Exceptio
 def of_s3(
     what: str, error_for: Callable[[Fault, str], ThreewaysError], *also: type[Exception]
 ) -> AbstractContextManager[None]:
-    """The same, for S3.
+    """Do as `named`, for S3: tell the error which fault it was.
 
     error_for: is given the fault and the sentence that says it of `what`; the mend is for it to add.
     """

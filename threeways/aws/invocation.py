@@ -1,4 +1,4 @@
-"""What one invocation of a Lambda function comes back with.
+"""The result of one invocation of a Lambda function.
 
 Lambda's limits and the names of its own errors are those of docs.aws.amazon.com/lambda/latest/dg/ (pages
 gettingstarted-limits.html, invocation-retries.html, API_Invoke.html).

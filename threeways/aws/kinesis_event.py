@@ -38,5 +38,5 @@ class EventRecord(msgspec.Struct):
 
 
 def event_of(members: Iterable[bytes]) -> bytes:
-    """The event, in JSON, of records that are encoded already: `EventRecord`s, each in JSON."""
+    """Write the event, in JSON, of `EventRecord`s that are in JSON already."""
     return _HEAD + COMMA.join(members) + _TAIL
