@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy_lab import Lab, client
 from small_training import Training
 
-from threeways.emulator.readback import everything
+from threeways.aws.kinesis import read_all
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -29,7 +29,7 @@ def test_both_consumers_predict_each_event_on_a_stream_of_their_own(lab: Lab, tr
         in said
     )
     assert "It came through" in said
-    [own] = everything(client("kinesis"), "seconds")
+    [own] = read_all(client("kinesis"), "seconds")
     assert training.report.model.run_id.encode() in own
     assert {
         first.outputs[name] for name in ("ModelBucket", "QuarantineLocation", "FailuresLocation")

@@ -31,7 +31,7 @@ _NAMES = {
 
 
 def event(task: Task[Any]) -> Schema:
-    """The schema of one event, with the task's example."""
+    """Return the schema of one event, with the task's example."""
     [whole], components = msgspec.json.schema_components([task.event], ref_template="{name}")
     made = _schema(whole, components)
     made.examples = [msgspec.to_builtins(task.example)]
