@@ -166,6 +166,7 @@ web-image: $(READY) ## build the web service's image (ARCH=, TAG=)
 
 # pip gets what builds it, in an environment of its own.
 wheel: $(READY) ## build the installable package into dist/
+	@rm -rf dist
 	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
