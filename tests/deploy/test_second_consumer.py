@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from deploy_lab import Lab, client
 from small_training import Training
 
 from threeways.aws.kinesis import read_all
+from threeways.errors import DeploymentError
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -31,29 +33,20 @@ def test_both_consumers_predict_each_event_on_a_stream_of_their_own(lab: Lab, tr
     assert "It came through" in said
     [own] = read_all(client("kinesis"), "seconds")
     assert training.report.model.run_id.encode() in own
-    assert {
-        first.outputs[name] for name in ("ModelBucket", "QuarantineLocation", "FailuresLocation")
-    }.isdisjoint(second.outputs.values())
+    kept = ("ModelBucket", "QuarantineLocation", "FailuresLocation", "FunctionName")
+    assert {first.outputs[name] for name in kept}.isdisjoint(second.outputs.values())
+    with pytest.raises(DeploymentError, match="nothing was touched"):
+        lab.destroy("no")  # of the first, which makes the stream
+    assert f"ride_events is read by {lab.function('second')}, too: no event comes" in lab.said.getvalue()
 
 
-def test_a_consumer_that_is_removed_leaves_the_stream_to_the_others(lab: Lab) -> None:
-    client("kinesis").create_stream(StreamName="uploads", ShardCount=1)
-    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/uploads"
-    lab.deploy(parameters=f"InputStreamArn={arn}")
-    assert sorted(client("kinesis").list_streams()["StreamNames"]) == ["ride_predictions", "uploads"]
+def test_a_consumer_of_an_existing_stream_makes_and_removes_none_and_takes_no_other_s_name(lab: Lab) -> None:
+    client("kinesis").create_stream(StreamName="ride_events", ShardCount=1)
+    lab.deploy(parameters="InputStreamArn=arn:aws:kinesis:us-east-1:123456789012:stream/ride_events")
+    assert sorted(client("kinesis").list_streams()["StreamNames"]) == ["ride_events", "ride_predictions"]
+    steps = len(lab.tools.done)
+    with pytest.raises(DeploymentError, match="there is a stream ride_events already"):
+        lab.deploy(parameters="InputStreamArn=")
+    assert lab.tools.done[steps:] == ["require"]
     lab.destroy()
-    assert client("kinesis").list_streams()["StreamNames"] == ["uploads"]
-
-
-def test_removing_a_stream_s_stack_says_who_else_reads_it(lab: Lab) -> None:
-    first = lab.deploy()
-    lab.answers_file.unlink()
-    lab.deploy(
-        stack="second", parameters=f"InputStreamArn={first.outputs['InputStreamArn']} OutputStreamName=s"
-    )
-    lab.answers_file.unlink()
-    lab.destroy()
-    assert (
-        f"ride_events is read by {lab.function('second')}, too: no event comes there any more"
-        in lab.said.getvalue()
-    )
+    assert client("kinesis").list_streams()["StreamNames"] == ["ride_events"]

@@ -153,7 +153,9 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     values = {name: value for name, value in values.items() if name in document["Parameters"]}
     parameters.check(document, values)
     streams.require_two(values, answers.parameters)
-    _check_stack(options, answers, stack, values, client)
+    if stack is not None:
+        _check_stack(options, stack, client)
+    streams.require_free(stack, values, client)
     streams.require_input(values, answers.region, client)
     if answers.repository:
         repository.check(answers.repository, answers.region)
@@ -183,15 +185,10 @@ def _present(stack: Stack | None) -> dict[str, str]:
     return {name: value for name, value in now.items() if name not in parameters.OURS}
 
 
-def _check_stack(
-    options: Options, answers: Answers, stack: Stack | None, values: Mapping[str, str], client: Client
-) -> None:
-    if stack is None:
-        streams.require_free(values, client)
-        return
+def _check_stack(options: Options, stack: Stack, client: Client) -> None:
     require_usable(stack)
     bucket = stack.output("ModelBucket")
     with aws.named_faults(f"the stack's model bucket {bucket} is not there or not yours"):
         client("s3").head_bucket(Bucket=bucket)
     if not options.at_once:
-        require_quiet(answers.stack, client)
+        require_quiet(stack.name, client)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from threeways.errors import DeploymentError
 from threeways.ops import account as aws
-from threeways.ops.deploy.stack import Client
+from threeways.ops.deploy.stack import Client, Stack
 
 INPUT_ARN, INPUT_NAME, OUTPUT_NAME = "InputStreamArn", "InputStreamName", "OutputStreamName"
 """The template's parameters that name them."""
@@ -38,10 +38,12 @@ def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
         )
 
 
-def require_free(values: Mapping[str, str], client: Client) -> None:
-    """Raises DeploymentError where a stream that a new stack makes is there already."""
+def require_free(stack: Stack | None, values: Mapping[str, str], client: Client) -> None:
+    """Raises DeploymentError where a stream that the deployment makes anew is there already."""
     kinesis = client("kinesis")
-    for name in (OUTPUT_NAME,) if values[INPUT_ARN] else (INPUT_NAME, OUTPUT_NAME):
+    makes_input = not values[INPUT_ARN] and (stack is None or bool(stack.parameters.get(INPUT_ARN)))
+    names = [INPUT_NAME] * makes_input + [OUTPUT_NAME] * (stack is None)
+    for name in names:
         with aws.named_faults(f"the stream {values[name]} cannot be looked up"):
             try:
                 found = kinesis.describe_stream_summary(StreamName=values[name])
