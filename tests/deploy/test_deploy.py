@@ -171,6 +171,18 @@ def test_a_template_that_cloudformation_would_not_take_is_refused() -> None:
         package.text_of(document)
 
 
+def test_a_packaged_template_leaves_what_an_account_has_no_use_for_and_keeps_the_dashboard() -> None:
+    document = parameters.template()
+    made = package.packaged(document, parameters.defaults(document), "uri@sha256:1")
+    assert "checkov" not in package.text_of(made)
+    [before, _], [after, names] = (
+        one["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"] for one in (document, made)
+    )
+    assert json.loads(after) == json.loads(before)
+    assert "\n" not in after
+    assert set(names) == {"InputName"}
+
+
 def test_at_once_goes_without_codedeploy() -> None:
     document = parameters.template()
     made = package.packaged(document, parameters.defaults(document), "uri@sha256:1")

@@ -17,6 +17,7 @@ from test_rollback import another_model
 
 from threeways.docker import engine, sam_cli
 from threeways.errors import DeploymentError, DeploymentFailed, EngineError
+from threeways.ops.deploy import package
 from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.model import check, find
@@ -60,6 +61,8 @@ def test_sam_cli_deploys_a_first_time_and_again_though_nothing_changes(sam: Lab)
     assert sam.mapping()["State"] == "Enabled"
     variables = sam.variables()
     assert variables["MODEL_LOCATION"].startswith(f"s3://{first.outputs['ModelBucket']}/models/")
+    body = client("cloudformation").get_template(StackName=STACK)["TemplateBody"]
+    assert package.size(first.template) - 100 < len(body.encode()) <= package.size(first.template)
     steps = len(sam.tools.done)
     sam.deploy(parameters="DeploymentType=AllAtOnce")
     assert sam.variables() == variables

@@ -98,22 +98,21 @@ def at_once(document: Mapping[str, Any]) -> Document:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The template as CloudFormation gets it. Raises DeploymentError where it is too large."""
-    size = len(yaml.safe_dump(_as_sam_writes(document)).encode())
-    if size > MOST_BYTES:
+    if (found := size(document)) > MOST_BYTES:
         raise DeploymentError(
-            f"the packaged template has {size:,} bytes, over CloudFormation's {MOST_BYTES:,}: take something "
-            "out of template.yaml"
+            f"the packaged template has {found:,} bytes, over CloudFormation's {MOST_BYTES:,}: "
+            "take something out of template.yaml"
         )
     return json.dumps(document, separators=(",", ":"))
 
 
-def _as_sam_writes(document: Mapping[str, Any]) -> Document:
-    """The template as SAM CLI writes it anew, in YAML, each resource with its own name in its Metadata."""
+def size(document: Mapping[str, Any]) -> int:
+    """Its bytes as SAM CLI writes it anew: in YAML, each resource with its own name in its Metadata."""
     resources = {
         name: {**body, "Metadata": {**body.get("Metadata", {}), "SamResourceId": name}}
         for name, body in document["Resources"].items()
     }
-    return {**document, "Resources": resources}
+    return len(yaml.safe_dump({**document, "Resources": resources}).encode())
 
 
 def id_of(document: Any) -> str | None:
