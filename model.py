@@ -32,7 +32,7 @@ from threeways.stream.telemetry import PowertoolsTelemetry
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from threeways.web.middleware import Door
+    from threeways.web.middleware import RequestMiddleware
 
 CONNECT_SECONDS, READ_SECONDS = 2, 5
 """How long an attempt at a call to AWS may take to connect, and to wait for the next byte of its answer.
@@ -61,7 +61,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
     )
 
 
-def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> Door:
+def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> RequestMiddleware:
     """The web service's ASGI application, of the same model service; raises what `build` raises."""
     from threeways.web import inline_budget
     from threeways.web.app import create
@@ -76,7 +76,7 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
         model_service,
         seconds=web.web_seconds,
         gather=web.web_gather,
-        pace=inline_budget.measured(model_service),
+        budget=inline_budget.measure(model_service),
     )
 
 

@@ -27,7 +27,7 @@ from threeways.systems.taxi.trips.city import trips
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.rides import payloads_of
 from threeways.web import bodies
-from threeways.web.inline_budget import Pace
+from threeways.web.inline_budget import InlineBudget
 
 type Told = tuple[str, Any, Any]
 """("predicted", minutes, flags) or ("refused", code, message)."""
@@ -109,7 +109,7 @@ def test_single_requests_and_the_stream_tell_the_same(
     scored_by: ModelService[Any], rides: list[bytes], at_once: int
 ) -> None:
     expected = of_stream(scored_by, rides)
-    with serving(scored_by, pace=Pace(at_once)) as client:
+    with serving(scored_by, budget=InlineBudget(at_once)) as client:
         told = asyncio.run(one_by_one(client.base_url, rides))
         gathered = client.get("/metrics").text.partition("predict_gathered_rides_count ")[2]
     assert told == expected

@@ -15,11 +15,11 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from threeways import __version__
 from threeways.scoring.service import ModelService
 from threeways.web import index, problems, routes
-from threeways.web.batcher import MOST, Gatherer
-from threeways.web.fast_path import Quick
-from threeways.web.inline_budget import Pace, one_core
+from threeways.web.batcher import MOST, Batcher
+from threeways.web.fast_path import FastPath
+from threeways.web.inline_budget import InlineBudget, one_core
 from threeways.web.metrics import Metrics
-from threeways.web.middleware import Door
+from threeways.web.middleware import RequestMiddleware
 from threeways.web.model_info import About, about
 
 SECONDS = 10.0
@@ -30,40 +30,40 @@ def create(
     *,
     seconds: float = SECONDS,
     gather: int = MOST,
-    pace: Pace | None = None,
-) -> Door:
+    budget: InlineBudget | None = None,
+) -> RequestMiddleware:
     """Return the ASGI application that serves a model.
 
     seconds: the time limit for a request's body to arrive, and for its answer from then on.
     gather: the limit on concurrent single requests in one predict; 1 predicts each on its own.
-    pace: how much may be predicted on the event loop; by default the model has a thread.
+    budget: how much may be predicted on the event loop; by default the model has a thread.
     """
     counts = Metrics(service.task.model_name, service.version, service.runtime)
-    gatherer = Gatherer(service, gather, counts.gathered, pace=pace)
-    predict = routes.one(gatherer, counts)
-    readiness = routes.Readiness(gatherer)
+    batcher = Batcher(service, gather, counts.gathered, budget=budget)
+    predict = routes.single_predictor(batcher, counts)
+    readiness = routes.Readiness(batcher)
 
     @asynccontextmanager
     async def serving(_: Litestar) -> AsyncIterator[None]:
-        if pace and pace.rides:
+        if budget and budget.rides:
             one_core()  # in the event loop's thread, which then runs the model
         readiness.serving = True
         try:
             yield
         finally:
             readiness.serving = False
-            gatherer.close()
+            batcher.close()
 
-    told = about(service)
+    info = about(service)
     handlers: list[Any] = [
-        *routes.predicting(gatherer, predict, counts, seconds),
-        *routes.telling(told, readiness, counts),
-        _page(gatherer, counts, told),
+        *routes.prediction_routes(batcher, predict, counts, seconds),
+        *routes.info_routes(info, readiness, counts),
+        _page(batcher, counts, info),
     ]
     app = Litestar(
         handlers,
         lifespan=[serving],
-        exception_handlers={Exception: problems.answer},
+        exception_handlers={Exception: problems.handle_exception},
         openapi_config=OpenAPIConfig(
             title=f"{service.task.model_name}, as a web service",
             version=__version__,
@@ -72,13 +72,13 @@ def create(
         ),
         logging_config=None,  # the process's own: `threeways.web.server`
     )
-    return Door(Quick(app, service.task, predict), counts, seconds, readiness)
+    return RequestMiddleware(FastPath(app, service.task, predict), counts, seconds, readiness)
 
 
-def _page(gatherer: Gatherer, counts: Metrics, told: About) -> HTTPRouteHandler:
+def _page(batcher: Batcher, counts: Metrics, info: About) -> HTTPRouteHandler:
     """Return the page at `/`: the task's own where it has one, else a form of its event's schema."""
-    task = gatherer.service.task
+    task = batcher.service.task
     if task.page is None:
-        return index.route(task, told)
-    route: HTTPRouteHandler = import_module(task.page).route(gatherer, counts)
+        return index.route(task, info)
+    route: HTTPRouteHandler = import_module(task.page).route(batcher, counts)
     return route

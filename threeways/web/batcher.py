@@ -22,7 +22,7 @@ from typing import Any
 from threeways.errors import ResourceShort
 from threeways.scoring.outcomes import Outcome
 from threeways.scoring.service import ModelService
-from threeways.web.inline_budget import Pace, one_core
+from threeways.web.inline_budget import InlineBudget, one_core
 
 MOST = 256
 """The limit on events in one predict; beyond a few hundred, its time grows with each of them."""
@@ -42,11 +42,11 @@ class _Waiting:
     answer: asyncio.Future[Outcome]
 
 
-class Gatherer:
+class Batcher:
     """Scores events for an event loop's tasks: single ones batched, batch requests on their own thread.
 
     most: the limit on events in a predict of single ones; 1 does not batch. observe: called with each one's
-    number of events. wait: seconds, as above. pace: how many may be predicted on the event loop. Not
+    number of events. wait: seconds, as above. budget: how many may be predicted on the event loop. Not
     thread-safe: use it from one event loop.
     """
 
@@ -56,13 +56,13 @@ class Gatherer:
         most: int = MOST,
         observe: Observe | None = None,
         wait: float = WAIT_SECONDS,
-        pace: Pace | None = None,
+        budget: InlineBudget | None = None,
     ) -> None:
         self.service = service
         self._most = most
         self._observe = observe
         self._wait = wait
-        self._pace = pace or Pace()
+        self._budget = budget or InlineBudget()
         self._queue: deque[_Waiting] = deque()
         self._running = False
         self._crowd = 0  # the expected number of events in the next predict
@@ -127,7 +127,7 @@ class Gatherer:
         events = [waiting.event for waiting in batch]
         arrived = [waiting.arrived for waiting in batch]
         loop = asyncio.get_running_loop()
-        if self._pace.rides:
+        if self._budget.rides:
             self._at_once(batch, events, arrived, loop)
             return
         running = loop.run_in_executor(self._singles_thread, self.service.score_events, events, arrived)
@@ -136,7 +136,7 @@ class Gatherer:
     def _next(self) -> list[_Waiting]:
         """Take the events of the next predict from the queue."""
         batch: list[_Waiting] = []
-        most = min(self._most, self._pace.rides or self._most)
+        most = min(self._most, self._budget.rides or self._most)
         while self._queue and len(batch) < most:
             waiting = self._queue.popleft()
             if not waiting.answer.done():  # else its request was cancelled meanwhile
@@ -155,7 +155,7 @@ class Gatherer:
             _resolve(batch, self.service.score_events(events, arrived))
         except Exception as error:  # noqa: BLE001 - each request answers with it
             _fail(batch, error)
-        self._pace.took(time.perf_counter() - began)
+        self._budget.record(time.perf_counter() - began)
         self._running = False
         if self._queue:
             self._clock = loop.call_soon(self._start)  # after the loop's other work

@@ -26,7 +26,7 @@ PATH = "/predict"
 _encode = msgspec.json.Encoder().encode
 
 
-class Quick:
+class FastPath:
     """The application with a fast path for one route. The middleware answers exceptions."""
 
     def __init__(self, app: ASGIApp, task: Task[Any], predict: Predict) -> None:

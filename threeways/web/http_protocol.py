@@ -14,7 +14,7 @@ FIRST_SECONDS = 1
 MOST_HELD = 2**16
 
 
-class OneWrite:
+class CoalescingTransport:
     """A transport that sends all data written within one turn of the event loop together.
 
     uvicorn writes an answer's head and body separately, and uvloop sends each by itself: two packets.
@@ -51,7 +51,7 @@ class OneWrite:
             self._transport.write(b"".join(held))
 
 
-class PatientButFirm(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """HttpToolsProtocol with a header timeout and a limit on idle connections.
 
     most: the limit on open connections. Beyond it, each new one closes the one that has waited longest for a
@@ -62,13 +62,15 @@ class PatientButFirm(HttpToolsProtocol):
     _arriving = False  # a request has begun, and its headers are not complete
     _asked = False  # at least one request has arrived
 
-    def __init__(self, *given: Any, most: int, waiting: dict[PatientButFirm, None], **named: Any) -> None:
+    def __init__(
+        self, *given: Any, most: int, waiting: dict[LimitedHttpProtocol, None], **named: Any
+    ) -> None:
         super().__init__(*given, **named)
         self._most, self._waiting = most, waiting
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a new connection's first headers."""
-        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # implements what is used
+        super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]  # implements what is used
         if len(self.connections) > self._most and self._waiting:
             longest = next(iter(self._waiting))
             del self._waiting[longest]

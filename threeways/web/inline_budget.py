@@ -24,14 +24,14 @@ LATE_IN_A_ROW = 3
 _FEW, _TRIES = 32, 5
 
 
-class Pace:
+class InlineBudget:
     """How many events may be predicted on the event loop at once; 0: none, all go to the thread."""
 
     def __init__(self, rides: int = 0) -> None:
         self.rides = rides
         self._late = 0
 
-    def took(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
         """Record the seconds of a predict on the event loop. After three late ones in a row, disable it."""
         self._late = self._late + 1 if seconds > LATE_SECONDS else 0
         if self._late == LATE_IN_A_ROW:
@@ -39,16 +39,16 @@ class Pace:
             logger.warning("the model takes longer than it did at first: from now on it has a thread")
 
 
-def measured(service: ModelService[Any]) -> Pace:
+def measure(service: ModelService[Any]) -> InlineBudget:
     """Measure a model with its task's example, by a dozen predicts at most."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="openmp"):  # as in serving
         one = _seconds(service, 1)
         if one > SHORT_SECONDS:
-            return Pace()
+            return InlineBudget()
         each = max((_seconds(service, _FEW) - one) / (_FEW - 1), 1e-7)
-    return Pace(1 + int((SHORT_SECONDS - one) / each))
+    return InlineBudget(1 + int((SHORT_SECONDS - one) / each))
 
 
 def _seconds(service: ModelService[Any], rides: int) -> float:

@@ -43,7 +43,7 @@ _SAFETY = (
 )
 
 
-class Door:
+class RequestMiddleware:
     """The application with its middleware.
 
     seconds: the time limit for a request's body to arrive, and for its answer from then on.
@@ -68,41 +68,41 @@ class Door:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        visit = _Visit(scope, receive, send, self._readiness)
+        state = _RequestState(scope, receive, send, self._readiness)
         self._metrics.in_flight += 1
         try:
-            async with asyncio.timeout(self._seconds) as visit.limit:
+            async with asyncio.timeout(self._seconds) as state.limit:
                 if self._metrics.in_flight > self.most and scope["path"] not in _QUIET:
                     raise ResourceShort(f"{self.most} requests are under way already; try again in a second")
-                await self._app(visit.scope, visit.receive, visit.send)
+                await self._app(state.scope, state.receive, state.send)
         except TimeoutError as error:
             slow = problems.SlowBody(f"the body was not whole after {self._seconds:g} s")
-            await visit.fail(error if visit.whole else slow)
+            await state.fail(error if state.whole else slow)
         except Exception as error:  # noqa: BLE001 - any exception becomes the request's answer
-            await visit.fail(error)
+            await state.fail(error)
         finally:
             self._metrics.in_flight -= 1
-            self._record(visit)
+            self._record(state)
 
-    def _record(self, visit: _Visit) -> None:
-        seconds = time.perf_counter() - visit.began
-        scope: Any = visit.scope
+    def _record(self, state: _RequestState) -> None:
+        seconds = time.perf_counter() - state.began
+        scope: Any = state.scope
         route = scope.get("path_template") or "(none)"
-        method = visit.method if visit.method in _METHODS else "(other)"
-        self._metrics.answered(method, route, visit.status, seconds)
+        method = state.method if state.method in _METHODS else "(other)"
+        self._metrics.answered(method, route, state.status, seconds)
         code = scope["state"].get("problem")
         if code:
             self._metrics.refused(code)
-        if route in _QUIET and visit.status < 400:
+        if route in _QUIET and state.status < 400:
             return
         client = scope.get("client")
         self._log.write(
-            method, scope["path"], visit.status, seconds, visit.sent,
-            client[0] if client else None, visit.request_id, code,
+            method, scope["path"], state.status, seconds, state.sent,
+            client[0] if client else None, state.request_id, code,
         )  # fmt: skip
 
 
-class _Visit:
+class _RequestState:
     """One request's state: its id, whether its body is complete, and what was sent."""
 
     limit: asyncio.Timeout

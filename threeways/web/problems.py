@@ -91,7 +91,7 @@ _EMPTY = UndecodableEvent("Input data was truncated (byte 0)")
 """The error of an empty body. Litestar does not decode one, but reports that `data` is missing."""
 
 
-def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Handle any exception: Litestar's exception handler."""
     request_id = request.scope.get("state", {}).get("request_id", "")
     if isinstance(error, ValidationException):

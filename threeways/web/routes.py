@@ -17,7 +17,7 @@ from litestar.params import Body
 from threeways.errors import PermanentError, TransientError
 from threeways.scoring.outcomes import Outcome, Prediction
 from threeways.web import batch, bodies, fast_path, metrics
-from threeways.web.batcher import Gatherer
+from threeways.web.batcher import Batcher
 from threeways.web.fast_path import Predict
 from threeways.web.metrics import Metrics
 from threeways.web.model_info import About
@@ -47,16 +47,16 @@ class Readiness:
     serving: the application runs. stopping: it was asked to end, and still answers.
     """
 
-    def __init__(self, gatherer: Gatherer) -> None:
+    def __init__(self, batcher: Batcher) -> None:
         self.serving = False
         self.stopping = False
-        self._gatherer = gatherer
+        self._batcher = batcher
 
     def status(self) -> Status:
         """Return the status that `/ready` answers."""
         if self.stopping or not self.serving:
             return Status("unavailable", "starting or stopping")
-        if self._gatherer.full:
+        if self._batcher.full:
             return Status("unavailable", "too many requests are waiting")
         return Status("ok")
 
@@ -85,12 +85,12 @@ async def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         raise RequestRefused(415, detail, {"Accept-Encoding": "identity"})
 
 
-def one(gatherer: Gatherer, counts: Metrics) -> Predict:
+def single_predictor(batcher: Batcher, counts: Metrics) -> Predict:
     """Return the function that predicts an event that arrives now, and counts it."""
-    service = gatherer.service
+    service = batcher.service
 
     async def predict(event: Any) -> Prediction:
-        outcome = await gatherer.score(event, datetime.now(UTC))
+        outcome = await batcher.score(event, datetime.now(UTC))
         if isinstance(outcome, PermanentError | TransientError):
             raise outcome
         counts.predicted(1)
@@ -99,11 +99,11 @@ def one(gatherer: Gatherer, counts: Metrics) -> Predict:
     return predict
 
 
-def predicting(
-    gatherer: Gatherer, predict_one: Predict, counts: Metrics, batch_seconds: float
+def prediction_routes(
+    batcher: Batcher, predict_one: Predict, counts: Metrics, batch_seconds: float
 ) -> Sequence[HTTPRouteHandler]:
     """Return the two routes that predict. batch_seconds: the time limit for starting a part of a batch."""
-    service, task = gatherer.service, gatherer.service.task
+    service, task = batcher.service, batcher.service.task
 
     @post(
         fast_path.PATH, dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],
@@ -122,7 +122,7 @@ def predicting(
     async def predict_batch(data: Annotated[Any, Body()]) -> batch.BatchAnswer:
         """Predict each event of an array; one that cannot be scored has its reason as its result."""
         time_left = _time_left(batch_seconds)
-        outcomes = await gatherer.score_batch(data, datetime.now(UTC), time_left)
+        outcomes = await batcher.score_batch(data, datetime.now(UTC), time_left)
         _count(counts, outcomes)
         return batch.answer(service, outcomes)
 
@@ -143,7 +143,7 @@ def _count(counts: Metrics, outcomes: Sequence[Outcome]) -> None:
         counts.refused(code)
 
 
-def telling(info: About, readiness: Readiness, counts: Metrics) -> Sequence[HTTPRouteHandler]:
+def info_routes(info: About, readiness: Readiness, counts: Metrics) -> Sequence[HTTPRouteHandler]:
     """Return the routes with information on the model and the service."""
 
     @get("/model", summary="The model that answers", responses=_problems(500, 503))

@@ -20,12 +20,12 @@ import msgspec
 import uvicorn
 
 from threeways.errors import SettingsError
-from threeways.web.http_protocol import PatientButFirm
+from threeways.web.http_protocol import LimitedHttpProtocol
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-    from threeways.web.middleware import Door
+    from threeways.web.middleware import RequestMiddleware
 
 logger = logging.getLogger("threeways.web")
 
@@ -69,7 +69,7 @@ def log_lines() -> None:
 
 def configuration(app: ASGIApp, connections: int = CONNECTIONS) -> uvicorn.Config:
     """Return uvicorn's configuration. connections: the limit on open connections."""
-    protocol: Any = partial(PatientButFirm, most=connections, waiting={})
+    protocol: Any = partial(LimitedHttpProtocol, most=connections, waiting={})
     return uvicorn.Config(
         app,
         http=protocol,
@@ -88,12 +88,12 @@ def configuration(app: ASGIApp, connections: int = CONNECTIONS) -> uvicorn.Confi
 class Server(uvicorn.Server):
     """uvicorn's server, which drains first on SIGTERM: it still answers, but reports that it will end.
 
-    door: the application. drain: for how many seconds. SIGINT, or a second SIGTERM, ends draining at once.
+    app: the application. drain: for how many seconds. SIGINT, or a second SIGTERM, ends draining at once.
     """
 
-    def __init__(self, config: uvicorn.Config, door: Door, drain: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: RequestMiddleware, drain: float) -> None:
         super().__init__(config)
-        self._door, self._drain = door, drain
+        self._app, self._drain = app, drain
         self._draining = False
         self._ends: float | None = None
 
@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
         """Begin to drain, and end it; uvicorn calls this ten times a second."""
         if self._draining and self._ends is None:
             self._ends = time.monotonic() + self._drain
-            self._door.stop()
+            self._app.stop()
             logger.info("told to stop: it answers for %g s more, and /ready says so", self._drain)
         if self._ends is not None and time.monotonic() >= self._ends:
             self.should_exit = True
@@ -116,11 +116,11 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listener and idle connections; finish running requests."""
-        self._door.stop()
+        self._app.stop()
         await super().shutdown(sockets)
 
 
-def serve(door: Door, host: str, port: int, drain: float = 0) -> None:
+def serve(app: RequestMiddleware, host: str, port: int, drain: float = 0) -> None:
     """Serve until SIGINT or SIGTERM, then finish running requests. port: 0 takes a free one.
 
     drain: seconds between SIGTERM and closing the listener. Raises SettingsError for an address it cannot
@@ -129,8 +129,8 @@ def serve(door: Door, host: str, port: int, drain: float = 0) -> None:
     listening = _listen(host, port)
     address = listening.getsockname()
     logger.info("serving on http://%s:%d (Ctrl-C ends it)", *address[:2])
-    door.most = _connections()
-    server = Server(configuration(door, door.most), door, drain)
+    app.most = _connections()
+    server = Server(configuration(app, app.most), app, drain)
     for ending in (signal.SIGINT, signal.SIGTERM):
         # After stopping, uvicorn restores these handlers and re-raises the signals: that must not kill us.
         signal.signal(ending, server.handle_exit)

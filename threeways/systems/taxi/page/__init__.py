@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from threeways.clock import NEW_YORK, new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, TransientError
-from threeways.web.batcher import Gatherer
+from threeways.web.batcher import Batcher
 from threeways.web.html import Page
 from threeways.web.metrics import Metrics
 
@@ -61,7 +61,7 @@ def zones() -> Mapping[str, Sequence[Zone]]:
     return {borough: sorted(inside, key=lambda zone: zone.name) for borough, inside in found.items()}
 
 
-def route(gatherer: Gatherer, counts: Metrics) -> HTTPRouteHandler:
+def route(batcher: Batcher, counts: Metrics) -> HTTPRouteHandler:
     """The page of the ride's task."""
     form = Page("page.html", __name__)
 
@@ -69,18 +69,18 @@ def route(gatherer: Gatherer, counts: Metrics) -> HTTPRouteHandler:
     async def page(request: Request[Any, Any, Any]) -> Response[str]:
         """The form, and the answer under it once it was sent."""
         asked = {name: value.strip() for name, value in request.query_params.items()}
-        answer = await _answer(gatherer, asked) if "pickup" in asked else None
+        answer = await _answer(batcher, asked) if "pickup" in asked else None
         if answer and answer.minutes is not None:
             counts.predicted(1)
         return form.response(
             answer.status if answer else 200,
-            zones=zones(), asked=asked, answer=answer, version=gatherer.service.version,
+            zones=zones(), asked=asked, answer=answer, version=batcher.service.version,
         )  # fmt: skip
 
     return page
 
 
-async def _answer(gatherer: Gatherer, asked: Mapping[str, str]) -> Answer:
+async def _answer(batcher: Batcher, asked: Mapping[str, str]) -> Answer:
     """What the form's fields come to, by the one scoring path."""
     now = datetime.now(UTC)
     ride, wrong = _ride(asked)
@@ -89,7 +89,7 @@ async def _answer(gatherer: Gatherer, asked: Mapping[str, str]) -> Answer:
     payload = msgspec.json.encode({"ride_id": "page", "ride": ride})
     try:
         begins = new_york_wall_clock(ride["pickup_datetime"], now)  # a model by dicts does not look at it
-        outcome = await gatherer.score(gatherer.service.task.decode(payload), now)
+        outcome = await batcher.score(batcher.service.task.decode(payload), now)
     except (PermanentError, TransientError) as error:
         outcome = error
     if isinstance(outcome, InvalidEvent) and "pickup_datetime" in str(outcome):

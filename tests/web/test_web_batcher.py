@@ -14,7 +14,7 @@ from threeways.errors import ModelFailed, ResourceShort, UnpredictableEvent
 from threeways.scoring.outcomes import Scored
 from threeways.systems.taxi.rides import Ride, RideEvent
 from threeways.web import batcher
-from threeways.web.batcher import Gatherer
+from threeways.web.batcher import Batcher
 
 
 def event(number: int) -> RideEvent:
@@ -34,9 +34,9 @@ class Held(FakeModel):
         return super().predict(features)
 
 
-async def held(model: Held, gatherer: Gatherer) -> asyncio.Task[Any]:
+async def held(model: Held, batcher: Batcher) -> asyncio.Task[Any]:
     """A first ride, in predict."""
-    first = asyncio.create_task(gatherer.score(event(0), NOW))
+    first = asyncio.create_task(batcher.score(event(0), NOW))
     await asyncio.to_thread(model.begun.wait, 20)
     return first
 
@@ -45,13 +45,13 @@ def test_what_arrives_while_one_predict_runs_shares_the_next() -> None:
     model, seen = Held(), list[int]()
 
     async def crowd() -> list[Any]:
-        gatherer = Gatherer(service(model), 50, seen.append)
-        first = await held(model, gatherer)
-        others = [asyncio.create_task(gatherer.score(event(n), NOW)) for n in range(1, 71)]
+        batcher = Batcher(service(model), 50, seen.append)
+        first = await held(model, batcher)
+        others = [asyncio.create_task(batcher.score(event(n), NOW)) for n in range(1, 71)]
         await asyncio.sleep(0)
         model.go_on.set()
         outcomes = await asyncio.gather(first, *others)
-        gatherer.close()
+        batcher.close()
         return outcomes
 
     outcomes = asyncio.run(crowd())
@@ -64,9 +64,9 @@ def test_most_of_one_gathers_nothing() -> None:
     model = FakeModel()
 
     async def crowd() -> None:
-        gatherer = Gatherer(service(model), most=1)
-        await asyncio.gather(*(gatherer.score(event(n), NOW) for n in range(5)))
-        gatherer.close()
+        batcher = Batcher(service(model), most=1)
+        await asyncio.gather(*(batcher.score(event(n), NOW) for n in range(5)))
+        batcher.close()
 
     asyncio.run(crowd())
     assert model.calls == [1] * 5
@@ -76,16 +76,16 @@ def test_in_a_crowd_the_next_predict_waits_for_those_just_answered_and_not_for_e
     model = FakeModel()
 
     async def crowd() -> float:
-        gatherer = Gatherer(service(model), wait=1.0)
-        await asyncio.gather(*(gatherer.score(event(n), NOW) for n in range(8)))
-        again = [asyncio.create_task(gatherer.score(event(n), NOW)) for n in range(3)]
+        batcher = Batcher(service(model), wait=1.0)
+        await asyncio.gather(*(batcher.score(event(n), NOW) for n in range(8)))
+        again = [asyncio.create_task(batcher.score(event(n), NOW)) for n in range(3)]
         await asyncio.sleep(0.02)
         assert model.calls == [8], "five more are expected"
-        again += [asyncio.create_task(gatherer.score(event(n), NOW)) for n in range(3, 8)]
+        again += [asyncio.create_task(batcher.score(event(n), NOW)) for n in range(3, 8)]
         await asyncio.gather(*again)
         began = asyncio.get_running_loop().time()
-        await gatherer.score(event(1), NOW)
-        gatherer.close()
+        await batcher.score(event(1), NOW)
+        batcher.close()
         return asyncio.get_running_loop().time() - began
 
     waited = asyncio.run(crowd())
@@ -97,9 +97,9 @@ def test_a_request_that_was_given_up_is_not_predicted() -> None:
     model = Held()
 
     async def crowd() -> None:
-        gatherer = Gatherer(service(model))
-        first = await held(model, gatherer)
-        gone, stays = (asyncio.create_task(gatherer.score(event(n), NOW)) for n in (1, 2))
+        batcher = Batcher(service(model))
+        first = await held(model, batcher)
+        gone, stays = (asyncio.create_task(batcher.score(event(n), NOW)) for n in (1, 2))
         await asyncio.sleep(0)
         gone.cancel()
         first.cancel()
@@ -108,7 +108,7 @@ def test_a_request_that_was_given_up_is_not_predicted() -> None:
         outcome = await stays
         assert isinstance(outcome, Scored)
         assert outcome.event_id == 2
-        gatherer.close()
+        batcher.close()
 
     asyncio.run(crowd())
     assert model.calls == [1, 1]
@@ -118,9 +118,9 @@ def test_a_ride_that_predict_fails_on_fails_alone() -> None:
     model = FakeModel(lambda block: bool((block[:, 3] == 3).any()))
 
     async def crowd() -> list[Any]:
-        gatherer = Gatherer(service(model))
-        outcomes = await asyncio.gather(*(gatherer.score(event(n), NOW) for n in range(6)))
-        gatherer.close()
+        batcher = Batcher(service(model))
+        outcomes = await asyncio.gather(*(batcher.score(event(n), NOW) for n in range(6)))
+        batcher.close()
         return outcomes
 
     outcomes = asyncio.run(crowd())
@@ -134,14 +134,14 @@ def test_a_model_that_fails_fails_all_that_wait_and_the_next_may_come() -> None:
 
     async def crowd() -> None:
         nonlocal broken
-        gatherer = Gatherer(service(model))
+        batcher = Batcher(service(model))
         failed = await asyncio.gather(
-            *(gatherer.score(event(n), NOW) for n in range(3)), return_exceptions=True
+            *(batcher.score(event(n), NOW) for n in range(3)), return_exceptions=True
         )
         assert [type(one) for one in failed] == [ModelFailed] * 3
         broken = False
-        assert isinstance(await gatherer.score(event(1), NOW), Scored)
-        gatherer.close()
+        assert isinstance(await batcher.score(event(1), NOW), Scored)
+        batcher.close()
 
     asyncio.run(crowd())
 
@@ -152,20 +152,20 @@ def test_too_many_that_wait_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> 
     model = Held()
 
     async def crowd() -> None:
-        gatherer = Gatherer(service(model))
-        first = await held(model, gatherer)
-        waiting = [asyncio.create_task(gatherer.score(event(n), NOW)) for n in range(3)]
+        batcher = Batcher(service(model))
+        first = await held(model, batcher)
+        waiting = [asyncio.create_task(batcher.score(event(n), NOW)) for n in range(3)]
         await asyncio.sleep(0)
-        full = [gatherer.full]
+        full = [batcher.full]
         with pytest.raises(ResourceShort, match="try again"):
-            await gatherer.score(event(9), NOW)
-        batches = [asyncio.create_task(gatherer.score_batch([b"{}"], NOW, lambda: 60.0)) for _ in range(3)]
+            await batcher.score(event(9), NOW)
+        batches = [asyncio.create_task(batcher.score_batch([b"{}"], NOW, lambda: 60.0)) for _ in range(3)]
         await asyncio.sleep(0)
         model.go_on.set()
         await asyncio.gather(first, *waiting)
         done = await asyncio.gather(*batches, return_exceptions=True)
         assert [type(one) for one in done] == [list, list, ResourceShort]
-        assert [*full, gatherer.full] == [True, False]
-        gatherer.close()
+        assert [*full, batcher.full] == [True, False]
+        batcher.close()
 
     asyncio.run(crowd())

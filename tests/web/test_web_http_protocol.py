@@ -15,7 +15,7 @@ from doubles import ride
 from web_lab import raw, service, serving
 
 from threeways.web import http_protocol, middleware
-from threeways.web.http_protocol import OneWrite
+from threeways.web.http_protocol import CoalescingTransport
 
 
 class Wire:
@@ -39,7 +39,7 @@ class Wire:
 
 async def written(*parts: bytes, close: bool = False) -> list[bytes | str]:
     inner: Any = Wire()
-    transport = OneWrite(inner, asyncio.get_running_loop())
+    transport = CoalescingTransport(inner, asyncio.get_running_loop())
     for part in parts:
         transport.write(part)
     if close:
@@ -124,7 +124,7 @@ def test_a_request_under_way_is_not_closed_for_new_connections_and_those_wait_lo
 
 
 def test_with_too_many_requests_under_way_probes_are_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(middleware.Door, "most", 5)
+    monkeypatch.setattr(middleware.RequestMiddleware, "most", 5)
     with serving(service()) as client, connected(client, 5, HALF):
         while client.get("/metrics").text.find("http_requests_in_flight 6.0") < 0:
             pass

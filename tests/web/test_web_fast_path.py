@@ -15,8 +15,8 @@ from threeways.local_run import broken_events
 from threeways.scoring.outcomes import Prediction
 from threeways.systems.taxi.duration import task
 from threeways.web import bodies
-from threeways.web.fast_path import Quick
-from threeways.web.inline_budget import Pace
+from threeways.web.fast_path import FastPath
+from threeways.web.inline_budget import InlineBudget
 
 BODIES = {
     "a ride": ride("a", 3.5),
@@ -28,7 +28,7 @@ BODIES = {
 
 @pytest.fixture(scope="module", params=[0, 50], ids=["on a thread", "at once"])
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    with serving(service(), pace=Pace(request.param)) as running:
+    with serving(service(), budget=InlineBudget(request.param)) as running:
         yield running
 
 
@@ -120,6 +120,6 @@ def test_only_what_is_plain_goes_the_quick_way(changed: dict[str, Any], plain: b
         return Prediction("m", "v", {"ride_duration": 1.0})
 
     scope: Any = PLAIN | changed
-    asyncio.run(Quick(app, task, predict)(scope, receive, send))
+    asyncio.run(FastPath(app, task, predict)(scope, receive, send))
     assert (not framework, len(sent)) == (plain, 2 if plain else 0)
     assert not plain or sent[1]["body"] == b'{"model":"m","version":"v","prediction":{"ride_duration":1.0}}'

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from doubles import NOW, FakeModel
 from small_training import Training
-from test_web_gather import event
+from test_web_batcher import event
 from web_lab import service
 
 import model
@@ -18,8 +18,8 @@ from threeways.errors import ModelFailed
 from threeways.scoring.outcomes import Scored
 from threeways.settings import Settings, WebSettings
 from threeways.web import inline_budget
-from threeways.web.batcher import Gatherer
-from threeways.web.inline_budget import Pace
+from threeways.web.batcher import Batcher
+from threeways.web.inline_budget import InlineBudget
 
 
 class Takes(FakeModel):
@@ -40,19 +40,19 @@ class Takes(FakeModel):
 
 def test_a_model_that_takes_longer_than_it_may_gets_a_thread() -> None:
     model = Takes(predict=2 * inline_budget.SHORT_SECONDS)
-    assert inline_budget.measured(service(model)).rides == 0
+    assert inline_budget.measure(service(model)).rides == 0
     assert set(model.calls) == {1}
 
 
 def test_a_quick_model_gets_as_many_rides_at_once_as_fit_the_time() -> None:
-    rides = inline_budget.measured(service(Takes(ride=inline_budget.SHORT_SECONDS / 10))).rides
+    rides = inline_budget.measure(service(Takes(ride=inline_budget.SHORT_SECONDS / 10))).rides
     assert 2 <= rides <= 10
-    assert inline_budget.measured(service()).rides > rides
+    assert inline_budget.measure(service()).rides > rides
 
 
-def scored(gatherer: Gatherer, rides: int) -> list[Any]:
+def scored(batcher: Batcher, rides: int) -> list[Any]:
     async def crowd() -> list[Any]:
-        requests = (gatherer.score(event(n), NOW) for n in range(rides))
+        requests = (batcher.score(event(n), NOW) for n in range(rides))
         return await asyncio.gather(*requests, return_exceptions=True)
 
     return asyncio.run(crowd())
@@ -60,13 +60,13 @@ def scored(gatherer: Gatherer, rides: int) -> list[Any]:
 
 def test_what_arrives_in_one_turn_shares_predicts_of_the_size_that_is_short() -> None:
     model, seen = Takes(), list[int]()
-    gatherer = Gatherer(service(model), 256, seen.append, pace=Pace(20))
-    outcomes = scored(gatherer, 50)
+    batcher = Batcher(service(model), 256, seen.append, budget=InlineBudget(20))
+    outcomes = scored(batcher, 50)
     assert [(one.event_id, one.value) for one in outcomes] == [(n, 2.0 * n) for n in range(50)]
     assert model.calls == seen == [20, 20, 10]
     assert model.threads == {threading.get_ident()}
-    assert scored(gatherer, 1)[0].value == 0, "and the next may come"
-    assert scored(Gatherer(service(model), most=1, pace=Pace(20)), 3)[2].value == 4
+    assert scored(batcher, 1)[0].value == 0, "and the next may come"
+    assert scored(Batcher(service(model), most=1, budget=InlineBudget(20)), 3)[2].value == 4
     assert model.calls[3:] == [1, 1, 1, 1]
 
 
@@ -75,8 +75,8 @@ def test_between_two_predicts_the_loop_does_its_other_work() -> None:
     model = Takes(fails_on=lambda block: order.append("predict"))
 
     async def crowd() -> None:
-        gatherer = Gatherer(service(model), pace=Pace(2))
-        requests = [asyncio.create_task(gatherer.score(event(n), NOW)) for n in range(6)]
+        batcher = Batcher(service(model), budget=InlineBudget(2))
+        requests = [asyncio.create_task(batcher.score(event(n), NOW)) for n in range(6)]
 
         async def other() -> None:
             while not all(one.done() for one in requests):
@@ -92,31 +92,31 @@ def test_between_two_predicts_the_loop_does_its_other_work() -> None:
 
 def test_a_failure_at_once_is_each_request_s_own_answer() -> None:
     broken = True
-    gatherer = Gatherer(service(Takes(fails_on=lambda block: broken)), pace=Pace(20))
-    assert [type(one) for one in scored(gatherer, 3)] == [ModelFailed] * 3
+    batcher = Batcher(service(Takes(fails_on=lambda block: broken)), budget=InlineBudget(20))
+    assert [type(one) for one in scored(batcher, 3)] == [ModelFailed] * 3
     broken = False
-    assert isinstance(scored(gatherer, 1)[0], Scored)
+    assert isinstance(scored(batcher, 1)[0], Scored)
 
 
 def test_a_model_that_has_become_slow_gets_a_thread_for_good(caplog: pytest.LogCaptureFixture) -> None:
-    model, judged = Takes(), Pace(20)
-    gatherer = Gatherer(service(model), wait=0, pace=judged)
+    model, judged = Takes(), InlineBudget(20)
+    batcher = Batcher(service(model), wait=0, budget=judged)
     model.seconds = (2 * inline_budget.LATE_SECONDS, 0)
     for _ in range(inline_budget.LATE_IN_A_ROW):
         assert judged.rides == 20
-        scored(gatherer, 1)
+        scored(batcher, 1)
     assert judged.rides == 0
     assert "thread" in caplog.text
     model.threads.clear()
-    assert scored(gatherer, 3)[2].value == 4
+    assert scored(batcher, 3)[2].value == 4
     assert threading.get_ident() not in model.threads
-    gatherer.close()
+    batcher.close()
 
 
 def test_a_late_one_among_quick_ones_is_no_judgement() -> None:
-    judged = Pace(20)
+    judged = InlineBudget(20)
     for seconds in (1.0, 1.0, 0.0) * 3:
-        judged.took(seconds)
+        judged.record(seconds)
     assert judged.rides == 20
 
 
@@ -125,11 +125,11 @@ def test_the_service_of_the_environment_measures_its_model(
 ) -> None:
     asked: list[Any] = []
 
-    def gathering(*given: Any, **options: Any) -> Gatherer:
-        asked.append(options["pace"])
-        return Gatherer(*given, **options)
+    def gathering(*given: Any, **options: Any) -> Batcher:
+        asked.append(options["budget"])
+        return Batcher(*given, **options)
 
-    monkeypatch.setattr("threeways.web.app.Gatherer", gathering)
+    monkeypatch.setattr("threeways.web.app.Batcher", gathering)
     for longest, at_once in ((0.0, False), (60.0, True)):
         monkeypatch.setattr(inline_budget, "SHORT_SECONDS", longest)
         model.build_web(Settings(model_location=str(training.report.model.folder)), WebSettings())
