@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from threeways.emulator.harness import Bench, Place
+from threeways.emulator.harness import Bench, DestinationKind
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
 
@@ -51,7 +51,7 @@ def test_a_handler_named_in_a_folder_runs_in_a_process_with_its_environment(
 
 @pytest.mark.parametrize("kind", ["S3", "SQS", "SNS"])
 def test_it_reads_back_all_that_is_at_its_failure_destination_each_time(
-    event_source_mapping: Make, kind: Place
+    event_source_mapping: Make, kind: DestinationKind
 ) -> None:
     def fail(event: Any, context: Any) -> None:
         raise ValueError

@@ -10,14 +10,14 @@ from threeways.aws.batch_reply import Kind, Outcome
 from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.mapping.decisions import Batch, Condition, Decision, after, before
 from threeways.emulator.mapping.records import EMPTY_EVENT, StreamRecord, event_of
-from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
+from threeways.emulator.mapping.settings import UNLIMITED, MappingSettings
 
 DONE, THROTTLED, FAILED = Outcome(Kind.DONE), Outcome(Kind.THROTTLED), Outcome(Kind.FAILED)
 OUTCOMES = (DONE, THROTTLED, FAILED, *(Outcome(Kind.PARTIAL, first) for first in range(5)))
 SETTINGS = [
     MappingSettings(bisect=bisect, maximum_retry_attempts=most)
     for bisect in (False, True)
-    for most in (FOR_EVER, 0, 1, 3)
+    for most in (UNLIMITED, 0, 1, 3)
 ]
 
 
@@ -47,7 +47,7 @@ def test_whatever_comes_back_every_record_is_finished_discarded_or_tried_again_i
 def test_nothing_is_discarded_unless_the_retries_are_used_up() -> None:
     for batch, outcome, settings in possible():
         used_up = (
-            settings.maximum_retry_attempts != FOR_EVER and batch.retries >= settings.maximum_retry_attempts
+            settings.maximum_retry_attempts != UNLIMITED and batch.retries >= settings.maximum_retry_attempts
         )
         assert used_up or not after(batch, outcome, settings).discarded
 
@@ -57,7 +57,7 @@ def test_nothing_is_discarded_unless_the_retries_are_used_up() -> None:
 def test_a_handler_that_always_fails_on_one_record_costs_a_bounded_number_of_invocations(
     settings: MappingSettings, poison: int
 ) -> None:
-    if settings.maximum_retry_attempts == FOR_EVER:
+    if settings.maximum_retry_attempts == UNLIMITED:
         return
     queue, invocations, discarded = [Batch(records(7))], 0, set()
     while queue:

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from threeways.aws.invocation import REQUEST_LIMIT, FunctionError, InvocationResult
 from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent, MappingSettings
-from threeways.emulator.mapping.counts import Teller
+from threeways.emulator.mapping.counts import MappingReporter
 from threeways.emulator.mapping.decisions import Batch
 from threeways.emulator.mapping.destination import S3Destination
 from threeways.emulator.mapping.lane import Lane, Work
@@ -121,16 +121,16 @@ def test_a_record_over_six_megabytes_goes_to_the_destination_uninvoked_and_the_s
     kinesis = failing.emulator.client("kinesis")
     shard = Shard(kinesis, failing.stream, "shardId-000000000000", "TRIM_HORIZON")
     destination = S3Destination(failing.s3, "failures", UUID, ARN)
-    teller = Teller(told.append)
-    work = Work(SETTINGS, lambda _: FAILED, destination, teller, lambda: 0.0, lambda _: 0.0, Event())
+    reporter = MappingReporter(told.append)
+    work = Work(SETTINGS, lambda _: FAILED, destination, reporter, lambda: 0.0, lambda _: 0.0, Event())
     shard.progress.read(["7"])
     origin = Origin(shard.id, "arn:aws:kinesis:us-east-1:123456789012:stream/s", "role", "us-east-1")
     lane = Lane(shard, origin, None, work)  # type: ignore[arg-type]  # it takes nothing from a buffer here
     batch = Batch((StreamRecord("7", "k", 0.0, b'{"data":"' + b"x" * REQUEST_LIMIT + b'"}'),))
     lane._queue.append(batch)
     lane._step(batch)
-    assert (shard.checkpoint, teller.snapshot().invocations) == ("7", 0)
-    assert teller.snapshot().sent_to_destination == 1
+    assert (shard.checkpoint, reporter.snapshot().invocations) == ("7", 0)
+    assert reporter.snapshot().sent_to_destination == 1
     (document,) = failing.documents()
     assert "responseContext" not in document
     assert len(json.loads(document["payload"])["Records"][0]["data"]) == REQUEST_LIMIT

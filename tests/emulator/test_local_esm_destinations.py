@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from threeways.aws.invocation import InvocationResult
-from threeways.emulator.harness import Bench, Place
+from threeways.emulator.harness import Bench, DestinationKind
 from threeways.emulator.mapping import Clients, EventSourceMapping, MappingSettings
 from threeways.errors import LocalError
 
@@ -25,7 +25,7 @@ def choke(event: Any, context: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["S3", "SQS", "SNS"])
 def test_all_get_the_metadata_of_what_is_given_up_and_a_bucket_alone_the_records(
-    event_source_mapping: Make, kind: Place
+    event_source_mapping: Make, kind: DestinationKind
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html: example record"""
     bench = event_source_mapping(choke, MaximumRetryAttempts=2, on_failure=kind)
@@ -99,15 +99,15 @@ class RefusingAtFirst:
 
 @pytest.mark.parametrize("kind", ["SQS", "SNS"])
 def test_a_queue_or_topic_that_cannot_be_reached_is_tried_until_it_has_the_document(
-    event_source_mapping: Make, kind: Place
+    event_source_mapping: Make, kind: DestinationKind
 ) -> None:
     """AWS gives a delivery up at once: docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
     bench = event_source_mapping(choke, MaximumRetryAttempts=0, on_failure=kind)
-    assert bench.place is not None
+    assert bench.destination is not None
     aws = bench.emulator
     refusing: Any = RefusingAtFirst(aws.client("sqs" if kind == "SQS" else "sns"), 3)
     bench.put("x")
-    settings = MappingSettings(maximum_retry_attempts=0, destination=bench.place.arn)
+    settings = MappingSettings(maximum_retry_attempts=0, destination=bench.destination.arn)
     mapping = EventSourceMapping(
         bench.kinesis, bench.stream, bench.function.invoke, settings, backoff=lambda _: 0.005,
         clients=Clients(**{kind.lower(): refusing}),

@@ -41,13 +41,13 @@ def test_faults_strike_as_often_as_their_rates_say() -> None:
 
 def test_every_kind_strikes_within_the_calls_that_it_is_dealt_to() -> None:
     for seed in range(20):
-        rates = Rates(seed, {"PutRecords": dict.fromkeys(Kind, 1e-9)}, dealt=30)
+        rates = Rates(seed, {"PutRecords": dict.fromkeys(Kind, 1e-9)}, guaranteed_within=30)
         assert sorted(fault.kind for fault in drawn(rates, 30) if fault) == sorted(Kind)
 
 
 def test_an_outage_resets_every_call_of_its_operation_for_its_time() -> None:
     now = [50.0]
-    rates = Rates(3, {}, {"PutObject": 1e-9}, outage_seconds=10, dealt=1, clock=lambda: now[0])
+    rates = Rates(3, {}, {"PutObject": 1e-9}, outage_seconds=10, guaranteed_within=1, clock=lambda: now[0])
     assert drawn(rates, 3, "PutObject") == [Fault(Kind.RESET_BEFORE)] * 3
     assert drawn(rates, 3) == [None] * 3
     now[0] += 10

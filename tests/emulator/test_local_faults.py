@@ -1,4 +1,4 @@
-"""What a client meets at the faulty door, and what the emulator really holds afterwards."""
+"""What a client meets at the faulty proxy, and what the emulator really holds afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
 
-from threeways.emulator.faults import Door, Fault, Kind, Script
+from threeways.emulator.faults import Fault, FaultProxy, Kind, Script
 from threeways.emulator.server import Emulator
 
 MORE = {Kind.PARTIAL: {"positions": frozenset({1, 2})}, Kind.SLOW_BEFORE: {"seconds": 3.0}}
@@ -20,14 +20,14 @@ PATIENCE = 1.0
 
 
 @pytest.fixture
-def door(emulator: Emulator) -> Iterator[Door]:
-    with Door(emulator.endpoint_url) as opened:
+def proxy(emulator: Emulator) -> Iterator[FaultProxy]:
+    with FaultProxy(emulator.endpoint_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def client(door: Door) -> Iterator[Callable[[str], Any]]:
-    """Clients that go through the door, make one attempt, and wait for an answer a second."""
+def client(proxy: FaultProxy) -> Iterator[Callable[[str], Any]]:
+    """Clients that go through the proxy, make one attempt, and wait for an answer a second."""
     import boto3
     from botocore.config import Config
 
@@ -36,7 +36,7 @@ def client(door: Door) -> Iterator[Callable[[str], Any]]:
 
     def make(service: str) -> Any:
         new: Any = boto3.client  # its overloads are by literal name
-        made.append(new(service, endpoint_url=door.endpoint_url, config=Config(**config)))
+        made.append(new(service, endpoint_url=proxy.endpoint_url, config=Config(**config)))
         return made[-1]
 
     yield make
@@ -44,9 +44,9 @@ def client(door: Door) -> Iterator[Callable[[str], Any]]:
         one.close()
 
 
-def test_a_client_that_asks_whether_its_body_may_come_is_told_before_it_sends_it(door: Door) -> None:
+def test_a_client_that_asks_whether_its_body_may_come_is_told_before_it_sends_it(proxy: FaultProxy) -> None:
     """docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html: Expect: 100-continue"""
-    url = urlsplit(door.endpoint_url)
+    url = urlsplit(proxy.endpoint_url)
     with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as asking:
         asking.sendall(
             b"PUT /bucket/key HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
@@ -56,8 +56,8 @@ def test_a_client_that_asks_whether_its_body_may_come_is_told_before_it_sends_it
         assert asking.recv(100).startswith(b"HTTP/1.1 404")
 
 
-def test_half_a_request_is_no_request(door: Door, emulator: Emulator) -> None:
-    s3, url = emulator.client("s3"), urlsplit(door.endpoint_url)
+def test_half_a_request_is_no_request(proxy: FaultProxy, emulator: Emulator) -> None:
+    s3, url = emulator.client("s3"), urlsplit(proxy.endpoint_url)
     s3.create_bucket(Bucket="half-a-request")
     with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as cut_short:
         cut_short.sendall(b"PUT /half-a-request/key HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbody")
@@ -84,16 +84,16 @@ def fault(kind: Kind) -> Fault:
 
 
 def test_without_a_fault_it_is_the_emulator(
-    door: Door, client: Callable[[str], Any], emulator: Emulator, stream: str
+    proxy: FaultProxy, client: Callable[[str], Any], emulator: Emulator, stream: str
 ) -> None:
     assert put(client("kinesis"), stream)["FailedRecordCount"] == 0
     assert stored(emulator, stream) == [0, 1, 2, 3]
     s3 = client("s3")
-    s3.create_bucket(Bucket="through-the-door")
-    s3.put_object(Bucket="through-the-door", Key="a b/ü", Body=b"\x00\xff" * 100_000)
-    assert s3.get_object(Bucket="through-the-door", Key="a b/ü")["Body"].read() == b"\x00\xff" * 100_000
-    assert s3.head_object(Bucket="through-the-door", Key="a b/ü")["ContentLength"] == 200_000
-    assert not door.counts()
+    s3.create_bucket(Bucket="through-the-proxy")
+    s3.put_object(Bucket="through-the-proxy", Key="a b/ü", Body=b"\x00\xff" * 100_000)
+    assert s3.get_object(Bucket="through-the-proxy", Key="a b/ü")["Body"].read() == b"\x00\xff" * 100_000
+    assert s3.head_object(Bucket="through-the-proxy", Key="a b/ü")["ContentLength"] == 200_000
+    assert not proxy.counts()
 
 
 @pytest.mark.parametrize(
@@ -112,26 +112,30 @@ def test_a_put_that_fails_has_stored_nothing_or_everything_as_its_kind_says(
     kind: Kind,
     error: type[Exception],
     kept: list[int],
-    door: Door,
+    proxy: FaultProxy,
     client: Callable[[str], Any],
     emulator: Emulator,
     stream: str,
 ) -> None:
     struck: list[str] = []
-    door.on_kill = lambda: struck.append("killed")
-    door.schedule = Script(PutRecords=[fault(kind)])
+    proxy.on_kill = lambda: struck.append("killed")
+    proxy.schedule = Script(PutRecords=[fault(kind)])
     with pytest.raises(error):
         put(client("kinesis"), stream)
     assert stored(emulator, stream) == kept
     assert put(client("kinesis"), stream)["FailedRecordCount"] == 0
-    assert door.counts() == {kind.value: 1}
+    assert proxy.counts() == {kind.value: 1}
     assert struck == (["killed"] if kind in {Kind.KILL_BEFORE, Kind.KILL_AFTER} else [])
 
 
 def test_a_slow_put_is_stored_after_its_client_has_given_it_up(
-    door: Door, client: Callable[[str], Any], emulator: Emulator, stream: str, eventually: Callable[..., None]
+    proxy: FaultProxy,
+    client: Callable[[str], Any],
+    emulator: Emulator,
+    stream: str,
+    eventually: Callable[..., None],
 ) -> None:
-    door.schedule = Script(PutRecords=[fault(Kind.SLOW_BEFORE)])
+    proxy.schedule = Script(PutRecords=[fault(Kind.SLOW_BEFORE)])
     started = time.monotonic()
     with pytest.raises(ReadTimeoutError):
         put(client("kinesis"), stream)
@@ -141,10 +145,10 @@ def test_a_slow_put_is_stored_after_its_client_has_given_it_up(
 
 
 def test_entries_of_a_partial_failure_are_told_and_are_really_not_stored(
-    door: Door, client: Callable[[str], Any], emulator: Emulator, stream: str
+    proxy: FaultProxy, client: Callable[[str], Any], emulator: Emulator, stream: str
 ) -> None:
     """docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html"""
-    door.schedule = Script(PutRecords=[fault(Kind.PARTIAL)])
+    proxy.schedule = Script(PutRecords=[fault(Kind.PARTIAL)])
     answer = put(client("kinesis"), stream)
     assert answer["FailedRecordCount"] == 2
     assert [entry.get("ErrorCode") for entry in answer["Records"]] == [
@@ -154,22 +158,22 @@ def test_entries_of_a_partial_failure_are_told_and_are_really_not_stored(
         None,
     ]
     assert stored(emulator, stream) == [0, 3]
-    assert door.counts() == {"partial": 1, "partial_failures": 1}
+    assert proxy.counts() == {"partial": 1, "partial_failures": 1}
 
 
 def test_all_entries_may_fail(
-    door: Door, client: Callable[[str], Any], emulator: Emulator, stream: str
+    proxy: FaultProxy, client: Callable[[str], Any], emulator: Emulator, stream: str
 ) -> None:
-    door.schedule = Script(PutRecords=[Fault(Kind.PARTIAL, frozenset(range(4)))])
+    proxy.schedule = Script(PutRecords=[Fault(Kind.PARTIAL, frozenset(range(4)))])
     assert put(client("kinesis"), stream)["FailedRecordCount"] == 4
     assert stored(emulator, stream) == []
 
 
-def test_s3_says_its_own_errors(door: Door, client: Callable[[str], Any]) -> None:
+def test_s3_says_its_own_errors(proxy: FaultProxy, client: Callable[[str], Any]) -> None:
     """docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
     s3 = client("s3")
     s3.create_bucket(Bucket="errors")
-    door.schedule = Script(
+    proxy.schedule = Script(
         PutObject=[fault(Kind.THROTTLED)],
         GetObject=[fault(Kind.ERROR)],
         ListObjectsV2=[fault(Kind.RESET_BEFORE)],
@@ -185,14 +189,14 @@ def test_s3_says_its_own_errors(door: Door, client: Callable[[str], Any]) -> Non
 def test_a_door_to_nowhere_resets(client: Callable[[str], Any], emulator: Emulator, stream: str) -> None:
     with Emulator() as gone:
         target = gone.endpoint_url
-    with Door(target) as door:
+    with FaultProxy(target) as proxy:
         import boto3
         from botocore.config import Config
 
         kinesis = boto3.client(
-            "kinesis", endpoint_url=door.endpoint_url, config=Config(retries={"total_max_attempts": 1})
+            "kinesis", endpoint_url=proxy.endpoint_url, config=Config(retries={"total_max_attempts": 1})
         )
         with pytest.raises(ConnectionClosedError):
             put(kinesis, stream)
         kinesis.close()
-        assert door.counts() == {"unreachable": 1}
+        assert proxy.counts() == {"unreachable": 1}

@@ -20,7 +20,7 @@ from inputs import FIRST_NUMBER, inputs_of
 from simulated import threads_run_at_once
 from world import World
 
-from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
+from threeways.emulator.mapping.settings import UNLIMITED, MappingSettings
 from threeways.stream import delivery
 
 SHARDS = ("shard-0", "shard-1")
@@ -33,8 +33,8 @@ mappings = st.builds(
     batch_size=st.sampled_from([4, 3, 2, 1]),
     report_batch_item_failures=st.just(True),
     bisect=st.booleans(),
-    maximum_retry_attempts=st.sampled_from([FOR_EVER, 0, 1, 3]),
-    maximum_record_age=st.sampled_from([FOR_EVER, 60]),
+    maximum_retry_attempts=st.sampled_from([UNLIMITED, 0, 1, 3]),
+    maximum_record_age=st.sampled_from([UNLIMITED, 60]),
     parallelization_factor=st.integers(1, 2),
 )
 
@@ -107,7 +107,7 @@ class Torture(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self) -> None:
         self.world.check()
-        if (self.mapping.maximum_retry_attempts, self.mapping.maximum_record_age) == (FOR_EVER, FOR_EVER):
+        if (self.mapping.maximum_retry_attempts, self.mapping.maximum_record_age) == (UNLIMITED, UNLIMITED):
             assert not self.world.watcher.gave_up, "a mapping without a limit gives records up"
 
     def teardown(self) -> None:

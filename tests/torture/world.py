@@ -21,7 +21,7 @@ from watcher import Violation, Watcher
 
 from threeways.aws.calls import Backoff
 from threeways.aws.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
-from threeways.emulator.mapping.counts import Teller
+from threeways.emulator.mapping.counts import MappingReporter
 from threeways.emulator.mapping.destination import S3Destination
 from threeways.emulator.mapping.lane import Lane, Work
 from threeways.emulator.mapping.position import Shard
@@ -117,7 +117,13 @@ class World:
         bucket: Any = DestinationBucket(self.network, self.watcher)
         destination = S3Destination(bucket, "failures", "mapping", "function")
         work = Work(
-            settings, self._invoke, destination, Teller(None), self.clock, lambda failures: 1.0, self._pace
+            settings,
+            self._invoke,
+            destination,
+            MappingReporter(None),
+            self.clock,
+            lambda failures: 1.0,
+            self._pace,
         )
         iterators: Any = _Iterators()
         factor = settings.parallelization_factor

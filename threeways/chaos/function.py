@@ -1,4 +1,4 @@
-"""The function behind a faulty door, started however often it takes."""
+"""The function behind a faulty proxy, started however often it takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Self
 
 from threeways.aws.invocation import FunctionError, InvocationResult
-from threeways.emulator.faults import Door, Schedule
+from threeways.emulator.faults import FaultProxy, Schedule
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.function.config import FunctionConfig
 
@@ -22,7 +22,7 @@ STARTS = 20
 
 
 class FaultyFunction:
-    """Runs within a `with`, as `LocalFunction`. Its way to AWS, its start included, leads through a `Door`.
+    """Runs within a `with`, as `LocalFunction`. All of its calls to AWS go through a `FaultProxy`.
 
     environment: leads to the emulator. killed: how many of its processes a fault has killed.
     tell: gets a line where it does not start at once.
@@ -36,7 +36,7 @@ class FaultyFunction:
         schedule: Schedule,
         tell: Callable[[str], None],
     ) -> None:
-        self._door = Door(environment["AWS_ENDPOINT_URL"], schedule, self._strike)
+        self._door = FaultProxy(environment["AWS_ENDPOINT_URL"], schedule, self._strike)
         self._function = LocalFunction(
             replace(config, timeout=TIMEOUT),
             environment={**environment, "AWS_ENDPOINT_URL": self._door.endpoint_url},
@@ -70,9 +70,9 @@ class FaultyFunction:
         return self._function.invoke(payload)
 
     def struck(self) -> Counter[str]:
-        """As `Door.counts`."""
+        """As `FaultProxy.counts`."""
         return self._door.counts()
 
     def _strike(self) -> None:
-        """Kill whoever called: all of its processes, since the door cannot tell which."""
-        self.killed += self._function.strike()
+        """Kill whoever called: all of its processes, since the proxy cannot tell which."""
+        self.killed += self._function.sigkill()

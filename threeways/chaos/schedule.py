@@ -67,7 +67,7 @@ class Plan:
             outages={"PutRecords": of["outage"], "PutObject": of["quarantine"] / 50},
             outage_seconds=OUTAGE_SECONDS,
             slow_seconds=SLOW_SECONDS,
-            dealt=DEALT,
+            guaranteed_within=DEALT,
         )
 
     def __str__(self) -> str:

@@ -93,7 +93,7 @@ class Child:
         """Send SIGTERM to its group, as Lambda's shutdown phase does."""
         self._signal(signal.SIGTERM)
 
-    def strike(self) -> None:
+    def sigkill(self) -> None:
         """Send SIGKILL to its group without reaping it, so that a waiting thread sees its exit status."""
         self._signal(signal.SIGKILL)
 

@@ -64,7 +64,7 @@ def digest_of_moto() -> str:
     return hashlib.sha256("".join(inspect.getsource(part) for part in parts).encode()).hexdigest()
 
 
-def mend(*, shard_limits: bool = False, iterator_seconds: float = ITERATOR_SECONDS) -> None:
+def patch(*, shard_limits: bool = False, iterator_seconds: float = ITERATOR_SECONDS) -> None:
     """Patch moto in this process. Raises LocalError if its shards are not the known ones."""
     import moto
 

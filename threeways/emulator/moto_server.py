@@ -56,7 +56,7 @@ def make_server(*, shard_limits: bool, iterator_seconds: float, give_up: Callabl
             give_up(_explained(error))
         raise error
 
-    moto_patch.mend(shard_limits=shard_limits, iterator_seconds=iterator_seconds)
+    moto_patch.patch(shard_limits=shard_limits, iterator_seconds=iterator_seconds)
     app = DomainDispatcherApplication(create_app)
     return serving.make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
 

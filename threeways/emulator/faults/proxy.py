@@ -28,7 +28,7 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expe
 _FORWARD_SECONDS = 120
 
 
-class Door:
+class FaultProxy:
     """A fault-injecting proxy, run as a context manager; one service may have several.
 
     target: where calls go, `http://127.0.0.1:port`. schedule: may be replaced while it runs.
@@ -44,8 +44,8 @@ class Door:
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
         self._closing = Event()
-        handler = type("Handler", (_Handler,), {"door": self})
-        self._server = Server(handler, "door")
+        handler = type("Handler", (_Handler,), {"proxy": self})
+        self._server = Server(handler, "proxy")
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -130,7 +130,7 @@ class Door:
 
 
 class _Handler(Handler):
-    door: ClassVar[Door]
+    proxy: ClassVar[FaultProxy]
 
     def handle_expect_100(self) -> bool:
         """Send "100 Continue" at once: botocore waits a second for it before each object's body."""
@@ -149,7 +149,7 @@ class _Handler(Handler):
         if len(body) < length:  # the sender was killed; no service handles an incomplete request
             self.close_connection = True
             return
-        answer = self.door.serve(Request(self.command, self.path, self.headers, body))  # type: ignore[arg-type]  # a Message is a case-insensitive mapping
+        answer = self.proxy.serve(Request(self.command, self.path, self.headers, body))  # type: ignore[arg-type]  # a Message is a case-insensitive mapping
         if answer is None:
             self._reset()
         else:

@@ -40,8 +40,8 @@ class Rates:
 
     rates: operation -> kind -> probability a call, 0-1. outages: operation -> probability that a call begins
     an outage, in which each call of the operation is reset for outage_seconds. slow_seconds: the mean delay
-    of a slow call. dealt: each kind with a rate occurs at least once within so many calls of its operation;
-    0: no guarantee. clock: seconds.
+    of a slow call. guaranteed_within: each kind with a rate occurs at least once within so many calls of its
+    operation; 0: no guarantee. clock: seconds.
     """
 
     seed: int
@@ -49,7 +49,7 @@ class Rates:
     outages: Mapping[str, float] = field(default_factory=dict)
     outage_seconds: float = 10.0
     slow_seconds: float = 6.0
-    dealt: int = 0
+    guaranteed_within: int = 0
     clock: Callable[[], float] = time.monotonic
     began: Counter[str] = field(default_factory=Counter)
     """Outages begun, by operation."""
@@ -63,24 +63,24 @@ class Rates:
             call = self._calls[operation]
             self._calls[operation] += 1
             dice = random.Random(f"{self.seed} {operation} {call}")  # noqa: S311 - a schedule, not a secret
-            dealt = self._hand(operation).get(call)
-            if dealt is None and self.clock() < self._until.get(operation, 0.0):
+            guaranteed = self._guaranteed(operation).get(call)
+            if guaranteed is None and self.clock() < self._until.get(operation, 0.0):
                 return Fault(Kind.RESET_BEFORE)
-            drawn = dealt or self._draw(operation, dice)
+            drawn = guaranteed or self._draw(operation, dice)
             if drawn == _OUTAGE:
                 self._until[operation] = self.clock() + self.outage_seconds
                 self.began[operation] += 1
                 return Fault(Kind.RESET_BEFORE)
         return None if drawn is None else self._fault(Kind(drawn), dice, entries)
 
-    def _hand(self, operation: str) -> dict[int, str]:
+    def _guaranteed(self, operation: str) -> dict[int, str]:
         """Return the calls with a guaranteed fault: call -> kind."""
         kinds = [kind.value for kind, rate in self.rates.get(operation, {}).items() if rate]
         kinds += [_OUTAGE] if self.outages.get(operation) else []
         dice = random.Random(f"{self.seed} {operation}")  # noqa: S311 - as above
-        if self.dealt < len(kinds):
+        if self.guaranteed_within < len(kinds):
             return {}
-        return dict(zip(dice.sample(range(self.dealt), len(kinds)), kinds, strict=True))
+        return dict(zip(dice.sample(range(self.guaranteed_within), len(kinds)), kinds, strict=True))
 
     def _draw(self, operation: str, dice: random.Random) -> str | None:
         rates = {kind.value: rate for kind, rate in self.rates.get(operation, {}).items()}

@@ -30,7 +30,7 @@ class _Init:
 
 
 class ExecutionEnvironment:
-    """One environment, for one invocation at a time; `strike`, `terminate` and `close` are thread-safe."""
+    """One environment, for one invocation at a time; `sigkill`, `terminate` and `close` are thread-safe."""
 
     def __init__(
         self,
@@ -147,10 +147,10 @@ class ExecutionEnvironment:
         if process is not None:
             process.kill()
 
-    def strike(self) -> bool:
+    def sigkill(self) -> bool:
         """Kill its process with SIGKILL, from any thread; return whether there was one."""
         process = self._process
-        return process is not None and process.strike()
+        return process is not None and process.sigkill()
 
     def terminate(self) -> None:
         """Begin to shut down: send SIGTERM and start no new process."""

@@ -26,7 +26,7 @@ type Reply = bytes | FunctionError
 """The runtime's response to an invocation, or its error."""
 
 
-class OutOfTurn(Exception):
+class InvalidTransition(Exception):
     """A request that the runtime's state does not allow; Lambda answers 4xx. kind: the answer's errorType."""
 
     def __init__(self, message: str, *, kind: str = "InvalidStateTransition", status: int = 403) -> None:
@@ -54,7 +54,7 @@ class Exchange:
         """Wait for the next invocation and return it; None once the process is to end."""
         with self._changed:
             if self._handed_out is not None and self._reply is None:
-                raise OutOfTurn("the invocation before has no answer yet")
+                raise InvalidTransition("the invocation before has no answer yet")
             self._handed_out = None
             self._asked = True
             self._changed.notify_all()
@@ -65,21 +65,23 @@ class Exchange:
             return self._handed_out
 
     def answer(self, request_id: str, reply: Reply) -> None:
-        """Set the response or error of an invocation. Raises OutOfTurn if that is not in progress."""
+        """Set the response or error of an invocation. Raises InvalidTransition if that is not in progress."""
         with self._changed:
             if (
                 self._handed_out is None
                 or self._handed_out.request_id != request_id
                 or self._reply is not None
             ):
-                raise OutOfTurn("no such invocation is under way", kind="InvalidRequestID", status=400)
+                raise InvalidTransition(
+                    "no such invocation is under way", kind="InvalidRequestID", status=400
+                )
             self._reply = reply
             if isinstance(reply, bytes) and len(reply) > RESPONSE_LIMIT:
                 text = (
                     f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
                 )
                 self._reply = FunctionError(RESPONSE_TOO_LARGE, text)
-                raise OutOfTurn(text, kind="RequestEntityTooLarge", status=413)
+                raise InvalidTransition(text, kind="RequestEntityTooLarge", status=413)
 
     def init_failed(self, error: FunctionError) -> None:
         """Record that the runtime cannot initialise."""

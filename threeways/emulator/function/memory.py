@@ -33,7 +33,7 @@ class MemoryLimit:
         status = Path(f"/proc/{self._child.pid}/status")
         while not self._over.wait(LOOK_SECONDS) and (held := held_memory(status)) is not None:
             if held > self._limit and self._child.exit_status is None:
-                self._child.strike()
+                self._child.sigkill()
                 self._report(f"Memory Size: {self._limit} MB Max Memory Used: {held:.0f} MB: killed")
                 return
 

@@ -127,11 +127,11 @@ class LocalFunction:
         with self._lock:
             return [pid for environment in self._all if (pid := environment.pid) is not None]
 
-    def strike(self) -> int:
+    def sigkill(self) -> int:
         """Kill all running processes with SIGKILL, as when their host fails; return how many there were."""
         with self._lock:
             environments = list(self._all)
-        return sum(environment.strike() for environment in environments)
+        return sum(environment.sigkill() for environment in environments)
 
     def close(self) -> None:
         """Send SIGTERM to all processes, SIGKILL after 2 s; every printed line is delivered. Idempotent."""

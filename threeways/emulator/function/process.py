@@ -87,11 +87,11 @@ class RuntimeProcess:
         """Return the handler's answer or error; None if there is none after `timeout` seconds."""
         return self._exchange.run(invocation, timeout)
 
-    def strike(self) -> bool:
+    def sigkill(self) -> bool:
         """Kill it with SIGKILL; return whether it was running."""
         if not self.alive:
             return False
-        self._child.strike()
+        self._child.sigkill()
         return True
 
     def terminate(self) -> None:

@@ -10,7 +10,7 @@ import secrets
 from typing import ClassVar
 
 from threeways.aws.invocation import RESPONSE_LIMIT, FunctionError
-from threeways.emulator.function.exchange import Exchange, Invocation, OutOfTurn
+from threeways.emulator.function.exchange import Exchange, InvalidTransition, Invocation
 from threeways.emulator.http_server import Handler, Server
 
 PREFIX = "/2018-06-01/runtime/"
@@ -44,7 +44,7 @@ class _Handler(Handler):
             return
         try:
             invocation = self.exchange.next()
-        except OutOfTurn as error:
+        except InvalidTransition as error:
             self._refuse(error.status, error.kind, str(error))
             return
         if invocation is None:
@@ -59,7 +59,7 @@ class _Handler(Handler):
             return
         try:
             self._take(self.path.removeprefix(PREFIX).split("/"), body)
-        except OutOfTurn as error:
+        except InvalidTransition as error:
             self._refuse(error.status, error.kind, str(error))
         else:
             self._send(202, b'{"status":"OK"}')
@@ -73,7 +73,7 @@ class _Handler(Handler):
             case ["init", "error"]:
                 self.exchange.init_failed(self._error(body))
             case _:
-                raise OutOfTurn(self.path, kind="NotFound", status=404)
+                raise InvalidTransition(self.path, kind="NotFound", status=404)
 
     def _error(self, body: bytes) -> FunctionError:
         """Parse the documented error document; for any other body, use the header and the text."""

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from threeways.emulator.server import ACCOUNT, Emulator
 
-type Place = Literal["S3", "SQS", "SNS"]
+type DestinationKind = Literal["S3", "SQS", "SNS"]
 """The kind of a failure destination."""
 
 
-class FailurePlace:
+class FailureDestination:
     """A bucket, a queue, or a topic with a subscribed queue."""
 
-    def __init__(self, emulator: Emulator, kind: Place, name: str) -> None:
+    def __init__(self, emulator: Emulator, kind: DestinationKind, name: str) -> None:
         self._emulator = emulator
         self._kind = kind
         self._name = name

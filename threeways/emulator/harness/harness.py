@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from threeways.emulator.faults import Door, Schedule
+from threeways.emulator.faults import FaultProxy, Schedule
 from threeways.emulator.function import InProcessFunction, LocalFunction
 from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.harness.destinations import FailurePlace, Place
-from threeways.emulator.harness.trace import Invocation, Trace
+from threeways.emulator.harness.destinations import DestinationKind, FailureDestination
+from threeways.emulator.harness.trace import Invocation, InvocationRecorder
 from threeways.emulator.mapping import (
     Clients,
     EventSourceMapping,
@@ -39,13 +39,13 @@ class Options:
     environment, timeout (seconds), memory (MB), concurrency: the function's. clock: epoch seconds.
     backoff: as for EventSourceMapping; a bench waits 10 ms.
     faults: what befalls the calls to AWS of a function in a process of its own, and of any other client at
-    `Bench.door.endpoint_url`; a kill kills the function.
+    `Bench.proxy.endpoint_url`; a kill kills the function.
     """
 
     root: Path | None = None
     stream: str | None = None
     shards: int = 1
-    on_failure: Place | None = None
+    on_failure: DestinationKind | None = None
     environment: Mapping[str, str] | None = None
     timeout: float = 3.0
     memory: int = 512
@@ -64,7 +64,7 @@ class Bench:
     emulator: a running one. handler: a callable(event, context), run in this process, or the name of one,
     `module.function` within the folder `root`, run in processes of its own as Lambda runs it.
     given: fields of `Options`, and properties of a SAM template's Kinesis event, in AWS's names
-    (`BatchSize=10`). `door.schedule` may be replaced while it runs.
+    (`BatchSize=10`). `proxy.schedule` may be replaced while it runs.
     Nothing is read before `start`, so that the first batches hold what was put until then.
     """
 
@@ -77,13 +77,17 @@ class Bench:
         self.stream = options.stream or name
         self.events: list[MappingEvent] = []
         self.log: list[str] = []
-        self.place = FailurePlace(emulator, options.on_failure, name) if options.on_failure else None
+        self.destination = (
+            FailureDestination(emulator, options.on_failure, name) if options.on_failure else None
+        )
         given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
-        settings = from_event(given | ({"DestinationConfig": self.place.config} if self.place else {}))
+        settings = from_event(
+            given | ({"DestinationConfig": self.destination.config} if self.destination else {})
+        )
         self._exit = ExitStack()
-        self.door = self._exit.enter_context(Door(emulator.endpoint_url, options.faults))
+        self.proxy = self._exit.enter_context(FaultProxy(emulator.endpoint_url, options.faults))
         self.function = self._function(handler, options)
-        self._trace = Trace(self.function.invoke)
+        self._recorder = InvocationRecorder(self.function.invoke)
         if options.stream is None:
             self.kinesis.create_stream(StreamName=name, ShardCount=options.shards)
         self.mapping = self._mapping(settings, options)
@@ -92,7 +96,7 @@ class Bench:
     def _function(self, handler: Handler | str, options: Options) -> LocalFunction | InProcessFunction:
         if not isinstance(handler, str):
             return InProcessFunction(handler, options.timeout)
-        variables = self.emulator.environment() | {"AWS_ENDPOINT_URL": self.door.endpoint_url}
+        variables = self.emulator.environment() | {"AWS_ENDPOINT_URL": self.proxy.endpoint_url}
         function = self._exit.enter_context(
             LocalFunction(
                 _config(handler, options),
@@ -101,7 +105,7 @@ class Bench:
                 on_log=self.log.append,
             )
         )
-        self.door.on_kill = function.strike
+        self.proxy.on_kill = function.sigkill
         return function
 
     def _mapping(self, settings: MappingSettings, options: Options) -> EventSourceMapping:
@@ -109,7 +113,7 @@ class Bench:
         return EventSourceMapping(
             self.kinesis,
             self.stream,
-            self._trace.invoke,
+            self._recorder.invoke,
             settings,
             clients=Clients(client("s3"), client("sqs"), client("sns")),
             function_arn=self.function.arn,
@@ -167,13 +171,13 @@ class Bench:
     @property
     def invocations(self) -> list[Invocation]:
         """All invocations with their results, throttled ones included, in the order in which they ended."""
-        return self._trace.kept()
+        return self._recorder.invocations()
 
     def failures(self) -> list[dict[str, Any]]:
         """Return the documents at the failure destination."""
-        if self.place is None:
+        if self.destination is None:
             raise LocalError("the bench has no failure destination: give it `on_failure=` S3, SQS or SNS")
-        return self.place.documents()
+        return self.destination.documents()
 
     def counts(self) -> MappingCounts:
         """Return the mapping's counters; `counts().metrics()` has AWS's names."""

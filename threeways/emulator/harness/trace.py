@@ -30,7 +30,7 @@ class Invocation:
         return [base64.b64decode(record["kinesis"]["data"]) for record in self.event["Records"]]
 
 
-class Trace:
+class InvocationRecorder:
     """Passes invocations on and records them."""
 
     def __init__(self, invoke: Callable[[bytes], InvocationResult]) -> None:
@@ -45,7 +45,7 @@ class Trace:
             self._kept.append(Invocation(json.loads(payload), result))
         return result
 
-    def kept(self) -> list[Invocation]:
+    def invocations(self) -> list[Invocation]:
         """Return all invocations so far."""
         with self._lock:
             return list(self._kept)

@@ -83,7 +83,7 @@ class MappingCounts:
         }
 
 
-class Teller:
+class MappingReporter:
     """Counts, and passes events on. Thread-safe."""
 
     def __init__(self, on_event: Callable[[MappingEvent], None] | None) -> None:
@@ -103,7 +103,7 @@ class Teller:
         with self._lock:
             self._ages[shard_id] = max(0.0, seconds)
 
-    def tell(self, event: MappingEvent) -> None:
+    def report(self, event: MappingEvent) -> None:
         """Pass an event to the listener, if any."""
         if self._on_event is not None:
             self._on_event(event)

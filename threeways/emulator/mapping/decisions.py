@@ -13,7 +13,7 @@ from enum import StrEnum
 from threeways.aws.batch_reply import Kind, Outcome
 from threeways.aws.invocation import REQUEST_LIMIT
 from threeways.emulator.mapping.records import EMPTY_EVENT, StreamRecord
-from threeways.emulator.mapping.settings import FOR_EVER, MappingSettings
+from threeways.emulator.mapping.settings import UNLIMITED, MappingSettings
 
 
 class Condition(StrEnum):
@@ -57,7 +57,7 @@ def before(batch: Batch, settings: MappingSettings, now: float) -> Decision | No
     None: invoke. now: epoch seconds.
     """
     old = 0
-    if settings.maximum_record_age != FOR_EVER:
+    if settings.maximum_record_age != UNLIMITED:
         old = _leading(batch.records, now - settings.maximum_record_age)
     if old:
         return Decision(discarded=old, again=_rest(batch, old), condition=Condition.AGE)
@@ -91,7 +91,7 @@ def after(batch: Batch, outcome: Outcome, settings: MappingSettings) -> Decision
 
 def _retried(rest: Batch, finished: int, settings: MappingSettings) -> Decision:
     """Retry `rest`, after `finished` records of its batch are done, if it has a retry left."""
-    if settings.maximum_retry_attempts != FOR_EVER and rest.retries >= settings.maximum_retry_attempts:
+    if settings.maximum_retry_attempts != UNLIMITED and rest.retries >= settings.maximum_retry_attempts:
         return Decision(finished=finished, discarded=len(rest.records))
     return Decision(finished=finished, again=(replace(rest, retries=rest.retries + 1),), wait=True)
 

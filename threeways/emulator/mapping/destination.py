@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from threeways.emulator.mapping.document import GivenUp, metadata, with_payload
+from threeways.emulator.mapping.document import DiscardedRecords, metadata, with_payload
 from threeways.emulator.mapping.records import Origin
 from threeways.errors import LocalError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Destination(Protocol):
     """Where discarded records, or their metadata, go."""
 
-    def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
+    def send(self, discarded: DiscardedRecords, origin: Origin, now: float) -> str:
         """Send; return where it was stored, once acknowledged. now: epoch seconds. Raises boto's errors."""
 
 
@@ -54,14 +54,14 @@ class S3Destination:
     mapping_uuid: str
     function_arn: str
 
-    def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
+    def send(self, discarded: DiscardedRecords, origin: Origin, now: float) -> str:
         """Return the object's key, once it is acknowledged."""
         moment = datetime.fromtimestamp(now, UTC)
         key = (
             f"aws/lambda/{self.mapping_uuid}/{origin.shard_id}/"
             f"{moment:%Y/%m/%d}/{moment:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
         )
-        document = with_payload(metadata(given_up, origin, self.function_arn, now), given_up)
+        document = with_payload(metadata(discarded, origin, self.function_arn, now), discarded)
         body = json.dumps(document).encode()
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
         return key
@@ -75,11 +75,11 @@ class QueueDestination:
     queue_arn: str
     function_arn: str
 
-    def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
+    def send(self, discarded: DiscardedRecords, origin: Origin, now: float) -> str:
         """Return the message's id and queue, once it is acknowledged."""
         account, name = self.queue_arn.split(":")[4:6]
         url = self.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-        body = json.dumps(metadata(given_up, origin, self.function_arn, now))
+        body = json.dumps(metadata(discarded, origin, self.function_arn, now))
         answer = self.sqs.send_message(QueueUrl=url, MessageBody=body)
         return f"message {answer['MessageId']} of queue {name}"
 
@@ -92,9 +92,9 @@ class TopicDestination:
     topic_arn: str
     function_arn: str
 
-    def send(self, given_up: GivenUp, origin: Origin, now: float) -> str:
+    def send(self, discarded: DiscardedRecords, origin: Origin, now: float) -> str:
         """Return the message's id and topic, once it is acknowledged."""
-        message = json.dumps(metadata(given_up, origin, self.function_arn, now))
+        message = json.dumps(metadata(discarded, origin, self.function_arn, now))
         answer = self.sns.publish(TopicArn=self.topic_arn, Message=message)
         return f"message {answer['MessageId']} of topic {self.topic_arn.rpartition(':')[2]}"
 

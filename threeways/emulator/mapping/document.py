@@ -17,7 +17,7 @@ from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class DiscardedRecords:
     """Discarded records, at least one. result: their last invocation, or None."""
 
     records: Sequence[StreamRecord]
@@ -26,15 +26,15 @@ class GivenUp:
     result: InvocationResult | None
 
 
-def metadata(given_up: GivenUp, origin: Origin, function_arn: str, now: float) -> dict[str, object]:
+def metadata(discarded: DiscardedRecords, origin: Origin, function_arn: str, now: float) -> dict[str, object]:
     """Return the invocation record that all destinations get. now: epoch seconds."""
-    records, result = given_up.records, given_up.result
+    records, result = discarded.records, discarded.result
     document: dict[str, object] = {
         "requestContext": {
             "requestId": result.request_id if result else str(uuid.uuid4()),
             "functionArn": function_arn,
-            "condition": str(given_up.condition),
-            "approximateInvokeCount": given_up.invocations,
+            "condition": str(discarded.condition),
+            "approximateInvokeCount": discarded.invocations,
         },
         "version": "1.0",
         "timestamp": _iso(now),
@@ -54,9 +54,9 @@ def metadata(given_up: GivenUp, origin: Origin, function_arn: str, now: float) -
     return document
 
 
-def with_payload(document: dict[str, object], given_up: GivenUp) -> dict[str, object]:
+def with_payload(document: dict[str, object], discarded: DiscardedRecords) -> dict[str, object]:
     """Return the document with the whole event as a JSON string, which only S3 gets."""
-    return {**document, "payload": event_of(given_up.records).decode()}
+    return {**document, "payload": event_of(discarded.records).decode()}
 
 
 def _iso(moment: float) -> str:

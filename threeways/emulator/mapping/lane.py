@@ -15,10 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from threeways.aws.batch_reply import Kind, Outcome, outcome_of
 from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.mapping.buffer import Buffer
-from threeways.emulator.mapping.counts import EventKind, MappingEvent, Teller
+from threeways.emulator.mapping.counts import EventKind, MappingEvent, MappingReporter
 from threeways.emulator.mapping.decisions import Batch, Decision, after, before
 from threeways.emulator.mapping.destination import Destination
-from threeways.emulator.mapping.document import GivenUp
+from threeways.emulator.mapping.document import DiscardedRecords
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
 from threeways.emulator.mapping.settings import MappingSettings
@@ -31,7 +31,7 @@ class Work:
     settings: MappingSettings
     invoke: Callable[[bytes], InvocationResult]
     destination: Destination | None
-    teller: Teller
+    reporter: MappingReporter
     clock: Callable[[], float]
     backoff: Callable[[int], float]
     stopping: Event
@@ -60,7 +60,7 @@ class Lane:
                 if not records:
                     return
                 self._queue.append(Batch(records))
-                self._work.teller.count(batches=1)
+                self._work.reporter.count(batches=1)
             self._step(self._queue[0])
 
     def _step(self, batch: Batch) -> None:
@@ -69,12 +69,12 @@ class Lane:
         if decision is not None:
             self._carry_out(batch, decision, None)
             return
-        work.teller.age(self._shard.id, work.clock() - batch.records[-1].arrived)
+        work.reporter.age(self._shard.id, work.clock() - batch.records[-1].arrived)
         result = self._invoke(event_of(batch.records))
         numbers = [record.sequence_number for record in batch.records]
         outcome = outcome_of(result, numbers, report=work.settings.report_batch_item_failures)
         decision = after(batch, outcome, work.settings)
-        self._tell(batch, outcome, decision, result)
+        self._report_outcome(batch, outcome, decision, result)
         self._carry_out(batch, decision, result)
 
     def _invoke(self, event: bytes) -> InvocationResult:
@@ -88,14 +88,16 @@ class Lane:
         finished, over = decision.finished, decision.finished + decision.discarded
         if finished:
             self._done(batch.records[:finished])
-            self._work.teller.count(records=finished)
+            self._work.reporter.count(records=finished)
         if decision.discarded:
             invocations = batch.invocations + (result is not None)
-            given_up = GivenUp(batch.records[finished:over], decision.condition, invocations, result)
-            if not self._give_up(given_up):
+            discarded = DiscardedRecords(
+                batch.records[finished:over], decision.condition, invocations, result
+            )
+            if not self._discard(discarded):
                 self._queue[0] = Batch(batch.records[finished:], batch.retries, batch.invocations)
                 return
-            self._done(given_up.records)
+            self._done(discarded.records)
         self._queue.popleft()
         self._queue.extendleft(reversed(decision.again))
         self._failures = self._failures + 1 if decision.wait else 0
@@ -105,29 +107,31 @@ class Lane:
     def _done(self, records: Sequence[StreamRecord]) -> None:
         self._shard.progress.done(record.sequence_number for record in records)
 
-    def _give_up(self, given_up: GivenUp) -> bool:
+    def _discard(self, discarded: DiscardedRecords) -> bool:
         """Send records to the destination until acknowledged; return False if the mapping stops first."""
-        work, records = self._work, given_up.records
+        work, records = self._work, discarded.records
         failures = 0
         while work.destination is not None:
             try:
-                place = work.destination.send(given_up, self._origin, work.clock())
+                place = work.destination.send(discarded, self._origin, work.clock())
             except (ClientError, BotoCoreError) as error:
                 failures += 1
-                work.teller.count(destination_failures=1)
+                work.reporter.count(destination_failures=1)
                 self._event("destination_failed", f"on-failure destination: {error}", records)
                 if work.stopping.wait(work.backoff(failures)):
                     return False
             else:
-                work.teller.count(discarded=len(records), sent_to_destination=len(records))
-                self._event("discarded", f"{given_up.condition}; kept at {place}", records)
+                work.reporter.count(discarded=len(records), sent_to_destination=len(records))
+                self._event("discarded", f"{discarded.condition}; kept at {place}", records)
                 return True
-        work.teller.count(discarded=len(records))
-        self._event("discarded", f"{given_up.condition}; there is no on-failure destination", records)
+        work.reporter.count(discarded=len(records))
+        self._event("discarded", f"{discarded.condition}; there is no on-failure destination", records)
         return True
 
-    def _tell(self, batch: Batch, outcome: Outcome, decision: Decision, result: InvocationResult) -> None:
-        count, size = self._work.teller.count, len(batch.records)
+    def _report_outcome(
+        self, batch: Batch, outcome: Outcome, decision: Decision, result: InvocationResult
+    ) -> None:
+        count, size = self._work.reporter.count, len(batch.records)
         count(sent=size, unsuccessful=size - outcome.first if outcome.kind is not Kind.DONE else 0)
         if outcome.kind is Kind.THROTTLED:
             count(throttled=1)
@@ -154,7 +158,7 @@ class Lane:
         records: Sequence[StreamRecord],
         result: InvocationResult | None = None,
     ) -> None:
-        self._work.teller.tell(
+        self._work.reporter.report(
             MappingEvent(
                 kind=kind,
                 shard_id=self._shard.id,

@@ -12,7 +12,7 @@ from threading import Event
 from botocore.exceptions import BotoCoreError, ClientError
 
 from threeways.emulator.mapping.buffer import Buffer
-from threeways.emulator.mapping.counts import MappingEvent, Teller
+from threeways.emulator.mapping.counts import MappingEvent, MappingReporter
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.records import Origin, encode_all
 
@@ -29,7 +29,7 @@ class Reader:
         shard: Shard,
         origin: Origin,
         buffer: Buffer,
-        teller: Teller,
+        reporter: MappingReporter,
         batch_size: int,
         stopping: Event,
         backoff: Callable[[int], float],
@@ -37,7 +37,7 @@ class Reader:
         self._shard = shard
         self._origin = origin
         self._buffer = buffer
-        self._teller = teller
+        self._reporter = reporter
         self._limit = min(max(batch_size, _LEAST), _MOST)
         self._stopping = stopping
         self._backoff = backoff
@@ -59,7 +59,7 @@ class Reader:
             except (ClientError, BotoCoreError) as error:
                 failures += 1
                 self._iterator = None  # it may have expired
-                self._teller.tell(MappingEvent("read_failed", self._shard.id, f"GetRecords: {error}"))
+                self._reporter.report(MappingEvent("read_failed", self._shard.id, f"GetRecords: {error}"))
                 self._stopping.wait(self._backoff(failures))
                 continue
             if self._iterator is None or (closed and caught_up and not found):
@@ -83,7 +83,7 @@ class Reader:
         if records:
             self._last = records[-1].sequence_number
             self._shard.progress.read(record.sequence_number for record in records)
-            self._teller.count(polled=len(records))
+            self._reporter.count(polled=len(records))
             self._buffer.put(records)
         self._iterator = answer.get("NextShardIterator")
         return len(records), answer["MillisBehindLatest"] == 0 and len(records) < self._limit

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from threeways.errors import LocalError
 
-FOR_EVER = -1
+UNLIMITED = -1
 """No limit: the default of `MaximumRetryAttempts` and `MaximumRecordAgeInSeconds`."""
 REPORT = "ReportBatchItemFailures"
 type Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
@@ -39,8 +39,8 @@ class MappingSettings:
     enabled: bool = True
     report_batch_item_failures: bool = False
     bisect: bool = False
-    maximum_retry_attempts: int = FOR_EVER
-    maximum_record_age: int = FOR_EVER
+    maximum_retry_attempts: int = UNLIMITED
+    maximum_record_age: int = UNLIMITED
     destination: str | None = None
     parallelization_factor: int = 1
     starting_timestamp: float | None = None
@@ -70,8 +70,8 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
     Enabled: bool = True
     FunctionResponseTypes: list[Literal["ReportBatchItemFailures"]] = []
     BisectBatchOnFunctionError: bool = False
-    MaximumRetryAttempts: Annotated[int, Meta(ge=-1, le=10_000)] = FOR_EVER
-    MaximumRecordAgeInSeconds: Annotated[int, Meta(ge=-1, le=604_800)] = FOR_EVER
+    MaximumRetryAttempts: Annotated[int, Meta(ge=-1, le=10_000)] = UNLIMITED
+    MaximumRecordAgeInSeconds: Annotated[int, Meta(ge=-1, le=604_800)] = UNLIMITED
     ParallelizationFactor: Annotated[int, Meta(ge=1, le=10)] = 1
     DestinationConfig: _Destinations = msgspec.field(default_factory=_Destinations)
     MetricsConfig: _Metrics = msgspec.field(default_factory=_Metrics)

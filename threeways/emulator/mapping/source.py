@@ -14,7 +14,7 @@ from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import InvocationResult
 from threeways.aws.kinesis import list_shards
 from threeways.aws.kinesis_event import ROLE_ARN
-from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, Teller
+from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, MappingReporter
 from threeways.emulator.mapping.destination import NO_CLIENTS, Clients, destination_for
 from threeways.emulator.mapping.lane import Work
 from threeways.emulator.mapping.records import Origin
@@ -62,9 +62,9 @@ class EventSourceMapping:
         self._kinesis = kinesis
         self._stream = stream
         self._stopping = Event()
-        self._teller = Teller(on_event)
+        self._reporter = MappingReporter(on_event)
         destination = destination_for(settings.destination, clients, self.uuid, function_arn)
-        self._work = Work(settings, invoke, destination, self._teller, clock, backoff, self._stopping)
+        self._work = Work(settings, invoke, destination, self._reporter, clock, backoff, self._stopping)
         self._shards = Shards(kinesis, stream, settings)
         self._workers: dict[str, ShardWorker] = {}
         self._look = Event()
@@ -124,7 +124,7 @@ class EventSourceMapping:
                         self._workers[shard.id].closed()
                 self._serve(self._shards.to_begin(listed))
             except (ClientError, BotoCoreError) as error:
-                self._teller.tell(MappingEvent("read_failed", "", f"ListShards: {error}"))
+                self._reporter.report(MappingEvent("read_failed", "", f"ListShards: {error}"))
             except Exception as error:  # noqa: BLE001 - kept for `drained` and `stop`, which raise it
                 self._failed(error)
 
@@ -166,7 +166,7 @@ class EventSourceMapping:
         try:
             return not self._shards.behind(list_shards(self._kinesis, self._stream))
         except (ClientError, BotoCoreError) as error:
-            self._teller.tell(MappingEvent("read_failed", "", f"drained: {error}"))
+            self._reporter.report(MappingEvent("read_failed", "", f"drained: {error}"))
             return False
 
     def positions(self) -> dict[str, str | None]:
@@ -175,7 +175,7 @@ class EventSourceMapping:
 
     def counts(self) -> MappingCounts:
         """The counters now; `metrics()` of them has CloudWatch's names."""
-        return self._teller.snapshot()
+        return self._reporter.snapshot()
 
     def _raise_failure(self) -> None:
         if isinstance(self._failure, LocalFailed):

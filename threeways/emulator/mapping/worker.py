@@ -34,7 +34,7 @@ class ShardWorker:
         settings, lanes = work.settings, work.settings.parallelization_factor
         self._buffer = Buffer(settings.batch_size, settings.window, lanes)
         self._reader = Reader(
-            shard, origin, self._buffer, work.teller, settings.batch_size, work.stopping, work.backoff
+            shard, origin, self._buffer, work.reporter, settings.batch_size, work.stopping, work.backoff
         )
         parts = [("reader", self._reader.run)]
         parts += [

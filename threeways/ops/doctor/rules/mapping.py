@@ -9,7 +9,7 @@ from threeways.ops.doctor import rule
 from threeways.ops.doctor.grants import destination
 from threeways.ops.doctor.stack import Stack
 
-FOR_EVER = -1
+UNLIMITED = -1
 PARAMETERS = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"
 
 
@@ -53,10 +53,10 @@ class RetriesWithoutEnd(rule.KinesisRule):
         """Yield mappings with unlimited retries and record age."""
         for consumer in stack.consumers:
             retries, age = (
-                consumer.number(name, FOR_EVER)
+                consumer.number(name, UNLIMITED)
                 for name in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds")
             )
-            if retries == age == FOR_EVER:
+            if retries == age == UNLIMITED:
                 yield (
                     consumer.at("MaximumRetryAttempts"),
                     (
@@ -79,7 +79,7 @@ class NoSecondTry(rule.KinesisRule):
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
         """Yield mappings without retries."""
         for consumer in stack.consumers:
-            if consumer.number("MaximumRetryAttempts", FOR_EVER) == 0:
+            if consumer.number("MaximumRetryAttempts", UNLIMITED) == 0:
                 yield (
                     consumer.at("MaximumRetryAttempts"),
                     (
@@ -221,10 +221,10 @@ class TooOldAtTheFirstTry(rule.KinesisRule):
     def faults(self, stack: Stack) -> Iterator[rule.Fault]:
         """Yield mappings whose record age is within the batch window plus the timeout."""
         for consumer in stack.consumers:
-            age = consumer.number("MaximumRecordAgeInSeconds", FOR_EVER)
+            age = consumer.number("MaximumRecordAgeInSeconds", UNLIMITED)
             window = consumer.number("MaximumBatchingWindowInSeconds", 0)
             timeout = consumer.function.number("Timeout", 3) if consumer.function else None
-            if age is None or window is None or timeout is None or age == FOR_EVER:
+            if age is None or window is None or timeout is None or age == UNLIMITED:
                 continue
             if age <= window + timeout:
                 yield (

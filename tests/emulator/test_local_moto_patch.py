@@ -172,6 +172,6 @@ def test_another_moto_is_refused_with_the_version_to_install(
 ) -> None:
     monkeypatch.setattr(moto_patch, "DIGEST", "of another source")
     with pytest.raises(LocalError, match=r"install moto==5\.2\.5"):
-        moto_patch.mend()
+        moto_patch.patch()
     assert moto_server.main() == 2
     assert "install moto==5.2.5" in json.loads(capsys.readouterr().out)["error"]
