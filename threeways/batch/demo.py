@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from threeways.atomic_files import replacing
 from threeways.batch.chunk import FIELDS
 from threeways.errors import DataError
-from threeways.whole_files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd

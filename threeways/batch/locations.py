@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from threeways.atomic_files import write_atomic
 from threeways.aws import clients, errors, s3
 from threeways.batch.engine import lock_file
 from threeways.errors import BatchError
-from threeways.whole_files import write_whole
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -82,7 +82,7 @@ class Folder:
 
     def write(self, name: str, body: bytes) -> None:
         """See `Place`."""
-        write_whole(self._folder / name, body)
+        write_atomic(self._folder / name, body)
 
     def keep(self, name: str, file: Path) -> None:
         """See `Place`."""

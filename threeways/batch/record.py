@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from threeways.atomic_files import write_json
 from threeways.batch.interval import Interval, wall
-from threeways.whole_files import write_json
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from threeways.atomic_files import write_atomic
 from threeways.batch import charts
 from threeways.batch.job import Done
 from threeways.batch.record import Run
-from threeways.whole_files import write_whole
 
 _REASONS, _RUNS = 20, 10
 
@@ -34,7 +34,7 @@ th { border-bottom: 2px solid #ccc; } td { border-bottom: 1px solid #eee; vertic
 def write(path: Path, done: Done) -> None:
     """Write the report of a run that read something. Raises OSError where the file can't be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, page(done).encode())
+    write_atomic(path, page(done).encode())
 
 
 def page(done: Done) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from threeways.atomic_files import write_json
 from threeways.chaos.function import FaultyFunction
 from threeways.chaos.reshard import Resharder
 from threeways.chaos.schedule import Plan
@@ -29,7 +30,6 @@ from threeways.local_run.session import named_faults, play
 from threeways.local_run.stack import Stage
 from threeways.scoring import tasks
 from threeways.settings import Settings
-from threeways.whole_files import write_json
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel

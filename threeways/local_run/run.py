@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from threeways.atomic_files import write_json
 from threeways.interrupts import interruptible
 from threeways.local_run.console import show_ledger, show_share
 from threeways.local_run.folders import new_folder
@@ -19,7 +20,6 @@ from threeways.local_run.session import named_faults, play
 from threeways.local_run.stack import Stage
 from threeways.scoring import tasks
 from threeways.settings import Settings
-from threeways.whole_files import write_json
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel

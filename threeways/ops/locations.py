@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from threeways.atomic_files import PART, write_atomic
 from threeways.aws import s3
 from threeways.errors import LocationError
 from threeways.ops import account as aws
-from threeways.whole_files import PART, write_whole
 
 FORMS = (
     "give a folder (such as .local/runs/<id>/quarantine), s3://bucket/prefix or an SQS queue's https:// URL"
@@ -112,7 +112,7 @@ class Folder:
             for tries_left in reversed(range(FOLDER_TRIES if body is not None else 0)):
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(path, body or b"")
+                    write_atomic(path, body or b"")
                 except (FileNotFoundError, FileExistsError):
                     if not tries_left:
                         raise

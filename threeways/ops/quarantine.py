@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from threeways.atomic_files import write_atomic
 from threeways.errors import LocationError
 from threeways.ops import account
 from threeways.ops.locations import Folder, find
@@ -20,7 +21,6 @@ from threeways.ops.replay.documents import Unreadable, entries_of
 from threeways.scoring.decoding import reason_kind
 from threeways.stream.quarantine import QuarantineEntry
 from threeways.stream.records import kinesis_id
-from threeways.whole_files import write_whole
 
 REASONS = 30
 """Reasons that are shown each on its own."""
@@ -103,7 +103,7 @@ class Reader:
         if file.exists():
             raise LocationError(f"{file} is there already: give another name, or remove it")
         try:
-            write_whole(file, msgspec.json.Encoder().encode_lines([entry for _, entry in self.read]))
+            write_atomic(file, msgspec.json.Encoder().encode_lines([entry for _, entry in self.read]))
         except OSError as error:
             raise LocationError(f"{file} cannot be written: {error.strerror}") from None
         self._say(f"{len(self.read):,} entries written to {escape(str(file))}")

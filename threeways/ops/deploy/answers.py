@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from threeways import project
+from threeways.atomic_files import write_atomic
 from threeways.errors import DeploymentError
 from threeways.ops.deploy import parameters
-from threeways.whole_files import write_whole
 
 FILE = project.ROOT / "samconfig.toml" if project.IS_CHECKOUT else Path("samconfig.toml")
 MARK = "# Written by `make deploy`, which asks again once this is gone. SAM CLI reads it, too."
@@ -80,7 +80,7 @@ def save(answers: Answers, path: Path = FILE) -> bool:
         *([f"image_repository = {json.dumps(answers.repository)}"] if answers.repository else []),
         f"parameter_overrides = {json.dumps(chosen)}",
     ]
-    write_whole(path, ("\n".join(lines) + "\n").encode())
+    write_atomic(path, ("\n".join(lines) + "\n").encode())
     return True
 
 

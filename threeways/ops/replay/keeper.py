@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from threeways.atomic_files import write_atomic
 from threeways.errors import LocationError
 from threeways.ops.replay.proof import Found
-from threeways.whole_files import write_whole
 
 
 class Keeper:
@@ -44,4 +44,4 @@ class Keeper:
         if found.quarantined:
             self.quarantine.mkdir(exist_ok=True)
             body = msgspec.json.Encoder().encode_lines(list(found.quarantined.values()))
-            write_whole(self.quarantine / f"replayed-{self._stamp}-{self._rounds}.jsonl", body)
+            write_atomic(self.quarantine / f"replayed-{self._stamp}-{self._rounds}.jsonl", body)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from threeways.atomic_files import write_json
 from threeways.aws.kinesis import region_of
 from threeways.errors import LocalFailed, LocationError
 from threeways.interrupts import interruptible
@@ -25,7 +26,6 @@ from threeways.ops.replay.rounds import Replay
 from threeways.ops.replay.sending import Sender
 from threeways.ops.replay.target import Target
 from threeways.stream.records import Record
-from threeways.whole_files import write_json
 
 type OpenLocal = Callable[[str], AbstractContextManager[tuple[Target, Keep]]]
 """Bring up the function on this machine to replay a folder; `Keep` is called before it is gone."""

@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, body: bytes) -> None:
+def write_atomic(path: Path, body: bytes) -> None:
     """Write a file; its content is on the disk on return. Raises OSError, also if the folder is missing."""
     with replacing(path) as part, part.open("wb") as file:
         file.write(body)
@@ -38,4 +38,4 @@ def write_whole(path: Path, body: bytes) -> None:
 
 def write_json(path: Path, what: object) -> None:
     """Write a struct, or anything that msgspec encodes, as indented JSON."""
-    write_whole(path, msgspec.json.format(msgspec.json.encode(what), indent=2) + b"\n")
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(what), indent=2) + b"\n")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from threeways.whole_files import PART, replacing, write_json, write_whole
+from threeways.atomic_files import PART, replacing, write_atomic, write_json
 
 
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "it.json"
-    write_whole(path, b"old")
+    write_atomic(path, b"old")
     with replacing(path) as part:
         part.write_bytes(b"ne")
         assert (path.read_bytes(), part.suffix, part.parent) == (b"old", PART, tmp_path)
@@ -38,14 +38,14 @@ def test_two_that_write_at_once_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "it.json"
     with replacing(path) as one:
         one.write_bytes(b"one")
-        write_whole(path, b"other")
+        write_atomic(path, b"other")
         assert path.read_bytes() == b"other"
     assert path.read_bytes() == b"one"
 
 
 def test_no_folder_is_made(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        write_whole(tmp_path / "none" / "it.json", b"")
+        write_atomic(tmp_path / "none" / "it.json", b"")
     assert list(tmp_path.iterdir()) == []
 
 
