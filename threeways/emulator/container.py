@@ -1,4 +1,4 @@
-"""The built image as a function: a container with AWS's runtime interface emulator, which its base brings.
+"""Run the built image as a function: a container with AWS's runtime interface emulator from its base image.
 
 docs.aws.amazon.com/lambda/latest/dg/python-image.html (Test the image locally)
 """
@@ -30,14 +30,14 @@ AS_LAMBDA = (
     *("--read-only", "--tmpfs", "/tmp:rw,mode=1777,size=512m"),  # noqa: S108 - the container's
     *("--user", "12345:12345", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
 )
-"""Lambda's file system is read-only but for /tmp, and its user is nobody that the image knows."""
+"""Lambda's file system is read-only except for /tmp, and its user is unknown to the image."""
 
 
 class ContainerFunction:
-    """Invoke it as a `LocalFunction`. A context manager: the container ends with it.
+    """A function with the interface of `LocalFunction`. A context manager that ends the container.
 
-    environment: variables that lead to an emulator on 127.0.0.1. on_log: gets each line of its log.
-    The emulator of the runtime's interface takes one invocation at a time; so does this.
+    environment: variables that direct it to an emulator on 127.0.0.1. on_log: called with each line of its
+    log. The runtime interface emulator handles one invocation at a time; so does this.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class ContainerFunction:
         ]
 
     def _follow(self, container: str, rising: contextlib.ExitStack) -> None:
-        """Hand the log on, line by line, to its end."""
+        """Pass the log on, line by line, until it ends."""
         log = subprocess.Popen(  # noqa: S603 - the user's docker
             ["docker", "logs", "--follow", container],  # noqa: S607
             stdout=subprocess.PIPE,
@@ -113,7 +113,7 @@ class ContainerFunction:
         reader = threading.Thread(target=read, name="container-log", daemon=True)
         reader.start()
         rising.callback(reader.join, 5)
-        rising.callback(engine.docker, "kill", container)  # ends the log, and is not the last word: `rm` is
+        rising.callback(engine.docker, "kill", container)  # ends the log; `rm` follows
 
     def _wait(self, container: str) -> None:
         end = time.monotonic() + READY_SECONDS
@@ -123,7 +123,7 @@ class ContainerFunction:
             try:
                 urllib.request.urlopen(self._url.removesuffix(PATH), timeout=5).close()  # noqa: S310 - 127.0.0.1
             except urllib.error.HTTPError:
-                return  # it speaks HTTP
+                return  # it answers HTTP
             except OSError:
                 time.sleep(0.05)
             else:
@@ -132,11 +132,11 @@ class ContainerFunction:
         raise LocalError(f"the container of {self._image} does not listen; the end of its log:\n{said}")
 
     def warm(self) -> FunctionError | None:
-        """Start the handler by an event without records; nothing else would start it."""
+        """Load the handler by an event without records, as nothing else does; return the error, if any."""
         return self.invoke(NO_RECORDS).error
 
     def invoke(self, payload: bytes) -> InvocationResult:
-        """One synchronous invocation; what goes wrong in the function is in the result."""
+        """Run one synchronous invocation; the function's errors are in the result."""
         request = urllib.request.Request(self._url, data=payload)  # noqa: S310 - 127.0.0.1
         began = time.monotonic()
         try:
@@ -152,7 +152,7 @@ class ContainerFunction:
 
 
 def error_in(body: bytes) -> FunctionError | None:
-    """The error that an answer tells of. The emulator of the interface sends no header for it, unlike Lambda.
+    """Return the error in an answer, if any; unlike Lambda, the emulator sends no header for it.
 
     github.com/aws/aws-lambda-runtime-interface-emulator/issues/20 and /21
     """
@@ -169,7 +169,7 @@ def error_in(body: bytes) -> FunctionError | None:
 
 
 def remove_leftovers() -> None:
-    """Remove containers of test runs that were killed before they could."""
+    """Remove containers of test runs that were killed."""
     listed = engine.docker(
         "ps", "--all", "--filter", f"label={LABEL}", "--format", f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}}'
     )

@@ -1,4 +1,4 @@
-"""Evaluate a template's values for running it here: what cannot be told is refused."""
+"""Evaluate a template's values to run it locally; an unknown value is refused."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from threeways.errors import LocalError
 
 
 class Resolver(Values):
-    """Put values in the place of intrinsic functions. All methods raise LocalError for what is unknown.
+    """Resolves intrinsic functions. All methods raise LocalError for an unknown value.
 
-    references: what `Ref` answers, parameters, pseudo parameters and resources alike.
-    attributes: `Resource.Attribute` -> what `GetAtt` answers. conditions: the template's, unevaluated; they
-    may refer to `references`.
+    references: the values of `Ref`: parameters, pseudo parameters and resources. attributes:
+    `Resource.Attribute` -> the value of `GetAtt`. conditions: the template's, unevaluated; they may refer to
+    `references`.
     """
 
     def __init__(
@@ -28,27 +28,27 @@ class Resolver(Values):
         self._attributes = attributes
 
     def is_there(self, condition: str | None, where: str) -> bool:
-        """Whether what has this `Condition` (a name, or None) is there."""
+        """Return whether a `Condition` (a name, or None) holds, so that what has it exists."""
         return condition is None or self.holds(condition, where) is True
 
     def reference(self, name: Any, where: str) -> Any:
-        """See `Values`."""
+        """Return the value of `Ref`."""
         if name not in self._references:
             self.untold(f"{where} refers to {name}, which is no parameter or resource known here")
         return self._references[name]
 
     def attribute(self, name: str, where: str) -> str:
-        """See `Values`."""
+        """Return the value of `Fn::GetAtt`."""
         if name not in self._attributes:
             self.untold(f"{where} asks for {name}; here only ARNs of what it holds that runs here")
         return self._attributes[name]
 
     def untold(self, why: str) -> Never:
-        """Raise LocalError."""
+        """Raise LocalError for an unknown value."""
         raise LocalError(f"template: {why}")
 
     def in_text(self, value: Any, otherwise: str, where: str) -> str:
-        """See `Values`."""
+        """Return a value as part of a text."""
         if value in (NO_VALUE, UNKNOWN) or isinstance(value, dict | list):
             self.untold(f"{where} puts a list, a mapping or no value into a text, for {otherwise}")
         return as_text(value)

@@ -1,4 +1,4 @@
-"""Kinesis records as a Lambda event holds them: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html."""
+"""Kinesis records as in a Lambda event: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """One record of a shard. arrived: epoch seconds. encoded: its member of an event's `Records`, as JSON.
+    """One record of a shard. arrived: epoch seconds. encoded: its JSON in an event's `Records`.
 
-    Encoded once, when it is read: it is tried again, and measured, in that form.
+    It is encoded once, when it is read; retries and size limits use that form.
     """
 
     sequence_number: str
@@ -29,22 +29,22 @@ class StreamRecord:
 
     @property
     def size(self) -> int:
-        """Its bytes in an event, the comma before the next one included."""
+        """Its size in an event in bytes, the comma before the next one included."""
         return len(self.encoded) + len(COMMA)
 
 
 EMPTY_EVENT = kinesis_event.EMPTY_EVENT - len(COMMA)
-"""Bytes of an event beside its records' sizes."""
+"""The size of an event without records in bytes."""
 
 
 def event_of(records: Sequence[StreamRecord]) -> bytes:
-    """The event for a batch: `EMPTY_EVENT` bytes and the records' sizes."""
+    """Return a batch's event as JSON, of `EMPTY_EVENT` bytes plus the records' sizes."""
     return kinesis_event.event_of(record.encoded for record in records)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is the same in all records of a shard. role_arn: the function's execution role."""
+    """The fields that all records of a shard share. role_arn: the function's execution role."""
 
     shard_id: str
     stream_arn: str
@@ -53,7 +53,7 @@ class Origin:
 
 
 def encode_all(raw: Iterable[RecordTypeDef], origin: Origin) -> list[StreamRecord]:
-    """GetRecords' records (`Data` in bytes, `ApproximateArrivalTimestamp` a datetime), ready for events."""
+    """Encode GetRecords' records (`Data` in bytes, `ApproximateArrivalTimestamp` a datetime) for events."""
     encoder = msgspec.json.Encoder()
     return [_encode(record, origin, encoder) for record in raw]
 

@@ -1,4 +1,4 @@
-"""The event source mapping: a worker for each shard that may be read, as the stream is split and merged."""
+"""The event source mapping: a worker for each readable shard, while the stream is split and merged."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:local"
 LIST_SECONDS = 1.0
-"""Between two looks for new shards; a shard that ends is one more reason to look."""
+"""The interval in seconds at which shards are listed; the end of a shard triggers it, too."""
 
 
 class EventSourceMapping:
-    """Feeds a function from a Kinesis stream as AWS does. A context manager: it runs within it.
+    """Feeds a function from a Kinesis stream as AWS does. A context manager that runs the mapping.
 
     docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html; docs/event-source-mapping.md has the details.
     stream: the stream's name. invoke: called with an event's JSON bytes, from one thread a lane at a time;
-    `LocalFunction.invoke`, or anything that answers in its way (what it raises counts as a function error).
-    clients: boto3's; the one that the settings' failure destination is of is needed.
-    uuid: names the objects there. on_event: gets what a user should see, from the lanes' threads, and is to
-    be quick. clock: epoch seconds. backoff: failures in a row (from 1) -> seconds until the next try.
+    `LocalFunction.invoke`, or any function with its results (an exception counts as a function error).
+    clients: boto3's; the one for the settings' failure destination is required. uuid: part of the objects'
+    names there. on_event: called from the lanes' threads with what a user should see; it must return quickly.
+    clock: epoch seconds. backoff: consecutive failures (from 1) -> seconds until the next try.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class EventSourceMapping:
         self.stop()
 
     def start(self) -> None:
-        """Begin to read at the starting position; where the mapping is not enabled, only take that position.
+        """Begin to read at the starting position; a disabled mapping only takes that position.
 
-        Raises LocalError where the stream cannot be read, or a timestamp to start from lies in the future.
+        Raises LocalError if the stream cannot be read, or if the starting timestamp lies in the future.
         """
         settings = self._work.settings
         if settings.starting_timestamp is not None and settings.starting_timestamp > self._work.clock():
@@ -111,7 +111,7 @@ class EventSourceMapping:
             worker.start()
 
     def _follow(self) -> None:
-        """Look for new shards until the mapping stops."""
+        """List the shards and begin new ones until the mapping stops."""
         while not self._stopping.is_set():
             self._look.wait(LIST_SECONDS)
             self._look.clear()
@@ -133,30 +133,30 @@ class EventSourceMapping:
         self.halt()
 
     def halt(self) -> None:
-        """Begin nothing more, and wait for nothing; `stop` waits."""
+        """Stop without waiting; `stop` waits."""
         self._stopping.set()
         self._look.set()
         for worker in list(self._workers.values()):
             worker.close()
 
     def stop(self) -> dict[str, str | None]:
-        """Stop reading, finish the invocations in flight, and tell the `positions` then. Idempotent.
+        """Stop reading, finish the invocations in progress, and return the `positions`. Idempotent.
 
-        Raises LocalError where a thread of the mapping had failed.
+        Raises LocalError if a thread of the mapping has failed.
         """
         self.halt()
         if self._follower.ident is not None:
             self._follower.join()
-        self.halt()  # also what the follower began last
+        self.halt()  # also workers that the follower began meanwhile
         for worker in self._workers.values():
             worker.join()
         self._raise_failure()
         return self.positions()
 
     def drained(self) -> bool:
-        """Whether everything that is on the stream now is done: no shard holds a record after its checkpoint.
+        """Return whether everything on the stream is done: no shard has a record after its checkpoint.
 
-        It asks the stream, one small read a shard. Raises LocalError where a thread has failed.
+        It queries the stream, by one small read a shard. Raises LocalError if a thread has failed.
         """
         self._raise_failure()
         if not self._arn:
@@ -170,11 +170,11 @@ class EventSourceMapping:
             return False
 
     def positions(self) -> dict[str, str | None]:
-        """By shard id, the sequence number up to which everything is done; None: nothing yet."""
+        """Return by shard id the sequence number up to which everything is done; None: nothing yet."""
         return self._shards.positions()
 
     def counts(self) -> MappingCounts:
-        """The counters now; `metrics()` of them has CloudWatch's names."""
+        """Return the counters; their `metrics()` has CloudWatch's names."""
         return self._reporter.snapshot()
 
     def _raise_failure(self) -> None:

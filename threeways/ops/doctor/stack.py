@@ -93,7 +93,7 @@ class Stack:
 
 
 def read(template: Mapping[str, Any]) -> Stack:
-    """The stack of a parsed template; what in it has another shape than it should is left to cfn-lint."""
+    """Read the stack of a parsed template; malformed parts are left to cfn-lint."""
     values = TemplateValues(template)
     stack = Stack(dangling=list(dangling(template)))
     for name, body in section(template, "Resources").items():

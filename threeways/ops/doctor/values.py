@@ -1,4 +1,4 @@
-"""Evaluate a template's values as far as they can be told without deploying it.
+"""Evaluate a template's values as far as they are known without deploying it.
 
 docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -13,23 +13,23 @@ from typing import Any, Final
 from threeways.aws.cloudformation.values import UNKNOWN, Unknown, Values, as_text
 
 type Path = list[str | int]
-"""Where something stands in a template."""
+"""The path of a value in a template."""
 VARIABLE: Final = re.compile(r"\$\{([^!}][^}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A resource of the template, by `Ref` or `Fn::GetAtt`."""
+    """A reference to a resource of the template, by `Ref` or `Fn::GetAtt`."""
 
     logical_id: str
     attribute: str = ""
 
 
 class TemplateValues(Values):
-    """Put values in the place of intrinsic functions: parameters have their defaults.
+    """Resolves intrinsic functions; a parameter has its default.
 
-    What only a deployment can tell (an import, a parameter without a default, a pseudo parameter) is UNKNOWN;
-    a resource is a Reference. Of an `Fn::Sub`, what is known is put in.
+    A value that is unknown before deployment (an import, a parameter without a default, a pseudo parameter)
+    is UNKNOWN; a resource is a Reference. In an `Fn::Sub`, known values are substituted.
     """
 
     def __init__(self, template: Mapping[str, Any]) -> None:
@@ -40,44 +40,44 @@ class TemplateValues(Values):
         self._functions["Fn::FindInMap"] = self._find
 
     def of(self, value: Any) -> Any:
-        """Evaluate a value."""
+        """Return the value without intrinsic functions."""
         return self.resolve(value, "")
 
     def fails(self, condition: Any) -> bool:
-        """Whether a condition, by its name or its function, surely does not hold."""
+        """Return whether a condition, given by name or as a function, certainly does not hold."""
         asked = self.evaluate if isinstance(condition, dict) else self.holds
         return asked(condition, "") is False
 
     def reference(self, name: Any, where: str) -> Any:  # noqa: ARG002 - as `Values` has it
-        """See `Values`."""
+        """Return the value of `Ref`: a Reference, a parameter's default or UNKNOWN."""
         if not isinstance(name, str):
             return UNKNOWN
         if name in self._resources:
             return Reference(name)
         parameter = self._parameters.get(name)
         if not isinstance(parameter, dict) or str(parameter.get("Type", "")).startswith("AWS::SSM::"):
-            return UNKNOWN  # an SSM parameter's default is the name under which the value is kept
+            return UNKNOWN  # an SSM parameter's default is the name of the stored value
         return parameter.get("Default", UNKNOWN)
 
     def attribute(self, name: str, where: str) -> Any:  # noqa: ARG002 - as `Values` has it
-        """See `Values`."""
+        """Return the value of `Fn::GetAtt`: a Reference, or UNKNOWN."""
         logical_id, _, attribute = name.partition(".")
         return Reference(logical_id, attribute) if logical_id in self._resources else UNKNOWN
 
     def untold(self, why: str) -> Unknown:  # noqa: ARG002 - as `Values` has it
-        """Answer UNKNOWN: the rules say nothing of what they cannot see."""
+        """Return UNKNOWN: the rules ignore what they cannot know."""
         return UNKNOWN
 
     def in_text(self, value: Any, otherwise: str, where: str) -> str:  # noqa: ARG002 - as `Values` has it
-        """See `Values`."""
+        """Return a value as part of a text."""
         return written(value, otherwise)
 
     def literal(self, name: str) -> str:
-        """Leave it as it stands: `${name}` is a resource here."""
+        """Keep `${!name}` as it is: `${name}` denotes a resource here."""
         return f"${{!{name}}}"
 
     def _sub(self, given: Any, where: str) -> Any:
-        """Evaluate an `Fn::Sub`; one that is nothing but a resource is its Reference."""
+        """Evaluate an `Fn::Sub`; one that consists of a resource only is a Reference."""
         text = super()._sub(given, where)
         if isinstance(text, str) and (whole := VARIABLE.fullmatch(text)):
             logical_id, _, attribute = whole[1].partition(".")
@@ -92,7 +92,7 @@ class TemplateValues(Values):
 
 
 def as_number(value: Any) -> int | None:
-    """The whole number that a value is, or None: a parameter's value may be text."""
+    """Return a value as an integer, also from text as in parameters, or None."""
     try:
         return None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
@@ -100,13 +100,13 @@ def as_number(value: Any) -> int | None:
 
 
 def written(value: Any, otherwise: str) -> str:
-    """As part of a text; a resource as `${LogicalId}`, the unknown as it stood."""
+    """Return a value as part of a text: a resource as `${LogicalId}`, an unknown one as `otherwise`."""
     if isinstance(value, Reference):
         return f"${{{value.logical_id}{'.' if value.attribute else ''}{value.attribute}}}"
     return as_text(value) if isinstance(value, str | int | float) else otherwise
 
 
 def section(template: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A section of a template; empty where it is not there or no mapping."""
+    """Return a section of a template; empty if it is missing or not a mapping."""
     found = template.get(name)
     return found if isinstance(found, dict) else {}
