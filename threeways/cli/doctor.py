@@ -20,7 +20,7 @@ def doctor(
     key_rate: Annotated[int, typer.Option(min=0, help="Records a second of the key that has most.")] = 0,
 ) -> None:
     """What will bite a consumer of Kinesis, in a template or a deployed stack. Exit status 1 if anything."""
-    from threeways.ops import account as aws
+    from threeways.ops import account
     from threeways.ops.doctor.check import examine, read_template, tell
     from threeways.ops.doctor.deployed import fetch
 
@@ -28,8 +28,8 @@ def doctor(
         raise UsageError("name a TEMPLATE or a STACK, not both")
     console = Console(soft_wrap=True)
     if stack:
-        console.print(f"Reading {stack} from {aws.whose(aws.client('cloudformation'))}", markup=False)
-        name, text = stack, fetch(stack, aws.client)
+        console.print(f"Reading {stack} from {account.whose(account.client('cloudformation'))}", markup=False)
+        name, text = stack, fetch(stack, account.client)
     else:
         path = template or Path("template.yaml")
         name, text = str(path), read_template(path)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from threeways.atomic_files import PART, write_atomic
 from threeways.aws import s3
 from threeways.errors import LocationError
-from threeways.ops import account as aws
+from threeways.ops import account
 
 FORMS = (
     "give a folder (such as .local/runs/<id>/quarantine), s3://bucket/prefix or an SQS queue's https:// URL"
@@ -166,25 +166,25 @@ class _OnAws:
     @property
     def real(self) -> bool:
         """Unless its endpoint is on this machine."""
-        return not aws.is_here(self._client)
+        return not account.is_here(self._client)
 
     @property
     def whose(self) -> str:
         """The account that the credentials are of."""
-        return aws.whose(self._client)
+        return account.whose(self._client)
 
 
 class Bucket(_OnAws):
     """The objects of an S3 bucket under a prefix, which is a folder's path or one object's key."""
 
     def __init__(self, bucket: str, prefix: str, name: str) -> None:
-        super().__init__(name, aws.client("s3"))
+        super().__init__(name, account.client("s3"))
         self._uri, self._bucket = s3.S3Uri(bucket, prefix), bucket
 
     def keys(self) -> list[str]:
         """The objects' keys."""
         prefix, inside = self._uri.prefix, self._uri.folder
-        with aws.named_faults(f"{self.name} cannot be listed"):
+        with account.named_faults(f"{self.name} cannot be listed"):
             keys = [found.key for found in s3.objects(self._client, self._bucket, prefix)]
         return [key for key in keys if key == prefix or key.startswith(inside)]
 
@@ -217,12 +217,12 @@ class Queue(_OnAws):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, aws.client("sqs"))
+        super().__init__(url, account.client("sqs"))
         self._messages: dict[str, dict[str, Any]] = {}
 
     def keys(self) -> list[str]:
         """Receive every visible message; others see it again when it is kept, or after 15 minutes."""
-        with aws.named_faults(f"{self.name} cannot be received from"):
+        with account.named_faults(f"{self.name} cannot be received from"):
             while found := self._client.receive_message(
                 QueueUrl=self.name,
                 MaxNumberOfMessages=10,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from threeways.errors import DeploymentError
-from threeways.ops import account as aws
+from threeways.ops import account
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy import parameters, repository, runtime, streams
@@ -92,7 +92,7 @@ class Plan:
 def settle(options: Options, file: Path, ask: Ask | None, tools: Tools) -> Answers:
     """The answers: given with the command, kept, or asked for. ask: None without a terminal."""
     found = kept.load(file)
-    region = options.region or (found and found.region) or aws.region() or ""
+    region = options.region or (found and found.region) or account.region() or ""
     if found is None and not options.stack:
         if ask is None:
             raise DeploymentError(
@@ -120,7 +120,7 @@ def clients(region: str) -> Client:
 
     @functools.cache
     def client(service: str) -> Any:
-        return aws.client(service, region=region)
+        return account.client(service, region=region)
 
     return client
 
@@ -128,10 +128,10 @@ def clients(region: str) -> Client:
 SERVICES = ("cloudformation", "s3", "ecr", "kinesis", "lambda", "cloudwatch")
 
 
-def account(client: Client) -> tuple[str, bool]:
+def whose_account(client: Client) -> tuple[str, bool]:
     """Whose account is touched, for people, and whether it is a real one. Raises LocationError."""
-    real = [made for made in map(client, SERVICES) if not aws.is_here(made)]
-    return aws.whose(real[0] if real else client("cloudformation")), bool(real)
+    real = [made for made in map(client, SERVICES) if not account.is_here(made)]
+    return account.whose(real[0] if real else client("cloudformation")), bool(real)
 
 
 def make(options: Options, answers: Answers, local: Path) -> Plan:
@@ -147,7 +147,7 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
             f"{', '.join(refused)} cannot be given: MODEL= names the model, and decides them"
         )
     client = clients(answers.region)
-    whose, real = account(client)
+    whose, real = whose_account(client)
     stack = look(answers.stack, client)
     values = {**parameters.defaults(document), **_present(stack), **answers.parameters}
     values = {name: value for name, value in values.items() if name in document["Parameters"]}
@@ -188,7 +188,7 @@ def _present(stack: Stack | None) -> dict[str, str]:
 def _check_stack(options: Options, stack: Stack, client: Client) -> None:
     require_usable(stack)
     bucket = stack.output("ModelBucket")
-    with aws.named_faults(f"the stack's model bucket {bucket} is not there or not yours"):
+    with account.named_faults(f"the stack's model bucket {bucket} is not there or not yours"):
         client("s3").head_bucket(Bucket=bucket)
     if not options.at_once:
         require_quiet(stack.name, client)

@@ -41,7 +41,7 @@ def destroy(
     """
     answers = changes.settle(options, answers_file, None, tools)
     client = changes.clients(answers.region)
-    whose, _ = changes.account(client)
+    whose, _ = changes.whose_account(client)
     stack = existing(answers.stack, answers.region, client)
     if stack.status.endswith("_IN_PROGRESS"):
         raise DeploymentError(f"the stack {stack.name} is {stack.status}: wait until that has ended")

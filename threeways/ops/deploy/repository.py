@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from threeways.errors import DeploymentError
-from threeways.ops import account as aws
+from threeways.ops import account
 
 TAG = "three-ways:stack"
 """Tells whose a repository is: only the stack's own is removed with it."""
@@ -56,7 +56,7 @@ def own_name(stack: str) -> str:
 def require(uri: str, ecr: Any) -> None:
     """Raises LocationError where a repository that was named is not there."""
     found = _URI.fullmatch(uri)
-    with aws.named_faults(f"REPOSITORY={uri} cannot be used"):
+    with account.named_faults(f"REPOSITORY={uri} cannot be used"):
         ecr.describe_repositories(repositoryNames=[found["name"] if found else uri])
 
 
@@ -65,7 +65,7 @@ def own(stack: str, ecr: Any) -> str:
 
     docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
     """
-    with aws.named_faults("the image's repository cannot be made"):
+    with account.named_faults("the image's repository cannot be made"):
         try:
             made = ecr.create_repository(
                 repositoryName=own_name(stack),
@@ -82,7 +82,7 @@ def login(uri: str, ecr: Any) -> Login:
 
     docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
     """
-    with aws.named_faults(f"{uri} cannot be logged in to"):
+    with account.named_faults(f"{uri} cannot be logged in to"):
         [data] = ecr.get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
     return Login(uri, user, password)
@@ -92,7 +92,7 @@ def has_image(image: str, ecr: Any) -> bool:
     """Whether an image by digest, `repository@sha256:…`, is still there. Raises LocationError."""
     uri, _, digest = image.partition("@")
     found = _URI.fullmatch(uri)
-    with aws.named_faults(f"{image} cannot be looked up"):
+    with account.named_faults(f"{image} cannot be looked up"):
         try:
             ecr.describe_images(
                 repositoryName=found["name"] if found else uri, imageIds=[{"imageDigest": digest}]
@@ -104,7 +104,7 @@ def has_image(image: str, ecr: Any) -> bool:
 
 def owned(stack: str, ecr: Any) -> str | None:
     """The name of the repository that a stack's deployments made; None where there is none."""
-    with aws.named_faults("the image's repository cannot be looked up"):
+    with account.named_faults("the image's repository cannot be looked up"):
         try:
             [found] = ecr.describe_repositories(repositoryNames=[own_name(stack)])["repositories"]
         except ecr.exceptions.RepositoryNotFoundException:

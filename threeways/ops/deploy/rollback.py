@@ -30,7 +30,7 @@ def rollback(
     """
     answers = changes.settle(options, answers_file, None, tools)
     client = changes.clients(answers.region)
-    whose, real = changes.account(client)
+    whose, real = changes.whose_account(client)
     stack = existing(answers.stack, answers.region, client)
     require_usable(stack)
     history = History(stack.output("ModelBucket"), client("s3"))

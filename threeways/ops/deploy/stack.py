@@ -11,7 +11,7 @@ from typing import Any
 
 from threeways.aws.cloudformation.document import parse
 from threeways.errors import DeploymentError, DeploymentFailed
-from threeways.ops import account as aws
+from threeways.ops import account
 
 ROLLS_BACK_ON = ("FunctionErrors", "QuarantineRate")
 """The alarms that stop a deployment by CodeDeploy."""
@@ -46,7 +46,7 @@ def look(name: str, client: Client) -> Stack | None:
     from botocore.exceptions import ClientError
 
     cloudformation = client("cloudformation")
-    with aws.named_faults(f"the stack {name} cannot be looked at"):
+    with account.named_faults(f"the stack {name} cannot be looked at"):
         try:
             [found] = cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
@@ -88,7 +88,7 @@ def require_quiet(name: str, client: Client) -> None:
     """Raises DeploymentError where an alarm rings that would stop a deployment step by step."""
     cloudwatch = client("cloudwatch")
     ringing = []
-    with aws.named_faults(f"the alarms of {name} cannot be looked at"):
+    with account.named_faults(f"the alarms of {name} cannot be looked at"):
         for alarm in ROLLS_BACK_ON:
             found = cloudwatch.describe_alarms(AlarmNamePrefix=f"{name}-{alarm}-", StateValue="ALARM")
             ringing += [one["AlarmName"] for one in found["MetricAlarms"] if one["StateValue"] == "ALARM"]
@@ -110,7 +110,7 @@ def require_after(name: str, client: Client) -> Stack:
 
 def resources(name: str, client: Client) -> list[tuple[str, str, str]]:
     """Logical id, type and physical id of all that a stack holds."""
-    with aws.named_faults(f"what the stack {name} holds cannot be listed"):
+    with account.named_faults(f"what the stack {name} holds cannot be listed"):
         pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
         return [
             (one["LogicalResourceId"], one["ResourceType"], one.get("PhysicalResourceId", ""))

@@ -71,7 +71,7 @@ def require_input(values: Mapping[str, str], region: str, client: Client) -> Non
         raise DeploymentError(
             f"{INPUT_ARN}={arn} is in {where}, the stack in {region}: deploy it there, REGION={where}"
         )
-    with aws.named_faults(f"the stream {INPUT_ARN}={arn} cannot be looked up"):
+    with account.named_faults(f"the stream {INPUT_ARN}={arn} cannot be looked up"):
         own = client("sts").get_caller_identity()["Account"]
         if whose != own:
             raise DeploymentError(

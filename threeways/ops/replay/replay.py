@@ -15,7 +15,7 @@ from threeways.atomic_files import write_json
 from threeways.aws.kinesis import region_of
 from threeways.errors import LocalFailed, LocationError
 from threeways.interrupts import interruptible
-from threeways.ops import account as aws
+from threeways.ops import account
 from threeways.ops.locations import Folder, Place, find
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.documents import Batch, Fetch, Unreadable
@@ -152,7 +152,7 @@ def _fetcher(target: Target) -> Fetch:
             )
         region = region_of(batch.stream_arn)
         if region not in clients:
-            clients[region] = aws.client("kinesis", region=region)
+            clients[region] = account.client("kinesis", region=region)
         return fetch(clients[region], batch)
 
     return from_stream

@@ -8,7 +8,7 @@ from typing import Any
 
 from threeways.aws.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
 from threeways.errors import LocationError, SettingsError
-from threeways.ops import account as aws
+from threeways.ops import account
 from threeways.settings import Settings, from_environment
 
 LONGEST_SECONDS = 15 * 60
@@ -42,8 +42,8 @@ def deployed(name: str) -> Target:
     docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
     """
     # A call that was cut off may have been made: it is not for the SDK to make it again.
-    client = aws.client("lambda", read_timeout=LONGEST_SECONDS + 10, retries={"total_max_attempts": 1})
-    with aws.named_faults(f"FUNCTION={name} cannot be used"):
+    client = account.client("lambda", read_timeout=LONGEST_SECONDS + 10, retries={"total_max_attempts": 1})
+    with account.named_faults(f"FUNCTION={name} cannot be used"):
         configuration = client.get_function_configuration(FunctionName=name)
     try:
         settings = from_environment(Settings, configuration.get("Environment", {}).get("Variables", {}))
@@ -54,13 +54,13 @@ def deployed(name: str) -> Target:
             f"FUNCTION={name} puts no predictions anywhere (TEST_RUN, or no PREDICTIONS_STREAM_NAME): "
             "name one that does"
         )
-    kinesis, s3 = aws.client("kinesis"), aws.client("s3")
-    real = [used for used in (client, kinesis, s3) if not aws.is_here(used)]
+    kinesis, s3 = account.client("kinesis"), account.client("s3")
+    real = [used for used in (client, kinesis, s3) if not account.is_here(used)]
     return Target(
         name=f"the function {configuration['FunctionName']}",
         model=f"model {settings.model_location or settings.run_id or 'unknown'}, task {settings.task}",
         is_local=False,
-        whose=aws.whose(real[0] if real else client),
+        whose=account.whose(real[0] if real else client),
         real=bool(real),
         invoke=lambda payload: _invoke(client, name, payload),
         kinesis=kinesis,
