@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-from aggregated import taken_apart
+from aggregated import deaggregated
 
 REMEMBERED = 1_000_000
 """Ids, the latest ones: some 100 MB."""
@@ -77,7 +77,7 @@ def main() -> None:
     stream = sys.argv[1]
     seen: dict[str, None] = {}
     for record in records(boto3.client("kinesis"), stream):
-        for data in taken_apart(record["Data"]):
+        for data in deaggregated(record["Data"]):
             made = json.loads(data)
             if made["source_event_id"] in seen:
                 continue

@@ -20,7 +20,7 @@ from test_stream_kpl import SHARD
 from threeways.aws.calls import Backoff
 from threeways.scoring.service import ModelService
 from threeways.stream.aggregated_delivery import MOST_BYTES, AggregatedDelivery
-from threeways.stream.aggregation import UserRecord, pack, take_apart
+from threeways.stream.aggregation import UserRecord, deaggregate, pack
 from threeways.stream.delivery import Entry, StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.systems.taxi.duration import task
@@ -54,7 +54,7 @@ def read(client: FakeKinesis) -> list[tuple[str, bytes]]:
 
 @given(KEYS, st.lists(st.binary(max_size=300), min_size=1, max_size=40))
 def test_what_is_packed_is_read_back_in_order(key: str, data: list[bytes]) -> None:
-    assert take_apart(pack(key, data)) == [UserRecord(key, one) for one in data]
+    assert deaggregate(pack(key, data)) == [UserRecord(key, one) for one in data]
 
 
 def test_the_predictions_of_a_key_travel_in_order_as_one_record_under_the_input_s_key() -> None:
@@ -83,7 +83,7 @@ def test_what_is_unfinished_is_each_prediction_of_its_record() -> None:
     given_entries = [Entry("k", f"ride-{n}", b"%0300d" % n) for n in range(300)]
     receipt = delivery(client).deliver(given_entries, FOREVER)
     [first] = client.stored
-    done = len(take_apart(first["Data"]))
+    done = len(deaggregate(first["Data"]))
     assert sorted(receipt.unfinished) == list(range(done, 300))
 
 
@@ -144,7 +144,7 @@ def test_a_record_with_more_rides_of_a_key_than_an_invocation_delivers_is_quaran
     assert (answer, client.calls) == (failures(), [])
     [(record, error)] = quarantine.kept
     assert (record.event_id, error.code) == (f"{SHARD}:1001", "no_time_to_deliver")
-    assert len(take_apart(record.data)) == 9_444
+    assert len(deaggregate(record.data)) == 9_444
     assert "9,444 rides of the key 'k', which take 94 s" in str(error)
     assert "AGGREGATE_PREDICTIONS=true" in str(error)
 
@@ -179,8 +179,8 @@ def test_what_is_quarantined_whole_holds_up_nothing_beside_it() -> None:
 
 def test_the_example_takes_apart_what_is_put() -> None:
     path = Path(__file__).parents[2] / "examples" / "aggregated.py"
-    taken_apart = runpy.run_path(str(path))["taken_apart"]
+    deaggregated = runpy.run_path(str(path))["deaggregated"]
     _, client, _, _, _ = handled(1_000, aggregates=True)
-    made = [json.loads(one) for record in client.stored for one in taken_apart(record["Data"])]
+    made = [json.loads(one) for record in client.stored for one in deaggregated(record["Data"])]
     assert [one["prediction"]["ride_id"] for one in made] == list(range(1_000))
-    assert taken_apart(b"{}") == [b"{}"]
+    assert deaggregated(b"{}") == [b"{}"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kpl import Put, aggregated, message_class, sealed
 
 from threeways.errors import UndecodableEvent
-from threeways.stream.aggregation import MAGIC, UserRecord, is_aggregated, take_apart
+from threeways.stream.aggregation import MAGIC, UserRecord, deaggregate, is_aggregated
 
 keys = st.text(min_size=1, max_size=5)
 puts = st.tuples(keys, st.binary(max_size=300), st.none() | st.integers(0, 2**128 - 1).map(str))
@@ -23,17 +23,17 @@ indices = st.integers(0, 3) | st.sampled_from([127, 128, 2**32, 2**64 - 1])
 def test_what_aws_s_aggregator_packs_comes_out_in_order(given_puts: list[Put]) -> None:
     data = aggregated(given_puts)
     assert is_aggregated(data)
-    assert take_apart(data) == [UserRecord(key, content) for key, content, _ in given_puts]
+    assert deaggregate(data) == [UserRecord(key, content) for key, content, _ in given_puts]
 
 
 def test_a_record_as_large_as_kinesis_takes_is_taken_apart() -> None:
     many: list[Put] = [(str(n % 700), b"x" * 130, None) for n in range(6_500)]
-    assert take_apart(aggregated(many)) == [UserRecord(key, content) for key, content, _ in many]
+    assert deaggregate(aggregated(many)) == [UserRecord(key, content) for key, content, _ in many]
 
 
 def test_an_aggregated_record_may_hold_nothing() -> None:
-    assert take_apart(sealed(b"")) == []
-    assert take_apart(sealed(b"\x0a\x01k")) == []
+    assert deaggregate(sealed(b"")) == []
+    assert deaggregate(sealed(b"\x0a\x01k")) == []
 
 
 def by_protobuf(message: bytes) -> list[UserRecord] | None:
@@ -52,7 +52,7 @@ def by_protobuf(message: bytes) -> list[UserRecord] | None:
 
 def ours(message: bytes) -> list[UserRecord] | None:
     try:
-        return take_apart(sealed(message))
+        return deaggregate(sealed(message))
     except UndecodableEvent:
         return None
 
@@ -123,7 +123,7 @@ def test_fields_that_the_format_does_not_know_are_passed_over() -> None:
 )
 def test_a_broken_message_is_refused_and_says_why(message: bytes, reason: str) -> None:
     with pytest.raises(UndecodableEvent, match=f"broken message.*{reason}"):
-        take_apart(sealed(message))
+        deaggregate(sealed(message))
 
 
 @given(rest=st.binary(max_size=100), seal=st.booleans())
@@ -132,7 +132,7 @@ def test_a_broken_message_is_refused_and_says_why(message: bytes, reason: str) -
 def test_no_bytes_raise_anything_else(*, rest: bytes, seal: bool) -> None:
     with suppress(UndecodableEvent):
         assert all(
-            isinstance(user.data, bytes) for user in take_apart(sealed(rest) if seal else MAGIC + rest)
+            isinstance(user.data, bytes) for user in deaggregate(sealed(rest) if seal else MAGIC + rest)
         )
 
 
@@ -142,4 +142,4 @@ def test_one_changed_byte_is_noticed(given_puts: list[Put], data: st.DataObject)
     at = data.draw(st.integers(len(MAGIC), len(whole) - 1))
     whole[at] ^= data.draw(st.integers(1, 255))
     with pytest.raises(UndecodableEvent, match="MD5"):
-        take_apart(bytes(whole))
+        deaggregate(bytes(whole))

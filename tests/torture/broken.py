@@ -121,7 +121,7 @@ COPIES = (
     Broken(
         "gives the user records of an aggregated record one id",
         records,
-        "taken_apart",
+        "deaggregated",
         (('event_id=f"{record.event_id}:{number}"', "event_id=record.event_id"),),
         "is delivered as",
         aggregated=True,

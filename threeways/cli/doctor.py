@@ -21,7 +21,7 @@ def doctor(
 ) -> None:
     """What will bite a consumer of Kinesis, in a template or a deployed stack. Exit status 1 if anything."""
     from threeways.ops import account
-    from threeways.ops.doctor.check import examine, read_template, tell
+    from threeways.ops.doctor.check import examine, print_findings, read_template
     from threeways.ops.doctor.deployed import fetch
 
     if template and stack:
@@ -34,6 +34,6 @@ def doctor(
         path = template or Path("template.yaml")
         name, text = str(path), read_template(path)
     findings = examine(text, name, rate=rate, record_bytes=record_bytes, key_rate=key_rate)
-    tell(findings, name, console, lines=not stack)
+    print_findings(findings, name, console, lines=not stack)
     if findings:
         raise typer.Exit(FAILED)

@@ -40,7 +40,7 @@ def is_aggregated(data: bytes) -> bool:
     return data.startswith(MAGIC)
 
 
-def take_apart(data: bytes) -> list[UserRecord]:
+def deaggregate(data: bytes) -> list[UserRecord]:
     """Parse an aggregated record into its user records, in order; there may be none.
 
     Raises only UndecodableEvent, where the digest is wrong or the message is broken.
@@ -75,9 +75,9 @@ def _field(number: int, value: bytes) -> bytes:
 def data_of(data: bytes) -> list[bytes]:
     """Return the data of a record's user records, or the record's data if it is not aggregated.
 
-    Raises UndecodableEvent as `take_apart` does.
+    Raises UndecodableEvent as `deaggregate` does.
     """
-    return [user.data for user in take_apart(data)] if is_aggregated(data) else [data]
+    return [user.data for user in deaggregate(data)] if is_aggregated(data) else [data]
 
 
 def _aggregated_record(message: bytes) -> list[UserRecord]:

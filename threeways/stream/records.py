@@ -15,7 +15,7 @@ from typing import Annotated, Any, overload
 import msgspec
 
 from threeways.errors import InvalidInvocation, UndecodableEvent
-from threeways.stream.aggregation import MAGIC, is_aggregated, take_apart
+from threeways.stream.aggregation import MAGIC, deaggregate, is_aggregated
 
 LAST_SECOND = 253402300800
 """Unix time's year 10000, which is beyond `datetime`."""
@@ -163,7 +163,7 @@ def batch_of(event: object) -> Batch:
     parts: list[Record] = []
     wholes: dict[str, Record] = {}
     for record in batch:
-        users = list(taken_apart(record))
+        users = list(deaggregated(record))
         parts += users
         if users and users[0].event_id != record.event_id:
             wholes[record.sequence_number] = record
@@ -206,7 +206,7 @@ def from_kinesis(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: s
 
     Form: docs.aws.amazon.com/kinesis/latest/APIReference/API_Record.html
     """
-    return [part for record in whole_records(records, shard_id, stream_arn) for part in taken_apart(record)]
+    return [part for record in whole_records(records, shard_id, stream_arn) for part in deaggregated(record)]
 
 
 def whole_records(records: Iterable[dict[str, Any]], shard_id: str, stream_arn: str = "") -> list[Record]:
@@ -230,7 +230,7 @@ def kinesis_id(event_id: str) -> str:
     return ":".join(event_id.split(":", 2)[:2])
 
 
-def taken_apart(record: Record) -> Iterator[Record]:
+def deaggregated(record: Record) -> Iterator[Record]:
     """Yield the user records of an aggregated record, or the record itself if it is not aggregated.
 
     A record with a broken aggregation is kept whole, as by the KCL. A user record that comes again (it was
@@ -240,7 +240,7 @@ def taken_apart(record: Record) -> Iterator[Record]:
         yield record
         return
     try:
-        users = take_apart(record.data)
+        users = deaggregate(record.data)
     except UndecodableEvent as error:
         yield msgspec.structs.replace(record, payload=error)
         return

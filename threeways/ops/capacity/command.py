@@ -9,7 +9,7 @@ from rich.console import Console
 from threeways.errors import UsageError
 from threeways.ops.capacity import measurements, prices, sizing
 from threeways.ops.capacity.prices import Architecture
-from threeways.ops.capacity.report import tell
+from threeways.ops.capacity.report import print_plan
 
 MOST_RATE = 1e9
 
@@ -31,7 +31,7 @@ def show(
         raise UsageError(f"SHARDS={shards}: a stream has 1 shard or more")
     known = measurements.find(local)
     plan = sizing.plan(sizing.Asked(rate, shards, memory), known)
-    tell(plan, prices.read(), _architecture(architecture), console)
+    print_plan(plan, prices.read(), _architecture(architecture), console)
 
 
 def _architecture(name: str) -> Architecture:

@@ -14,7 +14,7 @@ from threeways.ops.capacity.sizing import Plan
 from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
 
-def tell(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
+def print_plan(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
     """Print the whole report."""
     for line in (
         *_needs(plan),

@@ -71,7 +71,7 @@ def examine(
     return sorted(map(_finding, matches), key=lambda finding: (finding.line or 0, finding.id))
 
 
-def tell(findings: list[Finding], name: str, console: Console, *, lines: bool = True) -> None:
+def print_findings(findings: list[Finding], name: str, console: Console, *, lines: bool = True) -> None:
     """Print the findings, each with its fix and AWS's page. lines: whether line numbers are meaningful."""
     for finding in findings:
         line = f":{finding.line}" if lines and finding.line else ""

@@ -16,7 +16,7 @@ import msgspec
 
 from threeways.errors import InvalidInvocation
 from threeways.stream.quarantine import QuarantineEntry
-from threeways.stream.records import Record, from_event, kinesis_id, taken_apart
+from threeways.stream.records import Record, deaggregated, from_event, kinesis_id
 
 
 class Unreadable(Exception):
@@ -80,7 +80,7 @@ def entries_of(body: bytes) -> list[QuarantineEntry]:
 
 def _quarantined(key: str, body: bytes) -> Source:
     entries = entries_of(body)
-    parts = [list(taken_apart(_record_of(entry))) for entry in entries]
+    parts = [list(deaggregated(_record_of(entry))) for entry in entries]
 
     def rest(stay: Collection[str]) -> bytes:
         left = [
@@ -134,5 +134,5 @@ def _fetched(key: str, document: dict[str, Any], fetch: Fetch) -> Source:
     except (msgspec.ValidationError, ValueError) as error:
         raise Unreadable(f"a failure document without a usable KinesisBatchInfo: {error}") from None
     found = fetch(batch)
-    records = [part for record in found for part in taken_apart(record)]
+    records = [part for record in found for part in deaggregated(record)]
     return Source(key, records, lambda _: None, gone=max(0, batch.batch_size - len(found)))
