@@ -20,7 +20,7 @@ type Value = int | memoryview
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _LONGEST_VARINT, _64_BITS = 10, 2**64 - 1
-_MOST_KEY = 2**32 - 1
+_MAX_KEY = 2**32 - 1
 """The library reads only 32 bits of a key: a larger one would be another field to it."""
 
 
@@ -58,7 +58,7 @@ def fields[Bytes: (bytes, memoryview)](
             at = found.end()
             continue
         key, at = _varint(message, at)
-        if not 8 <= key <= _MOST_KEY:
+        if not 8 <= key <= _MAX_KEY:
             raise ValueError(f"no field has the number {key >> 3}")
         wire = key & 7
         if wire == _VARINT:

@@ -160,13 +160,13 @@ def test_a_model_written_as_literals_turns_the_mapping_on_whatever_parameters_ca
     variables = made["Resources"]["Predictor"]["Properties"]["Environment"]["Variables"]
     assert variables["MODEL_LOCATION"] == "s3://m/models/a"
     assert variables["PREDICTIONS_STREAM_NAME"] == {"Ref": "OutputStream"}, "a resource is no parameter"
-    assert len(package.text_of(made)) < package.MOST_BYTES
+    assert len(package.text_of(made)) < package.MAX_BYTES
     assert document == parameters.template(), "the document itself stays"
 
 
 def test_a_template_that_cloudformation_would_not_take_is_refused() -> None:
     document = parameters.template()
-    document["Description"] = "x" * package.MOST_BYTES
+    document["Description"] = "x" * package.MAX_BYTES
     with pytest.raises(DeploymentError, match="over CloudFormation's 51,200"):
         package.text_of(document)
 

@@ -19,7 +19,7 @@ from threeways.stream.delivery import PUT_SECONDS
 QUICK = Latencies(fixed=0.002, a_ride=30e-6, start_seconds=0.5, peak_mb=105, source="made up")
 PRICES = prices.read()
 RATES = st.floats(min_value=0.01, max_value=sizing.capacity_of_a_stack(), allow_nan=False)
-MEMORIES = st.one_of(st.none(), st.integers(limits.LEAST_MB, limits.MOST_MB))
+MEMORIES = st.one_of(st.none(), st.integers(limits.MIN_MB, limits.MAX_MB))
 
 
 @given(RATES, MEMORIES)
@@ -32,7 +32,7 @@ def test_shards_lanes_and_payload_suffice(rate: float, memory: int | None) -> No
     assert 1 <= found.batch <= found.batch_size <= limits.BATCH
     assert found.batch_size * sizing.EVENT_BYTES <= limits.PAYLOAD_BYTES
     assert 1 <= found.parallelization <= limits.PARALLELIZATION
-    assert limits.LEAST_MB <= found.memory <= limits.MOST_MB
+    assert limits.MIN_MB <= found.memory <= limits.MAX_MB
 
 
 @given(RATES, RATES)

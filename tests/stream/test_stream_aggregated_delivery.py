@@ -19,7 +19,7 @@ from test_stream_kpl import SHARD
 
 from threeways.aws.calls import Backoff
 from threeways.scoring.service import ModelService
-from threeways.stream.aggregated_delivery import MOST_BYTES, AggregatedDelivery
+from threeways.stream.aggregated_delivery import MAX_BYTES, AggregatedDelivery
 from threeways.stream.aggregation import UserRecord, deaggregate, pack
 from threeways.stream.delivery import Entry, StreamDelivery
 from threeways.stream.handler import StreamHandler
@@ -73,7 +73,7 @@ def test_a_key_s_next_record_waits_for_the_one_before_it_and_each_has_its_size()
     receipt = delivery(client).deliver(given_entries, FOREVER)
     assert receipt.unfinished == {}
     assert all(len(call) == 1 for call in client.calls)
-    assert all(len(record["Data"]) < MOST_BYTES + 2_000 < SHARD_BYTES for record in client.stored)
+    assert all(len(record["Data"]) < MAX_BYTES + 2_000 < SHARD_BYTES for record in client.stored)
     assert [int(data) for _, data in read(client)] == list(range(1_000))
 
 

@@ -53,7 +53,7 @@ def test_it_is_warned_of_once_with_the_mend(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes_module, "MOST_KEYS", 2)
+    monkeypatch.setattr(lanes_module, "MAX_KEYS", 2)
     watch = lanes_module.Lanes(2)
     from threeways.stream.records import batch_of
 

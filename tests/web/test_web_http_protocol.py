@@ -59,7 +59,7 @@ def test_what_is_held_is_sent_before_the_end() -> None:
 
 
 def test_much_is_not_held() -> None:
-    much = b"x" * http_protocol.MOST_HELD
+    much = b"x" * http_protocol.MAX_HELD
     assert asyncio.run(written(b"head", much, b"rest")) == [b"head" + much, b"rest"]
 
 

@@ -11,7 +11,7 @@ from threeways.artifact import digests
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 NAME = "MLmodel"
-MOST_BYTES = 10 * 2**20
+MAX_BYTES = 10 * 2**20
 """The size limit. An MLmodel is a few kilobytes; with a wide signature, some hundred."""
 
 
@@ -129,8 +129,8 @@ def parse(text: bytes, where: str) -> MLmodel:
     """Parse an MLmodel from its YAML with the safe loader. Raises ArtifactIncomplete."""
     import yaml
 
-    if len(text) > MOST_BYTES:
-        raise ArtifactIncomplete(f"{where}: an MLmodel of over {MOST_BYTES} bytes is none")
+    if len(text) > MAX_BYTES:
+        raise ArtifactIncomplete(f"{where}: an MLmodel of over {MAX_BYTES} bytes is none")
     try:
         content = yaml.safe_load(text)  # pure Python: deep nesting raises, not crashes
         return msgspec.convert(content, MLmodel)
@@ -158,7 +158,7 @@ def read(folder: Path, hashes: digests.Hashes | None = None) -> MLmodel:
     Raises ArtifactMissing, ArtifactIncomplete or ArtifactMismatch.
     """
     try:
-        return parse(digests.read(folder, NAME, hashes, MOST_BYTES), str(folder / NAME))
+        return parse(digests.read(folder, NAME, hashes, MAX_BYTES), str(folder / NAME))
     except OSError as error:
         raise ArtifactMissing(f"no MLmodel can be read in {folder}: {error}") from error
 

@@ -34,7 +34,7 @@ from threeways.errors import LocalError
 
 TESTED = "5.2.5"
 DIGEST = "16b14b2c7691ed168c7728a1662382b258d6ebe2be7ef060ee4326f2b431eaaf"
-_MOST = 10_000
+_MAX_RECORDS = 10_000
 """Records of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
 ITERATOR_SECONDS = 300.0
 """An iterator's lifetime: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html"""
@@ -183,7 +183,7 @@ def _one_at_a_time(change: Callable[..., None]) -> Callable[..., None]:
 
 def _get_records(self: Any, last_sequence_id: str, limit: int | None) -> tuple[list[StoredRecord], int, int]:
     after = int(last_sequence_id)
-    found = self.log.after(after, limit or _MOST)
+    found = self.log.after(after, limit or _MAX_RECORDS)
     if not found:
         return [], after, 0
     last: int = found[-1].sequence_number

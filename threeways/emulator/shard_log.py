@@ -21,7 +21,7 @@ from typing import Any
 
 _FIRST = 49_600_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000_000
 """Real sequence numbers have 56 digits: too many for a float or a 64-bit integer."""
-_MOST_BYTES = 10 * 1024 * 1024
+_MAX_BYTES = 10 * 1024 * 1024
 """Bytes of one GetRecords: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html"""
 _numbers = itertools.count(1)
 
@@ -102,7 +102,7 @@ class ShardLog:
         stop = min(start + limit, len(self._numbers))
         if start >= stop:
             return []
-        fit = bisect_right(self._ends, self._ends[start] + _MOST_BYTES, lo=start + 1, hi=stop + 1) - 1
+        fit = bisect_right(self._ends, self._ends[start] + _MAX_BYTES, lo=start + 1, hi=stop + 1) - 1
         stop = max(fit, start + 1)
         begin = self._ends[start]
         stored = os.pread(self._file.fileno(), self._ends[stop] - begin, begin)

@@ -15,7 +15,7 @@ from threeways.scoring.decoding import KEY_LENGTH
 from threeways.stream.aggregation import pack
 from threeways.stream.delivery import Delivery, Entry, Receipt
 
-MOST_BYTES = 51_200
+MAX_BYTES = 51_200
 """The size limit of an aggregated record: the Kinesis Producer Library's default.
 github.com/awslabs/amazon-kinesis-producer/blob/master/java/amazon-kinesis-producer-sample/default_config.properties
 (AggregationMaxSize)"""
@@ -43,16 +43,16 @@ class AggregatedDelivery:
 
     def seconds(self, of_a_key: int) -> float:
         """Estimate the seconds to deliver so many entries of one key."""
-        return self._inner.seconds(ceil(of_a_key * TYPICAL_BYTES / MOST_BYTES))
+        return self._inner.seconds(ceil(of_a_key * TYPICAL_BYTES / MAX_BYTES))
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[Group]:
-    """Yield groups of entries of one key, in order, of at most MOST_BYTES unless a single one is larger."""
+    """Yield groups of entries of one key, in order, of at most MAX_BYTES unless a single one is larger."""
     by_key: dict[str, Group] = {}
     sizes: dict[str, int] = {}
     for position, entry in enumerate(entries):
         key, size = entry.order_key, len(entry.data)
-        if key in by_key and sizes[key] + size > MOST_BYTES:
+        if key in by_key and sizes[key] + size > MAX_BYTES:
             yield by_key.pop(key)
         if key not in by_key:
             by_key[key], sizes[key] = [], 0

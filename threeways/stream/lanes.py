@@ -14,7 +14,7 @@ from threeways.stream.records import Batch
 
 logger = logging.getLogger(__name__)
 
-MOST_KEYS = 100_000
+MAX_KEYS = 100_000
 """The limit on remembered user keys; beyond it, all are forgotten."""
 
 
@@ -33,7 +33,7 @@ class Lanes:
         """Return how many user keys of a batch came under another partition key than before."""
         if not self._several or not batch.wholes:
             return 0
-        if len(self._outer) > MOST_KEYS:
+        if len(self._outer) > MAX_KEYS:
             self._outer.clear()
         found: set[str] = set()
         for number, key in zip(batch.sequence_numbers, batch.partition_keys, strict=True):

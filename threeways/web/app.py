@@ -15,7 +15,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from threeways import __version__
 from threeways.scoring.service import ModelService
 from threeways.web import index, problems, routes
-from threeways.web.batcher import MOST, Batcher
+from threeways.web.batcher import MAX_EVENTS, Batcher
 from threeways.web.fast_path import FastPath
 from threeways.web.inline_budget import InlineBudget, one_core
 from threeways.web.metrics import Metrics
@@ -29,7 +29,7 @@ def create(
     service: ModelService[Any],
     *,
     seconds: float = SECONDS,
-    gather: int = MOST,
+    gather: int = MAX_EVENTS,
     budget: InlineBudget | None = None,
 ) -> RequestMiddleware:
     """Return the ASGI application that serves a model.

@@ -24,7 +24,7 @@ from threeways.scoring.outcomes import Outcome
 from threeways.scoring.service import ModelService
 from threeways.web.inline_budget import InlineBudget, one_core
 
-MOST = 256
+MAX_EVENTS = 256
 """The limit on events in one predict; beyond a few hundred, its time grows with each of them."""
 WAIT_SECONDS = 0.005
 BACKLOG = 4_096
@@ -53,7 +53,7 @@ class Batcher:
     def __init__(
         self,
         service: ModelService[Any],
-        most: int = MOST,
+        most: int = MAX_EVENTS,
         observe: Observe | None = None,
         wait: float = WAIT_SECONDS,
         budget: InlineBudget | None = None,

@@ -11,7 +11,7 @@ HEADER_SECONDS = 10
 """The time limit for a request's headers: a client that never ends them must not hold a connection."""
 FIRST_SECONDS = 1
 """The time limit for a new client to begin its request when the server stops."""
-MOST_HELD = 2**16
+MAX_HELD = 2**16
 
 
 class CoalescingTransport:
@@ -37,7 +37,7 @@ class CoalescingTransport:
             self._loop.call_soon(self._flush)
         self._held.append(data)
         self._size += len(data)
-        if self._size > MOST_HELD:
+        if self._size > MAX_HELD:
             self._flush()
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 type S3Factory = Callable[[], S3Client]
 
-MOST_OBJECTS = 10_000
+MAX_OBJECTS = 10_000
 """More objects than this under one location are no model artifact."""
 
 CONNECTIONS = 16
@@ -75,9 +75,9 @@ def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
     with errors(uri):
         for one in s3.objects(client, uri.bucket, uri.folder):
             found.append(one)
-            if len(found) > MOST_OBJECTS:
+            if len(found) > MAX_OBJECTS:
                 raise ArtifactUnsupported(
-                    f"{uri} holds over {MOST_OBJECTS} objects; name the folder that holds the MLmodel itself"
+                    f"{uri} holds over {MAX_OBJECTS} objects; name the folder that holds the MLmodel itself"
                 )
     return sorted(found)
 

@@ -15,7 +15,7 @@ from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupp
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 """A larger artifact is refused before anything is fetched."""
 
 _TRIES = 3
@@ -87,8 +87,8 @@ def _check(uri: S3Uri, listing: Mapping[str, S3Object]) -> None:
         )
         raise ArtifactMissing(f"there is no MLmodel at {uri}: {hint}")
     total = sum(found.size for found in listing.values())
-    if total > MOST_BYTES:
-        raise ArtifactUnsupported(f"{uri} holds {total} bytes, over the {MOST_BYTES} that are fetched")
+    if total > MAX_BYTES:
+        raise ArtifactUnsupported(f"{uri} holds {total} bytes, over the {MAX_BYTES} that are fetched")
 
 
 def _download(client: S3Client, uri: S3Uri, listing: Mapping[str, S3Object], folder: Path) -> None:

@@ -90,7 +90,7 @@ def _run_of(client: S3Client, place: S3Uri) -> str | None:
     try:
         with bucket.errors(place):
             answer = client.get_object(Bucket=place.bucket, Key=place.under(mlmodel.NAME).prefix)
-            text = answer["Body"].read(mlmodel.MOST_BYTES + 1)
+            text = answer["Body"].read(mlmodel.MAX_BYTES + 1)
         return mlmodel.parse(text, str(place)).run_id
     except (ArtifactMissing, ArtifactIncomplete):
         return None

@@ -24,7 +24,7 @@ OPERATORS = frozenset(
     | {(ML, "LabelEncoder"), (ML, "TreeEnsemble")}
 )
 """(domain, name) of the operators that a graph may have: those that `threeways.training.export` writes."""
-MOST_NUMBERS, MOST_PER_COLUMN = 1_000, 100
+MAX_NUMBERS, MAX_PER_COLUMN = 1_000, 100
 """The limit on the numbers in all values of a row: so many, plus so many for each input column."""
 
 # Field numbers of onnx.proto3: github.com/onnx/onnx/blob/main/onnx/onnx.proto3
@@ -69,7 +69,7 @@ class _Graph:
             if len(node.outputs) != 1 or node.outputs[0] in columns or node.outputs[0] in self.constants:
                 raise GraphNotAllowed(f"has a {node.operator} with other outputs than one new value")
             columns[node.outputs[0]] = self._columns(node, columns)
-        if sum(columns.values()) > MOST_NUMBERS + MOST_PER_COLUMN * width:
+        if sum(columns.values()) > MAX_NUMBERS + MAX_PER_COLUMN * width:
             raise GraphNotAllowed(f"makes {sum(columns.values())} numbers of {width}")
         return width
 

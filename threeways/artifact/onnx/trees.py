@@ -17,7 +17,7 @@ from threeways.artifact.onnx.errors import GraphNotAllowed
 
 type Integers = NDArray[np.int64]
 
-MOST_LEVELS = 1_000
+MAX_LEVELS = 1_000
 _NONE: Integers = np.empty(0, dtype=np.int64)
 
 
@@ -54,16 +54,16 @@ def check(integers: Mapping[str, Integers]) -> None:
 
 
 def _require_shallow(level: Integers, children: Integers) -> None:
-    """Raise GraphNotAllowed for a tree of more than MOST_LEVELS levels.
+    """Raise GraphNotAllowed for a tree of more than MAX_LEVELS levels.
 
     level: the indices of the roots. children: (2, m) node indices, -1 for a leaf.
     """
-    for _ in range(MOST_LEVELS):
+    for _ in range(MAX_LEVELS):
         below = children[:, level].ravel()
         level = below[below >= 0]
         if not len(level):
             return
-    _refuse(f"of more than {MOST_LEVELS} levels")
+    _refuse(f"of more than {MAX_LEVELS} levels")
 
 
 def _refuse(how: str) -> NoReturn:

@@ -20,11 +20,11 @@ from threeways.artifact.sklearn.alternatives import PIN
 from threeways.artifact.sklearn.versions import requires_same_minor
 from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 """The limit on the unpacked size of all members."""
-MOST_SCHEMA_BYTES = 64 * 2**20
+MAX_SCHEMA_BYTES = 64 * 2**20
 """The limit on the schema. A boosting of 500 trees has 11 MB, a DictVectorizer of 30,000 values 30 MB."""
-MOST_SCHEMA_PARTS = 1_500_000
+MAX_SCHEMA_PARTS = 1_500_000
 """The limit on brackets and commas in a schema: parsed, it may take fifty times its size as text."""
 _SCHEMA = "schema.json"
 _SMALLER = f"train a smaller model, or {PIN}"
@@ -66,10 +66,10 @@ def _check_members(archive: ZipFile, path: Path) -> None:
         raise ArtifactUntrusted(f"{path} holds two files of one name; log the model again")
     if _SCHEMA not in names:
         raise ArtifactIncomplete(f"{path} has no {_SCHEMA}: it is no skops file; log the model again")
-    if sum(member.file_size for member in members) > MOST_BYTES:
-        raise ArtifactUntrusted(f"{path} unpacks to more than {MOST_BYTES} bytes; {_SMALLER}")
-    if archive.getinfo(_SCHEMA).file_size > MOST_SCHEMA_BYTES:
-        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_BYTES} bytes; {_SMALLER}")
+    if sum(member.file_size for member in members) > MAX_BYTES:
+        raise ArtifactUntrusted(f"{path} unpacks to more than {MAX_BYTES} bytes; {_SMALLER}")
+    if archive.getinfo(_SCHEMA).file_size > MAX_SCHEMA_BYTES:
+        raise ArtifactUntrusted(f"{path} has a schema of more than {MAX_SCHEMA_BYTES} bytes; {_SMALLER}")
     damaged = archive.testzip()  # every member's CRC
     if damaged is not None:
         raise ArtifactIncomplete(f"{path} is damaged: the checksum of {damaged} is wrong; upload it again")
@@ -77,8 +77,8 @@ def _check_members(archive: ZipFile, path: Path) -> None:
 
 def _schema(archive: ZipFile, path: Path) -> Any:
     text = archive.read(_SCHEMA)
-    if sum(map(text.count, (b"{", b"[", b","))) > MOST_SCHEMA_PARTS:
-        raise ArtifactUntrusted(f"{path} has a schema of more than {MOST_SCHEMA_PARTS} parts; {_SMALLER}")
+    if sum(map(text.count, (b"{", b"[", b","))) > MAX_SCHEMA_PARTS:
+        raise ArtifactUntrusted(f"{path} has a schema of more than {MAX_SCHEMA_PARTS} parts; {_SMALLER}")
     return json.loads(text)
 
 

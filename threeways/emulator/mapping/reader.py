@@ -18,7 +18,7 @@ from threeways.emulator.mapping.records import Origin, encode_all
 
 IDLE = (0.05, 0.1, 0.2)
 """Seconds between polls of a shard without new records, by consecutive empty polls. AWS waits one second."""
-_LEAST, _MOST = 500, 10_000
+_MIN_RECORDS, _MAX_RECORDS = 500, 10_000
 
 
 class Reader:
@@ -38,7 +38,7 @@ class Reader:
         self._origin = origin
         self._buffer = buffer
         self._reporter = reporter
-        self._limit = min(max(batch_size, _LEAST), _MOST)
+        self._limit = min(max(batch_size, _MIN_RECORDS), _MAX_RECORDS)
         self._stopping = stopping
         self._backoff = backoff
         self._iterator: str | None = None

@@ -11,7 +11,7 @@ from threeways.ops.capacity import measurements, prices, sizing
 from threeways.ops.capacity.prices import Architecture
 from threeways.ops.capacity.report import print_plan
 
-MOST_RATE = 1e9
+MAX_RATE = 1e9
 
 
 def show(
@@ -25,8 +25,8 @@ def show(
     """Plan and print the report. local: the folder of `make bench`'s figures. Raises UsageError."""
     if rate is None:
         raise UsageError("say how many rides a second: RATE=10000 (and SHARDS=, MEMORY= if they are settled)")
-    if not 0 < rate <= MOST_RATE:
-        raise UsageError(f"RATE={rate:g} is no rate: give rides a second, above 0 and up to {MOST_RATE:,.0f}")
+    if not 0 < rate <= MAX_RATE:
+        raise UsageError(f"RATE={rate:g} is no rate: give rides a second, above 0 and up to {MAX_RATE:,.0f}")
     if shards is not None and shards < 1:
         raise UsageError(f"SHARDS={shards}: a stream has 1 shard or more")
     known = measurements.find(local)

@@ -31,7 +31,7 @@ docs.aws.amazon.com/kinesis/latest/APIReference/API_UpdateShardCount.html"""
 VCPU_MB = 1_769
 """The memory with which a function has the equivalent of one processor; with less, it has a share.
 docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
-LEAST_MB, MOST_MB = 512, 10_240
+MIN_MB, MAX_MB = 512, 10_240
 """The range of template.yaml's `MemorySize` in MB; Lambda's own minimum is 128."""
 RECORD_AGE_SECONDS = 21_600
 """template.yaml's MaximumRecordAgeInSeconds: older records go to the failure destination."""

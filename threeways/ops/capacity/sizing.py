@@ -167,13 +167,13 @@ def capacity_of_a_stack() -> float:
 
 def _memory(asked: Asked, latencies: Latencies) -> int:
     """Return twice the process's peak memory, or the requested memory if that is enough."""
-    twice = max(limits.LEAST_MB, ceil(2 * latencies.peak_mb / 64) * 64)
+    twice = max(limits.MIN_MB, ceil(2 * latencies.peak_mb / 64) * 64)
     if asked.memory is None:
-        return min(twice, limits.MOST_MB)
-    if not limits.LEAST_MB <= asked.memory <= limits.MOST_MB or asked.memory < latencies.peak_mb:
+        return min(twice, limits.MAX_MB)
+    if not limits.MIN_MB <= asked.memory <= limits.MAX_MB or asked.memory < latencies.peak_mb:
         raise UsageError(
             f"MEMORY={asked.memory} cannot be: the function takes {latencies.peak_mb:.0f} MB at its peak, "
-            f"and the template lets {limits.LEAST_MB} to {limits.MOST_MB} MB through; "
+            f"and the template lets {limits.MIN_MB} to {limits.MAX_MB} MB through; "
             f"give MEMORY={twice} or leave it out"
         )
     return asked.memory

@@ -21,7 +21,7 @@ from threeways.ops.deploy.parameters import Document
 FUNCTION = "Predictor"
 ID = "Deployment"
 """Where a packaged template's Metadata tells which deployment it is."""
-MOST_BYTES = 51_200
+MAX_BYTES = 51_200
 """Of a template that goes to CloudFormation without a bucket.
 docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _MAY_STAY = {"DeploymentPreference", "Events"}

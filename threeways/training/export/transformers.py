@@ -8,7 +8,7 @@ import numpy as np
 
 from threeways.training.export.graph import ML, Graph, NotExportable, Writer
 
-_MOST_WHOLE = 2.0**53
+_MAX_INTEGER = 2.0**53
 
 
 def _function(_: Graph, value: str, transformer: Any) -> str:
@@ -26,7 +26,7 @@ def _target(graph: Graph, value: str, encoder: Any) -> str:
     for column, (keys, values) in enumerate(zip(encoder.categories_, encoder.encodings_, strict=True)):
         if not np.issubdtype(keys.dtype, np.number):
             raise NotExportable("a TargetEncoder's categories are not numbers")
-        if np.issubdtype(keys.dtype, np.integer) and np.any(np.abs(keys.astype(np.float64)) > _MOST_WHOLE):
+        if np.issubdtype(keys.dtype, np.integer) and np.any(np.abs(keys.astype(np.float64)) > _MAX_INTEGER):
             raise NotExportable(
                 "a TargetEncoder's categories are integers beyond 2^53, which float64 mixes up"
             )
