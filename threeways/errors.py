@@ -30,7 +30,6 @@ Two kinds of errors decide what happens to a record; every other error stops a s
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
         ├── EngineError           Docker, or a container of it, cannot be used as asked
-        ├── DeploymentError       a stack cannot be deployed, rolled back or removed; nothing was changed
         ├── PlaceRefused          a file or a folder cannot be read or written, or is not one
         ├── BatchError            the batch job's interval or its predictions' location cannot be used
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
@@ -173,10 +172,6 @@ class LocalError(UsageError):
 
 class EngineError(UsageError):
     """Docker cannot do what is asked of it."""
-
-
-class DeploymentError(UsageError):
-    """A stack cannot be deployed, rolled back or removed as asked; nothing was changed."""
 
 
 class PlaceRefused(UsageError):

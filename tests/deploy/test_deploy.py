@@ -12,7 +12,7 @@ from transformed import of_type, transformed
 
 from threeways import artifact
 from threeways.aws.kinesis import read_all
-from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy import package, parameters, smoke_test
 
@@ -167,7 +167,7 @@ def test_a_model_written_as_literals_turns_the_mapping_on_whatever_parameters_ca
 def test_a_template_that_cloudformation_would_not_take_is_refused() -> None:
     document = parameters.template()
     document["Description"] = "x" * package.MAX_BYTES
-    with pytest.raises(DeploymentError, match="over CloudFormation's 51,200"):
+    with pytest.raises(UsageError, match="over CloudFormation's 51,200"):
         package.text_of(document)
 
 
@@ -206,7 +206,7 @@ def test_an_alarm_that_rings_would_stop_it_unless_it_goes_at_once(lab: Lab) -> N
             AlarmName=name, EvaluationPeriods=1, ComparisonOperator="LessThanThreshold"
         )
         cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
-    with pytest.raises(DeploymentError, match=r"^rides-FunctionErrors-1A2B rings.*AT_ONCE=1"):
+    with pytest.raises(UsageError, match=r"^rides-FunctionErrors-1A2B rings.*AT_ONCE=1"):
         lab.deploy(parameters="MemorySize=2048")
     assert lab.tools.done[steps:] == ["require"]
     lab.deploy(parameters="MemorySize=2048", at_once=True)
@@ -218,7 +218,7 @@ def test_a_no_is_a_no(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = lab.cloud.endpoint_url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - reaches this machine
     monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
     lab.agrees = False
-    with pytest.raises(DeploymentError, match="nothing was touched"):
+    with pytest.raises(UsageError, match="nothing was touched"):
         lab.deploy()
     assert (lab.asked, lab.tools.done) == (["Go on?"], ["require"])
     assert client("cloudformation").list_stacks()["StackSummaries"] == []

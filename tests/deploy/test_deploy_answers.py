@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from deploy_lab import Lab, client
 
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops.deploy import answers, parameters
 from threeways.ops.deploy.answers import Answers
 
@@ -79,7 +79,7 @@ def test_a_file_of_somebody_else_is_read_and_left_as_it_is(tmp_path: Path) -> No
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "samconfig.toml").write_text(text)
-    with pytest.raises(DeploymentError, match=r"samconfig.toml|no stack's name"):
+    with pytest.raises(UsageError, match=r"samconfig.toml|no stack's name"):
         answers.load(tmp_path / "samconfig.toml")
 
 

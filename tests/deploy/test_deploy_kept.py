@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 from deploy_lab import STACK, Lab, client
 
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops.deploy import change_set, package
 from threeways.ops.deploy.history import Deployment, History, now
 
@@ -118,9 +118,7 @@ def test_every_page_of_a_change_set_is_looked_at_once_it_is_made() -> None:
         done,
         {"Status": "CREATE_COMPLETE", "Changes": [harmful]},
     )
-    with pytest.raises(
-        DeploymentError, match=r"nothing was executed.*\n  remove the stream InputStream \(ride_"
-    ):
+    with pytest.raises(UsageError, match=r"nothing was executed.*\n  remove the stream InputStream \(ride_"):
         change_set.require_kept("rides", "{}", {}, lambda _: made)
     stubber.assert_no_pending_responses()
 
@@ -140,9 +138,7 @@ def test_nothing_to_change_is_nothing_to_refuse(reason: str) -> None:
 
 def test_what_cloudformation_would_not_take_is_told_before_anything_is_built() -> None:
     made, stubber = asked({"Status": "FAILED", "StatusReason": "Transform AWS::Serverless-2016-10-31 failed"})
-    with pytest.raises(
-        DeploymentError, match="would not take this deployment of rides: FAILED: Transform AWS"
-    ):
+    with pytest.raises(UsageError, match="would not take this deployment of rides: FAILED: Transform AWS"):
         change_set.require_kept("rides", "{}", {}, lambda _: made)
     stubber.assert_no_pending_responses()
 
@@ -150,7 +146,7 @@ def test_what_cloudformation_would_not_take_is_told_before_anything_is_built() -
 def test_a_change_set_that_is_never_made_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_set, "PATIENCE_SECONDS", -1.0)
     made, stubber = asked({"Status": "CREATE_IN_PROGRESS"})
-    with pytest.raises(DeploymentError, match="CREATE_IN_PROGRESS"):
+    with pytest.raises(UsageError, match="CREATE_IN_PROGRESS"):
         change_set.require_kept("rides", "{}", {}, lambda _: made)
     stubber.assert_no_pending_responses()
 
@@ -171,7 +167,7 @@ def test_another_name_or_another_s_stream_is_refused_before_anything_is_built(la
     lab.deploy()
     client("kinesis").create_stream(StreamName="theirs", ShardCount=1)
     before, steps = state(), len(lab.tools.done)
-    with pytest.raises(DeploymentError) as refused:
+    with pytest.raises(UsageError) as refused:
         lab.deploy(parameters="InputStreamName=in OutputStreamName=out MemorySize=2048")
     said = str(refused.value)
     assert (
@@ -180,7 +176,7 @@ def test_another_name_or_another_s_stream_is_refused_before_anything_is_built(la
     )
     assert "replace the stream OutputStream (ride_predictions)" in said
     assert "STACK=another" in said
-    with pytest.raises(DeploymentError, match=r"remove the stream InputStream \(ride_events\)"):
+    with pytest.raises(UsageError, match=r"remove the stream InputStream \(ride_events\)"):
         lab.deploy(parameters="InputStreamArn=arn:aws:kinesis:us-east-1:123456789012:stream/theirs")
     assert lab.tools.done[steps:] == ["require", "require"]
     assert state() == before
@@ -202,7 +198,7 @@ def test_a_rollback_to_a_template_that_lacks_a_bucket_is_refused(lab: Lab) -> No
     )  # fmt: skip
     History(stack.outputs["ModelBucket"], client("s3")).add(made)
     before, steps = state(), len(lab.tools.done)
-    with pytest.raises(DeploymentError, match=r"remove the bucket FailuresBucket \("):
+    with pytest.raises(UsageError, match=r"remove the bucket FailuresBucket \("):
         lab.rollback(to="older")
     assert lab.tools.done[steps:] == []
     assert state() == before

@@ -13,10 +13,10 @@ from deploy_lab import STACK, Lab, client
 from threeways.errors import (
     ArtifactMissing,
     ArtifactUnreachable,
-    DeploymentError,
     LocationError,
     SettingsError,
     ThreewaysError,
+    UsageError,
 )
 from threeways.ops.deploy import changes
 from threeways.ops.deploy.stack import Stack, require_usable
@@ -48,7 +48,7 @@ def _nothing_was_changed(lab: Lab) -> Any:
     ],
 )
 def test_parameters_that_the_template_refuses(lab: Lab, given: str, reason: str) -> None:
-    with pytest.raises(DeploymentError, match=reason):
+    with pytest.raises(UsageError, match=reason):
         lab.deploy(parameters=given)
 
 
@@ -59,15 +59,15 @@ def test_a_task_that_is_not_there(lab: Lab) -> None:
 
 def test_an_image_for_the_wrong_architecture(lab: Lab) -> None:
     lab.tools.built_for["mine"] = "arm64"
-    with pytest.raises(DeploymentError, match=r"built for arm64, .* run on x86_64.*make image ARCH=x86_64"):
+    with pytest.raises(UsageError, match=r"built for arm64, .* run on x86_64.*make image ARCH=x86_64"):
         lab.deploy(image="mine")
     assert lab.tools.done == ["require"]
 
 
 @pytest.mark.parametrize("step", ["require", "build", "prove"])
 def test_no_engine_a_build_that_fails_and_a_model_that_the_image_refuses(lab: Lab, step: str) -> None:
-    lab.tools.faults[step] = DeploymentError(f"no {step}")
-    with pytest.raises(DeploymentError, match=f"no {step}"):
+    lab.tools.faults[step] = UsageError(f"no {step}")
+    with pytest.raises(UsageError, match=f"no {step}"):
         lab.deploy()
     assert client("cloudformation").list_stacks()["StackSummaries"] == []
 
@@ -82,9 +82,7 @@ def test_no_credentials(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_model_that_is_not_there_or_that_the_function_would_refuse(lab: Lab, tmp_path: Path) -> None:
-    with pytest.raises(
-        DeploymentError, match="no model is registered as models:/nobody@champion: make train"
-    ):
+    with pytest.raises(UsageError, match="no model is registered as models:/nobody@champion: make train"):
         lab.deploy(model="models:/nobody@champion")
     with pytest.raises((ArtifactMissing, ArtifactUnreachable), match="no-such-bucket"):
         lab.deploy(model="s3://no-such-bucket/model")
@@ -102,20 +100,20 @@ def test_a_repository_that_cannot_be_used(lab: Lab) -> None:
         (uri.format("eu-west-1"), "Lambda wants one in us-east-1"),
         (uri.format("us-east-1"), "cannot be used"),
     ):
-        with pytest.raises((DeploymentError, LocationError), match=reason):
+        with pytest.raises((UsageError, LocationError), match=reason):
             lab.deploy(repository=given)
 
 
 def test_a_stream_that_is_somebody_else_s(lab: Lab) -> None:
     client("kinesis").create_stream(StreamName="ride_predictions", ShardCount=1)
-    with pytest.raises(DeploymentError, match="PARAMETERS=OutputStreamName="):
+    with pytest.raises(UsageError, match="PARAMETERS=OutputStreamName="):
         lab.deploy()
 
 
 def test_an_input_stream_that_is_there_can_be_read_instead_of_made(lab: Lab) -> None:
     client("kinesis").create_stream(StreamName="ride_events", ShardCount=1)
     read_it = rf"PARAMETERS=InputStreamName=…, or .* PARAMETERS=InputStreamArn={ARN}:stream/ride_events$"
-    with pytest.raises(DeploymentError, match=read_it):
+    with pytest.raises(UsageError, match=read_it):
         lab.deploy()
 
 
@@ -144,14 +142,14 @@ def test_an_input_stream_that_is_there_can_be_read_instead_of_made(lab: Lab) -> 
     ],
 )
 def test_streams_and_tasks_that_cannot_be_consumed(lab: Lab, given: str, reason: str) -> None:
-    with pytest.raises(DeploymentError, match=reason):
+    with pytest.raises(UsageError, match=reason):
         lab.deploy(parameters=given)
 
 
 def test_a_stack_of_another_kind(lab: Lab) -> None:
     queue = '{"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}'
     client("cloudformation").create_stack(StackName=STACK, TemplateBody=queue)
-    with pytest.raises(DeploymentError, match="it is none of `make deploy`'s"):
+    with pytest.raises(UsageError, match="it is none of `make deploy`'s"):
         lab.deploy()
 
 
@@ -167,7 +165,7 @@ def test_a_stack_of_another_kind(lab: Lab) -> None:
     ],
 )
 def test_a_stack_in_a_state_that_cannot_be_deployed_to(status: str, mend: str) -> None:
-    with pytest.raises(DeploymentError, match=f"{status}: .*{mend}"):
+    with pytest.raises(UsageError, match=f"{status}: .*{mend}"):
         require_usable(Stack(STACK, status))
 
 
@@ -177,11 +175,11 @@ def test_a_stack_in_a_state_that_can(status: str) -> None:
 
 
 def test_without_a_terminal_and_answers_it_says_what_to_give(lab: Lab, tmp_path: Path) -> None:
-    with pytest.raises(DeploymentError, match="no terminal to ask on: name the stack, STACK="):
+    with pytest.raises(UsageError, match="no terminal to ask on: name the stack, STACK="):
         lab.deploy(stack=None)
-    with pytest.raises(DeploymentError, match="is no stack's name"):
+    with pytest.raises(UsageError, match="is no stack's name"):
         lab.deploy(stack="my_stack")
-    with pytest.raises(DeploymentError, match="is no AWS region"):
+    with pytest.raises(UsageError, match="is no AWS region"):
         lab.deploy(region="moon")
 
 
@@ -189,7 +187,7 @@ def test_no_region(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as without:
         for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
             without.delenv(name)
-        with pytest.raises(DeploymentError, match="set AWS_REGION or REGION="):
+        with pytest.raises(UsageError, match="set AWS_REGION or REGION="):
             lab.deploy()
 
 

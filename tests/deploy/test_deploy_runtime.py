@@ -10,7 +10,7 @@ import yaml
 from deploy_lab import Lab
 from small_training import Training
 
-from threeways.errors import ArtifactUnsupported, DeploymentError
+from threeways.errors import ArtifactUnsupported, UsageError
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -78,6 +78,6 @@ def test_a_runtime_that_the_model_has_no_flavour_for_is_refused_before_anything(
     plain = without_onnx(training.report.model.folder, lab.folder)
     with pytest.raises(ArtifactUnsupported, match="has no onnx flavour"):
         lab.deploy(model=plain, parameters="ModelRuntime=onnx")
-    with pytest.raises(DeploymentError, match="give one of nothing, onnx, sklearn"):
+    with pytest.raises(UsageError, match="give one of nothing, onnx, sklearn"):
         lab.deploy(parameters="ModelRuntime=fast")
     assert lab.tools.done == ["require", "require"]

@@ -16,7 +16,7 @@ from rich.console import Console
 from test_rollback import another_model
 
 from threeways.docker import engine, sam_cli
-from threeways.errors import DeploymentError, DeploymentFailed, EngineError
+from threeways.errors import DeploymentFailed, EngineError, UsageError
 from threeways.ops.deploy import package
 from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
@@ -123,10 +123,10 @@ def test_the_image_itself_says_whether_it_can_use_the_model(lab: Lab, tmp_path: 
     assert "loaded the model" in said.getvalue()
     broken = another_model(chosen.folder, tmp_path)
     other = type(chosen)(chosen.name, Path(broken), chosen.sha256, "")
-    with pytest.raises(DeploymentError, match=r"would not start .* not the artifact that was pinned"):
+    with pytest.raises(UsageError, match=r"would not start .* not the artifact that was pinned"):
         tools.prove("three-ways", other, values)
     assert client("ecr").describe_repositories()["repositories"] == []
     if engine.docker("image", "ls", "--quiet", "three-ways-fast:latest"):
         tools.prove("three-ways-fast", chosen, {**values, "ModelRuntime": "onnx"})
-        with pytest.raises(DeploymentError, match=r"would not start .*the image's target `function`"):
+        with pytest.raises(UsageError, match=r"would not start .*the image's target `function`"):
             tools.prove("three-ways-fast", chosen, values)

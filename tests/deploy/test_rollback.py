@@ -10,7 +10,7 @@ import pytest
 from deploy_lab import STACK, Lab, client
 from small_training import Training
 
-from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops.deploy import package
 
 pytest_plugins = ["deploy_fixtures"]
@@ -61,12 +61,12 @@ def test_rollback_brings_the_deployment_before_as_it_was_and_without_codedeploy(
 
 def test_rollback_to_any_known_deployment_and_not_to_an_unknown_one(lab: Lab, training: Training) -> None:
     first, second = two_deployments(lab, training)
-    with pytest.raises(DeploymentError, match=rf"no deployment nonsense.*TO=id:\s+{first} of 2"):
+    with pytest.raises(UsageError, match=rf"no deployment nonsense.*TO=id:\s+{first} of 2"):
         lab.rollback(to="nonsense")
     lab.rollback()
-    with pytest.raises(DeploymentError, match=rf"no deployment before this one.*\s+{second} of 2"):
+    with pytest.raises(UsageError, match=rf"no deployment before this one.*\s+{second} of 2"):
         lab.rollback()
-    with pytest.raises(DeploymentError, match="already"):
+    with pytest.raises(UsageError, match="already"):
         lab.rollback(to=first)
     assert package.id_of(lab.rollback(to=second).template) == second
 
@@ -87,26 +87,26 @@ def test_rollback_needs_the_model_and_the_image_of_then(lab: Lab, training: Trai
         one for one in ecr.describe_images(repositoryName=name)["imageDetails"] if one["imageTags"] == ["one"]
     ]
     ecr.batch_delete_image(repositoryName=name, imageIds=[{"imageDigest": one["imageDigest"]}])
-    with pytest.raises(DeploymentError, match="no longer in ECR"):
+    with pytest.raises(UsageError, match="no longer in ECR"):
         lab.rollback()
     model = json.loads(json.dumps(lab.tools.templates[1]))["Parameters"]["ModelLocation"]["Default"]
     bucket, _, prefix = model.removeprefix("s3://").partition("/")
     client("s3").delete_object(Bucket=bucket, Key=f"{prefix}/MLmodel")
-    with pytest.raises(DeploymentError, match=r"model of .* is no longer"):
+    with pytest.raises(UsageError, match=r"model of .* is no longer"):
         lab.rollback()
     assert len(lab.tools.done) == steps
 
 
 def test_without_a_stack_there_is_nothing_to_go_back_from_or_to_remove(lab: Lab) -> None:
     for command in (lab.rollback, lab.destroy):
-        with pytest.raises(DeploymentError, match="no stack rides in us-east-1"):
+        with pytest.raises(UsageError, match="no stack rides in us-east-1"):
             command()
 
 
 def test_destroy_names_what_goes_and_what_stays_and_wants_the_name_typed(lab: Lab) -> None:
     stack = lab.deploy()
     bucket = stack.outputs["ModelBucket"]
-    with pytest.raises(DeploymentError, match="nothing was touched"):
+    with pytest.raises(UsageError, match="nothing was touched"):
         lab.destroy("yes")
     said = lab.said.getvalue()
     goes, stays = said[said.index("goes") :].split("and stays")

@@ -7,7 +7,7 @@ from deploy_lab import Lab, client
 from small_training import Training
 
 from threeways.aws.kinesis import read_all
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -35,7 +35,7 @@ def test_both_consumers_predict_each_event_on_a_stream_of_their_own(lab: Lab, tr
     assert training.report.model.run_id.encode() in own
     kept = ("ModelBucket", "QuarantineLocation", "FailuresLocation", "FunctionName")
     assert {first.outputs[name] for name in kept}.isdisjoint(second.outputs.values())
-    with pytest.raises(DeploymentError, match="nothing was touched"):
+    with pytest.raises(UsageError, match="nothing was touched"):
         lab.destroy("no")  # of the first, which makes the stream
     assert f"ride_events is read by {lab.function('second')}, too: no event comes" in lab.said.getvalue()
 
@@ -45,7 +45,7 @@ def test_a_consumer_of_an_existing_stream_makes_and_removes_none_and_takes_no_ot
     lab.deploy(parameters="InputStreamArn=arn:aws:kinesis:us-east-1:123456789012:stream/ride_events")
     assert sorted(client("kinesis").list_streams()["StreamNames"]) == ["ride_events", "ride_predictions"]
     steps = len(lab.tools.done)
-    with pytest.raises(DeploymentError, match="there is a stream ride_events already"):
+    with pytest.raises(UsageError, match="there is a stream ride_events already"):
         lab.deploy(parameters="InputStreamArn=")
     assert lab.tools.done[steps:] == ["require"]
     lab.destroy()

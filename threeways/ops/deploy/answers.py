@@ -15,7 +15,7 @@ from typing import Any
 
 from threeways import project
 from threeways.atomic_files import write_atomic
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops.deploy import parameters
 
 FILE = project.ROOT / "samconfig.toml" if project.IS_CHECKOUT else Path("samconfig.toml")
@@ -43,18 +43,18 @@ class Answers:
 
 
 def load(path: Path = FILE) -> Answers | None:
-    """The answers that are kept; None where there are none. Raises DeploymentError."""
+    """The answers that are kept; None where there are none. Raises UsageError."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise DeploymentError(f"{path} cannot be read: {error}; mend or remove it") from None
+        raise UsageError(f"{path} cannot be read: {error}; mend or remove it") from None
     commands = document.get("default", {})
     of_all, of_deploy = (commands.get(name, {}).get("parameters", {}) for name in ("global", "deploy"))
     said: dict[str, Any] = {**of_all, **of_deploy}
     if not said.get("stack_name"):
-        raise DeploymentError(f"{path} names no stack_name for `deploy`: add it, or remove the file")
+        raise UsageError(f"{path} names no stack_name for `deploy`: add it, or remove the file")
     overrides = said.get("parameter_overrides", [])
     return Answers(
         check_stack(str(said["stack_name"])),
@@ -108,21 +108,24 @@ def guided(ask: Ask, region: str, architecture: str, document: Mapping[str, Any]
 
 def _until(ask: Ask, question: str, default: str, check: Callable[[str], str]) -> str:
     while True:
+        answer = (
+            ask(question, default).strip() or default
+        )  # what it raises, such as no terminal, is passed on
         try:
-            return check(ask(question, default).strip() or default)
-        except DeploymentError as error:
+            return check(answer)
+        except UsageError as error:
             question = f"{error}\n{question}"
 
 
 def check_stack(name: str) -> str:
-    """A stack's name, if it can be one. Raises DeploymentError."""
+    """A stack's name, if it can be one. Raises UsageError."""
     if not _STACK.fullmatch(name):
-        raise DeploymentError(f"{name!r} is no stack's name: letters, digits and hyphens, a letter first")
+        raise UsageError(f"{name!r} is no stack's name: letters, digits and hyphens, a letter first")
     return name
 
 
 def check_region(name: str) -> str:
-    """A region's name, if it looks like one. Raises DeploymentError."""
+    """A region's name, if it looks like one. Raises UsageError."""
     if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d", name):
-        raise DeploymentError(f"{name!r} is no AWS region: set AWS_REGION or REGION=, such as eu-central-1")
+        raise UsageError(f"{name!r} is no AWS region: set AWS_REGION or REGION=, such as eu-central-1")
     return name

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy.stack import Client
 
@@ -27,13 +27,13 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
 def require_kept(stack: str, template: str, values: Mapping[str, str], client: Client) -> None:
-    """Raises DeploymentError where CloudFormation would replace or remove a stream or a bucket of the stack.
+    """Raises UsageError where CloudFormation would replace or remove a stream or a bucket of the stack.
 
     template: what would be deployed, its text. values: of its parameters. The stack is left as it is.
     """
     faults = [fault for change in _changes(stack, template, values, client) if (fault := lost(change))]
     if faults:
-        raise DeploymentError(
+        raise UsageError(
             "nothing was executed, for this deployment would\n  "
             + "\n  ".join(faults)
             + "\nLeave the parameter that causes it as the stack has it now (PARAMETERS='Name=value …'), or "
@@ -75,7 +75,7 @@ def _causes(details: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _changes(stack: str, template: str, values: Mapping[str, str], client: Client) -> list[Mapping[str, Any]]:
-    """What CloudFormation would change. Raises DeploymentError where it makes no change set of it."""
+    """What CloudFormation would change. Raises UsageError where it makes no change set of it."""
     cloudformation = client("cloudformation")
     with account.named_faults(f"CloudFormation cannot be asked what would change in the stack {stack}"):
         made = cloudformation.create_change_set(
@@ -97,7 +97,7 @@ def _changes(stack: str, template: str, values: Mapping[str, str], client: Clien
                 cloudformation.delete_change_set(ChangeSetName=made)
     if any(said in reason for said in _NO_CHANGES):
         return []
-    raise DeploymentError(f"CloudFormation would not take this deployment of {stack}: {status}: {reason}")
+    raise UsageError(f"CloudFormation would not take this deployment of {stack}: {status}: {reason}")
 
 
 def _wait(change_set: str, cloudformation: Any) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import model as models
@@ -95,7 +95,7 @@ def settle(options: Options, file: Path, ask: Ask | None, tools: Tools) -> Answe
     region = options.region or (found and found.region) or account.region() or ""
     if found is None and not options.stack:
         if ask is None:
-            raise DeploymentError(
+            raise UsageError(
                 f"there is no {file.name} yet, and no terminal to ask on: name the stack, STACK=, its "
                 "region, REGION= or AWS_REGION, and what differs from the template's defaults, "
                 "PARAMETERS='Name=value …'"
@@ -137,15 +137,13 @@ def whose_account(client: Client) -> tuple[str, bool]:
 def make(options: Options, answers: Answers, local: Path) -> Plan:
     """Look at the account and check everything that can be checked without an image.
 
-    Nothing is changed. Raises DeploymentError, LocationError, ArtifactError, ModelFailed.
+    Nothing is changed. Raises UsageError, LocationError, ArtifactError, ModelFailed.
     """
     document = parameters.template()
     parameters.check(document, answers.parameters)
     refused = sorted(set(answers.parameters) & set(parameters.OURS))
     if refused:
-        raise DeploymentError(
-            f"{', '.join(refused)} cannot be given: MODEL= names the model, and decides them"
-        )
+        raise UsageError(f"{', '.join(refused)} cannot be given: MODEL= names the model, and decides them")
     client = clients(answers.region)
     whose, real = whose_account(client)
     stack = look(answers.stack, client)

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import (
     change_set,
@@ -67,7 +67,7 @@ def deploy(
         _require_architecture(options.image, made, tools)
     _announce(made, options, console)
     if made.real and not options.yes and not confirm("Go on?"):
-        raise DeploymentError(NOTHING)
+        raise UsageError(NOTHING)
     _require_kept(made)
     image = options.image or tools.build(made.values["Architecture"], made.target)
     _require_architecture(image, made, tools)
@@ -84,7 +84,7 @@ def deploy(
 def _require_architecture(image: str, made: Plan, tools: Tools) -> None:
     built, wanted = tools.architecture(image), made.values["Architecture"]
     if built != wanted:
-        raise DeploymentError(
+        raise UsageError(
             f"{image} was built for {built}, the stack's functions run on {wanted}: build it with "
             f"`make image ARCH={wanted}`, or deploy with PARAMETERS=Architecture={built}"
         )
@@ -125,7 +125,7 @@ def _event(made: Plan, options: Options) -> str:
 
 
 def _require_kept(made: Plan) -> None:
-    """Raises DeploymentError where the deployment would replace or remove a stream or a bucket of the stack.
+    """Raises UsageError where the deployment would replace or remove a stream or a bucket of the stack.
 
     Asked with the image that the stack has now, for whichever it is decides nothing of these.
     """

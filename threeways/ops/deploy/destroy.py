@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops import account
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import changes, repository
@@ -44,11 +44,11 @@ def destroy(
     whose, _ = changes.whose_account(client)
     stack = existing(answers.stack, answers.region, client)
     if stack.status.endswith("_IN_PROGRESS"):
-        raise DeploymentError(f"the stack {stack.name} is {stack.status}: wait until that has ended")
+        raise UsageError(f"the stack {stack.name} is {stack.status}: wait until that has ended")
     images = repository.owned(stack.name, client("ecr"))
     _announce(stack, images, whose, client, console)
     if not options.yes and typed(f"Type the stack's name, {stack.name}, to remove it:").strip() != stack.name:
-        raise DeploymentError(NOTHING)
+        raise UsageError(NOTHING)
     with account.named_faults(f"the stack {stack.name} cannot be removed"):
         client("cloudformation").delete_stack(StackName=stack.name)
     _wait(stack.name, client, console, look_seconds)

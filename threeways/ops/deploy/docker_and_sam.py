@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from threeways.docker import engine, images, sam_cli
-from threeways.errors import DeploymentError, DeploymentFailed, EngineError
+from threeways.errors import DeploymentFailed, EngineError, UsageError
 from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.model import Chosen
 from threeways.ops.deploy.repository import Login
@@ -64,7 +64,7 @@ class DockerAndSam:
         return tag
 
     def prove(self, image: str, chosen: Chosen, values: Mapping[str, str]) -> None:
-        """Load the model in the image, with the function's memory. Raises DeploymentError, EngineError."""
+        """Load the model in the image, with the function's memory. Raises UsageError, EngineError."""
         if engine.architecture(image) != engine.machine():
             self._console.print(
                 f"NOT TRIED: the model in the image: it is for {self.architecture(image)}, not this machine"
@@ -81,7 +81,7 @@ class DockerAndSam:
                 image, code, "--volume", f"{folder}:/model:ro", "--memory", f"{values['MemorySize']}m"
             )
         if said.splitlines()[-1:] != ["ready"]:
-            raise DeploymentError(f"the function would not start with {chosen.name}: {said}")
+            raise UsageError(f"the function would not start with {chosen.name}: {said}")
         self._console.print("The image has loaded the model and predicted its example")
 
     @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from threeways.aws.s3 import objects
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy.parameters import Document
 
@@ -63,7 +63,7 @@ class History:
         try:
             return msgspec.json.decode(body, type=Deployment)
         except msgspec.DecodeError as error:
-            raise DeploymentError(
+            raise UsageError(
                 f"s3://{self._bucket}/{PREFIX}/{deployment_id}.json is no deployment: {error}; "
                 "name another, TO="
             ) from None

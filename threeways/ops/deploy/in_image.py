@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from threeways import project
-from threeways.errors import ArtifactUnsupported, DeploymentError, ThreewaysError
+from threeways.errors import ArtifactUnsupported, ThreewaysError, UsageError
 from threeways.settings import inherited_environment
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def require(name: str, folder: Path, sha256: str, task: str) -> None:
             f"{name} works here, and would not in the function's image: {_last(done.stdout)}"
         )
     if done.returncode:
-        raise DeploymentError(
+        raise UsageError(
             f"the function does not start with {name} and the image's packages (exit status "
             f"{done.returncode}): {_last(done.stderr)}"
         )

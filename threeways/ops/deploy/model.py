@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from threeways import artifact, bootstrap
 from threeways.aws.s3 import objects
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy import in_image
 from threeways.settings import Runtime, Settings
@@ -51,7 +51,7 @@ class Chosen:
 def find(named: str | None, local: Path) -> Chosen:
     """The model of a name: `models:/name@alias`, a folder, `s3://…`, or None for the registered one.
 
-    local: where `make train` keeps MLflow's store. Raises DeploymentError, TrackingError or ArtifactError.
+    local: where `make train` keeps MLflow's store. Raises UsageError, TrackingError or ArtifactError.
     """
     from threeways.training.registry import CHAMPION, resolve
 
@@ -61,7 +61,7 @@ def find(named: str | None, local: Path) -> Chosen:
         return Chosen(uri, folder, artifact.digest(folder), "")
     registered = resolve(uri, folder=local)
     if registered is None:
-        raise DeploymentError(
+        raise UsageError(
             f"no model is registered as {uri}: make train DATA=… registers one, MODEL= names another "
             "(models:/name@alias, a folder or s3://bucket/prefix)"
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops.deploy.parameters import Document
 
 FUNCTION = "Predictor"
@@ -97,9 +97,9 @@ def at_once(document: Mapping[str, Any]) -> Document:
 
 
 def text_of(document: Mapping[str, Any]) -> str:
-    """The template as CloudFormation gets it. Raises DeploymentError where it is too large."""
+    """The template as CloudFormation gets it. Raises UsageError where it is too large."""
     if (found := size(document)) > MOST_BYTES:
-        raise DeploymentError(
+        raise UsageError(
             f"the packaged template has {found:,} bytes, over CloudFormation's {MOST_BYTES:,}: "
             "take something out of template.yaml"
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 from threeways import project
 from threeways.aws.cloudformation.document import parse
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 
 OURS = ("ModelLocation", "ModelSha256", "RunId")
 """The parameters that `MODEL=` decides."""
@@ -35,23 +35,23 @@ def defaults(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def given(words: str | Iterable[str]) -> dict[str, str]:
-    """`Name=value` words, as a user or `samconfig.toml` has them. Raises DeploymentError."""
+    """`Name=value` words, as a user or `samconfig.toml` has them. Raises UsageError."""
     try:
         parts = shlex.split(words) if isinstance(words, str) else [shlex.split(word) for word in words]
     except ValueError as error:
-        raise DeploymentError(f"PARAMETERS={words!r} cannot be read: {error}") from None
+        raise UsageError(f"PARAMETERS={words!r} cannot be read: {error}") from None
     found = {}
     for part in parts:
         word = part if isinstance(part, str) else "".join(part)
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise DeploymentError(f"{word!r} is no parameter: write Name=value, with spaces between several")
+            raise UsageError(f"{word!r} is no parameter: write Name=value, with spaces between several")
         found[name] = value
     return found
 
 
 def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
-    """Raises DeploymentError, one line for each value that the template does not allow, or does not know."""
+    """Raises UsageError, one line for each value that the template does not allow, or does not know."""
     declared = document["Parameters"]
     faults = [
         f"{name}: the template has no such parameter; it has {', '.join(declared)}"
@@ -68,7 +68,7 @@ def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
         if fault:
             faults.append(f"{name}={value}: {fault}. {declared[name].get('Description', '')}".rstrip())
     if faults:
-        raise DeploymentError("parameters cannot be used:\n  " + "\n  ".join(faults))
+        raise UsageError("parameters cannot be used:\n  " + "\n  ".join(faults))
 
 
 def _fault(body: Mapping[str, Any], value: str) -> str | None:

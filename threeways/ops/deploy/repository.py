@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops import account
 
 TAG = "three-ways:stack"
@@ -33,14 +33,14 @@ class Login:
 
 
 def check(uri: str, region: str) -> None:
-    """Raises DeploymentError unless this can be a repository of the region."""
+    """Raises UsageError unless this can be a repository of the region."""
     found = _URI.fullmatch(uri)
     if not found:
-        raise DeploymentError(
+        raise UsageError(
             f"REPOSITORY={uri} is no ECR repository: write account.dkr.ecr.region.amazonaws.com/name"
         )
     if found["region"] != region:
-        raise DeploymentError(f"REPOSITORY={uri} is in {found['region']}: Lambda wants one in {region}")
+        raise UsageError(f"REPOSITORY={uri} is in {found['region']}: Lambda wants one in {region}")
 
 
 def example(region: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from threeways.artifact.fetch import bucket as buckets
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import change_set, changes, package, parameters, repository
@@ -47,7 +47,7 @@ def rollback(
     ):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
     if real and not options.yes and not confirm("Go back?"):
-        raise DeploymentError(NOTHING)
+        raise UsageError(NOTHING)
     values = parameters.defaults(target.template)
     where = target.image.partition("@")[0]
     template = package.text_of(package.at_once(target.template))
@@ -61,10 +61,10 @@ def rollback(
 
 
 def existing(name: str, region: str, client: Client) -> Stack:
-    """The stack. Raises DeploymentError where there is none."""
+    """The stack. Raises UsageError where there is none."""
     stack = look(name, client)
     if stack is None:
-        raise DeploymentError(f"there is no stack {name} in {region}: name another, STACK= and REGION=")
+        raise UsageError(f"there is no stack {name} in {region}: name another, STACK= and REGION=")
     return stack
 
 
@@ -73,27 +73,27 @@ def _target(to: str | None, stack: Stack, history: History) -> Deployment:
     current = history.get(here) if here else None
     wanted = to or (current.before if current else None)
     if wanted == here:
-        raise DeploymentError(f"the stack {stack.name} is at {here} already")
+        raise UsageError(f"the stack {stack.name} is at {here} already")
     found = history.get(wanted) if wanted else None
     if found is None:
         known = "\n  ".join(str(one) for one in history.all() if one.id != here) or "none"
         what = f"there is no deployment {wanted}" if wanted else "there is no deployment before this one"
-        raise DeploymentError(f"{what}. Name one that is known, TO=id:\n  {known}")
+        raise UsageError(f"{what}. Name one that is known, TO=id:\n  {known}")
     return found
 
 
 def _require_there(target: Deployment, client: Client) -> None:
-    """Raises DeploymentError where its model or its image was removed since."""
+    """Raises UsageError where its model or its image was removed since."""
     place = buckets.parse(target.model_location)
     with account.named_faults(f"the model at {place} cannot be looked up"):
         files = models.sizes(client("s3"), place.bucket, place.prefix)
     if f"{place.prefix}/MLmodel" not in files:
-        raise DeploymentError(
+        raise UsageError(
             f"the model of {target.id} is no longer at {place}: the bucket keeps old versions of removed "
             "objects for 90 days; or deploy a model, make deploy MODEL="
         )
     if not repository.has_image(target.image, client("ecr")):
-        raise DeploymentError(
+        raise UsageError(
             f"the image of {target.id} is no longer in ECR: {target.image}. Check its commit "
             "out and `make deploy`"
         )

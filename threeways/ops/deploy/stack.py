@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from threeways.aws.cloudformation.document import parse
-from threeways.errors import DeploymentError, DeploymentFailed
+from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops import account
 
 ROLLS_BACK_ON = ("FunctionErrors", "QuarantineRate")
@@ -32,9 +32,9 @@ class Stack:
     template: Mapping[str, Any] = field(default_factory=dict)
 
     def output(self, name: str) -> str:
-        """Raises DeploymentError where it is not this project's stack."""
+        """Raises UsageError where it is not this project's stack."""
         if name not in self.outputs:
-            raise DeploymentError(
+            raise UsageError(
                 f"the stack {self.name} has no output {name}: it is none of `make deploy`'s; "
                 "name another, STACK="
             )
@@ -67,7 +67,7 @@ def look(name: str, client: Client) -> Stack | None:
 
 
 def require_usable(stack: Stack) -> None:
-    """Raises DeploymentError, with the mend, for a stack that cannot be changed now."""
+    """Raises UsageError, with the mend, for a stack that cannot be changed now."""
     status, name = stack.status, stack.name
     if status in USABLE:
         return
@@ -81,11 +81,11 @@ def require_usable(stack: Stack) -> None:
         mend = f"its removal did not end; its events say why. Then: make destroy STACK={name}"
     else:
         mend = f"its first deployment failed; its events say why. Begin anew: make destroy STACK={name}"
-    raise DeploymentError(f"the stack {name} is in the state {status}: {mend}")
+    raise UsageError(f"the stack {name} is in the state {status}: {mend}")
 
 
 def require_quiet(name: str, client: Client) -> None:
-    """Raises DeploymentError where an alarm rings that would stop a deployment step by step."""
+    """Raises UsageError where an alarm rings that would stop a deployment step by step."""
     cloudwatch = client("cloudwatch")
     ringing = []
     with account.named_faults(f"the alarms of {name} cannot be looked at"):
@@ -93,7 +93,7 @@ def require_quiet(name: str, client: Client) -> None:
             found = cloudwatch.describe_alarms(AlarmNamePrefix=f"{name}-{alarm}-", StateValue="ALARM")
             ringing += [one["AlarmName"] for one in found["MetricAlarms"] if one["StateValue"] == "ALARM"]
     if ringing:
-        raise DeploymentError(
+        raise UsageError(
             f"{', '.join(ringing)} rings, and CodeDeploy would stop the deployment for it. If this "
             "deployment is the mend, have the new version take over in one step: AT_ONCE=1"
         )

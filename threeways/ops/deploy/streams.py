@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from threeways.errors import DeploymentError
+from threeways.errors import UsageError
 from threeways.ops import account as aws
 from threeways.ops.deploy.stack import Client, Stack
 
@@ -22,24 +22,24 @@ def input_name(values: Mapping[str, str]) -> str:
 
 
 def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
-    """Raises DeploymentError where the parameters do not say which two streams these are.
+    """Raises UsageError where the parameters do not say which two streams these are.
 
     values: of every parameter. given: those that the user chose.
     """
     if given.get(INPUT_ARN) and INPUT_NAME in given:
-        raise DeploymentError(
+        raise UsageError(
             f"{INPUT_NAME}={given[INPUT_NAME]} names a stream that the stack makes, {INPUT_ARN} one that is "
             "there: give one of them (samconfig.toml keeps what was given before)"
         )
     if input_name(values) == values[OUTPUT_NAME]:
-        raise DeploymentError(
+        raise UsageError(
             f"{values[OUTPUT_NAME]} would be both input and output, and the function would read its own "
             f"predictions: give the output another name, PARAMETERS={OUTPUT_NAME}=…"
         )
 
 
 def require_free(stack: Stack | None, values: Mapping[str, str], client: Client) -> None:
-    """Raises DeploymentError where a stream that the deployment makes anew is there already."""
+    """Raises UsageError where a stream that the deployment makes anew is there already."""
     kinesis = client("kinesis")
     makes_input = not values[INPUT_ARN] and (stack is None or bool(stack.parameters.get(INPUT_ARN)))
     names = [INPUT_NAME] * makes_input + [OUTPUT_NAME] * (stack is None)
@@ -51,14 +51,14 @@ def require_free(stack: Stack | None, values: Mapping[str, str], client: Client)
                 continue
         arn = found["StreamDescriptionSummary"]["StreamARN"]
         read_it = f", or have the stack read that one, PARAMETERS={INPUT_ARN}={arn}"
-        raise DeploymentError(
+        raise UsageError(
             f"there is a stream {values[name]} already, which is none of this stack's: give another name, "
             f"PARAMETERS={name}=…{read_it if name == INPUT_NAME else ''}"
         )
 
 
 def require_input(values: Mapping[str, str], region: str, client: Client) -> None:
-    """Raises DeploymentError where `InputStreamArn` is no stream that a stack of the region can consume.
+    """Raises UsageError where `InputStreamArn` is no stream that a stack of the region can consume.
 
     Alarms and dashboard name the stream in the stack's own account and region. Raises LocationError where it
     can't be looked up.
@@ -68,13 +68,13 @@ def require_input(values: Mapping[str, str], region: str, client: Client) -> Non
         return
     _, _, _, where, whose, _ = arn.split(":", 5)
     if where != region:
-        raise DeploymentError(
+        raise UsageError(
             f"{INPUT_ARN}={arn} is in {where}, the stack in {region}: deploy it there, REGION={where}"
         )
     with account.named_faults(f"the stream {INPUT_ARN}={arn} cannot be looked up"):
         own = client("sts").get_caller_identity()["Account"]
         if whose != own:
-            raise DeploymentError(
+            raise UsageError(
                 f"{INPUT_ARN}={arn} is in account {whose}, the stack in {own}: deploy it with credentials of "
                 f"{whose}"
             )
@@ -82,9 +82,9 @@ def require_input(values: Mapping[str, str], region: str, client: Client) -> Non
         try:
             found = kinesis.describe_stream_summary(StreamName=input_name(values))["StreamDescriptionSummary"]
         except kinesis.exceptions.ResourceNotFoundException:
-            raise DeploymentError(
+            raise UsageError(
                 f"{INPUT_ARN}={arn} is not there: give the output {INPUT_ARN} of the stack that makes the "
                 f"stream, or leave {INPUT_ARN} out, and this stack makes one"
             ) from None
     if found["StreamStatus"] not in ("ACTIVE", "UPDATING"):
-        raise DeploymentError(f"{INPUT_ARN}={arn} is {found['StreamStatus']}: wait until it is ACTIVE")
+        raise UsageError(f"{INPUT_ARN}={arn} is {found['StreamStatus']}: wait until it is ACTIVE")
