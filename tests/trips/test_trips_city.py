@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from threeways.errors import DataError
-from threeways.systems.taxi.trips import city
+from threeways.systems.taxi.trips import city, city_tips
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import digest_of, normalised
 
@@ -32,9 +32,35 @@ def test_it_has_the_schema_of_tlcs_green_files(january: pd.DataFrame) -> None:
         "PULocationID": "int64",
         "DOLocationID": "int64",
         "trip_distance": "float64",
+        "payment_type": "int64",
+        "tip_amount": "float64",
     }
     assert january["PULocationID"].between(1, 265).all()
     assert january["DOLocationID"].nunique() == 265
+
+
+def test_how_rides_are_paid_changes_nothing_else_about_them(
+    january: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(city_tips, "draw", lambda *_: {})
+    pd.testing.assert_frame_equal(
+        city.month(2021, 1, 60_000), january.drop(columns=["payment_type", "tip_amount"])
+    )
+
+
+def test_two_rides_in_three_are_paid_by_card_and_their_riders_tip_a_fifth_or_nothing(
+    january: pd.DataFrame,
+) -> None:
+    card = january[january["payment_type"] == 1]
+    assert 0.64 < len(card) / len(january) < 0.68
+    assert (january["tip_amount"][january["payment_type"] != 1] == 0).all()
+    assert 0.08 < (card["tip_amount"] == 0).mean() < 0.14
+    usual = card[card["trip_distance"].between(0.5, 30) & (card["tip_amount"] > 0)]
+    minutes = (usual["lpep_dropoff_datetime"] - usual["lpep_pickup_datetime"]).dt.total_seconds() / 60
+    share = usual["tip_amount"] / (2.5 + 2.0 * usual["trip_distance"] + 0.35 * minutes)
+    assert 0.15 < share.quantile(0.1) < share.median() < share.quantile(0.9) < 0.25
+    again = city.month(2021, 1, 60_000)
+    assert (again["tip_amount"] == january["tip_amount"]).all()
 
 
 def test_a_hundred_thousand_rides_take_less_than_two_seconds() -> None:

@@ -37,8 +37,17 @@ def test_green_and_yellow_trips_read_alike_and_other_columns_are_left_out(
         "PULocationID",
         "DOLocationID",
         "trip_distance",
+        "tip_amount",
+        "payment_type",
     ]
     pd.testing.assert_frame_equal(read(str(green)).frame, read(str(yellow)).frame)
+
+
+def test_what_tells_a_tip_may_be_missing_or_no_number(tmp_path: Path, month: pd.DataFrame) -> None:
+    texts = month.drop(columns="payment_type").assign(tip_amount=month["tip_amount"].astype(str))
+    assert list(read(str(write(texts, tmp_path / "texts.parquet"))).frame.columns)[-1] == "trip_distance"
+    twice = read(f"{tmp_path}/texts.parquet {write(month, tmp_path / 'whole.parquet')}").frame
+    assert twice["tip_amount"].isna().tolist() == [True] * 50 + [False] * 50
 
 
 def test_a_source_has_its_rows_and_the_digest_of_its_bytes(tmp_path: Path, month: pd.DataFrame) -> None:

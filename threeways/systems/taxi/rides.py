@@ -197,7 +197,7 @@ def ride_task(name: str, output: Value, truth: Truth, page: str | None = None) -
             about={UNKNOWN_ZONE: ZONE_PAIR},
         ),
         page=page,
-        producer="threeways.systems.taxi.producer",
+        producer="threeways.systems.taxi.trips.producer",
         training="threeways.systems.taxi.training",
     )
 

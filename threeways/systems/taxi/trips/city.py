@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from threeways.errors import DataError
-from threeways.systems.taxi.trips import city_dirt, city_map
+from threeways.systems.taxi.trips import city_dirt, city_map, city_tips
 from threeways.systems.taxi.trips.city_map import ZONES, CityMap, Floats
 from threeways.systems.taxi.trips.reading import Source, Trips, digest_of, normalised
 
@@ -48,7 +48,8 @@ def month(year: int, month: int, rides: int, seed: int = SEED) -> pd.DataFrame:
     """`rides` trips of one month in the schema of TLC's green taxi files, sorted by pickup.
 
     Columns: lpep_pickup_datetime and lpep_dropoff_datetime (datetime64[us], New York's clock), PULocationID
-    and DOLocationID (int64), trip_distance (float64, miles). Raises DataError for a month that is none.
+    and DOLocationID (int64), trip_distance (float64, miles), payment_type (int64) and tip_amount (float64,
+    dollars). Raises DataError for a month that is none.
     """
     if not (1 <= month <= 12 and 1970 <= year <= 9998 and rides >= 1):
         raise DataError(
@@ -66,6 +67,7 @@ def month(year: int, month: int, rides: int, seed: int = SEED) -> pd.DataFrame:
             "PULocationID": clean.pickup_zone + 1,
             "DOLocationID": clean.dropoff_zone + 1,
             "trip_distance": clean.miles,
+            **city_tips.draw(clean.miles, clean.seconds / 60, [seed, year, month, rides]),
         }
     )
     return city_dirt.spread(frame, random).sort_values(

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 PICKUP, DROPOFF = "pickup_datetime", "dropoff_datetime"
 PICKUP_ZONE, DROPOFF_ZONE, DISTANCE = "PULocationID", "DOLocationID", "trip_distance"
+TIP, PAYMENT = "tip_amount", "payment_type"
 _TIMES = (PICKUP, DROPOFF)
 _NUMBERS = (PICKUP_ZONE, DROPOFF_ZONE, DISTANCE)
+_OPTIONAL = (TIP, PAYMENT)  # no ride needs them: they tell what some tasks predict
 _PREFIXES = ("lpep_", "tpep_", "")  # green, yellow, and a file that is in our schema already
 
 
@@ -36,7 +38,8 @@ class Trips:
     """Raw trips and where they are from.
 
     frame: one row a trip, index 0…n-1: pickup_datetime and dropoff_datetime (datetime64[us], New York's
-    clock, NaT where missing), PULocationID, DOLocationID and trip_distance (numbers, NaN where missing).
+    clock, NaT where missing), PULocationID, DOLocationID and trip_distance (numbers, NaN where missing); and
+    tip_amount and payment_type (numbers) where the source has them.
     """
 
     frame: pd.DataFrame
@@ -66,7 +69,7 @@ def read(spec: str, variable: str = "DATA", say: Say = lambda _line: None) -> Tr
 
 
 def normalised(raw: pd.DataFrame, variable: str = "DATA", name: str = "these trips") -> pd.DataFrame:
-    """Green or yellow trips with the columns of `Trips.frame`, and no others.
+    """Return green or yellow trips with the columns of `Trips.frame`, and no others.
 
     Raises DataError for a missing column, or one of another type.
     """
@@ -111,6 +114,8 @@ def _frame_of(table: Any, variable: str, name: str) -> pd.DataFrame:
         convert, wanted = (arrow.times, "times") if column in _TIMES else (arrow.numbers, "numbers")
         with _faults_named(variable, name, theirs):
             found = convert(table[theirs])
+        if found is None and column in _OPTIONAL:
+            continue
         if found is None:
             has = table[theirs].type
             raise DataError(
@@ -152,4 +157,4 @@ def _columns_of(there: list[str], variable: str, name: str) -> dict[str, str]:
         raise DataError(
             f"{variable}: {name} has more than one column {', '.join(twice)}; drop or rename the others"
         )
-    return columns
+    return columns | {column: column for column in _OPTIONAL if there.count(column) == 1}
