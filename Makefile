@@ -7,8 +7,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 # What each target takes. Another name on the command line, a misspelt one above all, is refused.
-TAKES_run := N RATE RIDES SHARDS POISON TOLERATE MODEL
-TAKES_torture := N SEED FAULTS TOLERATE MODEL
+TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE MODEL
+TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL
 TAKES_replay := FROM FUNCTION YES MODEL
 TAKES_web := PORT MODEL
 TAKES_batch := RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE SAME_SOURCE ENGINE REPORT TOLERATE MODEL
@@ -52,6 +52,10 @@ export MODEL_LOCATION := $(MODEL)
 endif
 endif
 
+ifneq ($(and $(EVENTS),$(RIDES)),)
+$(error EVENTS= and RIDES= are the same: give one of them)
+endif
+
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -77,14 +81,17 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 $(READY): Pipfile Pipfile.lock
 	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
-run: $(READY) ## rides in, predictions out, on this machine (N= RATE= RIDES= SHARDS= POISON= TOLERATE= MODEL= TASK=)
+run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= MODEL= TASK=)
 	@$(PYTHON) -m threeways run $(if $(N),--n '$(N)') $(if $(RATE),--rate '$(RATE)') \
-		$(if $(RIDES),--rides '$(RIDES)') $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)') \
+		$(FROM_EVENTS) $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)') \
 		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
 
-torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= TOLERATE= MODEL= TASK=)
+FROM_EVENTS = $(if $(EVENTS),--events '$(EVENTS)') $(if $(RIDES),--rides '$(RIDES)') \
+	$(if $(ACTUAL),--actual '$(ACTUAL)') $(if $(ID),--id '$(ID)')
+
+torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= EVENTS= TOLERATE= MODEL= TASK=)
 	@$(PYTHON) -m threeways torture $(if $(N),--n '$(N)') $(if $(SEED),--seed '$(SEED)') $(if $(FAULTS),--faults '$(FAULTS)') \
-		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
+		$(FROM_EVENTS) $(if $(TOLERATE),--tolerate '$(TOLERATE)')
 
 replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)
 	@$(PYTHON) -m threeways replay $(if $(FROM),--from '$(FROM)') $(if $(FUNCTION),--function '$(FUNCTION)') \

@@ -6,22 +6,27 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from threeways.integration.sites import Site
+from threeways.local_run.broken_events import kinds
+from threeways.local_run.events import Source, load, with_broken
 from threeways.local_run.producer import Outgoing, Producer
-from threeways.local_run.rides import load
+from threeways.scoring import tasks
 from threeways.scoring.outcomes import Scored
 
 POISON = 0.05
 
 
 def test_every_ride_that_is_put_comes_out_as_the_model_scores_it(site: Site) -> None:
-    rides = load(None, site.rides, POISON)
+    task = tasks.find("ride_duration")
+    events = with_broken(load(Source(count=site.rides), task, print), POISON)
+    events = replace(events, kinds=list(kinds(task).values()))
     put: list[Outgoing] = []
 
     def noted() -> Iterator[Outgoing]:
-        for one in rides.outgoing():
+        for one in events.outgoing():
             put.append(one)
             yield one
 

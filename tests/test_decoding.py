@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from doubles import ride
+from events_lab import KINDS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from threeways.errors import PermanentError, UndecodableEvent
-from threeways.local_run.broken_events import KINDS
 from threeways.scoring.decoding import KEY_LENGTH, JsonEvents
 from threeways.systems.taxi.rides import RideEvent
 

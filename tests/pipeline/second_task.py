@@ -64,6 +64,15 @@ task = Task(
     features=features, output=Value("days"),
 )
 '''
+ASTRAY = '''
+"""Events that are no rides, of a task that names the rides' producer."""
+import dataclasses
+
+from threeways.systems.taxi import orders
+from threeways.systems.taxi.duration import task as duration
+
+task = dataclasses.replace(orders.task, name="astray", producer=duration.producer)
+'''
 
 
 def checkout(folder: Path) -> Path:
@@ -72,8 +81,29 @@ def checkout(folder: Path) -> Path:
     shutil.copytree(ROOT / "threeways", folder / "threeways", ignore=ignored)
     for name in ("lambda_function.py", "model.py", "web_service.py", "template.yaml"):
         shutil.copy(ROOT / name, folder / name)
-    for name, code in (("tip_amount", TIP), ("long_rides", LONG_RIDES), ("orders", ORDERS)):
+    for name, code in (
+        ("tip_amount", TIP),
+        ("long_rides", LONG_RIDES),
+        ("orders", ORDERS),
+        ("astray", ASTRAY),
+    ):
         (folder / "threeways" / "systems" / "taxi" / f"{name}.py").write_text(code)
+    return folder
+
+
+def orders_model(folder: Path) -> Path:
+    """A model of `orders`: twice the weight."""
+    import mlflow.sklearn
+    from sklearn.linear_model import LinearRegression
+
+    weights = np.arange(10.0)[:, None]
+    mlflow.sklearn.save_model(
+        LinearRegression().fit(weights, 2 * weights[:, 0]),
+        str(folder),
+        serialization_format="skops",
+        pip_requirements=["scikit-learn"],
+        metadata={"task": "orders", "features": ["weight"]},
+    )
     return folder
 
 

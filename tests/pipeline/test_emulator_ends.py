@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from events_lab import workload
 from rich.console import Console
 from small_training import Training
 
@@ -22,7 +23,6 @@ from threeways.emulator.harness import Bench
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalFailed
 from threeways.local_run import stack as stages
-from threeways.local_run.rides import load
 from threeways.local_run.session import play
 from threeways.local_run.stack import Stage
 
@@ -95,7 +95,7 @@ def test_a_run_ends_at_once_and_says_why(
                 ended.append(time.monotonic())
 
             threading.Thread(target=strike).start()
-            play(stage, load(None, 100_000, 0), None, threading.Event(), Console(file=io.StringIO()))
+            play(stage, workload(100_000), None, threading.Event(), Console(file=io.StringIO()))
 
     with pytest.raises(LocalFailed, match="the emulator ended"):
         run()

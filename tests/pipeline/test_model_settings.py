@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from batch_lab import RIDE, rides, rows
 from doubles import ride
-from second_task import checkout, tip_model
+from second_task import checkout, orders_model, tip_model
 from small_training import Training
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
@@ -78,10 +78,34 @@ def test_run_serves_the_task_and_model_that_are_named_and_says_so(folder: Path, 
     said, _ = running.communicate(timeout=120)
     assert running.returncode == 0, said
     assert f"Model: {tip} (run tips-1), task tip_amount, served by sklearn" in said
-    assert "A few of the predictions of tip_amount" in said
+    assert "A few of the predictions, in USD" in said
+    assert re.search(r"RMSE 100\d\.\d+ USD over the 199 events that training keeps", said)
     ledger = json.loads((folder / ".local" / "last-run.json").read_text())
     assert (ledger["predicted"], ledger["quarantined"], ledger["lost"]) == (199, 1, 0)
-    assert (ledger["model_version"], ledger["rmse"]) == ("tips-1", None)  # its truth is not minutes
+    assert (ledger["model_version"], ledger["rmse_rides"]) == ("tips-1", 199)
+
+
+def test_run_sends_events_of_a_task_that_knows_no_ride_from_a_file_and_judges_them_by_a_column(
+    folder: Path,
+) -> None:
+    file = folder / "orders.csv"
+    rows = "\n".join(f"A{n:03},{n / 10},{n / 5}" for n in range(300))
+    file.write_text(f"number,weight,took\n{rows}\nA300,heavy,1\n")
+    given = {"TASK": "orders", "MODEL_LOCATION": str(orders_model(folder / "orders model"))}
+    asked = ("--events", str(file), "--actual", "took", "--id", "number", "--n", "0", "--poison", "0.1")
+    running = process(folder, "run", *asked, **given)
+    said, _ = running.communicate(timeout=120)
+    assert running.returncode == 0, said
+    assert "Events: 300 of" in said
+    assert (
+        "1 of its rows stay out, for they are no valid event (the first: Expected `float`, got `str`" in said
+    )
+    ledger = json.loads((folder / ".local" / "last-run.json").read_text())
+    assert (ledger["sent"], ledger["predicted"], ledger["quarantined"]) == (300, 270, 30)
+    assert ledger["rmse"] < 1e-9
+    assert "over the 270 events whose truth is known" in said
+    assert "weight" in said
+    assert not re.search("ride|zone|minute", said.lower())
 
 
 def test_web_serves_the_task_and_model_that_are_named(folder: Path, tip: Path) -> None:
@@ -184,8 +208,12 @@ def test_batch_scores_with_the_model_that_is_named_under_the_run_that_is_named(
 @pytest.mark.parametrize(
     ("arguments", "environment", "reason"),
     [
-        (("run",), {"TASK": "orders", "MODEL_LOCATION": "tip"}, "takes other events than rides"),
-        (("torture",), {"TASK": "orders", "MODEL_LOCATION": "tip"}, "takes other events than rides"),
+        (("run",), {"TASK": "orders", "MODEL_LOCATION": "tip"}, "the artifact says that it was trained for"),
+        (
+            ("torture",),
+            {"TASK": "astray"},
+            "takes none of the events of threeways.systems.taxi.trips.producer",
+        ),
         (("run",), TIP, "TASK=tip_amount, and no model was named"),
         (("web",), TIP, "no model was named"),
         (("digest",), TIP, "no model was named"),

@@ -78,6 +78,9 @@ def test_two_runs_side_by_side_do_not_meet(training: Training) -> None:
     ("arguments", "reason"),
     [
         (["run", "--rides", "nowhere.parquet"], "nowhere.parquet"),
+        (["run", "--events", "nowhere.parquet"], "--events"),
+        (["run", "--actual", "x"], "--events"),
+        (["torture", "--events", "nowhere.csv"], "nowhere.csv"),
         (["run", "--n", "many"], "--n"),
         (["run", "--poison", "2"], "--poison"),
         (["run", "--rate", "0"], "0.01"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from collections import Counter
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
+from events_lab import DURATION, workload
 from replay_lab import lines
 from rich.console import Console, Group
 from test_pipeline_quarantine import because
@@ -20,10 +23,11 @@ from threeways.local_run import console as module
 from threeways.local_run.ledger import Account, Ledger, Received, Sent
 from threeways.local_run.progress import View
 from threeways.local_run.result import Result, ledger_of
-from threeways.local_run.rides import load
 from threeways.local_run.stack import ReadBack
 from threeways.ops.quarantine import Reader
 from threeways.scoring.decoding import reason_kind
+from threeways.scoring.task import Task, Value
+from threeways.systems.taxi.tip import task as TIP  # noqa: N812 - it never changes
 
 VIEW = View(
     elapsed=128.4, total=20_000, sent=19_876, back=18_765, per_second=4_321, latency_p50=128.7,
@@ -41,15 +45,17 @@ REASONS = {
 }
 
 
-def result(folder: Path, reasons: Counter[tuple[str, str]] | None = None, **more: Any) -> Result:
+def result(
+    folder: Path, reasons: Counter[tuple[str, str]] | None = None, task: Task[Any] = DURATION, **known: Any
+) -> Result:
     """A run of 20 rides and one broken record: three of the rides in quarantine."""
-    rides = load(None, 20, 0)
+    events = replace(workload(20).events, **known)
     sent = {f"shardId-0:{n}": Sent(1.0, n) for n in range(20)} | {"shardId-0:20": Sent(1.0, None)}
     predictions = {event_id: Received(12.5, 2.0) for event_id in list(sent)[:17]}
     gone = frozenset(sent) - predictions.keys()
     account = Account(sent, predictions, 0, gone, (), {})
     back = ReadBack(gone, frozenset(), Counter() if reasons is None else reasons, folder)
-    return Result(rides, account, back, 3, 0.5, "a-version", **more)
+    return Result(task, events, account, back, 3, 0.5, "a-version")
 
 
 def printed(width: int, show: Any) -> str:
@@ -132,7 +138,7 @@ def test_rides_given_up_are_counted_without_what_was_broken_on_purpose(tmp_path:
     assert (ledger.sent, ledger.quarantined, ledger.broken, ledger.rides_given_up) == (21, 4, 1, 3)
     assert ledger.share_given_up == 3 / 20
     said = printed(80, lambda console: module.show_share(console, ledger, 0.05))
-    assert "Given up: 3 of 20 rides" in said
+    assert "Given up: 3 of 20 events" in said
     assert printed(80, lambda console: module.show_share(console, ledger, 0.15)) == ""
 
 
@@ -166,11 +172,29 @@ def test_the_exit_status_is_what_the_ledger_says(changes: dict[str, Any], status
     assert (found.value.exit_code if found else 0) == status
 
 
-def test_predictions_of_another_output_are_not_compared_with_minutes(tmp_path: Path) -> None:
-    made = result(tmp_path, output="tip_amount")
+def test_predictions_whose_truth_is_unknown_are_compared_with_nothing(tmp_path: Path) -> None:
+    made = result(tmp_path, task=TIP, truth=np.full(20, np.nan))
     assert made.pairs() == []
     assert len(made.predicted()) > 0
     assert ledger_of(made).rmse is None
-    said = printed(80, lambda console: module._show_examples(console, made))
-    assert "A few of the predictions of tip_amount" in said
+    said = printed(80, lambda console: module.show_ledger(console, ledger_of(made), made))
+    assert "A few of the predictions, in USD" in said
     assert "true" not in said
+    assert "RMSE" not in said
+
+
+def test_the_error_is_in_the_output_s_own_unit_over_the_events_that_training_keeps(tmp_path: Path) -> None:
+    truth, counted = np.full(20, 10.0), np.arange(20) < 5
+    truth[0] = np.nan
+    made = result(tmp_path, task=TIP, truth=truth, counted=counted)
+    said = printed(80, lambda console: module.show_ledger(console, ledger_of(made), made))
+    assert "RMSE 2.5 USD over the 4 events that training keeps" in said
+    assert (ledger_of(made).rmse, ledger_of(made).rmse_rides) == (2.5, 4)
+
+
+def test_the_error_of_a_task_without_a_truth_or_a_unit_is_told_plainly(tmp_path: Path) -> None:
+    bare = replace(DURATION, truth=None, output=Value("days"))
+    made = result(tmp_path, task=bare, truth=np.full(20, 10.0), counted=np.ones(20, dtype=np.bool_))
+    said = printed(80, lambda console: module.show_ledger(console, ledger_of(made), made))
+    assert "RMSE 2.5 over the 17 events whose truth is known" in said
+    assert "A few of the predictions of days" in said

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from doubles import ride
+from events_lab import KINDS
 from replay_lab import ARRIVED, SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
 
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
-from threeways.local_run.broken_events import KINDS
 from threeways.ops.locations import Bucket, Folder
 from threeways.ops.quarantine import REASONS, Reader
 from threeways.stream.quarantine import QuarantineEntry

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from events_lab import workload
 from rich.console import Console
 from small_training import Training
 
 from threeways.errors import DataError, LocalError
 from threeways.local_run.collector import Collector
 from threeways.local_run.producer import Producer
-from threeways.local_run.rides import load
 from threeways.local_run.run import Options, run
 from threeways.local_run.stack import Stage
 from threeways.scoring import tasks
 from threeways.systems.taxi.rides import features_of
+from threeways.systems.taxi.trips.city import trips
 from threeways.systems.taxi.trips.rides import columns_of
 from threeways.training.registry import RegisteredModel
 
@@ -52,9 +53,9 @@ def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
 ) -> None:
     import mlflow
 
-    rides = load(None, 1500, 0)
+    rides = workload(1500)
     pyfunc = mlflow.pyfunc.load_model(str(training.report.model.folder))
-    expected = pyfunc.predict(features_of(columns_of(rides.frame)))
+    expected = pyfunc.predict(features_of(columns_of(trips(2021, 3, 1500).frame)))
     with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
         producer = Producer(stage.kinesis, stage.input_stream, rides.outgoing(), None)
         collector = Collector(stage.kinesis, stage.output_stream, tasks.find("ride_duration"))
@@ -72,7 +73,7 @@ def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
 
 
 def test_the_rmse_of_a_run_is_the_one_that_training_printed(training: Training, tmp_path: Path) -> None:
-    options = Options(rides=training.validation, n=0, poison=0)
+    options = Options(events=training.validation, n=0, poison=0)
     ledger = run(options, lambda: training.report.model, Console(file=io.StringIO()), tmp_path)
     assert ledger.lost == 0
     assert ledger.rmse_rides == training.report.rows_validation
@@ -94,7 +95,7 @@ def test_a_model_that_cannot_be_used_stops_the_start(training: Training, tmp_pat
 
 def test_a_file_that_is_not_there_is_named_before_a_model_is_looked_for(tmp_path: Path) -> None:
     def not_looked_for() -> RegisteredModel:
-        raise AssertionError("rides come first")
+        raise AssertionError("events come first")
 
-    with pytest.raises(DataError, match=r"RIDES.*nowhere\.parquet"):
-        run(Options(rides="nowhere.parquet"), not_looked_for, Console(file=io.StringIO()), tmp_path)
+    with pytest.raises(DataError, match=r"EVENTS.*nowhere\.parquet"):
+        run(Options(events="nowhere.parquet"), not_looked_for, Console(file=io.StringIO()), tmp_path)

@@ -11,11 +11,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from doubles import FOREVER, NOW, Sleeps, client_error
+from events_lab import KINDS
 
 from threeways.aws.calls import Backoff, Deadline
 from threeways.emulator.server import Emulator
 from threeways.errors import InvalidEvent, QuarantineFailed, SettingsError, UndecodableEvent
-from threeways.local_run.broken_events import KINDS
 from threeways.stream.quarantine import S3Quarantine, read, split_location
 from threeways.stream.records import Record
 

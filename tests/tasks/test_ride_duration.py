@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from doubles import NOW, ride
+from events_lab import KINDS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
-from threeways.local_run.broken_events import KINDS
 from threeways.systems.taxi.duration import task
 from threeways.systems.taxi.rides import RideColumns, RideEvent, features_of
 

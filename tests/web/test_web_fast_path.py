@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from doubles import ride
+from events_lab import KINDS
 from web_lab import JSON, service, serving
 
-from threeways.local_run import broken_events
 from threeways.scoring.outcomes import Prediction
 from threeways.systems.taxi.duration import task
 from threeways.web import bodies
@@ -23,7 +23,7 @@ BODIES = {
     "flags": ride("b", PULocationID=999),
     "an id beyond ASCII": ride("🚕" * 128),
     "a prediction that is not finite": ride("c", 1e308),
-} | {kind: data for kind, data in broken_events.KINDS.items() if 0 < len(data) < bodies.SINGLE_BYTES}
+} | {kind: data for kind, data in KINDS.items() if 0 < len(data) < bodies.SINGLE_BYTES}
 
 
 @pytest.fixture(scope="module", params=[0, 50], ids=["on a thread", "at once"])

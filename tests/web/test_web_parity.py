@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from doubles import FakeKinesis, kinesis_event, ride
+from events_lab import KINDS
 from small_training import Training
 from web_lab import JSON, serving
 
 from threeways import artifact
 from threeways.aws.calls import Deadline
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
-from threeways.local_run import broken_events
 from threeways.scoring.service import ModelService
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
@@ -66,7 +66,7 @@ def rides() -> list[bytes]:
     """A thousand: every kind of broken one, the boundaries, and real-looking ones."""
     frame = trips(2021, 3, rides=1_500).frame
     usual = list(payloads_of(frame[clean(frame).valid]))
-    broken = [data for data in broken_events.KINDS.values() if len(data) < bodies.SINGLE_BYTES]
+    broken = [data for data in KINDS.values() if len(data) < bodies.SINGLE_BYTES]
     found = [*BOUNDARIES, *broken, *usual][:1_000]
     assert len(found) == 1_000
     return found

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 from doubles import NOW, FakeModel, ride
+from events_lab import KINDS
 from web_lab import JSON, problem, raw, service, serving
 
 from threeways.errors import PermanentError
-from threeways.local_run import broken_events
 from threeways.systems.taxi.duration import task
 from threeways.web import bodies, http_protocol
 
@@ -45,15 +45,13 @@ def test_flags_are_told(client: httpx.Client) -> None:
     assert flags == ["unknown_zone", "assumed_pickup_datetime"]
 
 
-@pytest.mark.parametrize(
-    "kind", [name for name, data in broken_events.KINDS.items() if len(data) < bodies.SINGLE_BYTES]
-)
+@pytest.mark.parametrize("kind", [name for name, data in KINDS.items() if len(data) < bodies.SINGLE_BYTES])
 def test_what_the_stream_would_quarantine_is_refused_for_the_same_reason(
     client: httpx.Client, kind: str
 ) -> None:
-    answer = client.post("/predict", content=broken_events.KINDS[kind], headers=JSON)
+    answer = client.post("/predict", content=KINDS[kind], headers=JSON)
     told = problem(answer)
-    [outcome] = service().score([broken_events.KINDS[kind]], [NOW])
+    [outcome] = service().score([KINDS[kind]], [NOW])
     assert isinstance(outcome, PermanentError)
     assert (told["code"], told["detail"]) == (outcome.code, str(outcome))
     assert answer.status_code == (400 if outcome.code == "undecodable" else 422)

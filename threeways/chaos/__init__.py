@@ -1,1 +1,1 @@
-"""`make torture`: the whole pipeline under a schedule of faults, and what became of every ride."""
+"""`make torture`: the whole pipeline under a schedule of faults, and what became of every event."""

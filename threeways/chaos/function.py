@@ -18,7 +18,7 @@ CONCURRENCY = 2
 TIMEOUT = 10.0
 """Seconds instead of the template's, so that the deadline is met often."""
 STARTS = 20
-"""How often it is started at most before the rides come: reads of the model meet faults too."""
+"""How often it is started at most before the events come: reads of the model meet faults too."""
 
 
 class FaultyFunction:

@@ -1,11 +1,11 @@
-"""The pipeline under faults: throttles, resets, silence, kills, resharding; and what became of every ride."""
+"""The pipeline under throttles, resets, silence, kills and resharding; what became of every event."""
 
 from __future__ import annotations
 
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,13 @@ from threeways.chaos.verdict import TortureLedger, out_of_order, strangers
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.interrupts import interruptible
+from threeways.local_run.broken_events import kinds_for
 from threeways.local_run.console import show_ledger, show_share
+from threeways.local_run.event_rows import ColumnNames
+from threeways.local_run.events import Source, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED
 from threeways.local_run.result import ledger_of
-from threeways.local_run.rides import load, require_taken
 from threeways.local_run.session import named_faults, play
 from threeways.local_run.stack import Stage
 from threeways.scoring import tasks
@@ -46,8 +48,8 @@ SHOWN = 10
 class Options:
     """What the user chose.
 
-    n: rides. seed: None takes a new one. tolerate: the share of rides, broken records left out, that may be
-    given up. settings: which task, and how the model is served.
+    n: events. seed: None takes a new one. tolerate: the share of events, broken records left out, that may be
+    given up. settings: which task, and how the model is served. events, columns: as those of `make run`.
     """
 
     plan: Plan
@@ -55,6 +57,8 @@ class Options:
     seed: int | None = None
     tolerate: float = TOLERATED
     settings: Settings = field(default_factory=Settings)
+    events: str | None = None
+    columns: ColumnNames = field(default_factory=ColumnNames)
 
 
 def torture(
@@ -62,14 +66,20 @@ def torture(
 ) -> TortureLedger:
     """Run the pipeline under faults; writes `torture.json` in the folder `local`.
 
-    The seed settles what befalls each operation's k-th call; which rides are in it is the machine's doing.
+    The seed settles what befalls each operation's k-th call; which events are in it is the machine's doing.
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    console.print(f"Torture: {options.n:,} rides, SEED={seed} FAULTS={options.plan}", soft_wrap=True)
-    rides = load(None, options.n, POISON, keys_of(options.n))
-    require_taken(rides, tasks.find(options.settings.task))
+    console.print(f"Torture: {options.n:,} events, SEED={seed} FAULTS={options.plan}", soft_wrap=True)
+    task = tasks.find(options.settings.task)
+    events = load(
+        Source(options.events, options.n, options.columns),
+        task,
+        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+    )
+    workload = with_broken(events, POISON, keys_of(len(events)))
     model = find_model()
+    workload = replace(workload, kinds=kinds_for(task, model.folder, options.settings))
     folder = new_folder(local / "runs")
     schedule = options.plan.schedule(seed)
     functions: list[FaultyFunction] = []
@@ -94,16 +104,16 @@ def torture(
             (stage.input_stream, stage.output_stream),
             seed,
             lambda: stage.mapping.counts().records,
-            every=max(1, len(rides) // (RESHARDS + 1)),
+            every=max(1, len(workload) // (RESHARDS + 1)),
             most=MOST_SHARDS,
         )
         resharder.start()
         try:
-            result = play(stage, rides, None, stopping, console)
+            result = play(stage, workload, None, stopping, console)
         finally:
             resharder.stop()
         struck = functions[0].struck() + Counter({"outage": schedule.began.total()})
-    disordered, strange = out_of_order(result.account), strangers(result.account, rides)
+    disordered, strange = out_of_order(result.account), strangers(result.account, events)
     ledger = TortureLedger(
         **msgspec.structs.asdict(ledger_of(result)),
         order_violations=len(disordered),
@@ -119,14 +129,14 @@ def torture(
     show_ledger(console, ledger, result)
     show_share(console, ledger, options.tolerate)
     _show_struck(console, ledger)
-    _show_verdict(console, ledger, len(rides), disordered, strange)
+    _show_verdict(console, ledger, options, disordered, strange)
     for path in (folder / "torture.json", local / "torture.json"):
         write_json(path, ledger)
     return ledger
 
 
 def keys_of(n: int) -> Callable[[int], str]:
-    """Partition keys that make order matter: three in ten rides share 300 of them, the others n / 20."""
+    """Partition keys that make order matter: three in ten events share 300 of them, the others n / 20."""
 
     def key(position: int) -> str:
         mixed = position * 2_654_435_761 % 2**32
@@ -147,7 +157,11 @@ def _show_struck(console: Console, ledger: TortureLedger) -> None:
 
 
 def _show_verdict(
-    console: Console, ledger: TortureLedger, n: int, disordered: Sequence[str], strange: Sequence[str]
+    console: Console,
+    ledger: TortureLedger,
+    options: Options,
+    disordered: Sequence[str],
+    strange: Sequence[str],
 ) -> None:
     for name, found in (
         ("order violations", disordered),
@@ -157,7 +171,9 @@ def _show_verdict(
             f"[{'bold red' if found else 'bold green'}]{name} {len(found):,}[/] {', '.join(found[:SHOWN])}",
             soft_wrap=True,
         )
-    again = f"make torture N={n} SEED={ledger.seed} FAULTS={ledger.faults}"
+    again = f"make torture N={options.n} SEED={ledger.seed} FAULTS={ledger.faults}"
+    if options.events:
+        again += f" EVENTS='{options.events}'"
     if ledger.sound:
         console.print(
             f"[bold green]Nothing lost, nothing pending, nothing out of order.[/] Again: {again}",
@@ -165,8 +181,8 @@ def _show_verdict(
         )
     elif ledger.interrupted and not ledger.failed:
         console.print(
-            f"Interrupted, with {ledger.pending:,} rides still on the stream; up to there nothing is lost or "
-            f"out of order. Again: {again}",
+            f"Interrupted, with {ledger.pending:,} events still on the stream; up to there nothing is lost "
+            f"or out of order. Again: {again}",
             soft_wrap=True,
         )
     else:

@@ -1,21 +1,21 @@
-"""What must not have happened: rides out of order, or predicted under another id."""
+"""What must not have happened: events out of order, or predicted under another id."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
 from threeways.local_run.ledger import Account, Ledger
-from threeways.local_run.rides import Rides
+from threeways.scoring.events import Events
 from threeways.stream.records import kinesis_id
 
 
 class TortureLedger(Ledger, frozen=True, kw_only=True):
     """The account of a run, and what befell it.
 
-    order_violations: first deliveries that came before that of an earlier ride of their input partition key.
+    order_violations: first deliveries that came before that of an earlier event of their input partition key.
     kills: function processes SIGKILLed. throttles: PutRecords calls refused whole. partial_failures: those
     answered with failed entries, by the schedule or by a shard's limits. reshards: splits and merges.
-    duplicates_with_new_id: predictions whose source_event_id is not that of the ride they are for.
+    duplicates_with_new_id: predictions whose source_event_id is not that of the event they are for.
     struck: faults by kind.
     """
 
@@ -31,7 +31,7 @@ class TortureLedger(Ledger, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Whether the function broke a promise: lost a ride, left one, changed an order or an id."""
+        """Whether the function broke a promise: lost an event, left one, changed an order or an id."""
         return super().failed or bool(self.order_violations or self.duplicates_with_new_id)
 
     @property
@@ -41,7 +41,7 @@ class TortureLedger(Ledger, frozen=True, kw_only=True):
 
 
 def out_of_order(account: Account) -> list[str]:
-    """Event ids whose first prediction came before that of the ride before them under the same key.
+    """Event ids whose first prediction came before that of the event before them under the same key.
 
     The order of a key is that of its sequence numbers, on both streams: the emulator numbers all shards of
     all streams from one counter, so that it holds across shards too.
@@ -61,13 +61,12 @@ def out_of_order(account: Account) -> list[str]:
     return found
 
 
-def strangers(account: Account, rides: Rides) -> list[str]:
-    """Event ids of predictions that are not those of the ride that they name, or of no ride that was sent."""
-    ids = rides.frame.index
+def strangers(account: Account, events: Events) -> list[str]:
+    """Event ids of predictions that are not those of the event that they name, or of none that was sent."""
     found = []
     for event_id, received in account.predictions.items():
         sent = account.sent.get(event_id)
-        if sent is None or sent.index is None or ids[sent.index] != received.entity:
+        if sent is None or sent.index is None or events.ids[sent.index] != received.entity:
             found.append(event_id)
     return found
 

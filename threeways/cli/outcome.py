@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Tolerate = Annotated[
     float,
-    typer.Option(min=0, max=1, help="Exit status 3 if a greater share of sound rides is given up."),
+    typer.Option(min=0, max=1, help="Exit status 3 if a greater share of sound events is given up."),
 ]
 
 

@@ -7,30 +7,32 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from threeways.cli.event_options import Actual, EventId, Events
 from threeways.cli.outcome import Tolerate, end
 from threeways.settings import LOCAL, Settings, from_environment
 
 
 def run(
-    n: Annotated[int, typer.Option(min=0, help="How many rides; 0: all of the file.")] = 20_000,
+    n: Annotated[int, typer.Option(min=0, help="How many events; 0: all of the file.")] = 20_000,
     rate: Annotated[
-        float | None, typer.Option(min=0.01, help="Rides a second; default: as fast as it goes.")
+        float | None, typer.Option(min=0.01, help="Events a second; default: as fast as it goes.")
     ] = None,
-    rides: Annotated[
-        str | None, typer.Option(help="Parquet files of real trips; default: a synthetic city.")
-    ] = None,
+    events: Events = None,
+    actual: Actual = None,
+    event_id: EventId = None,
     shards: Annotated[int | None, typer.Option(min=1, max=64, help="Shards of each stream.")] = None,
     poison: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the rides replaced by broken records.")
+        float, typer.Option(min=0, max=1, help="Share of the events replaced by broken records.")
     ] = 0.005,
     tolerate: Tolerate = 0.05,
 ) -> None:
-    """Rides in, predictions out: the whole streaming pipeline on this machine, with a ledger at its end."""
+    """Events in, predictions out: the whole streaming pipeline on this machine, with a ledger at its end."""
+    from threeways.local_run.event_rows import ColumnNames
     from threeways.local_run.model_choice import choose
     from threeways.local_run.run import Options
     from threeways.local_run.run import run as run_pipeline
 
     console, settings = Console(), from_environment(Settings)
-    options = Options(rides, n, rate, shards, poison, tolerate, settings)
+    options = Options(events, n, rate, shards, poison, tolerate, settings, ColumnNames(actual, event_id))
     ledger = run_pipeline(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
     end(ledger, tolerate)

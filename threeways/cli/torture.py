@@ -7,23 +7,28 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from threeways.cli.event_options import Actual, EventId, Events
 from threeways.cli.outcome import Tolerate, end
 from threeways.settings import LOCAL, Settings, from_environment
 
 
 def torture(
-    n: Annotated[int, typer.Option(min=1, help="How many rides.")] = 100_000,
+    n: Annotated[int, typer.Option(min=1, help="How many events.")] = 100_000,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the schedule; default: a new one.")] = None,
     faults: Annotated[str | None, typer.Option(help="name=chance,…; `help` lists them.")] = None,
     tolerate: Tolerate = 0.05,
+    events: Events = None,
+    actual: Actual = None,
+    event_id: EventId = None,
 ) -> None:
     """The whole pipeline under throttles, resets, silence, kills and resharding, with a ledger at its end."""
     from threeways.chaos.schedule import parse
     from threeways.chaos.torture import Options
     from threeways.chaos.torture import torture as run_torture
+    from threeways.local_run.event_rows import ColumnNames
     from threeways.local_run.model_choice import choose
 
     console, settings = Console(), from_environment(Settings)
-    options = Options(parse(faults), n, seed, tolerate, settings)
+    options = Options(parse(faults), n, seed, tolerate, settings, events, ColumnNames(actual, event_id))
     ledger = run_torture(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
     end(ledger, tolerate)

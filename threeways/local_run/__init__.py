@@ -1,1 +1,1 @@
-"""The whole pipeline on one machine: rides in, predictions out, and a ledger that proves it."""
+"""The whole pipeline on one machine: events in, predictions out, and a ledger that proves it."""

@@ -2,66 +2,152 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterator
-from itertools import cycle
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+from typing import Any
 
-_RIDE = {
-    "PULocationID": 130,
-    "DOLocationID": 205,
-    "trip_distance": 3.66,
-    "pickup_datetime": "2021-02-01T08:15:00",
+import msgspec
+from msgspec import Raw, inspect
+
+from threeways import artifact
+from threeways.artifact import mlmodel, runtime
+from threeways.errors import ArtifactError, PermanentError
+from threeways.local_run.event_schema import Field, example_of, fields_of, id_path, replaced
+from threeways.scoring.task import Task
+from threeways.settings import Settings
+
+_WRONG: dict[str, tuple[str, object]] = {
+    "null": ("null", None),
+    "bool": ("true", True),
+    "float": ("as fraction", 205.5),
+    "str": ("as text", "130"),
+    "array": ("a list", [1, 2, 3]),
 }
-
-
-def _event(ride_id: object = 256, **changes: object) -> bytes:
-    return json.dumps({"ride_id": ride_id, "ride": _RIDE | changes}).encode()
-
-
-def _without(*path: str) -> bytes:
-    event: dict[str, object] = {"ride_id": 256, "ride": dict(_RIDE)}
-    inner = event
-    for name in path[:-1]:
-        inner = inner[name]  # type: ignore[assignment]  # a path leads through objects
-    del inner[path[-1]]
-    return json.dumps(event).encode()
-
-
-KINDS: dict[str, bytes] = {
-    "nothing at all": b"",
-    "not JSON": b"ride 256 from 130 to 205",
-    "cut short": _event()[:-20],
-    "trailing bytes": _event() + b"}",
-    "not UTF-8": _event().replace(b"2021", b"\xff\xfe\xfd\xfc"),
-    "not UTF-8 in a field that is ignored": b'{"note": "\xff", ' + _event()[1:],
-    "UTF-16": _event().decode().encode("utf-16"),
-    "a thousand brackets": b"[" * 1000 + b"]" * 1000,
-    "brackets without end in a field that is ignored": b'{"note": ' + b"[" * 100_000,
-    "a list": b"[1, 2, 3]",
-    "null": b"null",
-    "no ride_id": _without("ride_id"),
-    "no ride": _without("ride"),
-    "no pickup zone": _without("ride", "PULocationID"),
-    "no distance": _without("ride", "trip_distance"),
-    "ride_id true": _event(ride_id=True),
-    "ride_id empty": _event(ride_id=""),
-    "ride_id too long": _event(ride_id="x" * 257),
-    "ride_id beyond 64 bits": _event(ride_id=2**70),
-    "zone as text": _event(PULocationID="130"),
-    "zone as fraction": _event(DOLocationID=205.5),
-    "zone beyond 32 bits": _event(DOLocationID=2**40),
-    "distance NaN": _event(trip_distance=float("nan")),
-    "distance beyond a double": _event().replace(b"3.66", b"1e999"),
-    "distance negative": _event(trip_distance=-1.5),
-    "distance null": _event(trip_distance=None),
-    "pickup not a date": _event(pickup_datetime="yesterday"),
-    "pickup without a time": _event(pickup_datetime="2021-02-01"),
-    "pickup before the calendar": _event(pickup_datetime="0001-01-01T00:00:00+14:00"),
-    "hundred kilobytes of nothing": b"\x00" * 100_000,
+"""A kind of JSON value -> what a field is called that has one, and the value."""
+_TIMES = {
+    "not a date": "yesterday",
+    "without a time": "2021-02-01",
 }
-"""What is wrong -> the record's data."""
+_LONG = 100_000
+_ILL_FORMED = b"\xff\xfe\xfd\xfc"
 
 
-def stream() -> Iterator[bytes]:
-    """Every kind in turn, for ever."""
-    return cycle(KINDS.values())
+def kinds(task: Task[Any], *, dicts: bool = False) -> dict[str, bytes]:
+    """Return records of which the task can score none: what is wrong -> the record's data.
+
+    dicts: whether the model takes dicts, for which fewer fields are read. What a task takes after all, such
+    as a time that is no time where its features make nothing of it, is left out.
+    """
+    taken = task.for_dicts(None) if dicts else task
+    return {
+        kind: data for kind, data in derived(taken).items() if _is_refused(taken, data, decode_only=dicts)
+    }
+
+
+def kinds_for(task: Task[Any], folder: FilePath, settings: Settings) -> list[bytes]:
+    """Return the broken records for a task that the model in a folder is of, by what that model takes."""
+    return list(kinds(task, dicts=task.dicts is not None and _takes_dicts(folder, settings)).values())
+
+
+def _takes_dicts(folder: FilePath, settings: Settings) -> bool:
+    """Tell whether a model is fed dicts; one that cannot be loaded is for the function to refuse."""
+    try:
+        if runtime.choose(mlmodel.read(folder).flavors, settings.model_runtime, folder) == "onnx":
+            return False
+        pin = settings.model_sha256 or artifact.digest(folder)
+        return artifact.load(folder, pin, settings.model_runtime).wants == "dicts"
+    except ArtifactError:
+        return False
+
+
+def derived(task: Task[Any]) -> dict[str, bytes]:
+    """Return what is wrong by the event's schema, each as its example with one thing changed."""
+    example = example_of(task)
+    found = dict(_of_bytes(example, id_path(task)[0]))
+    if isinstance(example, dict):
+        for field in fields_of(task.event):
+            found |= {f"{field.name} {what}": data for what, data in _of_field(example, field)}
+    return found
+
+
+def _is_refused(task: Task[Any], data: bytes, *, decode_only: bool) -> bool:
+    try:
+        event = task.decode(data)
+    except PermanentError:
+        return True
+    if decode_only:
+        return False
+    try:
+        return bool(task.features([event], [datetime.now(UTC)]).faults)
+    except Exception:  # noqa: BLE001 - a task's own code: what it raises on is no record to send
+        return False
+
+
+def _of_bytes(example: Any, id_name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield what is wrong with the bytes, whatever the schema."""
+    sound = msgspec.json.encode(example)
+    yield "nothing at all", b""
+    yield "not JSON", b"event 256 from 130 to 205"
+    yield "cut short", sound[: len(sound) * 4 // 5]
+    yield "trailing bytes", sound + b"}"
+    yield "UTF-16", sound.decode().encode("utf-16")
+    yield "a thousand brackets", b"[" * 1000 + b"]" * 1000
+    yield "a list", b"[1, 2, 3]"
+    yield "a number", b"256"
+    yield "null", b"null"
+    yield "hundred kilobytes of nothing", b"\x00" * _LONG
+    if isinstance(example, dict):
+        text = Raw(b'"' + _ILL_FORMED + b'"')
+        yield "not UTF-8", msgspec.json.encode(example | {id_name: text})
+        ignored = b'{"_ignored": '
+        yield "not UTF-8 in a field that is ignored", ignored + b'"\xff", ' + sound[1:]
+        yield "brackets without end in a field that is ignored", ignored + b"[" * _LONG
+
+
+def _of_field(example: dict[str, Any], field: Field) -> Iterator[tuple[str, bytes]]:
+    """Yield what is wrong with one field."""
+
+    def having(value: object) -> bytes:
+        return msgspec.json.encode(replaced(example, field.path, value))
+
+    if field.required:
+        yield "missing", msgspec.json.encode(_without(example, field.path))
+    for kind, (what, value) in _WRONG.items():
+        if kind not in field.kinds:
+            yield what, having(value)
+    if field.time:
+        for what, value in _TIMES.items():
+            yield what, having(value)
+        if any(isinstance(kind, inspect.StrType) for kind in field.types):
+            yield "before the calendar", having("0001-01-01T00:00:00+14:00")
+    for what, value in _out_of_range(field):
+        yield what, having(value)
+
+
+def _without(event: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    if len(path) == 1:
+        return {name: value for name, value in event.items() if name != path[0]}
+    return event | {path[0]: _without(event.get(path[0]) or {}, path[1:])}
+
+
+def _out_of_range(field: Field) -> Iterator[tuple[str, object]]:
+    """Yield values of the field's type that its limits leave out."""
+    for kind in field.types:
+        if isinstance(kind, inspect.FloatType):
+            yield "NaN", Raw(b"NaN")
+            yield "beyond a double", Raw(b"1e999")
+        if isinstance(kind, inspect.IntType | inspect.FloatType):
+            limits = {
+                "below its range": (kind.ge, -1) if kind.ge is not None else (kind.gt, 0),
+                "beyond its range": (kind.le, 1) if kind.le is not None else (kind.lt, 0),
+            }
+            for what, (limit, step) in limits.items():
+                if limit is not None and math.isfinite(limit):
+                    yield what, Raw(str(limit + step).encode())
+        if isinstance(kind, inspect.StrType):
+            if kind.min_length:
+                yield "empty" if kind.min_length == 1 else "too short", "x" * (kind.min_length - 1)
+            if kind.max_length is not None:
+                yield "too long", "x" * (kind.max_length + 1)

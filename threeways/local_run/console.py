@@ -26,7 +26,8 @@ PLAIN_SECONDS = 2.0
 EXAMPLES = 5
 REASONS = 6
 NARROW = 66
-"""A terminal of fewer columns gets the examples without miles and pickup."""
+"""A terminal of fewer columns gets two of the values by which an event is known."""
+NARROW_LABELS, LABEL_WIDTH = 2, 12
 
 
 class Screen(Protocol):
@@ -79,10 +80,10 @@ def screen(console: Console) -> Iterator[Screen]:
 
 
 def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
-    """The account of the run: every ride once, and what one would ask next."""
+    """The account of the run: every event once, and what one would ask next."""
     _show_examples(console, result)
     _show_quarantine(console, result.back)
-    table = Table(title="Ledger: where every ride is", title_justify="left", show_header=False)
+    table = Table(title="Ledger: where every event is", title_justify="left", show_header=False)
     table.add_column(justify="left", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(style="dim", overflow="fold")
@@ -101,9 +102,10 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
         soft_wrap=True,
     )
     if ledger.rmse is not None:
+        unit = f" {result.task.output.unit}" if result.task.output.unit else ""
+        which = "that training keeps" if result.task.truth else "whose truth is known"
         console.print(
-            f"RMSE {ledger.rmse!r} min over the {ledger.rmse_rides:,} rides that training keeps",
-            soft_wrap=True,
+            f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}", soft_wrap=True
         )
     if ledger.lost:
         lost = result.account.whereabouts()["lost"]
@@ -116,10 +118,10 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
 
 
 def show_share(console: Console, ledger: Ledger, tolerate: float) -> None:
-    """Say so where more rides were given up than are tolerated, broken records left out."""
+    """Say so where more events were given up than are tolerated, broken records left out."""
     if ledger.share_given_up > tolerate:
         console.print(
-            f"[bold red]Given up: {ledger.rides_given_up:,} of {ledger.sent - ledger.broken:,} rides[/], "
+            f"[bold red]Given up: {ledger.rides_given_up:,} of {ledger.sent - ledger.broken:,} events[/], "
             f"those broken on purpose apart: {ledger.share_given_up:.1%}, more than TOLERATE={tolerate:g}. "
             "The reasons are above: is TASK the one of these events, and the model the one of this task?",
             soft_wrap=True,
@@ -156,35 +158,29 @@ def _show_quarantine(console: Console, back: ReadBack) -> None:
 
 
 def _show_examples(console: Console, result: Result) -> None:
-    """A few predictions, beside what the rides really took where that is what the task predicts."""
+    """Show a few predictions, each beside what is known of its event, the truth included."""
     found = result.predicted()
     if not found:
         return
-    true = {index: value for index, _, value in result.pairs()}
-    unit = ", in minutes" if true else f" of {result.output}"
+    output, true = result.task.output, {index: value for index, _, value in result.pairs()}
     wide = console.width >= NARROW
+    shown = found[:: max(1, len(found) // EXAMPLES)][:EXAMPLES]
+    labels = [result.events.labels(index) for index, _ in shown]
+    names = list(dict.fromkeys(name for one in labels for name in one))[: None if wide else NARROW_LABELS]
     table = Table(
-        title=f"A few of the predictions{unit}", title_justify="left", padding=(0, 1) if wide else 0
+        title=f"A few of the predictions{f', in {output.unit}' if output.unit else f' of {output.name}'}",
+        title_justify="left",
+        padding=(0, 1) if wide else 0,
     )
-    names = [
-        "from zone",
-        "to zone",
-        *(("miles", "pickup") if wide else ()),
-        "predicted",
-        *(["true"] if true else []),
-    ]
-    for name in names:
-        table.add_column(name, justify="right", min_width=max(map(len, name.split())))
-    for index, predicted in found[:: max(1, len(found) // EXAMPLES)][:EXAMPLES]:
-        trip = result.rides.frame.iloc[index]
-        about = [f"{trip['trip_distance']:.2f}", f"{trip['pickup_datetime']:%a %H:%M}"] if wide else []
-        table.add_row(
-            str(int(trip["PULocationID"])),
-            str(int(trip["DOLocationID"])),
-            *about,
-            f"{predicted:.1f}",
-            *([f"{true[index]:.1f}"] if true else []),
-        )
+    for name in [*names, "predicted", *(["true"] if true else [])]:
+        widest = max(map(len, name.split()))
+        table.add_column(escape(name), justify="right", min_width=min(widest, LABEL_WIDTH), overflow="fold")
+    largest = max(abs(value) for _, value in shown)
+    digits = 1 if largest >= 10 else 2 if largest >= 1 else 4
+    for (index, predicted), about in zip(shown, labels, strict=True):
+        known = f"{true[index]:.{digits}f}" if index in true else "-"
+        row = [escape(about.get(name, "")) for name in names]
+        table.add_row(*row, f"{predicted:.{digits}f}", *([known] if true else []))
     console.print(table)
 
 
@@ -202,7 +198,7 @@ def _numbers(view: View) -> Columns:
     numbers = {
         "sent": f"{view.sent:,}",
         "back": f"{view.back:,}",
-        "rides/s": f"{view.per_second:,.0f}",
+        "events/s": f"{view.per_second:,.0f}",
         "elapsed": f"{view.elapsed:.0f} s",
         "latency p50": _seconds(view.latency_p50),
         "p99": _seconds(view.latency_p99),

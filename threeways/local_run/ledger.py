@@ -1,6 +1,6 @@
-"""The ledger: what became of every ride that was sent, counted from what really lies where.
+"""The ledger: what became of every event that was sent, counted from what really lies where.
 
-Nothing here trusts the function. A ride is found on the output stream, in quarantine or at the failure
+Nothing here trusts the function. An event is found on the output stream, in quarantine or at the failure
 destination, by Kinesis's own event id, or it is still on the input stream, or it is lost.
 """
 
@@ -16,14 +16,14 @@ import msgspec
 from threeways.stream.records import kinesis_id
 
 PLACES = ("predicted", "quarantined", "abandoned", "pending", "lost")
-"""Where a ride can be, in the order in which it is looked for."""
+"""Where an event can be, in the order in which it is looked for."""
 TOLERATED = 0.05
-"""The share of rides given up above which a run is not a good one; that of `make batch` is the same."""
+"""The share of events given up above which a run is not a good one; that of `make batch` is the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One acknowledged record. at: Unix time just before its put. index: its ride, None if it is broken."""
+    """One acknowledged record. at: Unix time just before its put. index: its event's, None if broken."""
 
     at: float
     index: int | None
@@ -40,7 +40,7 @@ class Received:
     number: int = 0
     """In the order of the output stream: of its sequence number, and of its place in an aggregated record."""
     entity: int | str = ""
-    """What it says that it is for: the `ride_id`."""
+    """What it says that it is for: the event's own id."""
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +48,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
     abandoned: only at the failure destination. pending: still on the stream. duplicates: predictions
     beyond the first of their event. Times in seconds; latency is from put to the prediction's arrival.
-    rmse: minutes, over the rides whose duration is known and that training would keep; None without any.
-    broken: records broken on purpose. rides_given_up: the others that are in quarantine or abandoned.
+    rmse: in the output's unit, over the events whose truth is known and that training would keep; None
+    without any. rmse_rides: how many those are. rides_per_s: predictions a second. broken: records broken on
+    purpose. rides_given_up: the other events that are in quarantine or abandoned.
     interrupted: it was ended before all was sent.
     """
 
@@ -80,7 +81,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def share_given_up(self) -> float:
-        """The share of the rides, broken records left out, that were given up."""
+        """The share of the events, broken records left out, that were given up."""
         return self.rides_given_up / max(1, self.sent - self.broken)
 
 
@@ -102,7 +103,7 @@ class Account:
     positions: Mapping[str, str | None]
 
     def whereabouts(self) -> dict[str, list[str]]:
-        """For each place the event ids of the rides there: each ride once, in the first place that has it."""
+        """For each place the event ids of the events there: each once, in the first place that has it."""
         places: dict[str, list[str]] = {name: [] for name in PLACES}
         for event_id in self.sent:
             places[self._place(event_id)].append(event_id)
@@ -121,7 +122,7 @@ class Account:
         return "pending" if done is None or int(sequence) > int(done) else "lost"
 
     def latencies(self) -> list[float]:
-        """Seconds from put to prediction, for each predicted ride."""
+        """Seconds from put to prediction, for each predicted event."""
         return [
             max(0.0, received.at - self.sent[event_id].at)
             for event_id, received in self.predictions.items()

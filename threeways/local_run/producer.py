@@ -1,4 +1,4 @@
-"""Puts rides onto the input stream, at a rate, and remembers what the stream acknowledged."""
+"""Puts events onto the input stream, at a rate, and remembers what the stream acknowledged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BACKOFF = Backoff(base=0.05, cap=1.0, least=1.0)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One record to put. index: what it stands for (its ride's row), or None for a broken record."""
+    """One record to put. index: what it stands for (its event's position), or None for a broken record."""
 
     partition_key: str
     data: bytes

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from threeways.local_run.ledger import PLACES, Account, Ledger, percentile, rmse
-from threeways.local_run.rides import TRUTH, Rides
 from threeways.local_run.stack import ReadBack
+from threeways.scoring.events import Events
+from threeways.scoring.task import Task
 
 
 @dataclass(frozen=True)
 class Result:
-    """All that was read back of a run. output: what its task predicts. interrupted: before all was sent."""
+    """All that was read back of a run. interrupted: it was ended before all was sent."""
 
-    rides: Rides
+    task: Task[Any]
+    events: Events
     account: Account
     back: ReadBack
     batches: int
     cold_start: float
     version: str | None
-    output: str = TRUTH
     interrupted: bool = False
 
     def predicted(self) -> list[tuple[int, float]]:
-        """(ride, prediction) for each predicted ride that training would keep."""
+        """Return (position, prediction) for each predicted event that training would keep."""
         found = []
         for event_id, received in self.account.predictions.items():
             sent = self.account.sent.get(event_id)
-            if sent is not None and sent.index is not None and self.rides.kept[sent.index]:
+            if sent is not None and sent.index is not None and self.events.counted[sent.index]:
                 found.append((sent.index, received.value))
         return found
 
     def pairs(self) -> list[tuple[int, float, float]]:
-        """The same with what is true, (ride, prediction, truth); none where the output's truth is unknown."""
-        if self.output != TRUTH:
-            return []
-        return [(index, value, float(self.rides.minutes[index])) for index, value in self.predicted()]
+        """Return (position, prediction, truth) for those of them whose truth is known."""
+        truth = self.events.truth
+        known = ((index, value, float(truth[index])) for index, value in self.predicted())
+        return [one for one in known if math.isfinite(one[2])]
 
 
 def ledger_of(result: Result) -> Ledger:
-    """The account in numbers."""
+    """Return the account in numbers."""
     account = result.account
     places = account.whereabouts()
     counts = {place: len(ids) for place, ids in places.items()}

@@ -1,9 +1,9 @@
-"""The main job: a registered model, fetched by the function, used on rides, every ride accounted for."""
+"""The main job: a model, fetched by the function, used on events, every event accounted for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,13 @@ from rich.console import Console
 
 from threeways.atomic_files import write_json
 from threeways.interrupts import interruptible
+from threeways.local_run.broken_events import kinds_for
 from threeways.local_run.console import show_ledger, show_share
+from threeways.local_run.event_rows import ColumnNames
+from threeways.local_run.events import Source, Workload, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
 from threeways.local_run.result import ledger_of
-from threeways.local_run.rides import Rides, load, require_taken
 from threeways.local_run.session import named_faults, play
 from threeways.local_run.stack import Stage
 from threeways.scoring import tasks
@@ -29,31 +31,38 @@ if TYPE_CHECKING:
 class Options:
     """What the user chose.
 
-    rides: parquet files; None is the synthetic city. n: how many rides, 0 is all. rate: rides a second;
-    None is as fast as it goes. shards: of each stream; None is the template's. poison: share broken, 0-1.
-    tolerate: the share of the other rides that may be given up. settings: which task, and how the model is
-    served.
+    events: files; None is the task's own producer. n: how many events, 0 is all. rate: events a second; None
+    is as fast as it goes. shards: of each stream; None is the template's. poison: share broken, 0-1.
+    tolerate: the share of the other events that may be given up. settings: which task, and how the model is
+    served. columns: of the files, by the user's names.
     """
 
-    rides: str | None = None
+    events: str | None = None
     n: int = 20_000
     rate: float | None = None
     shards: int | None = None
     poison: float = 0.005
     tolerate: float = TOLERATED
     settings: Settings = field(default_factory=Settings)
+    columns: ColumnNames = field(default_factory=ColumnNames)
 
 
 def run(options: Options, find_model: Callable[[], RegisteredModel], console: Console, local: Path) -> Ledger:
-    """Run the whole pipeline once and account for every ride; writes `last-run.json` in the folder `local`.
+    """Run the whole pipeline once and account for every event; writes `last-run.json` in the folder `local`.
 
-    find_model: is called once the rides are known to be usable, since it may have to train a model first.
+    find_model: is called once the events are known to be usable, since it may have to train a model first.
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
-    rides = load(options.rides, options.n, options.poison)
-    require_taken(rides, tasks.find(options.settings.task))
-    _announce(rides, options, console)
+    task = tasks.find(options.settings.task)
+    events = load(
+        Source(options.events, options.n, options.columns),
+        task,
+        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+    )
+    workload = with_broken(events, options.poison)
+    _announce(workload, options, console)
     model = find_model()
+    workload = replace(workload, kinds=kinds_for(task, model.folder, options.settings))
     folder = new_folder(local / "runs")
     with (
         named_faults(folder),
@@ -61,7 +70,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
         Stage(folder, model, options.shards, console, settings=options.settings) as stage,
     ):
         stage.announce()
-        result = play(stage, rides, options.rate, stopping, console)
+        result = play(stage, workload, options.rate, stopping, console)
     ledger = ledger_of(result)
     show_ledger(console, ledger, result)
     show_share(console, ledger, options.tolerate)
@@ -70,11 +79,13 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     return ledger
 
 
-def _announce(rides: Rides, options: Options, console: Console) -> None:
-    console.print(
-        f"Rides: {len(rides):,} of {rides.name}, {len(rides.broken):,} of them replaced by broken records"
-        + (f"; {rides.skipped:,} trips there are no valid ride event and stay out" if rides.skipped else ""),
-        soft_wrap=True,
-    )
-    if options.n > len(rides):
-        console.print(f"There are no {options.n:,} rides: all {len(rides):,} are sent.")
+def _announce(workload: Workload, options: Options, console: Console) -> None:
+    events = workload.events
+    broken = f"{len(workload.broken):,} of them replaced by broken records"
+    said = f"Events: {len(events):,} of {events.name}, {broken}"
+    if events.skipped:
+        because = f" (the first: {events.skipped_because})" if events.skipped_because else ""
+        said += f"; {events.skipped:,} of its rows stay out, for they are no valid event{because}"
+    console.print(said, markup=False, soft_wrap=True)
+    if options.n > len(events):
+        console.print(f"There are no {options.n:,} events: all {len(events):,} are sent.")

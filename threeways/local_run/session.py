@@ -1,4 +1,4 @@
-"""What every run does: puts rides, watches until nothing is left to do, and reads everything back."""
+"""What every run does: puts events, watches until nothing is left to do, and reads everything back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from threeways.aws import errors
 from threeways.errors import LocalFailed
 from threeways.local_run.collector import Collector
 from threeways.local_run.console import screen
+from threeways.local_run.events import Workload
 from threeways.local_run.ledger import Account
 from threeways.local_run.producer import Producer
 from threeways.local_run.progress import Watch
 from threeways.local_run.result import Result
-from threeways.local_run.rides import Rides
 from threeways.local_run.stack import Stage
 from threeways.scoring import tasks
 
@@ -24,17 +24,17 @@ LOOK_SECONDS = 0.25
 
 
 def play(
-    stage: Stage, rides: Rides, rate: float | None, stopping: threading.Event, console: Console
+    stage: Stage, workload: Workload, rate: float | None, stopping: threading.Event, console: Console
 ) -> Result:
-    """Put the rides, watch until nothing is left to do, and read everything back.
+    """Put the events, watch until nothing is left to do, and read everything back.
 
     stopping: set, it ends the run early. Raises what stopped the producer or the collector, and LocalFailed
     where the emulator has ended.
     """
     task = tasks.find(stage.task)
     collector = Collector(stage.kinesis, stage.output_stream, task)
-    producer = Producer(stage.kinesis, stage.input_stream, rides.outgoing(), rate)
-    watch = Watch(len(rides), producer, collector, stage.mapping, stage.log)
+    producer = Producer(stage.kinesis, stage.input_stream, workload.outgoing(), rate)
+    watch = Watch(len(workload), producer, collector, stage.mapping, stage.log)
     collector.start()
     producer.start()
     with screen(console) as shown:
@@ -65,13 +65,13 @@ def play(
     )
     batches = stage.mapping.counts().batches
     return Result(
-        rides=rides,
+        task=task,
+        events=workload.events,
         account=account,
         back=back,
         batches=batches,
         cold_start=stage.cold_start,
         version=collector.version or stage.version,
-        output=task.output.name,
         interrupted=stopping.is_set(),
     )
 

@@ -189,7 +189,7 @@ class Stage:
         return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
 
     def _warm(self) -> None:
-        """Start the function once before the rides do, so that a model that cannot be used stops the run."""
+        """Start the function once before the events do, so that a model that cannot be used stops the run."""
         started = time.monotonic()
         fault = self.function.warm()
         self.cold_start = time.monotonic() - started
