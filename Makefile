@@ -137,7 +137,7 @@ doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or dep
 		$(if $(RATE),--rate '$(RATE)') $(if $(BYTES),--record-bytes '$(BYTES)') \
 		$(if $(KEY_RATE),--key-rate '$(KEY_RATE)')
 
-plan: $(READY) ## what a deployment needs and costs at RATE= rides a second, and what breaks first (SHARDS= MEMORY= ARCH=)
+plan: $(READY) ## what a deployment needs and costs at RATE= events a second, and what breaks first (SHARDS= MEMORY= ARCH= TASK=)
 	@$(PYTHON) -m threeways plan $(if $(RATE),--rate '$(RATE)') $(if $(SHARDS),--shards '$(SHARDS)') \
 		$(if $(MEMORY),--memory '$(MEMORY)') $(if $(ARCH),--arch '$(ARCH)')
 

@@ -219,7 +219,6 @@ def test_batch_scores_with_the_model_that_is_named_under_the_run_that_is_named(
         (("digest",), TIP, "no model was named"),
         (("run",), {"TASK": "nonsense"}, "is not a task here"),
         (("train",), TIP, "models are trained for ride_duration only"),
-        (("plan", "--rate", "9"), TIP, "TASK cannot be honoured"),
         (("plan", "--rate", "9"), {"MODEL_LOCATION": "tip"}, "MODEL_LOCATION cannot be honoured"),
         (("replay", "--from", ".", "--function", "f"), TIP, "a model and a task of its own"),
         (("run",), {"MODEL_SHA256": "0" * 64}, "is not the artifact that was pinned"),
@@ -240,6 +239,16 @@ def test_a_setting_that_a_command_cannot_honour_is_refused(
     arguments = tuple(str(tip) if one == "tip" else one for one in arguments)
     given = {name: str(tip) if value == "tip" else value for name, value in environment.items()}
     assert reason in refused(*arguments, **given)
+
+
+@pytest.mark.usefixtures("tip_here")
+def test_plan_is_for_the_events_of_the_task_that_is_named() -> None:
+    done = invoked("plan", "--rate", "1000", TASK="orders")
+    assert done.exit_code == 0, done.output
+    assert "with events as TASK=orders has them" in done.output
+    assert "an event has 50 bytes and a prediction" in done.output
+    assert "Kinesis" in done.output
+    assert not re.search("ride|zone|trip|taxi", done.output.lower())
 
 
 @pytest.mark.usefixtures("tip_here")

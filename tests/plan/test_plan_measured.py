@@ -39,10 +39,10 @@ def test_the_line_meets_both_ends(tmp_path: Path) -> None:
     assert found.cpu_seconds(1000) == pytest.approx(0.033)
 
 
-def test_noise_never_makes_a_ride_free() -> None:
-    fixed, a_ride = measurements.line({1: 0.02, 10: 0.03, 1000: 0.01})
+def test_noise_never_makes_per_event_free() -> None:
+    fixed, per_event = measurements.line({1: 0.02, 10: 0.03, 1000: 0.01})
     assert fixed > 0
-    assert a_ride > 0
+    assert per_event > 0
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_file_that_is_none_is_refused_with_the_mend(tmp_path: Path, text: str)
 
 
 def test_the_committed_figures_can_be_planned_with(tmp_path: Path) -> None:
-    assert measurements.find(tmp_path).a_ride < 1e-3
+    assert measurements.find(tmp_path).per_event < 1e-3
 
 
 def said(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -71,10 +71,10 @@ def test_a_plan_shows_its_sums_and_what_breaks_first(tmp_path: Path) -> None:
     done = said(tmp_path, "--rate", "1000000")
     assert done.returncode == 0, done.stderr
     for words in (
-        "For 1,000,000 rides a second: make deploy PARAMETERS='ShardCount=1250 BatchSize=1600",
+        "For 1,000,000 events a second: make deploy PARAMETERS='ShardCount=1250 BatchSize=1600",
         "1,000,000 / (1,000 x 0.8) = 1,250",
         "latencies: .local/bench.json, measured here",
-        "one key: up to 99 rides a second, whose predictions go one a call of 10 ms",
+        "one key: up to 99 events a second, whose predictions go one a call of 10 ms",
         "an account has 1,000 by default: ask for 1,250",
         "2 x 1,250 shards x 0.000277778 h for a million x $0.015",
         "prices of 20",

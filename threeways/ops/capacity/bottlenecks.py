@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from threeways.ops.capacity import limits
-from threeways.ops.capacity.sizing import PREDICTION_BYTES, RIDE_BYTES, Plan
+from threeways.ops.capacity.sizing import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit. what: what happens at `rate` rides a second, and how it shows. fix: how to raise it."""
+    """A limit. what: what happens at `rate` events a second, and how it shows. fix: how to raise it."""
 
     what: str
     rate: float
@@ -28,12 +28,12 @@ def as_planned(plan: Plan) -> list[Limit]:
         ),
         Limit(
             "the predictions' shards take 1 MB a second each: deliveries are retried, IteratorAge grows",
-            shards * limits.SHARD_BYTES / PREDICTION_BYTES,
+            shards * limits.SHARD_BYTES / plan.sizes.prediction,
             "raise ShardCount",
         ),
         Limit(
             "GetRecords gives 2 MB a second of a shard: IteratorAge grows",
-            shards * limits.SHARD_READ_BYTES / RIDE_BYTES,
+            shards * limits.SHARD_READ_BYTES / plan.sizes.event,
             "raise ShardCount, or give another consumer's enhanced fan-out",
         ),
         Limit(
@@ -42,11 +42,20 @@ def as_planned(plan: Plan) -> list[Limit]:
             "raise ShardCount",
         ),
         Limit(
-            f"the lanes ({plan.lanes:,}) do {plan.lane_capacity:,.0f} rides a second each: IteratorAge grows",
+            f"the lanes ({plan.lanes:,}) do {plan.lane_capacity:,.0f} events a second each: "
+            "IteratorAge grows",
             plan.lanes * plan.lane_capacity,
             "raise ParallelizationFactor, then MemorySize up to 1,769",
         ),
     ]
+    if plan.sizes.event > plan.sizes.prediction:
+        found.append(
+            Limit(
+                "the events' shards take 1 MB a second each: producers are throttled",
+                shards * limits.SHARD_BYTES / plan.sizes.event,
+                "raise ShardCount",
+            )
+        )
     if plan.lanes > limits.CONCURRENCY:
         rate = plan.rate * limits.CONCURRENCY / plan.busy
         found.append(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from threeways.ops.capacity.prices import Architecture, Prices
-from threeways.ops.capacity.sizing import PREDICTION_BYTES, RIDE_BYTES, Plan
+from threeways.ops.capacity.sizing import Plan
 
 MILLION, HOUR, MONTH_HOURS = 1_000_000, 3_600, 730
 PUT_UNIT, KB, GB = 25 * 1024, 1024, 2**30
@@ -16,7 +16,7 @@ LOG_BYTES = 2_200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item. sum: its arithmetic in words. dollars: for a million rides."""
+    """One item. sum: its arithmetic in words. dollars: for a million events."""
 
     item: str
     sum: str
@@ -24,9 +24,9 @@ class Line:
 
 
 def provisioned(plan: Plan, prices: Prices) -> list[Line]:
-    """Return the cost of both streams' shards, for a million rides. Reading them is free."""
+    """Return the cost of both streams' shards, for a million events. Reading them is free."""
     kinesis, hours = prices.kinesis, MILLION / plan.rate / HOUR
-    units = ceil(RIDE_BYTES / PUT_UNIT) + ceil(PREDICTION_BYTES / PUT_UNIT)
+    units = sum(ceil(size / PUT_UNIT) for size in (plan.sizes.event, plan.sizes.prediction))
     return [
         Line(
             "shards of two streams",
@@ -35,7 +35,7 @@ def provisioned(plan: Plan, prices: Prices) -> list[Line]:
         ),
         Line(
             "PUT payload units",
-            f"{units} (25 KB each, rides and predictions) x ${kinesis.million_put_units:g} a million",
+            f"{units} (25 KB each, events and predictions) x ${kinesis.million_put_units:g} a million",
             units * kinesis.million_put_units,
         ),
     ]
@@ -44,7 +44,7 @@ def provisioned(plan: Plan, prices: Prices) -> list[Line]:
 def on_demand(plan: Plan, prices: Prices) -> list[Line]:
     """Return the cost of both streams in on-demand mode instead; the predictions are read once."""
     kinesis, hours = prices.kinesis, MILLION / plan.rate / HOUR
-    gigabytes = MILLION * (ceil(RIDE_BYTES / KB) + ceil(PREDICTION_BYTES / KB)) * KB / GB
+    gigabytes = MILLION * sum(ceil(size / KB) for size in (plan.sizes.event, plan.sizes.prediction)) * KB / GB
     return [
         Line(
             "two streams", f"2 x {hours:.6g} h x ${kinesis.on_demand_stream_hour:g}",
@@ -62,7 +62,7 @@ def on_demand(plan: Plan, prices: Prices) -> list[Line]:
 
 
 def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Line]:
-    """Return the cost of the function and its log, for a million rides."""
+    """Return the cost of the function and its log, for a million events."""
     invocations = MILLION / plan.batch
     billed = ceil(round(plan.seconds * 1000, 6)) / 1000  # rounding errors must not add a millisecond
     gigabytes, price = plan.memory / 1024, prices.function.gb_second(architecture)
@@ -70,7 +70,7 @@ def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Lin
     return [
         Line(
             "Lambda, requests",
-            f"1,000,000 / {plan.batch:,.0f} rides a batch x ${prices.function.million_requests:g} a million",
+            f"1,000,000 / {plan.batch:,.0f} events a batch x ${prices.function.million_requests:g} a million",
             invocations / MILLION * prices.function.million_requests,
         ),
         Line(
@@ -88,7 +88,7 @@ def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Lin
 
 
 def total(lines: list[Line]) -> float:
-    """Return the dollars for a million rides."""
+    """Return the dollars for a million events."""
     return sum(line.dollars for line in lines)
 
 

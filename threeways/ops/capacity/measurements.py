@@ -35,20 +35,20 @@ class Result(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """An invocation's compute time on a whole processor: `fixed` seconds plus `a_ride` seconds a ride.
+    """An invocation's compute time on a whole processor: `fixed` seconds plus `per_event` seconds an event.
 
     start_seconds: of a cold start. peak_mb: the process's peak memory. source: where the figures are from.
     """
 
     fixed: float
-    a_ride: float
+    per_event: float
     start_seconds: float
     peak_mb: float
     source: str
 
     def cpu_seconds(self, batch: float) -> float:
         """Return the compute time of a batch."""
-        return self.fixed + batch * self.a_ride
+        return self.fixed + batch * self.per_event
 
 
 def find(local: Path, committed: Path = COMMITTED) -> Latencies:
@@ -73,9 +73,9 @@ def read(path: Path, source: str, fix: str) -> Latencies:
     except (OSError, msgspec.MsgspecError) as error:
         raise UsageError(f"{path} has no latencies ({error}): {fix}") from None
     figures = result.latencies
-    fixed, a_ride = line(figures.batches)
+    fixed, per_event = line(figures.batches)
     where = ", ".join(str(result.machine[key]) for key in ("processor", "when") if key in result.machine)
-    return Latencies(fixed, a_ride, figures.start_seconds, figures.peak_mb, f"{source} ({where})")
+    return Latencies(fixed, per_event, figures.start_seconds, figures.peak_mb, f"{source} ({where})")
 
 
 def line(batches: Mapping[int, float]) -> tuple[float, float]:
@@ -84,5 +84,5 @@ def line(batches: Mapping[int, float]) -> tuple[float, float]:
     A least-squares fit would weigh the largest batch most, which is one of the two points anyway.
     """
     small, large = min(batches), max(batches)
-    a_ride = max(1e-9, (batches[large] - batches[small]) / (large - small))
-    return max(1e-6, batches[small] - small * a_ride), a_ride
+    per_event = max(1e-9, (batches[large] - batches[small]) / (large - small))
+    return max(1e-6, batches[small] - small * per_event), per_event

@@ -32,37 +32,44 @@ def print_plan(plan: Plan, prices: Prices, architecture: Architecture, console: 
 def _needs(plan: Plan) -> Iterator[str]:
     known, filled = plan.latencies, f"{sizing.FILLED:.0%} filled"
     rate = number(plan.rate)
-    yield f"For {rate} rides a second: make deploy PARAMETERS='{parameters(plan)}'"
+    yield f"For {rate} events a second: make deploy PARAMETERS='{parameters(plan)}'"
     yield f"  latencies: {known.source}"
     yield (
-        f"  shards: {plan.shards:,} of each stream, {plan.rate / plan.shards:,.0f} rides a second each; "
-        f"{rate} / ({limits.SHARD_RECORDS:,} x {sizing.FILLED:g}) = {sizing.needed_shards(plan.rate):,} "
+        f"  records: an event has {plan.sizes.event:,} bytes and a prediction {plan.sizes.prediction:,}, "
+        "keys included, by the task's example"
+    )
+    yield (
+        f"  shards: {plan.shards:,} of each stream, {plan.rate / plan.shards:,.0f} events a second each; "
+        f"{rate} / ({plan.sizes.shard_rate:,.0f} x {sizing.FILLED:g}) = "
+        f"{sizing.needed_shards(plan.rate, plan.sizes):,} "
         f"are {filled}"
     )
     yield (
-        f"  batches: {plan.batch:,.0f} rides in a window of {plan.window} s "
+        f"  batches: {plan.batch:,.0f} events in a window of {plan.window} s "
         f"({rate} / {plan.lanes:,} lanes x {plan.window} s); BatchSize has room for twice of them, "
-        f"{plan.batch_size * sizing.EVENT_BYTES / 1e6:.1f} of a payload's {limits.PAYLOAD_BYTES / 1e6:g} MB"
+        f"{plan.batch_size * plan.sizes.in_payload / 1e6:.1f} of a payload's "
+        f"{limits.PAYLOAD_BYTES / 1e6:g} MB"
     )
     at_once = f"assumed; {OVERLAPPED} puts of {MAX_ENTRIES} at once"
     puts = f"{sizing.waits(plan.batch)} x {PUT_SECONDS * 1e3:g} ms ({at_once})"
     yield (
-        f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x {known.a_ride * 1e6:.1f} us) / "
+        f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x "
+        f"{known.per_event * 1e6:.1f} us) / "
         f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + {puts} = "
         f"{plan.seconds * 1e3:,.0f} ms"
     )
     yield (
         f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, "
-        f"each up to {plan.lane_capacity:,.0f} rides a second"
+        f"each up to {plan.lane_capacity:,.0f} events a second"
     )
     yield (
-        f"  one key: up to {plan.key_capacity:,.0f} rides a second, whose predictions go one a call of "
+        f"  one key: up to {plan.key_capacity:,.0f} events a second, whose predictions go one a call of "
         f"{PUT_SECONDS * 1e3:g} ms, in order; with AggregatePredictions=true up to a shard's "
         f"{limits.SHARD_RECORDS:,}"
     )
     if plan.parallelization > 1:
         yield (
-            "    with several lanes a shard no order is kept between the rides of one user key in records "
+            "    with several lanes a shard no order is kept between the events of one user key in records "
             "that the Kinesis Producer Library aggregates"
         )
     yield (
@@ -86,7 +93,7 @@ def parameters(plan: Plan) -> str:
 
 
 def _traffic(plan: Plan) -> Iterator[str]:
-    yield "How old a ride is when it is scored"
+    yield "How old an event is when it is scored"
     cold = f"a cold start adds {plan.latencies.start_seconds:.1f} s"
     for name, rate in (("now", plan.rate), ("traffic doubled", sizing.GROWTH * plan.rate)):
         found = traffic.at(plan, rate)
@@ -98,14 +105,14 @@ def _traffic(plan: Plan) -> Iterator[str]:
         if found.refused:
             yield (
                 f"    the shards take {found.taken:,.0f} of {number(found.rate)} a second, the rest is "
-                f"refused at the producer until ShardCount is {sizing.needed_shards(rate):,}"
+                f"refused at the producer until ShardCount is {sizing.needed_shards(rate, plan.sizes):,}"
             )
 
 
 def _costs(plan: Plan, prices: Prices, architecture: Architecture) -> Iterator[str]:
     shards, function = cost.provisioned(plan, prices), cost.function(plan, prices, architecture)
     instead = cost.on_demand(plan, prices)
-    yield f"A million rides cost ({prices.region}, prices of {prices.date}: {', '.join(prices.pages)})"
+    yield f"A million events cost ({prices.region}, prices of {prices.date}: {', '.join(prices.pages)})"
     yield from _lines([*shards, *function])
     whole = cost.total([*shards, *function])
     yield (

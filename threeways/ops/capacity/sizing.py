@@ -13,16 +13,13 @@ from math import ceil
 from threeways.errors import UsageError
 from threeways.ops.capacity import limits
 from threeways.ops.capacity.measurements import Latencies
+from threeways.ops.capacity.record_sizes import Sizes
 from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
-RIDE_BYTES, PREDICTION_BYTES = 150, 280
-"""The size of a ride and of a prediction on their streams, partition keys included."""
-EVENT_BYTES = 700
-"""The size of a ride in the Lambda event's JSON."""
 FILLED = 0.8
 """The planned utilisation of a shard: keys are never distributed evenly."""
 GOOD_BATCH, LONGEST_WINDOW = 100, 10
-"""A batch size whose cost a ride is close to that of 1,000, and the limit on the seconds to wait for it."""
+"""A batch size whose cost an event is close to that of 1,000, and the limit on the seconds to wait for it."""
 GROWTH = 2
 """The multiple of the rate that the lanes can process."""
 POLL_SECONDS = 1.0
@@ -38,10 +35,12 @@ def waits(batch: float) -> int:
 class Asked:
     """The request for a plan.
 
-    rate: rides a second. shards: of each stream; None: as needed. memory: MB; None: as needed.
+    rate: events a second. sizes: of the records. shards: of each stream; None: as needed. memory: MB; None:
+    as needed.
     """
 
     rate: float
+    sizes: Sizes
     shards: int | None = None
     memory: int | None = None
 
@@ -51,7 +50,7 @@ class Plan:
     """A sized deployment.
 
     shards: of each of the two streams. batch_size, window, parallelization: the mapping's settings.
-    batch: rides of an average invocation. seconds: its duration. memory: MB.
+    batch: events of an average invocation. seconds: its duration. memory: MB.
     """
 
     rate: float
@@ -61,6 +60,7 @@ class Plan:
     batch_size: int
     parallelization: int
     latencies: Latencies
+    sizes: Sizes
 
     @property
     def lanes(self) -> int:
@@ -73,22 +73,22 @@ class Plan:
         return min(1.0, self.memory / limits.VCPU_MB)
 
     def took(self, batch: float) -> float:
-        """Return the seconds of an invocation with so many rides: computing, then putting."""
+        """Return the seconds of an invocation with so many events: computing, then putting."""
         return self.latencies.cpu_seconds(batch) / self.share + waits(batch) * PUT_SECONDS
 
     @property
     def lane_capacity(self) -> float:
-        """The rides a second of a lane with full batches only."""
+        """The events a second of a lane with full batches only."""
         return self.batch_size / self.took(self.batch_size)
 
     @property
     def key_capacity(self) -> float:
-        """The rides a second of a single key in full batches: its predictions go one a call."""
+        """The events a second of a single key in full batches: its predictions go one a call."""
         seconds = self.latencies.cpu_seconds(self.batch_size) / self.share + self.batch_size * PUT_SECONDS
         return self.batch_size / seconds
 
     def batch_at(self, rate: float) -> float:
-        """Return the rides of an average invocation at a rate, at least one."""
+        """Return the events of an average invocation at a rate, at least one."""
         lane = rate / self.lanes
         if lane >= self.lane_capacity:
             return self.batch_size
@@ -100,7 +100,7 @@ class Plan:
 
     @property
     def batch(self) -> float:
-        """The rides of an average invocation."""
+        """The events of an average invocation."""
         return self.batch_at(self.rate)
 
     @property
@@ -122,47 +122,45 @@ class Plan:
 def plan(asked: Asked, latencies: Latencies) -> Plan:
     """Size a deployment for a rate. Raises UsageError if the request cannot be met."""
     memory = _memory(asked, latencies)
-    shards = needed_shards(asked.rate)
+    sizes = asked.sizes
+    shards = needed_shards(asked.rate, sizes)
     if asked.shards is not None:
-        least = ceil(
-            max(asked.rate / limits.SHARD_RECORDS, asked.rate * PREDICTION_BYTES / limits.SHARD_BYTES)
-        )
-        if asked.shards < least:
+        if asked.rate > asked.shards * sizes.shard_rate:
             raise UsageError(
-                f"SHARDS={asked.shards} take {asked.shards * limits.SHARD_RECORDS:,} rides a second at most, "
+                f"SHARDS={asked.shards} take {asked.shards * sizes.shard_rate:,.0f} events a second at most, "
                 f"and RATE={asked.rate:.10g} is more: give SHARDS={shards} or leave it out"
             )
         shards = asked.shards
     if shards > limits.STREAM_SHARDS:
         raise UsageError(
             f"RATE={asked.rate:.10g} needs {shards:,} shards in a stream, and a stack's have at most "
-            f"{limits.STREAM_SHARDS:,}: divide the rides over several stacks and plan each with "
-            f"RATE={capacity_of_a_stack():.0f}"
+            f"{limits.STREAM_SHARDS:,}: divide the events over several stacks and plan each with "
+            f"RATE={capacity_of_a_stack(sizes):.0f}"
         )
     window = min(LONGEST_WINDOW, max(1, ceil(GOOD_BATCH * shards / asked.rate)))
-    size = _batch_size(asked.rate / shards * window)
+    size = _batch_size(asked.rate / shards * window, sizes)
     for lanes in range(1, limits.PARALLELIZATION + 1):
-        found = Plan(asked.rate, shards, memory, window, size, lanes, latencies)
+        found = Plan(asked.rate, shards, memory, window, size, lanes, latencies, sizes)
         if found.lanes * found.lane_capacity >= GROWTH * asked.rate:
             return found
     raise UsageError(
-        f"with {memory} MB a lane does {found.lane_capacity:,.0f} rides a second, and "
+        f"with {memory} MB a lane does {found.lane_capacity:,.0f} events a second, and "
         f"{limits.PARALLELIZATION} lanes a shard are too few for twice RATE={asked.rate:.10g}: "
         f"give more MEMORY (up to {limits.VCPU_MB} it helps) or SHARDS"
     )
 
 
-def needed_shards(rate: float) -> int:
-    """Return the shards that each stream needs, by records and by bytes, in and out."""
-    by_records = rate / (limits.SHARD_RECORDS * FILLED)
-    by_bytes = rate * max(RIDE_BYTES, PREDICTION_BYTES) / (limits.SHARD_BYTES * FILLED)
-    by_reading = rate * RIDE_BYTES / (limits.SHARD_READ_BYTES * FILLED)
-    return max(1, ceil(max(by_records, by_bytes, by_reading)))
+def needed_shards(rate: float, sizes: Sizes) -> int:
+    """Return the shards that each stream needs, by records and by bytes, in and out.
+
+    Reading is no limit: a shard gives twice the bytes that it accepts.
+    """
+    return max(1, ceil(rate / (sizes.shard_rate * FILLED)))
 
 
-def capacity_of_a_stack() -> float:
+def capacity_of_a_stack(sizes: Sizes) -> float:
     """Return the rate that the maximum of shards of one stack is planned for."""
-    return limits.STREAM_SHARDS * limits.SHARD_RECORDS * FILLED
+    return limits.STREAM_SHARDS * sizes.shard_rate * FILLED
 
 
 def _memory(asked: Asked, latencies: Latencies) -> int:
@@ -179,9 +177,9 @@ def _memory(asked: Asked, latencies: Latencies) -> int:
     return asked.memory
 
 
-def _batch_size(rides: float) -> int:
-    """Return a `BatchSize` with room for twice the rides of a window.
+def _batch_size(events: float, sizes: Sizes) -> int:
+    """Return a `BatchSize` with room for twice the events of a window, as far as a payload has it.
 
-    A shard takes 1,000 a second, so it stays far below Lambda's 10,000 and a payload's 6 MB.
+    A shard takes 1,000 a second at the most, so it stays far below Lambda's 10,000.
     """
-    return max(100, ceil(GROWTH * rides / 100) * 100)
+    return min(max(100, ceil(GROWTH * events / 100) * 100), max(1, limits.PAYLOAD_BYTES // sizes.in_payload))
