@@ -35,9 +35,7 @@ def show(
             "say how many events a second: RATE=10000 (and SHARDS=, MEMORY= if they are settled)"
         )
     if not 0 < rate <= MAX_RATE:
-        raise UsageError(
-            f"RATE={rate:g} is no rate: give events a second, above 0 and up to {MAX_RATE:,.0f}"
-        )
+        raise UsageError(f"RATE={rate:g} is no rate: give events a second, above 0 and up to {MAX_RATE:,.0f}")
     if shards is not None and shards < 1:
         raise UsageError(f"SHARDS={shards}: a stream has 1 shard or more")
     known = measurements.find(local)

@@ -98,9 +98,9 @@ def at_once(document: Mapping[str, Any]) -> Document:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The template as CloudFormation gets it. Raises UsageError where it is too large."""
-    if (found := size(document)) > MOST_BYTES:
+    if (found := size(document)) > MAX_BYTES:
         raise UsageError(
-            f"the packaged template has {found:,} bytes, over CloudFormation's {MOST_BYTES:,}: "
+            f"the packaged template has {found:,} bytes, over CloudFormation's {MAX_BYTES:,}: "
             "take something out of template.yaml"
         )
     return json.dumps(document, separators=(",", ":"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from threeways.errors import UsageError
-from threeways.ops import account as aws
+from threeways.ops import account
 from threeways.ops.deploy.stack import Client, Stack
 
 INPUT_ARN, INPUT_NAME, OUTPUT_NAME = "InputStreamArn", "InputStreamName", "OutputStreamName"
@@ -44,7 +44,7 @@ def require_free(stack: Stack | None, values: Mapping[str, str], client: Client)
     makes_input = not values[INPUT_ARN] and (stack is None or bool(stack.parameters.get(INPUT_ARN)))
     names = [INPUT_NAME] * makes_input + [OUTPUT_NAME] * (stack is None)
     for name in names:
-        with aws.named_faults(f"the stream {values[name]} cannot be looked up"):
+        with account.named_faults(f"the stream {values[name]} cannot be looked up"):
             try:
                 found = kinesis.describe_stream_summary(StreamName=values[name])
             except kinesis.exceptions.ResourceNotFoundException:
