@@ -53,8 +53,8 @@ def grown(folder: Path, rides: Any, megabytes: int) -> Path:
     """A forest that takes so much on disk: one tree, as large as it gets, so many times."""
     from sklearn.ensemble import RandomForestRegressor
 
-    some = slice(max(100, int(len(rides.minutes) * min(1.0, megabytes / TREE_MB))))
-    fitted = RandomForestRegressor(n_estimators=1, random_state=0).fit(rides.block[some], rides.minutes[some])
+    some = slice(max(100, int(len(rides.target) * min(1.0, megabytes / TREE_MB))))
+    fitted = RandomForestRegressor(n_estimators=1, random_state=0).fit(rides.block[some], rides.target[some])
     fitted.n_estimators = max(1, round(megabytes / TREE_MB))
     fitted.estimators_ = [copy.deepcopy(fitted.estimators_[0]) for _ in range(fitted.n_estimators)]
     return models.saved(fitted, folder, rides.block[:1])

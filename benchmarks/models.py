@@ -12,8 +12,8 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 
 
 def training() -> Any:
-    """The synthetic city's training set (threeways.training.data.Rides)."""
-    from threeways.training.data import load
+    """The synthetic city's training set (threeways.training.examples.Examples)."""
+    from threeways.systems.taxi.training.data import load
 
     return load(None, None, lambda _: None)[0]
 
@@ -28,7 +28,7 @@ def linear(folder: Path, rides: Any) -> Path:
         {"PU_DO": f"{pickup:.0f}_{dropoff:.0f}", "trip_distance": distance}
         for pickup, dropoff, distance in rides.block[:RIDES, [0, 1, 3]].tolist()
     ]
-    fitted = make_pipeline(DictVectorizer(), LinearRegression()).fit(dicts, rides.minutes[:RIDES])
+    fitted = make_pipeline(DictVectorizer(), LinearRegression()).fit(dicts, rides.target[:RIDES])
     return saved(fitted, folder)
 
 
@@ -38,7 +38,7 @@ def forest(folder: Path, rides: Any) -> Path:
 
     chosen = slice(FOREST_RIDES)
     fitted = RandomForestRegressor(n_estimators=100, max_depth=12, random_state=0, n_jobs=1)
-    return saved(fitted.fit(rides.block[chosen], rides.minutes[chosen]), folder, rides.block[:1])
+    return saved(fitted.fit(rides.block[chosen], rides.target[chosen]), folder, rides.block[:1])
 
 
 def saved(fitted: Any, folder: Path, example: Any = None) -> Path:

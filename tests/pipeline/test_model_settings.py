@@ -166,8 +166,8 @@ def test_the_scheduled_job_and_a_deployment_refuse_what_they_cannot_honour(
     with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
         scheduled.lambda_handler({}, None)
     with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
-        chosen.check(chosen.find(str(tip), tmp_path), "ride_duration")
-    assert chosen.check(chosen.find(str(tip), tmp_path), "tip_amount").runtime == "sklearn"
+        chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), "ride_duration")
+    assert chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), "tip_amount").runtime == "sklearn"
     monkeypatch.setenv("TASK", "tip_amount")
     with pytest.raises(SettingsError, match="writes ride_duration only"):
         scheduled.lambda_handler({}, None)
@@ -214,11 +214,10 @@ def test_batch_scores_with_the_model_that_is_named_under_the_run_that_is_named(
             {"TASK": "astray"},
             "takes none of the events of threeways.systems.taxi.trips.producer",
         ),
-        (("run",), TIP, "TASK=tip_amount, and no model was named"),
-        (("web",), TIP, "no model was named"),
-        (("digest",), TIP, "no model was named"),
+        (("web",), {"TASK": "orders"}, "TASK=orders has no training and no registered model"),
+        (("digest",), {"TASK": "orders"}, "has no training and no registered model"),
         (("run",), {"TASK": "nonsense"}, "is not a task here"),
-        (("train",), TIP, "models are trained for ride_duration only"),
+        (("train",), {"TASK": "orders"}, "has no training"),
         (("plan", "--rate", "9"), {"MODEL_LOCATION": "tip"}, "MODEL_LOCATION cannot be honoured"),
         (("replay", "--from", ".", "--function", "f"), TIP, "a model and a task of its own"),
         (("run",), {"MODEL_SHA256": "0" * 64}, "is not the artifact that was pinned"),

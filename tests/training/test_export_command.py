@@ -41,7 +41,7 @@ def told(
     folder: Path, rides: str | None, to: Path | None = None, sha256: str | None = None
 ) -> tuple[bool, str]:
     out = io.StringIO()
-    return export(folder, rides, to, sha256, Console(file=out, width=110)), out.getvalue()
+    return export(folder, rides, to, sha256, Console(file=out, width=110), "ride_duration"), out.getvalue()
 
 
 def names(folder: Path) -> list[str]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from threeways.errors import DataError
+from threeways.systems.taxi.training.data import load
 from threeways.systems.taxi.trips import city
-from threeways.training.data import load
 
 
 def ignore(_line: str) -> None:
@@ -29,9 +29,9 @@ def test_without_validation_the_last_fifth_by_time_is_held_out_and_that_is_said(
     assert training.raw + validation.raw == 3_000
     assert validation.raw == pytest.approx(600, abs=5)
     assert any("last fifth" in line for line in said)
-    assert len(training.minutes) == len(training.block) == training.raw - sum(training.dropped.values())
+    assert len(training.target) == len(training.block) == training.raw - sum(training.dropped.values())
     whole, _ = load(january, january, ignore)
-    assert len(whole.minutes) == len(training.minutes) + len(validation.minutes)
+    assert len(whole.target) == len(training.target) + len(validation.target)
 
 
 def test_a_held_out_ride_is_never_older_than_one_trained_on(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_held_out_ride_is_never_older_than_one_trained_on(tmp_path: Path) -> N
     )
     training, validation = load(str(file), None, ignore)
     # All of a day's rides begin at its midnight here, so a day is in one set or the other: 7 of 31 held out.
-    assert 0.18 < len(validation.minutes) / (len(training.minutes) + len(validation.minutes)) < 0.28
+    assert 0.18 < len(validation.target) / (len(training.target) + len(validation.target)) < 0.28
 
 
 def test_a_file_that_is_in_both_sets_is_warned_of_in_one_line_whatever_its_name(

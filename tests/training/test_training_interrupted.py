@@ -13,7 +13,7 @@ from small_training import Training
 
 from threeways.settings import inherited_environment
 from threeways.training.lock import exclusive
-from threeways.training.registry import resolve
+from threeways.training.registry import champion_of, resolve
 from threeways.training.tracking import connect, store_of
 
 _HANGS_BEFORE_REGISTERING = """
@@ -55,7 +55,7 @@ def test_a_training_that_is_killed_leaves_the_alias_where_it_was_and_the_next_on
             first.kill()
     second.join(60)
     assert not second.is_alive()
-    assert resolve(folder=folder) == training.report.model
+    assert resolve(champion_of("ride_duration"), folder=folder) == training.report.model
     assert len(connect(store_of(None, folder)).search_runs(["1", "2"])) == 2  # the killed one harms nothing
     assert not (folder / "last-train.json").exists()
 

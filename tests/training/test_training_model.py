@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_limits
 
 from threeways.errors import DataError
 from threeways.systems.taxi.rides import COLUMNS, features_of
+from threeways.systems.taxi.training import baseline, model
 from threeways.systems.taxi.trips import city
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.rides import columns_of
-from threeways.training import baseline, model
 from threeways.training.evaluation import errors
 
 _PAIR = 2  # of an encoder's columns: pickup zone, drop-off zone, zone pair

@@ -11,13 +11,14 @@ from small_training import Training
 
 from threeways.errors import ArtifactMissing, TrackingError, UsageError
 from threeways.settings import inherited_environment
-from threeways.training.registry import CHAMPION, resolve
+from threeways.training.registry import champion_of, resolve
 from threeways.training.tracking import connect, experiment_id, store_of
 
 
 def test_alias_and_version_resolve_to_the_same_files(training: Training) -> None:
     by_alias, by_version = (
-        resolve(uri, folder=training.folder) for uri in (CHAMPION, "models:/ride-duration/1")
+        resolve(uri, folder=training.folder)
+        for uri in (champion_of("ride_duration"), "models:/ride-duration/1")
     )
     assert by_alias == by_version == training.report.model
     assert by_alias is not None
@@ -35,7 +36,7 @@ def test_what_is_not_registered_is_none(training: Training, uri: str) -> None:
 
 
 def test_a_folder_without_a_store_has_no_model_and_gets_no_store(tmp_path: Path) -> None:
-    assert resolve(folder=tmp_path / ".local") is None
+    assert resolve(champion_of("ride_duration"), folder=tmp_path / ".local") is None
     assert not (tmp_path / ".local").exists()
 
 
@@ -51,15 +52,15 @@ def test_the_environments_tracking_uri_is_respected(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{training.folder / 'mlflow.db'}")
-    assert resolve(folder=tmp_path) == training.report.model
+    assert resolve(champion_of("ride_duration"), folder=tmp_path) == training.report.model
 
 
 def test_mlflow_leaves_no_tracking_uri_in_the_environment_for_the_next_store(
     training: Training, tmp_path: Path
 ) -> None:
-    assert resolve(folder=training.folder) is not None
+    assert resolve(champion_of("ride_duration"), folder=training.folder) is not None
     assert "MLFLOW_TRACKING_URI" not in inherited_environment()
-    assert resolve(folder=tmp_path) is None
+    assert resolve(champion_of("ride_duration"), folder=tmp_path) is None
 
 
 def test_files_that_are_gone_are_said(training: Training, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_files_that_are_gone_are_said(training: Training, tmp_path: Path) -> Non
     elsewhere = training.folder.rename(training.folder.with_name("elsewhere"))
     try:
         with pytest.raises(ArtifactMissing, match="train a new one"):
-            resolve(folder=Path(copied).parent)
+            resolve(champion_of("ride_duration"), folder=Path(copied).parent)
     finally:
         elsewhere.rename(training.folder)
 
@@ -85,7 +86,7 @@ def test_a_moved_checkout_trains_into_its_own_folder(training: Training, tmp_pat
 def test_a_damaged_store_is_named_with_the_mend(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
     with pytest.raises(TrackingError, match=r"mlflow.db.*moved aside"):
-        resolve(folder=tmp_path)
+        resolve(champion_of("ride_duration"), folder=tmp_path)
 
 
 @pytest.mark.exhaustive
@@ -94,4 +95,4 @@ def test_a_server_that_is_not_there_is_said_within_seconds() -> None:
         taken.bind(("127.0.0.1", 0))  # not listening, so that connecting is refused
         uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(TrackingError, match=f"{uri}.*check MLFLOW_TRACKING_URI"):
-            resolve(tracking_uri=uri)
+            resolve(champion_of("ride_duration"), tracking_uri=uri)

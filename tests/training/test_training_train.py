@@ -19,7 +19,7 @@ from threeways.systems.taxi.rides import COLUMNS, features_of
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import read
 from threeways.systems.taxi.trips.rides import columns_of
-from threeways.training.registry import CHAMPION, resolve
+from threeways.training.registry import champion_of, resolve
 from threeways.training.tracking import connect, store_of
 from threeways.training.train import resolve_or_train, train
 
@@ -28,7 +28,7 @@ def test_the_registered_model_repeats_the_printed_rmse_on_the_rides_that_trainin
     training: Training,
 ) -> None:
     connect(store_of(None, training.folder))
-    served = mlflow.pyfunc.load_model(CHAMPION)
+    served = mlflow.pyfunc.load_model(champion_of("ride_duration"))
     frame = read(training.validation).frame
     cleaning = clean(frame)
     predicted = served.predict(features_of(columns_of(frame[cleaning.valid])))
@@ -88,7 +88,7 @@ def test_the_model_is_skops_with_signature_example_and_metadata(training: Traini
     told = about["metadata"]
     assert (told["task"], told["features"]) == ("ride_duration", list(COLUMNS))
     assert told["metrics"]["validation_rmse"] == training.report.rmse
-    used = {which: (data["name"], data["rides"]) for which, data in told["trained_on"].items()}
+    used = {which: (data["name"], data["rows"]) for which, data in told["trained_on"].items()}
     assert used == {
         "training": (Path(training.data).name, training.report.rows_train),
         "validation": (Path(training.validation).name, training.report.rows_validation),
@@ -108,7 +108,7 @@ def test_it_says_what_cleaning_dropped_and_nothing_of_mlflows_own(training: Trai
 def test_bad_data_leaves_no_store_behind(training: Training, tmp_path: Any) -> None:
     with pytest.raises(DataError):
         train(str(tmp_path / "none.parquet"), console=Console(file=io.StringIO()), folder=tmp_path / ".local")
-    assert resolve(folder=tmp_path / ".local") is None
+    assert resolve(champion_of("ride_duration"), folder=tmp_path / ".local") is None
     assert not (tmp_path / ".local" / "mlflow.db").exists()
 
 

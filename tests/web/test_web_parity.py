@@ -158,7 +158,7 @@ def test_the_model_s_page_tells_its_training(training: Training, scored_by: Mode
         told = client.get("/model").json()
     assert told["version"] == training.report.model.run_id
     assert told["metrics"]["validation_rmse"] == training.report.rmse
-    assert told["trained_on"]["training"]["rides"] == training.report.rows_train
+    assert told["trained_on"]["training"]["rows"] == training.report.rows_train
     assert told["features"] == list(task.columns)
     assert told["signature"]["inputs"][0]["tensor-spec"]["shape"] == [-1, 6]
     assert datetime.fromisoformat(told["trained"]).tzinfo is UTC

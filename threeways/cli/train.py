@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment
 
 
@@ -15,12 +14,8 @@ def train(
     data: Annotated[str | None, typer.Option(help="TLC parquet: paths, globs, https:// or s3://.")] = None,
     validation: Annotated[str | None, typer.Option(help="The same, to test on.")] = None,
 ) -> None:
-    """Train the model, track it in MLflow and register it."""
-    from threeways.training.registry import TASK
+    """Train a model of the task, track it in MLflow and register it."""
     from threeways.training.train import train as train_model
 
     task = from_environment(Settings).task
-    if task != TASK:
-        raise UsageError(f"TASK={task} cannot be honoured: models are trained for {TASK} only; unset TASK")
-
-    train_model(data, validation, console=Console(), folder=LOCAL)
+    train_model(data, validation, console=Console(), folder=LOCAL, task=task)

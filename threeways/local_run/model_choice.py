@@ -35,16 +35,16 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
     command loads it, so that a pickle has to be pinned. Raises UsageError: SettingsError, ArtifactError,
     TrackingError or DataError among them.
     """
-    tasks.find(settings.task)
+    task = tasks.find(settings.task)
     model = _found(settings, console, local)
     hashes = digests.verify(model.folder, settings.model_sha256) if settings.model_sha256 else None
     info = mlmodel.read(model.folder, hashes)
-    artifact.check_task(info, settings.task)
+    artifact.check_task(info, task.name)
     served = f", served by {_runtime(settings, info, model.folder)}" if loads else ""
     if loads and served.endswith("sklearn") and not _is_pinned(settings):
         _refuse_pickles(info, model.folder)
     console.print(
-        f"Model: {model.uri} (run {settings.run_id or model.run_id}), task {settings.task}{served}",
+        f"Model: {model.uri} (run {settings.run_id or model.run_id}), task {task.name}{served}",
         soft_wrap=True,
         highlight=False,
         markup=False,
@@ -82,7 +82,7 @@ def require_run(settings: Settings, model: RegisteredModel) -> None:
 
 
 def _found(settings: Settings, console: Console, local: Path) -> RegisteredModel:
-    from threeways.training.registry import CHAMPION, TASK, RegisteredModel, resolve
+    from threeways.training.registry import RegisteredModel, resolve
     from threeways.training.train import resolve_or_train
 
     location = settings.model_location
@@ -99,13 +99,8 @@ def _found(settings: Settings, console: Console, local: Path) -> RegisteredModel
         return RegisteredModel(
             location, "", info.version, info.model_id, settings.mlflow_experiment_id, folder
         )
-    if settings.task != TASK:
-        raise UsageError(
-            f"TASK={settings.task}, and no model was named: the registered one, {CHAMPION}, is of {TASK}; "
-            "set MODEL_LOCATION to a folder, s3://bucket/prefix or models:/name@alias"
-        )
     console.print("Looking up the registered model in MLflow")
-    model = resolve_or_train(console=console, folder=local)
+    model = resolve_or_train(console=console, folder=local, task=settings.task)
     require_run(settings, model)
     return model
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from threeways.training.model import Minutes
+from threeways.training.examples import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Of one model on one set, in minutes: root mean square, mean absolute, median absolute."""
+    """The errors of one model on one set, in the output's unit: root mean square, mean, median absolute."""
 
     rmse: float
     mae: float
     median: float
 
 
-def errors(predicted: Minutes, actual: Minutes) -> Errors:
+def errors(predicted: Target, actual: Target) -> Errors:
     """The errors of (n,) predictions, n at least 1."""
     off = predicted - actual
     return Errors(

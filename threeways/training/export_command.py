@@ -11,9 +11,8 @@ from threeways import artifact
 from threeways.errors import ArtifactUnsupported, UsageError
 from threeways.scoring import tasks
 from threeways.training import flavour
-from threeways.training.data import rides_of
+from threeways.training.examples import training_of
 from threeways.training.flavour import Onnx
-from threeways.training.registry import TASK
 from threeways.training.report import step
 
 if TYPE_CHECKING:
@@ -22,16 +21,16 @@ if TYPE_CHECKING:
 
 def export(
     folder: Path,
-    rides: str | None,
+    events: str | None,
     to: Path | None,
     sha256: str | None,
     console: Console,
-    task_name: str = TASK,
+    task_name: str,
 ) -> bool:
     """Write a copy of an artifact with an ONNX flavour beside its scikit-learn one; return whether it was.
 
-    folder: the artifact. rides: parquet files to compare on, as DATA= of `make train`; None: the synthetic
-    city. to: the copy's folder, by default `folder` + "-onnx"; it is created complete or not at all. sha256:
+    folder: the artifact. events: what to compare on, as DATA= of `make train`; None: the system's own.
+    to: the copy's folder, by default `folder` + "-onnx"; it is created complete or not at all. sha256:
     the artifact's digest, which a pickle needs. task_name: its task. console: for the gate's result, or the
     reason why there is no graph. Raises ArtifactError, DataError, UsageError.
     """
@@ -42,13 +41,11 @@ def export(
     task = tasks.find(task_name)
     artifact.check_task(model.info, task.name)
     artifact.check(model, task.columns, task.dict_keys)
-    judged = rides_of(
-        rides,
-        lambda line: console.print(line, highlight=False, markup=False),
-        None if task.name == TASK else task,
+    judged = training_of(task).sample(
+        task, events, lambda line: console.print(line, highlight=False, markup=False)
     )
     with step(
-        console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.minutes):,} rides"
+        console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.target):,} rows"
     ):
         onnx = flavour.onnx_of(model.estimator, judged.block, model.input_types)
     if isinstance(onnx, str):

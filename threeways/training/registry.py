@@ -16,11 +16,19 @@ from threeways.training.tracking import FOLDER, connect, named_faults, store_of
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-NAME, ALIAS = "ride-duration", "champion"
-CHAMPION = f"models:/{NAME}@{ALIAS}"
-"""The default model of all commands."""
-TASK = "ride_duration"
-"""The task that `make train` trains models for."""
+ALIAS = "champion"
+"""The alias of the model that the commands use where none is named."""
+
+
+def name_of(task: str) -> str:
+    """Return the name that models of a task are registered under: `ride-duration` for `ride_duration`."""
+    return task.replace("_", "-")
+
+
+def champion_of(task: str) -> str:
+    """Return the URI of the model that the commands use for a task where none is named."""
+    return f"models:/{name_of(task)}@{ALIAS}"
+
 
 _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
 
@@ -41,9 +49,7 @@ class RegisteredModel:
     folder: Path
 
 
-def resolve(
-    uri: str = CHAMPION, tracking_uri: str | None = None, folder: Path = FOLDER
-) -> RegisteredModel | None:
+def resolve(uri: str, tracking_uri: str | None = None, folder: Path = FOLDER) -> RegisteredModel | None:
     """Resolve `models:/name@alias` or `models:/name/version` to a model; None where there is none.
 
     A remote store's files are downloaded to `folder/models/` once. Raises TrackingError where the store can't
@@ -61,21 +67,21 @@ def resolve(
         return _registered(client, found, folder)
 
 
-def register(client: MlflowClient, model_id: str, run_id: str) -> str:
-    """Register a logged model as a version of `NAME`, set the alias last, and return the version."""
+def register(client: MlflowClient, name: str, model_id: str, run_id: str, description: str) -> str:
+    """Make a logged model a version of a registered model, set the alias last, return the version."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(NAME, description="Minutes of a taxi ride, from `make train`.")
+        client.create_registered_model(name, description=description)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    made = client.create_model_version(NAME, f"models:/{model_id}", run_id, model_id=model_id)
+    made = client.create_model_version(name, f"models:/{model_id}", run_id, model_id=model_id)
     version = str(made.version)
     # MLflow's page of a logged model shows its versions by this tag.
-    link = json.dumps([{"name": NAME, "version": version}])
+    link = json.dumps([{"name": name, "version": version}])
     client.set_logged_model_tags(model_id, {"mlflow.modelVersions": link})
-    client.set_registered_model_alias(NAME, ALIAS, version)
+    client.set_registered_model_alias(name, ALIAS, version)
     return version
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from threeways.training.data import Rides
     from threeways.training.evaluation import Errors
+    from threeways.training.examples import Examples
 
 LAST_TRAIN = "last-train.json"
 
@@ -26,7 +26,8 @@ LAST_TRAIN = "last-train.json"
 class TrainingReport:
     """A training's figures.
 
-    rmse, mae, baseline_rmse: minutes, on the validation set. rows_…: rides used. seconds: total duration.
+    rmse, mae, baseline_rmse: in the output's unit, on the validation set. rows_…: rows used.
+    seconds: total duration.
     model_uri: `models:/name/version`. model: the registered model.
     """
 
@@ -39,10 +40,10 @@ class TrainingReport:
     model_uri: str
     model: RegisteredModel
 
-    def write(self, folder: Path) -> Path:
-        """Write `last-train.json` in `folder`, atomically, and return its path."""
+    def write(self, folder: Path, name: str = LAST_TRAIN) -> Path:
+        """Write a file of this name in `folder`, atomically, and return its path."""
         figures = {name: getattr(self, name) for name in self.__slots__ if name != "model"}
-        file = folder / LAST_TRAIN
+        file = folder / name
         scratch = file.with_suffix(".json.new")
         scratch.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         scratch.replace(file)
@@ -62,28 +63,28 @@ def step(console: Console, doing: str) -> Iterator[None]:
     console.print(f"{doing}: {time.monotonic() - began:.1f} s", highlight=False, markup=False)
 
 
-def cleaning_table(training: Rides, validation: Rides) -> Table:
-    """Return a table of each set's trips: read, dropped by cleaning for each reason, and used."""
+def cleaning_table(training: Examples, validation: Examples) -> Table:
+    """Return a table of each set's rows: read, dropped by cleaning for each reason, and used."""
     from rich.table import Table
 
-    table = Table("trips", title="Cleaning", title_justify="left")
+    table = Table("rows", title="Cleaning", title_justify="left")
     sets = (training, validation)
     for heading in ("training", "validation"):
         table.add_column(heading, justify="right")
-    table.add_row("read", *(f"{rides.raw:,}" for rides in sets))
+    table.add_row("read", *(f"{examples.raw:,}" for examples in sets))
     for reason in training.dropped:
-        counts = [rides.dropped[reason] for rides in sets]
+        counts = [examples.dropped[reason] for examples in sets]
         if any(counts):
             table.add_row(f"dropped: {reason}", *(f"{count:,}" for count in counts))
-    table.add_row("used", *(f"{len(rides.minutes):,}" for rides in sets), style="bold")
+    table.add_row("used", *(f"{len(examples.target):,}" for examples in sets), style="bold")
     return table
 
 
-def metrics_table(found: dict[str, Errors]) -> Table:
-    """Return a table of the model's and the baseline's errors on both sets. found: see `Trained.errors`."""
+def metrics_table(found: dict[str, Errors], unit: str) -> Table:
+    """Return a table of the model's and the baseline's errors on both sets. found: `Trained.errors`."""
     from rich.table import Table
 
-    table = Table("minutes", title="Errors", title_justify="left")
+    table = Table(unit, title="Errors", title_justify="left")
     for heading in ("this model", "linear baseline"):
         table.add_column(heading, justify="right")
     kinds = {"RMSE": "rmse", "mean absolute": "mae", "median absolute": "median"}

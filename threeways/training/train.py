@@ -1,4 +1,4 @@
-"""From trips to a registered model: `train`, and `resolve_or_train` for whoever needs just any model."""
+"""Train and register a model of a task, or find the registered one."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from threeways.errors import ArtifactMissing, TrackingError
-from threeways.training import baseline, flavour, model
-from threeways.training.data import Rides, load
+from threeways.scoring import tasks
+from threeways.scoring.task import Task
+from threeways.settings import Settings
+from threeways.training import flavour
+from threeways.training.examples import Examples, training_of
 from threeways.training.lock import exclusive
 from threeways.training.record import Trained, judged, record
-from threeways.training.registry import ALIAS, CHAMPION, NAME, RegisteredModel, register, resolve
-from threeways.training.report import TrainingReport, cleaning_table, metrics_table, step
+from threeways.training.registry import ALIAS, RegisteredModel, champion_of, name_of, register, resolve
+from threeways.training.report import LAST_TRAIN, TrainingReport, cleaning_table, metrics_table, step
 from threeways.training.tracking import FOLDER, connect, experiment_id, named_faults, store_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+TASK: str = Settings().task
+"""The task where none is named."""
 
 
 def train(
@@ -28,39 +35,44 @@ def train(
     console: Console,
     tracking_uri: str | None = None,
     folder: Path = FOLDER,
+    task: str = TASK,
 ) -> TrainingReport:
     """Train, judge, log and register a model, tell `console` about it and write `folder/last-train.json`.
 
-    data, validation: parquet files, as `threeways.training.data.load` takes them; None for the synthetic
-    city. tracking_uri: None for `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`. A second training in
-    the same folder waits for the first. The alias moves last: one that is killed leaves it where it was.
-    Raises DataError, TrackingError.
+    data, validation: as the task's training takes them; None for the system's own. task: whose model; the
+    file of another than the default is `last-train-<task>.json`. tracking_uri: None for
+    `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`. A second training in the same folder waits for the
+    first. The alias moves last: one that is killed leaves it where it was.
+    Raises DataError, TrackingError, UsageError.
     """
     with _alone(console, folder):
-        return _train(data, validation, console, tracking_uri, folder)
+        return _train(tasks.find(task), data, validation, console, tracking_uri, folder)
 
 
 def resolve_or_train(
-    *, console: Console, tracking_uri: str | None = None, folder: Path = FOLDER
+    *, console: Console, tracking_uri: str | None = None, folder: Path = FOLDER, task: str = TASK
 ) -> RegisteredModel:
-    """The model that `CHAMPION` names; where there is none, one trained on the synthetic city first.
+    """Return the task's champion; where there is none, one trained on the system's own data first.
 
     Where another process is training in this folder, its model is waited for. Raises as `train` does.
     """
-    registered = _resolved(console, tracking_uri, folder)
+    found = tasks.find(task)
+    registered = _resolved(found, console, tracking_uri, folder)
     if registered is not None:
         return registered
     with _alone(console, folder):
-        registered = _resolved(console, tracking_uri, folder)
+        registered = _resolved(found, console, tracking_uri, folder)
         if registered is None:
-            console.print("no model is registered yet: training one on the synthetic city", highlight=False)
-            registered = _train(None, None, console, tracking_uri, folder).model
+            console.print(f"no model of {found.name} is registered yet: training one", highlight=False)
+            registered = _train(found, None, None, console, tracking_uri, folder).model
         return registered
 
 
-def _resolved(console: Console, tracking_uri: str | None, folder: Path) -> RegisteredModel | None:
+def _resolved(
+    task: Task[Any], console: Console, tracking_uri: str | None, folder: Path
+) -> RegisteredModel | None:
     try:
-        return resolve(CHAMPION, tracking_uri, folder)
+        return resolve(champion_of(task.name), tracking_uri, folder)
     except ArtifactMissing as error:
         console.print(str(error), highlight=False, markup=False)
         return None
@@ -76,36 +88,42 @@ def _alone(console: Console, folder: Path) -> AbstractContextManager[None]:
 
 
 def _train(
-    data: str | None, validation: str | None, console: Console, tracking_uri: str | None, folder: Path
+    task: Task[Any],
+    data: str | None,
+    validation: str | None,
+    console: Console,
+    tracking_uri: str | None,
+    folder: Path,
 ) -> TrainingReport:
     began = time.monotonic()
-    store = store_of(tracking_uri, folder)
-    training, judging = load(
-        data, validation, lambda line: console.print(line, highlight=False, markup=False)
+    store, name = store_of(tracking_uri, folder), name_of(task.name)
+    training, judging = training_of(task).load(
+        task, data, validation, lambda line: console.print(line, highlight=False, markup=False)
     )
     console.print(cleaning_table(training, judging))
     with step(console, f"opening MLflow's store, {store.uri}"), named_faults(store):
         client = connect(store)
         experiment = experiment_id(client, store)
-    trained = _fitted(training, judging, console)
+    trained = _fitted(task, training, judging, console)
     with step(console, "logging to MLflow and registering"), named_faults(store):
         run_id, model_id = record(trained, experiment)
-        version = register(client, model_id, run_id)
-    registered = resolve(f"models:/{NAME}/{version}", tracking_uri, folder)
+        version = register(client, name, model_id, run_id, f"{task.name}, from `make train`.")
+    registered = resolve(f"models:/{name}/{version}", tracking_uri, folder)
     if registered is None:
-        raise TrackingError(f"{NAME} version {version} was registered and is gone; train again")
+        raise TrackingError(f"{name} version {version} was registered and is gone; train again")
     report = _report(trained, registered, time.monotonic() - began)
-    file = report.write(folder)
-    console.print(metrics_table(trained.errors))
+    file = report.write(folder, LAST_TRAIN if task.name == TASK else f"last-train-{task.name}.json")
+    console.print(metrics_table(trained.errors, task.output.unit))
     console.print(f"registered {registered.uri} as {ALIAS}; figures in {file}", highlight=False, markup=False)
     return report
 
 
-def _fitted(training: Rides, validation: Rides, console: Console) -> Trained:
-    with step(console, f"fitting the model on {len(training.minutes):,} rides"):
-        fitted = model.fit(training.block, training.minutes)
+def _fitted(task: Task[Any], training: Examples, validation: Examples, console: Console) -> Trained:
+    how = training_of(task)
+    with step(console, f"fitting the model on {len(training.target):,} rows"):
+        fitted = how.fit(task, training)
     with step(console, "fitting the linear baseline, judging both"):
-        trained = judged(fitted, baseline.fit(training.block, training.minutes), training, validation)
+        trained = judged(task, fitted, how.fit_baseline(task, training), training, validation)
     with step(console, "writing it as ONNX, comparing that with scikit-learn"):
         onnx = flavour.onnx_of(fitted, validation.block)
     if isinstance(onnx, str):
@@ -122,8 +140,8 @@ def _report(trained: Trained, registered: RegisteredModel, seconds: float) -> Tr
         rmse=found.rmse,
         mae=found.mae,
         baseline_rmse=trained.errors["baseline_validation"].rmse,
-        rows_train=len(trained.training.minutes),
-        rows_validation=len(trained.validation.minutes),
+        rows_train=len(trained.training.target),
+        rows_validation=len(trained.validation.target),
         seconds=round(seconds, 3),
         model_uri=registered.uri,
         model=registered,

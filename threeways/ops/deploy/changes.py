@@ -159,7 +159,7 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
         repository.check(answers.repository, answers.region)
         repository.require(answers.repository, client("ecr"))
     asked = runtime.asked(answers.parameters)
-    found = models.find(options.model, local)
+    found = models.find(options.model, local, values["Task"])
     chosen = models.check(found, values["Task"], asked, image=options.image)
     values[runtime.PARAMETER] = runtime.settled(answers.parameters, chosen)
     parameters.check(document, chosen.parameters("a-bucket"))

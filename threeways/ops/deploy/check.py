@@ -18,7 +18,7 @@ def check(named: str | None, settings: Settings, console: Console, local: Path) 
     named: as `make deploy` takes it. settings: task, runtime, and the digest that a pickle needs, unless it
     is a registered model. Raises what `model.build` would.
     """
-    found = models.find(named, local)
+    found = models.find(named, local, settings.task)
     if named and not named.startswith("models:/"):
         artifact.load(
             found.folder, settings.model_sha256, settings.model_runtime

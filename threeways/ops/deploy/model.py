@@ -13,6 +13,7 @@ from threeways.aws.s3 import objects
 from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy import in_image
+from threeways.scoring import tasks
 from threeways.settings import Runtime, Settings
 
 PREFIX = "models"
@@ -48,14 +49,14 @@ class Chosen:
         return {"ModelLocation": self.location(bucket), "ModelSha256": self.sha256, "RunId": self.run_id}
 
 
-def find(named: str | None, local: Path) -> Chosen:
+def find(named: str | None, local: Path, task: str) -> Chosen:
     """The model of a name: `models:/name@alias`, a folder, `s3://…`, or None for the registered one.
 
     local: where `make train` keeps MLflow's store. Raises UsageError, TrackingError or ArtifactError.
     """
-    from threeways.training.registry import CHAMPION, resolve
+    from threeways.training.registry import champion_of, resolve
 
-    uri = named or CHAMPION
+    uri = named or champion_of(tasks.find(task).name)
     if not uri.startswith("models:/"):
         folder = artifact.fetch(artifact.find(Settings(model_location=uri)))
         return Chosen(uri, folder, artifact.digest(folder), "")

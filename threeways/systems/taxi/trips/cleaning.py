@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.errors import DataError
+from threeways.scoring.task import Truth
 from threeways.systems.taxi.trips.reading import DISTANCE, DROPOFF, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHORTEST_MINUTES, LONGEST_MINUTES = 1, 60
+DURATION = Truth(column="dropoff_datetime", since=True, least=SHORTEST_MINUTES, most=LONGEST_MINUTES)
 _ZONE_LIMIT = 2**31
 _FIRST, _LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
@@ -23,27 +26,28 @@ class Cleaning:
     """What became of n raw trips.
 
     valid: (n,) bool, the trip makes an event of the task: it can be put on the stream.
-    kept: (n,) bool, valid and 1 to 60 minutes long, both included: training and its metrics use these.
+    kept: (n,) bool, valid, and its true output is known and within its limits, both included: training and
+    its metrics use these. target: (n,) float64, the true output; NaN where it is missing.
     minutes: (n,) float64, the duration; NaN where a time is missing.
     dropped: reason -> how many trips it cost; each trip counts once, under the first reason that fits.
     """
 
     valid: NDArray[np.bool_]
     kept: NDArray[np.bool_]
+    target: NDArray[np.float64]
     minutes: NDArray[np.float64]
     dropped: dict[str, int]
 
 
-def clean(frame: pd.DataFrame) -> Cleaning:
-    """Judge every row of `Trips.frame`.
+def clean(frame: pd.DataFrame, truth: Truth = DURATION) -> Cleaning:
+    """Judge every row of `Trips.frame`. truth: where a task's true output is told.
 
     The first six reasons make an event invalid, the others a ride unfit to learn from. A distance of
     thousands of miles is a valid event and stays: serving will meet it too.
     """
-    pickup, dropoff = frame[PICKUP].to_numpy(), frame[DROPOFF].to_numpy()
+    pickup = frame[PICKUP].to_numpy()
     zones = [frame[column].to_numpy(dtype=np.float64) for column in (PICKUP_ZONE, DROPOFF_ZONE)]
     miles = frame[DISTANCE].to_numpy(dtype=np.float64)
-    minutes = minutes_between(pickup, dropoff)
     missing_zone = np.isnan(zones[0]) | np.isnan(zones[1])
     unreal_zone = ~(_is_zone(zones[0]) & _is_zone(zones[1]))
     invalid = {
@@ -54,15 +58,37 @@ def clean(frame: pd.DataFrame) -> Cleaning:
         "no distance": np.isnan(miles),
         "a negative or infinite distance": ~(np.isfinite(miles) & (miles >= 0)),
     }
-    unfit = {
-        "no drop-off time": np.isnat(dropoff),
-        "ended before it began": minutes < 0,
-        f"under {SHORTEST_MINUTES} minute": minutes < SHORTEST_MINUTES,
-        f"over {LONGEST_MINUTES} minutes": minutes > LONGEST_MINUTES,
-    }
+    minutes = minutes_between(pickup, frame[DROPOFF].to_numpy())
+    target, unfit = _judged(frame, truth)
     valid, dropped = _sieve(np.ones(len(frame), dtype=bool), invalid)
     kept, unfit_dropped = _sieve(valid, unfit)
-    return Cleaning(valid=valid, kept=kept, minutes=minutes, dropped=dropped | unfit_dropped)
+    return Cleaning(valid=valid, kept=kept, target=target, minutes=minutes, dropped=dropped | unfit_dropped)
+
+
+def _judged(frame: pd.DataFrame, truth: Truth) -> tuple[NDArray[np.float64], dict[str, NDArray[np.bool_]]]:
+    """Return the (n,) true outputs, and which rows are unfit to learn them from, by reason."""
+    if truth.since:
+        ended = frame[truth.column].to_numpy()
+        minutes = minutes_between(frame[PICKUP].to_numpy(), ended)
+        return minutes, {
+            "no drop-off time": np.isnat(ended),
+            "ended before it began": minutes < 0,
+            f"under {truth.least:g} minute": minutes < truth.least,
+            f"over {truth.most:g} minutes": minutes > truth.most,
+        }
+    missing = [column for column in (truth.column, *truth.where) if column not in frame]
+    if missing:
+        raise DataError(f"the trips have no column {', '.join(missing)}; give files of TLC's that have it")
+    target = frame[truth.column].to_numpy(dtype=np.float64)
+    return target, {
+        **{
+            f"{column} other than {value:g}": frame[column].to_numpy(dtype=np.float64) != value
+            for column, value in truth.where.items()
+        },
+        f"no {truth.column}": np.isnan(target),
+        f"{truth.column} under {truth.least:g}": target < truth.least,
+        f"{truth.column} over {truth.most:g}": target > truth.most,
+    }
 
 
 def minutes_between(pickup: NDArray[np.datetime64], dropoff: NDArray[np.datetime64]) -> NDArray[np.float64]:

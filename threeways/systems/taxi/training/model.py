@@ -6,7 +6,7 @@ scikit-learn model loads this one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from threeways.artifact.inputs import Block
 from threeways.errors import DataError
 from threeways.systems.taxi.rides import COLUMNS
+from threeways.training.examples import Target
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
-
-type Minutes = NDArray[np.float64]
-"""(n,) ride durations in minutes."""
 
 SEED = 0
 FOLDS = 20
@@ -44,8 +42,13 @@ _PLAIN = [column for column, name in enumerate(COLUMNS) if name != "zone_pair"]
 _DISTANCE = COLUMNS.index("trip_distance")
 
 
-def fit(block: Block, minutes: Minutes) -> Pipeline:
-    """A fitted pipeline that takes the (n, 6) block of `COLUMNS` and predicts (n,) minutes.
+def parameters() -> dict[str, object]:
+    """Return what a training logs as its parameters."""
+    return {"seed": SEED, "encoding_folds": FOLDS, **BOOSTING}
+
+
+def fit(block: Block, target: Target, *, speeds: bool = True) -> Pipeline:
+    """Fit a pipeline from the (n, 6) block of `COLUMNS` to (n,) true values. speeds: see `_encoded`.
 
     The booster learns from out-of-fold encodings, in which no ride has seen its own duration; the pipeline
     encodes new rides with all the data. Equal data gives equal bits. Raises DataError for too few rides.
@@ -53,31 +56,35 @@ def fit(block: Block, minutes: Minutes) -> Pipeline:
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.pipeline import Pipeline
 
-    if len(minutes) < FEWEST_RIDES:
+    if len(target) < FEWEST_RIDES:
         raise DataError(
-            f"only {len(minutes)} usable rides to train on; give data with {FEWEST_RIDES} at least"
+            f"only {len(target)} usable rides to train on; give data with {FEWEST_RIDES} at least"
         )
-    encoder, encoded = _encoded(block, minutes)
+    encoder, encoded = _encoded(block, target, speeds=speeds)
     boosting = HistGradientBoostingRegressor(early_stopping=False, random_state=SEED, **BOOSTING)
-    return Pipeline([("encode", encoder), ("boost", boosting.fit(encoded, minutes))])
+    return Pipeline([("encode", encoder), ("boost", boosting.fit(encoded, target))])
 
 
-def _encoded(block: Block, minutes: Minutes) -> tuple[ColumnTransformer, NDArray[np.float64]]:
-    """The fitted encoder, and the training matrix encoded out of fold.
+def _encoded(
+    block: Block, target: Target, *, speeds: bool = True
+) -> tuple[ColumnTransformer, NDArray[np.float64]]:
+    """Return the fitted encoder, and the training matrix encoded out of fold.
 
-    ColumnTransformer knows one target; the speeds are fitted into their encoder afterwards.
+    speeds: whether zones are encoded by miles per hour too, for a target in minutes. ColumnTransformer knows
+    one target; the speeds are fitted into their encoder afterwards.
     """
     from sklearn.compose import ColumnTransformer
 
-    duration, speed = _zone_encoder(), _zone_encoder()
-    parts = [("ride", "passthrough", _PLAIN), ("duration", duration, _ZONES), ("speed", speed, _ZONES)]
-    encoder = ColumnTransformer(parts)
-    matrix = encoder.fit_transform(block, minutes)
-    with np.errstate(over="ignore"):  # the absurd distances of some rides; clipped like the rest
-        mph = np.clip(block[:, _DISTANCE] / minutes * 60, 0.0, FASTEST_MPH)
+    names = ["duration", "speed"] if speeds else ["target"]
+    parts: list[Any] = [("ride", "passthrough", _PLAIN)]
+    encoder = ColumnTransformer([*parts, *((name, _zone_encoder(), _ZONES) for name in names)])
+    matrix = encoder.fit_transform(block, target)
     fitted = encoder.named_transformers_
-    matrix[:, encoder.output_indices_["speed"]] = fitted["speed"].fit_transform(block[:, _ZONES], mph)
-    for name in ("duration", "speed"):
+    if speeds:
+        with np.errstate(over="ignore"):  # the absurd distances of some rides; clipped like the rest
+            mph = np.clip(block[:, _DISTANCE] / target * 60, 0.0, FASTEST_MPH)
+        matrix[:, encoder.output_indices_["speed"]] = fitted["speed"].fit_transform(block[:, _ZONES], mph)
+    for name in names:
         # The folds have done their work; without the splitter the artifact holds one type fewer to trust.
         fitted[name].set_params(cv=FOLDS)
         encoder.set_params(**{f"{name}__cv": FOLDS})

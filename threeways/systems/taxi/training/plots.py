@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,48 +11,66 @@ from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Block
 from threeways.systems.taxi.rides import COLUMNS
-from threeways.training.model import Minutes
+from threeways.training.examples import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MODEL, _BASELINE, _RIDES = "#1b6ca8", "#c77d2e", "#d9d9d9"
-_LONGEST = 60
+_STEPS = 12  # of the median line
 _MILES = np.array([0.0, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20])
 
 
-def predicted_against_actual(predicted: Minutes, actual: Minutes) -> Figure:
-    """Where the predictions lie, as a density: on the line they are right."""
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What is predicted, in words, its unit, and the greatest value that is shown."""
+
+    name: str
+    unit: str
+    most: float
+
+
+DURATION = Scale("duration", "minutes", 60)
+
+
+def predicted_against_actual(predicted: Target, actual: Target, scale: Scale = DURATION) -> Figure:
+    """Draw where the predictions lie, as a density: on the line they are right."""
+    most, width = scale.most, scale.most / _STEPS
     figure, axes = _figure(
-        "Predicted against actual duration", "actual, minutes", "predicted, minutes", (7, 6.2)
+        f"Predicted against actual {scale.name}",
+        f"actual, {scale.unit}",
+        f"predicted, {scale.unit}",
+        (7, 6.2),
     )
     cells = axes.hexbin(
         actual,
-        np.clip(predicted, 0, _LONGEST),
+        np.clip(predicted, 0, most),
         gridsize=60,
-        extent=(0, _LONGEST, 0, _LONGEST),
+        extent=(0, most, 0, most),
         bins="log",
         mincnt=1,
     )
     figure.colorbar(cells, ax=axes, label="rides", shrink=0.9)
-    axes.plot([0, _LONGEST], [0, _LONGEST], color="#d62728", linewidth=1, label="right")
-    lows = [low for low in range(0, _LONGEST, 5) if _between(actual, low).any()]
-    medians = [float(np.median(predicted[_between(actual, low)])) for low in lows]
-    middles = [low + 2.5 for low in lows]
+    axes.plot([0, most], [0, most], color="#d62728", linewidth=1, label="right")
+    lows = [low for low in np.arange(0, most, width).tolist() if _between(actual, low, width).any()]
+    medians = [float(np.median(predicted[_between(actual, low, width)])) for low in lows]
+    middles = [low + width / 2 for low in lows]
     axes.plot(
         middles, medians, color="black", marker="o", markersize=3, linewidth=1, label="median prediction"
     )
-    axes.set(xlim=(0, _LONGEST), ylim=(0, _LONGEST), aspect="equal")
+    axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
     axes.legend(loc="upper left")
     return figure
 
 
-def error_by_hour(block: Block, predicted: Minutes, baseline: Minutes, actual: Minutes) -> Figure:
-    """Mean absolute error by hour of pickup, the model's and the baseline's, over the number of rides."""
+def error_by_hour(
+    block: Block, predicted: Target, baseline: Target, actual: Target, scale: Scale = DURATION
+) -> Figure:
+    """Draw the mean absolute error by hour of pickup, of model and baseline, over the number of rides."""
     hour = block[:, COLUMNS.index("minute_of_day")] // 60
     figure, axes = _figure(
-        "Error by hour of pickup", "hour of pickup, New York time", "mean absolute error, minutes"
+        "Error by hour of pickup", "hour of pickup, New York time", f"mean absolute error, {scale.unit}"
     )
     edges = np.arange(25.0)
     _error_lines(axes, hour, edges, edges[:-1], (predicted, baseline, actual))
@@ -59,10 +78,12 @@ def error_by_hour(block: Block, predicted: Minutes, baseline: Minutes, actual: M
     return figure
 
 
-def error_by_distance(block: Block, predicted: Minutes, baseline: Minutes, actual: Minutes) -> Figure:
-    """Mean absolute error by distance, the model's and the baseline's, over the number of rides."""
+def error_by_distance(
+    block: Block, predicted: Target, baseline: Target, actual: Target, scale: Scale = DURATION
+) -> Figure:
+    """Draw the mean absolute error by distance, the model's and the baseline's, over the number of rides."""
     miles = block[:, COLUMNS.index("trip_distance")]
-    figure, axes = _figure("Error by distance", "trip distance, miles", "mean absolute error, minutes")
+    figure, axes = _figure("Error by distance", "trip distance, miles", f"mean absolute error, {scale.unit}")
     edges = np.append(_MILES, np.inf)
     _error_lines(axes, miles, edges, np.arange(float(len(_MILES))), (predicted, baseline, actual))
     names = [f"{low:g}-{high:g}" for low, high in pairwise(_MILES.tolist())]
@@ -75,7 +96,7 @@ def _error_lines(
     value: NDArray[np.float64],
     edges: NDArray[np.float64],
     at: NDArray[np.float64],
-    minutes: tuple[Minutes, Minutes, Minutes],
+    minutes: tuple[Target, Target, Target],
 ) -> None:
     predicted, baseline, actual = minutes
     within = np.digitize(value, edges) - 1
@@ -94,8 +115,8 @@ def _error_lines(
     axes.legend(loc="upper center", ncols=2)
 
 
-def _between(actual: Minutes, low: int) -> NDArray[np.bool_]:
-    return (actual >= low) & (actual < low + 5)
+def _between(actual: Target, low: float, width: float) -> NDArray[np.bool_]:
+    return (actual >= low) & (actual < low + width)
 
 
 def _figure(title: str, x: str, y: str, size: tuple[float, float] = (8, 4.6)) -> tuple[Figure, Axes]:

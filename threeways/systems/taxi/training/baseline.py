@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from threeways.artifact.inputs import Block
 from threeways.systems.taxi.rides import COLUMNS
-from threeways.training.model import Minutes
+from threeways.training.examples import Target
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _PAIR, _DISTANCE = COLUMNS.index("zone_pair"), COLUMNS.index("trip_distance")
 
 
-def fit(block: Block, minutes: Minutes) -> Pipeline:
-    """A fitted pipeline from the same (n, 6) block to (n,) minutes; pairs it never saw count as nothing."""
+def fit(block: Block, target: Target) -> Pipeline:
+    """Fit a linear pipeline from the same (n, 6) block; pairs that it never saw count as nothing."""
     from sklearn.compose import ColumnTransformer
     from sklearn.linear_model import LinearRegression
     from sklearn.pipeline import Pipeline
@@ -23,4 +23,4 @@ def fit(block: Block, minutes: Minutes) -> Pipeline:
 
     pair = OneHotEncoder(handle_unknown="ignore")
     columns = ColumnTransformer([("pair", pair, [_PAIR]), ("distance", "passthrough", [_DISTANCE])])
-    return Pipeline([("columns", columns), ("linear", LinearRegression())]).fit(block, minutes)
+    return Pipeline([("columns", columns), ("linear", LinearRegression())]).fit(block, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,40 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from threeways.artifact.inputs import Block
-from threeways.errors import DataError
-from threeways.scoring.task import Task
-from threeways.systems.taxi.rides import features_of
+from threeways.errors import DataError, UsageError
+from threeways.scoring.task import Task, Truth
+from threeways.systems.taxi.duration import task as duration
+from threeways.systems.taxi.rides import RideEvent
 from threeways.systems.taxi.trips.sources import Say
-from threeways.training.model import Minutes
+from threeways.training.examples import Examples
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from threeways.systems.taxi.trips.reading import Source, Trips
+    from threeways.systems.taxi.trips.reading import Trips
 
 CITY_TRAINING, CITY_VALIDATION = (2021, 1, 60_000), (2021, 2, 20_000)
 """Year, month and rides of the synthetic city's two sets."""
 _HELD_OUT = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Rides:
-    """The n usable rides of one set.
-
-    name: where they are from, in a line. sources: the files, with their digests. block: (n, 6) features.
-    minutes: (n,) durations. raw: how many trips there were before cleaning. dropped: reason -> trips.
-    """
-
-    name: str
-    sources: tuple[Source, ...]
-    block: Block
-    minutes: Minutes
-    raw: int
-    dropped: dict[str, int]
-
-
-def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rides]:
-    """The training set and the validation set.
+def load(
+    data: str | None, validation: str | None, say: Say, task: Task[Any] = duration
+) -> tuple[Examples, Examples]:
+    """Return the training set and the validation set.
 
     data, validation: what `DATA` and `VALIDATION` say (`threeways.systems.taxi.trips.reading.read`).
     Without `data` it is
@@ -57,32 +43,32 @@ def load(data: str | None, validation: str | None, say: Say) -> tuple[Rides, Rid
         if validation is not None:
             raise DataError("VALIDATION is given without DATA; give both, or neither for the synthetic city")
         say("data: the synthetic city; give DATA=trips.parquet for real ones")
-        return _usable(city.trips(*CITY_TRAINING), "DATA"), _usable(
-            city.trips(*CITY_VALIDATION), "VALIDATION"
+        return (
+            _usable(task, city.trips(*CITY_TRAINING), "DATA"),
+            _usable(task, city.trips(*CITY_VALIDATION), "VALIDATION"),
         )
     trips = read(data, "DATA", say)
     if validation is None:
         say("validation: the last fifth of the data by pickup time is held out; VALIDATION= names other data")
-        return _held_out(trips)
+        return _held_out(task, trips)
     judging = read(validation, "VALIDATION", say)
     _warn_of_rides_in_both(trips, judging, say)
-    return _usable(trips, "DATA"), _usable(judging, "VALIDATION")
+    return _usable(task, trips, "DATA"), _usable(task, judging, "VALIDATION")
 
 
-def rides_of(data: str | None, say: Say, task: Task[Any] | None = None) -> Rides:
-    """One set of rides, all of them. Raises DataError.
+def sample(task: Task[Any], data: str | None, say: Say) -> Examples:
+    """Return one set of rides, all of them. Raises DataError.
 
-    data: as `load` takes it, or a folder of parquet files; None: the synthetic city's validation set. task:
-    whose features the block has; None: those of `ride_duration`.
+    data: as `load` takes it, or a folder of parquet files; None: the synthetic city's validation set.
     """
     from threeways.systems.taxi.trips import city
     from threeways.systems.taxi.trips.reading import read
 
     if data is None:
         say("rides: the synthetic city; give --rides trips.parquet for real ones")
-        return _usable(city.trips(*CITY_VALIDATION), "--rides", task)
+        return _usable(task, city.trips(*CITY_VALIDATION), "--rides")
     trips = _folder(Path(data), say) if Path(data).is_dir() else read(data, "--rides", say)
-    return _usable(trips, "--rides", task)
+    return _usable(task, trips, "--rides")
 
 
 def _folder(folder: Path, say: Say) -> Trips:
@@ -108,24 +94,32 @@ def _warn_of_rides_in_both(training: Trips, judging: Trips, say: Say) -> None:
         )
 
 
-def _usable(trips: Trips, variable: str, task: Task[Any] | None = None) -> Rides:
+def _usable(task: Task[Any], trips: Trips, variable: str) -> Examples:
     from threeways.systems.taxi.trips.cleaning import clean
-    from threeways.systems.taxi.trips.rides import columns_of
 
-    cleaning = clean(trips.frame)
-    minutes = cleaning.minutes[cleaning.kept]
-    if not len(minutes):
+    cleaning = clean(trips.frame, _truth_of(task))
+    if not cleaning.kept.any():
         reasons = ", ".join(f"{count} {reason}" for reason, count in cleaning.dropped.items() if count)
         raise DataError(f"{variable}: {trips.name} has no usable ride ({reasons}); give other data")
-    kept = trips.frame[cleaning.kept]
-    block = features_of(columns_of(kept)) if task is None else _block_of(task, kept)
-    return Rides(trips.name, trips.sources, block, minutes, len(trips.frame), cleaning.dropped)
+    block = _block_of(task, trips.frame[cleaning.kept])
+    target = cleaning.target[cleaning.kept]
+    return Examples(trips.name, trips.sources, block, target, len(trips.frame), cleaning.dropped)
+
+
+def _truth_of(task: Task[Any]) -> Truth:
+    if task.truth is None:
+        raise UsageError(
+            f"TASK={task.name} has no truth to learn from: say where trip records tell it (truth=…)"
+        )
+    return task.truth
 
 
 def _block_of(task: Task[Any], frame: pd.DataFrame) -> Block:
-    """The features that a task makes of rides as events. Raises DataError where rides are no events of it."""
-    from threeways.systems.taxi.trips.rides import payloads_of
+    """Return the features that a task makes of rides. Raises DataError where rides are no events of it."""
+    from threeways.systems.taxi.trips.rides import columns_of, payloads_of
 
+    if task.event is RideEvent and task.features_by_column:
+        return task.features_by_column(columns_of(frame).by_field()).block
     events, faults = task.decode_all(list(payloads_of(frame)))
     if not faults:
         features = task.features(events, [datetime.now(UTC)] * len(events))
@@ -135,7 +129,7 @@ def _block_of(task: Task[Any], frame: pd.DataFrame) -> Block:
     raise DataError(f"TASK={task.name} takes other events than rides: {next(iter(faults.values()))}")
 
 
-def _held_out(trips: Trips) -> tuple[Rides, Rides]:
+def _held_out(task: Task[Any], trips: Trips) -> tuple[Examples, Examples]:
     """Two sets of one file's trips: those before a moment, and those from it on."""
     from threeways.systems.taxi.trips.reading import PICKUP, Trips
 
@@ -145,4 +139,4 @@ def _held_out(trips: Trips) -> tuple[Rides, Rides]:
     if later.all() or not np.any(later):
         raise DataError(f"DATA: {trips.name} has no later rides to hold out; give VALIDATION= as well")
     early, late = Trips(trips.frame[~later], trips.sources), Trips(trips.frame[later], trips.sources)
-    return _usable(early, "DATA"), _usable(late, "DATA")
+    return _usable(task, early, "DATA"), _usable(task, late, "DATA")

@@ -1,0 +1,44 @@
+"""Train models on TLC trip records, or on the synthetic city, for any task on ride events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from threeways.scoring.task import Task
+from threeways.systems.taxi.training import baseline, data, model, plots
+from threeways.systems.taxi.training.data import sample
+from threeways.systems.taxi.training.model import TRUSTED_TYPES, parameters
+from threeways.training.examples import Examples, Say, Target
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.pipeline import Pipeline
+
+__all__ = ["TRUSTED_TYPES", "figures", "fit", "fit_baseline", "load", "parameters", "sample"]
+
+
+def load(task: Task[Any], trips: str | None, validation: str | None, say: Say) -> tuple[Examples, Examples]:
+    """Return the training set and the validation set; trips None: the synthetic city. Raises DataError."""
+    return data.load(trips, validation, say, task)
+
+
+def fit(task: Task[Any], examples: Examples) -> Pipeline:
+    """Fit the boosting. Raises DataError for too few rides."""
+    return model.fit(examples.block, examples.target, speeds=task.truth is not None and task.truth.since)
+
+
+def fit_baseline(_task: Task[Any], examples: Examples) -> Pipeline:
+    """Fit a linear model on the zone pair and the distance."""
+    return baseline.fit(examples.block, examples.target)
+
+
+def figures(task: Task[Any], examples: Examples, predicted: Target, baseline: Target) -> dict[str, Figure]:
+    """Draw the predictions against the true values, and the errors by hour and by distance."""
+    block, actual = examples.block, examples.target
+    most = task.truth.most if task.truth else float(actual.max())
+    scale = plots.Scale(task.output.name.replace("_", " "), task.output.unit, most)
+    return {
+        "predicted_against_actual": plots.predicted_against_actual(predicted, actual, scale),
+        "error_by_hour": plots.error_by_hour(block, predicted, baseline, actual, scale),
+        "error_by_distance": plots.error_by_distance(block, predicted, baseline, actual, scale),
+    }
