@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import re
-import shlex
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from doubles import FakeModel
 from web_lab import service, serving
 
-from threeways.scoring.service import ModelService
-from threeways.systems.taxi import page, tip
-from threeways.systems.taxi.rides import Ride, RideEvent
+from threeways.systems.taxi import page
 from threeways.systems.taxi.trips.city_map import ZONES
 
 ASKED = {"pickup": "130", "dropoff": "205", "miles": "10.3", "at": "2021-02-01T08:15"}
@@ -85,26 +80,3 @@ def test_what_was_typed_comes_back_as_text_and_no_script_may_run(client: httpx.C
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "script-src" not in policy
-
-
-def test_a_task_without_a_form_has_a_page_that_says_how_to_ask() -> None:
-    other = dataclasses.replace(
-        tip.task, model_name="o'tips & <co>", example=RideEvent("o'hara", Ride(1, 2, 3.5))
-    )
-    with serving(ModelService(FakeModel(), other, "v7")) as client:
-        answer = client.get("/")
-        text = html.unescape(answer.text)
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-        assert "<h1>o&#39;tips &amp; &lt;co&gt;</h1>" in answer.text
-        assert "Predicts tip, version v7." in text
-        assert "<script" not in text
-        [command] = re.findall(r"<pre>(.*)</pre>", text)
-        asked = shlex.split(command)
-        body = asked[asked.index("-d") + 1]
-        assert (
-            client.post(asked[1], content=body, headers={"Content-Type": "application/json"}).status_code
-            == 200
-        )
-        links = re.findall(r'href="(.*?)"', text)
-        assert [client.get(f"/{link}").status_code for link in links] == [200] * len(links)
-        assert client.head("/").status_code == 200

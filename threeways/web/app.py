@@ -14,10 +14,12 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 
 from threeways import __version__
 from threeways.scoring.service import ModelService
+from threeways.scoring.task import Task
 from threeways.web import index, problems, routes
-from threeways.web.batcher import MAX_EVENTS, Batcher
-from threeways.web.fast_path import FastPath
-from threeways.web.inline_budget import InlineBudget, one_core
+from threeways.web.batcher import MOST, Gatherer
+from threeways.web.fast_path import Predict, Quick
+from threeways.web.html import words
+from threeways.web.inline_budget import Pace, one_core
 from threeways.web.metrics import Metrics
 from threeways.web.middleware import RequestMiddleware
 from threeways.web.model_info import About, about
@@ -56,16 +58,16 @@ def create(
 
     info = about(service)
     handlers: list[Any] = [
-        *routes.prediction_routes(batcher, predict, counts, seconds),
-        *routes.info_routes(info, readiness, counts),
-        _page(batcher, counts, info),
+        *routes.predicting(gatherer, predict, counts, seconds),
+        *routes.telling(told, readiness, counts),
+        _page(service.task, told, predict),
     ]
     app = Litestar(
         handlers,
         lifespan=[serving],
         exception_handlers={Exception: problems.handle_exception},
         openapi_config=OpenAPIConfig(
-            title=f"{service.task.model_name}, as a web service",
+            title=f"{words(service.task.name)}, as a web service",
             version=__version__,
             path="/docs",
             render_plugins=[SwaggerRenderPlugin()],
@@ -75,10 +77,8 @@ def create(
     return RequestMiddleware(FastPath(app, service.task, predict), counts, seconds, readiness)
 
 
-def _page(batcher: Batcher, counts: Metrics, info: About) -> HTTPRouteHandler:
+def _page(task: Task[Any], told: About, predict: Predict) -> HTTPRouteHandler:
     """Return the page at `/`: the task's own where it has one, else a form of its event's schema."""
-    task = batcher.service.task
-    if task.page is None:
-        return index.route(task, info)
-    route: HTTPRouteHandler = import_module(task.page).route(batcher, counts)
+    module: Any = index if task.page is None else import_module(task.page)
+    route: HTTPRouteHandler = module.route(task, told, predict)
     return route

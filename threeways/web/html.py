@@ -1,31 +1,88 @@
-"""Pages without scripts: a template, the one style, and a policy that lets a browser run nothing."""
+"""Pages without scripts: a template, the one style, a policy that lets a browser run nothing, and answers."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 from litestar import MediaType, Response
+
+from threeways.errors import PermanentError, TransientError
+from threeways.scoring.task import Task
+from threeways.web.fast_path import Predict
+from threeways.web.problems import problem_of
+
+WEB = "threeways.web"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a page says to what was typed: `value` and `flags`, or what is `wrong`.
+
+    wrong: by the name of the field, "" for the whole. status, headers: of the response.
+    """
+
+    value: float | None = None
+    flags: tuple[str, ...] = ()
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def refusal(wrong: Mapping[str, str]) -> Answer:
+    """Return the answer to fields that are no event."""
+    return Answer(wrong=wrong, status=422)
+
+
+async def answer(
+    task: Task[Any], predict: Predict, payload: bytes, place: Callable[[str], Mapping[str, str]]
+) -> Answer:
+    """Return the answer to an event's JSON, by the one scoring path.
+
+    place: a refusal's message by the name of its field.
+    """
+    try:
+        made = await predict(task.decode(payload))
+    except (PermanentError, TransientError) as error:
+        problem, headers = problem_of(error, "")
+        return Answer(wrong=place(problem.detail), status=problem.status, headers=headers)
+    return Answer(value=made.prediction[task.output.name], flags=made.flags or ())
 
 
 class Page:
-    """A page of a template. package: whose file the template is; without it, this one's."""
+    """A page of a template, which may extend or import those here. package: whose file the template is."""
 
-    def __init__(self, template: str, package: str = "threeways.web") -> None:
-        self._style = files("threeways.web").joinpath("page.css").read_text("utf-8")
-        text = files(package).joinpath(template).read_text("utf-8")
-        self._template = Environment(autoescape=True).from_string(text)
+    def __init__(self, template: str, package: str = WEB) -> None:
+        self._style = files(WEB).joinpath("page.css").read_text("utf-8")
+        loader = ChoiceLoader([PackageLoader(one, "") for one in dict.fromkeys((package, WEB))])
+        environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        environment.filters |= {"words": words, "number": number}
+        self._template = environment.get_template(template)
         digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
         self._policy = (
             f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
         )
 
-    def response(self, status: int = 200, **values: Any) -> Response[str]:
-        """The page with its values, which are escaped."""
-        text = self._template.render(style=self._style, **values)
-        headers = {"Content-Security-Policy": self._policy}
-        return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
+    def response(self, answer: Answer | None = None, **values: Any) -> Response[str]:
+        """Return the page with its values, which are escaped, and the answer, if there was a question."""
+        text = self._template.render(style=self._style, answer=answer, **values)
+        told = answer or Answer()
+        headers = {"Content-Security-Policy": self._policy, **told.headers}
+        return Response(text, status_code=told.status, media_type=MediaType.HTML, headers=headers)
+
+
+def words(name: str) -> str:
+    """Return a name in words: `unknown_zone` is "Unknown zone". One with capitals stays as it is."""
+    plain = name.replace("_", " ").strip()
+    return plain[:1].upper() + plain[1:] if name == name.lower() and plain else name
+
+
+def number(value: float) -> str:
+    """Return a number for people: two decimals, or three digits of one below 1."""
+    return f"{value:,.2f}" if value == 0 or 1 <= abs(value) < 1e15 else f"{value:.3g}"

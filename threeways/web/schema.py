@@ -34,28 +34,39 @@ def event(task: Task[Any]) -> Schema:
     """Return the schema of one event, with the task's example."""
     [whole], components = msgspec.json.schema_components([task.event], ref_template="{name}")
     made = _schema(whole, components)
-    made.examples = [msgspec.to_builtins(task.example)]
+    made.examples = [example(task)]
     return made
 
 
+def example(task: Task[Any]) -> Any:
+    """The task's example as its JSON decodes."""
+    return msgspec.json.decode(msgspec.json.encode(task.example))
+
+
 def events(task: Task[Any], most: int) -> Schema:
-    """Return the schema of an array of events, with an example of two."""
-    example = msgspec.to_builtins(task.example)
-    return Schema(type=OpenAPIType.ARRAY, items=event(task), max_items=most, examples=[[example, example]])
+    """The schema of an array of events, with an example of two."""
+    two = [example(task)] * 2
+    return Schema(type=OpenAPIType.ARRAY, items=event(task), max_items=most, examples=[two])
 
 
-def _schema(keywords: dict[str, Any], components: dict[str, Any]) -> Schema:
-    """Convert one of msgspec's schemas to Litestar's, with references resolved."""
-    if "$ref" in keywords:
-        return _schema(components[keywords["$ref"]], components)
-    made = Schema(**{_NAMES[word]: value for word, value in keywords.items() if word in _NAMES})
-    kinds = keywords.get("type")
+def _schema(said: dict[str, Any], components: dict[str, Any], outer: tuple[str, ...] = ()) -> Schema:
+    """One of msgspec's schemas as Litestar's; references are put in place.
+
+    outer: the types around it. One within itself is described once, and within that only named.
+    """
+    reference = said.get("$ref")
+    if reference in outer:
+        return Schema(description=f"{reference}, as above")
+    if reference:
+        return _schema(components[reference], components, (*outer, reference))
+    made = Schema(**{_NAMES[word]: value for word, value in said.items() if word in _NAMES})
+    kinds = said.get("type")
     if kinds:
         made.type = [OpenAPIType(kind) for kind in kinds] if isinstance(kinds, list) else OpenAPIType(kinds)
-    if "properties" in keywords:
-        made.properties = {name: _schema(one, components) for name, one in keywords["properties"].items()}
-    if "items" in keywords:
-        made.items = _schema(keywords["items"], components)
-    if "anyOf" in keywords:
-        made.any_of = [_schema(one, components) for one in keywords["anyOf"]]
+    if "properties" in said:
+        made.properties = {name: _schema(one, components, outer) for name, one in said["properties"].items()}
+    if said.get("items"):  # False where a tuple has no more than it begins with
+        made.items = _schema(said["items"], components, outer)
+    if "anyOf" in said:
+        made.any_of = [_schema(one, components, outer) for one in said["anyOf"]]
     return made

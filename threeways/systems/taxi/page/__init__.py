@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -14,10 +14,11 @@ from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from threeways.clock import NEW_YORK, new_york_wall_clock
-from threeways.errors import InvalidEvent, PermanentError, TransientError
-from threeways.web.batcher import Batcher
-from threeways.web.html import Page
-from threeways.web.metrics import Metrics
+from threeways.errors import InvalidEvent
+from threeways.scoring.task import Task
+from threeways.web.fast_path import Predict
+from threeways.web.html import Answer, Page, answer, refusal
+from threeways.web.model_info import About
 
 BOROUGHS = {
     "M": "Manhattan", "B": "Brooklyn", "Q": "Queens", "X": "Bronx", "S": "Staten Island",
@@ -39,17 +40,6 @@ class Zone:
     name: str
 
 
-@dataclass
-class Answer:
-    """What the page says: `minutes` and when the ride ends, or what is wrong, by field ("" for the whole)."""
-
-    minutes: float | None = None
-    ends: datetime | None = None
-    notes: list[str] = field(default_factory=list)
-    wrong: dict[str, str] = field(default_factory=dict)
-    status: int = 200
-
-
 @cache
 def zones() -> Mapping[str, Sequence[Zone]]:
     """All 265 zones by borough, by name within it."""
@@ -61,47 +51,36 @@ def zones() -> Mapping[str, Sequence[Zone]]:
     return {borough: sorted(inside, key=lambda zone: zone.name) for borough, inside in found.items()}
 
 
-def route(batcher: Batcher, counts: Metrics) -> HTTPRouteHandler:
+def route(task: Task[Any], told: About, predict: Predict) -> HTTPRouteHandler:
     """The page of the ride's task."""
     form = Page("page.html", __name__)
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
     async def page(request: Request[Any, Any, Any]) -> Response[str]:
-        """The form, and the answer under it once it was sent."""
+        """The form, and the answer above it once it was sent."""
         asked = {name: value.strip() for name, value in request.query_params.items()}
-        answer = await _answer(batcher, asked) if "pickup" in asked else None
-        if answer and answer.minutes is not None:
-            counts.predicted(1)
+        answered, ends = await _answer(task, predict, asked) if "pickup" in asked else (None, None)
         return form.response(
-            answer.status if answer else 200,
-            zones=zones(), asked=asked, answer=answer, version=batcher.service.version,
-        )  # fmt: skip
+            answered, ends=ends, zones=zones(), asked=asked, flags=FLAGS, version=told.version
+        )
 
     return page
 
 
-async def _answer(batcher: Batcher, asked: Mapping[str, str]) -> Answer:
-    """What the form's fields come to, by the one scoring path."""
-    now = datetime.now(UTC)
+async def _answer(
+    task: Task[Any], predict: Predict, asked: Mapping[str, str]
+) -> tuple[Answer, datetime | None]:
+    """What the form's fields come to, by the one scoring path, and when the ride ends."""
     ride, wrong = _ride(asked)
     if wrong:
-        return Answer(wrong=wrong, status=422)
+        return refusal(wrong), None
+    try:  # a model by dicts does not look at it
+        begins = new_york_wall_clock(ride["pickup_datetime"], datetime.now(UTC))
+    except InvalidEvent:
+        return refusal({"at": "Give a date and a time, such as 2021-02-01T08:15."}), None
     payload = msgspec.json.encode({"ride_id": "page", "ride": ride})
-    try:
-        begins = new_york_wall_clock(ride["pickup_datetime"], now)  # a model by dicts does not look at it
-        outcome = await batcher.score(batcher.service.task.decode(payload), now)
-    except (PermanentError, TransientError) as error:
-        outcome = error
-    if isinstance(outcome, InvalidEvent) and "pickup_datetime" in str(outcome):
-        return Answer(wrong={"at": "Give a date and a time, such as 2021-02-01T08:15."}, status=422)
-    if isinstance(outcome, PermanentError | TransientError):
-        again = isinstance(outcome, TransientError)
-        return Answer(wrong={"": str(outcome)}, status=503 if again else 422)
-    return Answer(
-        minutes=outcome.value,
-        ends=_later(begins, outcome.value),
-        notes=[FLAGS.get(flag, flag) for flag in outcome.flags],
-    )
+    answered = await answer(task, predict, payload, lambda message: {"": message})
+    return answered, None if answered.value is None else _later(begins, answered.value)
 
 
 def _later(begins: datetime, minutes: float) -> datetime | None:
