@@ -42,19 +42,21 @@ def test_bad_events_are_told_in_their_place_and_cost_the_others_nothing(client: 
 
 def test_ten_thousand_are_one_predict_and_one_more_is_refused(client: httpx.Client) -> None:
     MODEL.calls.clear()
-    answer = post(client, b"[" + b",".join([ride()] * bodies.MAX_RIDES) + b"]")
+    answer = post(client, b"[" + b",".join([ride()] * bodies.MOST_EVENTS) + b"]")
     assert answer.json()["predicted"] == 10_000
     assert MODEL.calls == [10_000]
-    told = problem(post(client, b"[" + b",".join([b"1"] * (bodies.MAX_RIDES + 1)) + b"]"))
+    told = problem(post(client, b"[" + b",".join([b"1"] * (bodies.MOST_EVENTS + 1)) + b"]"))
     assert told["status"] == 422
     assert "split it" in told["detail"]
 
 
 def test_ten_thousand_of_the_longest_rides_fit_into_a_body() -> None:
     longest = ride("\\u0001" * 256, 1.2345678901234567e300, PULocationID=-(2**31), DOLocationID=-(2**31))
-    assert len(longest.replace(b"\\\\", b"\\")) * bodies.MAX_RIDES > bodies.BATCH_BYTES, "escaped ids may not"
+    assert len(longest.replace(b"\\\\", b"\\")) * bodies.MOST_EVENTS > bodies.BATCH_BYTES, (
+        "escaped ids may not"
+    )
     longest = ride("x" * 256, 1.2345678901234567e300, PULocationID=-(2**31), DOLocationID=-(2**31))
-    assert (len(longest) + 2) * bodies.MAX_RIDES < bodies.BATCH_BYTES
+    assert (len(longest) + 2) * bodies.MOST_EVENTS < bodies.BATCH_BYTES
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_metrics_count_predictions_refusals_and_gathered_rides(client: httpx.Cli
     assert '\nrefusals_total{code="invalid_event"} 1.0\n' in text
     assert '\nrefusals_total{code="undecodable"} 1.0\n' in text
     assert '\nhttp_requests_total{method="POST",route="/predict",status="400"} 1.0\n' in text
-    assert "\npredict_gathered_rides_count 1.0\n" in text
+    assert "\npredict_gathered_events_count 1.0\n" in text
     assert 'route="(none)",status="404"' in text
     assert "secret" not in text
     assert 'model_info{model="ride_duration_prediction_model",runtime="unknown",version="v1"} 1.0' in text

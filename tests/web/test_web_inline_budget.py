@@ -40,14 +40,14 @@ class Takes(FakeModel):
 
 def test_a_model_that_takes_longer_than_it_may_gets_a_thread() -> None:
     model = Takes(predict=2 * inline_budget.SHORT_SECONDS)
-    assert inline_budget.measure(service(model)).rides == 0
+    assert inline_budget.measured(service(model)).events == 0
     assert set(model.calls) == {1}
 
 
 def test_a_quick_model_gets_as_many_rides_at_once_as_fit_the_time() -> None:
-    rides = inline_budget.measure(service(Takes(ride=inline_budget.SHORT_SECONDS / 10))).rides
+    rides = inline_budget.measured(service(Takes(ride=inline_budget.SHORT_SECONDS / 10))).events
     assert 2 <= rides <= 10
-    assert inline_budget.measure(service()).rides > rides
+    assert inline_budget.measured(service()).events > rides
 
 
 def scored(batcher: Batcher, rides: int) -> list[Any]:
@@ -103,9 +103,9 @@ def test_a_model_that_has_become_slow_gets_a_thread_for_good(caplog: pytest.LogC
     batcher = Batcher(service(model), wait=0, budget=judged)
     model.seconds = (2 * inline_budget.LATE_SECONDS, 0)
     for _ in range(inline_budget.LATE_IN_A_ROW):
-        assert judged.rides == 20
-        scored(batcher, 1)
-    assert judged.rides == 0
+        assert judged.events == 20
+        scored(gatherer, 1)
+    assert judged.events == 0
     assert "thread" in caplog.text
     model.threads.clear()
     assert scored(batcher, 3)[2].value == 4
@@ -116,8 +116,8 @@ def test_a_model_that_has_become_slow_gets_a_thread_for_good(caplog: pytest.LogC
 def test_a_late_one_among_quick_ones_is_no_judgement() -> None:
     judged = InlineBudget(20)
     for seconds in (1.0, 1.0, 0.0) * 3:
-        judged.record(seconds)
-    assert judged.rides == 20
+        judged.took(seconds)
+    assert judged.events == 20
 
 
 def test_the_service_of_the_environment_measures_its_model(
@@ -133,4 +133,4 @@ def test_the_service_of_the_environment_measures_its_model(
     for longest, at_once in ((0.0, False), (60.0, True)):
         monkeypatch.setattr(inline_budget, "SHORT_SECONDS", longest)
         model.build_web(Settings(model_location=str(training.report.model.folder)), WebSettings())
-        assert (asked.pop().rides > 0) is at_once
+        assert (asked.pop().events > 0) is at_once

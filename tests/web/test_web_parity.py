@@ -111,7 +111,7 @@ def test_single_requests_and_the_stream_tell_the_same(
     expected = of_stream(scored_by, rides)
     with serving(scored_by, budget=InlineBudget(at_once)) as client:
         told = asyncio.run(one_by_one(client.base_url, rides))
-        gathered = client.get("/metrics").text.partition("predict_gathered_rides_count ")[2]
+        gathered = client.get("/metrics").text.partition("predict_gathered_events_count ")[2]
     assert told == expected
     assert len({outcome[0] for outcome in told}) == 2
     assert float(gathered.split()[0]) < sum(outcome[0] == "predicted" for outcome in told), (

@@ -1,1 +1,1 @@
-"""The web service: single events or batches over HTTP, a page for people, and metrics for operators."""
+"""The web: one event or ten thousand over HTTP, a page for people, and what operators look at."""

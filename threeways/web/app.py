@@ -47,8 +47,8 @@ def create(
 
     @asynccontextmanager
     async def serving(_: Litestar) -> AsyncIterator[None]:
-        if budget and budget.rides:
-            one_core()  # in the event loop's thread, which then runs the model
+        if pace and pace.events:
+            one_core()  # in the event loop's thread, which is the model's then
         readiness.serving = True
         try:
             yield

@@ -20,10 +20,10 @@ from threeways.scoring.task import Task
 from threeways.web import schema
 from threeways.web.problems import RequestRefused
 
-MAX_RIDES = 10_000
+MOST_EVENTS = 10_000
 SINGLE_BYTES = 2**16
 BATCH_BYTES = 8 * 2**20
-"""Ten thousand rides with ids of the maximum length take half of it."""
+"""Ten thousand events whose ids are as long as they may be take half of it."""
 
 
 class _Body(AbstractDTO[Any]):
@@ -69,7 +69,7 @@ def batch(task: Task[Any]) -> type[AbstractDTO[Any]]:
     """Return the DTO of a JSON array of events, each left as bytes for the task to decode."""
 
     class BatchBody(_Body):
-        described = schema.events(task, MAX_RIDES)
+        described = schema.events(task, MOST_EVENTS)
 
         def decode_bytes(self, value: bytes) -> list[bytes]:
             return elements(value)
@@ -93,6 +93,6 @@ def elements(body: bytes) -> list[bytes]:
         raise UndecodableEvent(f"it is nested too deeply, within {len(body)} bytes") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableEvent(format_of(body) or str(error)) from None
-    if len(found) > MAX_RIDES:
-        raise RequestRefused(422, f"{len(found)} events; a batch has {MAX_RIDES} at most: split it")
+    if len(found) > MOST_EVENTS:
+        raise RequestRefused(422, f"{len(found)} events; a batch has {MOST_EVENTS} at most: split it")
     return [bytes(element) for element in found]

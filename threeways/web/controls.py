@@ -49,11 +49,11 @@ def of_id() -> Control:
     return Control(parse=_parse_id, attributes={"type": "text"})
 
 
-def control(kind: inspect.Type, example: Any, date_time: bool = False, zone: str = "") -> Control:
+def control(kind: inspect.Type, example: Any, date_time: bool = False, clock: str = "") -> Control:
     """Return the control of a type; JSON in a text area where HTML has none.
 
-    example: a value of it, as JSON has it. date_time: it is text with a date and a time. zone: whose clock
-    a time without an offset is read by, for people.
+    example: a value of it, as JSON has it. date_time: it is text with a date and a time. clock: the one
+    that a time without an offset is read by, for people.
     """
     match kind:
         case inspect.IntType():
@@ -71,7 +71,7 @@ def control(kind: inspect.Type, example: Any, date_time: bool = False, zone: str
         case inspect.StrType() if not date_time:
             return _text(kind, example)
         case inspect.StrType() | inspect.DateTimeType() | inspect.TimeType() | inspect.DateType():
-            return _time(kind, example, zone)
+            return _time(kind, example, clock)
         case inspect.UUIDType() | inspect.DecimalType() | inspect.TimeDeltaType() | inspect.BytesType():
             return Control(parse=str.strip, attributes={"type": "text"})
         case _:
@@ -102,7 +102,7 @@ def _text(kind: inspect.StrType, example: Any) -> Control:
     return Control(parse=_parse_text, attributes={"type": "text", **limits})
 
 
-def _time(kind: inspect.Type, example: Any, zone: str) -> Control:
+def _time(kind: inspect.Type, example: Any, clock: str) -> Control:
     """Return the control of a date, a time or both: text where it has an offset, which HTML's have not."""
     if isinstance(kind, inspect.DateType):
         return Control(parse=str.strip, attributes={"type": "date"})
@@ -110,7 +110,7 @@ def _time(kind: inspect.Type, example: Any, zone: str) -> Control:
     if getattr(kind, "tz", None) is True or not local:
         return Control(parse=str.strip, attributes={"type": "text"}, hint="With its offset, such as Z.")
     which = "time" if isinstance(kind, inspect.TimeType) else "datetime-local"
-    hint = f"{zone.rpartition('/')[2].replace('_', ' ')} time." if zone else ""
+    hint = f"{clock} time." if clock else ""
     return Control(parse=_parse_time, attributes={"type": which, "step": 1}, hint=hint)
 
 

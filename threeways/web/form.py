@@ -148,7 +148,7 @@ class Form:
         if within and len(path) == 2 and within.name == self._task.id and _is_id(kind):
             control = controls.of_id()
         else:
-            control = controls.control(kind, example, is_date_time, self._zone(within))
+            control = controls.control(kind, example, is_date_time, self._clock(within))
         hints = [said.get("description"), control.hint, _left_empty(control, within)]
         return Field(
             key=path[-1], name=_name(path), at=".".join(("$", *path[1:])), label=label,
@@ -156,10 +156,12 @@ class Form:
             needed=needed, required=required, null=null, control=control,
         )  # fmt: skip
 
-    def _zone(self, within: inspect.Field | None) -> str:
+    def _clock(self, within: inspect.Field | None) -> str:
         """Return whose clock a field's time is read by, "" where the task does not say."""
         time = self._task.time
-        return time.zone if time and within and within.name == time.field else ""
+        if time is None or within is None or within.name != time.field:
+            return ""
+        return time.zone.rpartition("/")[2].replace("_", " ")
 
 
 def _read(part: Field | Group, query: Mapping[str, str], wrong: dict[str, str]) -> Any:

@@ -78,7 +78,7 @@ class Page:
 
 
 def words(name: str) -> str:
-    """Return a name in words: `unknown_zone` is "Unknown zone". One with capitals stays as it is."""
+    """Return a name in words: `first_order` is "First order". One with capitals stays as it is."""
     plain = name.replace("_", " ").strip()
     return plain[:1].upper() + plain[1:] if name == name.lower() and plain else name
 

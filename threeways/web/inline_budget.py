@@ -24,18 +24,18 @@ LATE_IN_A_ROW = 3
 _FEW, _TRIES = 32, 5
 
 
-class InlineBudget:
+class Pace:
     """How many events may be predicted on the event loop at once; 0: none, all go to the thread."""
 
-    def __init__(self, rides: int = 0) -> None:
-        self.rides = rides
+    def __init__(self, events: int = 0) -> None:
+        self.events = events
         self._late = 0
 
     def record(self, seconds: float) -> None:
         """Record the seconds of a predict on the event loop. After three late ones in a row, disable it."""
         self._late = self._late + 1 if seconds > LATE_SECONDS else 0
         if self._late == LATE_IN_A_ROW:
-            self.rides = 0
+            self.events = 0
             logger.warning("the model takes longer than it did at first: from now on it has a thread")
 
 
@@ -51,13 +51,13 @@ def measure(service: ModelService[Any]) -> InlineBudget:
     return InlineBudget(1 + int((SHORT_SECONDS - one) / each))
 
 
-def _seconds(service: ModelService[Any], rides: int) -> float:
-    """Return the fastest time of a predict of so many events, as on an otherwise idle core."""
-    events, arrived = [service.task.example] * rides, [datetime.now(UTC)] * rides
+def _seconds(service: ModelService[Any], events: int) -> float:
+    """What so many events take at best, which is what they take when nothing else wants the core."""
+    examples, arrived = [service.task.example] * events, [datetime.now(UTC)] * events
     fastest = float("inf")
     for _ in range(_TRIES):
         began = time.perf_counter()
-        service.score_events(events, arrived)
+        service.score_events(examples, arrived)
         fastest = min(fastest, time.perf_counter() - began)
     return fastest
 
@@ -65,8 +65,7 @@ def _seconds(service: ModelService[Any], rides: int) -> float:
 def one_core() -> None:
     """Limit scikit-learn's OpenMP to one core in this thread.
 
-    The other cores serve HTTP, and for a few hundred events its threads wait for each other longer than they
-    work.
+    They serve HTTP, and for a few hundred events its threads wait for each other longer than they work.
     """
     from threadpoolctl import threadpool_limits
 

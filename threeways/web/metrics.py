@@ -9,7 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-RIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+EVENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
@@ -33,13 +33,13 @@ class Metrics:
         in_flight.set_function(lambda: self.in_flight)
         self._kinds: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._gathered = Histogram(
-            "predict_gathered_rides", "Rides that one predict of gathered requests took.", registry=registry,
-            buckets=RIDES,
+            "predict_gathered_events", "Events that one predict of gathered requests took.",
+            registry=registry, buckets=EVENTS,
         )  # fmt: skip
-        self._predictions = Counter("predictions", "Rides predicted.", registry=registry)
-        self._refused = Counter("refusals", "Rides refused, by reason.", ("code",), registry=registry)
-        labels = ("model", "version", "runtime")
-        info = Gauge("model_info", "The model that answers, and what serves it.", labels, registry=registry)
+        self._predictions = Counter("predictions", "Events predicted.", registry=registry)
+        self._refused = Counter("refusals", "Events refused, by reason.", ("code",), registry=registry)
+        told = ("model", "version", "runtime")
+        info = Gauge("model_info", "The model that answers, and what serves it.", told, registry=registry)
         info.labels(model, version or "unknown", runtime).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -51,16 +51,16 @@ class Metrics:
         kind[0].inc()
         kind[1].observe(seconds)
 
-    def gathered(self, rides: int) -> None:
-        """Count a predict of this many single requests."""
-        self._gathered.observe(rides)
+    def gathered(self, events: int) -> None:
+        """A predict of this many gathered requests begins."""
+        self._gathered.observe(events)
 
-    def predicted(self, rides: int) -> None:
-        """Count predictions."""
-        self._predictions.inc(rides)
+    def predicted(self, events: int) -> None:
+        """This many events have their prediction."""
+        self._predictions.inc(events)
 
     def refused(self, code: str) -> None:
-        """Count an event without a prediction, by reason."""
+        """An event has none."""
         self._refused.labels(code).inc()
 
     def text(self) -> bytes:

@@ -21,9 +21,9 @@ class Signature(msgspec.Struct, frozen=True):
 class About(msgspec.Struct, frozen=True):
     """The model that answers. What its artifact does not record is null.
 
-    trained: when its artifact was made, ISO 8601, UTC. trained_on: its training and validation data, each
-    with name, rides and SHA-256. metrics: its errors on the latter, in minutes. runtime: what serves it,
-    `onnx` or `sklearn`.
+    trained: when its artifact was made, ISO 8601, UTC. trained_on: what it was trained on
+    and judged by, each with name, size and SHA-256. metrics: its errors on the latter.
+    runtime: what serves it, `onnx` or `sklearn`.
     """
 
     model: str

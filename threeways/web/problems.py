@@ -1,7 +1,7 @@
 """Errors as problem details: RFC 9457, www.rfc-editor.org/rfc/rfc9457.
 
 `code` is the error's name in quarantine and in metrics: an event is refused here for the reason for which the
-stream would quarantine it.
+stream would set it aside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The event's schema for OpenAPI, from msgspec, so that the API describes the very type that is decoded.
 
-Litestar also derives schemas from msgspec types, but drops the limits within a union (`ride_id`'s lengths).
+Litestar makes schemas of msgspec types too, but drops the limits within a union (the lengths of an id).
 """
 
 from __future__ import annotations
