@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from doubles import FakeModel
 from web_lab import serving
-from web_tasks import CUSTOMER, HOSTILE, Circle, Left, Nested, Right, customers, hostile, task_of
+from web_tasks import CUSTOMER, HOSTILE, Left, Right, customers, hostile, nested, task_of
 
 from threeways.scoring.service import ModelService
 from threeways.systems.taxi import tip
@@ -294,7 +294,7 @@ def test_a_broken_query_is_answered(unkind: httpx.Client, query: bytes) -> None:
 
 
 def test_a_struct_that_is_left_empty_is_left_out_and_one_that_is_begun_is_whole() -> None:
-    form = Form(task_of(Nested(1, None, Circle(2.0))))
+    form = Form(nested)
     left = asked(form, **{"three.radius": " "})
     assert form.read(left)[0] == (
         b'{"id":1,"two":null,"shape":{"type":"Circle","radius":2.0},"shape.radius":3.0}'

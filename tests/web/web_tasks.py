@@ -144,3 +144,4 @@ def task_of(example: Any, name: str = "customer_value", **changed: Any) -> Task[
 
 customers = task_of(CUSTOMER, id="customer_id", time=Time("last_seen", "Europe/Berlin"))
 hostile = task_of(HOSTILE, name="hostile")
+nested = task_of(Nested(1, None, Circle(2.0)), name="nested")
