@@ -255,7 +255,8 @@ def test_html_has_a_json_text_area_for_what_it_has_no_control_for(unkind: httpx.
     page = Controls(unkind.get("/").text)
     areas = [name for name, one in page.found.items() if one["tag"] == "textarea"]
     assert areas == [
-        "sizes", "counts", "shape", "node.next", "nothing", "anything", "either", "raw", "pair", "text",
+        "sizes", "counts", "shape", "node.next", "nothing", "anything", "either", "raw", "pair",
+        "null", "text",
     ]  # fmt: skip
     assert len(page.ids) == len(set(page.ids))
     assert all(re.fullmatch(r"\S+", one) for one in page.ids)
@@ -274,6 +275,7 @@ def test_html_has_a_json_text_area_for_what_it_has_no_control_for(unkind: httpx.
         ("node.next", "[]", "Expected"), ("pair", "[1]", "length 2"), ("choice", "1.0", "Choose"),
         ("price", "dear", "Invalid decimal"), ("a~1b c <i>", "", None),
         ("maybe.radius", "0.5", None), ("empty_or_null", "x", "whole"), ("unset", "", None),
+        ("blank", " ", None),
     ],
 )  # fmt: skip
 def test_a_hostile_event_is_answered_and_never_fails(

@@ -100,6 +100,8 @@ class Hostile(msgspec.Struct, frozen=True):
     choice: Literal[1, "1", ""]
     price: Decimal
     big: int
+    blank: str
+    null: None
     odd: Annotated[str, Meta(title="<b>Odd</b>")] = msgspec.field(name="a.b c <i>", default="x")
     maybe: Circle | None = None
     empty_or_null: int | None = msgspec.field(default=None)
@@ -110,7 +112,7 @@ class Hostile(msgspec.Struct, frozen=True):
 HOSTILE = Hostile(
     id="o'hara <1>", sizes=[1.5], counts={"a": 1}, shape=Square(2.0), node=Node(1.0, Node(2.0)),
     nothing=Nothing(), anything={"x": [None]}, either="7", raw=msgspec.Raw(b"[0]"), pair=(1, "</textarea>"),
-    choice="1", price=Decimal("1.10"), big=2**63, text="two\nlines",
+    choice="1", price=Decimal("1.10"), big=2**63, blank="", null=None, text="two\nlines",
 )  # fmt: skip
 
 

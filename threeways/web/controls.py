@@ -27,9 +27,11 @@ class Control:
     """What takes a value. attributes: of its HTML tag. choices: of a `select`, each one's text -> its value.
 
     parse: returns the value of a text that is not empty; raises ValueError with words for people.
+    may_be_empty: it takes an empty text too.
     """
 
     parse: Callable[[str], Any]
+    may_be_empty: bool = False
     tag: Literal["input", "select", "textarea"] = "input"
     attributes: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, Any] = field(default_factory=dict)
@@ -97,9 +99,10 @@ def _choices(values: Iterable[Any]) -> dict[str, Any]:
 def _text(kind: inspect.StrType, example: Any) -> Control:
     lengths = {"minlength": kind.min_length, "maxlength": kind.max_length}
     limits = {name: length for name, length in lengths.items() if length is not None}
+    empty = not kind.min_length
     if isinstance(example, str) and (len(example) > _LONG or "\n" in example):
-        return Control(parse=_parse_text, tag="textarea", attributes=limits)
-    return Control(parse=_parse_text, attributes={"type": "text", **limits})
+        return Control(parse=_parse_text, tag="textarea", attributes=limits, may_be_empty=empty)
+    return Control(parse=_parse_text, attributes={"type": "text", **limits}, may_be_empty=empty)
 
 
 def _time(kind: inspect.Type, example: Any, clock: str) -> Control:

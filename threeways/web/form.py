@@ -46,8 +46,8 @@ class Part:
 class Field(Part):
     """One value of the event.
 
-    name: in the query. at: its place, as messages name it, such as `$.order.weight`. required: the event
-    cannot be without it. value: the example's, as it is typed.
+    name: in the query. at: its place, as messages name it, such as `$.order.weight`. required: it
+    may not be empty. value: the example's, as it is typed.
     """
 
     name: str
@@ -153,7 +153,7 @@ class Form:
         return Field(
             key=path[-1], name=_name(path), at=".".join(("$", *path[1:])), label=label,
             hint=" ".join(filter(None, hints)), value=control.text(example),
-            needed=needed, required=required, null=null, control=control,
+            needed=needed, required=required and not control.may_be_empty, null=null, control=control,
         )  # fmt: skip
 
     def _clock(self, within: inspect.Field | None) -> str:
@@ -174,7 +174,7 @@ def _read(part: Field | Group, query: Mapping[str, str], wrong: dict[str, str]) 
         values = {one.key: _read(one, query, wrong) for one in part.parts}
         return {**part.constants, **{key: value for key, value in values.items() if value is not _LEFT_OUT}}
     try:
-        if empty:
+        if empty and not (part.control.may_be_empty and part.name in query):
             raise ValueError("Give a value.")
         return part.control.parse(query[part.name])
     except ValueError as error:
@@ -194,6 +194,7 @@ def _bare(kind: inspect.Type) -> tuple[inspect.Type, bool, dict[str, Any]]:
             others = tuple(one for one in kind.types if not isinstance(one, inspect.NoneType))
             kind = others[0] if len(others) == 1 else inspect.UnionType(others)
         else:
+            null = null or isinstance(kind, inspect.NoneType)
             null = null or (isinstance(kind, inspect.LiteralType) and None in kind.values)
             return kind, null, said
 
