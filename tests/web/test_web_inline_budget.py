@@ -40,14 +40,14 @@ class Takes(FakeModel):
 
 def test_a_model_that_takes_longer_than_it_may_gets_a_thread() -> None:
     model = Takes(predict=2 * inline_budget.SHORT_SECONDS)
-    assert inline_budget.measured(service(model)).events == 0
+    assert inline_budget.measure(service(model)).events == 0
     assert set(model.calls) == {1}
 
 
 def test_a_quick_model_gets_as_many_rides_at_once_as_fit_the_time() -> None:
-    rides = inline_budget.measured(service(Takes(ride=inline_budget.SHORT_SECONDS / 10))).events
+    rides = inline_budget.measure(service(Takes(ride=inline_budget.SHORT_SECONDS / 10))).events
     assert 2 <= rides <= 10
-    assert inline_budget.measured(service()).events > rides
+    assert inline_budget.measure(service()).events > rides
 
 
 def scored(batcher: Batcher, rides: int) -> list[Any]:
@@ -104,7 +104,7 @@ def test_a_model_that_has_become_slow_gets_a_thread_for_good(caplog: pytest.LogC
     model.seconds = (2 * inline_budget.LATE_SECONDS, 0)
     for _ in range(inline_budget.LATE_IN_A_ROW):
         assert judged.events == 20
-        scored(gatherer, 1)
+        scored(batcher, 1)
     assert judged.events == 0
     assert "thread" in caplog.text
     model.threads.clear()
@@ -116,7 +116,7 @@ def test_a_model_that_has_become_slow_gets_a_thread_for_good(caplog: pytest.LogC
 def test_a_late_one_among_quick_ones_is_no_judgement() -> None:
     judged = InlineBudget(20)
     for seconds in (1.0, 1.0, 0.0) * 3:
-        judged.took(seconds)
+        judged.record(seconds)
     assert judged.events == 20
 
 

@@ -16,10 +16,10 @@ from threeways import __version__
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
 from threeways.web import index, problems, routes
-from threeways.web.batcher import MOST, Gatherer
-from threeways.web.fast_path import Predict, Quick
+from threeways.web.batcher import MAX_EVENTS, Batcher
+from threeways.web.fast_path import FastPath, Predict
 from threeways.web.html import words
-from threeways.web.inline_budget import Pace, one_core
+from threeways.web.inline_budget import InlineBudget, one_core
 from threeways.web.metrics import Metrics
 from threeways.web.middleware import RequestMiddleware
 from threeways.web.model_info import About, about
@@ -47,8 +47,8 @@ def create(
 
     @asynccontextmanager
     async def serving(_: Litestar) -> AsyncIterator[None]:
-        if pace and pace.events:
-            one_core()  # in the event loop's thread, which is the model's then
+        if budget and budget.events:
+            one_core()  # in the event loop's thread, which then runs the model
         readiness.serving = True
         try:
             yield
@@ -58,9 +58,9 @@ def create(
 
     info = about(service)
     handlers: list[Any] = [
-        *routes.predicting(gatherer, predict, counts, seconds),
-        *routes.telling(told, readiness, counts),
-        _page(service.task, told, predict),
+        *routes.prediction_routes(batcher, predict, counts, seconds),
+        *routes.info_routes(info, readiness, counts),
+        _page(service.task, info, predict),
     ]
     app = Litestar(
         handlers,
@@ -77,8 +77,8 @@ def create(
     return RequestMiddleware(FastPath(app, service.task, predict), counts, seconds, readiness)
 
 
-def _page(task: Task[Any], told: About, predict: Predict) -> HTTPRouteHandler:
+def _page(task: Task[Any], info: About, predict: Predict) -> HTTPRouteHandler:
     """Return the page at `/`: the task's own where it has one, else a form of its event's schema."""
     module: Any = index if task.page is None else import_module(task.page)
-    route: HTTPRouteHandler = module.route(task, told, predict)
+    route: HTTPRouteHandler = module.route(task, info, predict)
     return route

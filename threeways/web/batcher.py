@@ -1,11 +1,11 @@
 """Batch concurrent requests into one predict.
 
-A predict of one event takes longer than its share of one of many. What arrives within one turn of the event
-loop shares a predict. With a quick model (`threeways.web.inline_budget`) that is all: it is asked at once.
+A predict of one event takes longer than its share of a predict of many. Requests that arrive within one turn
+of the event loop share a predict. A fast model (`threeways.web.inline_budget`) is then called at once.
 
-A slow one has a thread: while a predict runs, the events that arrive wait for the next. In a crowd the next
-one also waits, for no longer than `WAIT_SECONDS`, until as many events are there as the last ones were:
-whoever has just been answered asks again. A lone event never waits.
+A slow one has a thread: while a predict runs, arriving events wait for the next. Under load the next one also
+waits, for at most `WAIT_SECONDS`, until there are as many events as the last ones were: clients that have
+just been answered usually ask again. A single event never waits.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from threeways.scoring.outcomes import Outcome
 from threeways.scoring.service import ModelService
 from threeways.web.inline_budget import InlineBudget, one_core
 
-MOST = 256
-"""Events that one predict takes at most; beyond a few hundred a predict takes longer with each of them."""
+MAX_EVENTS = 256
+"""The limit on events in one predict; beyond a few hundred, its time grows with each of them."""
 WAIT_SECONDS = 0.005
 BACKLOG = 4_096
-"""Events that may wait. More are refused at once, so that those that wait are answered in time."""
+"""The limit on waiting events. More are refused at once, so that those that wait are answered in time."""
 BATCHES_WAITING = 4
 
 type Observe = Callable[[int], None]
-"""Told how many events each predict of gathered requests took."""
+"""Called with the number of events in each predict of single requests."""
 
 
 @dataclass(slots=True)
@@ -65,8 +65,8 @@ class Batcher:
         self._budget = budget or InlineBudget()
         self._queue: deque[_Waiting] = deque()
         self._running = False
-        self._crowd = 0  # how many events the next predict may expect
-        self._clock: asyncio.Handle | None = None  # runs out when the next predict begins at the latest
+        self._crowd = 0  # the expected number of events in the next predict
+        self._clock: asyncio.Handle | None = None  # starts the next predict at the latest
         self._batches = 0
         self._singles_thread = ThreadPoolExecutor(1, "predict", initializer=one_core)
         self._batches_thread = ThreadPoolExecutor(1, "predict-batch", initializer=one_core)
@@ -127,7 +127,7 @@ class Batcher:
         events = [waiting.event for waiting in batch]
         arrived = [waiting.arrived for waiting in batch]
         loop = asyncio.get_running_loop()
-        if self._pace.events:
+        if self._budget.events:
             self._at_once(batch, events, arrived, loop)
             return
         running = loop.run_in_executor(self._singles_thread, self.service.score_events, events, arrived)
@@ -136,7 +136,7 @@ class Batcher:
     def _next(self) -> list[_Waiting]:
         """Take the events of the next predict from the queue."""
         batch: list[_Waiting] = []
-        most = min(self._most, self._pace.events or self._most)
+        most = min(self._most, self._budget.events or self._most)
         while self._queue and len(batch) < most:
             waiting = self._queue.popleft()
             if not waiting.answer.done():  # else its request was cancelled meanwhile

@@ -24,7 +24,7 @@ LATE_IN_A_ROW = 3
 _FEW, _TRIES = 32, 5
 
 
-class Pace:
+class InlineBudget:
     """How many events may be predicted on the event loop at once; 0: none, all go to the thread."""
 
     def __init__(self, events: int = 0) -> None:
@@ -52,7 +52,7 @@ def measure(service: ModelService[Any]) -> InlineBudget:
 
 
 def _seconds(service: ModelService[Any], events: int) -> float:
-    """What so many events take at best, which is what they take when nothing else wants the core."""
+    """Return the fastest time of a predict of so many events, as on an otherwise idle core."""
     examples, arrived = [service.task.example] * events, [datetime.now(UTC)] * events
     fastest = float("inf")
     for _ in range(_TRIES):
@@ -65,7 +65,8 @@ def _seconds(service: ModelService[Any], events: int) -> float:
 def one_core() -> None:
     """Limit scikit-learn's OpenMP to one core in this thread.
 
-    They serve HTTP, and for a few hundred events its threads wait for each other longer than they work.
+    The other cores serve HTTP, and for a few hundred events its threads wait for each other longer than they
+    work.
     """
     from threadpoolctl import threadpool_limits
 

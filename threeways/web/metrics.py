@@ -52,15 +52,15 @@ class Metrics:
         kind[1].observe(seconds)
 
     def gathered(self, events: int) -> None:
-        """A predict of this many gathered requests begins."""
+        """Count a predict of this many gathered requests."""
         self._gathered.observe(events)
 
     def predicted(self, events: int) -> None:
-        """This many events have their prediction."""
+        """Count events that have their prediction."""
         self._predictions.inc(events)
 
     def refused(self, code: str) -> None:
-        """An event has none."""
+        """Count an event that has none."""
         self._refused.labels(code).inc()
 
     def text(self) -> bytes:

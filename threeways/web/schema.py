@@ -39,12 +39,12 @@ def event(task: Task[Any]) -> Schema:
 
 
 def example(task: Task[Any]) -> Any:
-    """The task's example as its JSON decodes."""
+    """Return the task's example as its JSON decodes."""
     return msgspec.json.decode(msgspec.json.encode(task.example))
 
 
 def events(task: Task[Any], most: int) -> Schema:
-    """The schema of an array of events, with an example of two."""
+    """Return the schema of an array of events, with an example of two."""
     two = [example(task)] * 2
     return Schema(type=OpenAPIType.ARRAY, items=event(task), max_items=most, examples=[two])
 
