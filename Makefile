@@ -11,7 +11,7 @@ TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE MODEL
 TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL
 TAKES_replay := FROM FUNCTION YES MODEL
 TAKES_web := PORT MODEL
-TAKES_batch := RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE SAME_SOURCE ENGINE REPORT TOLERATE MODEL
+TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL
 TAKES_train := DATA VALIDATION
 TAKES_test := ARGS
 TAKES_validate := TEMPLATE
@@ -108,11 +108,12 @@ $(VENV)/.spark: Pipfile.lock | $(READY)
 	@$(PIPENV) sync --categories spark > .local/setup-spark.log 2>&1 || { tail -15 .local/setup-spark.log; exit 1; }
 	@touch $@
 
-batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of rides in, a table of predictions out (RIDES= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= SAME_SOURCE=1 ENGINE=spark REPORT= TOLERATE= MODEL=)
-	@$(PYTHON) -m threeways batch $(if $(RIDES),--rides '$(RIDES)') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
+batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of events in, a table of predictions out (EVENTS= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= ID= TIME= ACTUAL= SAME_SOURCE=1 ENGINE=spark REPORT= TOLERATE= MODEL= TASK=)
+	@$(PYTHON) -m threeways batch $(if $(or $(EVENTS),$(RIDES)),--events '$(or $(EVENTS),$(RIDES))') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
 		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(LAST),--last '$(LAST)') \
 		$(if $(LOOKBACK),--lookback '$(LOOKBACK)') $(if $(SAME_SOURCE),--same-source) \
-		$(if $(TABLE),--table '$(TABLE)') $(if $(ENGINE),--engine '$(ENGINE)') $(if $(REPORT),--report '$(REPORT)') \
+		$(if $(TABLE),--table '$(TABLE)') $(if $(ID),--id '$(ID)') $(if $(TIME),--time '$(TIME)') \
+		$(if $(ACTUAL),--actual '$(ACTUAL)') $(if $(ENGINE),--engine '$(ENGINE)') $(if $(REPORT),--report '$(REPORT)') \
 		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)

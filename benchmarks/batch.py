@@ -86,21 +86,26 @@ def _features(frame: Any) -> Any:
 
 def our_month(rides: Path, out: Path, service: Any) -> None:
     """The job on the same file: its manifest, quarantine and tally included."""
-    from threeways.batch import parquet, predictions_parquet
+    from threeways.batch import layout, parquet, predictions_parquet
     from threeways.batch.job import Asked, run
+    from threeways.systems.taxi.duration import task
 
-    with parquet.opened(str(rides), print) as source, predictions_parquet.opened(str(out)) as sink:
+    with (
+        parquet.opened(str(rides), print, layout.of(task)) as source,
+        predictions_parquet.opened(str(out), layout.of(task)) as sink,
+    ):
         run(Asked(), source, sink, lambda: service, Console(file=io.StringIO()))
 
 
 def our_way(rides: Path, out: Path, service: Any) -> None:
     """The job, whole: its quarantine, transaction, record of runs and tally included."""
-    from threeways.batch import database, predictions_database
+    from threeways.batch import database, layout, predictions_database
     from threeways.batch.job import Asked, run
+    from threeways.systems.taxi.duration import task
 
     with (
-        database.opened(f"sqlite:///{rides}", "rides") as source,
-        predictions_database.opened(f"sqlite:///{out}") as sink,
+        database.opened(f"sqlite:///{rides}", "rides", layout.of(task)) as source,
+        predictions_database.opened(f"sqlite:///{out}", layout.of(task)) as sink,
     ):
         run(Asked(), source, sink, lambda: service, Console(file=io.StringIO()))
 
@@ -109,7 +114,7 @@ def table_of(path: Path, rows: int) -> Path:
     """A database of sound rides: a month of the city, repeated under new ids."""
     import sqlalchemy as sa
 
-    from threeways.batch import demo
+    from threeways.systems.taxi.trips import demo
 
     month = demo.frame(min(rows, 500_000))
     names = ["PULocationID", "DOLocationID", "trip_distance"]
@@ -168,10 +173,10 @@ def measured(rows: int, month: Path | None, console: Console) -> list[dict[str, 
     import mlflow
     import pyarrow.parquet as pq
 
-    from threeways.batch import demo
     from threeways.batch.model import service_of
     from threeways.scoring.service import ModelService
     from threeways.systems.taxi.duration import task
+    from threeways.systems.taxi.trips import demo
     from threeways.training.train import resolve_or_train
 
     model = resolve_or_train(console=console, folder=LOCAL)

@@ -16,7 +16,7 @@ from threeways.aws.s3 import S3Uri
 from threeways.batch import locations
 from threeways.emulator import endpoint
 from threeways.ops import account
-from threeways.systems.taxi.trips import s3
+from threeways.aws import s3_files as s3
 
 URL = "http://127.0.0.1:9"
 

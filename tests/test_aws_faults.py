@@ -16,11 +16,11 @@ from botocore.exceptions import (
 
 from threeways.artifact.fetch import bucket
 from threeways.aws import errors
+from threeways.aws import s3_files as s3
 from threeways.aws.errors import Fault
 from threeways.aws.s3 import S3Uri
 from threeways.errors import ArtifactError, ArtifactMissing, ArtifactUnreachable, DataError, LocationError
 from threeways.ops import account
-from threeways.systems.taxi.trips import s3
 
 MODEL = S3Uri("models", "7")
 

@@ -35,17 +35,21 @@ def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
     """
     if text is None:
         return arrived.astimezone(NEW_YORK).replace(tzinfo=None)
+    return wall_clock(text, NEW_YORK, "$.ride.pickup_datetime")
+
+
+def wall_clock(text: str, zone: ZoneInfo, at: str) -> datetime:
+    """Return the naive time of an ISO 8601 text on a zone's clock, which a naive text has already.
+
+    at: where in its event the text stands. Raises InvalidEvent if the text is not a date with a time.
+    """
     try:
         if _DATE_AND_TIME.fullmatch(text) is None:
             raise ValueError("it has another form")
-        pickup = datetime.fromisoformat(text.upper())
-        if pickup.tzinfo is not None:
-            pickup = pickup.astimezone(NEW_YORK).replace(tzinfo=None)
+        moment = datetime.fromisoformat(text.upper())
+        return moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:
-        raise InvalidEvent(
-            f"`{text[:40]}` is not an ISO 8601 date and time ({error}) - at `$.ride.pickup_datetime`"
-        ) from None
-    return pickup
+        raise InvalidEvent(f"`{text[:40]}` is not an ISO 8601 date and time ({error}) - at `{at}`") from None
 
 
 def plain_times(values: Sequence[str], length: int) -> NDArray[np.datetime64]:

@@ -101,13 +101,18 @@ class CommandLineSettings(msgspec.Struct, frozen=True, rename="upper"):
 class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The scheduled batch job's settings, in addition to the model's variables of `Settings`.
 
-    batch_rides: a database URL or parquet files. batch_table: the table of rides. batch_predictions: a
-    database URL or `s3://bucket/prefix`.
+    batch_events: a database URL or parquet files; batch_rides: its older name. batch_table: the table of
+    events. batch_predictions: a database URL or `s3://bucket/prefix`. batch_id, batch_time, batch_actual:
+    columns, where they are not called as the task's.
     """
 
+    batch_events: str | None = None
     batch_rides: str | None = None
-    batch_table: str = "rides"
+    batch_table: str | None = None
     batch_predictions: str | None = None
+    batch_id: str | None = None
+    batch_time: str | None = None
+    batch_actual: str | None = None
 
 
 def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str] | None = None) -> T:

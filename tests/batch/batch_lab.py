@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from doubles import FakeModel
 from rich.console import Console
 
-from threeways.batch import database, predictions_database
+from threeways.batch import database, layout, predictions_database
 from threeways.batch.job import Asked, Done, run
 from threeways.scoring.service import ModelService
 from threeways.systems.taxi.duration import task
 
+LAYOUT = layout.of(task)
 RIDE = (130, 205, 3.66, "2021-02-01 08:15:00", "2021-02-01 08:30:00")
 COLUMNS = "PULocationID INTEGER, DOLocationID INTEGER, trip_distance REAL, pickup_datetime DATETIME"
 
@@ -39,8 +40,8 @@ def batch(source: str, sink: str, *, version: str = "v1", model: Any = None, **a
     """One run from a database into a database."""
     console = asked.pop("console", None) or Console(file=io.StringIO())
     with (
-        database.opened(source, asked.pop("table", "rides")) as rides_from,
-        predictions_database.opened(sink) as place,
+        database.opened(source, asked.pop("table", "rides"), LAYOUT) as rides_from,
+        predictions_database.opened(sink, LAYOUT) as place,
     ):
         return run(Asked(**asked), rides_from, place, lambda: service(version, model), console)
 

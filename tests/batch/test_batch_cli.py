@@ -13,10 +13,11 @@ from batch_lab import service as fake_service
 from rich.console import Console
 from small_training import Training
 
-from threeways.batch import demo, scheduled
+from threeways.batch import scheduled
 from threeways.batch.job import Asked
 from threeways.batch.run import Options, run
 from threeways.errors import SettingsError
+from threeways.systems.taxi.trips import demo
 
 
 def told(options: Options, local: Path) -> tuple[bool, str]:
@@ -37,7 +38,7 @@ def test_with_nothing_given_it_makes_its_own_rides_and_says_where_all_is(tmp_pat
     assert {"rows_per_s", "model_version", "interval"} < last.keys()
     again, said = told(Options(report=report), tmp_path)
     assert again
-    for part in ("No rides from", "`last Tuesday` is not", "4 rows have no pickup_datetime"):
+    for part in ("No events from", "`last Tuesday` is not", "4 rows have no pickup_datetime"):
         assert part in said
     assert "not recorded as done" not in said
 
@@ -94,7 +95,7 @@ def test_the_schedules_function_runs_what_its_input_and_environment_say(
     with pytest.raises(SettingsError, match="the schedule's input"):
         scheduled.lambda_handler({"last": 1}, None)
     monkeypatch.delenv("BATCH_RIDES")
-    with pytest.raises(SettingsError, match="BATCH_RIDES and BATCH_PREDICTIONS"):
+    with pytest.raises(SettingsError, match="BATCH_EVENTS and BATCH_PREDICTIONS"):
         scheduled.lambda_handler({}, None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from batch_lab import RIDE, batch, ids, rides, rows
+from batch_lab import LAYOUT, RIDE, batch, ids, rides, rows
 
 from threeways.batch import database, predictions_database
 from threeways.batch.interval import last, now
@@ -133,7 +133,7 @@ def test_a_table_whose_times_cannot_be_read_is_told_and_its_interval_is_not_done
     tmp_path: Path, out: str, when: object
 ) -> None:
     if when == "yesterday":  # a day without its time
-        when = str(last("day", now()).start)[:10]
+        when = str(last("day", now(), LAYOUT.zone).start)[:10]
     source = rides(tmp_path / "rides.db", [(n, *RIDE[:3], when, None) for n in range(100)])
     for _ in range(2):
         done = batch(source, out, last="day")
@@ -151,14 +151,17 @@ def test_a_table_whose_times_cannot_be_read_is_told_and_its_interval_is_not_done
     ],
 )
 def test_a_database_that_cannot_be_used_is_refused(url: str, says: str) -> None:
-    with pytest.raises(DataError, match=says), database.opened(url, "rides"):
+    with pytest.raises(DataError, match=says), database.opened(url, "rides", LAYOUT):
         raise AssertionError
 
 
 @pytest.mark.parametrize("place", ["127.0.0.1:1", "no-such-host.invalid"])
 def test_a_server_that_is_not_there_is_a_failure_told_without_its_password(place: str) -> None:
     url = f"postgresql://someone:hunter2@{place}/rides"
-    with pytest.raises(BatchFailed, match="check that it is up") as raised, database.opened(url, "rides"):
+    with (
+        pytest.raises(BatchFailed, match="check that it is up") as raised,
+        database.opened(url, "rides", LAYOUT),
+    ):
         raise AssertionError
     assert "hunter2" not in str(raised.value)
 
@@ -176,7 +179,7 @@ def test_a_table_without_the_columns_is_refused_naming_them(tmp_path: Path) -> N
         ("trips", "lacks DOLocationID, trip_distance, pickup_datetime"),
         ("twice", "ride_id of table twice is not unique"),
     ):
-        with pytest.raises(DataError, match=says), database.opened(url, table):
+        with pytest.raises(DataError, match=says), database.opened(url, table, LAYOUT):
             raise AssertionError
 
 
@@ -184,7 +187,7 @@ def test_a_predictions_file_that_is_no_database_is_refused(tmp_path: Path) -> No
     (tmp_path / "notes.db").write_text("dear diary, " * 100)
     with (
         pytest.raises(BatchError, match="not a database"),
-        predictions_database.opened(f"sqlite:///{tmp_path / 'notes.db'}"),
+        predictions_database.opened(f"sqlite:///{tmp_path / 'notes.db'}", LAYOUT),
     ):
         raise AssertionError
 
@@ -257,6 +260,6 @@ def test_an_index_of_some_rows_makes_no_id_unique(tmp_path: Path) -> None:
         connection.exec_driver_sql("CREATE UNIQUE INDEX one ON rides (ride_id) WHERE PULocationID = 1")
     with (
         pytest.raises(DataError, match="ride_id of table rides is not unique"),
-        database.opened(source, "rides"),
+        database.opened(source, "rides", LAYOUT),
     ):
         raise AssertionError

@@ -11,17 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from batch_lab import RIDE, batch, rides, rows, service
+from batch_lab import LAYOUT, RIDE, batch, rides, rows, service
 from rich.console import Console
 from test_batch_ids import file, from_files, kept
 from test_batch_values import change, fill
 
+from threeways.aws.files import locations
 from threeways.batch import database, engine, predictions_database
 from threeways.batch import locations as places
 from threeways.batch.job import Asked, run
 from threeways.batch.run import is_database
 from threeways.errors import BatchError, DataError
-from threeways.systems.taxi.trips.sources import locations
 
 pytest_plugins = ["postgres_server"]
 
@@ -30,20 +30,20 @@ ASKED = Asked(start="2021-02-01", end="2021-02-02")
 
 def into(url: str, table: str, place: str) -> int:
     """How many rides of a table are scored."""
-    with database.opened(url, table) as source, predictions_database.opened(place) as sink:
+    with database.opened(url, table, LAYOUT) as source, predictions_database.opened(place, LAYOUT) as sink:
         return run(ASKED, source, sink, service, Console(file=io.StringIO())).run.scored
 
 
 def test_the_users_own_options_hold_and_the_clock_is_set_after_connecting(postgres: str) -> None:
     change(postgres, "CREATE SCHEMA elsewhere", "SET search_path = elsewhere")
     url = f"{postgres}&options=-c%20search_path%3Delsewhere%20-c%20timezone%3DUTC&connect_timeout=3"
-    for variable in ("RIDES", "PREDICTIONS"):
-        with engine.connect(url, variable, DataError).connect() as connection:
+    for variable in ("EVENTS", "PREDICTIONS"):
+        with engine.connect(url, variable, DataError, str(LAYOUT.zone)).connect() as connection:
             driver: Any = connection.connection.driver_connection
             assert connection.scalar(sa.text("SHOW timezone")) == "America/New_York"
             assert connection.scalar(sa.text("SHOW search_path")) == "elsewhere"
             assert driver.info.get_parameters()["connect_timeout"] == "3"
-    with engine.connect(postgres, "RIDES", DataError).connect() as connection:
+    with engine.connect(postgres, "EVENTS", DataError, str(LAYOUT.zone)).connect() as connection:
         driver = connection.connection.driver_connection
         assert "options" not in driver.info.get_parameters()
         connection.rollback()
@@ -51,7 +51,7 @@ def test_the_users_own_options_hold_and_the_clock_is_set_after_connecting(postgr
 
 
 def test_statements_are_not_prepared_as_poolers_change_sessions(postgres: str) -> None:
-    with engine.connect(postgres, "RIDES", DataError).connect() as connection:
+    with engine.connect(postgres, "EVENTS", DataError, str(LAYOUT.zone)).connect() as connection:
         for _ in range(10):
             connection.execute(sa.text("SELECT 1"))
         assert connection.scalar(sa.text("SELECT count(*) FROM pg_prepared_statements")) == 0
@@ -119,7 +119,7 @@ def test_a_missing_permission_is_said_of_what_lacks_it(postgres: str) -> None:
     )
     theirs = postgres.replace("rides@", "reader@")
     try:
-        with pytest.raises(DataError, match=r"^RIDES=.*permission denied for table rides"):
+        with pytest.raises(DataError, match=r"^EVENTS=.*permission denied for table rides"):
             into(theirs, "rides", theirs)
         change(postgres, "GRANT SELECT ON rides TO reader", "REVOKE ALL ON SCHEMA public FROM reader")
         change(postgres, "GRANT USAGE ON SCHEMA public TO reader")
@@ -138,7 +138,10 @@ def test_postgres_is_postgresql(postgres: str) -> None:
 @pytest.mark.parametrize("password", ["qx@zv", "qx@zv:5", "qx@z/v"])
 @pytest.mark.parametrize(
     ("opened", "fault"),
-    [(lambda url: database.opened(url, "rides"), DataError), (predictions_database.opened, BatchError)],
+    [
+        (lambda url: database.opened(url, "rides", LAYOUT), DataError),
+        (lambda url: predictions_database.opened(url, LAYOUT), BatchError),
+    ],
 )
 def test_a_password_that_is_not_escaped_is_told_how_without_a_word_of_it(
     password: str, opened: Callable[[str], Any], fault: type[Exception]
@@ -190,9 +193,9 @@ def test_paths_with_spaces_alone_or_between_commas(tmp_path: Path, monkeypatch: 
         ("my rides/c.parquet,my rides/a b.parquet", [every[1], every[0]]),
         (f"{folder}/c.parquet, {folder}/[d].parquet", [f"{folder}/c.parquet", f"{folder}/d.parquet"]),
     ):
-        assert locations(spec, "RIDES", say) == found, spec
+        assert locations(spec, "EVENTS", say) == found, spec
     monkeypatch.chdir(folder)
-    assert locations("c.parquet d.parquet", "RIDES", say) == ["c.parquet", "d.parquet"]
+    assert locations("c.parquet d.parquet", "EVENTS", say) == ["c.parquet", "d.parquet"]
     from_files(f"{folder}/*.parquet", str(tmp_path / "my predictions"))
     assert kept(tmp_path / "my predictions") == [0, 1, 2]
 
@@ -204,8 +207,8 @@ def test_hadoops_names_of_s3_are_s3(scheme: str, monkeypatch: pytest.MonkeyPatch
     spec = f"{scheme}://bucket/my rides/a.parquet, {scheme}://bucket/b.parquet"
     whole = f"{scheme}://bucket/my rides/a.parquet"
     say: Any = lambda _line: None  # noqa: E731
-    assert locations(whole, "RIDES", say) == ["s3://bucket/my rides/a.parquet"]
-    assert locations(spec, "RIDES", say) == ["s3://bucket/my rides/a.parquet", "s3://bucket/b.parquet"]
+    assert locations(whole, "EVENTS", say) == ["s3://bucket/my rides/a.parquet"]
+    assert locations(spec, "EVENTS", say) == ["s3://bucket/my rides/a.parquet", "s3://bucket/b.parquet"]
     with (
         pytest.raises(BatchError, match=r"^PREDICTIONS=s3://bucket/prefix"),
         places.opened(f"{scheme}://bucket/prefix"),

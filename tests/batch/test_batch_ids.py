@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from batch_lab import RIDE, batch, ids, rides, service
+from batch_lab import LAYOUT, RIDE, batch, ids, rides, service
 from rich.console import Console
 
 from threeways.batch import database, parquet, predictions_database, predictions_parquet
@@ -46,7 +46,7 @@ def file(path: Path, given: Any, **columns: Any) -> Path:
 def from_files(spec: Path | str, place: str, **asked: Any) -> Done:
     """One run from parquet files into a database or a folder."""
     opened = predictions_database.opened if "://" in place else predictions_parquet.opened
-    with parquet.opened(str(spec), lambda _line: None) as source, opened(place) as sink:
+    with parquet.opened(str(spec), lambda _line: None, LAYOUT) as source, opened(place, LAYOUT) as sink:
         return run(Asked(**asked), source, sink, service, Console(file=io.StringIO()))
 
 
@@ -149,7 +149,10 @@ def test_uuids_from_postgresql_go_to_every_sink(postgres: str, out: str, tmp_pat
     for sink in (postgres, out):
         batch(postgres, sink, chunk=2)
     folder = tmp_path / "out"
-    with database.opened(postgres, "rides") as source, predictions_parquet.opened(str(folder)) as files:
+    with (
+        database.opened(postgres, "rides", LAYOUT) as source,
+        predictions_parquet.opened(str(folder), LAYOUT) as files,
+    ):
         run(Asked(chunk=2), source, files, service, Console(file=io.StringIO()))
     found = ids(postgres)
     assert [str(uuid.UUID(one)) for one in found] == found == ids(out) == kept(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from threeways.batch.interval import Interval, chosen, last, resume
 from threeways.errors import BatchError
 
+ZONE = ZoneInfo("America/New_York")
 NOON = datetime(2021, 3, 17, 16, 30, tzinfo=UTC)  # 12:30 in New York, a Wednesday
 
 
@@ -27,12 +29,14 @@ def wall(*parts: int) -> datetime:
     ],
 )
 def test_last_is_the_last_whole_one(unit: str, start: datetime, end: datetime) -> None:
-    assert last(unit, NOON) == Interval(start, end)
+    assert last(unit, NOON, ZONE) == Interval(start, end)
 
 
 def hours_of(first: datetime, count: int) -> list[Interval]:
     """What an hourly job does at five past each of `count` hours."""
-    return [last("hour", datetime.fromtimestamp(first.timestamp() + 3600 * n, UTC)) for n in range(count)]
+    return [
+        last("hour", datetime.fromtimestamp(first.timestamp() + 3600 * n, UTC), ZONE) for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -46,13 +50,15 @@ def test_hourly_runs_leave_no_ride_out_on_the_day_the_clock_changes(day: datetim
 
 def test_the_hour_before_three_in_march_began_at_one() -> None:
     at = datetime(2021, 3, 14, 7, 5, tzinfo=UTC)  # 3:05, five past the hour after 1:59
-    assert last("hour", at) == Interval(wall(2021, 3, 14, 1), wall(2021, 3, 14, 3))
+    assert last("hour", at, ZONE) == Interval(wall(2021, 3, 14, 1), wall(2021, 3, 14, 3))
 
 
 def test_without_a_word_it_goes_on_where_the_last_success_ended() -> None:
     done = [Interval(None, wall(2021, 3, 1)), Interval(wall(2021, 3, 1), wall(2021, 3, 10, 6))]
-    assert chosen(None, None, None, done, NOON) == Interval(wall(2021, 3, 10, 6), wall(2021, 3, 17, 12, 30))
-    assert chosen(None, None, None, [], NOON).start is None
+    assert chosen(None, None, None, done, NOON, ZONE) == Interval(
+        wall(2021, 3, 10, 6), wall(2021, 3, 17, 12, 30)
+    )
+    assert chosen(None, None, None, [], NOON, ZONE).start is None
 
 
 def test_a_gap_between_successes_is_not_skipped() -> None:
@@ -66,11 +72,13 @@ def test_an_interval_tells_its_ends_as_from_and_to_take_them() -> None:
     assert told == "2021-03-01 00:00 to 2021-03-17 12:30:07"
     start, end = told.split(" to ")
     later = datetime(2021, 3, 18, 12, tzinfo=UTC)
-    assert chosen(start, end, None, [], later) == Interval(wall(2021, 3, 1), wall(2021, 3, 17, 12, 30, 7))
+    assert chosen(start, end, None, [], later, ZONE) == Interval(
+        wall(2021, 3, 1), wall(2021, 3, 17, 12, 30, 7)
+    )
 
 
 def test_a_time_with_an_offset_is_taken_to_new_york() -> None:
-    assert chosen("2021-02-01T13:00Z", "2021-02-02", None, [], NOON).start == wall(2021, 2, 1, 8)
+    assert chosen("2021-02-01T13:00Z", "2021-02-02", None, [], NOON, ZONE).start == wall(2021, 2, 1, 8)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +97,7 @@ def test_what_is_no_interval_is_refused_with_the_mend(
     start: str | None, end: str | None, unit: str | None, says: str
 ) -> None:
     with pytest.raises(BatchError, match=says):
-        chosen(start, end, unit, [], NOON)
+        chosen(start, end, unit, [], NOON, ZONE)
 
 
 def test_an_interval_holds_its_start_and_not_its_end() -> None:

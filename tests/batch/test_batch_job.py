@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import sqlalchemy as sa
-from batch_lab import RIDE, batch, ids, rides, rows
+from batch_lab import LAYOUT, RIDE, batch, ids, rides, rows
 from doubles import FakeModel
 from rich.console import Console
 
@@ -71,12 +71,12 @@ def test_by_default_only_what_came_since_the_last_success_is_scored(places: tupl
 def test_an_end_in_the_future_does_not_silence_the_runs_to_come(places: tuple[str, str]) -> None:
     said = io.StringIO()
     first = batch(*places, end="2099-01-01", console=Console(file=said, width=200))
-    assert "TO=2099-01-01 is in the future: rides up to it are scored, and" in said.getvalue()
+    assert "TO=2099-01-01 is in the future: events up to it are scored, and" in said.getvalue()
     assert first.run.covered
-    assert first.run.covered.end <= wall(now())
+    assert first.run.covered.end <= wall(now(), LAYOUT.zone)
     engine = sa.create_engine(places[0])
     with engine.begin() as connection:
-        when = wall(now())
+        when = wall(now(), LAYOUT.zone)
         connection.exec_driver_sql("INSERT INTO rides VALUES (200, 130, 205, 1.0, ?, NULL)", (f"{when}",))
     engine.dispose()
     time.sleep(1.01)
@@ -88,14 +88,14 @@ def test_a_future_end_that_an_earlier_version_recorded_holds_no_ride_back(places
     done = batch(*places).run
     future = msgspec.structs.replace(done, interval=Interval(None, datetime(2099, 1, 1)))  # noqa: DTZ001
     with (
-        predictions_database.opened(places[1]) as sink,
+        predictions_database.opened(places[1], LAYOUT) as sink,
         sink.writing(done.interval, text_ids=False) as writer,
     ):
         writer.finish(future)
     again = batch(*places).run
     assert again.interval.start is not None
     assert again.interval.start <= done.interval.end + timedelta(seconds=2)
-    assert again.interval.end <= wall(now())
+    assert again.interval.end <= wall(now(), LAYOUT.zone)
 
 
 def test_a_ride_that_was_deleted_or_moved_leaves_no_row_behind(places: tuple[str, str]) -> None:
@@ -163,7 +163,7 @@ def test_after_a_kill_the_rows_are_those_before_and_the_next_run_mends_all(place
 
 def test_two_runs_at_once_are_refused(places: tuple[str, str]) -> None:
     batch(*places)
-    with predictions_database.opened(places[1]), pytest.raises(BatchError, match="another batch run"):
+    with predictions_database.opened(places[1], LAYOUT), pytest.raises(BatchError, match="another batch run"):
         batch(*places)
     batch(*places)
 
@@ -197,6 +197,9 @@ def test_a_database_that_goes_away_half_way_costs_nothing(places: tuple[str, str
 
 def test_what_a_writer_took_counts_only_once_its_run_is_finished(places: tuple[str, str]) -> None:
     done = batch(*places)
-    with predictions_database.opened(places[1]) as sink, sink.writing(done.run.interval, text_ids=False):
+    with (
+        predictions_database.opened(places[1], LAYOUT) as sink,
+        sink.writing(done.run.interval, text_ids=False),
+    ):
         pass  # the interval's rows are deleted, and nothing is finished
     assert len(rows(places[1])) == 100

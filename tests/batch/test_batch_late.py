@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from batch_lab import RIDE, batch, ids, rides, rows, service
+from batch_lab import LAYOUT, RIDE, batch, ids, rides, rows, service
 from doubles import FakeModel
 from rich.console import Console
 
@@ -30,7 +30,7 @@ pytest_plugins = ["postgres_server"]
 
 
 def ago(**time: float) -> str:
-    return f"{wall(now()) - timedelta(**time):%Y-%m-%d %H:%M:%S}"
+    return f"{wall(now(), LAYOUT.zone) - timedelta(**time):%Y-%m-%d %H:%M:%S}"
 
 
 def enter(url: str, *table: tuple[Any, ...]) -> None:
@@ -123,7 +123,10 @@ def test_what_is_older_is_not_read_where_nothing_lacks(
 
     from threeways.batch import database, predictions_database
 
-    with database.opened(places[0], "rides") as source, predictions_database.opened(places[1]) as sink:
+    with (
+        database.opened(places[0], "rides", LAYOUT) as source,
+        predictions_database.opened(places[1], LAYOUT) as sink,
+    ):
         chunks = source.chunks
 
         def noted(interval: Interval, size: int) -> Iterator[Chunk]:
@@ -133,11 +136,11 @@ def test_what_is_older_is_not_read_where_nothing_lacks(
         monkeypatch.setattr(source, "chunks", noted)
         run(Asked(), source, sink, service, Console(file=io.StringIO()))
     assert asked[0].start is not None
-    assert asked[0].start > wall(now()) - timedelta(days=3)
+    assert asked[0].start > wall(now(), LAYOUT.zone) - timedelta(days=3)
 
 
 def test_last_day_takes_what_was_entered_late_for_the_day_before(tmp_path: Path) -> None:
-    midnight = wall(now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = wall(now(), LAYOUT.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     before, yesterday = midnight - timedelta(hours=25), midnight - timedelta(hours=3)
     url = rides(tmp_path / "rides.db", [(1, *RIDE[:3], f"{before - timedelta(days=3)}", None)])
     out = f"sqlite:///{tmp_path / 'predictions.db'}"
@@ -187,7 +190,7 @@ def test_a_lookback_that_is_no_length_of_time_is_refused(text: str) -> None:
 
 def test_a_lookback_reaches_from_the_midnight_before_and_as_far_as_what_is_done() -> None:
     def at(*parts: int) -> Any:
-        return wall(now()).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(*parts)
+        return wall(now(), LAYOUT.zone).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(*parts)
 
     done = [Interval(at(-9), at(-5)), Interval(at(-3), at(-1, 3600)), Interval(at(-1, 3600), at(0, 60))]
     window = of(Interval(at(0), at(1)), timedelta(hours=36), done)
@@ -210,7 +213,10 @@ def files(path: Path, table: list[tuple[int, str]]) -> str:
 
 
 def batch_files(spec: str, place: Path, **asked: Any) -> Done:
-    with parquet.opened(spec, lambda _: None) as source, predictions_parquet.opened(str(place)) as sink:
+    with (
+        parquet.opened(spec, lambda _: None, LAYOUT) as source,
+        predictions_parquet.opened(str(place), LAYOUT) as sink,
+    ):
         return run(Asked(**asked), source, sink, service, Console(file=io.StringIO()))
 
 

@@ -9,19 +9,20 @@ from typing import Any
 
 import msgspec
 import pytest
-from batch_lab import rows
+from batch_lab import LAYOUT, rows
 from doubles import NOW, FakeContext, FakeKinesis, kinesis_event
 from parity_rides import bits, events, values_of
 from rich.console import Console
 from small_training import Training
 
-from threeways.batch import database, demo, predictions_database
+from threeways.batch import database, predictions_database
 from threeways.batch.job import Asked, run
 from threeways.batch.model import service_of
 from threeways.scoring.outcomes import Scored
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine
+from threeways.systems.taxi.trips import demo
 
 type Answers = dict[int, tuple[bytes, str]]
 EVER = Asked(end="9999-12-31T23:59:59.999999")
@@ -64,8 +65,8 @@ def table_of(path: Path, given: list[dict[str, Any]]) -> str:
 def batched(folder: Path, tmp_path: Path, given: list[dict[str, Any]]) -> tuple[Answers, set[int]]:
     sink = f"sqlite:///{tmp_path / 'predictions.db'}"
     with (
-        database.opened(table_of(tmp_path / "rides.db", given), "rides") as source,
-        predictions_database.opened(sink) as place,
+        database.opened(table_of(tmp_path / "rides.db", given), "rides", LAYOUT) as source,
+        predictions_database.opened(sink, LAYOUT) as place,
     ):
         run(EVER, source, place, lambda: service_of(folder), Console(file=io.StringIO()))
     refused = {int(row[0]) for row in rows(sink, "ride_quarantine")}
@@ -95,8 +96,8 @@ def test_the_parquet_of_a_month_gives_what_the_stream_gives(folder: Path, tmp_pa
     frame = demo.frame(1000)
     file = demo.parquet(tmp_path / "rides.parquet", 1000)
     with (
-        parquet.opened(str(file), lambda _line: None) as source,
-        predictions_parquet.opened(str(tmp_path / "out")) as sink,
+        parquet.opened(str(file), lambda _line: None, LAYOUT) as source,
+        predictions_parquet.opened(str(tmp_path / "out"), LAYOUT) as sink,
     ):
         run(EVER, source, sink, lambda: service_of(folder), Console(file=io.StringIO()))
     [part] = (tmp_path / "out").glob("predictions_*.parquet")

@@ -12,22 +12,23 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from batch_lab import service
+from batch_lab import LAYOUT, service
 from doubles import FakeModel
 from rich.console import Console
 
-from threeways.batch import demo, parquet, predictions_parquet
+from threeways.batch import parquet, predictions_parquet
 from threeways.batch.interval import now, wall
 from threeways.batch.job import Asked, Done, run
 from threeways.emulator.server import Emulator
 from threeways.errors import BatchError, DataError, ModelFailed
+from threeways.systems.taxi.trips import demo
 from threeways.systems.taxi.trips.cleaning import clean
 
 
 def batch(spec: str, place: str, *, version: str = "v1", model: Any = None, **asked: Any) -> Done:
     with (
-        parquet.opened(spec, lambda _line: None) as source,
-        predictions_parquet.opened(place) as sink,
+        parquet.opened(spec, lambda _line: None, LAYOUT) as source,
+        predictions_parquet.opened(place, LAYOUT) as sink,
     ):
         console = asked.pop("console", None) or Console(file=io.StringIO())
         return run(Asked(**asked), source, sink, lambda: service(version, model), console)
@@ -139,14 +140,14 @@ def test_a_file_that_is_none_or_lacks_columns_is_refused(tmp_path: Path) -> None
     for name, says in (("a", "no whole parquet file"), ("b", "lacks DOLocationID, trip_distance")):
         with (
             pytest.raises(DataError, match=says),
-            parquet.opened(str(tmp_path / f"{name}.parquet"), lambda _line: None),
+            parquet.opened(str(tmp_path / f"{name}.parquet"), lambda _line: None, LAYOUT),
         ):
             raise AssertionError
 
 
 def test_two_runs_at_once_are_refused(month: str, tmp_path: Path) -> None:
     with (
-        predictions_parquet.opened(str(tmp_path / "out")),
+        predictions_parquet.opened(str(tmp_path / "out"), LAYOUT),
         pytest.raises(BatchError, match="another batch run"),
     ):
         batch(month, str(tmp_path / "out"))
@@ -162,7 +163,7 @@ def test_from_s3_to_s3(
     spec, place = "s3://batch-rides/in/*.parquet", "s3://batch-rides/out"
     for version in ("v1", "v2"):
         batch(spec, place, version=version, end="2021-04-01", chunk=200)
-    with predictions_parquet.opened(place), pytest.raises(BatchError, match="another batch run"):
+    with predictions_parquet.opened(place, LAYOUT), pytest.raises(BatchError, match="another batch run"):
         batch(spec, place)
     keys = [one["Key"] for one in s3.list_objects_v2(Bucket="batch-rides", Prefix="out/")["Contents"]]
     for key in keys:
@@ -200,7 +201,7 @@ def test_dates_without_a_time_are_told_and_the_interval_is_not_done(tmp_path: Pa
 def test_an_end_in_the_future_is_now_for_files(month: str, tmp_path: Path) -> None:
     said = Console(file=io.StringIO(), width=200)
     first = batch(month, str(tmp_path / "out"), end="2099-01-01", console=said).run
-    assert first.interval.end < wall(now()) + timedelta(seconds=1)
+    assert first.interval.end < wall(now(), LAYOUT.zone) + timedelta(seconds=1)
     assert "is in the future: the interval ends now" in said.file.getvalue()  # type: ignore[attr-defined]
     assert batch(month, str(tmp_path / "out")).run.interval.start == first.interval.end
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from batch_lab import batch, ids, rides, rows
+from batch_lab import LAYOUT, batch, ids, rides, rows
 from doubles import FakeModel
 
 from threeways.batch import predictions_database
@@ -81,7 +81,7 @@ def test_bad_rows_go_to_quarantine(postgres: str) -> None:
 
 def test_two_runs_at_once_are_refused_and_the_first_ones_end_lets_the_next_go_on(postgres: str) -> None:
     fill(postgres, "timestamp")
-    with predictions_database.opened(postgres), pytest.raises(BatchError, match="another batch run"):
+    with predictions_database.opened(postgres, LAYOUT), pytest.raises(BatchError, match="another batch run"):
         batch(postgres, postgres)
     assert batch(postgres, postgres).run.scored == 100
 

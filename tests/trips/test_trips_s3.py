@@ -10,11 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
+from threeways.aws.files import locations
 from threeways.emulator.server import Emulator
 from threeways.errors import DataError
-from threeways.systems.taxi.trips import city, s3
+from threeways.aws import s3_files as s3
+from threeways.systems.taxi.trips import city
 from threeways.systems.taxi.trips.reading import read
-from threeways.systems.taxi.trips.sources import locations
 
 
 @pytest.fixture

@@ -1,22 +1,30 @@
-"""Arrow tables turned into columns, whole columns at once; for parquet files and for Spark."""
+"""Turn Arrow tables into columns, whole columns at once; for parquet files and for Spark."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from threeways.batch import id_kinds, rows
-from threeways.batch.chunk import FIELDS, Columns
-from threeways.systems.taxi.trips import arrow
+from threeways.batch.columns import RowColumns, truth_of
+from threeways.batch.layout import TIME, Layout
+from threeways.batch.leaf import Leaf, id_is_plain
 
 type Odd = NDArray[np.bool_]
+_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800  # seconds since 1970
+_A_DAY = 86_400
+_FIRST, _END = np.datetime64("0001-01-01"), np.datetime64("10000-01-01")
 
 
 def is_text(kind: Any) -> bool | None:
-    """Whether ids of an Arrow type are texts; None where such values are no ids."""
+    """Return whether ids of an Arrow type are texts; None where such values are no ids."""
     types = pa.types
     if types.is_dictionary(kind):
         kind = kind.value_type
@@ -27,37 +35,58 @@ def is_text(kind: Any) -> bool | None:
     return True if kind == pa.uuid() else None
 
 
-def columns(table: Any, *, text_ids: bool) -> Columns:
-    """A `pyarrow.Table` of ride_id, `FIELDS` and dropoff_datetime, in this order, as columns.
+def columns(table: Mapping[str, Any], layout: Layout, *, text_ids: bool) -> RowColumns:
+    """Return Arrow columns by their keys (see `Layout.wanted`), each of n rows, as columns.
 
     text_ids: see `Source`; the ids' own type may be another.
     """
-    given, pickup_zone, dropoff_zone, distance, pickup, dropoff = (_plain(one) for one in table.itercolumns())
-    ids, odd_ids = _ids(given, text=text_ids)
-    began, odd_times = _times(pickup)
-    ended, _ = _times(dropoff)
-    from_zone, odd_from = _zones(pickup_zone)
-    to_zone, odd_to = _zones(dropoff_zone)
-    miles = _miles(distance)
-    fields = dict(zip(FIELDS, (pickup_zone, dropoff_zone, distance, pickup), strict=True))
+    given = {key: _plain(column) for key, column in table.items()}
+    ids, odd = _ids(given[layout.id.name], text=text_ids)
+    time = np.full(len(ids), "NaT", "datetime64[us]")
+    if layout.time:
+        time, odd_times = _times(given[layout.time], layout.zone)
+        odd = odd | odd_times
+    fields: dict[str, NDArray[Any]] = {}
+    if layout.by_column and id_is_plain(layout.id):
+        for leaf in layout.leaves:
+            if leaf.kind == "time":
+                continue
+            if leaf.name in given:
+                fields[leaf.name], odd_values = _checked(given[leaf.name], leaf)
+                odd = odd | odd_values
+            else:
+                fields[leaf.name] = leaf.filled(len(ids))
+    else:
+        odd = np.ones(len(ids), bool)
+        fields = {leaf.name: leaf.filled(len(ids)) for leaf in layout.leaves if layout.by_column}
+
+    leaves = [leaf for leaf in layout.leaves if leaf.name in given]
 
     def raw(row: int) -> dict[str, Any]:
-        return {name: _value(name, column, row) for name, column in fields.items()}
+        found = {leaf.name: leaf.value(_scalar(given[leaf.name], row)) for leaf in leaves}
+        return found | {TIME: _scalar(given[TIME], row)} if TIME in given else found
 
-    odd = odd_ids | odd_from | odd_to | odd_times | ~(np.isfinite(miles) & (miles >= 0))
-    return Columns(ids, from_zone, to_zone, miles, began, ended, odd, raw, text_ids)
+    truth = truth_of(
+        layout, set(given), lambda key: _times(given[key], layout.zone)[0], lambda key: _floats(given[key])
+    )
+    return RowColumns(layout, ids, fields, time, odd=odd, raw=raw, text_ids=text_ids, **truth)
 
 
 def _plain(column: Any) -> Any:
     """A chunked array as one array, without a dictionary."""
-    array = column.combine_chunks()
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _ids(column: Any, *, text: bool) -> tuple[list[Any], Odd]:
     if pa.types.is_integer(column.type) and column.type != pa.uint64() and not text:
-        return column.to_pylist(), column.is_null().to_numpy(zero_copy_only=False)
+        return column.to_pylist(), _missing(column)
     return id_kinds.of_one_kind(_values(column), text=text)
+
+
+def _missing(column: Any) -> Odd:
+    missing: Odd = column.is_null().to_numpy(zero_copy_only=False)
+    return missing
 
 
 def _values(column: Any) -> list[Any]:
@@ -78,30 +107,99 @@ def _scalar(column: Any, row: int) -> Any:
         return str(column[row].value)
 
 
-def _times(column: Any) -> tuple[NDArray[np.datetime64], Odd]:
-    """(n,) New York's wall clock, NaT and odd where there is no time an event can hold."""
+def _times(column: Any, zone: ZoneInfo) -> tuple[NDArray[np.datetime64], Odd]:
+    """(n,) on the zone's clock, NaT and odd where there is no time an event can hold."""
     if not pa.types.is_timestamp(column.type):
-        return rows.times(_values(column))
-    found = arrow.times(pa.chunked_array([column]))
-    assert found is not None  # noqa: S101 - it is a timestamp
-    times = found.to_numpy().astype("datetime64[us]")  # a copy
-    fits = (times >= np.datetime64("0001-01-01")) & (times < np.datetime64("10000-01-01"))
-    return times, ~fits
+        return (
+            rows.times(_values(column), zone)
+            if len(column)
+            else (np.empty(0, "datetime64[us]"), _missing(column))
+        )
+    naive = _within_reach(column.cast(pa.timestamp(column.type.unit))).cast(pa.timestamp("us"), safe=False)
+    found = naive.to_numpy(zero_copy_only=False).astype("datetime64[us]")  # a copy
+    fits = (found >= _FIRST) & (found < _END)
+    if (
+        column.type.tz is not None
+    ):  # Arrow's moments are UTC with any zone: arrow.apache.org/docs/python/timestamps.html
+        found[fits] = _on_clock(found[fits], zone)
+        fits = (found >= _FIRST) & (found < _END)
+    return found, ~fits
 
 
-def _zones(column: Any) -> tuple[NDArray[np.int64], Odd]:
-    missing = column.is_null().to_numpy(zero_copy_only=False)
+def _on_clock(moments: NDArray[np.datetime64], zone: ZoneInfo) -> NDArray[np.datetime64]:
+    """UTC's moments on a zone's clock, as pandas converts them."""
+    import pandas as pd
+
+    local = pd.Series(moments).dt.tz_localize("UTC").dt.tz_convert(str(zone)).dt.tz_localize(None)
+    found: NDArray[np.datetime64] = local.to_numpy().astype("datetime64[us]")
+    return found
+
+
+def _within_reach(moments: Any) -> Any:
+    """Naive timestamps, none further than a day from the years 1 to 9999: coarse ones don't fit in us."""
+    second = _A_SECOND.get(moments.type.unit)
+    if second is None:
+        return moments  # nanoseconds reach from 1677 to 2262
+    least, most = (pa.scalar(limit * second) for limit in (_YEAR_1 - _A_DAY, _YEAR_10000 + _A_DAY))
+    counts = pc.max_element_wise(moments.cast(pa.int64()), least, skip_nulls=False)
+    return pc.min_element_wise(counts, most, skip_nulls=False).cast(moments.type)
+
+
+def _checked(column: Any, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
+    if leaf.kind == "integer":
+        return _integers(column, leaf)
+    if leaf.kind == "float":
+        found = _floats(column)
+        sound = np.isfinite(found) & leaf.inside(found)
+        return found, ~(sound | (np.isnan(found) & _is_number(column.type))) if leaf.nullable else ~sound
+    if leaf.kind == "boolean" and pa.types.is_boolean(column.type):
+        missing = _missing(column)
+        values = column.fill_null(False).to_numpy(zero_copy_only=False)
+        return _nullable(values, missing) if leaf.nullable else (values, missing)
+    return _by_value(column, leaf)
+
+
+def _by_value(column: Any, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
+    """What Arrow's own types do not tell is looked at as a driver's values are."""
+    values = _values(column)
+    if not values:
+        return leaf.filled(0), np.zeros(0, bool)
+    return rows.checked(values, leaf)
+
+
+def _integers(column: Any, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
+    missing = _missing(column)
     if pa.types.is_integer(column.type) and column.type != pa.uint64():
         found = column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        return found, missing | (found < -(2**31)) | (found >= 2**31)
+        return (
+            _nullable(found, missing, ~leaf.inside(found))
+            if leaf.nullable
+            else (found, missing | ~leaf.inside(found))
+        )
     if pa.types.is_floating(column.type):  # how pandas writes integers with gaps between them
         values = column.fill_null(np.nan).to_numpy(zero_copy_only=False).astype(np.float64)
-        whole = (values >= -(2**31)) & (values < 2**31) & (values == np.floor(values))
-        return np.where(whole, values, 0).astype(np.int64), ~whole
-    return np.zeros(len(column), np.int64), np.ones(len(column), bool)
+        whole = (np.abs(values) <= id_kinds.EXACT) & (values == np.floor(values))
+        found = np.where(whole, values, 0).astype(np.int64)
+        if leaf.nullable:
+            return _nullable(found, np.isnan(values), ~whole | ~leaf.inside(found))
+        return found, ~whole | ~leaf.inside(found)
+    found = np.zeros(len(column), np.int64)
+    return found.astype(object) if leaf.nullable else found, np.ones(len(column), bool)
 
 
-def _miles(column: Any) -> NDArray[np.float64]:
+def _nullable(found: NDArray[Any], missing: Odd, odd: Odd | None = None) -> tuple[NDArray[Any], Odd]:
+    """The same with None where there is null, which is sound there."""
+    objects = found.astype(object)
+    objects[missing] = None
+    return objects, np.zeros(len(found), bool) if odd is None else odd & ~missing
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
+
+
+def _floats(column: Any) -> NDArray[np.float64]:
+    """(n,) numbers, NaN where there is none."""
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
@@ -109,9 +207,3 @@ def _miles(column: Any) -> NDArray[np.float64]:
             column.to_numpy(zero_copy_only=False), dtype=np.float64
         )  # a copy: Arrow's is read-only
     return np.full(len(column), np.nan)
-
-
-def _value(name: str, column: Any, row: int) -> Any:
-    """A value as an event would hold it."""
-    value = _scalar(column, row)
-    return id_kinds.whole(value) if name in FIELDS[:2] else value

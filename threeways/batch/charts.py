@@ -1,4 +1,4 @@
-"""The report's pictures, as SVG that stands in the page itself."""
+"""Draw the report's pictures, as SVG that stands in the page itself."""
 
 from __future__ import annotations
 
@@ -7,78 +7,97 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from threeways.batch.parts import Part
 from threeways.batch.record import Run
-from threeways.batch.tally import MILES, MOST_MINUTES, Slices, Tally
+from threeways.batch.tally import Slices, Tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#1b6ca8", "#c77d2e", "#d9d9d9"
-_ZONES = 15
 _RUNS = 20
 
 
-def durations(tally: Tally) -> str:
-    """How long rides are predicted to be."""
-    figure, axes = _figure("How long rides are predicted to take", "minutes", "rides")
-    axes.bar(np.arange(MOST_MINUTES + 1), tally.minutes, width=0.9, color=BLUE)
-    axes.set_xlim(-0.5, MOST_MINUTES + 0.5)
+def unit_of(tally: Tally) -> str:
+    """Return what the output is in, or its name where the task names no unit."""
+    output = tally.layout.task.output
+    return output.unit or output.name
+
+
+def predictions(tally: Tally) -> str:
+    """Draw how many events have which prediction."""
+    figure, axes = _figure(f"What is predicted: {tally.layout.task.output.name}", unit_of(tally), "events")
+    width = tally.edges[1] - tally.edges[0]
+    axes.bar(np.array(tally.edges), tally.bars, width=0.9 * width, color=BLUE)
+    axes.set_xlim(tally.edges[0] - width / 2, tally.edges[-1] + width / 2)
     return svg(figure)
 
 
 def by_hour(tally: Tally) -> str:
-    """The mean prediction by hour of pickup, over the number of rides."""
-    figure, axes = _figure("By hour of pickup", "hour, New York time", "predicted minutes, mean")
-    _over_rides(axes, tally.hours, np.arange(24))
+    """Draw the mean prediction by hour of the event's time, over the number of events."""
+    layout = tally.layout
+    figure, axes = _figure(
+        f"By hour of {layout.time_name}", f"hour, {layout.zone}", f"predicted {unit_of(tally)}, mean"
+    )
+    _over_events(axes, tally.hours, np.arange(24))
     axes.set_xticks(range(0, 24, 3))
     return svg(figure)
 
 
-def by_zone(tally: Tally) -> str:
-    """The mean prediction in the pickup zones with the most rides."""
-    top = [zone for zone in np.argsort(-tally.zones.rides, kind="stable")[:_ZONES] if tally.zones.rides[zone]]
-    figure, axes = _figure(
-        f"The {len(top)} pickup zones with the most rides", "zone: rides", "predicted minutes, mean"
+def by_part(tally: Tally, part: Part, slices: Slices) -> str:
+    """Draw the mean prediction in the parts of a slice: all ranges, or the whole numbers with most events."""
+    order = range(part.count) if part.is_binned else np.argsort(-slices.events, kind="stable").tolist()
+    top = [at for at in order if slices.events[at]][: part.slice.top]
+    names = part.names()
+    title = (
+        f"By {part.slice.title}"
+        if part.is_binned
+        else f"{part.slice.title}: the {len(top)} with the most events"
     )
-    axes.bar(range(len(top)), tally.zones.mean()[top], width=0.8, color=BLUE)
-    names = [f"{zone or 'unknown'}: {tally.zones.rides[zone]:,.0f}" for zone in top]
-    axes.set_xticks(range(len(top)), names, rotation=45, ha="right")
+    figure, axes = _figure(title, f"{part.slice.title}: events", f"predicted {unit_of(tally)}, mean")
+    axes.bar(range(len(top)), slices.mean()[top], width=0.8, color=BLUE)
+    labels = [f"{names[at]}: {slices.events[at]:,.0f}" for at in top]
+    axes.set_xticks(range(len(top)), labels, rotation=45, ha="right")
     return svg(figure)
 
 
 def error_by_hour(tally: Tally) -> str:
-    """The mean absolute error by hour of pickup."""
-    figure, axes = _figure("Error by hour of pickup", "hour, New York time", "mean absolute error, minutes")
+    """Draw the mean absolute error by hour of the event's time."""
+    layout = tally.layout
+    title = f"Error by hour of {layout.time_name}"
+    figure, axes = _figure(title, f"hour, {layout.zone}", f"mean absolute error, {unit_of(tally)}")
     axes.bar(np.arange(24), np.nan_to_num(tally.hours.mae()), width=0.8, color=ORANGE)
     axes.set_xticks(range(0, 24, 3))
     return svg(figure)
 
 
-def error_by_miles(tally: Tally) -> str:
-    """The mean absolute error by distance."""
-    figure, axes = _figure("Error by distance", "miles", "mean absolute error, minutes")
-    axes.bar(np.arange(len(MILES)), np.nan_to_num(tally.miles.mae()), width=0.8, color=ORANGE)
-    ends = [f"-{end:g}" for end in MILES[1:]]
-    names = [f"{low:g}{end}" for low, end in zip(MILES, [*ends, "+"], strict=True)]
-    axes.set_xticks(range(len(MILES)), names)
+def error_by_part(tally: Tally, part: Part, slices: Slices) -> str:
+    """Draw the mean absolute error in the ranges of a slice."""
+    title = part.slice.title
+    figure, axes = _figure(f"Error by {title}", title, f"mean absolute error, {unit_of(tally)}")
+    axes.bar(range(part.count), np.nan_to_num(slices.mae()), width=0.8, color=ORANGE)
+    axes.set_xticks(range(part.count), part.names())
     return svg(figure)
 
 
-def runs(done: list[Run]) -> str:
-    """The error of the last runs that know it, the newest last."""
+def runs(done: list[Run], unit: str) -> str:
+    """Draw the error of the last runs that know it, the newest last."""
     judged = [run for run in done if run.mae is not None][-_RUNS:]
-    figure, axes = _figure("Against the last runs", "interval's end, model", "mean absolute error, minutes")
+    figure, axes = _figure("Against the last runs", "end, model", f"mean absolute error, {unit}")
     colours = [GREY] * (len(judged) - 1) + [ORANGE]
     axes.bar(range(len(judged)), [run.mae or 0.0 for run in judged], width=0.8, color=colours)
-    names = [f"{run.interval.end:%Y-%m-%d}\n{(run.model_version or '')[:7]}" for run in judged]
+    ends = [run.interval.end if run.interval else run.finished_at for run in judged]
+    names = [
+        f"{end:%Y-%m-%d}\n{(run.model_version or '')[:7]}" for run, end in zip(judged, ends, strict=True)
+    ]
     axes.set_xticks(range(len(judged)), names, fontsize=8)
     axes.set_xlim(-1, max(len(judged), 6))
     return svg(figure)
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an SVG element; its texts are texts, so that they can be read aloud and searched."""
+    """Return the figure as an SVG element; its texts can be read aloud and searched."""
     import matplotlib as mpl
 
     body = io.StringIO()
@@ -88,10 +107,10 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def _over_rides(axes: Axes, slices: Slices, at: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+def _over_events(axes: Axes, slices: Slices, at: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
     crowd = axes.twinx()
-    crowd.bar(at, slices.rides, color=GREY, width=0.9)
-    crowd.set_ylabel("rides (grey)", color="#757575")
+    crowd.bar(at, slices.events, color=GREY, width=0.9)
+    crowd.set_ylabel("events (grey)", color="#757575")
     crowd.tick_params(colors="#757575")
     crowd.spines[:].set_visible(False)
     axes.set_zorder(crowd.get_zorder() + 1)

@@ -1,4 +1,4 @@
-"""Rides from a table of a database, in chunks by key."""
+"""Read events from a table of a database, in chunks by key."""
 
 from __future__ import annotations
 
@@ -12,94 +12,110 @@ from sqlalchemy.dialects.postgresql import DOMAIN
 
 from threeways.batch import engine as engines
 from threeways.batch import sessions
-from threeways.batch.chunk import FIELDS, MODULUS, Chunk
+from threeways.batch.chunk import MODULUS, Chunk
+from threeways.batch.database_columns import columns_of
 from threeways.batch.interval import Interval
+from threeways.batch.layout import ACTUAL, Layout
+from threeways.batch.leaf import id_kinds_of
 from threeways.batch.rows import columns
 from threeways.errors import DataError
 
-ID, PICKUP, DROPOFF = "ride_id", "pickup_datetime", "dropoff_datetime"
-_ORDER = (PICKUP, "PULocationID", "DOLocationID", "trip_distance", DROPOFF)
 _WIDER = timedelta(days=2)  # a text's offset may put it a day off; the exact interval is taken afterwards
 _FIRST, _BEYOND = "0001-01-01", "10000-01-01"
 """The times that Python holds reach from the one to just before the other; PostgreSQL has others too."""
 
 
 @contextmanager
-def opened(url: str, table: str) -> Iterator[DatabaseSource]:
-    """The rides of a table (`schema.table` too). Raises DataError if it is not as `DatabaseSource` says."""
-    engine = engines.connect(url, "RIDES", DataError)
+def opened(url: str, table: str | None, layout: Layout) -> Iterator[DatabaseSource]:
+    """Open the events of a table (`schema.table` too; None: the task's usual one, or the only one).
+
+    Raises DataError if it is not as `DatabaseSource` says.
+    """
+    engine = engines.connect(url, "EVENTS", DataError, str(layout.zone))
     path = engines.sqlite_file(engine.url)
     if path and not path.is_file():
-        raise DataError(f"RIDES: there is no database {engine.url.database}; check the path in the URL")
+        raise DataError(f"EVENTS: there is no database {engine.url.database}; check the path in the URL")
     try:
-        with engines.faults(f"RIDES={engines.shown(engine)}", DataError):
-            yield DatabaseSource(engine, table)
+        with engines.faults(f"EVENTS={engines.shown(engine)}", DataError):
+            yield DatabaseSource(engine, table or usual_table(engine, layout), layout)
     finally:
         engine.dispose()
 
 
-class DatabaseSource:
-    """A table with the columns ride_id, PULocationID, DOLocationID, trip_distance and pickup_datetime.
+def usual_table(engine: sa.Engine, layout: Layout) -> str:
+    """Return the name of the table of events where the user names none."""
+    inspector, names = sa.inspect(engine), layout.names
+    there = [*inspector.get_table_names(), *inspector.get_view_names()]
+    others = [one for one in there if not one.endswith(("_predictions", "_quarantine", "_runs"))]
+    return others[0] if names.events not in there and len(others) == 1 else names.events
 
-    Their case does not matter. Chunks go by ride_id: a table's primary key or unique, while a view may repeat
-    it, and then its first row by pickup_datetime and the other columns counts. A column
-    dropoff_datetime, where there is one, tells what a ride really took. Times are New York's clock, unless
-    their type or text has an offset.
+
+class DatabaseSource:
+    """A table with a column for each field of the event; see `Layout.wanted`.
+
+    Their case does not matter. Chunks go by the id: a table's primary key or unique, while a view may repeat
+    it, and then its first row by the event's time and the other columns counts. Times are on the layout's
+    clock, unless their type or text has an offset.
     """
 
     ids_in_order = True
 
-    def __init__(self, engine: sa.Engine, table: str) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, table: str, layout: Layout) -> None:
+        self._engine, self._layout = engine, layout
         schema, _, name = table.rpartition(".")
         self.name = f"{engines.shown(engine)}#{table}"
-        found = _columns(engine, name, schema or None)
-        self._table = sa.table(name, *map(sa.column, found.values()), schema=schema or None)
+        found = columns_of(engine, name, schema or None, layout)
+        self._keys = tuple(found)
+        self._table = sa.table(name, *map(sa.column, dict.fromkeys(found.values())), schema=schema or None)
         self._columns = {ours: self._table.c[theirs] for ours, theirs in found.items()}
         columns_there = {one["name"]: one for one in sa.inspect(engine).get_columns(name, schema or None)}
         self._types = {ours: _type(columns_there[theirs]) for ours, theirs in found.items()}
+        self._id, self._time = layout.id.name, layout.time
         self._sqlite = engine.dialect.name == "sqlite"
         self._unique = name in sa.inspect(engine).get_table_names(schema or None)
-        self._nullable = bool(columns_there[found[ID]]["nullable"])
-        self._text_times = self._sqlite or isinstance(self._types[PICKUP], sa.String)
-        self._has_times = self._text_times or isinstance(self._types[PICKUP], sa.Date | sa.DateTime)
-        self._float_zones = any(isinstance(self._types[zone], sa.Float) for zone in FIELDS[:2])
-        self.text_ids = self._ids_of_values() if self._sqlite else self._ids_of_type()
+        self._nullable = bool(columns_there[found[self._id]]["nullable"])
+        kind = self._types.get(self._time or "")
+        self._text_times = self._sqlite or isinstance(kind, sa.String)
+        self._has_times = self._text_times or isinstance(kind, sa.Date | sa.DateTime)
+        self._floats = frozenset(
+            one.name
+            for one in layout.leaves
+            if one.kind == "integer" and isinstance(self._types.get(one.name), sa.Float)
+        )
+        text = self._ids_of_values() if self._sqlite else self._ids_of_type()
+        kinds = id_kinds_of(layout.id)
+        self.text_ids = text if text in kinds else not text
 
-    def count(self, interval: Interval) -> int:
-        """How many rows `chunks` will go over."""
+    def count(self, interval: Interval | None) -> int:
+        """Return how many rows `chunks` will go over."""
         query = sa.select(sa.func.count()).select_from(self._table).where(*self._within(interval))
         with self._faults(), self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
 
     def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
         """See `Source`: of integer ids and of times that the database can compare."""
-        integers = self._sqlite or isinstance(self._types[ID], sa.Integer)
-        if self.text_ids or not integers or not self._has_times:
+        integers = self._sqlite or isinstance(self._types[self._id], sa.Integer)
+        if self.text_ids or not integers or not self._has_times or self._time is None:
             return None
-        pickup, form = self._columns[PICKUP], "%Y-%m-%d %H:%M:%S"
+        time, form = self._columns[self._time], "%Y-%m-%d %H:%M:%S"
         ends: list[Any] = [interval.start, interval.end]
         if self._text_times:  # a day alone comes before each of its times, whatever parts the two
             ends = [one and f"{one:{form}}".removesuffix(" 00:00:00") for one in ends]
-        inside = [pickup < ends[1], *([pickup >= ends[0]] if ends[0] else [])]
-        key = self._columns[ID]
+        inside = [time < ends[1], *([time >= ends[0]] if ends[0] else [])]
+        key = self._columns[self._id]
         query = sa.select(sa.func.count(), sa.func.sum(key % MODULUS)).where(*inside, key.is_not(None))
         with self._faults(), self._engine.connect() as connection:
             count, total = connection.execute(query.select_from(self._table)).one()
         return int(count), int(total or 0)
 
-    def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
-        """The interval's rides in the order of their ids, all as the table was when the first was read.
+    def chunks(self, interval: Interval | None, size: int) -> Generator[Chunk]:
+        """Yield the interval's events in the order of their ids, all as the table was at the first one.
 
-        A row whose pickup can't be told belongs to every interval. SQLite's readers see one state only while
-        their statement lasts: rides that come while it runs may be among them.
+        A row whose time can't be told belongs to every interval. SQLite's readers see one state only while
+        their statement lasts: events that come while it runs may be among them.
         """
-        key = self._columns[ID]
-        order = (
-            [key]
-            if self._unique
-            else [key, *(self._columns[name] for name in _ORDER if name in self._columns)]
-        )
+        key = self._columns[self._id]
+        order = [key] if self._unique else [key, *self._order()]
         select = sa.select(*self._selected()).where(*self._within(interval))
         with self._faults(), self._engine.connect() as plain:
             connection = plain
@@ -125,6 +141,16 @@ class DatabaseSource:
                 for part in connection.execute(unnamed).partitions(size):
                     yield self._chunk(part, interval)
 
+    def _order(self) -> list[sa.ColumnElement[Any]]:
+        """The order of rows of one id: by the event's time, its fields and the truth."""
+        names = [self._time, *(one.name for one in self._layout.leaves if one.name != self._time), ACTUAL]
+        return [
+            self._columns[name]
+            for name in names
+            if name in self._columns
+            and (self._sqlite or not isinstance(self._types[name], sa.JSON | sa.types.NullType))
+        ]
+
     def _rows(self, connection: sa.Connection, query: sa.Select[Any]) -> Sequence[Any]:
         """A query's rows; where the driver can't hold one of their times, the texts of all of their times."""
         try:
@@ -134,29 +160,29 @@ class DatabaseSource:
                 raise  # it is not the driver that refuses
             return connection.execute(query.with_only_columns(*self._selected(told=True))).fetchall()
 
-    def _chunk(self, rows: Sequence[Any], interval: Interval) -> Chunk:
-        found = columns(rows, text_ids=self.text_ids, float_zones=self._float_zones)
+    def _chunk(self, rows: Sequence[Any], interval: Interval | None) -> Chunk:
+        found = columns(rows, self._layout, self._keys, text_ids=self.text_ids, floats=self._floats)
         return found.chunk(interval)
 
     def _selected(self, *, told: bool = False) -> list[sa.ColumnElement[Any]]:
-        """The columns of a row; told: times as PostgreSQL's texts, on New York's clock."""
-        taken: dict[str, sa.ColumnElement[Any]] = {DROPOFF: sa.null(), **self._columns}
-        if told and not self._sqlite:
-            for name in (PICKUP, DROPOFF):
-                if isinstance(self._types.get(name), sa.DateTime):
-                    taken[name] = sa.cast(taken[name], sa.DateTime)
+        """The columns of a row; told: times as PostgreSQL's texts, on the session's clock."""
+        taken: dict[str, sa.ColumnElement[Any]] = dict(self._columns)
+        for name, kind in self._types.items() if told and not self._sqlite else ():
+            if isinstance(kind, sa.DateTime):
+                taken[name] = sa.cast(sa.cast(taken[name], sa.DateTime), sa.Text)
+            elif isinstance(kind, sa.Date):
                 taken[name] = sa.cast(taken[name], sa.Text)
-        return [taken[name] for name in (ID, *FIELDS, DROPOFF)]
+        return [taken[name] for name in self._keys]
 
     def _ids_of_type(self) -> bool:
-        kind = self._types[ID]
+        kind = self._types[self._id]
         if isinstance(kind, sa.String | sa.Uuid):  # String: an enum too
             return True
         if isinstance(kind, sa.Integer | sa.Numeric | sa.Float):
             return False
         raise DataError(
-            f"RIDES={self.name}: {self._columns[ID].name} is {type(kind).__name__}, and an id is an integer, "
-            "a text or a UUID; make a view that casts it to text, and name that, TABLE="
+            f"EVENTS={self.name}: {self._columns[self._id].name} is {type(kind).__name__}, and an id is an "
+            "integer, a text or a UUID; make a view that casts it to text, and name that, TABLE="
         )
 
     def _ids_of_values(self) -> bool:
@@ -165,7 +191,7 @@ class DatabaseSource:
         Where kinds mix, they are texts, unless the column is declared to have integers.
         sqlite.org/datatype3.html
         """
-        key, declared = self._columns[ID], self._types[ID]
+        key, declared = self._columns[self._id], self._types[self._id]
         kind = sa.func.typeof(key)
         order = key.asc() if isinstance(declared, sa.Integer) else key.desc()
         query = sa.select(kind).where(kind.in_(("integer", "real", "text"))).order_by(order).limit(1)
@@ -178,92 +204,46 @@ class DatabaseSource:
     def _refuse_twins(self, connection: sa.Connection) -> None:
         """Raise DataError where an id is there both as a number and as the text that it would become."""
         other = self._table.alias()
-        key, text = self._columns[ID], other.c[self._columns[ID].name]
+        key = self._columns[self._id]
+        text = other.c[key.name]
         digits = sa.cast(sa.cast(key, sa.Integer), sa.Text).op("||")(sa.text("''"))  # see `sessions.raw_text`
         number = sa.func.typeof(key).in_(("integer", "real")) & (sa.func.typeof(text) == "text")
         twin = connection.scalar(sa.select(text).where(number, text == digits).limit(1))
         if twin is not None:
             raise DataError(
-                f"RIDES={self.name}: {key.name} has {twin} both as a number and as a text; "
+                f"EVENTS={self.name}: {key.name} has {twin} both as a number and as a text; "
                 "rename one of the two"
             )
 
     def _faults(self) -> AbstractContextManager[None]:
-        return engines.faults(f"RIDES={self.name}", DataError)
+        return engines.faults(f"EVENTS={self.name}", DataError)
 
-    def _within(self, interval: Interval) -> list[sa.ColumnElement[bool]]:
+    def _within(self, interval: Interval | None) -> list[sa.ColumnElement[bool]]:
         """Somewhat wider than the interval, and whatever is no time at all."""
-        pickup = self._columns[PICKUP]
         bounds: list[sa.ColumnElement[bool]] = []
+        if interval is None or self._time is None:
+            return bounds
         if not self._has_times:  # numbers, say: the database can't compare them with a time
             return bounds
+        time = self._columns[self._time]
         for moment, wider, above in ((interval.start, -_WIDER, True), (interval.end, _WIDER, False)):
             if moment is None or not 3 < moment.year < 9998:
                 continue
             value = moment + wider
             limit: Any = f"{value:%Y-%m-%d}" if self._text_times else value
-            bounds.append(pickup >= limit if above else pickup < limit)
+            bounds.append(time >= limit if above else time < limit)
         if not bounds:
             return []
-        others: list[sa.ColumnElement[bool]] = [pickup.is_(None)]
-        if isinstance(self._types[PICKUP], sa.DateTime | sa.Date) and not self._sqlite:
-            others += [pickup < sa.text(f"'{_FIRST}'"), pickup >= sa.text(f"'{_BEYOND}'")]
+        others: list[sa.ColumnElement[bool]] = [time.is_(None)]
+        if isinstance(self._types[self._time], sa.DateTime | sa.Date) and not self._sqlite:
+            others += [time < sa.text(f"'{_FIRST}'"), time >= sa.text(f"'{_BEYOND}'")]
         if self._text_times:
             pattern = {
                 "sqlite": ("NOT GLOB", "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"),
                 "postgresql": ("!~", "^[0-9]{4}-[0-9]{2}-[0-9]{2}"),
             }[self._engine.dialect.name]
-            others.append(pickup.op(pattern[0], is_comparison=True)(pattern[1]))
+            others.append(time.op(pattern[0], is_comparison=True)(pattern[1]))
         return [sa.or_(sa.and_(*bounds), *others)]
-
-
-def _columns(engine: sa.Engine, table: str, schema: str | None) -> dict[str, str]:
-    """Our name -> the table's of each column; dropoff_datetime may lack. Raises DataError."""
-    inspector = sa.inspect(engine)
-    where = f"RIDES={engines.shown(engine)}"
-    if not inspector.has_table(table, schema):  # a view or a foreign table is one too
-        others = ", ".join(inspector.get_table_names(schema)) or "no table at all"
-        raise DataError(f"{where} has no table {table} (it has {others}); name yours, TABLE=")
-    there = [str(one["name"]) for one in inspector.get_columns(table, schema)]
-    found = {name: _alike(name, there) for name in (ID, *FIELDS, DROPOFF)}
-    missing = [name for name in (ID, *FIELDS) if not found[name]]
-    if missing:
-        raise DataError(
-            f"{where}: table {table} lacks {', '.join(missing)} (it has {', '.join(there)}); "
-            "rename its columns, or make a view of it and name that, TABLE="
-        )
-    for several in found.values():
-        if len(several) > 1:
-            raise DataError(
-                f"{where}: table {table} has {' and '.join(several)}, which differ in case alone; make a "
-                "view of it with one of them, and name that, TABLE="
-            )
-    taken = {name: one for name, several in found.items() for one in several}
-    if table in inspector.get_table_names(schema) and not _is_unique(inspector, table, schema, taken[ID]):
-        raise DataError(
-            f"{where}: {taken[ID]} of table {table} is not unique, and a prediction is for one ride; make it "
-            "the primary key or give it a unique index. Where it can't have one, as a partitioned table or a "
-            "hypertable, make a view of it and name that, TABLE="
-        )
-    return taken
-
-
-def _alike(name: str, there: list[str]) -> list[str]:
-    """The columns that may be meant by a name: the one that is equal, or those that differ in case."""
-    return [name] if name in there else [one for one in there if one.lower() == name.lower()]
-
-
-def _is_unique(inspector: sa.Inspector, table: str, schema: str | None, column: str) -> bool:
-    keys: list[Any] = [inspector.get_pk_constraint(table, schema)["constrained_columns"]]
-    keys += [one["column_names"] for one in inspector.get_unique_constraints(table, schema)]
-    keys += [one["column_names"] for one in inspector.get_indexes(table, schema) if _is_whole(one)]
-    return [column] in keys
-
-
-def _is_whole(index: Any) -> bool:
-    """Whether an index makes all rows unique, not only those of a condition."""
-    options = index.get("dialect_options", {})
-    return index["unique"] and not any(name.endswith("_where") for name in options)
 
 
 def _type(column: Any) -> Any:

@@ -1,87 +1,19 @@
-"""A database of rides for whoever has none: a month of the synthetic city, with some bad rows."""
+"""Find events for a job that is given none: the task's system makes them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import Any
 
-from threeways.atomic_files import replacing
-from threeways.batch.chunk import FIELDS
-from threeways.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import sqlalchemy as sa
-
-RIDES, MONTH = 100_000, (2021, 3)
-_BAD = {  # every so many rides -> a column and what stands there
-    997: ("trip_distance", None),
-    1_499: ("trip_distance", -1.5),
-    1_999: ("PULocationID", None),
-    2_503: ("pickup_datetime", "last Tuesday"),
-    4_999: ("DOLocationID", "JFK"),
-    3_001: ("PULocationID", 301),  # scored, and flagged
-    7_001: ("pickup_datetime", None),
-}
+from threeways.errors import BatchError
+from threeways.scoring.task import Task
 
 
-def database(path: Path, rides: int = RIDES) -> Path:
-    """An SQLite file with a table `rides`, made whole if it is not there yet."""
-    if path.exists():
-        return path
-    import sqlalchemy as sa
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    from threeways.batch.engine import faults
-
-    with faults(f"the rides of {path}", DataError), replacing(path) as part:
-        engine = sa.create_engine(f"sqlite:///{part}", poolclass=sa.NullPool)
-        with engine.begin() as connection:
-            table = _table()
-            table.create(connection)
-            rows = _rows(frame(rides))
-            for start in range(0, len(rows), 10_000):
-                connection.exec_driver_sql(
-                    "INSERT INTO rides VALUES (?, ?, ?, ?, ?, ?)", rows[start : start + 10_000]
-                )
-    return path
-
-
-def parquet(path: Path, rides: int = RIDES) -> Path:
-    """The same month as a parquet file in TLC's schema, made whole if it is not there yet."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            frame(rides).to_parquet(part)
-    return path
-
-
-def frame(rides: int) -> pd.DataFrame:
-    """The trips, as `Trips.frame` has them."""
-    from threeways.systems.taxi.trips.city import trips
-
-    return trips(*MONTH, rides=rides).frame
-
-
-def _table() -> sa.Table:
-    import sqlalchemy as sa
-
-    return sa.Table(
-        "rides",
-        sa.MetaData(),
-        sa.Column("ride_id", sa.Integer, primary_key=True),
-        sa.Column("PULocationID", sa.Integer),
-        sa.Column("DOLocationID", sa.Integer),
-        sa.Column("trip_distance", sa.Double),
-        sa.Column("pickup_datetime", sa.DateTime),
-        sa.Column("dropoff_datetime", sa.DateTime),
-    )
-
-
-def _rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
-    columns: dict[str, list[Any]] = {name: frame[name].tolist() for name in FIELDS[:3]}
-    for name in ("pickup_datetime", "dropoff_datetime"):
-        columns[name] = frame[name].dt.strftime("%Y-%m-%d %H:%M:%S").tolist()
-    for every, (name, value) in _BAD.items():
-        columns[name][every - 1 :: every] = [value] * len(columns[name][every - 1 :: every])
-    return list(zip(range(1, len(frame) + 1), *columns.values(), strict=True))
+def module_of(task: Task[Any]) -> Any:
+    """Return the module that `Task.demo` names. Raises BatchError where there is none."""
+    if task.demo is None:
+        raise BatchError(
+            f"TASK={task.name} makes no events by itself; give EVENTS=, a database URL (with TABLE=) or "
+            "parquet files"
+        )
+    return importlib.import_module(task.demo)

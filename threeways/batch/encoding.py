@@ -15,10 +15,11 @@ from threeways.scoring.task import EventId
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """codec: Python's name of the encoding. nul: whether a text may have a NUL."""
+    """codec: Python's name of it. nul: whether a text may have a NUL. at: where an event has its id."""
 
     codec: str
     nul: bool
+    at: str
 
     def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:
         """Of n ids that are texts, those that can't be kept, by their position, and why."""
@@ -41,9 +42,9 @@ class Encoding:
 
     def _fault(self, one: str) -> PermanentError:
         lacking = "NUL" if not self.nul and "\0" in one else f"character beyond {self.codec}"
-        return InvalidEvent(f"the predictions database holds no {lacking} in a text - at `$.ride_id`")
+        return InvalidEvent(f"the predictions database holds no {lacking} in a text - at `{self.at}`")
 
 
-def of(connection: sa.Connection) -> Encoding:
-    """The encoding of the database that a session is in."""
-    return Encoding(sessions.codec(connection), nul=connection.dialect.name == "sqlite")
+def of(connection: sa.Connection, at: str) -> Encoding:
+    """Return the encoding of the database that a session is in."""
+    return Encoding(sessions.codec(connection), nul=connection.dialect.name == "sqlite", at=at)

@@ -45,11 +45,11 @@ type Fault = type[BatchError | DataError]
 _ESCAPED = "in a password write %40 for @ and %25 for %"
 
 
-def connect(url: str, variable: str, fault: Fault) -> sa.Engine:
-    """An engine for `sqlite:///path` or `postgresql://…`; nothing is opened yet.
+def connect(url: str, variable: str, fault: Fault, zone: str = "UTC") -> sa.Engine:
+    """Return an engine for `sqlite:///path` or `postgresql://…`; nothing is opened yet.
 
-    A PostgreSQL session has New York's clock, so that naive and aware times compare as the task means them.
-    variable: what the user calls it. Raises `fault`.
+    variable: what the user calls it. zone: the clock of a PostgreSQL session, so that naive and aware times
+    compare as the task means them. Raises `fault`.
     """
     try:
         parsed = sa.make_url(url)
@@ -65,7 +65,7 @@ def connect(url: str, variable: str, fault: Fault) -> sa.Engine:
         if not parsed.database or parsed.database == ":memory:":
             raise fault(f"{variable}={url} is a database that nobody else sees; write sqlite:///path")
         engine = sa.create_engine(parsed)
-        sessions.prepare(engine)
+        sessions.prepare(engine, zone)
         return engine
     if backend != "postgresql":
         raise fault(f"{variable}: {backend} is not supported; give SQLite or PostgreSQL, or parquet files")
@@ -80,14 +80,14 @@ def connect(url: str, variable: str, fault: Fault) -> sa.Engine:
         engine = sa.create_engine(parsed, connect_args=ours)
     except (NoSuchModuleError, ImportError) as error:
         raise fault(f"{variable}: {error}; use postgresql:// and install psycopg") from None
-    sessions.prepare(engine)
+    sessions.prepare(engine, zone)
     return engine
 
 
 def sqlite_file(url: sa.URL) -> Path | None:
     """The absolute path of SQLite's file, also of a URI's; None for another database.
 
-    A URI is `sqlite:///file:rides.db?mode=ro&uri=true` (sqlite.org/uri.html).
+    A URI is `sqlite:///file:events.db?mode=ro&uri=true` (sqlite.org/uri.html).
     """
     if url.get_backend_name() != "sqlite":
         return None

@@ -1,4 +1,4 @@
-"""Ride ids: those of a source are all integers or all texts, whatever its types and its driver are."""
+"""Ids of events: those of a source are all integers or all texts, whatever its types and its driver are."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def whole(value: Any) -> Any:
     return value
 
 
-def fault(value: Any, *, text: bool) -> InvalidEvent | None:
-    """Why a value is none of the source's ids, where no event could tell it."""
+def fault(value: Any, *, text: bool, at: str) -> InvalidEvent | None:
+    """Return why a value is none of the source's ids, where no event could tell it; at: the id's place."""
     if isinstance(value, int | float | Decimal | None) or (text and type(value) is str):
         return None  # its event tells what is wrong with it, if anything is
     expected = "str" if text else "int"
-    return InvalidEvent(f"Expected `{expected}`, got `{type(value).__name__}` - at `$.ride_id`")
+    return InvalidEvent(f"Expected `{expected}`, got `{type(value).__name__}` - at `{at}`")
 
 
 def _of_kind(value: Any, *, text: bool) -> Any:

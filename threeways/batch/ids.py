@@ -1,4 +1,4 @@
-"""Which ride ids have been met: sets of them at 8 bytes an id."""
+"""Keep which ids have been met: sets of them at 8 bytes an id."""
 
 from __future__ import annotations
 

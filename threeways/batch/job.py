@@ -1,4 +1,4 @@
-"""One run: an interval's rides from a source, through the one scoring path, to a sink."""
+"""Run once: an interval's events from a source, through the one scoring path, to a sink."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import numpy as np
 from rich.console import Console
 
 from threeways.batch import interval as intervals
-from threeways.batch import progress
+from threeways.batch import names, progress, scoring
 from threeways.batch import window as windows
 from threeways.batch.chunk import Chunk, Refused, Source, identity
 from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
+from threeways.batch.layout import Layout
 from threeways.batch.record import Run, undated_before
 from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
@@ -47,11 +48,21 @@ class Asked:
     same_source: bool = False
 
     def looks_back(self) -> timedelta:
-        """How far: not at all where the interval itself is named. Raises BatchError."""
+        """Return how far: not at all where the interval itself is named. Raises BatchError."""
         named = self.start or self.end
         if named and self.lookback:
             raise BatchError("FROM= and TO= name an interval by themselves; leave LOOKBACK= out")
         return windows.lookback_of("0" if named else self.lookback or windows.LOOKBACK)
+
+    def require_no_time(self, task: str) -> None:
+        """Raise BatchError where an interval is named and the events have no time."""
+        given = {"FROM": self.start, "TO": self.end, "LAST": self.last, "LOOKBACK": self.lookback}
+        named = [f"{name}={value}" for name, value in given.items() if value]
+        if named:
+            raise BatchError(
+                f"TASK={task} names no time of its events, so {' '.join(named)} has no meaning; name their "
+                "column, TIME=, or leave it out: then all ids without a prediction are scored"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +77,38 @@ class Done:
 def run(
     asked: Asked, source: Source, sink: Sink, find_service: Callable[[], ModelService[Any]], console: Console
 ) -> Done:
-    """Score the interval's rides and replace what the sink has of it, as a whole or not at all.
+    """Score the interval's events and replace what the sink has of it, as a whole or not at all.
 
-    find_service: is called once the interval is known to be sound. Raises BatchError, DataError, ModelFailed;
-    then the sink is as it was.
+    A layout without a time is scored by ids: the events that have no prediction yet. find_service: is called
+    once the interval is known to be sound. Raises BatchError, DataError, ModelFailed; then the sink is as it
+    was.
     """
-    before = sink.history()
+    layout, before = sink.layout, sink.history()
     same_source(asked, source, sink, before)
     interval = chosen(asked, sink, before, console)
-    window = windows.of(interval, asked.looks_back(), [one.covered for one in before if one.covered])
+    window = None
+    if interval:
+        window = windows.of(interval, asked.looks_back(), [one.covered for one in before if one.covered])
     service = find_service()
-    total = source.count(window.reading(older=False))
-    console.print(f"Rides: {source.name}, {interval}: about {total:,} rows", highlight=False, soft_wrap=True)
+    total = source.count(window.reading(older=False) if window else None)
+    told = interval or "the ids without a prediction"
+    console.print(f"Events: {source.name}, {told}: about {total:,} rows", highlight=False, soft_wrap=True)
     console.print(
         f"Predictions: {sink.name}, model version {service.version}", highlight=False, soft_wrap=True
     )
-    tally, began = Tally(), time.monotonic()
+    tally, began = Tally(layout), time.monotonic()
     with (
         sink.writing(interval, text_ids=source.text_ids) as writer,
         progress.shown(console, total) as advance,
         closing(source.chunks(_reading(window, source, writer), asked.chunk)) as chunks,
     ):
-        sift, repeats = windows.Sift(window, writer), Repeats()
+        sift = windows.Sift(window, writer) if window else windows.Unscored(writer)
+        repeats = Repeats()
         for chunk in chunks:
             if source.ids_in_order:
                 repeats = Repeats()
             sound = without_repeats(sift(chunk.without(writer.unfit(chunk.ids))), repeats)
-            writer.write(score(service, sound, tally), service.version)
+            writer.write(score(service, sound, tally, sift.new), service.version)
             advance(chunk.passed)
         done = msgspec.structs.replace(
             _run(source, interval, tally, service.version, time.monotonic() - began, before),
@@ -104,24 +120,39 @@ def run(
     return Done(done, tally, before)
 
 
-def chosen(asked: Asked, sink: Sink, before: list[Run], console: Console) -> Interval:
-    """The run's interval; says what becomes of an end in the future. Raises BatchError."""
-    at = intervals.now()
+def chosen(asked: Asked, sink: Sink, before: list[Run], console: Console) -> Interval | None:
+    """Return the run's interval, None for a run by ids; says what becomes of an end in the future.
+
+    Raises BatchError.
+    """
+    layout = sink.layout
+    if before and (before[-1].interval is None) != (layout.time is None):
+        how = "by ids" if layout.time else "by a time, TIME="
+        raise BatchError(
+            f"{sink.name} holds predictions of runs {how}; go on like that, or name another "
+            "place, PREDICTIONS="
+        )
+    if layout.time is None:
+        asked.require_no_time(layout.task.name)
+        return None
+    at, zone = intervals.now(), layout.zone
     done = [one.covered for one in before if one.covered]
-    interval = intervals.chosen(asked.start, asked.end, asked.last, done, at)
-    now = intervals.wall(at).replace(microsecond=0)
+    interval = intervals.chosen(asked.start, asked.end, asked.last, done, at, zone)
+    now = intervals.wall(at, zone).replace(microsecond=0)
     if interval.end <= now:
         return interval
-    told = "rides up to it are scored, and the interval counts as done up to now"
+    told = "events up to it are scored, and the interval counts as done up to now"
     if not sink.replaces_rows:
-        told = "the interval ends now, and the runs to come take later rides"
-        interval = intervals.chosen(asked.start, str(now), asked.last, done, at)
+        told = "the interval ends now, and the runs to come take later events"
+        interval = intervals.chosen(asked.start, str(now), asked.last, done, at, zone)
     console.print(f"TO={asked.end} is in the future: {told}", highlight=False, markup=False, soft_wrap=True)
     return interval
 
 
-def _reading(window: Window, source: Source, writer: Writer) -> Interval:
-    """What is to be read; what is older only where the sink may lack some of it."""
+def _reading(window: Window | None, source: Source, writer: Writer) -> Interval | None:
+    """Return what is to be read; what is older only where the sink may lack some of it."""
+    if window is None:
+        return None
     older = False
     if window.older:
         whole = Interval(window.older[0].start, window.older[-1].end)
@@ -131,32 +162,40 @@ def _reading(window: Window, source: Source, writer: Writer) -> Interval:
 
 
 def without_repeats(chunk: Chunk, repeats: Repeats) -> Chunk:
-    """The chunk with the rows of an id that was there before among the refused: its first row counts."""
+    """Return the chunk with rows of an id that was there before among the refused: its first row counts."""
     repeated = repeats.among(chunk.ids)
     if not repeated.any():
         return chunk
-    error = RepeatedEvent("another row has this ride_id and was taken; make ride_id unique")
+    name = chunk.layout.id.name
+    error = RepeatedEvent(f"another row has this {name} and was taken; make {name} unique")
     refused = [chunk.refusal(row, error) for row in np.flatnonzero(repeated).tolist()]
     return chunk.only(~repeated, [*chunk.refused, *refused])
 
 
-def score(service: ModelService[Any], chunk: Chunk, tally: Tally) -> Scores:
-    """A chunk's predictions, from one `predict`, and its refused rows; both counted in `tally`.
+def score(
+    service: ModelService[Any],
+    chunk: Chunk,
+    tally: Tally,
+    new: Callable[[list[Refused]], list[Refused]] = lambda refused: refused,
+) -> Scores:
+    """Return a chunk's predictions, from one `predict`, and its refused rows; both counted in `tally`.
 
-    Raises ModelFailed, or TransientError where memory or a file was lacking.
+    new: leaves out what was refused before and is told no more. Raises ModelFailed, or TransientError where
+    memory or a file was lacking.
     """
-    scored = service.score_columns(chunk.rides.by_field())
+    scored = scoring.scored(service, chunk)
     rows = np.array([row for row in range(len(chunk.ids)) if row not in scored.faults], dtype=np.int64)
-    refused = [*chunk.refused, *(_faulty(chunk, row, scored) for row in scored.faults)]
+    refused = new([*chunk.refused, *(_faulty(chunk, row, scored) for row in scored.faults)])
     tally.add(chunk, scored, rows)
     tally.refuse(refused)
     every = len(rows) == len(chunk.ids)
     return Scores(
         chunk.ids if every else [chunk.ids[row] for row in rows.tolist()],
-        chunk.pickup[rows],
+        chunk.time[rows],
         scored.values[rows],
-        _flags(scored, rows),
+        scoring.flags_of(scored, rows),
         refused,
+        chunk.actual[rows],
     )
 
 
@@ -167,16 +206,8 @@ def _faulty(chunk: Chunk, row: int, scored: ColumnScores) -> Refused:
     return chunk.refusal(row, error)
 
 
-def _flags(scored: ColumnScores, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:
-    told = [""] * len(rows)
-    for flag, mask in scored.flags.items():
-        for position in np.flatnonzero(mask[rows]).tolist():
-            told[position] = f"{told[position]},{flag}" if told[position] else flag
-    return told
-
-
 def same_source(asked: Asked, source: Source, sink: Sink, before: list[Run]) -> None:
-    """Raises BatchError where the sink holds another source's predictions: of another database or table.
+    """Raise BatchError where the sink holds another source's predictions: of another database or table.
 
     A user, a host and a port may change: each run is compared with the last.
     """
@@ -188,11 +219,23 @@ def same_source(asked: Asked, source: Source, sink: Sink, before: list[Run]) -> 
         )
 
 
+def of_task(layout: Layout, mean: float | None) -> dict[str, Any]:
+    """Return what a run's record says by the names of its task."""
+    task = layout.task.name
+    return {"task": task, "zone": str(layout.zone), names.of(task).mean: mean}
+
+
 def _run(
-    source: Source, interval: Interval, tally: Tally, version: str | None, seconds: float, before: list[Run]
+    source: Source,
+    interval: Interval | None,
+    tally: Tally,
+    version: str | None,
+    seconds: float,
+    before: list[Run],
 ) -> Run:
     return Run(
         source=source.name,
+        **of_task(tally.layout, tally.mean()),
         interval=interval,
         finished_at=intervals.now(),
         seconds=round(seconds, 3),
@@ -202,7 +245,6 @@ def _run(
         undated=tally.undated,
         **undated_before(before),
         model_version=version,
-        mean_minutes=tally.mean_minutes(),
         judged=int(tally.all.judged[0]),
         mae=tally.mae(),
         rmse=tally.rmse(),

@@ -1,4 +1,4 @@
-"""Rides from parquet files, TLC's or with a ride_id of their own, on disk, `https://` or S3."""
+"""Read events from parquet files, with ids of their own or numbered, on disk, `https://` or S3."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from threeways.aws import s3_files as s3
+from threeways.aws.files import Say, locations
+from threeways.aws.files import opened as opened_file
 from threeways.batch.arrow import columns, is_text
-from threeways.batch.chunk import FIELDS, Chunk
+from threeways.batch.chunk import Chunk
 from threeways.batch.interval import Interval
+from threeways.batch.layout import Layout
+from threeways.batch.leaf import id_kinds_of
 from threeways.errors import DataError
-from threeways.systems.taxi.trips import s3
-from threeways.systems.taxi.trips.sources import Say, locations
-from threeways.systems.taxi.trips.sources import opened as opened_file
-
-ID, PICKUP, DROPOFF = "ride_id", "pickup_datetime", "dropoff_datetime"
-_PREFIXES = ("lpep_", "tpep_", "")
 
 
 @contextmanager
-def opened(spec: str, say: Say) -> Iterator[ParquetSource]:
-    """The rides of the files that `spec` names, as `trips.sources.locations` reads it. Raises DataError."""
+def opened(spec: str, say: Say, layout: Layout) -> Iterator[ParquetSource]:
+    """Open the files that `spec` names, as `aws.files.locations` reads it. Raises DataError."""
     spec = s3.plain(spec)
-    yield ParquetSource(locations(spec, "RIDES", say), spec)
+    yield ParquetSource(locations(spec, "EVENTS", say), spec, layout)
 
 
 class ParquetSource:
     """Files in the order of their names' list.
 
-    A ride without a ride_id column has its row's number in all the files, from 0, so the list must only grow
-    at its end. Row groups bound the memory, not files.
+    Without a column of ids an event's is its row's number in all the files, from 0, so the list must only
+    grow at its end. Row groups bound the memory, not files.
     """
 
-    def __init__(self, places: list[str], spec: str) -> None:
-        self._places = places
+    def __init__(self, places: list[str], spec: str, layout: Layout) -> None:
+        self._places, self._layout = places, layout
         path = Path(spec.strip()).expanduser()
         self.name = spec if "://" in spec or " " in spec.strip() else str(path.absolute())
         texts = []
         for place in places:
             with _file(place) as file:
-                texts.append(_has_text_ids(file.schema_arrow, place))
+                texts.append(_text_ids(file.schema_arrow, place, layout))
         if None in texts and set(texts) != {None}:
             raise DataError(
-                f"RIDES: some of {spec} have ride_id and some have not; give it to all or to none"
+                f"EVENTS: some of {spec} have {layout.id.name} and some have not; give it to all or to none"
             )
-        self.text_ids = True in texts  # where kinds mix, integers become texts
+        text, kinds = True in texts, id_kinds_of(layout.id)  # where kinds mix, integers become texts
+        self.text_ids = text if text in kinds else not text
         self.owned = None not in texts
         self.ids_in_order = not self.owned
 
-    def count(self, interval: Interval) -> int:  # noqa: ARG002 - a file does not know its rows' intervals
-        """How many rows the files have."""
+    def count(self, interval: Interval | None) -> int:  # noqa: ARG002 - a file does not know its rows' intervals
+        """Return how many rows the files have."""
         total = 0
         for place in self._places:
             with _file(place) as file:
@@ -67,36 +67,35 @@ class ParquetSource:
         return None
 
     def files(self) -> Iterator[tuple[str, dict[str, str], int]]:
-        """Each file: its place, our name -> its name of each column, and its first row's number."""
+        """Yield each file: its place, key -> its name of each column, and its first row's number."""
         first = 0
         for place in self._places:
             with _file(place) as file:
-                yield place, _names(file.schema_arrow, place), first
+                yield place, _names(file.schema_arrow, place, self._layout), first
                 first += file.metadata.num_rows
 
-    def chunks(self, interval: Interval, size: int) -> Generator[Chunk]:
-        """The interval's rides; a row whose pickup can't be told belongs to every interval."""
+    def chunks(self, interval: Interval | None, size: int) -> Generator[Chunk]:
+        """Yield the interval's events; a row whose time can't be told belongs to every interval."""
         first = 0
         for place in self._places:
             with _file(place) as file:
-                names = _names(file.schema_arrow, place)
+                names = _names(file.schema_arrow, place, self._layout)
                 try:
                     for batch in file.iter_batches(batch_size=size, columns=sorted(set(names.values()))):
-                        yield columns(_table(batch, names, first), text_ids=self.text_ids).chunk(interval)
+                        table = _table(batch, names, first, self._layout.id.name)
+                        yield columns(table, self._layout, text_ids=self.text_ids).chunk(interval)
                         first += len(batch)
                 except (pa.ArrowException, OSError) as error:
                     reason = " ".join(str(error).split())[:200]
-                    raise DataError(f"RIDES: {place} is damaged ({reason}); export it again") from None
+                    raise DataError(f"EVENTS: {place} is damaged ({reason}); export it again") from None
 
 
-def _table(batch: Any, names: dict[str, str], first: int) -> Any:
-    """The batch by our names, ride_id first; dropoff_datetime is null where there is none."""
+def _table(batch: Any, names: dict[str, str], first: int, key: str) -> dict[str, Any]:
+    """The batch's columns by their keys, with ids."""
     taken = {ours: batch.column(theirs) for ours, theirs in names.items()}
-    if ID not in taken:
-        taken[ID] = pa.array(np.arange(first, first + len(batch)))
-    if DROPOFF not in taken:
-        taken[DROPOFF] = pa.nulls(len(batch), pa.timestamp("us"))
-    return pa.table({name: taken[name] for name in (ID, *FIELDS, DROPOFF)})
+    if key not in taken:
+        taken[key] = pa.array(np.arange(first, first + len(batch)))
+    return taken
 
 
 @contextmanager
@@ -107,7 +106,7 @@ def _file(place: str) -> Iterator[Any]:
         except (pa.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(
-                f"RIDES: {place} is no whole parquet file ({reason}); download or export it again"
+                f"EVENTS: {place} is no whole parquet file ({reason}); download or export it again"
             ) from None
         with parquet:
             yield parquet
@@ -117,45 +116,52 @@ def _file(place: str) -> Iterator[Any]:
 def _bytes(place: str) -> Iterator[IO[bytes]]:
     """A file on disk as it is; what is elsewhere as a file on disk, not in memory."""
     if "://" not in place:
-        with opened_file(place, "RIDES") as file:
+        with opened_file(place, "EVENTS") as file:
             yield file
         return
     with tempfile.TemporaryFile() as here:
         if place.startswith("s3://"):
-            s3.download(place, "RIDES", here)
+            s3.download(place, "EVENTS", here)
         else:
-            here.write(opened_file(place, "RIDES").read())
+            here.write(opened_file(place, "EVENTS").read())
         here.seek(0)
         yield here
 
 
-def _has_text_ids(schema: Any, place: str) -> bool | None:
-    """Whether a file's ids are texts; None where it has none. Raises DataError where they are no ids."""
-    if ID not in _names(schema, place):
+def _text_ids(schema: Any, place: str, layout: Layout) -> bool | None:
+    """Return whether a file's ids are texts, None where it has none. Raises DataError: they are no ids."""
+    names = _names(schema, place, layout)
+    if layout.id.name not in names:
         return None
-    kind = schema.field(ID).type
+    column = names[layout.id.name]
+    kind = schema.field(column).type
     text = is_text(kind)
     if text is None:
         raise DataError(
-            f"RIDES: ride_id of {place} is {kind}, and an id is an integer or a text; export it as one"
+            f"EVENTS: {column} of {place} is {kind}, and an id is an integer or a text; export it as one"
         )
     return text
 
 
-def _names(schema: Any, place: str) -> dict[str, str]:
-    """Our name -> the file's, of each column. Raises DataError for a missing one."""
+def _names(schema: Any, place: str, layout: Layout) -> dict[str, str]:
+    """Return key -> the file's name of each column (see `Layout.wanted`). Raises DataError for a missing one.
+
+    The id's may lack, unless ID= names it.
+    """
     there = list(schema.names)
-    prefix = next((one for one in _PREFIXES if one + PICKUP in there), "")
-    wanted = {name: (prefix + name if name == PICKUP else name) for name in FIELDS}
-    missing = [name for name in wanted.values() if name not in there]
+    wanted = {one: layout.prefixed(one, there) for one in layout.wanted}
+    missing = [
+        name
+        for one, name in wanted.items()
+        if name not in there and (layout.naming.id if one.key == layout.id.name else one.required)
+    ]
     if missing:
         raise DataError(
-            f"RIDES: {place} lacks {', '.join(missing)} (it has {', '.join(there)}); give TLC trips, or "
-            "rename its columns"
+            f"EVENTS: {place} lacks {', '.join(missing)} (it has {', '.join(there)}); give files with these "
+            "columns, or rename them"
         )
-    optional = {ID: ID, DROPOFF: prefix + DROPOFF}
-    found = wanted | {ours: theirs for ours, theirs in optional.items() if theirs in there}
-    twice = [name for name in found.values() if there.count(name) > 1]
+    found = {one.key: name for one, name in wanted.items() if name in there}
+    twice = [name for name in dict.fromkeys(found.values()) if there.count(name) > 1]
     if twice:
-        raise DataError(f"RIDES: {place} has {', '.join(twice)} more than once; export it with one of each")
+        raise DataError(f"EVENTS: {place} has {', '.join(twice)} more than once; export it with one of each")
     return found

@@ -1,4 +1,4 @@
-"""Predictions into a database: a run is one transaction, so all of it is there or nothing."""
+"""Write predictions into a database: a run is one transaction, so all of it is there or nothing."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from threeways.batch import encoding, upsert
+from threeways.batch import encoding, record, upsert
 from threeways.batch import engine as engines
-from threeways.batch.chunk import MODULUS
+from threeways.batch.chunk import MODULUS, Refused, name_of
 from threeways.batch.interval import Interval
+from threeways.batch.layout import Layout
+from threeways.batch.predictions_tables import require_ours, tables
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
 from threeways.errors import BatchError, PermanentError
 from threeways.scoring.task import EventId
 
-PREDICTIONS, QUARANTINE, RUNS = "ride_predictions", "ride_quarantine", "batch_runs"
 _AT_ONCE = 10_000  # both databases take more parameters than these in one statement
 
 
 @contextmanager
-def opened(url: str) -> Iterator[DatabaseSink]:
-    """The predictions database, held for this run alone; what is not there is made. Raises BatchError."""
-    engine = engines.connect(url, "PREDICTIONS", BatchError)
+def opened(url: str, layout: Layout) -> Iterator[DatabaseSink]:
+    """Open the predictions database for this run alone; what is not there is made. Raises BatchError."""
+    engine = engines.connect(url, "PREDICTIONS", BatchError, str(layout.zone))
     try:
         if path := engines.sqlite_file(engine.url):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,105 +40,135 @@ def opened(url: str) -> Iterator[DatabaseSink]:
             engine.connect() as connection,
             engines.alone(engine, connection),
         ):
-            yield DatabaseSink(engine, connection)
+            yield DatabaseSink(engine, connection, layout)
     finally:
         engine.dispose()
 
 
 class DatabaseSink:
-    """Three tables: ride_predictions, ride_quarantine and batch_runs.
+    """A task's predictions, quarantine and runs; the tables of other tasks may stand beside them.
 
-    A row depends on the ride and the model alone, so a run that is repeated leaves equal rows.
+    A row depends on the event and the model alone, so a run that is repeated leaves equal rows.
     """
 
     replaces_rows = True
 
-    def __init__(self, engine: sa.Engine, connection: sa.Connection) -> None:
-        self._connection = connection
+    def __init__(self, engine: sa.Engine, connection: sa.Connection, layout: Layout) -> None:
+        self._connection, self.layout = connection, layout
         self.name = engines.shown(engine)
         if engine.dialect.name == "sqlite":
             # Others may read while the run's transaction writes (sqlite.org/wal.html).
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        _tables(text_ids=False).tables[RUNS].create(connection, checkfirst=True)
+        require_ours(connection, layout, self.name)
+        self._runs = tables(layout, text_ids=False).tables[layout.names.runs]
+        self._runs.create(connection, checkfirst=True)
         connection.commit()
 
     def history(self) -> list[Run]:
-        """The runs that came to their end, oldest first."""
-        runs = _tables(text_ids=False).tables[RUNS]
+        """Return the runs that came to their end, oldest first."""
+        runs = self._runs
         found = self._connection.execute(sa.select(runs.c.run).order_by(runs.c.id)).scalars().all()
         self._connection.commit()
-        return [msgspec.json.decode(one, type=Run) for one in found]
+        return [record.of(msgspec.json.decode(one, type=Run), self.layout) for one in found]
 
     @contextmanager
-    def writing(self, interval: Interval, *, text_ids: bool) -> Iterator[DatabaseWriter]:
-        """A writer whose rows are seen by others once its run is finished, and never if it is not."""
-        tables = self._created(text_ids=text_ids)
+    def writing(self, interval: Interval | None, *, text_ids: bool) -> Iterator[DatabaseWriter]:
+        """Open a writer whose rows are seen by others once its run is finished, and never if it is not."""
+        created = self._created(text_ids=text_ids)
         with self._connection.begin():
-            writer = DatabaseWriter(self._connection, tables, interval, text_ids=text_ids)
+            writer = DatabaseWriter(self._connection, created, self.layout, interval, text_ids=text_ids)
             yield writer
             if not writer.finished:
                 self._connection.rollback()
 
     def _created(self, *, text_ids: bool) -> sa.MetaData:
         """The tables, made where they lack. A table of texts takes integers too, and not the reverse."""
-        connection = self._connection
-        _tables(text_ids=text_ids).create_all(connection)
+        connection, layout = self._connection, self.layout
+        name, key = layout.names.predictions, layout.id.name
+        tables(layout, text_ids=text_ids).create_all(connection)
         kind = next(
             one["type"]
-            for one in sa.inspect(connection).get_columns(PREDICTIONS)
-            if one["name"].lower() == "ride_id"
+            for one in sa.inspect(connection).get_columns(name)
+            if one["name"].lower() == key.lower()
         )
-        tables = _tables(text_ids=not isinstance(kind, sa.Integer | sa.Numeric))
-        predictions = tables.tables[PREDICTIONS]
-        if text_ids and isinstance(predictions.c.ride_id.type, sa.BigInteger):
+        created = tables(layout, text_ids=not isinstance(kind, sa.Integer | sa.Numeric))
+        predictions = created.tables[name]
+        if text_ids and isinstance(predictions.c[key].type, sa.BigInteger):
             if connection.scalar(sa.select(sa.exists(sa.select(predictions)))):
                 raise BatchError(
-                    f"{self.name}: the ride_id of {PREDICTIONS} is an integer, those of RIDES= are texts; "
-                    f"name another place, PREDICTIONS=, or rename the table {PREDICTIONS}"
+                    f"{self.name}: the {key} of {name} is an integer, those of EVENTS= are texts; "
+                    f"name another place, PREDICTIONS=, or rename the table {name}"
                 )
-            predictions.drop(connection)  # made by runs that found no ride
-            tables = _tables(text_ids=True)
-            tables.create_all(connection)
+            predictions.drop(connection)  # made by runs that found no event
+            created = tables(layout, text_ids=True)
+            created.create_all(connection)
         connection.commit()
-        return tables
+        return created
 
 
 class DatabaseWriter:
-    """Replaces the interval's rows, inside one transaction."""
+    """Replaces the interval's rows, inside one transaction; without an interval, none but a mended row's."""
 
     def __init__(
-        self, connection: sa.Connection, tables: sa.MetaData, interval: Interval, *, text_ids: bool
+        self,
+        connection: sa.Connection,
+        created: sa.MetaData,
+        layout: Layout,
+        interval: Interval | None,
+        *,
+        text_ids: bool,
     ) -> None:
-        self._connection = connection
-        self._tables = tables.tables
+        names = layout.names
+        self._connection, self._layout = connection, layout
+        self._predictions = created.tables[names.predictions]
+        self._quarantine = created.tables[names.quarantine]
+        self._runs = created.tables[names.runs]
+        self._key = layout.id.name
         self._text_ids = text_ids
-        self._texts = encoding.of(connection)
+        self._texts = encoding.of(connection, layout.id.at)
+        self._may_release = interval is None and bool(
+            connection.scalar(sa.select(sa.exists(sa.select(self._quarantine))))
+        )
         self.finished = False
-        for name in (PREDICTIONS, QUARANTINE):
-            pickup = self._tables[name].c.pickup_datetime
-            inside = _inside(self._tables[name], interval)
-            unread = [pickup.is_(None)] if name == QUARANTINE else []  # such a row belongs to every interval
-            connection.execute(sa.delete(self._tables[name]).where(sa.or_(sa.and_(*inside), *unread)))
+        if interval:
+            rows, told = (_inside(one, layout, interval) for one in (self._predictions, self._quarantine))
+            connection.execute(sa.delete(self._predictions).where(*rows))
+            # A row without a time belongs to every interval.
+            undated = self._quarantine.c[layout.time_name].is_(None)
+            connection.execute(sa.delete(self._quarantine).where(sa.or_(sa.and_(*told), undated)))
 
     def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:
         """See `Writer`."""
         return self._texts.unfit(ids) if self._text_ids else {}
 
     def write(self, scores: Scores, version: str | None) -> None:
-        """Insert a chunk; a ride that has moved here from another interval leaves its old row."""
+        """Insert a chunk; an event that has moved here from another interval leaves its old row."""
         if len(scores.ids):
-            upsert.predictions(self._connection, self._tables[PREDICTIONS], scores, version)
+            upsert.predictions(self._connection, self._predictions, scores, version)
+            if self._may_release:
+                self._release(scores.ids)
         if scores.refused:
-            fitted = self._texts.fitted
-            entries = [
-                {name: fitted(value) for name, value in msgspec.structs.asdict(one).items()}
-                for one in scores.refused
-            ]
-            self._connection.execute(sa.insert(self._tables[QUARANTINE]), entries)
+            self._connection.execute(sa.insert(self._quarantine), [*map(self._entry, scores.refused)])
+
+    def _entry(self, refused: Refused) -> dict[str, Any]:
+        """A row of the quarantine."""
+        named = {"id": self._key, "time": self._layout.time_name}
+        told = {named.get(name, name): value for name, value in msgspec.structs.asdict(refused).items()}
+        if self._layout.time is None:
+            del told[self._layout.time_name]
+        return {name: self._texts.fitted(value) for name, value in told.items()}
+
+    def _release(self, ids: Sequence[EventId]) -> None:
+        """Take out of quarantine the events that have been mended and have a prediction now."""
+        released = self.quarantined(list(map(name_of, ids)))
+        for some in batched(map(self._texts.fitted, released), _AT_ONCE, strict=False):
+            self._connection.execute(
+                sa.delete(self._quarantine).where(self._quarantine.c[self._key].in_(some))
+            )
 
     def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
         """See `Known`."""
-        column = self._tables[PREDICTIONS].c.ride_id
+        column = self._predictions.c[self._key]
         stored = list(map(str if isinstance(column.type, sa.Text) else int, ids))
         found = set(self._among(column, stored))
         return np.array([one in found for one in stored], dtype=bool)
@@ -145,16 +176,17 @@ class DatabaseWriter:
     def quarantined(self, names: Sequence[str]) -> set[str]:
         """See `Known`."""
         stored = {self._texts.fitted(name): name for name in names}
-        return {stored[one] for one in self._among(self._tables[QUARANTINE].c.ride_id, list(stored))}
+        return {stored[one] for one in self._among(self._quarantine.c[self._key], list(stored))}
 
     def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
         """See `Writer`."""
-        table, told = self._tables[PREDICTIONS], self._tables[QUARANTINE]
-        if isinstance(table.c.ride_id.type, sa.Text):
+        key = self._predictions.c[self._key]
+        if isinstance(key.type, sa.Text):
             return None
-        query = sa.select(sa.func.count(), sa.func.sum(table.c.ride_id % MODULUS))
-        count, total = self._connection.execute(query.where(*_inside(table, interval))).one()
-        names = self._connection.scalars(sa.select(told.c.ride_id).where(*_inside(told, interval))).all()
+        inside, told = (_inside(one, self._layout, interval) for one in (self._predictions, self._quarantine))
+        query = sa.select(sa.func.count(), sa.func.sum(key % MODULUS))
+        count, total = self._connection.execute(query.where(*inside)).one()
+        names = self._connection.scalars(sa.select(self._quarantine.c[self._key]).where(*told)).all()
         sums = [math.fmod(int(one), MODULUS) for one in names if re.fullmatch(r"-?\d{1,19}", one)]
         return int(count) + len(names), int(total or 0) + int(sum(sums))
 
@@ -166,55 +198,18 @@ class DatabaseWriter:
         """Remember the run; then the transaction ends."""
         row = {
             "finished_at": run.finished_at.replace(tzinfo=None),
-            "interval_start": run.interval.start,
-            "interval_end": run.interval.end,
+            "interval_start": run.interval and run.interval.start,
+            "interval_end": run.interval and run.interval.end,
             "read_rows": run.read,
             "scored": run.scored,
             "quarantined": run.quarantined,
             "model_version": run.model_version,
             "run": msgspec.json.encode(run).decode(),
         }
-        self._connection.execute(sa.insert(self._tables[RUNS]), row)
+        self._connection.execute(sa.insert(self._runs), row)
         self.finished = True
 
 
-def _inside(table: sa.Table, interval: Interval) -> list[sa.ColumnElement[bool]]:
-    pickup = table.c.pickup_datetime
-    return [pickup < interval.end, *([pickup >= interval.start] if interval.start else [])]
-
-
-def _tables(*, text_ids: bool) -> sa.MetaData:
-    tables = sa.MetaData()
-    ride_id: Any = sa.Text() if text_ids else sa.BigInteger()
-    sa.Table(
-        PREDICTIONS,
-        tables,
-        sa.Column("ride_id", ride_id, primary_key=True, autoincrement=False),
-        sa.Column("pickup_datetime", sa.DateTime, nullable=False),
-        sa.Column("ride_duration", sa.Double, nullable=False),
-        sa.Column("flags", sa.Text, nullable=False),
-        sa.Column("model_version", sa.Text),
-    )
-    sa.Table(
-        QUARANTINE,
-        tables,
-        sa.Column("ride_id", sa.Text, nullable=False),
-        sa.Column("pickup_datetime", sa.DateTime),
-        sa.Column("payload", sa.Text, nullable=False),
-        sa.Column("code", sa.Text, nullable=False),
-        sa.Column("message", sa.Text, nullable=False),
-    )
-    sa.Table(
-        RUNS,
-        tables,
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("finished_at", sa.DateTime, nullable=False),
-        sa.Column("interval_start", sa.DateTime),
-        sa.Column("interval_end", sa.DateTime, nullable=False),
-        sa.Column("read_rows", sa.BigInteger, nullable=False),
-        sa.Column("scored", sa.BigInteger, nullable=False),
-        sa.Column("quarantined", sa.BigInteger, nullable=False),
-        sa.Column("model_version", sa.Text),
-        sa.Column("run", sa.Text, nullable=False),
-    )
-    return tables
+def _inside(table: sa.Table, layout: Layout, interval: Interval) -> list[sa.ColumnElement[bool]]:
+    time = table.c[layout.time_name]
+    return [time < interval.end, *([time >= interval.start] if interval.start else [])]

@@ -1,4 +1,4 @@
-"""Predictions into parquet files; which of them count is told by `manifest.json`, written last."""
+"""Write predictions into parquet files; `manifest.json`, written last, tells which of them count."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from threeways.batch import locations
+from threeways.batch import locations, record
 from threeways.batch.arrow import is_text
+from threeways.batch.chunk import Refused, name_of
 from threeways.batch.ids import IdSet, keys_of
 from threeways.batch.interval import Interval
+from threeways.batch.layout import Layout
 from threeways.batch.locations import Place
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, joined
@@ -29,15 +31,6 @@ from threeways.errors import BatchError, PermanentError
 from threeways.scoring.task import EventId
 
 MANIFEST = "manifest.json"
-_REFUSED = pa.schema(
-    [
-        ("ride_id", pa.string()),
-        ("pickup_datetime", pa.timestamp("us")),
-        ("payload", pa.string()),
-        ("code", pa.string()),
-        ("message", pa.string()),
-    ]
-)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -62,19 +55,19 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def opened(address: str) -> Iterator[ParquetSink]:
-    """The folder at a path or `s3://bucket/prefix`, held for this run alone. Raises BatchError."""
+def opened(address: str, layout: Layout) -> Iterator[ParquetSink]:
+    """Open the folder at a path or `s3://bucket/prefix` for this run alone. Raises BatchError."""
     with locations.opened(address) as place:
-        yield ParquetSink(place)
+        yield ParquetSink(place, layout)
 
 
 class ParquetSink:
-    """A folder of parquet files and its manifest."""
+    """A folder of parquet files of one task, and its manifest."""
 
     replaces_rows = False
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, place: Place, layout: Layout) -> None:
+        self._place, self.layout = place, layout
         self.name = place.name
         found = place.read(MANIFEST)
         try:
@@ -83,28 +76,48 @@ class ParquetSink:
             raise BatchError(
                 f"{self.name}/{MANIFEST} is no manifest ({error}); name another folder"
             ) from None
+        other = next(
+            (one.run.task for one in self._manifest.entries if one.run.task != layout.task.name), None
+        )
+        if other is not None:
+            raise BatchError(
+                f"{self.name} holds predictions of TASK={other}, and a folder those of one task; name "
+                "another place, PREDICTIONS="
+            )
+        entries = [
+            Entry(record.of(one.run, layout), one.predictions, one.quarantine)
+            for one in self._manifest.entries
+        ]
+        self._manifest = Manifest(entries)
 
     def history(self) -> list[Run]:
-        """The runs that came to their end, oldest first."""
+        """Return the runs that came to their end, oldest first."""
         return [entry.run for entry in self._manifest.entries]
 
     @contextmanager
-    def writing(self, interval: Interval, *, text_ids: bool) -> Iterator[ParquetWriter]:
-        """A writer whose files count once the manifest names them; without `finish` they are removed."""
-        for entry in self._manifest.entries:
+    def writing(self, interval: Interval | None, *, text_ids: bool) -> Iterator[ParquetWriter]:
+        """Open a writer whose files count once the manifest names them; without `finish` they are removed."""
+        entries = self._manifest.entries
+        for entry in entries:
             done = entry.run.covered
-            if done and done != interval and interval.start != interval.end and done.overlaps(interval):
+            if (
+                interval
+                and done
+                and done != interval
+                and interval.start != interval.end
+                and done.overlaps(interval)
+            ):
                 raise BatchError(
                     f"{self.name} has {done} already, which {interval} overlaps; give FROM= and TO= of that "
                     "interval to score it again, or another PREDICTIONS="
                 )
-        kept = [entry for entry in self._manifest.entries if entry.run.covered not in (interval, None)]
+        kept = [one for one in entries if interval is None or one.run.covered not in (interval, None)]
         text_ids = self._as_texts(kept, text_ids=text_ids)
         with tempfile.TemporaryDirectory() as scratch:
-            writer = ParquetWriter(self._place, Path(scratch), interval, kept, text_ids=text_ids)
+            writer = ParquetWriter(self._place, Path(scratch), self.layout, interval, kept, text_ids=text_ids)
             try:
                 yield writer
-                self._settle(writer, interval)
+                self._settle(writer)
             finally:
                 if not writer.settled:
                     writer.discard()
@@ -115,46 +128,60 @@ class ParquetSink:
         found = self._place.read(part.name) if part else None
         if found is None:
             return text_ids
-        texts = is_text(pq.read_schema(io.BytesIO(found)).field("ride_id").type)
+        key = self.layout.id.name
+        texts = is_text(pq.read_schema(io.BytesIO(found)).field(key).type)
         if text_ids and not texts:
             raise BatchError(
-                f"{self.name} has predictions whose ride_id is an integer, and those of RIDES= are texts; "
+                f"{self.name} has predictions whose {key} is an integer, and those of EVENTS= are texts; "
                 "name another place, PREDICTIONS="
             )
         return bool(texts)
 
-    def _settle(self, writer: ParquetWriter, interval: Interval) -> None:
+    def _settle(self, writer: ParquetWriter) -> None:
         if writer.entry is None:
             return
         # What covers nothing has undated rows alone, and this run has met them anew.
-        old = [entry for entry in self._manifest.entries if entry.run.covered in (interval, None)]
-        self._manifest = Manifest([*writer.kept, writer.entry])
+        before, self._manifest = self._manifest, Manifest([*writer.kept, writer.entry])
         body = msgspec.json.format(msgspec.json.encode(self._manifest), indent=1)
         self._place.write(MANIFEST, body)
         writer.settled = True
-        for entry in old:
-            for part in (*entry.predictions, *entry.quarantine):
-                self._place.remove(part.name)
+        for name in _files(before) - _files(self._manifest):
+            self._place.remove(name)
+
+
+def _files(manifest: Manifest) -> set[str]:
+    return {part.name for one in manifest.entries for part in (*one.predictions, *one.quarantine)}
 
 
 class ParquetWriter:
     """One run's files: a part for each chunk, under names that no other run has.
 
     kept: the entries of other intervals. Rows that were entered late become parts of the entry that they
-    belong to, so that a later run of its interval replaces them too. text_ids: whether ids are written as
+    belong to, so that a later run of its interval replaces them too. A run by ids, without an interval,
+    replaces nothing but the quarantine entry of a row that is mended. text_ids: whether ids are written as
     texts.
     """
 
     def __init__(
-        self, place: Place, scratch: Path, interval: Interval, kept: list[Entry], *, text_ids: bool
+        self,
+        place: Place,
+        scratch: Path,
+        layout: Layout,
+        interval: Interval | None,
+        kept: list[Entry],
+        *,
+        text_ids: bool,
     ) -> None:
         self._place, self._scratch, self.text_ids = place, scratch, text_ids
-        self.kept, self._start = kept, interval.start
+        self._layout, self._by_ids = layout, interval is None
+        self.kept, self._start = kept, interval.start if interval else None
+        self._scored: set[str] = set()
         self._late: list[Scores] = []
         self._version: str | None = None
         self._written: list[str] = []
         self._known: dict[str, IdSet] = {}
-        self._prefix = f"{_stamp(interval.start)}_{_stamp(interval.end)}_{secrets.token_hex(4)}"
+        span = f"{_stamp(interval.start)}_{_stamp(interval.end)}" if interval else "ids"
+        self._prefix = f"{span}_{secrets.token_hex(4)}"
         self._parts: dict[str, list[Part]] = {"predictions": [], "quarantine": []}
         self.entry: Entry | None = None
         self.settled = False
@@ -165,6 +192,8 @@ class ParquetWriter:
 
     def write(self, scores: Scores, version: str | None) -> None:
         """Write a chunk's files; late rows wait for the end."""
+        if self._by_ids and self.kept:
+            self._scored |= self.quarantined(list(map(name_of, scores.ids)))
         if self._start is not None:
             scores = self._keep_late(scores, version, self._start)
         for kind, part in self._stored(scores, version):
@@ -179,6 +208,8 @@ class ParquetWriter:
         if self._late:
             late = joined(self._late)
             self.kept = [self._with_late(entry, late) for entry in self.kept]
+        if self._scored:
+            self.kept = [self._released(entry) for entry in self.kept]
         self.entry = Entry(run, self._parts["predictions"], self._parts["quarantine"])
 
     def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
@@ -211,14 +242,15 @@ class ParquetWriter:
                             f"{self._place.name}/{part.name} is gone, which {MANIFEST} names, so late rows "
                             "can't be told from those with a prediction; put it back, or give LOOKBACK=0"
                         )
-                    column = pq.read_table(pa.BufferReader(body), columns=["ride_id"])["ride_id"]
+                    key = self._layout.id.name
+                    column = pq.read_table(pa.BufferReader(body), columns=[key])[key]
                     self._known[kind].add(np.sort(keys_of(column.to_pylist())))
         return self._known[kind]
 
     def _keep_late(self, scores: Scores, version: str | None, start: datetime) -> Scores:
         """Set the chunk's late rows aside; the rest of it."""
-        early = scores.pickup < np.datetime64(start)
-        late = [one for one in scores.refused if one.pickup_datetime and one.pickup_datetime < start]
+        early = scores.time < np.datetime64(start)
+        late = [one for one in scores.refused if one.time and one.time < start]
         if not (late or early.any()):
             return scores
         self._late.append(replace(scores.only(np.flatnonzero(early)), refused=late))
@@ -231,12 +263,26 @@ class ParquetWriter:
         inside = entry.run.covered
         if inside is None:
             return entry
-        rows = np.flatnonzero(inside.mask(scores.pickup))
-        refused = [one for one in scores.refused if one.pickup_datetime and inside.holds(one.pickup_datetime)]
+        rows = np.flatnonzero(inside.mask(scores.time))
+        refused = [one for one in scores.refused if one.time and inside.holds(one.time)]
         parts = {"predictions": list(entry.predictions), "quarantine": list(entry.quarantine)}
         for kind, part in self._stored(replace(scores.only(rows), refused=refused), self._version):
             parts[kind].append(part)
         return Entry(entry.run, parts["predictions"], parts["quarantine"])
+
+    def _released(self, entry: Entry) -> Entry:
+        """The entry without the quarantine's rows that have been mended and have a prediction now."""
+        parts, key = list[Part](), self._layout.id.name
+        for part in entry.quarantine:
+            table = pq.read_table(pa.BufferReader(self._place.read(part.name) or b""))
+            rest = table.filter(pa.array([one not in self._scored for one in table[key].to_pylist()]))
+            if len(rest) == len(table):
+                parts.append(part)
+            elif len(rest):
+                file = self._scratch / "quarantine.parquet"
+                pq.write_table(rest, file, compression="zstd")
+                parts.append(self._keep("quarantine", file, len(rest)))
+        return Entry(entry.run, entry.predictions, parts)
 
     def _stored(self, scores: Scores, version: str | None) -> Iterator[tuple[str, Part]]:
         """Write the files of some rows: kind and part of each."""
@@ -244,8 +290,7 @@ class ParquetWriter:
         if len(scores.ids):
             tables["predictions"] = self._predictions(scores, version)
         if scores.refused:
-            rows: list[dict[str, Any]] = [msgspec.structs.asdict(one) for one in scores.refused]
-            tables["quarantine"] = pa.Table.from_pylist(rows, schema=_REFUSED)
+            tables["quarantine"] = _quarantine(scores.refused, self._layout)
         for kind, table in tables.items():
             file = self._scratch / f"{kind}.parquet"
             pq.write_table(table, file, compression="zstd")
@@ -254,11 +299,13 @@ class ParquetWriter:
     def _predictions(self, scores: Scores, version: str | None) -> Any:
         rows = len(scores.ids)
         ids = map(str, scores.ids) if self.text_ids else scores.ids
+        layout = self._layout
+        times = {layout.time_name: pa.array(scores.time, pa.timestamp("us"))} if layout.time else {}
         return pa.table(
             {
-                "ride_id": pa.array(ids, pa.string() if self.text_ids else pa.int64()),
-                "pickup_datetime": pa.array(scores.pickup, pa.timestamp("us")),
-                "ride_duration": pa.array(np.asarray(scores.minutes), pa.float64()),
+                layout.id.name: pa.array(ids, pa.string() if self.text_ids else pa.int64()),
+                **times,
+                layout.task.output.name: pa.array(np.asarray(scores.values), pa.float64()),
                 "flags": pa.array(scores.flags, pa.string()),
                 "model_version": pa.array([version] * rows, pa.string()),
             }
@@ -269,6 +316,21 @@ class ParquetWriter:
         self._written.append(name)
         self._place.keep(name, file)
         return Part(name, rows)
+
+
+def _quarantine(refused: Sequence[Refused], layout: Layout) -> Any:
+    """Refused rows as a table."""
+    times = pa.array([one.time for one in refused], pa.timestamp("us"))
+    return pa.table(
+        {
+            layout.id.name: pa.array([one.id for one in refused], pa.string()),
+            **({layout.time_name: times} if layout.time else {}),
+            **{
+                name: pa.array([getattr(one, name) for one in refused], pa.string())
+                for name in ("payload", "code", "message")
+            },
+        }
+    )
 
 
 def _stamp(moment: datetime | None) -> str:

@@ -22,11 +22,11 @@ def shown(console: Console, total: int) -> Iterator[Advance]:
     if not console.is_terminal:
         yield _Plain(console, total, began)
         return
-    columns = ("{task.completed:,.0f} of {task.total:,.0f} rides", "{task.fields[rate]:,.0f}/s")
+    columns = ("{task.completed:,.0f} of {task.total:,.0f} events", "{task.fields[rate]:,.0f}/s")
     with Progress(
         BarColumn(), *(TextColumn(one) for one in columns), TimeRemainingColumn(), console=console
     ) as bar:
-        task = bar.add_task("rides", total=total, rate=0.0)
+        task = bar.add_task("events", total=total, rate=0.0)
         done = 0
 
         def advance(rows: int) -> None:
@@ -52,7 +52,7 @@ class _Plain:
         rate = self._done / (now - self._began)
         left = max(0, self._total - self._done) / rate if rate else 0.0
         self._console.print(
-            f"{now - self._began:6.1f} s  {self._done:,} of {self._total:,} rides  {rate:,.0f}/s"
+            f"{now - self._began:6.1f} s  {self._done:,} of {self._total:,} events  {rate:,.0f}/s"
             f"  {left:,.0f} s left",
             highlight=False,
             soft_wrap=True,

@@ -1,4 +1,4 @@
-"""What a run leaves of itself: in the predictions database, in a manifest, in `last-batch.json`."""
+"""Record a run: in the predictions database, in a manifest, in `last-batch.json`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from threeways.atomic_files import write_json
+from threeways.batch import names
 from threeways.batch.interval import Interval, wall
+from threeways.batch.layout import Layout
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run that came to its end.
 
-    read = scored + quarantined. undated: the quarantined without a pickup; each run meets them anew.
-    undated_before: how many the run before had. unscored_before: whether that one was `unscored`. late: of
-    the read, those entered late, into an interval that was done. missed: those entered too late for LOOKBACK,
-    without a prediction, since missed_since.
-    mean_minutes: of the predictions, None where there is none.
-    judged: the rides whose real duration is known and one that training would keep; mae, rmse: the error over
-    them, in minutes.
+    task: whose predictions these are. zone: the clock of the interval, which is None for a run by ids. read =
+    scored + quarantined. undated: the quarantined without a time; each run meets them anew. undated_before:
+    how many the run before had. unscored_before: whether that one was `unscored`. late: of the read, those
+    entered late, into an interval that was done. missed: those entered too late for LOOKBACK, without a
+    prediction, since missed_since. mean: of the predictions, None where there is none; mean_minutes: its name
+    in the records of the first task. judged: the events whose output is known and one that training would
+    keep; mae, rmse: the error over them.
     """
 
     source: str
-    interval: Interval
+    task: str = names.FIRST
+    zone: str | None = None
+    interval: Interval | None
     finished_at: datetime
     seconds: float
     read: int
@@ -39,10 +44,22 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     missed: int = 0
     missed_since: datetime | None = None
     model_version: str | None
-    mean_minutes: float | None = None
+    mean: float | msgspec.UnsetType | None = msgspec.UNSET
+    mean_minutes: float | msgspec.UnsetType | None = msgspec.UNSET
     judged: int = 0
     mae: float | None = None
     rmse: float | None = None
+
+    @property
+    def average(self) -> float | None:
+        """The mean prediction, None where there is none."""
+        known = [one for one in (self.mean, self.mean_minutes) if isinstance(one, float)]
+        return known[0] if known else None
+
+    @property
+    def what(self) -> str:
+        """What it went over, in words."""
+        return "the ids without a prediction" if self.interval is None else str(self.interval)
 
     @property
     def within(self) -> int:
@@ -50,12 +67,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
         An interval without a start answers for all of them.
         """
-        told = min(self.undated, self.undated_before) if self.interval.start else 0
+        told = min(self.undated, self.undated_before) if self.interval and self.interval.start else 0
         return self.read - told
 
     @property
     def unscored(self) -> bool:
-        """Whether it scored nothing beside undated rows, which may be the interval's rides.
+        """Whether it scored nothing beside undated rows, which may be the interval's events.
 
         Those that an earlier run told beside its predictions are not: they must not spoil a quiet day.
         """
@@ -66,18 +83,19 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def covered(self) -> Interval | None:
         """What of its interval needs no other run; None where it is `unscored`.
 
-        It ends when the run began at the latest: later rides can't have been there yet.
+        It ends when the run began at the latest: later events can't have been there yet.
         """
-        if self.unscored:
+        if self.unscored or self.interval is None:
             return None
         start, end = self.interval.start, self.interval.end
-        began = wall(self.finished_at - timedelta(seconds=self.seconds)).replace(microsecond=0)
+        zone = ZoneInfo(self.zone or "UTC")
+        began = wall(self.finished_at - timedelta(seconds=self.seconds), zone).replace(microsecond=0)
         if end > began + timedelta(seconds=1):  # the interval's own end is floored to a second too
             end = began
         return None if start is not None and start > end else Interval(start, end)
 
     def good(self, tolerated: float) -> bool:
-        """Whether no greater share of its rows than `tolerated` (0 to 1) is in quarantine.
+        """Return whether no greater share of its rows than `tolerated` (0 to 1) is in quarantine.
 
         A run that is `unscored` is not good.
         """
@@ -91,8 +109,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return self.read / self.seconds if self.seconds else 0.0
 
 
+def of(run: Run, layout: Layout) -> Run:
+    """Return a recorded run of the layout's task; one from before zones were is on the task's clock."""
+    return run if run.zone else msgspec.structs.replace(run, zone=str(layout.zone))
+
+
 def undated_before(runs: Sequence[Run]) -> dict[str, Any]:
-    """What a run is told of the undated rows of those before it, oldest first."""
+    """Return what a run is told of the undated rows of those before it, oldest first."""
     last = runs[-1] if runs else None
     return {"undated_before": last.undated, "unscored_before": last.unscored} if last else {}
 

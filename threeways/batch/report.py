@@ -1,10 +1,12 @@
-"""A run for people who read pictures: one HTML file that needs nothing else, now or in ten years."""
+"""Write a run's report: one HTML file that needs nothing else, now or in ten years."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+
+import numpy as np
 
 from threeways.atomic_files import write_atomic
 from threeways.batch import charts
@@ -38,19 +40,15 @@ def write(path: Path, done: Done) -> None:
 
 
 def page(done: Done) -> str:
-    """The report's HTML: no script, nothing that is fetched."""
+    """Return the report's HTML: no script, nothing that is fetched."""
     run = done.run
-    title = f"Rides, {run.interval}"
+    title = f"{done.tally.layout.task.name}, {run.what}"
     parts = [
         f"<h1>{escape(title)}</h1>",
         _origin(run),
-        _figures(run),
+        _figures(done),
         *(_predicted(done) if run.scored else []),
-        *(
-            _judged(done)
-            if run.judged
-            else ["<h2>Error</h2><p>No real duration of 1 to 60 minutes is known.</p>"]
-        ),
+        *(_judged(done) if run.judged else ["<h2>Error</h2>", f"<p>{escape(_unjudged(done))}</p>"]),
         *_flags(done),
         *_quarantine(done),
         *_history(done),
@@ -72,13 +70,14 @@ def _origin(run: Run) -> str:
     )
 
 
-def _figures(run: Run) -> str:
+def _figures(done: Done) -> str:
+    run, unit = done.run, done.tally.layout.task.output.unit
     figures = [
         (f"{run.read:,}", "rows read"),
-        (f"{run.scored:,}", "rides predicted"),
+        (f"{run.scored:,}", "events predicted"),
         (f"{run.quarantined:,}", f"quarantined ({run.quarantined / run.read:.2%})"),
-        ("-" if run.mean_minutes is None else f"{run.mean_minutes:.1f} min", "mean prediction"),
-        ("-" if run.mae is None else f"{run.mae:.2f} min", f"mean absolute error, {run.judged:,} rides"),
+        ("-" if run.average is None else f"{run.average:.1f} {unit}", "mean prediction"),
+        ("-" if run.mae is None else f"{run.mae:.2f} {unit}", f"mean absolute error, {run.judged:,} events"),
         (f"{run.rows_per_s:,.0f}", "rows a second"),
     ]
     cells = "".join(f"<div><b>{escape(value)}</b>{escape(name)}</div>" for value, name in figures)
@@ -87,29 +86,59 @@ def _figures(run: Run) -> str:
 
 def _predicted(done: Done) -> list[str]:
     tally = done.tally
+    parts = [(part, slices) for part, slices in tally.parts if not (part.is_binned and done.run.judged)]
     return [
-        "<h2>How long rides will take</h2>",
-        _charts([charts.durations(tally), charts.by_hour(tally), charts.by_zone(tally)]),
+        f"<h2>What is predicted: {escape(tally.layout.task.output.name)}</h2>",
+        _charts(
+            [
+                charts.predictions(tally),
+                *([charts.by_hour(tally)] if tally.layout.time else []),
+                *(charts.by_part(tally, *one) for one in parts),
+            ]
+        ),
     ]
 
 
 def _judged(done: Done) -> list[str]:
     tally, run = done.tally, done.run
-    told = f"MAE {run.mae:.3f} min, RMSE {run.rmse:.3f} min" if run.mae and run.rmse else ""
+    unit = charts.unit_of(tally)
+    kept = ", which are those that training keeps" if tally.layout.task.truth else ""
+    error = "" if run.mae is None or run.rmse is None else f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {unit}"
+    parts = [(part, slices) for part, slices in tally.parts if part.is_binned]
     return [
-        "<h2>Error, where the real duration is known</h2>",
-        f"<p>{told} over {run.judged:,} rides of 1 to 60 minutes, which are those that training keeps.</p>",
+        f"<h2>Error, where {escape(tally.layout.task.output.name)} is known</h2>",
+        f"<p>{escape(f'{error} over {run.judged:,} events {_span(done)}{kept}')}.</p>",
         _charts(
-            [charts.error_by_hour(tally), charts.error_by_miles(tally), charts.runs([*done.before, run])]
+            [
+                *([charts.error_by_hour(tally)] if tally.layout.time else []),
+                *(charts.error_by_part(tally, *one) for one in parts),
+                charts.runs([*done.before, run], unit),
+            ]
         ),
     ]
+
+
+def _unjudged(done: Done) -> str:
+    layout = done.tally.layout
+    if layout.truth is None:
+        return f"No column tells what {layout.task.output.name} really was; ACTUAL= names one."
+    return f"No {layout.task.output.name} {_span(done)} is known."
+
+
+def _span(done: Done) -> str:
+    """Which of the known outputs are judged, in words."""
+    layout = done.tally.layout
+    truth, unit = layout.truth, layout.task.output.unit
+    if truth is None or np.isinf([truth.least, truth.most]).all():
+        return "with a known output"
+    return f"of {truth.least:g} to {truth.most:g} {unit}".rstrip()
 
 
 def _flags(done: Done) -> list[str]:
     rows = [(flag, f"{count:,}") for flag, count in done.tally.flags.items() if count]
     return [
         "<h2>Flags</h2>",
-        _table(("flag", "rides"), rows) if rows else "<p>No prediction bears a flag.</p>",
+        _table(("flag", "events"), rows) if rows else "<p>No prediction bears a flag.</p>",
     ]
 
 
@@ -125,16 +154,17 @@ def _quarantine(done: Done) -> list[str]:
 def _history(done: Done) -> list[str]:
     rows = [
         (
-            str(run.interval),
+            run.what,
             f"{run.scored:,}",
             f"{run.quarantined:,}",
-            "-" if run.mean_minutes is None else f"{run.mean_minutes:.2f}",
+            "-" if run.average is None else f"{run.average:.2f}",
             "-" if run.mae is None else f"{run.mae:.3f}",
             run.model_version or "",
         )
         for run in reversed([*done.before, done.run][-_RUNS:])
     ]
-    head = ("interval", "predicted", "quarantined", "mean, min", "MAE, min", "model version")
+    unit = charts.unit_of(done.tally)
+    head = ("interval", "predicted", "quarantined", f"mean, {unit}", f"MAE, {unit}", "model version")
     return ["<h2>The last runs, this one first</h2>", _table(head, rows)]
 
 

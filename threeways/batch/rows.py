@@ -1,4 +1,4 @@
-"""Rows as a database driver gives them, turned into columns: whole ones at once where their types allow."""
+"""Turn rows as a database driver gives them into columns: whole ones at once where their types allow."""
 
 from __future__ import annotations
 
@@ -6,53 +6,84 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch import id_kinds
-from threeways.batch.chunk import FIELDS, Columns
-from threeways.batch.id_kinds import EXACT, whole
-from threeways.clock import LENGTHS, NEW_YORK, plain_times
+from threeways.batch.columns import RowColumns, truth_of
+from threeways.batch.id_kinds import EXACT
+from threeways.batch.layout import TIME, Layout
+from threeways.batch.leaf import Leaf, id_is_plain
+from threeways.clock import LENGTHS, plain_times
 
 type Values = Sequence[Any]
 type Odd = NDArray[np.bool_]
 type Times = NDArray[np.datetime64]
 
 
-def columns(rows: Sequence[Any], *, text_ids: bool = False, float_zones: bool = False) -> Columns:
-    """Rows of (ride_id, *FIELDS, dropoff_datetime), n at least 1, as columns.
+def columns(
+    rows: Sequence[Any],
+    layout: Layout,
+    keys: Sequence[str],
+    *,
+    text_ids: bool = False,
+    floats: frozenset[str] = frozenset(),
+) -> RowColumns:
+    """Return n rows, n at least 1, as columns.
 
-    text_ids: see `Source`. float_zones: the zones' type is one of floats, so that 130.0 is the zone 130.
+    keys: of the rows' values, the id's first; see `Layout.wanted`. text_ids: see `Source`. floats: the fields
+    whose type is one of floats, so that 130.0 is the integer 130.
     """
-    given, zones_from, zones_to, distance, pickup, dropoff = zip(*rows, strict=True)
-    ids, odd_ids = id_kinds.of_one_kind(given, text=text_ids)
-    pickup_zone, dropoff_zone = (_integers(one, floats=float_zones) for one in (zones_from, zones_to))
-    from_zone, odd_from = _zones(pickup_zone)
-    to_zone, odd_to = _zones(dropoff_zone)
-    miles, odd_miles = _miles(distance)
-    began, odd_times = times(pickup)
-    ended, _ = times(dropoff)
+    given: dict[str, Values] = dict(zip(keys, zip(*rows, strict=True), strict=True))
+    ids, odd = id_kinds.of_one_kind(given[layout.id.name], text=text_ids)
+    time = np.full(len(ids), "NaT", "datetime64[us]")
+    if layout.time:
+        time, odd_times = times(given[layout.time], layout.zone)
+        odd = odd | odd_times
+    fields: dict[str, NDArray[Any]] = {}
+    if layout.by_column and id_is_plain(layout.id):
+        for leaf in layout.leaves:
+            if leaf.kind == "time":
+                continue
+            if leaf.name in given:
+                fields[leaf.name], odd_values = checked(given[leaf.name], leaf, floats=leaf.name in floats)
+                odd = odd | odd_values
+            else:
+                fields[leaf.name] = leaf.filled(len(ids))
+    else:
+        odd = np.ones(len(ids), bool)
+        fields = {leaf.name: leaf.filled(len(ids)) for leaf in layout.leaves if layout.by_column}
+
+    leaves = [leaf for leaf in layout.leaves if leaf.name in given]
 
     def raw(row: int) -> dict[str, Any]:
-        values = (pickup_zone[row], dropoff_zone[row], distance[row], pickup[row])
-        return dict(zip(FIELDS, values, strict=True))
+        found = {leaf.name: leaf.value(given[leaf.name][row], floats=leaf.name in floats) for leaf in leaves}
+        return found | {TIME: given[TIME][row]} if TIME in given else found
 
-    odd = odd_ids | odd_from | odd_to | odd_miles | odd_times
-    return Columns(ids, from_zone, to_zone, miles, began, ended, odd, raw, text_ids)
+    truth = truth_of(
+        layout, set(given), lambda key: times(given[key], layout.zone)[0], lambda key: _numbers(given[key])
+    )
+    return RowColumns(layout, ids, fields, time, odd=odd, raw=raw, text_ids=text_ids, **truth)
 
 
-def times(values: Values) -> tuple[Times, Odd]:
-    """(n,) datetime64[us] on New York's wall clock, and which could not be told quickly (NaT there)."""
+def checked(values: Values, leaf: Leaf, *, floats: bool = False) -> tuple[NDArray[Any], Odd]:
+    """(n,) a field's values, n at least 1, and which of them are not plainly sound; floats: see `columns`."""
+    return _CHECKS[leaf.kind](values, leaf, floats)
+
+
+def times(values: Values, zone: ZoneInfo) -> tuple[Times, Odd]:
+    """(n,) datetime64[us] on the zone's clock, and which could not be told quickly (NaT there)."""
     length = len(values[0]) if type(values[0]) is str else 0
     if length in LENGTHS and set(map(type, values)) == {str} and set(map(len, values)) == {length}:
         alike: Any = values
         found = plain_times(alike, length)
         return found, np.isnat(found)
-    return _mixed(values)
+    return _mixed(values, zone)
 
 
-def _mixed(values: Values) -> tuple[Times, Odd]:
+def _mixed(values: Values, zone: ZoneInfo) -> tuple[Times, Odd]:
     found = np.full(len(values), "NaT", "datetime64[us]")
     texts: dict[int, list[int]] = {length: [] for length in LENGTHS}
     moments: dict[int, datetime] = {}
@@ -61,7 +92,7 @@ def _mixed(values: Values) -> tuple[Times, Odd]:
             if len(value) in texts:
                 texts[len(value)].append(row)
         elif isinstance(value, datetime):
-            moment = _wall(value)
+            moment = _wall(value, zone)
             if moment is not None:
                 moments[row] = moment
     found[list(moments)] = np.array(list(moments.values()), dtype="datetime64[us]")
@@ -71,40 +102,93 @@ def _mixed(values: Values) -> tuple[Times, Odd]:
     return found, np.isnat(found)
 
 
-def _wall(moment: datetime) -> datetime | None:
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime | None:
     if moment.tzinfo is None:
         return moment
     try:
-        return moment.astimezone(NEW_YORK).replace(tzinfo=None)
+        return moment.astimezone(zone).replace(tzinfo=None)
     except OverflowError:
         return None
 
 
-def _integers(values: Values, *, floats: bool) -> Values:
-    """Integral decimals as integers, and integral floats too where the column's type is one of floats."""
-    if set(map(type, values)) == {int}:
-        return values
-    return [whole(value) if floats or isinstance(value, Decimal) else value for value in values]
-
-
-def _zones(values: Values) -> tuple[NDArray[np.int64], Odd]:
+def _integers(values: Values, leaf: Leaf, floats: bool) -> tuple[NDArray[Any], Odd]:
+    if set(map(type, values)) != {int}:
+        values = [
+            leaf.value(one, floats=floats) if floats or isinstance(one, Decimal) else one for one in values
+        ]
     if set(map(type, values)) == {int}:
         try:
             found = np.array(values, dtype=np.int64)
-            return found, (found < -(2**31)) | (found >= 2**31)
+            return found.astype(object) if leaf.nullable else found, ~leaf.inside(found)
         except OverflowError:
             pass  # one is beyond 64 bits: each is looked at
-    odd = np.array([type(value) is not int or not -(2**31) <= value < 2**31 for value in values])
-    return np.array([0 if no else value for value, no in zip(values, odd, strict=True)], dtype=np.int64), odd
+    odd = np.array([type(value) is not int or not -(2**63) <= value < 2**63 for value in values])
+    found = np.array([0 if no else value for value, no in zip(values, odd, strict=True)], dtype=np.int64)
+    odd |= ~leaf.inside(found)
+    return _nullable(found, odd, values) if leaf.nullable else (found, odd)
 
 
-def _miles(values: Values) -> tuple[NDArray[np.float64], Odd]:
+def _nullable(found: NDArray[Any], odd: Odd, values: Values) -> tuple[NDArray[Any], Odd]:
+    """The same with None where the table has null, which is sound there."""
+    missing = np.array([value is None for value in values])
+    objects = found.astype(object)
+    objects[missing] = None
+    return objects, odd & ~missing
+
+
+def _floats(values: Values, leaf: Leaf, _floats: bool) -> tuple[NDArray[Any], Odd]:
+    found = _numbers(values)
+    odd = ~(np.isfinite(found) & leaf.inside(found))
+    if leaf.nullable:
+        odd &= np.array([value is not None for value in values])
+    return found, odd
+
+
+def _numbers(values: Values) -> NDArray[np.float64]:
+    """(n,) numbers, NaN for what is none that a float holds exactly."""
     if set(map(type, values)) != {float}:
-        values = [_mile(value) for value in values]
-    found = np.array(values, dtype=np.float64)
-    return found, ~(np.isfinite(found) & (found >= 0))
+        values = [_number(value) for value in values]
+    return np.array(values, dtype=np.float64)
 
 
-def _mile(value: Any) -> float:
+def _number(value: Any) -> float:
     sound = type(value) is float or (type(value) is int and abs(value) <= EXACT)
     return float(value) if sound or isinstance(value, Decimal) else np.nan
+
+
+def _texts(values: Values, leaf: Leaf, _floats: bool) -> tuple[NDArray[Any], Odd]:
+    least, most = leaf.lengths
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    if set(map(type, values)) == {str} and "".join(values).isascii():
+        lengths = set(map(len, values))
+        if min(lengths) >= least and max(lengths) <= most:
+            return found, np.zeros(len(values), bool)
+    return found, np.array([not _is_text(value, least, most, nullable=leaf.nullable) for value in values])
+
+
+def _is_text(value: Any, least: int, most: int, *, nullable: bool) -> bool:
+    if type(value) is not str:
+        return value is None and nullable
+    return value.isascii() and least <= len(value) <= most
+
+
+def _booleans(values: Values, leaf: Leaf, _floats: bool) -> tuple[NDArray[Any], Odd]:
+    if set(map(type, values)) != {bool}:
+        values = [leaf.value(value) for value in values]
+    odd = np.array([type(value) is not bool for value in values])
+    found = np.array([value is True for value in values])
+    return _nullable(found, odd, values) if leaf.nullable else (found, odd)
+
+
+def _others(values: Values, _leaf: Leaf, _floats: bool) -> tuple[NDArray[Any], Odd]:
+    return np.empty(len(values), dtype=object), np.ones(len(values), bool)
+
+
+_CHECKS = {
+    "integer": _integers,
+    "float": _floats,
+    "text": _texts,
+    "boolean": _booleans,
+    "other": _others,
+}

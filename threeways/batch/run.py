@@ -1,4 +1,4 @@
-"""`make batch`: what the user names, put together; and what a person reads at the end."""
+"""Run `make batch`: put together what the user names, and tell at the end what became of it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from threeways import disk
-from threeways.batch import demo
+from threeways.batch import demo, layout
 from threeways.batch.chunk import Source
 from threeways.batch.job import Asked, Done
 from threeways.batch.job import run as run_job
+from threeways.batch.layout import Layout, Naming
 from threeways.batch.record import Run, tell
 from threeways.batch.sink import Sink
 from threeways.batch.tally import Tally
 from threeways.errors import BatchError
+from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
+from threeways.settings import Settings
 
 TOLERATED = 0.05
 """The share of rows in quarantine above which a run is not a good one; the stack's alarm has the same."""
@@ -32,16 +35,23 @@ _REASONS = 8
 class Options:
     """What the user chose.
 
-    rides: a database URL, or parquet files; None makes a database. table: of rides. predictions: a database
-    URL, a folder or `s3://bucket/prefix`. report: the HTML file to write. tolerate: a share from 0 to 1.
+    events: a database URL, or parquet files; None: the task's system makes a database. table: of events,
+    None: see `database.usual_table`. predictions: a database URL, a folder or `s3://bucket/prefix`. report:
+    the HTML file to write. tolerate: a share from 0 to 1. task: its name. naming: of the columns.
     """
 
-    rides: str | None = None
-    table: str = "rides"
+    events: str | None = None
+    table: str | None = None
     predictions: str | None = None
     report: Path | None = None
     tolerate: float = TOLERATED
     asked: Asked = field(default_factory=Asked)
+    task: str = Settings().task
+    naming: Naming = field(default_factory=Naming)
+
+    def layout(self) -> Layout:
+        """Return how the task's events lie in a table. Raises SettingsError."""
+        return layout.of(tasks.find(self.task), self.naming)
 
 
 def run(
@@ -51,9 +61,10 @@ def run(
 
     Raises UsageError or ModelFailed; then no prediction has changed.
     """
-    rides = options.rides or _made(local, console)
+    ours = options.layout()
+    events, table = (options.events, options.table) if options.events else _made(ours, local, console)
     place = options.predictions or f"sqlite:///{local / 'predictions.db'}"
-    with opened_source(rides, options.table, console) as source, opened_sink(place) as sink:
+    with opened_source(events, table, ours, console) as source, opened_sink(place, ours) as sink:
         done = run_job(options.asked, source, sink, find_service, console)
     good = done.run.good(options.tolerate)
     show(done, console, place, good=good)
@@ -73,50 +84,51 @@ def _all_but() -> Iterator[None]:
         raise type(fault)(f"the predictions are there, but not all that tells of them: {fault}") from None
 
 
-def opened_source(rides: str, table: str, console: Console) -> AbstractContextManager[Source]:
-    """The source that `rides` names. Raises DataError once it is entered."""
-    if is_database(rides):
+def opened_source(
+    events: str, table: str | None, ours: Layout, console: Console
+) -> AbstractContextManager[Source]:
+    """Return the source that `events` names. Raises DataError once it is entered."""
+    if is_database(events):
         from threeways.batch import database
 
-        return database.opened(rides, table)
+        return database.opened(events, table, ours)
     from threeways.batch import parquet
 
-    return parquet.opened(rides, lambda line: console.print(line, highlight=False, markup=False))
+    return parquet.opened(events, lambda line: console.print(line, highlight=False, markup=False), ours)
 
 
-def opened_sink(place: str) -> AbstractContextManager[Sink]:
-    """The sink that `place` names. Raises BatchError once it is entered."""
+def opened_sink(place: str, ours: Layout) -> AbstractContextManager[Sink]:
+    """Return the sink that `place` names. Raises BatchError once it is entered."""
     if is_database(place):
         from threeways.batch import predictions_database
 
-        return predictions_database.opened(place)
+        return predictions_database.opened(place, ours)
     from threeways.batch import predictions_parquet
 
-    return predictions_parquet.opened(place)
+    return predictions_parquet.opened(place, ours)
 
 
 def is_database(text: str) -> bool:
-    """Whether it is a database's URL; what else there is, are paths, `s3://` and `https://`."""
+    """Return whether it is a database's URL; what else there is, are paths, `s3://` and `https://`."""
     scheme, found, _ = text.partition(":")
     others = {"s3", "s3a", "s3n", "http", "https", "file"}
     return bool(found) and scheme.split("+")[0].lower() not in others and "/" not in scheme
 
 
 def show(done: Done, console: Console, place: str, *, good: bool) -> None:
-    """The summary: how many, how fast, what is in quarantine and why, and where everything is."""
+    """Print the summary: how many, how fast, what is in quarantine and why, and where everything is."""
     run, tally = done.run, done.tally
     if tally.reasons:
         _reasons(tally, console)
     if run.undated:
-        console.print(_undated(run), highlight=False, soft_wrap=True)
+        console.print(_undated(done), highlight=False, soft_wrap=True)
     if run.missed:
         console.print(_missed(run), highlight=False, soft_wrap=True)
     if not run.within:
-        console.print(
-            f"No rides from {run.interval}. FROM=2021-02-01 TO=2021-03-01 scores an interval again."
-        )
+        mend = " FROM=2021-02-01 TO=2021-03-01 scores an interval again." if run.interval else ""
+        console.print(f"No events from {run.what}.{mend}", soft_wrap=True)
         return
-    table = Table(title=f"Batch: {run.interval}", title_justify="left", show_header=False)
+    table = Table(title=f"Batch: {run.what}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_row("read", f"{run.read:,}")
@@ -127,7 +139,10 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
     for flag, count in tally.flags.items():
         table.add_row(f"flagged {flag}", f"{count:,}")
     if run.mae is not None and run.rmse is not None:
-        table.add_row(f"error over {run.judged:,} rides", f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} min")
+        unit = tally.layout.task.output.unit
+        table.add_row(
+            f"error over {run.judged:,} events", f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {unit}".rstrip()
+        )
     table.add_row("rows a second", f"{run.rows_per_s:,.0f}")
     console.print(table)
     console.print(f"Predictions and quarantine: {_without_password(place)}", highlight=False, soft_wrap=True)
@@ -147,17 +162,20 @@ def _reasons(tally: Tally, console: Console) -> None:
     console.print(table)
 
 
-def _undated(run: Run) -> str:
+def _undated(done: Done) -> str:
+    run = done.run
+    name = done.tally.layout.time_name
     told = (
-        f"{run.undated:,} rows have no pickup_datetime that can be read, so they belong to no interval and "
-        "each run tells of them again. Write it as 2021-02-01 08:15:00, in the table or a view of it (TABLE=)"
+        f"{run.undated:,} rows have no {name} that can be read, so they belong to no interval and each run tells "
+        "of them again. Write it as 2021-02-01 08:15:00, in the table or a view of it (TABLE=)"
     )
-    return f"{told}. Nothing was scored, so {run.interval} is not recorded as done" if run.unscored else told
+    return f"{told}. Nothing was scored, so {run.what} is not recorded as done" if run.unscored else told
 
 
 def _missed(run: Run) -> str:
-    since = run.missed_since or run.interval.end
-    days = (run.interval.end.date() - since.date()).days + 1
+    end = run.interval.end if run.interval else run.finished_at
+    since = run.missed_since or end
+    days = (end.date() - since.date()).days + 1
     return (
         f"{run.missed:,} rows were entered too late for LOOKBACK= and have no prediction, the oldest of "
         f"{since:%Y-%m-%d}; LOOKBACK={days}d scores them too"
@@ -172,14 +190,10 @@ def _without_password(place: str) -> str:
     return sa.make_url(place).render_as_string(hide_password=True)
 
 
-def _made(local: Path, console: Console) -> str:
-    path = demo.database(local / "rides.db")
-    console.print(
-        f"RIDES= names no database: a month of the synthetic city is in {path}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return f"sqlite:///{path}"
+def _made(ours: Layout, local: Path, console: Console) -> tuple[str, str | None]:
+    url, table = demo.module_of(ours.task).table(local)
+    console.print(f"EVENTS= names none: a made-up month is in {url}", highlight=False, soft_wrap=True)
+    return url, table
 
 
 def _report(path: Path | None, done: Done, console: Console) -> None:

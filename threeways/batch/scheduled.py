@@ -13,10 +13,13 @@ import msgspec
 from rich.console import Console
 
 from threeways import artifact
+from threeways.batch import layout
 from threeways.batch.job import Asked, run
-from threeways.batch.model import require_written, service_of
+from threeways.batch.layout import Naming
+from threeways.batch.model import service_of
 from threeways.batch.run import TOLERATED, opened_sink, opened_source
 from threeways.errors import ModelFailed, SettingsError
+from threeways.scoring import tasks
 from threeways.settings import BatchSettings, Settings, from_environment
 
 
@@ -46,13 +49,17 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise SettingsError(f'the schedule\'s input: {error}; write {{}} or {{"last": "day"}}') from None
     settings, model = from_environment(BatchSettings), from_environment(Settings)
-    if not (settings.batch_rides and settings.batch_predictions):
-        raise SettingsError("BATCH_RIDES and BATCH_PREDICTIONS say where rides and predictions are; set both")
-    require_written(model.task)
+    events = settings.batch_events or settings.batch_rides
+    if not (events and settings.batch_predictions):
+        raise SettingsError(
+            "BATCH_EVENTS and BATCH_PREDICTIONS say where events and predictions are; set both"
+        )
+    naming = Naming(settings.batch_id, settings.batch_time, settings.batch_actual)
+    ours = layout.of(tasks.find(model.task), naming)
     console = Console(width=200)
     with (
-        opened_source(settings.batch_rides, settings.batch_table, console) as source,
-        opened_sink(settings.batch_predictions) as sink,
+        opened_source(events, settings.batch_table, ours, console) as source,
+        opened_sink(settings.batch_predictions, ours) as sink,
     ):
         folder: Path = artifact.fetch(artifact.find(model))
         asked = Asked(ask.start, ask.end, ask.last, lookback=ask.lookback, same_source=ask.same_source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,9 +13,9 @@ _NO_ENCODING = "SQL_ASCII"
 """PostgreSQL keeps any bytes then (postgresql.org/docs/current/multibyte.html); here they are UTF-8."""
 
 
-def prepare(engine: sa.Engine) -> None:
-    """Have the engine's sessions told, before SQLAlchemy itself asks them anything."""
-    told = {"sqlite": _sqlite, "postgresql": _postgresql}[engine.dialect.name]
+def prepare(engine: sa.Engine, zone: str) -> None:
+    """Set each session of the engine up before SQLAlchemy asks it anything. zone: the clock of times."""
+    told: Any = {"sqlite": _sqlite, "postgresql": partial(_postgresql, zone=zone)}[engine.dialect.name]
     sa.event.listen(engine, "connect", told, insert=True)
 
 
@@ -39,15 +40,15 @@ def _sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA busy_timeout = 30000")
 
 
-def _postgresql(connection: Any, _record: object) -> None:
-    """New York's clock, and texts in the server's own encoding.
+def _postgresql(connection: Any, _record: object, *, zone: str) -> None:
+    """The clock of the task's times, and texts in the server's own encoding.
 
     Not by `options`, which RDS Proxy and PgBouncer refuse and which may be the user's
     (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html, pgbouncer.org/config.html).
     """
     encoding = connection.info.parameter_status("server_encoding")
     connection.autocommit = True
-    connection.execute("SET TIME ZONE 'America/New_York'")
+    connection.execute("SELECT set_config('TimeZone', %s, false)", (zone,))
     connection.execute(f"SET client_encoding = '{encoding}'")
     connection.autocommit = False
     if encoding != "UTF8":  # in which the server has no text that is none

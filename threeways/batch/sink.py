@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from threeways.batch.chunk import Refused
 from threeways.batch.interval import Interval
+from threeways.batch.layout import Layout
 from threeways.batch.record import Run
 from threeways.batch.window import Known
 from threeways.errors import PermanentError
@@ -22,35 +23,38 @@ from threeways.scoring.task import EventId
 class Scores:
     """n predictions and the refused rows of one chunk.
 
-    ids: n. pickup: (n,) datetime64[us]. minutes: (n,) float64, finite. flags: n, names joined by commas.
+    ids: n. time: (n,) datetime64[us]. values: (n,) float64, finite. flags: n, names joined by commas. actual:
+    (n,) what the output really was, NaN where that is not known.
     """
 
     ids: Sequence[EventId]
-    pickup: NDArray[np.datetime64]
-    minutes: NDArray[np.float64]
+    time: NDArray[np.datetime64]
+    values: NDArray[np.float64]
     flags: Sequence[str]
     refused: Sequence[Refused]
+    actual: NDArray[np.float64]
 
-    def pickup_texts(self) -> list[str]:
-        """The pickups as `2021-02-01 08:15:00.000000`."""
-        texts: list[str] = np.char.replace(np.datetime_as_string(self.pickup, unit="us"), "T", " ").tolist()
+    def time_texts(self) -> list[str]:
+        """Return the times as `2021-02-01 08:15:00.000000`."""
+        texts: list[str] = np.char.replace(np.datetime_as_string(self.time, unit="us"), "T", " ").tolist()
         return texts
 
     def only(self, rows: NDArray[np.intp]) -> Scores:
-        """The predictions at `rows`, without a refused row."""
+        """Return the predictions at `rows`, without a refused row."""
         at = rows.tolist()
         ids, flags = [self.ids[row] for row in at], [self.flags[row] for row in at]
-        return Scores(ids, self.pickup[rows], self.minutes[rows], flags, ())
+        return Scores(ids, self.time[rows], self.values[rows], flags, (), self.actual[rows])
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
-    """The rows of one or more, as one."""
+    """Return the rows of one or more, as one."""
     return Scores(
         [one for part in parts for one in part.ids],
-        np.concatenate([part.pickup for part in parts]),
-        np.concatenate([part.minutes for part in parts]),
+        np.concatenate([part.time for part in parts]),
+        np.concatenate([part.values for part in parts]),
         [flags for part in parts for flags in part.flags],
         [one for part in parts for one in part.refused],
+        np.concatenate([part.actual for part in parts]),
     )
 
 
@@ -58,10 +62,10 @@ class Writer(Known, Protocol):
     """One run's rows on their way."""
 
     def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:
-        """Which ids the place can't hold, by their position, and why."""
+        """Return which ids the place can't hold, by their position, and why."""
 
     def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
-        """That of `Source`, of the interval's predictions and quarantine."""
+        """Return that of `Source`, of the interval's predictions and quarantine."""
 
     def write(self, scores: Scores, version: str | None) -> None:
         """Take a chunk."""
@@ -78,14 +82,19 @@ class Sink(Protocol):
         """The place, without a password."""
 
     @property
+    def layout(self) -> Layout:
+        """Whose predictions it holds."""
+
+    @property
     def replaces_rows(self) -> bool:
-        """Whether a ride's prediction takes the place of its former one, also of another interval's."""
+        """Whether an event's prediction takes the place of its former one, also of another interval's."""
 
     def history(self) -> list[Run]:
-        """The runs that came to their end, oldest first."""
+        """Return the runs that came to their end, oldest first."""
 
-    def writing(self, interval: Interval, *, text_ids: bool) -> AbstractContextManager[Writer]:
-        """A writer for the interval; what it took is kept only if `finish` was called.
+    def writing(self, interval: Interval | None, *, text_ids: bool) -> AbstractContextManager[Writer]:
+        """Open a writer for the interval; what it took is kept only if `finish` was called.
 
+        interval: None for a run by ids, which replaces no row.
         text_ids: whether the ids to come are texts. Raises BatchError where the place holds integers.
         """

@@ -1,4 +1,4 @@
-"""`make batch ENGINE=spark`: parquet files in, a folder of parquet files and its manifest out."""
+"""Run `make batch ENGINE=spark`: parquet files in, a folder of parquet files and its manifest out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,19 @@ import msgspec
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from threeways.aws import s3_files as s3
 from threeways.batch import demo, run
 from threeways.batch import interval as intervals
-from threeways.batch.job import chosen, same_source
+from threeways.batch.job import chosen, of_task, same_source
+from threeways.batch.layout import Layout
 from threeways.batch.parquet import ParquetSource
-from threeways.batch.parquet import opened as opened_rides
+from threeways.batch.parquet import opened as opened_events
 from threeways.batch.predictions_parquet import ParquetWriter
 from threeways.batch.predictions_parquet import opened as opened_predictions
 from threeways.batch.record import Run, tell, undated_before
-from threeways.batch.spark import COLUMNS, loaded, scored
+from threeways.batch.spark import column_of, loaded, scored
 from threeways.errors import BatchError
 from threeways.settings import Settings
-from threeways.systems.taxi.trips import s3
-from threeways.systems.taxi.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -45,17 +46,18 @@ def run_spark(
     settings: how the model is served, their defaults if None. Raises UsageError: no Java, no pyspark, a
     database where parquet files are needed.
     """
-    rides = options.rides or str(demo.parquet(local / "rides" / "rides.parquet"))
+    ours = options.layout()
+    events = options.events or demo.module_of(ours.task).files(local)
     place = s3.plain(options.predictions or str(local / "predictions-spark"))
-    if run.is_database(rides) or run.is_database(place) or place.startswith("s3://"):
+    if run.is_database(events) or run.is_database(place) or place.startswith("s3://"):
         raise BatchError(
-            "ENGINE=spark reads parquet files and writes a folder; give RIDES=rides/*.parquet "
+            "ENGINE=spark reads parquet files and writes a folder; give EVENTS=events/*.parquet "
             "PREDICTIONS=folder, or leave ENGINE= out"
         )
     with (
-        opened_rides(rides, lambda line: console.print(line, markup=False)) as source,
-        opened_predictions(place) as sink,
-        session(console) as spark,
+        opened_events(events, lambda line: console.print(line, markup=False), ours) as source,
+        opened_predictions(place, ours) as sink,
+        session(console, str(ours.zone)) as spark,
     ):
         before = sink.history()
         same_source(options.asked, source, sink, before)
@@ -67,9 +69,14 @@ def run_spark(
             console.print(
                 "Rows entered late into an interval that is done are not scored by Spark", soft_wrap=True
             )
+        if ours.time is None and before:
+            raise BatchError(
+                "ENGINE=spark scores all events where they have no time, and does not look for those without "
+                "a prediction; name the time's column, TIME=, another PREDICTIONS=, or leave ENGINE= out"
+            )
         asked, interval = options.asked, chosen(options.asked, sink, before, console)
         model, serving = find_folder().absolute(), settings or Settings()
-        console.print(f"Rides: {source.name}, {interval}, on Spark {spark.version}", soft_wrap=True)
+        console.print(f"Events: {source.name}, {interval or 'all'}, on Spark {spark.version}", soft_wrap=True)
         began = time.monotonic()
         with sink.writing(interval, text_ids=source.text_ids) as writer:
             scratch = Path(place).absolute() / "_spark"
@@ -78,16 +85,18 @@ def run_spark(
                 # Each file by itself: a union would bring their columns to common types, and may fail at it.
                 texts = writer.text_ids
                 parts = [
-                    scored(one, model, interval, text_ids=texts, settings=serving)
-                    for one in frames(spark, source)
+                    scored(one, model, interval, ours, text_ids=texts, settings=serving)
+                    for one in frames(spark, source, ours)
                 ]
                 out = reduce(lambda one, other: one.union(other), parts)
                 out.write.mode("overwrite").parquet(str(scratch))
                 found = spark.read.parquet(str(scratch))
-                _refuse_repeats(found, source)
-                _adopt(writer, found, scratch)
-                version = loaded(str(model), msgspec.json.encode(serving)).version
-                done = _summary(found, source.name, interval, version, began, before)
+                _refuse_repeats(found, source, ours)
+                _adopt(writer, found, scratch, ours)
+                service, _ = loaded(
+                    str(model), msgspec.json.encode(serving), msgspec.json.encode(ours.naming)
+                )
+                done = _summary(found, source.name, interval, ours, service.version, began, before)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             writer.finish(done)
@@ -103,8 +112,11 @@ def run_spark(
 
 
 @contextmanager
-def session(console: Console) -> Iterator[SparkSession]:
-    """A Spark session with this Python for its workers. Raises BatchError without Java or pyspark."""
+def session(console: Console, zone: str) -> Iterator[SparkSession]:
+    """Start a Spark session with this Python for its workers; zone: its clock.
+
+    Raises BatchError without Java or pyspark.
+    """
     try:
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException, PySparkRuntimeError
@@ -115,7 +127,7 @@ def session(console: Console) -> Iterator[SparkSession]:
         raise BatchError("ENGINE=spark needs Java 17 or later on the PATH (openjdk-17-jre-headless, say)")
     console.print("Starting Spark", highlight=False)
     settings = {
-        "spark.sql.session.timeZone": "America/New_York",
+        "spark.sql.session.timeZone": zone,
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -124,7 +136,7 @@ def session(console: Console) -> Iterator[SparkSession]:
         "spark.sql.warehouse.dir": "/nonexistent",
     }
     try:
-        builder = SparkSession.builder.appName("ride predictions")
+        builder = SparkSession.builder.appName("batch predictions")
         for name, value in settings.items():
             builder = builder.config(name, value)
         spark = builder.getOrCreate()
@@ -137,46 +149,48 @@ def session(console: Console) -> Iterator[SparkSession]:
         yield spark
     except (PySparkException, Py4JError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise BatchError(f"Spark says: {reason}; check the files of RIDES=, or leave ENGINE= out") from None
+        raise BatchError(f"Spark says: {reason}; check the files of EVENTS=, or leave ENGINE= out") from None
     finally:
         spark.stop()
 
 
-def frames(spark: SparkSession, source: ParquetSource) -> Iterator[DataFrame]:
-    """The rides of each file as a frame of `COLUMNS`, numbered as the source numbers them."""
+def frames(spark: SparkSession, source: ParquetSource, layout: Layout) -> Iterator[DataFrame]:
+    """Yield each file's events as a frame of the wanted columns, numbered as the source numbers them."""
     from pyspark.sql import functions as fn
 
-    for place, names, first in source.files():
+    for place, theirs, first in source.files():
         part = spark.read.parquet(place)
-        if "ride_id" not in names:
-            # Parquet's own row number: it does not depend on how Spark splits the file.
-            part = part.withColumn("ride_id", fn.col("_metadata.row_index") + fn.lit(first))
-        lacking = fn.lit(None).cast("timestamp_ntz")
-        taken = [
-            (fn.col(names[name]) if name in names else fn.col(name) if name == "ride_id" else lacking).alias(
-                name
-            )
-            for name in COLUMNS
-        ]
+        taken = []
+        for position, wanted in enumerate(layout.wanted):
+            if wanted.key in theirs:
+                column = fn.col(f"`{theirs[wanted.key].replace('`', '``')}`")
+            elif wanted.key == layout.id.name:
+                # Parquet's own row number: it does not depend on how Spark splits the file.
+                column = fn.col("_metadata.row_index") + fn.lit(first)
+            else:
+                continue
+            taken.append(column.alias(column_of(position)))
         yield part.select(*taken)
 
 
-def _refuse_repeats(found: DataFrame, source: ParquetSource) -> None:
-    """Raises BatchError where rides share an id: Spark's rows have no order, so that none is the first."""
+def _refuse_repeats(found: DataFrame, source: ParquetSource, layout: Layout) -> None:
+    """Raise BatchError where events share an id: Spark's rows have no order, so that none is the first."""
     if not source.owned:
         return
-    repeats = found.where("code IS NULL").groupBy("ride_id").count().where("count > 1").count()
+    repeats = found.where("code IS NULL").groupBy("event_id").count().where("count > 1").count()
     if repeats:
         raise BatchError(
-            f"{source.name}: {repeats:,} ride_ids are there more than once; make each unique, or leave "
-            "ENGINE=spark out: then the first row of each counts"
+            f"{source.name}: {repeats:,} {layout.id.name}s are there more than once; make each unique, or "
+            "leave ENGINE=spark out: then the first row of each counts"
         )
 
 
-def _adopt(writer: ParquetWriter, found: DataFrame, scratch: Path) -> None:
+def _adopt(writer: ParquetWriter, found: DataFrame, scratch: Path, layout: Layout) -> None:
     """Spark's files become the run's: the predictions' and the refused rows' apart, under the run's names."""
-    predictions = ["ride_id", "pickup_datetime", "ride_duration", "flags", "model_version"]
-    refused = ["refused_id AS ride_id", "pickup_datetime", "payload", "code", "message"]
+    key, time, output = (f"`{one}`" for one in (layout.id.name, layout.time_name, layout.task.output.name))
+    times = [f"event_time AS {time}"] if layout.time else []
+    predictions = [f"event_id AS {key}", *times, f"value AS {output}", "flags", "model_version"]
+    refused = [f"refused_id AS {key}", *times, "payload", "code", "message"]
     for kind, condition, columns in (
         ("predictions", "code IS NULL", predictions),
         ("quarantine", "code IS NOT NULL", refused),
@@ -195,24 +209,31 @@ def _adopt(writer: ParquetWriter, found: DataFrame, scratch: Path) -> None:
 def _summary(
     found: DataFrame,
     source: str,
-    interval: intervals.Interval,
+    interval: intervals.Interval | None,
+    layout: Layout,
     version: str | None,
     began: float,
     before: list[Run],
 ) -> Run:
-    kept = f"actual_minutes BETWEEN {SHORTEST_MINUTES} AND {LONGEST_MINUTES}"
-    off = "(ride_duration - actual_minutes)"
+    truth = layout.truth
+    bounds = [("actual >= {0!r}D", truth.least), ("actual <= {0!r}D", truth.most)] if truth else []
+    kept = " AND ".join(
+        ["NOT isnan(actual)", *(one.format(limit) for one, limit in bounds if isfinite(limit))]
+    )
+    undated = "count_if(code IS NOT NULL AND event_time IS NULL)" if layout.time else "bigint(0)"
+    off = "(value - actual)"
     row: Any = found.selectExpr(
         "count(*) AS read",
-        "count(ride_duration) AS scored",
-        "count_if(code IS NOT NULL AND pickup_datetime IS NULL) AS undated",
-        "avg(ride_duration) AS mean",
+        "count(value) AS scored",
+        f"{undated} AS undated",
+        "avg(value) AS mean",
         f"count_if({kept}) AS judged",
         f"avg(abs{off}) FILTER (WHERE {kept}) AS mae",
         f"sqrt(avg({off} * {off}) FILTER (WHERE {kept})) AS rmse",
     ).first()
     return Run(
         source=source,
+        **of_task(layout, row["mean"]),
         interval=interval,
         finished_at=intervals.now(),
         seconds=round(time.monotonic() - began, 3),
@@ -222,7 +243,6 @@ def _summary(
         undated=row["undated"],
         **undated_before(before),
         model_version=version,
-        mean_minutes=row["mean"],
         judged=row["judged"],
         mae=row["mae"],
         rmse=row["rmse"],

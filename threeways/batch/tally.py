@@ -1,4 +1,4 @@
-"""What a run adds up while its chunks pass: enough for the summary and the report, however many rides."""
+"""Add a run up while its chunks pass: enough for the summary and the report, however many events."""
 
 from __future__ import annotations
 
@@ -9,65 +9,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk, Refused
+from threeways.batch.layout import Layout
+from threeways.batch.parts import Part, binned, edges_of, numeric_fields
 from threeways.scoring.outcomes import ColumnScores
-from threeways.systems.taxi.rides import LAST_ZONE
-from threeways.systems.taxi.trips.cleaning import LONGEST_MINUTES, SHORTEST_MINUTES
 
 type Floats = NDArray[np.float64]
 
-MILES = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0)
-MOST_MINUTES = 60
+_BARS = 60
 _REASONS = 1_000  # a message may quote a row; more kinds than this are counted together
 OTHER = ("other", "more kinds of reasons")
 
 
 @dataclass(slots=True)
 class Slices:
-    """Rides added up by a whole number from 0 to n - 1: how many, their predicted minutes, and their errors.
+    """Events added up by a whole number from 0 to n - 1: how many, their predictions, and their errors.
 
-    judged: the rides with a real duration of 1 to 60 minutes, which are those that training keeps; absolute
-    and squared: their errors' sums.
+    judged: the events whose output is known and, as the task's truth has it, one to judge by: those that
+    training keeps; absolute and squared: their errors' sums.
     """
 
     n: int
-    rides: Floats = field(init=False)
-    minutes: Floats = field(init=False)
+    events: Floats = field(init=False)
+    predicted: Floats = field(init=False)
     judged: Floats = field(init=False)
     absolute: Floats = field(init=False)
     squared: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("rides", "minutes", "judged", "absolute", "squared"):
+        for name in ("events", "predicted", "judged", "absolute", "squared"):
             setattr(self, name, np.zeros(self.n))
 
-    def add(self, at: NDArray[np.int64], predicted: Floats, actual: Floats) -> None:
-        """(m,) rides: their slice, and their predicted and real minutes (NaN where unknown)."""
-        self.rides += np.bincount(at, minlength=self.n)
-        self.minutes += np.bincount(at, predicted, self.n)
-        kept = (actual >= SHORTEST_MINUTES) & (actual <= LONGEST_MINUTES)
+    def add(self, at: NDArray[np.int64], predicted: Floats, actual: Floats, kept: NDArray[np.bool_]) -> None:
+        """Add (m,) events: their slice, their predicted and real output, and which of them are judged."""
+        self.events += np.bincount(at, minlength=self.n)
+        self.predicted += np.bincount(at, predicted, self.n)
         where, off = at[kept], (predicted - actual)[kept]
         self.judged += np.bincount(where, minlength=self.n)
         self.absolute += np.bincount(where, np.abs(off), self.n)
         self.squared += np.bincount(where, off**2, self.n)
 
     def mean(self) -> Floats:
-        """(n,) the mean predicted minutes, NaN without a ride."""
-        return _share(self.minutes, self.rides)
+        """(n,) the mean prediction, NaN without an event."""
+        return _share(self.predicted, self.events)
 
     def mae(self) -> Floats:
-        """(n,) the mean absolute error in minutes, NaN where nothing is judged."""
+        """(n,) the mean absolute error, NaN where nothing is judged."""
         return _share(self.absolute, self.judged)
 
 
 class Tally:
-    """The whole run: counts, and rides by hour of pickup, pickup zone, miles and predicted minutes."""
+    """The whole run: counts, and events by hour, by the task's slices and by what is predicted of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
         self.all = Slices(1)
         self.hours = Slices(24)
-        self.zones = Slices(LAST_ZONE + 1)  # 0: a zone that is none of TLC's
-        self.miles = Slices(len(MILES))
-        self.minutes = np.zeros(MOST_MINUTES + 1)
+        self.parts: list[tuple[Part, Slices]] = []
+        self.edges: tuple[float, ...] = ()
+        self.bars = np.zeros(0)
         self.flags: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.quarantined = 0
@@ -76,7 +75,7 @@ class Tally:
     @property
     def scored(self) -> int:
         """How many predictions there are."""
-        return int(self.all.rides[0])
+        return int(self.all.events[0])
 
     @property
     def read(self) -> int:
@@ -84,42 +83,58 @@ class Tally:
         return self.scored + self.quarantined
 
     def add(self, chunk: Chunk, scores: ColumnScores, rows: NDArray[np.int64]) -> None:
-        """Add the rides of a chunk that have a prediction: those at `rows`."""
-        predicted, actual = scores.values[rows], chunk.minutes[rows]
-        second = chunk.rides.pickup[rows].astype(np.int64)
-        zone = chunk.rides.pickup_zone[rows]
-        known = (zone >= 1) & (zone <= LAST_ZONE)
-        miles = np.searchsorted(MILES, chunk.rides.distance[rows], side="right") - 1
-        for slices, at in (
-            (self.all, np.zeros(len(rows), np.int64)),
-            (self.hours, second // 3600 % 24),
-            (self.zones, np.where(known, zone, 0)),
-            (self.miles, miles),
-        ):
-            slices.add(at, predicted, actual)
-        whole = np.clip(predicted, 0, MOST_MINUTES).astype(np.int64)
-        self.minutes += np.bincount(whole, minlength=MOST_MINUTES + 1)
+        """Add the events of a chunk that have a prediction: those at `rows`."""
+        if not len(rows):
+            return
+        predicted, actual = scores.values[rows], chunk.actual[rows]
+        kept, truth = np.isfinite(actual), self.layout.truth
+        if truth:
+            kept &= (actual >= truth.least) & (actual <= truth.most)
+        if not self.edges:
+            self._begin(chunk, predicted)
+        self.all.add(np.zeros(len(rows), np.int64), predicted, actual, kept)
+        if self.layout.time:
+            second = chunk.time[rows].astype("datetime64[s]").astype(np.int64)
+            self.hours.add(second // 3600 % 24, predicted, actual, kept)
+        for part, slices in self.parts:
+            slices.add(part.of(chunk.numbers(part.slice.field)[rows]), predicted, actual, kept)
+        bars = np.searchsorted(self.edges, predicted, side="right") - 1
+        self.bars += np.bincount(np.clip(bars, 0, len(self.bars) - 1), minlength=len(self.bars))
         for flag, mask in scores.flags.items():
             self.flags[flag] += int(np.count_nonzero(mask[rows]))
+
+    def _begin(self, chunk: Chunk, predicted: Floats) -> None:
+        """Choose the parts by the first events, where neither the task's slices nor its truth tell them."""
+        parts = list(map(Part, self.layout.task.slices))
+        if not parts:
+            parts = [binned(name, chunk.numbers(name)) for name in numeric_fields(self.layout)]
+        self.parts = [(part, Slices(part.count)) for part in parts]
+        truth = self.layout.truth
+        if truth and np.isfinite([truth.least, truth.most]).all():
+            width = truth.most / _BARS if truth.most > 0 else 1.0
+            self.edges = tuple(n * width for n in range(_BARS + 1))
+        else:
+            self.edges = edges_of(predicted, _BARS)
+        self.bars = np.zeros(len(self.edges))
 
     def refuse(self, refused: list[Refused]) -> None:
         """Count rows that went to quarantine."""
         self.quarantined += len(refused)
-        self.undated += sum(one.pickup_datetime is None for one in refused)
+        self.undated += sum(one.time is None for one in refused) if self.layout.time else 0
         for one in refused:
             reason = (one.code, one.message)
             self.reasons[reason if reason in self.reasons or len(self.reasons) < _REASONS else OTHER] += 1
 
-    def mean_minutes(self) -> float | None:
-        """Of the predictions."""
+    def mean(self) -> float | None:
+        """Return the mean of the predictions."""
         return _number(self.all.mean())
 
     def mae(self) -> float | None:
-        """The mean absolute error in minutes, where real durations are known."""
+        """Return the mean absolute error over the judged events."""
         return _number(self.all.mae())
 
     def rmse(self) -> float | None:
-        """The root mean square error in minutes, where real durations are known."""
+        """Return the root mean square error over the judged events."""
         return _number(np.sqrt(_share(self.all.squared, self.all.judged)))
 
 

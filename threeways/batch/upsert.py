@@ -1,4 +1,4 @@
-"""Many predictions into a table at once, as each database likes it best."""
+"""Put many predictions into a table at once, as each database likes it best."""
 
 from __future__ import annotations
 
@@ -9,39 +9,49 @@ import sqlalchemy as sa
 
 from threeways.batch.sink import Scores
 
-_COLUMNS = "ride_id, pickup_datetime, ride_duration, flags, model_version"
-_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
-
 
 def predictions(connection: sa.Connection, table: sa.Table, scores: Scores, version: str | None) -> None:
-    """Insert n predictions, over those of the same rides."""
+    """Insert n predictions, over those of the same events. table: see `predictions_tables`."""
+    quote = connection.dialect.identifier_preparer.quote
+    key, *others = [quote(column.name) for column in table.columns]
+    columns = ", ".join((key, *others))
+    update = ", ".join(f"{name} = excluded.{name}" for name in others)
+    rows = _rows(scores, version, timed=len(others) == 4)
+    name = quote(table.name)
     if connection.dialect.name == "postgresql":
-        _copy(connection, table, scores, version)
+        source = _copy(connection, table, columns, rows)
+        connection.exec_driver_sql(
+            f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {source} "  # noqa: S608 - quoted
+            f"ON CONFLICT ({key}) DO UPDATE SET {update}"
+        )
         return
+    marks = ", ".join("?" * len(table.columns))
     connection.exec_driver_sql(
-        f"INSERT INTO {table.name} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?) "  # noqa: S608 - names of our own
-        f"ON CONFLICT (ride_id) DO UPDATE SET {_UPDATE}",
-        list(_rows(scores, version)),
+        f"INSERT INTO {name} ({columns}) VALUES ({marks}) "  # noqa: S608 - quoted
+        f"ON CONFLICT ({key}) DO UPDATE SET {update}",
+        list(rows),
     )
 
 
-def _copy(connection: sa.Connection, table: sa.Table, scores: Scores, version: str | None) -> None:
-    """COPY takes no conflict: it fills a table of the session's own, from which the rows are inserted."""
+def _copy(connection: sa.Connection, table: sa.Table, columns: str, rows: Iterator[tuple[Any, ...]]) -> str:
+    """Fill a table of the session's own, from which the rows are inserted: COPY takes no conflict."""
     driver: Any = connection.connection.driver_connection
-    mine = f"{table.name}_copied"
+    quote = connection.dialect.identifier_preparer.quote
+    mine = quote(f"{table.name}_copied")
     with driver.cursor() as cursor:
-        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {mine} (LIKE {table.name}) ON COMMIT DROP")
+        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {mine} (LIKE {quote(table.name)}) ON COMMIT DROP")
         cursor.execute(f"TRUNCATE {mine}")
-        with cursor.copy(f"COPY {mine} ({_COLUMNS}) FROM STDIN") as copy:
-            for row in _rows(scores, version):
+        with cursor.copy(f"COPY {mine} ({columns}) FROM STDIN") as copy:
+            for row in rows:
                 copy.write_row(row)
-        cursor.execute(
-            f"INSERT INTO {table.name} ({_COLUMNS}) SELECT {_COLUMNS} FROM {mine} "  # noqa: S608 - ours
-            f"ON CONFLICT (ride_id) DO UPDATE SET {_UPDATE}"
-        )
+    return mine
 
 
-def _rows(scores: Scores, version: str | None) -> Iterator[tuple[Any, ...]]:
-    texts, minutes = scores.pickup_texts(), scores.minutes.tolist()
-    for ride_id, pickup, duration, flags in zip(scores.ids, texts, minutes, scores.flags, strict=True):
-        yield ride_id, pickup, duration, flags, version
+def _rows(scores: Scores, version: str | None, *, timed: bool) -> Iterator[tuple[Any, ...]]:
+    values, texts = scores.values.tolist(), scores.time_texts() if timed else None
+    if texts is None:
+        for event_id, value, flags in zip(scores.ids, values, scores.flags, strict=True):
+            yield event_id, value, flags, version
+        return
+    for event_id, time, value, flags in zip(scores.ids, texts, values, scores.flags, strict=True):
+        yield event_id, time, value, flags, version

@@ -1,4 +1,4 @@
-"""Which rows a run takes: its interval's, and those that were entered late into intervals that are done."""
+"""Choose the rows a run takes: its interval's, and those entered late into intervals that are done."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ type Mask = NDArray[np.bool_]
 
 
 def lookback_of(text: str) -> timedelta:
-    """How far back a run looks: 36h, 2d, 1w; 0 for not at all. Raises BatchError."""
+    """Return how far back a run looks: 36h, 2d, 1w; 0 for not at all. Raises BatchError."""
     found = re.fullmatch(r"\s*(\d{1,5})\s*([hdw])?\s*", text.lower(), re.ASCII)
     if found and (found[2] or int(found[1]) == 0):
         return timedelta(**{_UNITS[found[2] or "d"]: int(found[1])})
@@ -42,33 +42,33 @@ class Window:
     older: Sequence[Interval] = ()
 
     def reading(self, *, older: bool) -> Interval:
-        """The one interval to read: all of the window, with `older` or without."""
+        """Return the one interval to read: all of the window, with `older` or without."""
         first = [*(self.older if older else ()), *self.late, self.interval][0]
         return Interval(first.start, self.interval.end)
 
 
 def of(interval: Interval, lookback: timedelta, done: Sequence[Interval]) -> Window:
-    """The interval's window: from the midnight before `lookback` ago, as far as that is done."""
+    """Return the interval's window: from the midnight before `lookback` ago, as far as that is done."""
     start = interval.start
     if start is None or not lookback:
         return Window(interval)
     try:
         since = (start - lookback).replace(hour=0, minute=0, second=0, microsecond=0)
     except OverflowError:
-        since = datetime.min  # noqa: DTZ901 - New York's wall clock, as all here
+        since = datetime.min  # noqa: DTZ901 - the task's clock, as all here
     before = [one for stretch in merged(done) if (one := stretch.between(None, start))]
     late = [one for stretch in before if (one := stretch.between(since, start))]
     return Window(interval, late, [one for stretch in before if (one := stretch.between(None, since))])
 
 
 class Known(Protocol):
-    """Which rides a sink has already."""
+    """Which events a sink has already."""
 
     def predicted(self, ids: Sequence[EventId]) -> Mask:
-        """(n,) which of the rides have a prediction."""
+        """(n,) which of the events have a prediction."""
 
     def quarantined(self, names: Sequence[str]) -> set[str]:
-        """The ids, as `name_of` writes them, that are in quarantine."""
+        """Return the ids, as `name_of` writes them, that are in quarantine."""
 
 
 class Sift:
@@ -81,49 +81,72 @@ class Sift:
         self.missed_since: datetime | None = None
 
     def __call__(self, chunk: Chunk) -> Chunk:
-        """The chunk without the rows that are known, older, or of a time that was never asked for."""
+        """Return the chunk without the rows that are known, older, or of a time that was never asked for."""
         window, start = self._window, self._window.interval.start
         if start is None or not (window.late or window.older):
             return chunk
-        early = chunk.pickup < np.datetime64(start)
-        refused = [one for one in chunk.refused if one.pickup_datetime and one.pickup_datetime < start]
+        early = chunk.time < np.datetime64(start)
+        refused = [one for one in chunk.refused if one.time and one.time < start]
         if not (refused or early.any()):
             return chunk
         new, new_refused = self._unknown(chunk, np.flatnonzero(early), refused)
-        taken = _inside(window.late, chunk.pickup) & new
-        older = _inside(window.older, chunk.pickup) & new
+        taken = _inside(window.late, chunk.time) & new
+        older = _inside(window.older, chunk.time) & new
         late = [one for one in new_refused if _holds(window.late, one)]
         self.late += int(taken.sum()) + len(late)
-        self._miss(chunk.pickup[older].tolist())
-        self._miss([one.pickup_datetime for one in new_refused if _holds(window.older, one)])
-        kept = [one for one in chunk.refused if one.pickup_datetime is None or one.pickup_datetime >= start]
+        self._miss(chunk.time[older].tolist())
+        self._miss([one.time for one in new_refused if _holds(window.older, one)])
+        kept = [one for one in chunk.refused if one.time is None or one.time >= start]
         return chunk.only(~early | taken, [*kept, *late])
+
+    def new(self, refused: list[Refused]) -> list[Refused]:
+        """Return all of the refused rows: each run of an interval tells of its own."""
+        return refused
 
     def _unknown(
         self, chunk: Chunk, rows: NDArray[np.intp], refused: list[Refused]
     ) -> tuple[Mask, list[Refused]]:
-        """(n,) which of the chunk's rides at `rows`, and which of the refused rows, the sink has not."""
+        """(n,) which of the chunk's events at `rows`, and which of the refused rows, the sink has not."""
         ids = [chunk.ids[row] for row in rows.tolist()]
         rows = rows[~self._known.predicted(ids)]
         names = [name_of(chunk.ids[row]) for row in rows.tolist()]
-        told = self._known.quarantined([*names, *(one.ride_id for one in refused)])
+        told = self._known.quarantined([*names, *(one.id for one in refused)])
         new = np.zeros(len(chunk.ids), bool)
         new[rows] = [name not in told for name in names]
-        return new, [one for one in refused if one.ride_id not in told]
+        return new, [one for one in refused if one.id not in told]
 
-    def _miss(self, pickups: Sequence[datetime | None]) -> None:
-        known = [one for one in (self.missed_since, *pickups) if one]
-        self.missed += len(pickups)
+    def _miss(self, times: Sequence[datetime | None]) -> None:
+        known = [one for one in (self.missed_since, *times) if one]
+        self.missed += len(times)
         self.missed_since = min(known, default=None)
 
 
-def _inside(stretches: Sequence[Interval], pickup: NDArray[np.datetime64]) -> Mask:
-    inside = np.zeros(len(pickup), bool)
+class Unscored:
+    """Takes from a chunk, of a run by ids, what has no prediction yet."""
+
+    late, missed, missed_since = 0, 0, None
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def __call__(self, chunk: Chunk) -> Chunk:
+        """Return the chunk without the events that have a prediction."""
+        known = self._known.predicted(chunk.ids) if chunk.ids else np.zeros(0, bool)
+        return chunk.only(~known, chunk.refused) if known.any() else chunk
+
+    def new(self, refused: list[Refused]) -> list[Refused]:
+        """Return the refused rows without those refused before: they keep their quarantine entry."""
+        told = self._known.quarantined([one.id for one in refused]) if refused else set()
+        return [one for one in refused if one.id not in told]
+
+
+def _inside(stretches: Sequence[Interval], times: NDArray[np.datetime64]) -> Mask:
+    inside = np.zeros(len(times), bool)
     for stretch in stretches:
-        inside |= stretch.mask(pickup)
+        inside |= stretch.mask(times)
     return inside
 
 
 def _holds(stretches: Sequence[Interval], refused: Refused) -> bool:
-    pickup = refused.pickup_datetime
-    return pickup is not None and any(one.holds(pickup) for one in stretches)
+    time = refused.time
+    return time is not None and any(one.holds(time) for one in stretches)

@@ -17,21 +17,26 @@ if TYPE_CHECKING:
 
 
 def batch(
-    rides: Annotated[
-        str | None, typer.Option(help="A database URL, or parquet files; default: makes a database.")
+    events: Annotated[
+        str | None,
+        typer.Option("--events", "--rides", help="A database URL, or parquet files; default: made up."),
     ] = None,
-    table: Annotated[str, typer.Option(help="The table or view of rides, in a database.")] = "rides",
+    table: Annotated[str | None, typer.Option(help="The table or view of events, in a database.")] = None,
     predictions: Annotated[
         str | None, typer.Option(help="A database URL, a folder or s3://bucket/prefix.")
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="The first pickup, New York time.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="The first pickup left out.")] = None,
-    last: Annotated[str | None, typer.Option(help="The last whole hour, day, week or month.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="The first time of events, by the task's clock.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="The first time left out.")] = None,
+    last: Annotated[
+        str | None, typer.Option(help="The last whole minute, hour, day, week or month; or 10m, 6h, 2d.")
+    ] = None,
     lookback: Annotated[
         str | None, typer.Option(help="How far back late rows are scored: 36h, 2d, 1w, 0; default: a day.")
     ] = None,
     same_source: Annotated[
-        bool, typer.Option("--same-source", help="The rides' place has moved, and its rides are the same.")
+        bool, typer.Option("--same-source", help="The events' place has moved, and its events are the same.")
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Write a report for people to this HTML file.")] = None,
     tolerate: Annotated[
@@ -39,17 +44,23 @@ def batch(
     ] = 0.05,
     chunk: Annotated[int, typer.Option(min=1, max=5_000_000, help="Rows a predict.")] = 100_000,
     engine: Annotated[str, typer.Option(help="local, or spark (parquet to a folder).")] = "local",
+    event_id: Annotated[str | None, typer.Option("--id", help="The column with the events' ids.")] = None,
+    time: Annotated[str | None, typer.Option(help="The column with the events' time.")] = None,
+    actual: Annotated[
+        str | None, typer.Option(help="The column with what the prediction should have been.")
+    ] = None,
 ) -> None:
-    """A table of rides in, a table of predictions out, by interval; default: all since the last success."""
+    """A table of events in, a table of predictions out, by interval; default: all since the last success."""
     from threeways.batch.job import Asked
-    from threeways.batch.model import require_written, service_of
+    from threeways.batch.layout import Naming
+    from threeways.batch.model import service_of
     from threeways.batch.run import Options
     from threeways.local_run.model_choice import choose, resolved
 
     console, settings = Console(), from_environment(Settings)
-    require_written(settings.task)
     asked = Asked(start, end, last, chunk, lookback, same_source)
-    options = Options(rides, table, predictions, report, tolerate, asked)
+    naming = Naming(event_id, time, actual)
+    options = Options(events, table, predictions, report, tolerate, asked, settings.task, naming)
 
     def find_folder() -> Path:
         return choose(settings, console, LOCAL).folder

@@ -86,6 +86,23 @@ class Truth:
     where: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One way to part the events of a batch job's report: by a number that is one of the event's fields.
+
+    field: its name. title: what people call it. edges: the lower ends of bins, ascending; the last is open,
+    and what is below the first belongs to it. Without edges the field holds whole numbers, each a part of its
+    own from least to most; others are one part more. The report shows the `top` parts with the most events.
+    """
+
+    field: str
+    title: str
+    edges: tuple[float, ...] = ()
+    least: int = 0
+    most: int = 0
+    top: int = 15
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dicts[E]:
     """Rows as dicts, for models that begin with a `DictVectorizer`.
@@ -116,8 +133,14 @@ class Task[E]:
     service proves its model before the first real one. model_name: the `model` field of its predictions.
 
     Optional pieces: time, truth: see there. features_by_column: the features of events by column, the same as
-    `features` makes of them one by one; it makes a batch job fast. dicts: for models that take dicts.
+    `features` makes of them one by one; it makes a batch job fast. Its columns are int64, float64, bool or
+    datetime64 arrays; texts, and integers and booleans that may be null, are arrays of objects with None, and
+    floats that may be null have NaN. dicts: for models that take dicts.
     page, producer, training: modules with the page at `/`, events for `make run`, and `make train`.
+    demo: the module with `table(folder)`, a database of events for `make batch` where none is given: its URL
+    and the table's name; and `files(folder)`, the same as parquet. prefixes: a table's column may have one of
+    these before the field's name. slices: how a batch job's report parts the events; default: by the first
+    numbers among the fields.
     """
 
     name: str
@@ -135,6 +158,9 @@ class Task[E]:
     page: str | None = None
     producer: str | None = None
     training: str | None = None
+    demo: str | None = None
+    prefixes: tuple[str, ...] = ()
+    slices: tuple[Slice, ...] = ()
     decode: Callable[[bytes], E] = field(init=False, repr=False, compare=False)
     """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
     decode_all: Callable[[Sequence[bytes | PermanentError]], tuple[list[E], dict[int, PermanentError]]] = (

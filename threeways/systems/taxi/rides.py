@@ -27,6 +27,7 @@ from threeways.scoring.task import (
     Dicts,
     Features,
     Flags,
+    Slice,
     Task,
     Time,
     Truth,
@@ -199,6 +200,16 @@ def ride_task(name: str, output: Value, truth: Truth, page: str | None = None) -
         page=page,
         producer="threeways.systems.taxi.trips.producer",
         training="threeways.systems.taxi.training",
+        demo="threeways.systems.taxi.trips.demo",
+        prefixes=("lpep_", "tpep_"),
+        slices=(
+            Slice(field="PULocationID", title="pickup zone", least=1, most=LAST_ZONE),
+            Slice(
+                field="trip_distance",
+                title="distance, miles",
+                edges=(0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0),
+            ),
+        ),
     )
 
 

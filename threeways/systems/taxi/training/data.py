@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from threeways.artifact.inputs import Block
+from threeways.aws.files import Say
 from threeways.errors import DataError, UsageError
 from threeways.scoring.task import Task, Truth
 from threeways.systems.taxi.duration import task as duration
 from threeways.systems.taxi.rides import RideEvent
-from threeways.systems.taxi.trips.sources import Say
 from threeways.training.examples import Examples
 
 if TYPE_CHECKING:

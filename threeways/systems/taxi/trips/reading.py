@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from threeways.aws.files import Say, locations, opened
 from threeways.errors import DataError
 from threeways.systems.taxi.trips import arrow
-from threeways.systems.taxi.trips.sources import Say, locations, opened
 
 if TYPE_CHECKING:
     import pandas as pd

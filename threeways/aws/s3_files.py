@@ -1,4 +1,4 @@
-"""Trip files in S3, through boto3: its credentials, its region, and `AWS_ENDPOINT_URL` where it is set.
+"""Files in S3, read through boto3: its credentials, its region, and `AWS_ENDPOINT_URL` where it is set.
 
 Without that variable `s3://` is a real AWS account, so `resolved` says where it reads before it does
 (docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).

@@ -1,4 +1,4 @@
-"""Where trip files are: a list of paths, globs and addresses in one string, opened one by one."""
+"""Find and open the files that one text names: paths, globs, `https://` and `s3://` addresses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from threeways.aws import s3_files as s3
 from threeways.errors import DataError
-from threeways.systems.taxi.trips import s3
 
 type Say = Callable[[str], None]
 """Takes one line for the user."""
@@ -29,7 +29,7 @@ def locations(spec: str, variable: str, say: Say) -> list[str]:
     """
     entries = _entries(s3.plain(spec))
     if not entries:
-        raise DataError(f"{variable} is empty; give parquet files, or leave it out for the synthetic city")
+        raise DataError(f"{variable} is empty; give parquet files, or leave it out")
     found = [place for entry in entries for place in _resolved(entry, variable, say)]
     return list(dict.fromkeys(found))
 

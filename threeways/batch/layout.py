@@ -1,0 +1,208 @@
+"""Derive a table's columns from a task's event: the msgspec type of the event is the one schema."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import inspect
+
+from threeways.batch import names
+from threeways.batch.leaf import Leaf, leaf_of
+from threeways.clock import wall_clock
+from threeways.errors import SettingsError
+from threeways.scoring.task import Task, Truth
+
+TIME, ACTUAL = ":time", ":actual"
+"""The keys of what is in a table and not in the event; no field of an event has such a name."""
+_OURS = ("flags", "model_version", "payload", "code", "message")
+
+
+class Naming(msgspec.Struct, frozen=True):
+    """What the user calls three columns: ID=, TIME= and ACTUAL=; None: as the task does."""
+
+    id: str | None = None
+    time: str | None = None
+    actual: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A column of a table. key: what it is here. column: its name there. required: the table must have it."""
+
+    key: str
+    column: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the events of a task lie in a table.
+
+    id: the event's id. leaves: its other fields, nested ones too, in the event's order; a table's columns are
+    called as they are. tags: where a nested type wants its tag: path, field, tag. time: the key of the column
+    with the event's time, None where there is none; time_name: its name in what is written. zone: the clock
+    of times without an offset. truth: what tells the output; given: ACTUAL= named it. by_column: whether
+    sound rows need not become events. naming: see `Naming`.
+    """
+
+    task: Task[Any]
+    id: Leaf
+    leaves: tuple[Leaf, ...]
+    nodes: tuple[tuple[str, ...], ...]
+    tags: tuple[tuple[tuple[str, ...], str, str | int], ...]
+    time: str | None
+    time_name: str
+    zone: ZoneInfo
+    truth: Truth | None
+    naming: Naming = field(default_factory=Naming)
+
+    @cached_property
+    def names(self) -> names.Names:
+        """The names of the task's tables."""
+        return names.of(self.task.name)
+
+    @cached_property
+    def by_column(self) -> bool:
+        """Whether the features of sound rows are made of columns; else every row becomes an event."""
+        dicts = self.task.dicts
+        return self.task.features_by_column is not None and (dicts is None or dicts.by_column is not None)
+
+    @cached_property
+    def time_leaf(self) -> Leaf | None:
+        """The field of the event that tells its time."""
+        return next((one for one in self.leaves if one.name == self.time), None)
+
+    @cached_property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """The columns: the id's first, the truth's last."""
+        truth, given = self.truth, self.naming
+        found = [Wanted(self.id.name, given.id or self.id.name, required=True)]
+        for leaf in self.leaves:
+            timed = leaf.name == self.time
+            called = given.time if timed and given.time else leaf.name
+            found.append(Wanted(leaf.name, called, leaf.required or timed))
+        if self.time == TIME:
+            found.append(Wanted(TIME, self.time_name, required=True))
+        if truth:
+            found.append(Wanted(ACTUAL, truth.column, given.actual is not None))
+            found += [Wanted(f":where {name}", name, required=False) for name in truth.where]
+        return tuple(found)
+
+    def event_of(self, event_id: Any, given: dict[str, Any]) -> dict[str, Any]:
+        """Return a row as the event that the stream would carry. given: values by the leaves' names.
+
+        A field that the row lacks, or a null that its default stands in for, is left out.
+        """
+        event: dict[str, Any] = {self.id.path[0]: event_id}
+        for path in self.nodes:
+            _node(event, path)
+        for path, name, tag in self.tags:
+            _node(event, path)[name] = tag
+        for leaf in self.leaves:
+            if leaf.name in given and not (given[leaf.name] is None and leaf.null_is_left_out):
+                _node(event, leaf.path[:-1])[leaf.path[-1]] = given[leaf.name]
+        return event
+
+    def moment(self, value: Any) -> datetime:
+        """Return the naive time of a value of the time column, by the zone's clock. Raises InvalidEvent."""
+        leaf = self.time_leaf
+        at = leaf.at if leaf else f"$.{self.time_name}"
+        text = value.isoformat() if isinstance(value, datetime) else value
+        return wall_clock(text if isinstance(text, str) else str(text), self.zone, at)
+
+    def prefixed(self, wanted: Wanted, there: list[str]) -> str:
+        """Return the name of a column as a table may have it: with one of the task's prefixes, or without."""
+        return next(
+            (p + wanted.column for p in self.task.prefixes if p + wanted.column in there), wanted.column
+        )
+
+
+def _node(event: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for part in path:
+        event = event.setdefault(part, {})
+    return event
+
+
+def of(task: Task[Any], naming: Naming | None = None) -> Layout:
+    """Return the layout of a task's events. Raises SettingsError where they can lie in no table."""
+    naming = naming or Naming()
+    told = inspect.type_info(task.event)
+    nodes: list[tuple[str, ...]] = []
+    tags: list[Any] = []
+    leaves = list(_leaves(told, (), (), nodes, tags))
+    event_id = next((one for one in leaves if one.attributes == task.id), None)
+    if event_id is None:
+        raise SettingsError(f"TASK={task.name}: its event has no field {task.id} for the id; mend its `id`")
+    leaves.remove(event_id)
+    twice = [name for name, count in Counter(one.name for one in [event_id, *leaves]).items() if count > 1]
+    if twice:
+        raise SettingsError(
+            f"TASK={task.name}: more than one field of its event is called {', '.join(twice)}, and a table's "
+            "columns go by these names; rename all but one"
+        )
+    time, zone = naming.time and TIME, task.time.zone if task.time else "UTC"
+    name = naming.time or ""
+    if task.time:
+        time = name = task.time.field
+        leaves = [_time_leaf(task, one) if one.name == time else one for one in leaves]
+        if time not in [one.name for one in leaves]:
+            raise SettingsError(f"TASK={task.name}: its event has no field {time} for `time`; mend the task")
+    try:
+        clock = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(f"TASK={task.name}: {zone} is no time zone; mend its `time`") from None
+    truth = task.truth
+    if naming.actual:
+        truth = replace(truth, column=naming.actual) if truth else Truth(column=naming.actual)
+    if truth and truth.since and not time:
+        raise SettingsError(f"TASK={task.name}: its truth counts from the event's time; give TIME= too")
+    unknown = [one.field for one in task.slices if one.field not in [leaf.name for leaf in leaves]]
+    if unknown:
+        raise SettingsError(
+            f"TASK={task.name}: its event has no field {unknown[0]} for `slices`; mend the task"
+        )
+    written = [task.id, *([name] if time else []), task.output.name, *_OURS]
+    same = [one for one, count in Counter(map(str.lower, written)).items() if count > 1]
+    if same:
+        raise SettingsError(
+            f"TASK={task.name}: two columns of its predictions would be called {same[0]}; rename the field, "
+            "the output or TIME="
+        )
+    return Layout(
+        task, event_id, tuple(leaves), tuple(nodes), tuple(tags), time or None, name, clock, truth, naming
+    )
+
+
+def _time_leaf(task: Task[Any], leaf: Leaf) -> Leaf:
+    if not leaf.holds_times:
+        raise SettingsError(
+            f"TASK={task.name}: its time, {leaf.name}, is neither text nor datetime, and the batch job goes "
+            "by dates with a time; give the event such a field"
+        )
+    return replace(leaf, kind="time")
+
+
+def _leaves(
+    told: Any,
+    path: tuple[str, ...],
+    attributes: tuple[str, ...],
+    nodes: list[tuple[str, ...]],
+    tags: list[Any],
+) -> Iterator[Leaf]:
+    """Yield the leaf fields of a struct, those of nested structs in their place."""
+    if getattr(told, "tag_field", None):
+        tags.append((path, told.tag_field, told.tag))
+    for one in told.fields:
+        inner_path, inner = (*path, one.encode_name), (*attributes, one.name)
+        if isinstance(one.type, inspect.StructType | inspect.DataclassType) and one.required:
+            nodes.append(inner_path)
+            yield from _leaves(one.type, inner_path, inner, nodes, tags)
+        else:
+            yield leaf_of(one, inner_path, inner)

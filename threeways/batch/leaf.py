@@ -1,0 +1,198 @@
+"""Tell for one field of an event which values of a column are sound, as the event's type has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from msgspec import inspect
+from numpy.typing import NDArray
+
+from threeways.batch.id_kinds import whole
+from threeways.scoring.decoding import KEY_LENGTH
+
+type Kind = Literal["integer", "float", "text", "boolean", "time", "other"]
+"""How a field's values are checked: `other` by decoding each; `time` is the event's own."""
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_KINDS: dict[type, Kind] = {
+    inspect.IntType: "integer",
+    inspect.FloatType: "float",
+    inspect.StrType: "text",
+    inspect.BoolType: "boolean",
+}
+_SCALARS = (
+    inspect.IntType, inspect.FloatType, inspect.StrType, inspect.BoolType, inspect.NoneType,
+    inspect.AnyType, inspect.RawType, inspect.DecimalType, inspect.UUIDType, inspect.DateTimeType,
+    inspect.DateType, inspect.TimeType, inspect.TimeDeltaType, inspect.EnumType, inspect.LiteralType,
+    inspect.BytesType, inspect.ByteArrayType, inspect.MemoryViewType,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One field of an event that is no struct.
+
+    name: the column's. path: of JSON names. attributes: dotted. nullable: null is a value of it. required:
+    the event must have it. default: stands in otherwise. types: what its type may be, null aside.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    attributes: str
+    kind: Kind
+    nullable: bool
+    required: bool
+    default: Any
+    types: tuple[Any, ...]
+
+    @property
+    def at(self) -> str:
+        """Where it is, as messages tell it."""
+        return ".".join(("$", *self.path))
+
+    @property
+    def within(self) -> str:
+        """Where the struct is that it belongs to."""
+        return ".".join(("$", *self.path[:-1]))
+
+    @property
+    def null_is_left_out(self) -> bool:
+        """Whether an event without the field says what a null in the table says."""
+        return not self.required and (not self.nullable or self.default is None)
+
+    @property
+    def holds_times(self) -> bool:
+        """Whether its values may be times: text or datetime."""
+        return all(isinstance(one, inspect.StrType | inspect.DateTimeType) for one in self.types)
+
+    @cached_property
+    def of(self) -> Any:
+        """The function that takes its value out of an event."""
+        return attrgetter(self.attributes)
+
+    @cached_property
+    def _bounds(self) -> list[tuple[Any, Any]]:
+        """(numpy's comparison, limit) of each that its type sets."""
+        told = self.types[0]
+        pairs = (
+            (np.greater_equal, told.ge),
+            (np.greater, told.gt),
+            (np.less_equal, told.le),
+            (np.less, told.lt),
+        )
+        found = [(compare, limit) for compare, limit in pairs if limit is not None]
+        if self.kind == "integer":  # what lies beyond 64 bits sets no bound to them
+            beyond = {
+                np.greater_equal: lambda limit: limit <= _LEAST,
+                np.less_equal: lambda limit: limit >= _MOST,
+            }
+            return [one for one in found if not beyond.get(one[0], lambda _: False)(one[1])]
+        return found
+
+    def inside(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """(n,) whether each number, which is no NaN, lies within the bounds of the type."""
+        sound = np.ones(len(values), dtype=np.bool_)
+        for compare, limit in self._bounds:
+            sound &= compare(values, limit)
+        return sound
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The least and the most characters of a text."""
+        told = self.types[0]
+        return told.min_length or 0, _MOST if told.max_length is None else told.max_length
+
+    def value(self, given: Any, *, floats: bool = True) -> Any:
+        """Return a value of a table as the event has it. floats: 130.0 is an integer in this column."""
+        if isinstance(given, Decimal):
+            given = whole(given) if self.kind == "integer" else given
+            return float(given) if isinstance(given, Decimal) else given
+        if self.kind == "integer":
+            return whole(given) if floats else given
+        if self.kind == "boolean" and type(given) is int and given in (0, 1):  # SQLite has no booleans
+            return bool(given)
+        if self.kind == "text" and isinstance(given, date | UUID):
+            return str(given) if isinstance(given, UUID) else given.isoformat()
+        if self.kind == "other" and type(given) is str and self._is_compound:
+            return _parsed(given)
+        return given
+
+    @cached_property
+    def _is_compound(self) -> bool:
+        """Whether it is a list or an object: SQLite and parquet have such as a text of JSON."""
+        return not any(isinstance(one, _SCALARS) for one in self.types)
+
+    def filled(self, count: int) -> NDArray[Any]:
+        """(count,) its default, for a table that has no such column."""
+        if self.kind == "float":
+            return np.full(count, np.nan if self.default is None else self.default, np.float64)
+        if self.kind in ("text", "other") or self.nullable:
+            found = np.empty(count, dtype=object)
+            found[:] = [self.default] * count
+            return found
+        return np.full(count, self.default, np.int64 if self.kind == "integer" else np.bool_)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
+
+
+def leaf_of(told: Any, path: tuple[str, ...], attributes: tuple[str, ...]) -> Leaf:
+    """Return the leaf for a field as msgspec tells it."""
+    types = [_plain(one) for one in getattr(_plain(told.type), "types", (_plain(told.type),))]
+    nullable = any(isinstance(one, inspect.NoneType) for one in types)
+    types = [one for one in types if not isinstance(one, inspect.NoneType)] or types
+    kind: Kind = "other"
+    if len(types) == 1 and not _is_special(types[0]):
+        kind = _KINDS.get(type(types[0]), "other")
+    default = None if told.default is msgspec.NODEFAULT else told.default
+    if told.default_factory is not msgspec.NODEFAULT:
+        kind, default = "other", told.default_factory()
+    if not told.required and default is None and not nullable:
+        kind = "other"  # such as msgspec.UNSET
+    return Leaf(told.name, path, ".".join(attributes), kind, nullable, told.required, default, tuple(types))
+
+
+def _plain(told: Any) -> Any:
+    return _plain(told.type) if isinstance(told, inspect.Metadata) else told
+
+
+def _is_special(told: Any) -> bool:
+    """Whether its type asks for what is not checked by column."""
+    return getattr(told, "multiple_of", None) is not None or getattr(told, "pattern", None) is not None
+
+
+def id_is_plain(leaf: Leaf) -> bool:
+    """Whether each integer of 64 bits and each text that fits a key is an id to the event's type."""
+    for told in leaf.types:
+        if isinstance(told, inspect.IntType):
+            whole_range = (told.ge is None or told.ge <= _LEAST) and (told.le is None or told.le >= _MOST)
+            if not whole_range or told.gt is not None or told.lt is not None:
+                return False
+        elif isinstance(told, inspect.StrType):
+            if (told.min_length or 0) > 1 or (told.max_length or KEY_LENGTH) < KEY_LENGTH:
+                return False
+        else:
+            return False
+    return not any(map(_is_special, leaf.types))
+
+
+def id_kinds_of(leaf: Leaf) -> set[bool]:
+    """Return what ids may be to the event's type: True for texts, False for integers."""
+    kinds = {isinstance(one, inspect.StrType) for one in leaf.types}
+    return (
+        kinds
+        if all(isinstance(one, inspect.StrType | inspect.IntType) for one in leaf.types)
+        else {True, False}
+    )
