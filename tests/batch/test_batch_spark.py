@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from parity_rides import bits, events, values_of
 from rich.console import Console
+from second_task import tip_model
 from small_training import Training
 from test_batch_values import broken
 
@@ -22,6 +23,7 @@ from threeways.batch.job import Asked
 from threeways.batch.model import service_of
 from threeways.batch.run import Options, run
 from threeways.errors import BatchError
+from threeways.settings import Settings
 
 
 def rides(folder: Path) -> str:
@@ -106,6 +108,37 @@ def test_spark_and_one_machine_leave_equal_rows(
     ]
     for name in ("read", "scored", "quarantined", "undated", "model_version", "judged"):
         assert runs["here"][name] == runs["spark"][name]
+
+
+@pytest.mark.exhaustive
+def test_spark_scores_a_second_task_as_one_machine_does(tmp_path: Path) -> None:
+    run_spark = spark_or_skip()
+    settings, console = Settings(task="ride_tip"), Console(file=io.StringIO())
+    folder = tip_model(tmp_path / "model", "ride_tip")
+    spec = rides(tmp_path)
+    for path in tmp_path.glob("rides-*.parquet"):
+        table = pq.read_table(path)
+        tips = pa.array([n / 10 for n in range(len(table))])
+        table = table.append_column("tip_amount", tips)
+        table = table.append_column("payment_type", pa.array([1 + n % 2 for n in range(len(table))]))
+        pq.write_table(table.rename_columns({"pickup_datetime": "lpep_pickup_datetime"}), path)
+    asked = Asked(end="9000-01-01", chunk=128)
+    runs = {}
+    for name in ("here", "spark"):
+        place = str(tmp_path / name)
+        options = Options(spec, predictions=place, asked=asked, tolerate=1, task="ride_tip")
+        if name == "spark":
+            assert run_spark(options, lambda: folder, console, tmp_path, settings)
+        else:
+            assert run(options, lambda: service_of(folder, settings), console, tmp_path)
+        runs[name] = json.loads((tmp_path / "last-batch.json").read_text())
+    for kind in ("predictions", "quarantine"):
+        assert listed(tmp_path / "here", kind) == listed(tmp_path / "spark", kind)
+    assert "tip" in listed(tmp_path / "spark", "predictions")[0]
+    assert runs["here"]["judged"] > 100
+    for name in ("read", "scored", "quarantined", "task", "zone", "judged"):
+        assert runs["here"][name] == runs["spark"][name]
+    assert runs["here"]["mae"] == pytest.approx(runs["spark"]["mae"])
 
 
 @pytest.mark.exhaustive

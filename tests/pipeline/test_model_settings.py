@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from threeways import artifact, systems
 from threeways.batch import scheduled
 from threeways.cli.app import app
-from threeways.errors import ArtifactMismatch, ArtifactUntrusted, SettingsError, ThreewaysError, UsageError
+from threeways.errors import ArtifactMismatch, ArtifactUntrusted, ThreewaysError, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import deploy
@@ -147,17 +147,19 @@ def test_an_artifact_of_another_task_is_refused_by_each_command(
 
 
 @pytest.mark.usefixtures("tip_here")
-def test_batch_refuses_an_artifact_of_another_task_and_writes_nothing(tip: Path, tmp_path: Path) -> None:
+def test_batch_refuses_an_artifact_of_another_task_until_that_is_named(tip: Path, tmp_path: Path) -> None:
     url, out = rides(tmp_path / "rides.db", [(n, *RIDE) for n in range(3)]), tmp_path / "p.db"
     given = ("batch", "--rides", url, "--predictions", f"sqlite:///{out}")
     assert "trained for the task 'tip_amount'" in refused(*given, MODEL_LOCATION=str(tip))
     with pytest.raises(OperationalError, match="no such table: ride_predictions"):
         rows(f"sqlite:///{out}")
-    assert "writes ride_duration only" in refused(*given, MODEL_LOCATION=str(tip), **TIP)
+    done = invoked(*given, MODEL_LOCATION=str(tip), **TIP)
+    assert done.exit_code == 0, done.output
+    assert [round(row[2]) for row in rows(f"sqlite:///{out}", "tip_amount_predictions")] == [1004] * 3
 
 
 @pytest.mark.usefixtures("tip_here")
-def test_the_scheduled_job_and_a_deployment_refuse_what_they_cannot_honour(
+def test_the_scheduled_job_and_a_deployment_refuse_an_artifact_of_another_task(
     tip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BATCH_RIDES", rides(tmp_path / "rides.db", [(1, *RIDE)]))
@@ -169,8 +171,7 @@ def test_the_scheduled_job_and_a_deployment_refuse_what_they_cannot_honour(
         chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), "ride_duration")
     assert chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), "tip_amount").runtime == "sklearn"
     monkeypatch.setenv("TASK", "tip_amount")
-    with pytest.raises(SettingsError, match="writes ride_duration only"):
-        scheduled.lambda_handler({}, None)
+    assert scheduled.lambda_handler({}, None)["task"] == "tip_amount"
     nothing: Any = None
     with pytest.raises(UsageError, match=r"TASK, MODEL_LOCATION cannot be honoured: MODEL= and PARAMETERS="):
         deploy(Options(), nothing, nothing, tmp_path, None, nothing)

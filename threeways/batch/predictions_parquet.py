@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,38 +19,18 @@ from numpy.typing import NDArray
 
 from threeways.batch import locations, record
 from threeways.batch.arrow import is_text
-from threeways.batch.chunk import Refused, name_of
+from threeways.batch.chunk import name_of
 from threeways.batch.ids import IdSet, keys_of
 from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout
 from threeways.batch.locations import Place
+from threeways.batch.predictions_files import Entry, Manifest, Part, predictions_of, quarantine_of
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, joined
 from threeways.errors import BatchError, PermanentError
 from threeways.scoring.task import EventId
 
 MANIFEST = "manifest.json"
-
-
-class Part(msgspec.Struct, frozen=True):
-    """One file beside the manifest, and its rows."""
-
-    name: str
-    rows: int
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One interval that is done: its run, and its files. A file that no entry names does not count."""
-
-    run: Run
-    predictions: list[Part]
-    quarantine: list[Part]
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """The whole folder: its entries, oldest first; their intervals do not overlap."""
-
-    entries: list[Entry] = []
 
 
 @contextmanager
@@ -145,12 +124,8 @@ class ParquetSink:
         body = msgspec.json.format(msgspec.json.encode(self._manifest), indent=1)
         self._place.write(MANIFEST, body)
         writer.settled = True
-        for name in _files(before) - _files(self._manifest):
+        for name in before.files() - self._manifest.files():
             self._place.remove(name)
-
-
-def _files(manifest: Manifest) -> set[str]:
-    return {part.name for one in manifest.entries for part in (*one.predictions, *one.quarantine)}
 
 
 class ParquetWriter:
@@ -288,49 +263,19 @@ class ParquetWriter:
         """Write the files of some rows: kind and part of each."""
         tables = {}
         if len(scores.ids):
-            tables["predictions"] = self._predictions(scores, version)
+            tables["predictions"] = predictions_of(scores, version, self._layout, text_ids=self.text_ids)
         if scores.refused:
-            tables["quarantine"] = _quarantine(scores.refused, self._layout)
+            tables["quarantine"] = quarantine_of(scores.refused, self._layout)
         for kind, table in tables.items():
             file = self._scratch / f"{kind}.parquet"
             pq.write_table(table, file, compression="zstd")
             yield kind, self._keep(kind, file, len(table))
-
-    def _predictions(self, scores: Scores, version: str | None) -> Any:
-        rows = len(scores.ids)
-        ids = map(str, scores.ids) if self.text_ids else scores.ids
-        layout = self._layout
-        times = {layout.time_name: pa.array(scores.time, pa.timestamp("us"))} if layout.time else {}
-        return pa.table(
-            {
-                layout.id.name: pa.array(ids, pa.string() if self.text_ids else pa.int64()),
-                **times,
-                layout.task.output.name: pa.array(np.asarray(scores.values), pa.float64()),
-                "flags": pa.array(scores.flags, pa.string()),
-                "model_version": pa.array([version] * rows, pa.string()),
-            }
-        )
 
     def _keep(self, kind: str, file: Path, rows: int) -> Part:
         name = f"{kind}_{self._prefix}_{len(self._written):05d}.parquet"
         self._written.append(name)
         self._place.keep(name, file)
         return Part(name, rows)
-
-
-def _quarantine(refused: Sequence[Refused], layout: Layout) -> Any:
-    """Refused rows as a table."""
-    times = pa.array([one.time for one in refused], pa.timestamp("us"))
-    return pa.table(
-        {
-            layout.id.name: pa.array([one.id for one in refused], pa.string()),
-            **({layout.time_name: times} if layout.time else {}),
-            **{
-                name: pa.array([getattr(one, name) for one in refused], pa.string())
-                for name in ("payload", "code", "message")
-            },
-        }
-    )
 
 
 def _stamp(moment: datetime | None) -> str:

@@ -60,6 +60,6 @@ def require_ours(connection: sa.Connection, layout: Layout, place: str) -> None:
         lacking = [one.name for one in table.columns if one.name.lower() not in there]
         if lacking:
             raise BatchError(
-                f"{place} has a table {table.name} without {', '.join(lacking)}, which TASK={layout.task.name} "
-                "writes; rename that table, give TIME= as before, or name another place, PREDICTIONS="
+                f"{place} has a table {table.name} without {', '.join(lacking)}, which this task writes; "
+                "rename that table, give TIME= as before, or name another place, PREDICTIONS="
             )

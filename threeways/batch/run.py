@@ -166,8 +166,8 @@ def _undated(done: Done) -> str:
     run = done.run
     name = done.tally.layout.time_name
     told = (
-        f"{run.undated:,} rows have no {name} that can be read, so they belong to no interval and each run tells "
-        "of them again. Write it as 2021-02-01 08:15:00, in the table or a view of it (TABLE=)"
+        f"{run.undated:,} rows have no {name} that can be read, so they belong to no interval and each run "
+        "tells of them again. Write it as 2021-02-01 08:15:00, in the table or a view of it (TABLE=)"
     )
     return f"{told}. Nothing was scored, so {run.what} is not recorded as done" if run.unscored else told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -126,12 +127,14 @@ def session(console: Console, zone: str) -> Iterator[SparkSession]:
     if shutil.which("java") is None:
         raise BatchError("ENGINE=spark needs Java 17 or later on the PATH (openjdk-17-jre-headless, say)")
     console.print("Starting Spark", highlight=False)
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *(one or str(Path.cwd()) for one in sys.path)]  # a task may be in the user's own package
     settings = {
         "spark.sql.session.timeZone": zone,
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.executorEnv.PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        "spark.executorEnv.PYTHONPATH": os.pathsep.join(paths),
         "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
         "spark.sql.warehouse.dir": "/nonexistent",
     }
