@@ -12,11 +12,11 @@ import pytest
 import model
 from threeways.artifact.fetch import bucket
 from threeways.aws import clients
+from threeways.aws import s3_files as s3
 from threeways.aws.s3 import S3Uri
 from threeways.batch import locations
 from threeways.emulator import endpoint
 from threeways.ops import account
-from threeways.aws import s3_files as s3
 
 URL = "http://127.0.0.1:9"
 

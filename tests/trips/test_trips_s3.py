@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
+from threeways.aws import s3_files as s3
 from threeways.aws.files import locations
 from threeways.emulator.server import Emulator
 from threeways.errors import DataError
-from threeways.aws import s3_files as s3
 from threeways.systems.taxi.trips import city
 from threeways.systems.taxi.trips.reading import read
 

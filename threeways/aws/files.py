@@ -21,7 +21,7 @@ _TIMEOUT_S = 60
 
 
 def locations(spec: str, variable: str, say: Say) -> list[str]:
-    """The files that a list names, globs resolved, each once, in order.
+    """Return the files that a list names, globs resolved, each once, in order.
 
     spec: paths, globs, `https://` or `s3://` addresses, separated by spaces or commas; one alone, and those
     between commas, may have spaces in it. Raises DataError, beginning with `variable`, where an entry names
@@ -35,7 +35,7 @@ def locations(spec: str, variable: str, say: Say) -> list[str]:
 
 
 def opened(location: str, variable: str) -> IO[bytes]:
-    """The file's bytes, seekable. Raises DataError, beginning with `variable`, where they can't be had."""
+    """Open the file's bytes, seekable. Raises DataError, beginning with `variable`, where they can't be had."""
     if location.startswith("s3://"):
         return s3.opened(location, variable)
     try:
@@ -53,7 +53,7 @@ def opened(location: str, variable: str) -> IO[bytes]:
 
 
 def _entries(spec: str) -> list[str]:
-    """The entries of a list; spaces and commas part them unless that which is between is there as it is."""
+    """Return the entries of a list; spaces and commas part them unless that which is between is there as it is."""
     for parts in ([spec], spec.split(",")):
         entries = [part.strip() for part in parts if part.strip()]
         if all(map(_is_one, entries)):

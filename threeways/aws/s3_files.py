@@ -37,7 +37,7 @@ _MENDS = {
 
 
 def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[str]:
-    """The objects that `s3://bucket/key` names; wildcards in the key are resolved by listing its prefix.
+    """Return the objects that `s3://bucket/key` names; wildcards in the key are resolved by listing its prefix.
 
     They mean what they mean on disk: `*` stays within a folder, `**` is any number of folders, and neither
     takes a name that begins with a dot. Raises DataError, beginning with `variable`.
@@ -58,7 +58,7 @@ def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[st
 
 
 def opened(address: str, variable: str) -> io.BytesIO:
-    """The object's bytes. Raises DataError, beginning with `variable`."""
+    """Open the object's bytes. Raises DataError, beginning with `variable`."""
     bucket, key = _bucket_and_key(address, variable)
     with _faults_named(address, variable):
         return io.BytesIO(_client().get_object(Bucket=bucket, Key=key)["Body"].read())
