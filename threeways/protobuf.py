@@ -90,7 +90,7 @@ def packed(value: memoryview) -> list[int]:
 def bytes_of(value: Value) -> memoryview:
     """Return a field's bytes. Raises ValueError if it is a number."""
     if isinstance(value, int):
-        raise ValueError("a number stands where a message is due")  # noqa: TRY004 - the file's fault
+        raise ValueError("a number where a message is expected")  # noqa: TRY004 - the file's fault
     return value
 
 

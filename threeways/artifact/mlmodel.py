@@ -130,7 +130,7 @@ def parse(text: bytes, where: str) -> MLmodel:
     import yaml
 
     if len(text) > MAX_BYTES:
-        raise ArtifactIncomplete(f"{where}: an MLmodel of over {MAX_BYTES} bytes is none")
+        raise ArtifactIncomplete(f"{where} has over {MAX_BYTES} bytes, too many for an MLmodel")
     try:
         content = yaml.safe_load(text)  # pure Python: deep nesting raises, not crashes
         return msgspec.convert(content, MLmodel)

@@ -103,7 +103,7 @@ def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolve
 
 
 def _existing(arn: Any) -> Stream | None:
-    """Return the stream of an ARN, which another stack makes; None where it is no such ARN."""
+    """Return the stream of an ARN, which another stack created; None if it is not a stream's ARN."""
     found = _STREAM_ARN.fullmatch(str(arn))
     return Stream("", found[1], 1, str(arn)) if found else None
 

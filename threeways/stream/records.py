@@ -74,7 +74,7 @@ class Batch(Sequence[Record]):
 
     @classmethod
     def of(cls, records: Iterable[Record], wholes: Mapping[str, Record] | None = None) -> Batch:
-        """Arrange records by column."""
+        """Create a columnar batch of records."""
         rows = list(records)
         return cls(
             event_ids=[row.event_id for row in rows],

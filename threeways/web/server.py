@@ -109,7 +109,7 @@ class Server(uvicorn.Server):
         if self._draining and self._ends is None:
             self._ends = time.monotonic() + self._drain
             self._app.stop()
-            logger.info("told to stop: it answers for %g s more, and /ready says so", self._drain)
+            logger.info("stopping: it answers for %g s more, and /ready says so", self._drain)
         if self._ends is not None and time.monotonic() >= self._ends:
             self.should_exit = True
         return await super().on_tick(counter)

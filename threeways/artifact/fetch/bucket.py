@@ -39,7 +39,7 @@ _FIXES: dict[Fault, tuple[type[ArtifactError], str]] = {
 
 
 def parse(location: str) -> S3Uri:
-    """Take `s3://bucket/prefix` apart. Raises ArtifactUnsupported for what is no such location."""
+    """Parse `s3://bucket/prefix`. Raises ArtifactUnsupported if it is malformed."""
     uri = s3.parse(location)
     if uri is None:
         raise ArtifactUnsupported(f"{location!r} is no S3 location; write it as s3://bucket/prefix")
@@ -66,7 +66,7 @@ def default_client() -> S3Client:
 
 
 def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
-    """List what lies under the location, by key.
+    """List the objects under the location, by key.
 
     The empty markers that consoles create for folders are left out. Raises ArtifactMissing (no bucket),
     ArtifactUnreachable, or ArtifactUnsupported (too many objects).

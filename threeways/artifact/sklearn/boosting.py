@@ -94,7 +94,7 @@ def _check_predictor(predictor: Any, categorical: NDArray[np.bool_]) -> None:
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
     if type(predictor) is not TreePredictor:
-        refuse("a HistGradientBoosting's tree is none")
+        refuse("a HistGradientBoosting's tree is not a TreePredictor")
     nodes, bitsets = predictor.nodes, predictor.raw_left_cat_bitsets
     if (
         type(nodes) is not np.ndarray

@@ -73,7 +73,7 @@ class Exchange:
                 or self._reply is not None
             ):
                 raise InvalidTransition(
-                    "no such invocation is under way", kind="InvalidRequestID", status=400
+                    "this invocation is not in progress", kind="InvalidRequestID", status=400
                 )
             self._reply = reply
             if isinstance(reply, bytes) and len(reply) > RESPONSE_LIMIT:

@@ -32,14 +32,13 @@ type Handler = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a bench can be told beside its handler and the properties of the event.
+    """The options of a Bench in addition to its handler and the event's properties.
 
-    root: the folder of a handler that is given by its name. stream: one that exists, or None for one of its
-    own with so many `shards`. on_failure: the kind of the failure destination that is made for it.
-    environment, timeout (seconds), memory (MB), concurrency: the function's. clock: epoch seconds.
-    backoff: as for EventSourceMapping; a bench waits 10 ms.
-    faults: what befalls the calls to AWS of a function in a process of its own, and of any other client at
-    `Bench.proxy.endpoint_url`; a kill kills the function.
+    root: the folder of a handler that is given by name. stream: an existing stream, or None for a new one
+    with so many `shards`. on_failure: the kind of failure destination to create. environment, timeout
+    (seconds), memory (MB), concurrency: the function's. clock: epoch seconds. backoff: as for
+    EventSourceMapping; by default 10 ms. faults: the schedule of faults in AWS calls of a function that runs
+    in its own processes, and of any other client at `Bench.proxy.endpoint_url`; a kill kills the function.
     """
 
     root: Path | None = None
@@ -61,11 +60,11 @@ _OPTIONS = frozenset(one.name for one in fields(Options))
 class Bench:
     """Drives a handler from a Kinesis stream as AWS does. A context manager that ends what it started.
 
-    emulator: a running one. handler: a callable(event, context), run in this process, or the name of one,
-    `module.function` within the folder `root`, run in processes of its own as Lambda runs it.
+    emulator: a running one. handler: a callable(event, context), run in this process, or its name,
+    `module.function` within the folder `root`, run in processes of its own as on Lambda.
     given: fields of `Options`, and properties of a SAM template's Kinesis event, in AWS's names
     (`BatchSize=10`). `proxy.schedule` may be replaced while it runs.
-    Nothing is read before `start`, so that the first batches hold what was put until then.
+    Nothing is read before `start`, so that the first batches hold everything that was put until then.
     """
 
     def __init__(self, emulator: Emulator, handler: Handler | str, **given: Any) -> None:

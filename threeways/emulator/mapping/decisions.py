@@ -51,7 +51,7 @@ class Decision:
     bisected: bool = False
 
 
-def before(batch: Batch, settings: MappingSettings, now: float) -> Decision | None:
+def before_invocation(batch: Batch, settings: MappingSettings, now: float) -> Decision | None:
     """Decide which records are discarded without an invocation: the leading ones, if too old or too large.
 
     None: invoke. now: epoch seconds.
@@ -70,7 +70,7 @@ def _leading(records: Sequence[StreamRecord], horizon: float) -> int:
     return next((count for count, record in enumerate(records) if record.arrived >= horizon), len(records))
 
 
-def after(batch: Batch, outcome: Outcome, settings: MappingSettings) -> Decision:
+def after_invocation(batch: Batch, outcome: Outcome, settings: MappingSettings) -> Decision:
     """Decide what happens to an invoked batch. Neither a throttle nor bisecting uses a retry."""
     count = len(batch.records)
     if outcome.kind is Kind.DONE:

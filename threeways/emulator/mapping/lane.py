@@ -16,7 +16,7 @@ from threeways.aws.batch_reply import Kind, Outcome, outcome_of
 from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.mapping.buffer import Buffer
 from threeways.emulator.mapping.counts import EventKind, MappingEvent, MappingReporter
-from threeways.emulator.mapping.decisions import Batch, Decision, after, before
+from threeways.emulator.mapping.decisions import Batch, Decision, after_invocation, before_invocation
 from threeways.emulator.mapping.destination import Destination
 from threeways.emulator.mapping.document import DiscardedRecords
 from threeways.emulator.mapping.position import Shard
@@ -65,7 +65,7 @@ class Lane:
 
     def _step(self, batch: Batch) -> None:
         work = self._work
-        decision = before(batch, work.settings, work.clock())
+        decision = before_invocation(batch, work.settings, work.clock())
         if decision is not None:
             self._carry_out(batch, decision, None)
             return
@@ -73,7 +73,7 @@ class Lane:
         result = self._invoke(event_of(batch.records))
         numbers = [record.sequence_number for record in batch.records]
         outcome = outcome_of(result, numbers, report=work.settings.report_batch_item_failures)
-        decision = after(batch, outcome, work.settings)
+        decision = after_invocation(batch, outcome, work.settings)
         self._report_outcome(batch, outcome, decision, result)
         self._carry_out(batch, decision, result)
 

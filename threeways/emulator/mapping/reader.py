@@ -1,7 +1,7 @@
-"""A shard's poller: GetRecords into the buffer, while there is room, until the shard or the mapping ends.
+"""A shard's poller: it reads into the buffer while there is room, until the shard or the mapping ends.
 
-It is no `aws.kinesis.ShardReader`: it waits for room in the buffer, asks for a batch at a time, tries again
-after any error, and tells the shard's `Progress` what it read, from which the checkpoint follows.
+Unlike `aws.kinesis.ShardReader` it waits for room in the buffer, reads one batch at a time, retries after any
+error, and reports what it read to the shard's `Progress`, which determines the checkpoint.
 """
 
 from __future__ import annotations

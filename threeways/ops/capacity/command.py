@@ -48,4 +48,4 @@ def _architecture(name: str) -> Architecture:
         return "x86_64"
     if name == "arm64":
         return "arm64"
-    raise UsageError(f"ARCH={name} is none of Lambda's: give x86_64 or arm64")
+    raise UsageError(f"ARCH={name} is not an architecture of Lambda: give x86_64 or arm64")
