@@ -23,7 +23,7 @@ from threeways.web.problems import RequestRefused
 MOST_EVENTS = 10_000
 SINGLE_BYTES = 2**16
 BATCH_BYTES = 8 * 2**20
-"""Ten thousand events whose ids are as long as they may be take half of it."""
+"""Ten thousand events with ids of the maximum length take half of it."""
 
 
 class _Body(AbstractDTO[Any]):

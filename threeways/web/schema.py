@@ -49,24 +49,26 @@ def events(task: Task[Any], most: int) -> Schema:
     return Schema(type=OpenAPIType.ARRAY, items=event(task), max_items=most, examples=[two])
 
 
-def _schema(said: dict[str, Any], components: dict[str, Any], outer: tuple[str, ...] = ()) -> Schema:
-    """One of msgspec's schemas as Litestar's; references are put in place.
+def _schema(keywords: dict[str, Any], components: dict[str, Any], outer: tuple[str, ...] = ()) -> Schema:
+    """Convert one of msgspec's schemas to Litestar's, with references resolved.
 
     outer: the types around it. One within itself is described once, and within that only named.
     """
-    reference = said.get("$ref")
+    reference = keywords.get("$ref")
     if reference in outer:
         return Schema(description=f"{reference}, as above")
     if reference:
         return _schema(components[reference], components, (*outer, reference))
-    made = Schema(**{_NAMES[word]: value for word, value in said.items() if word in _NAMES})
-    kinds = said.get("type")
+    made = Schema(**{_NAMES[word]: value for word, value in keywords.items() if word in _NAMES})
+    kinds = keywords.get("type")
     if kinds:
         made.type = [OpenAPIType(kind) for kind in kinds] if isinstance(kinds, list) else OpenAPIType(kinds)
-    if "properties" in said:
-        made.properties = {name: _schema(one, components, outer) for name, one in said["properties"].items()}
-    if said.get("items"):  # False where a tuple has no more than it begins with
-        made.items = _schema(said["items"], components, outer)
-    if "anyOf" in said:
-        made.any_of = [_schema(one, components, outer) for one in said["anyOf"]]
+    if "properties" in keywords:
+        made.properties = {
+            name: _schema(one, components, outer) for name, one in keywords["properties"].items()
+        }
+    if keywords.get("items"):  # False where a tuple has no more than it begins with
+        made.items = _schema(keywords["items"], components, outer)
+    if "anyOf" in keywords:
+        made.any_of = [_schema(one, components, outer) for one in keywords["anyOf"]]
     return made
