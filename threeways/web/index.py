@@ -33,7 +33,7 @@ def route(task: Task[Any], told: About, predict: Predict) -> HTTPRouteHandler:
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
     async def index(request: Request[Any, Any, Any]) -> Response[str]:
-        """The form with the answer above it, an example to paste into a shell, and where to read on."""
+        """Return the form with the answer above it, an example to paste into a shell, and further links."""
         query = dict(request.query_params)
         asked = form.is_in(query)
         return page.response(
