@@ -171,7 +171,7 @@ class Values(ABC):
         if isinstance(text, Unknown):
             return text
         if isinstance(text, list | dict):
-            return self.untold(f"{where} has an Fn::Split of what is no text")
+            return self.untold(f"{where} has an Fn::Split that is not [separator, text]")
         return as_text(text).split(given[0])
 
     def _select(self, given: Any, where: str) -> Any:
