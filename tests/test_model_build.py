@@ -99,6 +99,18 @@ def test_without_a_run_id_the_version_is_the_run_that_the_artifact_names(trainin
     assert handler.service.version == training.report.model.run_id
 
 
+@pytest.mark.parametrize(("given", "service"), [("my-stack", "my-stack"), (None, "ride_duration")])
+def test_the_metrics_are_of_the_stack_where_it_says_so_else_of_the_task(
+    training: Training, capsys: pytest.CaptureFixture[str], given: str | None, service: str
+) -> None:
+    """The template's alarms name its stack, for a task may call itself otherwise than TASK does."""
+    location = str(training.report.model.folder)
+    handler = model.build(Settings(model_location=location, test_run=True, powertools_service_name=given))
+    handler(event("good"), FakeContext())
+    [metrics] = [line for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
+    assert json.loads(metrics)["service"] == service
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "mend"),
     [
