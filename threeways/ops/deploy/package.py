@@ -24,6 +24,8 @@ ID = "Deployment"
 MAX_BYTES = 51_200
 """Of a template that goes to CloudFormation without a bucket.
 docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+_QUOTES = 100
+"""For the quotes that SAM CLI puts around digits where PyYAML does not."""
 _MAY_STAY = {"DeploymentPreference", "Events"}
 """Properties that are no part of a version."""
 
@@ -107,12 +109,12 @@ def text_of(document: Mapping[str, Any]) -> str:
 
 
 def size(document: Mapping[str, Any]) -> int:
-    """Its bytes as SAM CLI writes it anew: in YAML, each resource with its own name in its Metadata."""
+    """Its bytes at most, as SAM CLI writes it anew: in YAML, each resource with its name in its Metadata."""
     resources = {
         name: {**body, "Metadata": {**body.get("Metadata", {}), "SamResourceId": name}}
         for name, body in document["Resources"].items()
     }
-    return len(yaml.safe_dump({**document, "Resources": resources}).encode())
+    return len(yaml.safe_dump({**document, "Resources": resources}).encode()) + _QUOTES
 
 
 def id_of(document: Any) -> str | None:
