@@ -93,6 +93,7 @@ def test_each_kind_of_field_has_its_control(client: httpx.Client) -> None:
     assert limits == ["1", "0", "1000"]
     assert (found["average_order"]["step"], found["average_order"]["min"]) == ("any", "0")
     assert found["comment"]["maxlength"] == "40"
+    assert found["average_order"]["aria-describedby"] == "average_order-hint"
     assert {name for name, one in found.items() if "required" not in one} == {
         "comment", "discount", "visits", "opens",
     }  # fmt: skip
@@ -297,6 +298,7 @@ def test_a_broken_query_is_answered(unkind: httpx.Client, query: bytes) -> None:
 
 def test_a_struct_that_is_left_empty_is_left_out_and_one_that_is_begun_is_whole() -> None:
     form = Form(nested)
+    assert [one.name for one in form.fields if one.required] == ["id", "shape.radius"]
     left = asked(form, **{"three.radius": " "})
     assert form.read(left)[0] == (
         b'{"id":1,"two":null,"shape":{"type":"Circle","radius":2.0},"shape.radius":3.0}'

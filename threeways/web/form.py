@@ -23,7 +23,6 @@ from threeways.web.html import words
 type Struct = inspect.StructType | inspect.DataclassType | inspect.TypedDictType
 
 _PLACE = re.compile(r" - at (?:`[^`]*` in )?`(\$[^`]*)`")
-_MISSING = re.compile(r"missing required field `([^`]*)`")
 _LEFT_OUT = object()
 
 
@@ -106,14 +105,14 @@ class Form:
         found = _PLACE.search(message)
         if found is None:
             return {"": message}
-        missing = _MISSING.search(message)
-        at = f"{found[1]}.{missing[1]}" if missing else found[1]
+        at = found[1]
         about = [one for one in self.fields if f"{at}.".startswith((f"{one.at}.", f"{one.at}["))]
         if not about:
             return {"": message}
         closest = max(about, key=lambda one: len(one.at))
-        exact = closest.at == found[1]
-        return {closest.name: message[: found.start()] + message[found.end() :] if exact else message}
+        if closest.at != at:
+            return {closest.name: message}
+        return {closest.name: message[: found.start()] + message[found.end() :]}
 
     def _part(
         self,
