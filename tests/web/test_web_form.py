@@ -7,7 +7,6 @@ import html
 import re
 import shlex
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 from doubles import FakeModel
+from form_lab import Controls, answers, asked, wrong
 from web_lab import serving
 from web_tasks import CUSTOMER, HOSTILE, Left, Right, customers, hostile, nested, task_of
 
@@ -23,33 +23,6 @@ from threeways.systems.taxi import tip
 from threeways.systems.taxi.rides import Ride, RideEvent
 from threeways.web.form import Form
 from threeways.web.html import number, words
-
-
-class Controls(HTMLParser):
-    """The page's controls by name: tag and attributes; the ids, and those that something refers to."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: dict[str, dict[str, str | None]] = {}
-        self.ids: list[str] = []
-        self.labels: list[str] = []
-        self.described: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = dict(attrs)
-        self.ids += filter(None, [named.get("id")])
-        if tag == "label":
-            self.labels.append(str(named["for"]))
-        if tag in {"input", "select", "textarea"}:
-            self.found[str(named["name"])] = {"tag": tag, **named}
-            self.described += str(named.get("aria-describedby", "")).split()
-
-
-def asked(form: Form, **changed: str) -> dict[str, str]:
-    """What a browser sends of the form as it is, but for some fields."""
-    assert changed.keys() <= {one.name for one in form.fields}
-    return {one.name: one.value for one in form.fields} | changed
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +41,6 @@ def rides() -> Iterator[httpx.Client]:
 def unkind() -> Iterator[httpx.Client]:
     with serving(ModelService(FakeModel(), hostile, None)) as running:
         yield running
-
-
-def answers(client: httpx.Client, params: dict[str, str]) -> tuple[int, str]:
-    answer = client.get("/", params=params)
-    return answer.status_code, html.unescape(answer.text)
-
-
-def wrong(text: str) -> dict[str, str]:
-    """What the page says at its fields."""
-    return dict(re.findall(r'<p class="wrong" id="(.*?)-wrong">(.*?)</p>', text))
 
 
 def test_each_kind_of_field_has_its_control(client: httpx.Client) -> None:
