@@ -42,13 +42,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sites.Site]:
     if os.environ["EMULATOR"] == "aws":
         yield sites.deployed(os.environ["FUNCTION"])
         return
-    from threeways.local_run.stack import Stage
+    from threeways.local_run.stack import RunningStack
     from threeways.training.train import resolve_or_train
 
-    folder = tmp_path_factory.mktemp("stage")
+    folder = tmp_path_factory.mktemp("stack")
     console = Console(width=120, highlight=False)
     model = resolve_or_train(console=console, folder=LOCAL)
     emulator = sites.emulator(os.environ["EMULATOR"], LOCAL)
     make = sites.in_image(os.environ.get("IMAGE") or None)
-    with Stage(folder, model, None, console, emulator=emulator, function=make) as stage:
-        yield sites.here(stage, model.folder, make)
+    with RunningStack(folder, model, None, console, emulator=emulator, function=make) as stack:
+        yield sites.here(stack, model.folder, make)

@@ -22,9 +22,9 @@ from small_training import Training
 from threeways.emulator.harness import Bench
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalFailed
-from threeways.local_run import stack as stages
-from threeways.local_run.session import play
-from threeways.local_run.stack import Stage
+from threeways.local_run import stack as stacks
+from threeways.local_run.session import run_session
+from threeways.local_run.stack import RunningStack
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are set on Linux alone")
 
@@ -86,16 +86,16 @@ def test_a_run_ends_at_once_and_says_why(
     ended: list[float] = []
 
     def run() -> None:
-        with Stage(tmp_path, training.report.model, 2, Console(file=io.StringIO())) as stage:
+        with RunningStack(tmp_path, training.report.model, 2, Console(file=io.StringIO())) as stack:
 
             def strike() -> None:
-                while not stage.mapping.counts().invocations:
+                while not stack.mapping.counts().invocations:
                     time.sleep(0.05)
-                end(stage.emulator)
+                end(stack.emulator)
                 ended.append(time.monotonic())
 
             threading.Thread(target=strike).start()
-            play(stage, workload(100_000), None, threading.Event(), Console(file=io.StringIO()))
+            run_session(stack, workload(100_000), None, threading.Event(), Console(file=io.StringIO()))
 
     with pytest.raises(LocalFailed, match="the emulator ended"):
         run()
@@ -105,15 +105,15 @@ def test_a_run_ends_at_once_and_says_why(
 def test_what_a_replay_gives_to_the_function_ends_with_the_emulator(
     training: Training, tmp_path: Path
 ) -> None:
-    with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
-        kill(stage.emulator)
+    with RunningStack(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stack:
+        kill(stack.emulator)
         began = time.monotonic()
-        while stage.emulator.ended() is None:
+        while stack.emulator.ended() is None:
             time.sleep(0.01)
         with pytest.raises(LocalFailed, match="the emulator ended"):
-            stage.invoke(b'{"Records": []}')
-        while stage._guard.is_alive():
-            assert time.monotonic() - began < 10 * stages.LOOK_SECONDS + 5
+            stack.invoke(b'{"Records": []}')
+        while stack._guard.is_alive():
+            assert time.monotonic() - began < 10 * stacks.LOOK_SECONDS + 5
             time.sleep(0.05)
 
 

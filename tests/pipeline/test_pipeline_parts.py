@@ -19,11 +19,11 @@ from threeways.cli.app import app
 from threeways.emulator.server import Emulator
 from threeways.emulator.stack import Stack
 from threeways.emulator.template import load
-from threeways.local_run import provision as ground_module
+from threeways.local_run import provision as provisioning
 from threeways.local_run.collector import Collector
 from threeways.local_run.producer import Outgoing, Producer
 from threeways.local_run.progress import FunctionLog
-from threeways.local_run.stack import Stage
+from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
 
 
@@ -132,15 +132,15 @@ def test_the_function_s_metrics_are_added_up_from_its_log(tmp_path: Path) -> Non
 
 
 def test_what_lies_at_the_failure_destination_is_read_back(training: Training, tmp_path: Path) -> None:
-    with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
-        stage.mapping.stop()
-        assert stage.failures is not None
+    with RunningStack(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stack:
+        stack.mapping.stop()
+        assert stack.failures is not None
         document = {
             "KinesisBatchInfo": {"shardId": "shardId-000000000000"},
             "payload": {"Records": [{"eventID": "shardId-000000000000:7"}]},
         }
-        stage.s3.put_object(Bucket=stage.failures, Key="aws/lambda/x/1", Body=json.dumps(document).encode())
-        back = stage.read_back()
+        stack.s3.put_object(Bucket=stack.failures, Key="aws/lambda/x/1", Body=json.dumps(document).encode())
+        back = stack.read_back()
     assert back.abandoned == {"shardId-000000000000:7"}
     assert json.loads((tmp_path / "failures" / "aws" / "lambda" / "x" / "1").read_text()) == document
 
@@ -153,7 +153,7 @@ def test_a_function_that_loses_rides_is_found_out_and_the_exit_status_says_so(
         environment = stack.function.environment | {"TEST_RUN": "true"}  # acknowledges, and delivers nothing
         return replace(stack, function=replace(stack.function, environment=environment))
 
-    monkeypatch.setattr(ground_module, "load", forgetful)
+    monkeypatch.setattr(provisioning, "load", forgetful)
     monkeypatch.chdir(training.folder.parent)
     done = CliRunner().invoke(app, ["run", "--n", "200", "--poison", "0.1"])
     assert done.exit_code == 1

@@ -17,7 +17,7 @@ from threeways.errors import DataError, LocalError
 from threeways.local_run.collector import Collector
 from threeways.local_run.producer import Producer
 from threeways.local_run.run import Options, run
-from threeways.local_run.stack import Stage
+from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
 from threeways.systems.taxi.rides import features_of
 from threeways.systems.taxi.trips.city import trips
@@ -56,15 +56,15 @@ def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
     rides = workload(1500)
     pyfunc = mlflow.pyfunc.load_model(str(training.report.model.folder))
     expected = pyfunc.predict(features_of(columns_of(trips(2021, 3, 1500).frame)))
-    with Stage(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stage:
-        producer = Producer(stage.kinesis, stage.input_stream, rides.outgoing(), None)
-        collector = Collector(stage.kinesis, stage.output_stream, tasks.find("ride_duration"))
+    with RunningStack(tmp_path, training.report.model, 1, Console(file=io.StringIO())) as stack:
+        producer = Producer(stack.kinesis, stack.input_stream, rides.outgoing(), None)
+        collector = Collector(stack.kinesis, stack.output_stream, tasks.find("ride_duration"))
         for thread in (producer, collector):
             thread.start()
         producer.join()
-        while not stage.mapping.drained():
+        while not stack.mapping.drained():
             collector.join(0.05)
-        stage.mapping.stop()
+        stack.mapping.stop()
         collector.finish()
     predicted = {
         producer.sent[event_id].index: received.value for event_id, received in collector.predictions.items()

@@ -15,7 +15,7 @@ from uneven import UnevenClient
 
 from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
-from threeways.local_run.stack import Stage
+from threeways.local_run.stack import RunningStack
 from threeways.ops.locations import Bucket, Folder
 from threeways.ops.replay import rounds
 from threeways.stream.quarantine import read
@@ -309,8 +309,8 @@ def test_what_a_run_abandoned_is_read_back_from_the_failure_documents(lab: Lab, 
     lab.s3.put_object(Bucket=f"{lab.name}-failures", Key="aws/lambda/uuid/x", Body=body)
     lab.put("quarantine/a.jsonl", lines([entry(ids(7)[0], b"junk")]))
     no_model: Any = None
-    stage = Stage(tmp_path, no_model, None, Console())
-    stage.s3, stage.quarantine, stage.failures = lab.s3, lab.quarantine, f"{lab.name}-failures"
-    back = stage.read_back()
+    stack = RunningStack(tmp_path, no_model, None, Console())
+    stack.s3, stack.quarantine, stack.failures = lab.s3, lab.quarantine, f"{lab.name}-failures"
+    back = stack.read_back()
     assert (sorted(back.quarantined), sorted(back.abandoned)) == (ids(7), ids(1001, 1002))
     assert (tmp_path / "failures" / "aws/lambda/uuid/x").read_bytes() == body

@@ -12,7 +12,7 @@ from threeways.emulator.template import load
 from threeways.errors import UsageError
 from threeways.local_run import sam_local
 from threeways.local_run.invoke import fault_of
-from threeways.local_run.provision import TEMPLATE, Ground
+from threeways.local_run.provision import TEMPLATE, Provisioned
 
 
 def test_an_event_is_a_recorded_one_by_name_or_any_file(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_no_variable_and_no_account_of_the_shell_s_reaches_the_function(
 ) -> None:
     for name in ("MODEL_LOCATION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"):
         monkeypatch.setenv(name, "the-shells-own")
-    made = sam_local.environment(Ground(emulator, load(TEMPLATE)))
+    made = sam_local.environment(Provisioned(emulator, load(TEMPLATE)))
     assert "the-shells-own" not in made.values()
     assert made["AWS_ACCESS_KEY_ID"] == "local"
 

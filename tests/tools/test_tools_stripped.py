@@ -22,7 +22,7 @@ from strip_packages import PACKAGES, strip
 from threeways import artifact
 from threeways.aws.kinesis import read_all
 from threeways.emulator.server import Emulator
-from threeways.local_run.provision import Ground, ground
+from threeways.local_run.provision import Provisioned, provisioned
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.service import ModelService
 from threeways.stream.quarantine import read
@@ -63,7 +63,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def up(training: Training) -> Any:
-    with ground(Emulator(), training.report.model) as made:
+    with provisioned(Emulator(), training.report.model) as made:
         yield made
 
 
@@ -77,7 +77,7 @@ def run(code: str, packages: Path, home: Path, *arguments: str, **env: str) -> s
 
 
 def test_a_batch_is_scored_delivered_and_quarantined(
-    up: Ground, training: Training, packages: Path, tmp_path: Path
+    up: Provisioned, training: Training, packages: Path, tmp_path: Path
 ) -> None:
     variables = {**up.emulator.environment(), **up.stack.function.environment, "TMPDIR": str(tmp_path)}
     said = json.loads(run(INVOKE, packages, tmp_path, str(EVENT), **variables))
@@ -100,7 +100,7 @@ def test_a_batch_is_scored_delivered_and_quarantined(
 
 
 def test_without_scikit_learn_an_artifact_that_needs_it_is_refused_with_the_mend(
-    up: Ground, packages: Path, tmp_path: Path
+    up: Provisioned, packages: Path, tmp_path: Path
 ) -> None:
     code = "try: import lambda_function\nexcept Exception as error: print(error)"
     variables = {**up.emulator.environment(), **up.stack.function.environment, "MODEL_RUNTIME": "sklearn"}

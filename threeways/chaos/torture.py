@@ -28,8 +28,8 @@ from threeways.local_run.events import Source, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED
 from threeways.local_run.result import ledger_of
-from threeways.local_run.session import named_faults, play
-from threeways.local_run.stack import Stage
+from threeways.local_run.session import named_faults, run_session
+from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
 from threeways.settings import Settings
 
@@ -94,22 +94,22 @@ def torture(
     with (
         named_faults(folder),
         interruptible() as stopping,
-        Stage(
+        RunningStack(
             folder, model, SHARDS, console, settings=options.settings, emulator=emulator, function=make
-        ) as stage,
+        ) as stack,
     ):
-        stage.announce()
+        stack.announce()
         resharder = Resharder(
-            stage.kinesis,
-            (stage.input_stream, stage.output_stream),
+            stack.kinesis,
+            (stack.input_stream, stack.output_stream),
             seed,
-            lambda: stage.mapping.counts().records,
+            lambda: stack.mapping.counts().records,
             every=max(1, len(workload) // (RESHARDS + 1)),
             most=MOST_SHARDS,
         )
         resharder.start()
         try:
-            result = play(stage, workload, None, stopping, console)
+            result = run_session(stack, workload, None, stopping, console)
         finally:
             resharder.stop()
         struck = functions[0].struck() + Counter({"outage": schedule.began.total()})

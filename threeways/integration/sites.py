@@ -15,7 +15,7 @@ from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
 from threeways.local_run.replay_target import target_of
-from threeways.local_run.stack import Function, MakeFunction, Stage, in_processes
+from threeways.local_run.stack import Function, MakeFunction, RunningStack, in_processes
 from threeways.ops import account
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.proof import Proof
@@ -77,15 +77,15 @@ def oracle_of(settings: Settings) -> ModelService[Any]:
     return ModelService(model, tasks.find(settings.task), settings.run_id or model.version)
 
 
-def here(stage: Stage, folder: Path, make: MakeFunction) -> Site:
-    """A stage that is up, with the model's files in `folder`."""
+def here(stack: RunningStack, folder: Path, make: MakeFunction) -> Site:
+    """A stack that is up, with the model's files in `folder`."""
 
     def start(variables: dict[str, str]) -> Function:
-        config = replace(stage.config, environment=stage.config.environment | variables)
-        return make(config, stage.emulator.environment(), stage.log)
+        config = replace(stack.config, environment=stack.config.environment | variables)
+        return make(config, stack.emulator.environment(), stack.log)
 
-    settings = Settings(model_location=str(folder), run_id=stage.version, task=stage.task)
-    return Site(target_of(stage), stage.input_stream, oracle_of(settings), 2_000, start)
+    settings = Settings(model_location=str(folder), run_id=stack.version, task=stack.task)
+    return Site(target_of(stack), stack.input_stream, oracle_of(settings), 2_000, start)
 
 
 def deployed(name: str) -> Site:

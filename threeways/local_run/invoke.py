@@ -9,7 +9,7 @@ from rich.console import Console
 
 from threeways.aws.kinesis import read_all
 from threeways.local_run import sam_local
-from threeways.local_run.provision import Ground
+from threeways.local_run.provision import Provisioned
 from threeways.stream.quarantine import read
 
 SHOWN = 2_000
@@ -34,7 +34,7 @@ def invoke(event: str, image: str, console: Console, log: Console) -> bool:
         return show(event, said, up, console)
 
 
-def show(name: str, said: bytes, up: Ground, console: Console) -> bool:
+def show(name: str, said: bytes, up: Provisioned, console: Console) -> bool:
     """Print the answer and what landed; whether the answer is one that a mapping can use."""
 
     def tell(line: str) -> None:

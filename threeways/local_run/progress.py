@@ -70,8 +70,8 @@ class View:
 
 
 @dataclass
-class Watch:
-    """Takes looks at a run's parts. The rate is over the last RATE_SECONDS or so."""
+class Progress:
+    """Views of a run as it goes on, from its parts. The rate is over the last RATE_SECONDS or so."""
 
     total: int
     producer: Producer
@@ -79,16 +79,16 @@ class Watch:
     mapping: EventSourceMapping
     log: FunctionLog
     started: float = field(default_factory=time.monotonic)
-    _looks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
+    _seen: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
 
-    def look(self) -> View:
+    def view(self) -> View:
         """The run as it stands."""
         elapsed = time.monotonic() - self.started
         back = len(self.collector.predictions)
-        while len(self._looks) > 1 and self._looks[0][0] < elapsed - RATE_SECONDS:
-            self._looks.popleft()
-        then, back_then = self._looks[0]
-        self._looks.append((elapsed, back))
+        while len(self._seen) > 1 and self._seen[0][0] < elapsed - RATE_SECONDS:
+            self._seen.popleft()
+        then, back_then = self._seen[0]
+        self._seen.append((elapsed, back))
         counts = self.mapping.counts()
         put = self.producer.sent
         latencies = [max(0.0, at - put[id_].at) for id_, at in list(self.collector.recent) if id_ in put]

@@ -1,4 +1,4 @@
-"""The ground that runs stand on: an emulator with `template.yaml`'s resources and a model in its bucket."""
+"""Provision an emulator: `template.yaml`'s resources, with a model in its bucket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEMPLATE = project.ROOT / "template.yaml"
 
 
 @dataclass(frozen=True)
-class Ground:
+class Provisioned:
     """A running emulator with the stack's streams, buckets and queues, the model in its bucket.
 
     stack: as the template describes it with this model's parameters.
@@ -33,12 +33,12 @@ class Ground:
 
 
 @contextmanager
-def ground(
+def provisioned(
     emulator: Endpoint,
     model: RegisteredModel,
     shards: int | None = None,
     settings: Settings | None = None,
-) -> Iterator[Ground]:
+) -> Iterator[Provisioned]:
     """Start the emulator and put everything into it; it ends with the context.
 
     shards: of every stream, the template's if None. settings: how the model is served, their defaults if
@@ -48,7 +48,7 @@ def ground(
         stack = _load(model, settings or Settings(), emulator.region)
         provision(stack, emulator, shards=shards)
         _upload(model, stack.buckets["ModelBucket"].name, emulator)
-        yield Ground(emulator, stack)
+        yield Provisioned(emulator, stack)
 
 
 def _load(model: RegisteredModel, settings: Settings, region: str) -> Stack:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from threeways.local_run.folders import new_folder
-from threeways.local_run.stack import Stage
+from threeways.local_run.stack import RunningStack
 from threeways.ops.replay.keeper import Keeper
 from threeways.ops.replay.proof import Keep
 from threeways.ops.replay.target import Target
@@ -34,28 +34,28 @@ def local_target(
     model is served. Raises LocalError, and what `find_model` raises.
     """
     logs = new_folder(local / "replays")
-    with Stage(logs, find_model(), None, console, settings=settings) as stage:
+    with RunningStack(logs, find_model(), None, console, settings=settings) as stack:
         console.print(
-            f"Up for TASK={stage.task}, with model version {stage.version}; logs in {logs}", soft_wrap=True
+            f"Up for TASK={stack.task}, with model version {stack.version}; logs in {logs}", soft_wrap=True
         )
         keeper = Keeper(Path(location).absolute().parent, logs.name)
         console.print(
             f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}", soft_wrap=True
         )
-        yield target_of(stage), keeper
+        yield target_of(stack), keeper
 
 
-def target_of(stage: Stage) -> Target:
+def target_of(stack: RunningStack) -> Target:
     """Describe a function on this machine as a replay's target."""
     return Target(
         name="the function of template.yaml",
-        model=f"version {stage.version}, task {stage.task}",
+        model=f"version {stack.version}, task {stack.task}",
         is_local=True,
         whose="this machine",
         real=False,
-        invoke=stage.invoke,
-        kinesis=stage.kinesis,
-        s3=stage.s3,
-        output_stream=stage.output_stream,
-        quarantine=stage.quarantine,
+        invoke=stack.invoke,
+        kinesis=stack.kinesis,
+        s3=stack.s3,
+        output_stream=stack.output_stream,
+        quarantine=stack.quarantine,
     )

@@ -18,8 +18,8 @@ from threeways.local_run.events import Source, Workload, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
 from threeways.local_run.result import ledger_of
-from threeways.local_run.session import named_faults, play
-from threeways.local_run.stack import Stage
+from threeways.local_run.session import named_faults, run_session
+from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
 from threeways.settings import Settings
 
@@ -67,10 +67,10 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     with (
         named_faults(folder),
         interruptible() as stopping,
-        Stage(folder, model, options.shards, console, settings=options.settings) as stage,
+        RunningStack(folder, model, options.shards, console, settings=options.settings) as stack,
     ):
-        stage.announce()
-        result = play(stage, workload, options.rate, stopping, console)
+        stack.announce()
+        result = run_session(stack, workload, options.rate, stopping, console)
     ledger = ledger_of(result)
     show_ledger(console, ledger, result)
     show_share(console, ledger, options.tolerate)

@@ -23,7 +23,7 @@ from threeways.docker.relay import relay
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import UsageError
-from threeways.local_run.provision import Ground, ground
+from threeways.local_run.provision import Provisioned, provisioned
 from threeways.settings import LOCAL, inherited_environment
 
 EVENTS = project.ROOT / "tests" / "events"
@@ -74,7 +74,7 @@ def template_of(function: FunctionConfig, image: str, endpoint: str, arch: str) 
     }
 
 
-def environment(up: Ground) -> dict[str, str]:
+def environment(up: Provisioned) -> dict[str, str]:
     """SAM CLI's own environment: dummy credentials, which it passes on, and no variable of the function's.
 
     A variable of the shell's would go before the template's, and lead the function elsewhere.
@@ -94,7 +94,7 @@ def run_sam(command: list[str], env: dict[str, str] | None = None) -> bytes:
 
 
 @contextmanager
-def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
+def prepared(image: str, console: Console) -> Iterator[tuple[Provisioned, Path]]:
     """An emulator with the registered model, and the template for SAM CLI. Raises EngineError, UsageError."""
     from threeways.training.train import resolve_or_train
 
@@ -103,7 +103,7 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
     engine.require_runnable(image)
     console.print("Looking up the registered model in MLflow")
     model = resolve_or_train(console=console, folder=LOCAL)
-    with ground(Emulator(), model) as up, relay(up.emulator.endpoint_url) as endpoint:
+    with provisioned(Emulator(), model) as up, relay(up.emulator.endpoint_url) as endpoint:
         path = LOCAL.absolute() / "sam" / f"template-{os.getpid()}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         made = template_of(up.stack.function, image, endpoint, engine.architecture(image))
@@ -117,7 +117,7 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Ground, Path]]:
             path.unlink(missing_ok=True)
 
 
-def sam_command(what: str, template: Path, up: Ground, *more: str) -> list[str]:
+def sam_command(what: str, template: Path, up: Provisioned, *more: str) -> list[str]:
     """`sam local …`; its containers are on Docker's default bridge, with `--docker-network host`, too."""
     options = ["--template", str(template), "--skip-pull-image", "--region", up.emulator.region]
     return [sam_cli.sam(), "local", what, *more, *options]

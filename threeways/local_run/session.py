@@ -15,33 +15,33 @@ from threeways.local_run.console import screen
 from threeways.local_run.events import Workload
 from threeways.local_run.ledger import Account
 from threeways.local_run.producer import Producer
-from threeways.local_run.progress import Watch
+from threeways.local_run.progress import Progress
 from threeways.local_run.result import Result
-from threeways.local_run.stack import Stage
+from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
 
 LOOK_SECONDS = 0.25
 
 
-def play(
-    stage: Stage, workload: Workload, rate: float | None, stopping: threading.Event, console: Console
+def run_session(
+    stack: RunningStack, workload: Workload, rate: float | None, stopping: threading.Event, console: Console
 ) -> Result:
     """Put the events, watch until nothing is left to do, and read everything back.
 
     stopping: set, it ends the run early. Raises what stopped the producer or the collector, and LocalFailed
     where the emulator has ended.
     """
-    task = tasks.find(stage.task)
-    collector = Collector(stage.kinesis, stage.output_stream, task)
-    producer = Producer(stage.kinesis, stage.input_stream, workload.outgoing(), rate)
-    watch = Watch(len(workload), producer, collector, stage.mapping, stage.log)
+    task = tasks.find(stack.task)
+    collector = Collector(stack.kinesis, stack.output_stream, task)
+    producer = Producer(stack.kinesis, stack.input_stream, workload.outgoing(), rate)
+    progress = Progress(len(workload), producer, collector, stack.mapping, stack.log)
     collector.start()
     producer.start()
     with screen(console) as shown:
         while not (stopping.is_set() or producer.error or collector.error):
-            stage.emulator.check()
-            shown.show(watch.look())
-            if not producer.is_alive() and stage.mapping.drained():
+            stack.emulator.check()
+            shown.show(progress.view())
+            if not producer.is_alive() and stack.mapping.drained():
                 break
             stopping.wait(LOOK_SECONDS)
         if stopping.is_set():
@@ -49,12 +49,12 @@ def play(
                 "Stopping: what is on its way is finished and counted. Ctrl-C again gives up at once."
             )
         producer.stop()
-        positions = stage.mapping.stop()
+        positions = stack.mapping.stop()
         collector.finish()
-        shown.show(watch.look())
+        shown.show(progress.view())
     if producer.error:
         raise producer.error
-    back = stage.read_back()
+    back = stack.read_back()
     account = Account(
         sent=producer.sent,
         predictions=collector.predictions,
@@ -63,15 +63,15 @@ def play(
         abandoned=back.abandoned,
         positions=positions,
     )
-    batches = stage.mapping.counts().batches
+    batches = stack.mapping.counts().batches
     return Result(
         task=task,
         events=workload.events,
         account=account,
         back=back,
         batches=batches,
-        cold_start=stage.cold_start,
-        version=collector.version or stage.version,
+        cold_start=stack.cold_start,
+        version=collector.version or stack.version,
         interrupted=stopping.is_set(),
     )
 

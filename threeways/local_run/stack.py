@@ -1,4 +1,4 @@
-"""The stage a run plays on: everything of `template.yaml`, brought up on this machine."""
+"""The deployed stack on this machine: everything of `template.yaml`, brought up in the emulator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from threeways.emulator.server import Emulator
 from threeways.emulator.stack import FunctionConfig
 from threeways.errors import LocalError, LocalFailed
 from threeways.local_run.progress import FunctionLog
-from threeways.local_run.provision import ground
+from threeways.local_run.provision import provisioned
 from threeways.settings import Settings
 from threeways.stream.quarantine import read as read_quarantine
 from threeways.stream.quarantine import split_location
@@ -70,7 +70,7 @@ class ReadBack:
     folder: Path
 
 
-class Stage:
+class RunningStack:
     """Emulator, streams, buckets, the model in its bucket, the function and the mapping. A context manager.
 
     folder: the run's own; logs and copies go there. shards: of every stream, the template's if None.
@@ -106,7 +106,7 @@ class Stage:
     def __enter__(self) -> Self:
         """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
         with ExitStack() as rising:
-            made = ground(self.emulator, self._model, self._shards, self._settings)
+            made = provisioned(self.emulator, self._model, self._shards, self._settings)
             stack = rising.enter_context(made).stack
             self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
             self.config = stack.function
