@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import pytest
+from artifact_lab import logged
 from doubles import NOW
 from msgspec import Meta
 
 from threeways.errors import PermanentError
-from threeways.local_run.broken_events import derived, kinds
+from threeways.local_run.broken_events import derived, kinds, kinds_for
 from threeways.scoring import Features, Task, Value
 from threeways.scoring.decoding import Id
+from threeways.settings import Settings
 from threeways.systems.taxi.duration import task as duration
 from threeways.systems.taxi.tip import task as tip
 
@@ -171,6 +174,25 @@ def test_features_that_raise_make_no_broken_record() -> None:
         output=Value("y"),
     )  # fmt: skip
     assert "at not a date" not in kinds(task)
+
+
+def test_few_broken_records_are_of_bytes_and_of_fields() -> None:
+    few = list(kinds(duration))[:10]
+    assert set(few) & set(BYTES)
+    assert any("ride_id" in kind for kind in few)
+    assert any("missing" in kind for kind in few)
+
+
+@pytest.mark.parametrize(("model", "reads_pickup"), [("dicts", False), ("linear", True)])
+def test_broken_records_are_those_that_the_model_s_kind_of_input_refuses(
+    kind: str, reads_pickup: bool
+) -> None:
+    made = kinds_for(duration, logged(kind), Settings())
+    assert any(b"yesterday" in data for data in made) is reads_pickup
+
+
+def test_a_model_that_cannot_be_loaded_is_left_to_the_function(tmp_path: Path) -> None:
+    assert kinds_for(duration, tmp_path, Settings()) == list(kinds(duration).values())
 
 
 def test_for_a_model_of_dicts_what_it_does_not_read_is_not_broken() -> None:

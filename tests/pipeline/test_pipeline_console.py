@@ -198,3 +198,25 @@ def test_the_error_of_a_task_without_a_truth_or_a_unit_is_told_plainly(tmp_path:
     said = printed(80, lambda console: module.show_ledger(console, ledger_of(made), made))
     assert "RMSE 2.5 over the 17 events whose truth is known" in said
     assert "A few of the predictions of days" in said
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_long_names_and_odd_values_of_any_event_stay_within_the_table(width: int, tmp_path: Path) -> None:
+    labels = {f"the_{n}_of_several_long_field_names": f"[red]value {n}[/] beyond" for n in range(4)}
+    made = result(tmp_path, labels=lambda _: labels)
+    said = printed(width, lambda console: module.show_ledger(console, ledger_of(made), made))
+    assert "predicted" in said
+    assert "[red]" in said
+    if width == 200:
+        assert all(name in said for name in labels)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(123.456, "123.5"), (12.5, "12.5"), (1.25, "1.25"), (0.125, "0.1250")]
+)
+def test_small_predictions_are_shown_with_more_digits(value: float, shown: str, tmp_path: Path) -> None:
+    made = result(tmp_path)
+    predictions = dict.fromkeys(made.account.predictions, Received(value, 2.0))
+    made = replace(made, account=replace(made.account, predictions=predictions))
+    said = printed(80, lambda console: module.show_ledger(console, ledger_of(made), made))
+    assert f" {shown} " in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import Raw, inspect
 
 from threeways import artifact
-from threeways.artifact import mlmodel, runtime
+from threeways.artifact import mlmodel, runtime, signature
 from threeways.errors import ArtifactError, PermanentError
 from threeways.local_run.event_schema import Field, example_of, fields_of, id_path, replaced
 from threeways.scoring.task import Task
@@ -48,13 +49,19 @@ def kinds(task: Task[Any], *, dicts: bool = False) -> dict[str, bytes]:
 
 def kinds_for(task: Task[Any], folder: FilePath, settings: Settings) -> list[bytes]:
     """Return the broken records for a task that the model in a folder is of, by what that model takes."""
-    return list(kinds(task, dicts=task.dicts is not None and _takes_dicts(folder, settings)).values())
+    return list(kinds(task, dicts=task.dicts is not None and _takes_dicts(task, folder, settings)).values())
 
 
-def _takes_dicts(folder: FilePath, settings: Settings) -> bool:
-    """Tell whether a model is fed dicts; one that cannot be loaded is for the function to refuse."""
+def _takes_dicts(task: Task[Any], folder: FilePath, settings: Settings) -> bool:
+    """Tell whether a model is fed dicts; one that cannot be loaded is for the function to refuse.
+
+    It is loaded only where neither its runtime nor the columns that its MLmodel names tell.
+    """
     try:
-        if runtime.choose(mlmodel.read(folder).flavors, settings.model_runtime, folder) == "onnx":
+        info = mlmodel.read(folder)
+        if runtime.choose(info.flavors, settings.model_runtime, folder) == "onnx":
+            return False
+        if task.columns in (info.features, signature.names(info)):
             return False
         pin = settings.model_sha256 or artifact.digest(folder)
         return artifact.load(folder, pin, settings.model_runtime).wants == "dicts"
@@ -63,13 +70,17 @@ def _takes_dicts(folder: FilePath, settings: Settings) -> bool:
 
 
 def derived(task: Task[Any]) -> dict[str, bytes]:
-    """Return what is wrong by the event's schema, each as its example with one thing changed."""
+    """Return what is wrong by the event's schema, each as its example with one thing changed.
+
+    What is wrong with the bytes and what is wrong with a field are mixed, so that a few records meet both.
+    """
     example = example_of(task)
-    found = dict(_of_bytes(example, id_path(task)[0]))
+    of_bytes, of_fields = list(_of_bytes(example, id_path(task)[0])), []
     if isinstance(example, dict):
         for field in fields_of(task.event):
-            found |= {f"{field.name} {what}": data for what, data in _of_field(example, field)}
-    return found
+            of_fields += [(f"{field.name} {what}", data) for what, data in _of_field(example, field)]
+    placed = [(place / len(part), one) for part in (of_bytes, of_fields) for place, one in enumerate(part)]
+    return dict(one for _, one in sorted(placed, key=itemgetter(0)))
 
 
 def _is_refused(task: Task[Any], data: bytes, *, decode_only: bool) -> bool:

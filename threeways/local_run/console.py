@@ -27,7 +27,8 @@ EXAMPLES = 5
 REASONS = 6
 NARROW = 66
 """A terminal of fewer columns gets two of the values by which an event is known."""
-NARROW_LABELS, LABEL_WIDTH = 2, 12
+NARROW_LABELS, LABEL_WIDTH = 2, 8
+"""How many of them those are, and to how many columns at least a label's name may be folded."""
 
 
 class Screen(Protocol):
@@ -173,8 +174,9 @@ def _show_examples(console: Console, result: Result) -> None:
         padding=(0, 1) if wide else 0,
     )
     for name in [*names, "predicted", *(["true"] if true else [])]:
-        widest = max(map(len, name.split()))
-        table.add_column(escape(name), justify="right", min_width=min(widest, LABEL_WIDTH), overflow="fold")
+        widest = max(map(len, name.split()), default=0)
+        least = min(widest, LABEL_WIDTH) if name in names else widest
+        table.add_column(escape(name), justify="right", min_width=least, overflow="fold")
     largest = max(abs(value) for _, value in shown)
     digits = 1 if largest >= 10 else 2 if largest >= 1 else 4
     for (index, predicted), about in zip(shown, labels, strict=True):

@@ -68,7 +68,7 @@ def labels_of(fields: Sequence[Field], payload: bytes) -> Mapping[str, str]:
         for name in one.path:
             value = value.get(name) if isinstance(value, dict) else None
         if value is not None and len(shown) < _LABELS:
-            text = str(value)
+            text = "".join(sign if sign.isprintable() else " " for sign in str(value))
             shown[one.path[-1]] = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return shown
 
