@@ -184,10 +184,8 @@ def test_few_broken_records_are_of_bytes_and_of_fields() -> None:
 
 
 @pytest.mark.parametrize(("model", "reads_pickup"), [("dicts", False), ("linear", True)])
-def test_broken_records_are_those_that_the_model_s_kind_of_input_refuses(
-    kind: str, reads_pickup: bool
-) -> None:
-    made = kinds_for(duration, logged(kind), Settings())
+def test_broken_records_are_those_that_the_model_s_input_refuses(model: str, reads_pickup: bool) -> None:
+    made = kinds_for(duration, logged(model), Settings())
     assert any(b"yesterday" in data for data in made) is reads_pickup
 
 
