@@ -63,12 +63,12 @@ def test_the_version_and_help_are_had_by_their_usual_flags() -> None:
 
 
 def test_an_error_speaks_of_flags_to_who_used_flags_and_of_variables_to_who_called_make() -> None:
-    said = called("run", "--rides", "nowhere.parquet")
+    said = called("run", "--events", "nowhere.parquet")
     assert said.returncode == 2
-    assert said.stderr.startswith("error: --rides")
+    assert said.stderr.startswith("error: --events")
     assert called("run", "--n", "x").stderr.startswith("error: Invalid value for '--n'")
-    made = called("run", "--rides", "nowhere.parquet", THREEWAYS_MAKE="true")
-    assert made.stderr.startswith("error: RIDES")
+    made = called("run", "--events", "nowhere.parquet", THREEWAYS_MAKE="true")
+    assert made.stderr.startswith("error: EVENTS")
     assert called("run", "--n", "x", THREEWAYS_MAKE="true").stderr.startswith("error: Invalid value for 'N'")
 
 
@@ -119,5 +119,7 @@ def test_each_variable_that_a_recipe_reads_is_one_that_its_target_takes() -> Non
         read = {*re.findall(r"\$\((?:if \$\()?([A-Z_]+)\)", recipe)} - {"PYTHON", "VENV", "PIPENV", "READY"}
         if "WHERE" in read:
             read = read - {"WHERE"} | set(where.split())
+        if "FROM_EVENTS" in read:
+            read = read - {"FROM_EVENTS"} | {"EVENTS", "RIDES", "ACTUAL", "ID"}
         assert read <= set(takes.get(target, "").split()), target
     assert make("run", "RATE=5", "N=3", "TASK=t", "MODEL=m", "MLFLOW_TRACKING_URI=u").returncode == 0

@@ -19,7 +19,7 @@ PLACES = ("local_run", "chaos", "ops/capacity", "ops/replay", "ops/quarantine.py
 @pytest.mark.parametrize("place", PLACES)
 def test_generic_code_names_no_domain(place: str) -> None:
     path = CODE / place
-    found = {}
+    found: dict[str, list[str]] = {}
     for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
         if file.name == "model_choice.py":
             continue

@@ -35,7 +35,7 @@ def locations(spec: str, variable: str, say: Say) -> list[str]:
 
 
 def opened(location: str, variable: str) -> IO[bytes]:
-    """Open the file's bytes, seekable. Raises DataError, beginning with `variable`, where they can't be had."""
+    """Open a file, seekable. Raises DataError, beginning with `variable`, where they can't be had."""
     if location.startswith("s3://"):
         return s3.opened(location, variable)
     try:
@@ -53,7 +53,7 @@ def opened(location: str, variable: str) -> IO[bytes]:
 
 
 def _entries(spec: str) -> list[str]:
-    """Return the entries of a list; spaces and commas part them unless that which is between is there as it is."""
+    """Split a list at spaces and commas, unless what is between them is there as it is."""
     for parts in ([spec], spec.split(",")):
         entries = [part.strip() for part in parts if part.strip()]
         if all(map(_is_one, entries)):

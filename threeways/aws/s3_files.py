@@ -37,7 +37,7 @@ _MENDS = {
 
 
 def resolved(address: str, variable: str, say: Callable[[str], None]) -> list[str]:
-    """Return the objects that `s3://bucket/key` names; wildcards in the key are resolved by listing its prefix.
+    """Return the objects that an address names; wildcards are resolved by listing the key's prefix.
 
     They mean what they mean on disk: `*` stays within a folder, `**` is any number of folders, and neither
     takes a name that begins with a dot. Raises DataError, beginning with `variable`.
