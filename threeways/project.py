@@ -17,7 +17,7 @@ ROOT = _PACKAGE.parent if IS_CHECKOUT else _INSTALLED
 
 
 def require_checkout(what: str) -> None:
-    """Raises UsageError in an installed package: `what` needs files that only a checkout has."""
+    """Require a checkout, whose files `what` needs. Raises UsageError in an installed package."""
     if not IS_CHECKOUT:
         raise UsageError(
             f"{what} needs the project's checkout: run it there, `python -m threeways …` or make"

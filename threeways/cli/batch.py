@@ -50,7 +50,7 @@ def batch(
         str | None, typer.Option(help="The column with what the prediction should have been.")
     ] = None,
 ) -> None:
-    """A table of events in, a table of predictions out, by interval; default: all since the last success."""
+    """Score a table of events into one of predictions, by interval; default: all since the last success."""
     from threeways.batch.job import Asked
     from threeways.batch.layout import Naming
     from threeways.batch.model import service_of

@@ -19,7 +19,7 @@ def doctor(
     record_bytes: Annotated[int, typer.Option(min=1, help="How large those records are.")] = 1000,
     key_rate: Annotated[int, typer.Option(min=0, help="Records a second of the key that has most.")] = 0,
 ) -> None:
-    """What will bite a consumer of Kinesis, in a template or a deployed stack. Exit status 1 if anything."""
+    """Find what will bite a consumer of Kinesis in a template or a deployed stack; exit status 1 if any."""
     from threeways.ops import account
     from threeways.ops.doctor.check import examine, print_findings, read_template
     from threeways.ops.doctor.deployed import fetch

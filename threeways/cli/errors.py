@@ -45,12 +45,12 @@ def run(app: typer.Typer) -> int:
 
 
 def status_of(error: ThreewaysError) -> int:
-    """The exit status that an error ends a command with."""
+    """Return the exit status that an error ends a command with."""
     return USAGE if isinstance(error, UsageError) else FAILED
 
 
 def explained(error: Exception) -> ThreewaysError | None:
-    """The error that a command ends with: the project's own, or its equivalent of a foreign one.
+    """Return the error that a command ends with: the project's own, or its equivalent of a foreign one.
 
     None for what is nobody's mistake but this code's.
     """
@@ -64,7 +64,7 @@ def explained(error: Exception) -> ThreewaysError | None:
 
 
 def for_caller(message: str, options: Mapping[str, str], *, by_make: bool) -> str:
-    """The message with the names of options that the caller used. options: flag -> the Makefile's variable.
+    """Name options in a message as the caller gave them. options: flag -> the Makefile's variable.
 
     Whole commands, `make train DATA=…`, stay as they are.
     """
@@ -97,7 +97,7 @@ def _misused(error: Any, options: Mapping[str, str]) -> int:
 
 
 def _options(app: typer.Typer) -> dict[str, str]:
-    """The flags of the command that was called, with the Makefile's variable for each: `YES=1` of `--yes`."""
+    """Return the flags of the called command, with the Makefile's variable for each: `YES=1` of `--yes`."""
     commands: Any = typer.main.get_command(app)
     command = next((commands.commands[word] for word in sys.argv[1:] if word in commands.commands), None)
     params = command.params if command else []

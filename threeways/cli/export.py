@@ -26,7 +26,7 @@ def export(
         str | None, typer.Option(help="The artifact's digest, which a pickle needs; default: MODEL_SHA256.")
     ] = None,
 ) -> None:
-    """A copy of a model artifact that needs no scikit-learn to be served. Exit status 1 if it can't be."""
+    """Copy a model artifact so that it needs no scikit-learn to be served. Exit status 1 if it can't be."""
     from threeways.local_run.model_choice import choose, named, require_run
     from threeways.training.export_command import export as write
 

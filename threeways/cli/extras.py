@@ -22,7 +22,7 @@ def lacking(module: str) -> UsageError | None:
 
 
 def declared() -> dict[str, list[str]]:
-    """The packages that each extra brings, by name."""
+    """Return the packages that each extra brings, by name."""
     text = (project.ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extras: dict[str, list[str]] = tomllib.loads(text)["project"]["optional-dependencies"]
     return {
@@ -33,5 +33,5 @@ def declared() -> dict[str, list[str]]:
 
 
 def _plain(name: str) -> str:
-    """A package's or a module's name in a form in which they are mostly the same: cfn-lint is cfnlint."""
+    """Normalize a package's or a module's name, so that most are the same: cfn-lint is cfnlint."""
     return re.sub(r"[-_.]", "", name).lower()

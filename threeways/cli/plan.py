@@ -17,7 +17,7 @@ def plan(
     memory: Annotated[int | None, typer.Option(help="The function's, in MB; default: what it takes.")] = None,
     arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
 ) -> None:
-    """What a deployment needs and costs at a rate, at twice of it, and what breaks first."""
+    """Tell what a deployment needs and costs at a rate and at twice of it, and what breaks first."""
     from threeways.local_run.model_choice import refuse
     from threeways.ops.capacity.command import show
     from threeways.scoring import tasks

@@ -16,7 +16,7 @@ def quarantine(
         Path | None, typer.Option(help="Write all entries to this file, as JSON lines.")
     ] = None,
 ) -> None:
-    """What is in quarantine: by reason and by time, one record, or all of it to a file."""
+    """Show what is in quarantine: by reason and by time, one record, or all of it to a file."""
     from threeways.ops.quarantine import Reader
 
     reader = Reader(location, Console())

@@ -21,7 +21,7 @@ def torture(
     actual: Actual = None,
     event_id: EventId = None,
 ) -> None:
-    """The whole pipeline under throttles, resets, silence, kills and resharding, with a ledger at its end."""
+    """Run the whole pipeline under throttles, resets, kills, silence and resharding; ends with a ledger."""
     from threeways.chaos.schedule import parse
     from threeways.chaos.torture import Options
     from threeways.chaos.torture import torture as run_torture

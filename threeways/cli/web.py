@@ -18,7 +18,7 @@ def web(
         int | None, typer.Option(min=0, max=65_535, help="Default: WEB_PORT, else 8080; 0: a free one.")
     ] = None,
 ) -> None:
-    """The web service with the registered model, or MODEL_LOCATION's, on 127.0.0.1, until Ctrl-C."""
+    """Serve the registered model, or MODEL_LOCATION's, as a web service on 127.0.0.1, until Ctrl-C."""
     from threeways.local_run.model_choice import choose, resolved
 
     settings = from_environment(Settings)

@@ -15,7 +15,7 @@ NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm6
 
 
 def docker(*arguments: str, env: Mapping[str, str] | None = None) -> str:
-    """What `docker …` prints. Raises EngineError with what it complained about."""
+    """Run `docker …` and return what it prints. Raises EngineError with what it complained about."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, env=env)  # noqa: S603, S607 - the user's docker
     if done.returncode:
         raise EngineError(f"docker {' '.join(arguments[:2])}: {done.stderr.strip() or done.stdout.strip()}")
@@ -34,7 +34,7 @@ def missing() -> str | None:
 
 
 def require() -> None:
-    """Raises EngineError where there is no engine."""
+    """Require a running engine. Raises EngineError where there is none."""
     why = missing()
     if why:
         raise EngineError(why)
@@ -59,7 +59,7 @@ def has_compose() -> bool:
 
 
 def machine() -> str:
-    """The engine's architecture: `amd64` or `arm64`."""
+    """Return the engine's architecture: `amd64` or `arm64`."""
     arch = docker("version", "--format", "{{.Server.Arch}}")
     return NAMES.get(arch, arch)
 
@@ -70,7 +70,7 @@ def exists(image: str) -> bool:
 
 
 def architecture(image: str) -> str:
-    """What an image was built for. Raises EngineError where there is no such image."""
+    """Return the architecture that an image was built for. Raises EngineError where there is none."""
     try:
         return docker("image", "inspect", "--format", "{{.Architecture}}", image)
     except EngineError:
@@ -80,7 +80,7 @@ def architecture(image: str) -> str:
 
 
 def require_runnable(image: str) -> None:
-    """Raises EngineError where an image is of another architecture than this machine."""
+    """Require an image of this machine's architecture. Raises EngineError where it is of another."""
     built, here = architecture(image), machine()
     if built != here:
         raise EngineError(
@@ -99,12 +99,12 @@ def size(image: str) -> int:
 
 
 def labels(image: str) -> dict[str, str]:
-    """An image's labels."""
+    """Return an image's labels."""
     return json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image)) or {}
 
 
 def inside(image: str, code: str, *options: str) -> str:
-    """What a Python program prints in a container of the image that can write nothing and reach nothing."""
+    """Run a Python program in a container that can write and reach nothing; return what it prints."""
     return docker(
         *("run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--user", "12345:12345"),  # noqa: S108
         *("--entrypoint", "python3", *options, image, "-c", code),

@@ -28,7 +28,7 @@ PIP_SETTINGS = {
 
 
 def tag_of(target: str) -> str:
-    """What the image of a target is called here."""
+    """Return the tag that the image of a target gets by default."""
     return TAG if target == FUNCTION else f"{TAG}-{target}"
 
 
@@ -91,7 +91,7 @@ def _mend(arch: str | None) -> str:
 
 
 def revision() -> str:
-    """The commit, with `-dirty` where what ships was changed since; `unknown` outside a checkout."""
+    """Return the commit, with `-dirty` where what ships was changed since; `unknown` outside a checkout."""
     said = [_git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *SHIPS)]
     if not said[0]:
         return "unknown"
@@ -147,7 +147,7 @@ def _pip_config(key: str) -> str:
 
 
 def added_mb(tag: str) -> float:
-    """What an image adds to its base, in megabytes."""
+    """Return what an image adds to its base, in megabytes."""
     return (engine.size(tag) - engine.size(engine.BASE)) / 1e6
 
 

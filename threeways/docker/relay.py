@@ -23,7 +23,7 @@ from threeways.errors import EngineError
 
 @contextmanager
 def relay(url: str) -> Iterator[str]:
-    """The URL by which containers on Docker's default bridge reach what listens at `url` on 127.0.0.1.
+    """Yield the URL by which containers on Docker's default bridge reach what listens at `url` here.
 
     Raises EngineError where the bridge cannot be found.
     """
@@ -44,7 +44,7 @@ def relay(url: str) -> Iterator[str]:
 
 
 def _bridge() -> tuple[ipaddress.IPv4Network, str]:
-    """The default bridge's IPv4 subnet, and the host's address in it."""
+    """Return the default bridge's IPv4 subnet, and the host's address in it."""
     said: list[dict[str, Any]] = json.loads(
         engine.docker("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}")
     )

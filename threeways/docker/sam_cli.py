@@ -15,7 +15,7 @@ def sam() -> str:
 
 
 def require() -> None:
-    """Raises UsageError where there is no SAM CLI."""
+    """Require SAM CLI. Raises UsageError where there is none."""
     if shutil.which(sam()) is None:
         raise UsageError(
             "SAM CLI is not set up: python tools/setup_tool.py sam, or use `make deploy`; outside of a "

@@ -69,7 +69,7 @@ def run(
 
 
 def the_image(named: str | None, target: str, emulator: str, console: Console) -> str | None:
-    """The image to test, built unless one is named; None where there is no engine, said loudly."""
+    """Return the image to test, built unless one is named; None where there is no engine, which is told."""
     why = engine.missing()
     if why and named:
         raise EngineError(f"IMAGE={named} needs a container engine. {why}")

@@ -15,7 +15,7 @@ from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
 from threeways.local_run.replay_target import target_of
-from threeways.local_run.stack import Function, MakeFunction, RunningStack, in_processes
+from threeways.local_run.stack import Function, MakeFunction, Stage, in_processes
 from threeways.ops import account
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.proof import Proof
@@ -44,7 +44,7 @@ class Site:
     start: Callable[[dict[str, str]], Function] | None = None
 
     def proof(self, arrivals: Collection[datetime] = ()) -> Proof:
-        """Finds what invocations from now on bring about, waiting a minute for it."""
+        """Return a finder of what invocations from now on bring about, which waits a minute for it."""
         hours = {at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for at in arrivals}
         return Proof(self.target, hours, patience=60.0)
 
@@ -60,7 +60,7 @@ class Site:
 
 
 def in_image(image: str | None) -> MakeFunction:
-    """What makes functions of an image; without one, of the same code in AWS's runtime interface client."""
+    """Return a maker of functions of an image; without one, of the same code in AWS's runtime client."""
     if image is None:
         return in_processes
 
@@ -71,25 +71,25 @@ def in_image(image: str | None) -> MakeFunction:
 
 
 def oracle_of(settings: Settings) -> ModelService[Any]:
-    """The model that a function with these settings loads, here."""
+    """Load the model that a function with these settings loads, in this process."""
     folder = artifact.fetch(artifact.find(settings))
     model = artifact.load(folder, settings.model_sha256)
     return ModelService(model, tasks.find(settings.task), settings.run_id or model.version)
 
 
-def here(stack: RunningStack, folder: Path, make: MakeFunction) -> Site:
-    """A stack that is up, with the model's files in `folder`."""
+def here(stage: Stage, folder: Path, make: MakeFunction) -> Site:
+    """Return the site of a stack that is up, with the model's files in `folder`."""
 
     def start(variables: dict[str, str]) -> Function:
-        config = replace(stack.config, environment=stack.config.environment | variables)
-        return make(config, stack.emulator.environment(), stack.log)
+        config = replace(stage.config, environment=stage.config.environment | variables)
+        return make(config, stage.emulator.environment(), stage.log)
 
-    settings = Settings(model_location=str(folder), run_id=stack.version, task=stack.task)
-    return Site(target_of(stack), stack.input_stream, oracle_of(settings), 2_000, start)
+    settings = Settings(model_location=str(folder), run_id=stage.version, task=stage.task)
+    return Site(target_of(stage), stage.input_stream, oracle_of(settings), 2_000, start)
 
 
 def deployed(name: str) -> Site:
-    """A deployed function and its own Kinesis event source mapping. Raises LocationError, ArtifactError.
+    """Find a deployed function and its Kinesis event source mapping. Raises LocationError, ArtifactError.
 
     docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html
     """
@@ -109,7 +109,7 @@ def deployed(name: str) -> Site:
 
 
 def emulator(name: str, folder: Path) -> Endpoint:
-    """The emulator of a name, not started yet; its downloads and log go to the folder."""
+    """Return the emulator of a name, not started yet; its downloads and log go to the folder."""
     if name == "localstack":
         from threeways.integration.localstack import LocalStack
 
