@@ -114,12 +114,12 @@ def test_each_variable_that_a_recipe_reads_is_one_that_its_target_takes() -> Non
 
     text = (ROOT / "Makefile").read_text()
     takes = dict(re.findall(r"^TAKES_([\w-]+) := (.*)$", text, re.MULTILINE))
-    where = "STACK REGION YES"
+    parts = {
+        name: {*re.findall(r"\$\((?:if \$\()?([A-Z_]+)\)", part)}
+        for name, part in re.findall(r"^([A-Z_]+) = ((?:.*\\\n)*.*)$", text, re.MULTILINE)
+    }  # what several recipes share, such as WHERE
     for target, recipe in re.findall(r"^([a-z][a-z-]*):.*## .*\n((?:\t.*\n)+)", text, re.MULTILINE):
         read = {*re.findall(r"\$\((?:if \$\()?([A-Z_]+)\)", recipe)} - {"PYTHON", "VENV", "PIPENV", "READY"}
-        if "WHERE" in read:
-            read = read - {"WHERE"} | set(where.split())
-        if "FROM_EVENTS" in read:
-            read = read - {"FROM_EVENTS"} | {"EVENTS", "RIDES", "ACTUAL", "ID"}
+        read = set().union(*(parts.get(name, {name}) for name in read))
         assert read <= set(takes.get(target, "").split()), target
     assert make("run", "RATE=5", "N=3", "TASK=t", "MODEL=m", "MLFLOW_TRACKING_URI=u").returncode == 0
