@@ -91,8 +91,9 @@ def test_a_quiet_run_is_good_though_undated_rows_that_were_told_are_still_there(
         quiet = batch(source, out).run
         assert (quiet.read, quiet.quarantined, quiet.undated) == (1, 1, 1)
         assert quiet.good(0.05)
-    assert quiet.interval.start is not None
-    assert first.interval.end is not None
+    assert quiet.interval
+    assert quiet.interval.start
+    assert first.interval
     assert quiet.interval.start >= first.interval.end
     assert ids(out, "ride_quarantine") == ["2"]
 
@@ -108,6 +109,8 @@ def test_new_undated_rows_beside_no_prediction_are_no_good_run_until_something_i
     for _ in range(2):
         run = batch(table(1, undated=3), out).run
         assert (run.scored, run.covered, run.good(0.05), run.good(1)) == (0, None, False, True)
+        assert run.interval
+        assert first.interval
         assert run.interval.start == first.interval.end
     assert batch(table(1, 2, undated=3), out, start="2021-02-01", end="2021-02-02").run.scored == 2
     assert batch(table(1, 2, undated=3), out).run.good(0.05)

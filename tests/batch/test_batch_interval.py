@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,6 +30,50 @@ def wall(*parts: int) -> datetime:
 )
 def test_last_is_the_last_whole_one(unit: str, start: datetime, end: datetime) -> None:
     assert last(unit, NOON, ZONE) == Interval(start, end)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("minute", wall(2021, 3, 17, 12, 29), wall(2021, 3, 17, 12, 30)),
+        ("10m", wall(2021, 3, 17, 12, 20), wall(2021, 3, 17, 12, 30)),
+        ("45 min", wall(2021, 3, 17, 11, 15), wall(2021, 3, 17, 12)),
+        ("7m", wall(2021, 3, 17, 12, 23), wall(2021, 3, 17, 12, 30)),  # a day has no whole number of them
+        ("6h", wall(2021, 3, 17, 6), wall(2021, 3, 17, 12)),
+        ("24h", wall(2021, 3, 16), wall(2021, 3, 17)),
+        ("36h", wall(2021, 3, 16), wall(2021, 3, 17, 12)),
+        ("2d", wall(2021, 3, 15), wall(2021, 3, 17)),
+        ("2 weeks", wall(2021, 3, 1), wall(2021, 3, 15)),
+        ("3months", wall(2020, 12, 1), wall(2021, 3, 1)),
+        ("14months", wall(2020, 1, 1), wall(2021, 3, 1)),
+    ],
+)
+def test_several_minutes_to_months_are_whole_too(text: str, start: datetime, end: datetime) -> None:
+    assert last(text, NOON, ZONE) == Interval(start, end)
+
+
+@pytest.mark.parametrize(("every", "day"), [(10, 14), (15, 14), (10, 7), (60, 7)])
+def test_runs_as_often_as_their_interval_leave_no_time_out_however_late_each_begins(
+    every: int, day: int
+) -> None:
+    began = datetime(2021, 3 if day == 14 else 11, day, 4, tzinfo=UTC)  # a day on which the clock changes
+    late = [0, 119, 3, 240, 7]
+    moments = [began + timedelta(minutes=every * n, seconds=late[n % 5]) for n in range(300 // every)]
+    found = [last(f"{every}m", at, ZONE) for at in moments]
+    assert resume(found) == max(one.end for one in found)
+
+
+@pytest.mark.parametrize("text", ["0m", "m10", "10", "1.5h", "-1d", "10s", "2y", "", "1d2h", "99999d"])
+def test_what_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(BatchError, match=r"10m, 6h, 2d, 3w, 2months|give a shorter one"):
+        last(text, datetime(2021, 3, 17, tzinfo=UTC), ZONE)
+
+
+def test_a_zone_of_its_own_parts_the_days_of_a_task() -> None:
+    assert last("day", NOON, ZoneInfo("Asia/Kolkata")) == Interval(wall(2021, 3, 16), wall(2021, 3, 17))
+    assert last("hour", NOON, ZoneInfo("Asia/Kolkata")) == Interval(
+        wall(2021, 3, 17, 21), wall(2021, 3, 17, 22)
+    )
 
 
 def hours_of(first: datetime, count: int) -> list[Interval]:

@@ -62,6 +62,8 @@ def test_a_backfill_replaces_its_interval_and_no_other(places: tuple[str, str]) 
 def test_by_default_only_what_came_since_the_last_success_is_scored(places: tuple[str, str]) -> None:
     batch(*places, end="2021-02-15")
     done = batch(*places, version="v2")
+    assert done.run.interval
+    assert done.before[0].interval
     assert done.run.interval.start == done.before[0].interval.end
     assert {row[4] for row in rows(places[1]) if row[1] < "2021-02-15"} == {"v1"}
     assert len(rows(places[1])) == 100
@@ -93,7 +95,9 @@ def test_a_future_end_that_an_earlier_version_recorded_holds_no_ride_back(places
     ):
         writer.finish(future)
     again = batch(*places).run
-    assert again.interval.start is not None
+    assert again.interval
+    assert again.interval.start
+    assert done.interval
     assert again.interval.start <= done.interval.end + timedelta(seconds=2)
     assert again.interval.end <= wall(now(), LAYOUT.zone)
 

@@ -201,9 +201,12 @@ def test_dates_without_a_time_are_told_and_the_interval_is_not_done(tmp_path: Pa
 def test_an_end_in_the_future_is_now_for_files(month: str, tmp_path: Path) -> None:
     said = Console(file=io.StringIO(), width=200)
     first = batch(month, str(tmp_path / "out"), end="2099-01-01", console=said).run
+    assert first.interval
     assert first.interval.end < wall(now(), LAYOUT.zone) + timedelta(seconds=1)
     assert "is in the future: the interval ends now" in said.file.getvalue()  # type: ignore[attr-defined]
-    assert batch(month, str(tmp_path / "out")).run.interval.start == first.interval.end
+    after = batch(month, str(tmp_path / "out")).run.interval
+    assert after
+    assert after.start == first.interval.end
 
 
 @pytest.mark.parametrize("key", [int, str])

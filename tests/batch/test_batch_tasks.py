@@ -33,7 +33,7 @@ from threeways.batch.run import run as run_command
 from threeways.errors import BatchError, DataError, SettingsError
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.service import ModelService
-from threeways.scoring.task import Task
+from threeways.scoring.task import Task, Time
 from threeways.settings import Settings
 from threeways.systems.taxi.duration import task as duration
 from threeways.systems.taxi.tip import task as tip
@@ -216,7 +216,7 @@ def test_events_without_a_time_or_features_by_column_go_by_their_ids(
 @pytest.mark.parametrize(
     "asked", [{"last": "day"}, {"start": "2021-02-01"}, {"end": "now"}, {"lookback": "2d"}]
 )
-def test_an_interval_is_refused_where_events_have_no_time(tmp_path: Path, asked: dict[str, str]) -> None:
+def test_an_interval_is_refused_where_events_have_no_time(tmp_path: Path, asked: dict[str, Any]) -> None:
     url = table(f"sqlite:///{tmp_path / 'u.db'}", UPLOAD_COLUMNS, UPLOADED)
     with pytest.raises(BatchError, match=r"names no time of its events.*name their column, TIME=, or leave"):
         scored(UPLOADS, url, f"sqlite:///{tmp_path / 'p.db'}", **asked)
@@ -259,7 +259,7 @@ ODD: dict[str, list[Any]] = {
 }  # fmt: skip
 SOUND: dict[str, Any] = {"id": 0, "floor_number": 2, "warmth": 20.5, "is_open": True, "guests": 3,
                          "label": "hall", "lit": False, "taken_at": WHEN}  # fmt: skip
-EVER = {"start": "0001-01-01", "end": "2022-01-01"}
+EVER: dict[str, Any] = {"start": "0001-01-01", "end": "2022-01-01"}
 
 
 def streamed(given: Sequence[dict[str, Any]]) -> dict[Any, bytes | None]:
@@ -418,9 +418,9 @@ class Twice(msgspec.Struct):
     [
         ({"event": Twice}, "more than one field of its event is called id"),
         ({"id": "key"}, "its event has no field key for the id"),
-        ({"time": type(READINGS.time)("when")}, "its event has no field when for `time`"),
-        ({"time": type(READINGS.time)("floor_number")}, "is neither text nor datetime"),
-        ({"time": type(READINGS.time)("taken_at", "Mars/Olympus")}, "Mars/Olympus is no time zone"),
+        ({"time": Time("when")}, "its event has no field when for `time`"),
+        ({"time": Time("floor_number")}, "is neither text nor datetime"),
+        ({"time": Time("taken_at", "Mars/Olympus")}, "Mars/Olympus is no time zone"),
     ],
 )
 def test_a_task_whose_events_lie_in_no_table_is_refused_by_name(changes: dict[str, Any], says: str) -> None:

@@ -8,19 +8,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from threeways.arrow_times import END, FIRST, wall_times
 from threeways.batch import id_kinds, rows
 from threeways.batch.columns import RowColumns, truth_of
 from threeways.batch.layout import TIME, Layout
 from threeways.batch.leaf import Leaf, id_is_plain
 
 type Odd = NDArray[np.bool_]
-_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}
-_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800  # seconds since 1970
-_A_DAY = 86_400
-_FIRST, _END = np.datetime64("0001-01-01"), np.datetime64("10000-01-01")
 
 
 def is_text(kind: Any) -> bool | None:
@@ -115,34 +111,8 @@ def _times(column: Any, zone: ZoneInfo) -> tuple[NDArray[np.datetime64], Odd]:
             if len(column)
             else (np.empty(0, "datetime64[us]"), _missing(column))
         )
-    naive = _within_reach(column.cast(pa.timestamp(column.type.unit))).cast(pa.timestamp("us"), safe=False)
-    found = naive.to_numpy(zero_copy_only=False).astype("datetime64[us]")  # a copy
-    fits = (found >= _FIRST) & (found < _END)
-    if (
-        column.type.tz is not None
-    ):  # Arrow's moments are UTC with any zone: arrow.apache.org/docs/python/timestamps.html
-        found[fits] = _on_clock(found[fits], zone)
-        fits = (found >= _FIRST) & (found < _END)
-    return found, ~fits
-
-
-def _on_clock(moments: NDArray[np.datetime64], zone: ZoneInfo) -> NDArray[np.datetime64]:
-    """UTC's moments on a zone's clock, as pandas converts them."""
-    import pandas as pd
-
-    local = pd.Series(moments).dt.tz_localize("UTC").dt.tz_convert(str(zone)).dt.tz_localize(None)
-    found: NDArray[np.datetime64] = local.to_numpy().astype("datetime64[us]")
-    return found
-
-
-def _within_reach(moments: Any) -> Any:
-    """Naive timestamps, none further than a day from the years 1 to 9999: coarse ones don't fit in us."""
-    second = _A_SECOND.get(moments.type.unit)
-    if second is None:
-        return moments  # nanoseconds reach from 1677 to 2262
-    least, most = (pa.scalar(limit * second) for limit in (_YEAR_1 - _A_DAY, _YEAR_10000 + _A_DAY))
-    counts = pc.max_element_wise(moments.cast(pa.int64()), least, skip_nulls=False)
-    return pc.min_element_wise(counts, most, skip_nulls=False).cast(moments.type)
+    found = wall_times(column, zone)
+    return found, ~((found >= FIRST) & (found < END))
 
 
 def _checked(column: Any, leaf: Leaf) -> tuple[NDArray[Any], Odd]:

@@ -82,20 +82,15 @@ class Leaf:
     def _bounds(self) -> list[tuple[Any, Any]]:
         """(numpy's comparison, limit) of each that its type sets."""
         told = self.types[0]
-        pairs = (
-            (np.greater_equal, told.ge),
-            (np.greater, told.gt),
-            (np.less_equal, told.le),
-            (np.less, told.lt),
-        )
-        found = [(compare, limit) for compare, limit in pairs if limit is not None]
         if self.kind == "integer":  # what lies beyond 64 bits sets no bound to them
-            beyond = {
-                np.greater_equal: lambda limit: limit <= _LEAST,
-                np.less_equal: lambda limit: limit >= _MOST,
-            }
-            return [one for one in found if not beyond.get(one[0], lambda _: False)(one[1])]
-        return found
+            at_least = None if told.ge is None or told.ge <= _LEAST else told.ge
+            at_most = None if told.le is None or told.le >= _MOST else told.le
+        else:
+            at_least, at_most = told.ge, told.le
+        limits = (
+            (np.greater_equal, at_least), (np.greater, told.gt), (np.less_equal, at_most), (np.less, told.lt),
+        )  # fmt: skip
+        return [(compare, limit) for compare, limit in limits if limit is not None]
 
     def inside(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """(n,) whether each number, which is no NaN, lies within the bounds of the type."""

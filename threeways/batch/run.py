@@ -62,7 +62,9 @@ def run(
     Raises UsageError or ModelFailed; then no prediction has changed.
     """
     ours = options.layout()
-    events, table = (options.events, options.table) if options.events else _made(ours, local, console)
+    events, table = (
+        (options.events, options.table) if options.events else _made(options, ours, local, console)
+    )
     place = options.predictions or f"sqlite:///{local / 'predictions.db'}"
     with opened_source(events, table, ours, console) as source, opened_sink(place, ours) as sink:
         done = run_job(options.asked, source, sink, find_service, console)
@@ -190,10 +192,10 @@ def _without_password(place: str) -> str:
     return sa.make_url(place).render_as_string(hide_password=True)
 
 
-def _made(ours: Layout, local: Path, console: Console) -> tuple[str, str | None]:
+def _made(options: Options, ours: Layout, local: Path, console: Console) -> tuple[str, str | None]:
     url, table = demo.module_of(ours.task).table(local)
     console.print(f"EVENTS= names none: a made-up month is in {url}", highlight=False, soft_wrap=True)
-    return url, table
+    return url, options.table or table
 
 
 def _report(path: Path | None, done: Done, console: Console) -> None:
