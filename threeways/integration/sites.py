@@ -15,7 +15,7 @@ from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
 from threeways.local_run.replay_target import target_of
-from threeways.local_run.stack import Function, MakeFunction, Stage, in_processes
+from threeways.local_run.stack import Function, MakeFunction, RunningStack, in_processes
 from threeways.ops import account
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.proof import Proof
@@ -77,7 +77,7 @@ def oracle_of(settings: Settings) -> ModelService[Any]:
     return ModelService(model, tasks.find(settings.task), settings.run_id or model.version)
 
 
-def here(stage: Stage, folder: Path, make: MakeFunction) -> Site:
+def here(stage: RunningStack, folder: Path, make: MakeFunction) -> Site:
     """Return the site of a stack that is up, with the model's files in `folder`."""
 
     def start(variables: dict[str, str]) -> Function:
