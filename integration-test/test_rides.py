@@ -21,7 +21,7 @@ POISON = 0.05
 
 def test_every_ride_that_is_put_comes_out_as_the_model_scores_it(site: Site) -> None:
     task = tasks.find("ride_duration")
-    events = with_broken(load(Source(count=site.rides), task, print), POISON)
+    events = with_broken(load(Source(count=site.events), task, print), POISON)
     events = replace(events, kinds=list(kinds(task).values()))
     put: list[Outgoing] = []
 
@@ -35,7 +35,7 @@ def test_every_ride_that_is_put_comes_out_as_the_model_scores_it(site: Site) -> 
     producer.start()
     producer.join()
     assert producer.error is None
-    assert len(producer.sent) == site.rides
+    assert len(producer.sent) == site.events
     found = proof.find(producer.sent.keys())
     whole = {key: sent.index for key, sent in producer.sent.items() if sent.index is not None}
     assert found.predicted.keys() == whole.keys()

@@ -25,7 +25,7 @@ Two kinds of errors decide what happens to a record; every other error stops a s
     ├── DeploymentFailed          a deployment was begun and failed; the message says what is deployed now
     └── UsageError                the input cannot work; the message says how to fix it
         ├── SettingsError         an environment variable is missing or malformed
-        ├── DataError             training or ride data is missing, unreadable or unusable
+        ├── DataError             training data or events are missing, unreadable or unusable
         ├── TrackingError         MLflow's store or registry cannot be used
         ├── LocalError            the local emulator, function or mapping cannot start or go on
         ├── TemplateError         a template or a deployed stack cannot be examined
@@ -159,7 +159,7 @@ class SettingsError(UsageError):
 
 
 class DataError(UsageError):
-    """Training or ride data is missing, unreadable, or has no usable row."""
+    """Training data or events are missing, unreadable, or have no usable row."""
 
 
 class TrackingError(UsageError):

@@ -145,7 +145,7 @@ def test_a_record_with_more_rides_of_a_key_than_an_invocation_delivers_is_quaran
     [(record, error)] = quarantine.kept
     assert (record.event_id, error.code) == (f"{SHARD}:1001", "no_time_to_deliver")
     assert len(deaggregate(record.data)) == 9_444
-    assert "9,444 rides of the key 'k', which take 94 s" in str(error)
+    assert "9,444 records of the key 'k', which take 94 s" in str(error)
     assert "AGGREGATE_PREDICTIONS=true" in str(error)
 
 

@@ -78,9 +78,9 @@ def test_a_moved_checkout_trains_into_its_own_folder(training: Training, tmp_pat
     shutil.copy(training.folder / "mlflow.db", tmp_path / "mlflow.db")
     store = store_of(None, tmp_path)
     client = connect(store)
-    moved = client.get_experiment(experiment_id(client, store))
+    moved = client.get_experiment(experiment_id(client, store, "ride-duration"))
     assert moved.artifact_location == str(tmp_path / "mlartifacts")
-    assert experiment_id(client, store) == moved.experiment_id
+    assert experiment_id(client, store, "ride-duration") == moved.experiment_id
 
 
 def test_a_damaged_store_is_named_with_the_mend(tmp_path: Path) -> None:

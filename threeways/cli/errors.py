@@ -1,6 +1,6 @@
 """Errors of the command line: one line each, an exit status, and the names that the caller used.
 
-Messages inside the package speak of Make's variables (`RIDES=`) or of flags (`--rides`), as one of them fits.
+Messages inside the package speak of Make's variables (`EVENTS=`) or of flags (`--events`).
 Who called a target of the Makefile reads variables, who called `python -m threeways` reads flags.
 """
 

@@ -18,8 +18,11 @@ def export(
     folder: Annotated[
         str | None, typer.Argument(help="An artifact with a scikit-learn flavour; default: MODEL_LOCATION.")
     ] = None,
-    rides: Annotated[
-        str | None, typer.Option(help="Parquet to compare on, as DATA= takes it; default: a synthetic city.")
+    events: Annotated[
+        str | None,
+        typer.Option(
+            "--events", "--rides", help="Parquet to compare on, as DATA= takes it; default: a synthetic city."
+        ),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="The copy's folder; default: FOLDER-onnx.")] = None,
     sha256: Annotated[
@@ -39,5 +42,5 @@ def export(
     require_run(settings, model)
     if to is None and model.uri != str(model.folder):
         raise UsageError(f"say where the copy of {model.uri} goes: --to FOLDER")
-    if not write(model.folder, rides, to, settings.model_sha256, console, settings.task):
+    if not write(model.folder, events, to, settings.model_sha256, console, settings.task):
         raise typer.Exit(FAILED)

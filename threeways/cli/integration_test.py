@@ -22,7 +22,7 @@ def integration_test(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a real account is touched.")] = False,
 ) -> None:
-    """Send rides through the image, and compare every prediction. Needs the project's checkout."""
+    """Send events through the image, and compare every prediction. Needs the project's checkout."""
     from threeways.integration.run import run
 
     confirmed = (lambda _: True) if yes else agreed

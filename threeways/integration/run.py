@@ -96,8 +96,8 @@ def announce(function: str | None, console: Console, confirmed: Callable[[str], 
         console,
         f"This touches {target.whose}:\n"
         f"  invokes {target.name} with the recorded events of tests/events/\n"
-        f"  puts {site.rides:,} rides on {site.input_stream}, one in twenty of them broken\n"
-        f"  so that predictions land on {target.output_stream}, broken rides in {target.quarantine}, to stay",
+        f"  puts {site.events:,} events on {site.input_stream}, one in twenty of them broken\n"
+        f"  so that predictions land on {target.output_stream}, broken ones in {target.quarantine}, to stay",
     )
     if target.real and not confirmed("Go on?"):
         raise LocationError("nothing was touched")

@@ -40,7 +40,7 @@ class Site:
     target: Target
     input_stream: str
     oracle: ModelService[Any]
-    rides: int
+    events: int
     start: Callable[[dict[str, str]], Function] | None = None
 
     def proof(self, arrivals: Collection[datetime] = ()) -> Proof:

@@ -40,16 +40,17 @@ def undeliverable(
     """
     found: dict[str, NoTimeToDeliver] = {}
     first, several = batch.sequence_numbers[0], is_several(batch)
-    rides: dict[str, Counter[str]] = {number: Counter() for number in batch.wholes}
+    records: dict[str, Counter[str]] = {number: Counter() for number in batch.wholes}
     for number, key in zip(batch.sequence_numbers, batch.partition_keys, strict=True):
-        if number in rides:
-            rides[number][key] += 1
-    for number, keys in rides.items():
+        if number in records:
+            records[number][key] += 1
+    for number, keys in records.items():
         [(key, most)] = keys.most_common(1)
         needed = seconds(most)
         if needed > (whole if several else left):
             found[number] = NoTimeToDeliver(
-                f"it holds {most:,} rides of the key {key[:64]!r}, which take {needed:,.0f} s to deliver one "
+                f"it holds {most:,} records of the key {key[:64]!r}, which take {needed:,.0f} s to deliver "
+                f"one "
                 f"after the other, and an invocation has {whole:,.1f} s: set AGGREGATE_PREDICTIONS=true or "
                 "raise the function's timeout, and replay it"
             )

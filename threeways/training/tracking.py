@@ -19,7 +19,6 @@ from threeways.settings import TrainingSettings, from_environment
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-EXPERIMENT = "ride-duration"
 FOLDER = Path(".local")
 """Where a checkout keeps all generated files."""
 
@@ -84,23 +83,23 @@ def _make_current(uri: str) -> None:
         MLFLOW_TRACKING_URI.set(users)  # type: ignore[no-untyped-call]  # MLflow has no types here
 
 
-def experiment_id(client: MlflowClient, store: Store) -> str:
-    """Return the id of our experiment; create it on first use."""
+def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
+    """Return the id of the experiment of this name; create it on first use."""
     from mlflow.exceptions import MlflowException
 
-    known = client.get_experiment_by_name(EXPERIMENT)
+    known = client.get_experiment_by_name(name)
     if known is not None and known.lifecycle_stage == "deleted":
         client.restore_experiment(known.experiment_id)
     if known is not None and store.artifacts and known.artifact_location != str(store.artifacts):
         # The checkout was moved or copied: MLflow would go on writing to the old path.
-        client.rename_experiment(known.experiment_id, f"{EXPERIMENT} {known.experiment_id}, moved")
+        client.rename_experiment(known.experiment_id, f"{name} {known.experiment_id}, moved")
         known = None
     if known is not None:
         return str(known.experiment_id)
     try:
-        return str(client.create_experiment(EXPERIMENT, str(store.artifacts) if store.artifacts else None))
+        return str(client.create_experiment(name, str(store.artifacts) if store.artifacts else None))
     except MlflowException as error:
-        made = client.get_experiment_by_name(EXPERIMENT)  # by another training at the same moment
+        made = client.get_experiment_by_name(name)  # by another training at the same moment
         if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
             raise
         return str(made.experiment_id)

@@ -103,7 +103,7 @@ def _train(
     console.print(cleaning_table(training, judging))
     with step(console, f"opening MLflow's store, {store.uri}"), named_faults(store):
         client = connect(store)
-        experiment = experiment_id(client, store)
+        experiment = experiment_id(client, store, name)
     trained = _fitted(task, training, judging, console)
     with step(console, "logging to MLflow and registering"), named_faults(store):
         run_id, model_id = record(trained, experiment)

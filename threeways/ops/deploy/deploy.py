@@ -1,7 +1,7 @@
 """`make deploy`: all checks, what will be touched, the deployment, and an event through it.
 
 The order of a first deployment: the model belongs into the stack's bucket, which only the stack makes. So the
-stack is deployed without a model first, its mapping off (rides wait), then the model is uploaded, then the
+stack is deployed without a model first, its mapping off (events wait), then the model is uploaded, then the
 stack is deployed with it. A later one uploads first and deploys once. Whatever ends it half-way, the next
 `make deploy` goes on: an upload's place is its digest, and each step looks at what is there.
 """
