@@ -194,7 +194,7 @@ def _without_password(place: str) -> str:
 
 def _made(options: Options, ours: Layout, local: Path, console: Console) -> tuple[str, str | None]:
     url, table = demo.module_of(ours.task).table(local)
-    console.print(f"EVENTS= names none: a made-up month is in {url}", highlight=False, soft_wrap=True)
+    console.print(f"EVENTS= names none: made-up events are in {url}", highlight=False, soft_wrap=True)
     return url, options.table or table
 
 
