@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#1b6ca8", "#c77d2e", "#d9d9d9"
-_RUNS = 20
+_RUNS, _SHORT = 20, 6
 
 
 def unit_of(tally: Tally) -> str:
@@ -77,7 +77,9 @@ def error_by_part(tally: Tally, part: Part, slices: Slices) -> str:
     title = part.slice.title
     figure, axes = _figure(f"Error by {title}", title, f"mean absolute error, {unit_of(tally)}")
     axes.bar(range(part.count), np.nan_to_num(slices.mae()), width=0.8, color=ORANGE)
-    axes.set_xticks(range(part.count), part.names())
+    names = part.names()
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, names)) > _SHORT else {}
+    axes.set_xticks(range(part.count), names, **turned)
     return svg(figure)
 
 

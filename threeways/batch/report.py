@@ -101,9 +101,11 @@ def _predicted(done: Done) -> list[str]:
 
 def _judged(done: Done) -> list[str]:
     tally, run = done.tally, done.run
-    unit = charts.unit_of(tally)
+    unit, of = charts.unit_of(tally), tally.layout.task.output.unit
     kept = ", which are those that training keeps" if tally.layout.task.truth else ""
-    error = "" if run.mae is None or run.rmse is None else f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {unit}"
+    error = (
+        "" if run.mae is None or run.rmse is None else f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {of}".rstrip()
+    )
     parts = [(part, slices) for part, slices in tally.parts if part.is_binned]
     return [
         f"<h2>Error, where {escape(tally.layout.task.output.name)} is known</h2>",

@@ -127,8 +127,10 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
     if run.missed:
         console.print(_missed(run), highlight=False, soft_wrap=True)
     if not run.within:
-        mend = " FROM=2021-02-01 TO=2021-03-01 scores an interval again." if run.interval else ""
-        console.print(f"No events from {run.what}.{mend}", soft_wrap=True)
+        told = "No new events: all ids have a prediction, or were refused before and are again."
+        if run.interval:
+            told = f"No events from {run.interval}. FROM=2021-02-01 TO=2021-03-01 scores an interval again."
+        console.print(told, soft_wrap=True)
         return
     table = Table(title=f"Batch: {run.what}", title_justify="left", show_header=False)
     table.add_column()
