@@ -14,6 +14,7 @@ import pytest
 from events_lab import DURATION, workload
 from msgspec import Meta
 
+from threeways.emulator.server import Emulator
 from threeways.errors import DataError, UsageError
 from threeways.local_run.event_rows import ColumnNames
 from threeways.local_run.events import Source, load
@@ -216,14 +217,14 @@ def test_a_truth_that_is_no_number_is_refused_with_its_row(tmp_path: Path) -> No
         read(path, actual="took")
 
 
-@pytest.mark.parametrize("spec", ["nowhere.csv", "s3://bucket/events.csv", "*.nothing", " "])
+@pytest.mark.parametrize("spec", ["nowhere.csv", "s3://bucket", "ftp://bucket/events.csv", "*.nothing", " "])
 def test_a_place_that_is_none_is_refused(spec: str) -> None:
     with pytest.raises(DataError, match="EVENTS"):
         read(spec)
 
 
 def test_a_folder_is_refused_with_the_mend(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is a folder; give its files"):
+    with pytest.raises(DataError, match="is a folder; give"):
         read(tmp_path)
 
 
@@ -297,3 +298,21 @@ def test_labels_of_long_values_and_missing_ones_stay_short(tmp_path: Path) -> No
     labels = read(path).labels(0)
     assert max(map(len, labels.values())) <= 24
     assert "sent" not in labels
+
+
+def test_files_in_s3_are_read_where_the_endpoint_says(
+    new_bucket: Callable[[str], Any], tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    client, said = new_bucket("events-of-a-run"), list[str]()
+    for name, write in (("a.csv", csv), ("b.jsonl", json_lines)):
+        client.upload_file(str(write(ROWS, tmp_path / name)), "events-of-a-run", f"in/{name}")
+    events = load(Source("s3://events-of-a-run/in/*"), TASK, said.append)
+    assert list(events.ids) == [row["parcel_id"] for row in ROWS] * 2
+    assert emulator.endpoint_url in said[0]
+
+
+def test_a_header_that_begins_like_a_packed_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("PK,parcel_id,weight,express,zip\n1,7,1,true,0123\n")
+    assert list(read(path).ids) == [7]

@@ -29,7 +29,7 @@ def locations(spec: str, variable: str, say: Say) -> list[str]:
     """
     entries = _entries(s3.plain(spec))
     if not entries:
-        raise DataError(f"{variable} is empty; give parquet files, or leave it out")
+        raise DataError(f"{variable} is empty; give files, or leave it out")
     found = [place for entry in entries for place in _resolved(entry, variable, say)]
     return list(dict.fromkeys(found))
 
@@ -43,7 +43,7 @@ def opened(location: str, variable: str) -> IO[bytes]:
             return _download(location)
         return Path(location).open("rb")
     except FileNotFoundError:
-        raise DataError(f"{variable}: there is no file {location}; give an existing parquet file") from None
+        raise DataError(f"{variable}: there is no file {location}; give an existing one") from None
     except IsADirectoryError:
         raise DataError(
             f"{variable}: {location} is a folder; give {location.rstrip('/')}/*.parquet"

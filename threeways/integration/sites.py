@@ -77,15 +77,15 @@ def oracle_of(settings: Settings) -> ModelService[Any]:
     return ModelService(model, tasks.find(settings.task), settings.run_id or model.version)
 
 
-def here(stage: RunningStack, folder: Path, make: MakeFunction) -> Site:
+def here(stack: RunningStack, folder: Path, make: MakeFunction) -> Site:
     """Return the site of a stack that is up, with the model's files in `folder`."""
 
     def start(variables: dict[str, str]) -> Function:
-        config = replace(stage.config, environment=stage.config.environment | variables)
-        return make(config, stage.emulator.environment(), stage.log)
+        config = replace(stack.config, environment=stack.config.environment | variables)
+        return make(config, stack.emulator.environment(), stack.log)
 
-    settings = Settings(model_location=str(folder), run_id=stage.version, task=stage.task)
-    return Site(target_of(stage), stage.input_stream, oracle_of(settings), 2_000, start)
+    settings = Settings(model_location=str(folder), run_id=stack.version, task=stack.task)
+    return Site(target_of(stack), stack.input_stream, oracle_of(settings), 2_000, start)
 
 
 def deployed(name: str) -> Site:

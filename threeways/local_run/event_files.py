@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import csv
-import glob
+import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any
 
 import msgspec
 
-from threeways.errors import DataError, PermanentError
+from threeways.aws.files import Say, locations, opened
+from threeways.errors import DataError
 
-type Format = Literal["parquet", "json", "csv"]
 type Row = Mapping[str, Any]
 """A row's values by column; those of objects within it by their dotted names and, where no other has it, by
 the last one."""
 
+VARIABLE = "EVENTS"
 _BATCH = 10_000
+_MARK = b"\xef\xbb\xbf"
 _PACKED = {
     b"\x1f\x8b": "gzip",
-    b"PK": "a zip file",
-    b"\x28\xb5": "zstd",
-    b"BZ": "bzip2",
+    b"PK\x03\x04": "a zip file",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
     b"[": "a JSON array",
 }
 
@@ -41,64 +42,59 @@ class Line:
     why: str = ""
 
 
-def paths(spec: str) -> list[Path]:
-    """Return the files that paths and globs name, each once; commas or spaces part them. Raises DataError."""
-    entries = [spec] if Path(spec).expanduser().exists() else spec.replace(",", " ").split()
-    found: list[Path] = []
-    for entry in entries:
-        if "://" in entry:
-            raise DataError(f"EVENTS: {entry} is not on this machine; copy it here, and give its path")
-        path = str(Path(entry).expanduser())
-        matches = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
-        if not matches:
-            raise DataError(f"EVENTS: there is no file {entry}; give parquet, JSON lines or CSV")
-        found += map(Path, matches)
-    if not found:
-        raise DataError("EVENTS is empty; give parquet, JSON lines or CSV, or leave it out")
-    return list(dict.fromkeys(found))
+def paths(spec: str, say: Say) -> list[str]:
+    """Return the files that paths, globs and addresses name, each once. Raises DataError."""
+    return locations(spec, VARIABLE, say)
 
 
-def format_of(path: Path) -> Format:
-    """Tell a file's format from how it begins. Raises DataError."""
-    with _faults_named(path), path.open("rb") as file:
-        head = file.read(4096)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text:
-        raise DataError(f"EVENTS: {path} has no rows; give a file that has events")
-    for begins, what in _PACKED.items():
-        if text.startswith(begins):
-            raise DataError(f"EVENTS: {path} is {what}; give parquet, JSON lines (an object a line) or CSV")
-    return "json" if text.startswith(b"{") else "csv"
+def is_parquet(path: str) -> bool:
+    """Tell whether a file is parquet, which a task's producer may know. Raises DataError."""
+    with opened(path, VARIABLE) as file:
+        return _format_of(file, path) is _parquet
 
 
-def columns_of(path: Path) -> list[str]:
+def columns_of(path: str) -> list[str]:
     """Return the names of a parquet file's columns. Raises DataError."""
     import pyarrow.parquet as pq
 
-    with _faults_named(path):
-        return list(pq.read_schema(path).names)
+    with opened(path, VARIABLE) as file, _faults_named(path):
+        return list(pq.read_schema(file).names)
 
 
-def lines_of(path: Path) -> Iterator[Line]:
+def lines_of(path: str) -> Iterator[Line]:
     """Yield the rows of a file in order. Raises DataError where it cannot be read."""
-    readers = {"parquet": _parquet, "json": _json, "csv": _csv}
-    with _faults_named(path):
-        yield from readers[format_of(path)](path)
+    with opened(path, VARIABLE) as file, _faults_named(path):
+        yield from _format_of(file, path)(file)
 
 
-def _parquet(path: Path) -> Iterator[Line]:
+def _format_of(file: IO[bytes], path: str) -> Callable[[IO[bytes]], Iterator[Line]]:
+    """Return the reader of a file's format, by how the file begins. Raises DataError."""
+    head = file.read(4096)
+    file.seek(0)
+    if head.startswith(b"PAR1"):
+        return _parquet
+    text = head.removeprefix(_MARK).lstrip()
+    if not text:
+        raise DataError(f"{VARIABLE}: {path} has no rows; give a file that has events")
+    for begins, what in _PACKED.items():
+        if text.startswith(begins):
+            raise DataError(
+                f"{VARIABLE}: {path} is {what}; give parquet, JSON lines (an object a line) or CSV"
+            )
+    return _json if text.startswith(b"{") else _csv
+
+
+def _parquet(file: IO[bytes]) -> Iterator[Line]:
     import pyarrow.parquet as pq
 
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=_BATCH):
+    for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH):
         for row in batch.to_pylist():
             yield Line(_flat({name: _plain(value) for name, value in row.items()}))
 
 
-def _csv(path: Path) -> Iterator[Line]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
+def _csv(file: IO[bytes]) -> Iterator[Line]:
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        for row in csv.DictReader(text):
             extra = row.pop(None, None)  # where DictReader puts what is too many
             if extra:
                 yield Line(None, why=f"it has {len(extra)} more values than the header has names")
@@ -106,18 +102,17 @@ def _csv(path: Path) -> Iterator[Line]:
                 yield Line({name: value or None for name, value in row.items()})
 
 
-def _json(path: Path) -> Iterator[Line]:
-    with path.open("rb") as file:
-        for line in file:
-            data = line.strip().removeprefix(b"\xef\xbb\xbf")
-            if not data:
-                continue
-            try:
-                row = msgspec.json.decode(data, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                yield Line(None, why=str(error))
-            else:
-                yield Line(_flat(row), data)
+def _json(file: IO[bytes]) -> Iterator[Line]:
+    for line in file:
+        data = line.strip().removeprefix(_MARK)
+        if not data:
+            continue
+        try:
+            row = msgspec.json.decode(data, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            yield Line(None, why=str(error))
+        else:
+            yield Line(_flat(row), data)
 
 
 def _flat(row: dict[str, Any]) -> Row:
@@ -154,15 +149,12 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def _faults_named(path: Path) -> Iterator[None]:
+def _faults_named(path: str) -> Iterator[None]:
+    """Tell of Arrow's, Python's and the system's errors on a file's content in one line."""
     import pyarrow as pa
 
     try:
         yield
-    except PermanentError:
-        raise
-    except IsADirectoryError:
-        raise DataError(f"EVENTS: {path} is a folder; give its files, such as {path}/*.parquet") from None
     except (OSError, ValueError, csv.Error, pa.ArrowException, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"EVENTS: {path} cannot be read ({reason}); mend it, or convert it") from None
+        raise DataError(f"{VARIABLE}: {path} cannot be read ({reason}); mend it, or convert it") from None

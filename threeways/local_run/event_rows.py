@@ -37,7 +37,7 @@ def read(spec: str, count: int, task: Task[Any], named: ColumnNames, tell: Calla
     left out. tell: gets a line for people. Raises DataError where there is no event, or no such column.
     """
     made = _Rows(task, named)
-    for path in paths(spec):
+    for path in paths(spec, tell):
         for line in lines_of(path):
             if count and len(made.payloads) == count:
                 break

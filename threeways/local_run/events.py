@@ -102,8 +102,8 @@ def _is_by_fields(spec: str, columns: ColumnNames, task: Task[Any]) -> bool:
     if columns != ColumnNames():
         return True
     try:
-        path = event_files.paths(spec)[0]
-        if event_files.format_of(path) != "parquet":
+        path = event_files.paths(spec, lambda _: None)[0]
+        if not event_files.is_parquet(path):
             return True
         there = event_files.columns_of(path)
     except UsageError:

@@ -7,15 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from threeways.errors import DataError
-from threeways.scoring.events import Events, within
-from threeways.scoring.task import Task, Truth
+from threeways.scoring.events import Events
+from threeways.scoring.task import Task
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import (
     DISTANCE,
-    DROPOFF,
     DROPOFF_ZONE,
     PICKUP,
     PICKUP_ZONE,
@@ -36,41 +34,22 @@ CITY_RIDES = 75_000
 def load(spec: str | None, count: int, task: Task[Any]) -> Events:
     """Return `count` rides (0: all) of the trip files in `spec`, or of the city. Raises DataError."""
     trips = read(spec, "EVENTS") if spec else _city(count)
-    cleaning = clean(trips.frame)
+    known = task.truth is not None and {task.truth.column, *task.truth.where} <= set(trips.frame.columns)
+    cleaning = clean(trips.frame, task.truth) if known and task.truth else clean(trips.frame)
     rows = np.flatnonzero(cleaning.valid)
     if not len(rows):
         raise DataError(f"EVENTS={trips.name}: none of its {len(trips.frame):,} trips is a valid ride event")
     rows = rows[:count] if count else rows
     frame = trips.frame.iloc[rows]
-    truth = _truth(task.truth, frame, cleaning.minutes[rows])
-    counted = within(task.truth, truth)
-    if not np.isfinite(truth).any():
-        counted = np.ones(len(rows), dtype=np.bool_)
     return Events(
         name=trips.name,
         ids=frame.index.tolist(),
         payloads=partial(payloads_of, frame),
-        truth=truth,
-        counted=counted,
+        truth=cleaning.target[rows] if known else np.full(len(rows), np.nan),
+        counted=cleaning.kept[rows] if known else np.ones(len(rows), dtype=np.bool_),
         skipped=int(np.count_nonzero(~cleaning.valid)),
         labels=partial(_labels, frame),
     )
-
-
-def _truth(truth: Truth | None, frame: pd.DataFrame, minutes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what the output of each trip really was, NaN where the trips do not tell it."""
-    unknown = np.full(len(frame), np.nan)
-    if truth is None:
-        return unknown
-    if truth.since:
-        return minutes if truth.column == DROPOFF else unknown
-    if not {truth.column, *truth.where} <= set(frame.columns):
-        return unknown
-    values = frame[truth.column].to_numpy(dtype=np.float64, na_value=np.nan)
-    told = np.ones(len(frame), dtype=np.bool_)
-    for column, value in truth.where.items():
-        told &= frame[column].to_numpy(dtype=np.float64, na_value=np.nan) == value
-    return np.where(told, values, np.nan)
 
 
 def _labels(frame: pd.DataFrame, position: int) -> Mapping[str, str]:
