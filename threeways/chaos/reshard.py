@@ -77,7 +77,7 @@ class Resharder(threading.Thread):
         )
 
     def _open(self, stream: str) -> list[Any]:
-        """The open shards in the order of their hash keys, so that neighbours are adjacent."""
+        """List the open shards by their hash keys, so that neighbours are adjacent."""
         listed = self._kinesis.list_shards(StreamName=stream)["Shards"]
         still = [shard for shard in listed if "EndingSequenceNumber" not in shard["SequenceNumberRange"]]
         return sorted(still, key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))

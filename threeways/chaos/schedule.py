@@ -49,7 +49,7 @@ class Plan:
     chances: Mapping[str, float]
 
     def schedule(self, seed: int) -> Rates:
-        """The schedule for a seed."""
+        """Make the schedule for a seed."""
         of = self.chances
         put = {
             Kind.THROTTLED: of["throttled"],

@@ -72,7 +72,7 @@ class Terminal:
 
 @contextmanager
 def screen(console: Console) -> Iterator[Screen]:
-    """The screen that fits where the output goes."""
+    """Open the screen that fits where the output goes."""
     if not console.is_terminal:
         yield Plain(console)
         return
@@ -81,7 +81,7 @@ def screen(console: Console) -> Iterator[Screen]:
 
 
 def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
-    """The account of the run: every event once, and what one would ask next."""
+    """Print the account of the run: every event once, and what one would ask next."""
     _show_examples(console, result)
     _show_quarantine(console, result.back)
     table = Table(title="Ledger: where every event is", title_justify="left", show_header=False)
@@ -196,7 +196,7 @@ def _bar(view: View) -> Table:
 
 
 def _numbers(view: View) -> Columns:
-    """The run in numbers, as many beside each other as the terminal has room for, and none cut."""
+    """Lay out the run in numbers, as many in a row as the terminal has room for, and none cut."""
     numbers = {
         "sent": f"{view.sent:,}",
         "back": f"{view.back:,}",

@@ -52,7 +52,7 @@ def show(name: str, said: bytes, up: Provisioned, console: Console) -> bool:
 
 
 def fault_of(said: bytes) -> str | None:
-    """What is wrong with an answer: `sam local invoke` ends with status 0 whatever the function did.
+    """Tell what is wrong with an answer: `sam local invoke` ends with status 0 whatever the function did.
 
     docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
     """

@@ -139,14 +139,14 @@ class Account:
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:
-    """The percentile of the values, None where there are none."""
+    """Return the percentile of the values, None where there are none."""
     if len(values) < 2:
         return values[0] if values else None
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 def rmse(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """The root of the mean squared difference of (prediction, truth), None where there is nothing."""
+    """Return the root of the mean squared difference of (prediction, truth), None for no pair."""
     if not pairs:
         return None
     return math.sqrt(math.fsum((prediction - truth) ** 2 for prediction, truth in pairs) / len(pairs))

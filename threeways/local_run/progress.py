@@ -82,7 +82,7 @@ class Progress:
     _seen: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
 
     def view(self) -> View:
-        """The run as it stands."""
+        """Return the run as it stands."""
         elapsed = time.monotonic() - self.started
         back = len(self.collector.predictions)
         while len(self._seen) > 1 and self._seen[0][0] < elapsed - RATE_SECONDS:

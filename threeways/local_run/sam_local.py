@@ -31,12 +31,12 @@ GENERATED = "generated"
 
 
 def recorded() -> list[str]:
-    """The names of the recorded events."""
+    """Return the names of the recorded events."""
     return sorted(path.stem.removeprefix("kinesis-") for path in EVENTS.glob("kinesis-*.json"))
 
 
 def event(name: str) -> bytes:
-    """The event of a name, made by SAM CLI, or in a file. Raises UsageError."""
+    """Return the event of a name, made by SAM CLI, or in a file. Raises UsageError."""
     if name == GENERATED:
         return run_sam([sam_cli.sam(), "local", "generate-event", "kinesis", "get-records"])
     path = EVENTS / f"kinesis-{name}.json" if name in recorded() else Path(name)
@@ -53,7 +53,7 @@ def event(name: str) -> bytes:
 
 
 def template_of(function: FunctionConfig, image: str, endpoint: str, arch: str) -> dict[str, Any]:
-    """A SAM template of a stack's function alone, on an image for `arch`, led to an emulator's endpoint."""
+    """Make a SAM template of a function alone, on an image for `arch`, led to an emulator's endpoint."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": "AWS::Serverless-2016-10-31",
@@ -86,7 +86,7 @@ def environment(up: Provisioned) -> dict[str, str]:
 
 
 def run_sam(command: list[str], env: dict[str, str] | None = None) -> bytes:
-    """What SAM CLI writes to its standard output; its log and the function's go to ours. UsageError."""
+    """Return SAM CLI's standard output; its log and the function's go to ours. Raises UsageError."""
     done = subprocess.run(command, env=env, check=False, stdout=subprocess.PIPE)  # noqa: S603 - made here
     if done.returncode:
         raise UsageError(f"SAM CLI ended with status {done.returncode}; what it said is above")
@@ -95,7 +95,7 @@ def run_sam(command: list[str], env: dict[str, str] | None = None) -> bytes:
 
 @contextmanager
 def prepared(image: str, console: Console) -> Iterator[tuple[Provisioned, Path]]:
-    """An emulator with the registered model, and the template for SAM CLI. Raises EngineError, UsageError."""
+    """Run an emulator with the registered model and SAM CLI's template. Raises EngineError, UsageError."""
     from threeways.training.train import resolve_or_train
 
     sam_cli.require()

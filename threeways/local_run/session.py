@@ -77,7 +77,7 @@ def run_session(
 
 
 def named_faults(folder: Path) -> AbstractContextManager[None]:
-    """The emulator's faults, as what they are to the user."""
+    """Raise the emulator's faults as what they are to the user."""
     logs = f"Its log is {folder / 'emulator.log'}, the function's {folder / 'function.log'}; run it again"
     return errors.named(
         lambda error: LocalFailed(f"the emulator failed, and what it held is gone with it: {error}\n{logs}")

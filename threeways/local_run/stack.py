@@ -53,7 +53,7 @@ class Function(AbstractContextManager["Function"], Protocol):
 def in_processes(
     config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
 ) -> Function:
-    """The function in processes of this machine: AWS's runtime interface client, without an image."""
+    """Run the function in processes of this machine: AWS's runtime interface client, without an image."""
     return LocalFunction(config, environment=environment, on_log=on_log)
 
 

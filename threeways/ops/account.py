@@ -26,7 +26,7 @@ def client(service: str, *, region: str | None = None, **options: Any) -> Any:
 
 
 def region() -> str | None:
-    """The region of the user's environment or profile, if it has one. Raises LocationError.
+    """Return the region of the user's environment or profile, if it has one. Raises LocationError.
 
     boto3 knows AWS_DEFAULT_REGION only; the other SDKs know AWS_REGION.
     """
@@ -42,7 +42,7 @@ def is_here(made: Any) -> bool:
 
 
 def whose(made: Any) -> str:
-    """What a client works on, for people: the account (or the endpoint on this machine) and the region."""
+    """Describe what a client works on: the account (or the endpoint on this machine) and the region."""
     if is_here(made):
         return f"no real account: {made.meta.endpoint_url}"
     with named_faults("it cannot be told which AWS account this would be"):

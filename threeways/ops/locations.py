@@ -39,23 +39,23 @@ class Place(Protocol):
         """Which account it is in, for people."""
 
     def keys(self) -> list[str]:
-        """The keys of all objects that are there now, in order. Raises LocationError."""
+        """List the keys of all objects that are there now, in order. Raises LocationError."""
 
     def uri(self, key: str) -> str:
-        """An object's name among all places."""
+        """Return an object's name among all places."""
 
     def read(self, key: str) -> bytes:
-        """An object's content. Raises LocationError, or FileNotFoundError where it is gone by now."""
+        """Return an object's content. Raises LocationError, or FileNotFoundError where it is gone by now."""
 
     def keep(self, key: str, body: bytes | None) -> None:
-        """An object stays: with this content, put whole or not at all, or None for the one that it has."""
+        """Keep an object: with this content, put whole or not at all, or None for the one that it has."""
 
     def remove(self, key: str) -> None:
         """Remove an object; it may be gone already."""
 
 
 def find(location: str) -> Place:
-    """The place that a user's word names; nothing is looked at yet. Raises LocationError."""
+    """Return the place that a user's word names; nothing is looked at yet. Raises LocationError."""
     scheme, separator, rest = location.partition("://")
     if not separator:
         return Folder(location)
@@ -97,11 +97,11 @@ class Folder:
         )
 
     def uri(self, key: str) -> str:
-        """A file's path."""
+        """Return a file's path."""
         return str(self.path / key)
 
     def read(self, key: str) -> bytes:
-        """A file's content."""
+        """Return a file's content."""
         with self._named("read"):
             return (self.path / key).read_bytes()
 
@@ -138,7 +138,7 @@ class Folder:
 
     @contextmanager
     def _named(self, done: str) -> Iterator[None]:
-        """The system's errors as a LocationError; that a file is gone stays what it is."""
+        """Raise the system's errors as a LocationError; that a file is gone stays what it is."""
         try:
             yield
         except FileNotFoundError:
@@ -151,7 +151,7 @@ class Folder:
 
 
 def _unless_gone(error: OSError) -> None:
-    """A folder that another replay has removed holds nothing; one that cannot be read may."""
+    """Ignore a folder that another replay has removed; raise the error of one that cannot be read."""
     if not isinstance(error, FileNotFoundError):
         raise error
 
@@ -182,7 +182,7 @@ class Bucket(_OnAws):
         self._uri, self._bucket = s3.S3Uri(bucket, prefix), bucket
 
     def keys(self) -> list[str]:
-        """The objects' keys."""
+        """List the objects' keys."""
         prefix, inside = self._uri.prefix, self._uri.folder
         with account.named_faults(f"{self.name} cannot be listed"):
             keys = [found.key for found in s3.objects(self._client, self._bucket, prefix)]
@@ -193,7 +193,7 @@ class Bucket(_OnAws):
         return f"{s3.SCHEME}{self._bucket}/{key}"
 
     def read(self, key: str) -> bytes:
-        """An object's content."""
+        """Return an object's content."""
         try:
             body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except self._client.exceptions.NoSuchKey:
@@ -233,16 +233,16 @@ class Queue(_OnAws):
         return sorted(self._messages)
 
     def uri(self, key: str) -> str:
-        """The queue and the message's id."""
+        """Return the queue and the message's id."""
         return f"{self.name}#{key}"
 
     def read(self, key: str) -> bytes:
-        """A message's body."""
+        """Return a message's body."""
         body: str = self._messages[key]["Body"]
         return body.encode()
 
     def keep(self, key: str, body: bytes | None) -> None:  # noqa: ARG002 - the protocol's
-        """A message cannot be changed: it stays as it is, and is visible to others again."""
+        """Make a message visible to others again, as it is: it cannot be changed."""
         handle = self._messages[key]["ReceiptHandle"]
         self._client.change_message_visibility(QueueUrl=self.name, ReceiptHandle=handle, VisibilityTimeout=0)
 

@@ -77,7 +77,7 @@ class Reader:
         )
 
     def show(self, event_id: str) -> None:
-        """A record by its id or by that's end; the user records of an aggregated one by that one's id.
+        """Print a record by its id or the id's end; the user records of an aggregated one by that one's id.
 
         Raises LocationError where there is none, or the end is of several.
         """
@@ -113,7 +113,7 @@ class Reader:
 
 
 def _reasons(by_reason: dict[tuple[str, str], list[QuarantineEntry]], *, wide: bool) -> Table:
-    """The reasons by how often they were given. wide: a column each for what is told of one."""
+    """Tabulate the reasons by how often they were given. wide: each fact about one has its own column."""
     table = Table(title="By reason", title_justify="left")
     table.add_column("records", justify="right", no_wrap=True)
     if wide:
@@ -169,7 +169,7 @@ def _record(key: str, entry: QuarantineEntry) -> Table:
 
 
 def _content(data: bytes) -> list[str]:
-    """The data as indented JSON, else as text, else in hexadecimal; what is long is cut, saying so."""
+    """Return the data as indented JSON, else as text, else in hexadecimal; what is cut is said so."""
     try:
         text = data.decode()
     except UnicodeDecodeError:

@@ -52,7 +52,7 @@ class Source:
 
 
 def open_source(key: str, body: bytes, fetch: Fetch) -> Source:
-    """The events of one object. Raises Unreadable."""
+    """Return the events of one object. Raises Unreadable."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -65,7 +65,7 @@ def open_source(key: str, body: bytes, fetch: Fetch) -> Source:
 
 
 def entries_of(body: bytes) -> list[QuarantineEntry]:
-    """The entries of one object of quarantine. Raises Unreadable."""
+    """Return the entries of one object of quarantine. Raises Unreadable."""
     try:
         entries: list[QuarantineEntry] = msgspec.json.Decoder(QuarantineEntry).decode_lines(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -52,7 +52,7 @@ _OTHERS = {
 
 
 def show(console: Console, ledger: ReplayLedger) -> None:
-    """The account as a table."""
+    """Print the account as a table."""
     table = Table(title="Ledger: where every event is", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")

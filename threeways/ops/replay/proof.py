@@ -135,12 +135,12 @@ class Proof:
                     break
 
     def _now(self) -> datetime:
-        """The server's time."""
+        """Return the server's time."""
         return self._server + timedelta(seconds=time.monotonic() - self._asked)
 
 
 def _messages(data: bytes) -> list[bytes]:
-    """The messages in a record's data; none where its aggregation is broken, as another producer's may be."""
+    """Return the messages in a record's data; none if its aggregation is broken, as others' may be."""
     try:
         return data_of(data)
     except UndecodableEvent:

@@ -16,7 +16,7 @@ GONE = {"InvalidArgumentException", "ResourceNotFoundException"}
 
 
 def fetch(client: Any, batch: Batch) -> list[Record]:
-    """The Kinesis records of the batch that are still on its stream, in order, aggregated ones whole.
+    """Fetch the Kinesis records of the batch that are still on its stream, in order, aggregated ones whole.
 
     docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html. Raises boto's errors.
     """
@@ -31,7 +31,7 @@ def fetch(client: Any, batch: Batch) -> list[Record]:
 
 
 def _pages(client: Any, batch: Batch) -> Iterator[list[dict[str, Any]]]:
-    """What the shard holds from the batch's first record on, to the end of the shard if need be."""
+    """Yield what the shard holds from the batch's first record on, to the end of the shard if need be."""
     start = {
         "ShardIteratorType": "AT_SEQUENCE_NUMBER",
         "StartingSequenceNumber": batch.start_sequence_number,

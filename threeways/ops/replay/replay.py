@@ -127,7 +127,7 @@ def _announce(place: Place, objects: int, target: Target, console: Console) -> N
 
 
 def _announce_local(place: Place, objects: int, console: Console) -> None:
-    """The same for a replay on this machine."""
+    """Say the same for a replay on this machine."""
     console.print(
         f"Replays {objects:,} files of {escape(place.name)} on this machine; no "
         "AWS account is touched.\nWhat is found again is removed there; everything else stays as it is.",
@@ -137,11 +137,11 @@ def _announce_local(place: Place, objects: int, console: Console) -> None:
 
 
 def _nothing_more(_: Found) -> None:
-    """A deployed function's results are where they belong."""
+    """Keep nothing: a deployed function's results are where they belong."""
 
 
 def _fetcher(target: Target) -> Fetch:
-    """Fetches failed batches from their streams, which must be where the function is."""
+    """Return a function that fetches failed batches from streams, which must be where the function is."""
     clients: dict[str, object] = {}
 
     def from_stream(batch: Batch) -> list[Record]:

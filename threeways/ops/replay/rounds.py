@@ -58,7 +58,7 @@ class Replay:
             account.unfinished = account.read - len(self._settled) - account.lost
 
     def _rounds(self) -> Iterator[list[Source]]:
-        """The sources, some at a time."""
+        """Yield the sources, some at a time."""
         sources: list[Source] = []
         events = size = 0
         for key in self.keys:
@@ -75,7 +75,7 @@ class Replay:
             yield sources
 
     def _open(self, key: str) -> Source | None:
-        """An object's events; None for one that cannot be replayed, or is gone by now."""
+        """Return an object's events; None for one that cannot be replayed, or is gone by now."""
         self.ledger.not_opened -= 1
         try:
             source = open_source(key, self.place.read(key), self.fetch)

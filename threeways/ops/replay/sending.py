@@ -25,7 +25,7 @@ costs ten in a batch of 500 until it is alone."""
 
 
 def member_of(record: Record) -> bytes:
-    """A record as a member of an event's `Records`, in JSON, with its own id and arrival time."""
+    """Encode a record as a member of an event's `Records`, with its own id and arrival time."""
     return msgspec.json.encode(
         EventRecord(
             kinesis=KinesisPart(
@@ -65,7 +65,7 @@ class Sender:
         return self._stopping.is_set() or self._failures >= HOPELESS
 
     def send(self, records: Iterable[Record]) -> list[Record]:
-        """The records that the function says it is done with, which is to be proved.
+        """Return the records that the function says it is done with, which is to be proved.
 
         They go by shard in the order of their sequence numbers, so that "from the lowest unfinished number
         on" means what it means on a stream.

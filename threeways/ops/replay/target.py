@@ -37,7 +37,7 @@ class Target:
 
 
 def deployed(name: str) -> Target:
-    """A deployed function, by its name, ARN or alias. Raises LocationError where it cannot be used.
+    """Find a deployed function by its name, ARN or alias. Raises LocationError where it cannot be used.
 
     docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
     """
