@@ -305,5 +305,5 @@ def test_a_run_that_quarantines_more_rides_than_tolerated_is_a_failed_one(
     ledger = json.loads((folder / ".local" / "last-run.json").read_text())
     assert ledger["broken"] == 20
     assert ledger["rides_given_up"] == ledger["quarantined"] - 20 > 9
-    assert f"Given up: {ledger['rides_given_up']} of 180 rides" in said
+    assert f"Given up: {ledger['rides_given_up']} of 180 events" in said
     assert "more than TOLERATE=0.05" in said
