@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from rich.console import Console
 from small_training import Training
 
+from threeways.chaos.function import FaultyFunction
 from threeways.chaos.reshard import Resharder
 from threeways.chaos.schedule import parse
 from threeways.chaos.torture import Options, torture
 from threeways.emulator.server import Emulator
+from threeways.emulator.template import load
+from threeways.local_run.provision import TEMPLATE
 
 KEYS = ("order_violations", "kills", "throttles", "partial_failures", "reshards", "duplicates_with_new_id")
 # Each kind strikes though its chance is small; a kill costs a cold start.
@@ -75,3 +79,15 @@ def test_a_stream_that_is_not_there_ends_the_resharding_with_its_error(emulator:
     resharder.join(30)
     with pytest.raises(Exception, match="nowhere"):
         resharder.stop()
+
+
+def test_a_task_that_the_function_cannot_find_is_no_fault_to_try_again(emulator: Emulator) -> None:
+    config = replace(load(TEMPLATE).function, environment={"TASK": "nowhere.at_all"})
+    told: list[str] = []
+    with FaultyFunction(
+        config, emulator.environment(), lambda _: None, parse("none").schedule(1), told.append
+    ) as function:
+        fault = function.warm()
+    assert fault is not None
+    assert fault.type == "SettingsError"
+    assert told == []

@@ -20,6 +20,9 @@ TIMEOUT = 10.0
 STARTS = 20
 """How often it is started at most before the events come: reads of the model meet faults too."""
 
+_NO_FAULTS = {"SettingsError", "ArtifactMismatch", "ArtifactUnsupported", "ArtifactUntrusted"}
+"""What ends a start and is none of the schedule's doing: trying again would change nothing."""
+
 
 class FaultyFunction:
     """Runs within a `with`, as `LocalFunction`. All of its calls to AWS go through a `FaultProxy`.
@@ -59,7 +62,7 @@ class FaultyFunction:
         """As `LocalFunction.warm`, again where a fault has stopped it."""
         fault = self._function.warm()
         for _ in range(STARTS - 1):
-            if fault is None:
+            if fault is None or fault.type in _NO_FAULTS:
                 break
             self._tell(f"The function did not start, which is one of the faults: {fault.message}")
             fault = self._function.warm()

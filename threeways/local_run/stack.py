@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -70,6 +72,14 @@ class ReadBack:
     folder: Path
 
 
+def _own_modules(task: str) -> dict[str, str]:
+    """Return the variable that leads to the module that TASK names; an image would have it installed."""
+    if "." not in task or (spec := find_spec(task.partition(".")[0])) is None:
+        return {}
+    places = [str(Path(place).parent) for place in spec.submodule_search_locations or ()]
+    return {"PYTHONPATH": os.pathsep.join(places)} if places else {}
+
+
 class RunningStack:
     """Emulator, streams, buckets, the model in its bucket, the function and the mapping. A context manager.
 
@@ -119,7 +129,7 @@ class RunningStack:
             self.log = FunctionLog(self._folder / "function.log")
             rising.callback(self.log.close)
             self.function = rising.enter_context(
-                self._make_function(stack.function, self.emulator.environment(), self.log)
+                self._make_function(stack.function, self._variables(), self.log)
             )
             self._warm()
             self.mapping = EventSourceMapping(
@@ -187,6 +197,10 @@ class RunningStack:
             for body in self._copy(self.failures, "", "failures"):
                 abandoned |= kinesis_ids(body)
         return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
+
+    def _variables(self) -> dict[str, str]:
+        """Return what leads the function to the emulator, and to a task's module of the user's own."""
+        return self.emulator.environment() | _own_modules(self.task)
 
     def _warm(self) -> None:
         """Start the function once before the events do, so that a model that cannot be used stops the run."""

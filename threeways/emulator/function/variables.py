@@ -5,6 +5,7 @@ docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-en
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -30,6 +31,8 @@ def variables(config: FunctionConfig, given: Mapping[str, str], environment_id: 
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "LAMBDA_TASK_ROOT": str(config.root),
         "LAMBDA_RUNTIME_DIR": str(config.root),
-        "PYTHONPATH": str(config.root),
     }
-    return {**bare_environment(), **given, **config.environment, **reserved}
+    made = {**bare_environment(), **given, **config.environment, **reserved}
+    # Not reserved but extended, as the page above says: the function's own folder comes first.
+    further = given.get("PYTHONPATH"), config.environment.get("PYTHONPATH")
+    return made | {"PYTHONPATH": os.pathsep.join(filter(None, (str(config.root), *further)))}
