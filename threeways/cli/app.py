@@ -6,6 +6,7 @@ A module a command. What a command needs beside its options is imported when it 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -58,6 +59,10 @@ def main() -> NoReturn:
     Exit status: 0 done, 1 failed or lost, 2 bad input or settings, 3 done with too many in quarantine, 130
     interrupted.
     """
+    if (
+        str(Path.cwd()) not in sys.path
+    ):  # a task of the user's own may lie there; `python -m` looks there itself
+        sys.path.append(str(Path.cwd()))
     sys.exit(errors.run(app))
 
 

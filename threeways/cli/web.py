@@ -20,6 +20,7 @@ def web(
 ) -> None:
     """Serve the registered model, or MODEL_LOCATION's, as a web service on 127.0.0.1, until Ctrl-C."""
     from threeways.local_run.model_choice import choose, resolved
+    from threeways.scoring import tasks
 
     settings = from_environment(Settings)
     served = resolved(settings, choose(settings, Console(), LOCAL))
@@ -27,6 +28,7 @@ def web(
         "MODEL_LOCATION": str(served.model_location),
         "MODEL_SHA256": str(served.model_sha256),
         "RUN_ID": str(served.run_id),
+        **tasks.search_path(settings.task),
     }
     if port is not None:
         given["WEB_PORT"] = str(port)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -28,6 +26,7 @@ from threeways.emulator.stack import FunctionConfig
 from threeways.errors import LocalError, LocalFailed
 from threeways.local_run.progress import FunctionLog
 from threeways.local_run.provision import provisioned
+from threeways.scoring import tasks
 from threeways.settings import Settings
 from threeways.stream.quarantine import read as read_quarantine
 from threeways.stream.quarantine import split_location
@@ -70,14 +69,6 @@ class ReadBack:
     abandoned: frozenset[str]
     reasons: Counter[tuple[str, str]]
     folder: Path
-
-
-def _own_modules(task: str) -> dict[str, str]:
-    """Return the variable that leads to the module that TASK names; an image would have it installed."""
-    if "." not in task or (spec := find_spec(task.partition(".")[0])) is None:
-        return {}
-    places = [str(Path(place).parent) for place in spec.submodule_search_locations or ()]
-    return {"PYTHONPATH": os.pathsep.join(places)} if places else {}
 
 
 class RunningStack:
@@ -200,7 +191,7 @@ class RunningStack:
 
     def _variables(self) -> dict[str, str]:
         """Return what leads the function to the emulator, and to a task's module of the user's own."""
-        return self.emulator.environment() | _own_modules(self.task)
+        return self.emulator.environment() | tasks.search_path(self.task)
 
     def _warm(self) -> None:
         """Start the function once before the events do, so that a model that cannot be used stops the run."""

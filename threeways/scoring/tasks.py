@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,6 +45,14 @@ def find(name: str) -> Task[Any]:
     )
 
 
+def search_path(name: str) -> dict[str, str]:
+    """Return the variable that lets another process of this machine import the module that TASK names."""
+    if "." not in name or (spec := find_spec(name.partition(".")[0])) is None:
+        return {}
+    places = [str(Path(place).parent) for place in spec.submodule_search_locations or ()]
+    return {"PYTHONPATH": os.pathsep.join(places)} if places else {}
+
+
 def _modules(name: str) -> Iterator[str]:
     """Yield the modules of the systems that have this file name and hold a task."""
     if not name.replace("*", "a").isidentifier():
@@ -58,7 +67,7 @@ def _task_of(module: str) -> Task[Any]:
     try:
         if find_spec(module) is None:
             raise ModuleNotFoundError(name=module)
-        task = importlib.import_module(module).task
+        task = getattr(importlib.import_module(module), "task", None)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
             raise SettingsError(
@@ -67,6 +76,8 @@ def _task_of(module: str) -> Task[Any]:
         raise SettingsError(f"TASK: {module} needs {error.name}, which is not installed here") from error
     except Exception as error:
         raise SettingsError(f"TASK: {module} cannot be imported: {error!r}; mend it") from error
+    if task is None:
+        raise SettingsError(f"TASK: {module} holds no task; call its Task so: task = Task(…)")
     if not isinstance(task, Task):
         raise SettingsError(
             f"TASK: the task of {module} is no threeways.scoring.Task but {type(task).__name__}"

@@ -17,7 +17,7 @@ def variables(config: FunctionConfig, given: Mapping[str, str], environment_id: 
     """Return the complete environment of the process, with nothing of ours but what an interpreter needs.
 
     given: the emulator's variables; the function's own override them, and Lambda's reserved ones override
-    both.
+    both, except that a PYTHONPATH there follows the function's code.
     """
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{environment_id.replace('-', '')}"
     reserved = {
