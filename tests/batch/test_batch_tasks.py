@@ -30,7 +30,7 @@ from threeways.batch.model import service_of
 from threeways.batch.report import page
 from threeways.batch.run import Options
 from threeways.batch.run import run as run_command
-from threeways.errors import BatchError, DataError, SettingsError
+from threeways.errors import BatchError, DataError, ModelFailed, SettingsError, TransientError
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task, Time
@@ -324,6 +324,69 @@ def test_arrows_types_are_taken_as_a_databases_are(tmp_path: Path, task: Task[An
     ]  # fmt: skip
     assert [bits(found[key]["energy"]) for key in "ab"] == list(streamed(given).values())
     assert (done.run.quarantined, done.run.judged) == (2, 2)
+
+
+@pytest.mark.parametrize("task", [READINGS, READINGS_BY_EVENT], ids=["by column", "by event"])
+def test_postgresqls_types_are_taken_as_sqlites_are(postgres: str, task: Task[Any]) -> None:
+    columns = (
+        "id uuid primary key, floor_number numeric, warmth numeric, is_open boolean, guests bigint, "
+        "label varchar(9), lit boolean, taken_at timestamptz"
+    )
+    key = "00000000-0000-0000-0000-00000000000{}"
+    given = [
+        (key.format(n), *row)
+        for n, row in enumerate(
+            [
+                (2, 20.5, True, 3, "hall", None, "2021-02-01 07:15:00+00"),
+                (2, None, False, None, None, True, "2021-02-01 08:15:00+01"),
+                (2, "NaN", True, 3, "hall", False, "2021-02-01 07:15:00+00"),
+                (2.5, 1, True, 3, "hall", False, "2021-02-01 07:15:00+00"),
+                (2, 1, None, 3, "toolong", False, "2021-02-01 07:15:00+00"),
+            ]
+        )
+    ]
+    table(postgres, columns, given)
+    done = scored(task, postgres, postgres, start="2021-02-01T08:15", end="2021-02-01T08:16", chunk=2).run
+    found = rows(postgres, "readings_predictions")
+    assert [row[0][-1] for row in found] == ["0", "1", "2"]
+    assert {str(row[1]) for row in found} == {"2021-02-01 08:15:00"}
+    same = [SOUND | {"lit": None}, SOUND | {"warmth": None, "is_open": False, "guests": None, "label": None}
+            | {"lit": True}, SOUND | {"warmth": None}]  # fmt: skip
+    assert [bits(row[2]) for row in found] == list(streamed(same).values())
+    assert (done.scored, done.quarantined) == (3, 2)
+
+
+def test_lists_are_taken_from_json_columns(postgres: str) -> None:
+    columns = "upload_id bigint primary key, size int, kind text, tags jsonb"
+    table(postgres, columns, [(1, 5, "video", '["a", "b"]'), (2, 5, "video", "7"), (3, 5, "audio", None)])
+    scored(UPLOADS, postgres, postgres)
+    assert [row[0] for row in rows(postgres, '"upload-risk_predictions"')] == [1, 3]
+    assert "Expected `array`, got `int` - at `$.tags`" in rows(postgres, '"upload-risk_quarantine"')[0][3]
+
+
+def test_a_run_by_ids_that_fails_half_way_keeps_nothing(tmp_path: Path) -> None:
+    class Dies(Sum):
+        calls = 0
+
+        def predict(self, block: Any) -> Any:
+            self.calls += 1
+            if self.calls > 2:
+                raise MemoryError
+            return super().predict(block)
+
+    given = [(n, 5, "video", None) for n in range(20)]
+    url = table(f"sqlite:///{tmp_path / 'u.db'}", UPLOAD_COLUMNS, given)
+    for place in (f"sqlite:///{tmp_path / 'p.db'}", str(tmp_path / "out")):
+        scored(UPLOADS, table(url, UPLOAD_COLUMNS, given[:1]), place)
+        table(url, UPLOAD_COLUMNS, given)
+        with pytest.raises((ModelFailed, TransientError)):
+            scored(UPLOADS, url, place, service=ModelService(Dies(), UPLOADS, "v2"), chunk=5)
+        assert scored(UPLOADS, url, place).run.scored == 19
+    assert (
+        len(kept(tmp_path / "out"))
+        == len(rows(f"sqlite:///{tmp_path / 'p.db'}", '"upload-risk_predictions"'))
+        == 20
+    )
 
 
 def test_a_reports_parts_are_the_tasks_or_its_first_numbers(tmp_path: Path) -> None:
