@@ -294,8 +294,10 @@ def test_a_number_that_a_task_takes_as_it_is_only_is_not_varied() -> None:
 
 
 def test_labels_of_long_values_and_missing_ones_stay_short(tmp_path: Path) -> None:
-    path = json_lines([ROWS[0] | {"zip": "1" * 300, "sent": None}], tmp_path / "rows")
-    labels = read(path).labels(0)
+    row = ROWS[0] | {"zip": "1\x1b\n" * 300, "sent": None, "weight": 1.4056468971780578}
+    labels = read(json_lines([row], tmp_path / "rows")).labels(0)
+    assert labels["weight"] == "1.40565"
+    assert all(text.isprintable() for text in labels.values())
     assert max(map(len, labels.values())) <= 24
     assert "sent" not in labels
 

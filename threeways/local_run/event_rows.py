@@ -68,7 +68,8 @@ def labels_of(fields: Sequence[Field], payload: bytes) -> Mapping[str, str]:
         for name in one.path:
             value = value.get(name) if isinstance(value, dict) else None
         if value is not None and len(shown) < _LABELS:
-            text = "".join(sign if sign.isprintable() else " " for sign in str(value))
+            plain = f"{value:.6g}" if isinstance(value, float) else str(value)
+            text = "".join(sign if sign.isprintable() else " " for sign in plain)
             shown[one.path[-1]] = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return shown
 
