@@ -150,6 +150,7 @@ def _die_in_the_midst(endpoint: str, folder: Path) -> None:
     fetch(LOCATION, lambda: client, folder)
 
 
+@pytest.mark.exhaustive
 def test_processes_at_once_and_one_that_is_killed_leave_only_whole_folders(
     client: Any, tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+@pytest.mark.exhaustive
 def test_a_module_that_only_this_machine_has_is_told_and_code_paths_bring_it(
     tmp_path: Path, own_module: Path
 ) -> None:

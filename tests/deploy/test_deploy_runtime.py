@@ -39,7 +39,7 @@ def test_a_model_with_a_gated_onnx_flavour_goes_into_the_fast_image(lab: Lab) ->
     assert "image  target fast, built now" in lab.said.getvalue()
 
 
-@pytest.mark.parametrize("only_the_gate", [False, True])
+@pytest.mark.parametrize("only_the_gate", [pytest.param(False, marks=pytest.mark.exhaustive), True])
 def test_any_other_model_goes_into_the_image_with_scikit_learn(
     lab: Lab, training: Training, only_the_gate: bool
 ) -> None:

@@ -59,6 +59,7 @@ def test_rollback_brings_the_deployment_before_as_it_was_and_without_codedeploy(
     assert said.index("  to     ") < said.index("Back: ")
 
 
+@pytest.mark.exhaustive
 def test_rollback_to_any_known_deployment_and_not_to_an_unknown_one(lab: Lab, training: Training) -> None:
     first, second = two_deployments(lab, training)
     with pytest.raises(UsageError, match=rf"no deployment nonsense.*TO=id:\s+{first} of 2"):
@@ -131,6 +132,7 @@ def test_destroy_leaves_a_repository_that_is_not_its_own(lab: Lab) -> None:
     assert lab.asked == []
 
 
+@pytest.mark.exhaustive
 def test_a_failed_update_says_so_and_is_no_deployment_to_go_back_to(lab: Lab, training: Training) -> None:
     first, _ = two_deployments(lab, training)
     lab.tools.faults["deploy"] = DeploymentFailed("SAM CLI ended with status 1")

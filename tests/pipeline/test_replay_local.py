@@ -31,6 +31,7 @@ def predicted(run: Path) -> list[str]:
     return sorted(one["source_event_id"].removeprefix(f"{SHARD}:") for one in made)
 
 
+@pytest.mark.exhaustive
 def test_a_run_s_quarantine_and_failures_are_replayed_and_results_lie_beside(
     training: Training, tmp_path: Path
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_run_s_quarantine_and_failures_are_replayed_and_results_lie_beside(
     assert left.read_bytes() == only_named
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_keeps_everything_in_one_place_or_the_other(training: Training, tmp_path: Path) -> None:
     quarantine = tmp_path / "quarantine"
     quarantine.mkdir()
