@@ -17,7 +17,7 @@ from threeways.scoring.service import ModelService
 from threeways.stream.delivery import NoDelivery, StreamDelivery
 from threeways.stream.handler import MAX_REPLY_BYTES, StreamHandler
 from threeways.stream.quarantine import NoQuarantine
-from threeways.stream.records import Record
+from threeways.stream.records import Batch, Record
 from threeways.stream.telemetry import Invocation
 from threeways.systems.taxi.duration import task
 
@@ -303,3 +303,31 @@ def test_what_an_invocation_did_is_reported() -> None:
     [told] = reports
     assert (told.events, told.predictions, told.unfinished) == (3, 1, 1)
     assert told.oldest_age > (datetime.now(UTC) - NOW).total_seconds() + 59
+
+
+def test_another_sources_events_are_read_and_answered_by_parts_that_are_given() -> None:
+    """SQS's events and its answer: docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
+
+    def parse(event: Any) -> Batch:
+        return Batch.of(
+            Record(
+                event_id=message["messageId"],
+                sequence_number=message["messageId"],
+                partition_key=message["messageId"],
+                arrived_at=NOW.timestamp(),
+                data=message["body"].encode(),
+                payload=message["body"].encode(),
+                source_arn="",
+            )
+            for message in event["Records"]
+        )
+
+    def answer(unfinished: Sequence[Record]) -> dict[str, Any]:
+        return {"batchItemFailures": [{"itemIdentifier": record.sequence_number} for record in unfinished]}
+
+    client = FakeKinesis({1, 2}, client_error("AccessDeniedException"))
+    event = {"Records": [{"messageId": f"m{n}", "body": ride(n).decode()} for n in range(4)]}
+    assert handler(client, parse=parse, failures=answer)(event, FakeContext()) == {
+        "batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]
+    }
+    assert len(client.stored) == 2

@@ -37,11 +37,18 @@ KEPT_SHARE = 0.2
 """The share of an invocation's time that is reserved for delivery and quarantine."""
 
 
+type Parse = Callable[[object], Batch]
+"""Parse a Lambda event into its batch. Raises InvalidInvocation."""
+type Failures = Callable[[Sequence[Record]], dict[str, Any]]
+"""Return the answer that tells Lambda which records are not done."""
+
+
 class StreamHandler:
     """The Lambda handler of a model service; calling it handles one event.
 
-    returns_predictions: answer with `predictions` beside `batchItemFailures`, for tests and people. lanes:
-    the mapping's `ParallelizationFactor`, if known. clock: seconds of Unix time, to compute records' ages.
+    returns_predictions: answer with `predictions` beside what is not done, for tests and people. lanes: the
+    mapping's `ParallelizationFactor`, if known. clock: seconds of Unix time, to compute records' ages. parse,
+    failures: how the source's events are read and answered, those of Kinesis if not given.
     """
 
     def __init__(
@@ -54,8 +61,12 @@ class StreamHandler:
         returns_predictions: bool = False,
         lanes: int | None = None,
         clock: Callable[[], float] = time.time,
+        parse: Parse = batch_of,
+        failures: Failures | None = None,
     ) -> None:
         self.service = service
+        self._parse = parse
+        self._failures = failures or _batch_item_failures
         self._delivery = delivery
         self._quarantine = quarantine
         self._telemetry = NoTelemetry() if telemetry is None else telemetry
@@ -71,7 +82,7 @@ class StreamHandler:
         every record, DeadlineNear where the time did not suffice for the first of several records: then AWS
         sends the batch again, in halves.
         """
-        return self.handle(batch_of(event), context)
+        return self.handle(self._parse(event), context)
 
     def handle(self, batch: Batch, context: Context | None = None) -> dict[str, Any]:
         """Handle records that are already parsed; return and raise as `__call__` does."""
@@ -100,9 +111,9 @@ class StreamHandler:
             invocation.quarantined = Counter(error.code for _, error in faults)
         invocation.unfinished = len(unfinished)
         self._report(invocation, context)
-        answer: dict[str, Any] = {"batchItemFailures": _lowest(unfinished)}
+        answer = self._failures(unfinished)
         if left < kept / 2 and unfinished:
-            retries.require_progress(answer, first, batch)
+            retries.require_progress(unfinished, first, batch)
         if self._returns_predictions:
             answer |= _with_predictions(messages)
         return answer
@@ -182,6 +193,10 @@ def _held_back(keys: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[i
 
 def _oldest_age(batch: Batch, now: float) -> float:
     return max(0.0, now - min(batch.arrived_at)) if batch else 0.0
+
+
+def _batch_item_failures(unfinished: Sequence[Record]) -> dict[str, Any]:
+    return {"batchItemFailures": _lowest(unfinished)}
 
 
 def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:

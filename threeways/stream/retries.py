@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from threeways.errors import (
     DeadlineNear,
@@ -99,9 +98,9 @@ def is_several(batch: Batch) -> bool:
     return any(number != batch.sequence_numbers[0] for number in batch.sequence_numbers)
 
 
-def require_progress(answer: Mapping[str, Any], first: str | None, batch: Batch) -> None:
-    """Raise DeadlineNear where the answer reports the first of several Kinesis records as unfinished."""
-    if is_several(batch) and answer["batchItemFailures"][0]["itemIdentifier"] == first:
+def require_progress(unfinished: Sequence[Record], first: str | None, batch: Batch) -> None:
+    """Raise DeadlineNear where the first of several records is among the unfinished ones."""
+    if is_several(batch) and any(record.sequence_number == first for record in unfinished):
         raise too_slow()
 
 
