@@ -1,4 +1,4 @@
-"""Parse ride times to New York's wall clock, one by one or vectorised."""
+"""Parse texts to times of a zone's wall clock, one by one or vectorised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from threeways.errors import InvalidEvent
 
-NEW_YORK = ZoneInfo("America/New_York")
 _DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
 """ISO 8601 in ASCII. Python's parser, which is applied afterwards, would accept more."""
 PLAIN = 19
@@ -26,16 +25,6 @@ _DIGITS, _PARTING = np.equal(_FORM, ord("0")), 10
 _LOWEST, _SPAN = _FORM.copy(), np.where(_DIGITS, 9, 0).astype(np.uint8)
 """For each position the lowest character of the plain form, and the size of its range."""
 _LOWEST[_PARTING], _SPAN[_PARTING] = 0, 255  # the separator of date and time is checked separately
-
-
-def new_york_wall_clock(text: str | None, arrived: datetime) -> datetime:
-    """Return the naive New York time of an ISO 8601 text, or of the arrival if there is no text.
-
-    A naive time is New York's already. Raises InvalidEvent if the text is not a date with a time.
-    """
-    if text is None:
-        return arrived.astimezone(NEW_YORK).replace(tzinfo=None)
-    return wall_clock(text, NEW_YORK, "$.ride.pickup_datetime")
 
 
 def wall_clock(text: str, zone: ZoneInfo, at: str) -> datetime:

@@ -12,8 +12,8 @@ from events_lab import KINDS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeways.clock import new_york_wall_clock
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
+from threeways.systems.taxi.clock import new_york_wall_clock
 from threeways.systems.taxi.duration import task
 from threeways.systems.taxi.rides import RideColumns, RideEvent, features_of
 

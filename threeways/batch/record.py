@@ -110,7 +110,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of(run: Run, layout: Layout) -> Run:
-    """Return a recorded run of the layout's task; one from before zones were is on the task's clock."""
+    """Return a recorded run of the layout's task; one without a time zone is on the task's clock."""
     return run if run.zone else msgspec.structs.replace(run, zone=str(layout.zone))
 
 

@@ -21,7 +21,7 @@ def export(
     events: Annotated[
         str | None,
         typer.Option(
-            "--events", "--rides", help="Parquet to compare on, as DATA= takes it; default: a synthetic city."
+            "--events", "--rides", help="Parquet to compare on, as DATA= takes it; default: the system's own."
         ),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="The copy's folder; default: FOLDER-onnx.")] = None,

@@ -11,7 +11,10 @@ from threeways.settings import LOCAL, Settings, from_environment
 
 
 def train(
-    data: Annotated[str | None, typer.Option(help="TLC parquet: paths, globs, https:// or s3://.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Files of the task's system (parquet): paths, globs, https:// or s3://."),
+    ] = None,
     validation: Annotated[str | None, typer.Option(help="The same, to test on.")] = None,
 ) -> None:
     """Train a model of the task, track it in MLflow and register it."""

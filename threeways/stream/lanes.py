@@ -45,7 +45,7 @@ class Lanes:
             self._told = True
             logger.warning(
                 "%d keys of aggregated records came under several partition keys: with a "
-                "ParallelizationFactor above 1 their rides may be scored out of order. Set it to 1, or turn "
+                "ParallelizationFactor above 1 their records may be out of order. Set it to 1, or turn "
                 "the producer's aggregation off",
                 len(found),
             )

@@ -18,7 +18,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Block, DictRows
-from threeways.clock import NO_TIME, PLAIN, new_york_wall_clock, plain_times
+from threeways.clock import NO_TIME, PLAIN, plain_times
 from threeways.errors import InvalidEvent, PermanentError
 from threeways.scoring.decoding import Id
 from threeways.scoring.task import (
@@ -33,6 +33,7 @@ from threeways.scoring.task import (
     Truth,
     Value,
 )
+from threeways.systems.taxi.clock import new_york_wall_clock
 
 LAST_ZONE = 265
 """TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.

@@ -13,9 +13,9 @@ import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from threeways.clock import NEW_YORK, new_york_wall_clock
 from threeways.errors import InvalidEvent
 from threeways.scoring.task import Task
+from threeways.systems.taxi.clock import NEW_YORK, new_york_wall_clock
 from threeways.web.fast_path import Predict
 from threeways.web.html import Answer, Page, answer, refusal
 from threeways.web.model_info import About

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from threeways.arrow_times import wall_times
-from threeways.clock import NEW_YORK
+from threeways.systems.taxi.clock import NEW_YORK
 
 if TYPE_CHECKING:
     import pandas as pd
