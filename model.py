@@ -36,7 +36,7 @@ Attempts after the first are the stream's own, which knows the deadline."""
 
 
 def build(settings: Settings | None = None) -> StreamHandler:
-    """The handler of one Lambda process. `settings`: the environment's, if not given.
+    """Return the handler of one Lambda process. `settings`: the environment's, if not given.
 
     Raises SettingsError, ArtifactError, or ModelFailed where the model fails on the task's example.
     """
@@ -58,7 +58,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
 
 
 def build_web(settings: Settings | None = None, web: WebSettings | None = None) -> RequestMiddleware:
-    """The web service's ASGI application, of the same model service; raises what `build` raises."""
+    """Return the web service's ASGI application, of the same model service; raises what `build` raises."""
     from threeways.web import inline_budget
     from threeways.web.app import create
 
@@ -77,7 +77,7 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
 
 
 def _service(settings: Settings) -> service.ModelService[Any]:
-    """The artifact that the settings name, loaded, checked against its task, and proven."""
+    """Return the artifact that the settings name, loaded, checked against its task, and proven."""
     tasks.find(settings.task)  # a wrong name is told before anything is fetched
     return bootstrap.service_of(artifact.fetch(artifact.find(settings)), settings)
 
@@ -113,7 +113,7 @@ def _client(name: str, **options: Any) -> Any:
 def init(
     prediction_stream_name: str | None = None, run_id: str | None = None, test_run: bool | None = None
 ) -> ModelService:
-    """A model service from the environment; what is given goes before the environment.
+    """Return a model service from the environment; what is given goes before the environment.
 
     Its `lambda_handler` is the whole stream handler: it delivers, quarantines, and answers with the
     predictions beside `batchItemFailures`. Raises what `build` raises.

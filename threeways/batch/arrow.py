@@ -69,7 +69,7 @@ def columns(table: Mapping[str, Any], layout: Layout, *, text_ids: bool) -> RowC
 
 
 def _plain(column: Any) -> Any:
-    """A chunked array as one array, without a dictionary."""
+    """Return a chunked array as one array, without a dictionary."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
@@ -86,7 +86,7 @@ def _missing(column: Any) -> Odd:
 
 
 def _values(column: Any) -> list[Any]:
-    """What each holds; a text that is no UTF-8 keeps its bytes as surrogates, as SQLite's do."""
+    """Return what each holds; a text that is no UTF-8 keeps its bytes as surrogates, as SQLite's do."""
     try:
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError):
@@ -130,7 +130,7 @@ def _checked(column: Any, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
 
 
 def _by_value(column: Any, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
-    """What Arrow's own types do not tell is looked at as a driver's values are."""
+    """Read what Arrow's own types do not tell, as a driver's values are read."""
     values = _values(column)
     if not values:
         return leaf.filled(0), np.zeros(0, bool)
@@ -158,7 +158,7 @@ def _integers(column: Any, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
 
 
 def _nullable(found: NDArray[Any], missing: Odd, odd: Odd | None = None) -> tuple[NDArray[Any], Odd]:
-    """The same with None where there is null, which is sound there."""
+    """Return the same with None where there is null, which is sound there."""
     objects = found.astype(object)
     objects[missing] = None
     return objects, np.zeros(len(found), bool) if odd is None else odd & ~missing

@@ -142,7 +142,7 @@ class DatabaseSource:
                     yield self._chunk(part, interval)
 
     def _order(self) -> list[sa.ColumnElement[Any]]:
-        """The order of rows of one id: by the event's time, its fields and the truth."""
+        """Return the order of rows of one id: by the event's time, its fields and the truth."""
         names = [self._time, *(one.name for one in self._layout.leaves if one.name != self._time), ACTUAL]
         return [
             self._columns[name]
@@ -152,7 +152,7 @@ class DatabaseSource:
         ]
 
     def _rows(self, connection: sa.Connection, query: sa.Select[Any]) -> Sequence[Any]:
-        """A query's rows; where the driver can't hold one of their times, the texts of all of their times."""
+        """Return a query's rows; their times as texts where the driver can't hold one of them."""
         try:
             return connection.execute(query).fetchall()
         except sa.exc.DataError as error:
@@ -165,7 +165,7 @@ class DatabaseSource:
         return found.chunk(interval)
 
     def _selected(self, *, told: bool = False) -> list[sa.ColumnElement[Any]]:
-        """The columns of a row; told: times as PostgreSQL's texts, on the session's clock."""
+        """Return the columns of a row; told: times as PostgreSQL's texts, on the session's clock."""
         taken: dict[str, sa.ColumnElement[Any]] = dict(self._columns)
         for name, kind in self._types.items() if told and not self._sqlite else ():
             if isinstance(kind, sa.DateTime):
@@ -247,13 +247,13 @@ class DatabaseSource:
 
 
 def _type(column: Any) -> Any:
-    """A reflected column's type; of a domain's that which is below it."""
+    """Return a reflected column's type; of a domain's that which is below it."""
     kind = column["type"]
     return kind.data_type if isinstance(kind, DOMAIN) else kind
 
 
 def _bound(connection: sa.Connection, key: Any) -> Any:
-    """A key in a comparison, without a type: the database knows its column's, the driver would guess."""
+    """Return a key in a comparison, untyped: the database knows its column's type, the driver would guess."""
     try:
         str(key).encode()
     except UnicodeEncodeError:

@@ -44,7 +44,7 @@ def columns_of(engine: sa.Engine, table: str, schema: str | None, layout: Layout
 
 
 def _alike(name: str, there: list[str]) -> list[str]:
-    """The columns that may be meant by a name: the one that is equal, or those that differ in case."""
+    """Return the columns that may be meant by a name: the one that is equal, or those that differ in case."""
     return [name] if name in there else [one for one in there if one.lower() == name.lower()]
 
 

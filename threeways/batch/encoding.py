@@ -28,7 +28,7 @@ class Encoding:
         return {n: self._fault(str(one)) for n, one in enumerate(ids) if not self._holds(str(one))}
 
     def fitted(self, value: Any) -> Any:
-        """A value of a row; in a text with escapes for the characters that the encoding lacks."""
+        """Return a value of a row; in a text with escapes for the characters that the encoding lacks."""
         return (
             value.encode(self.codec, "backslashreplace").decode(self.codec) if type(value) is str else value
         )

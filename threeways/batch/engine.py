@@ -85,7 +85,7 @@ def connect(url: str, variable: str, fault: Fault, zone: str = "UTC") -> sa.Engi
 
 
 def sqlite_file(url: sa.URL) -> Path | None:
-    """The absolute path of SQLite's file, also of a URI's; None for another database.
+    """Return the absolute path of SQLite's file, also of a URI's; None for another database.
 
     A URI is `sqlite:///file:events.db?mode=ro&uri=true` (sqlite.org/uri.html).
     """
@@ -98,7 +98,7 @@ def sqlite_file(url: sa.URL) -> Path | None:
 
 
 def shown(engine: sa.Engine) -> str:
-    """The URL without its password; a file's path is absolute."""
+    """Return the URL without its password; a file's path is absolute."""
     url = engine.url
     if path := sqlite_file(url):
         url = sa.URL.create("sqlite", database=str(path))
@@ -123,7 +123,7 @@ def faults(what: str, fault: Fault) -> Iterator[None]:
 
 
 def _drivers_errors() -> tuple[type[Exception], ...]:
-    """What a driver raises, by way of SQLAlchemy or, as for COPY, without it."""
+    """Return what a driver raises, by way of SQLAlchemy or, as for COPY, without it."""
     psycopg = sys.modules.get("psycopg")
     return (DBAPIError, sqlite3.Error, *([psycopg.Error] if psycopg else []))
 

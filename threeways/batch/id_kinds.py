@@ -35,7 +35,7 @@ def of_one_kind(values: Sequence[Any], *, text: bool) -> tuple[list[Any], NDArra
 
 
 def whole(value: Any) -> Any:
-    """An integral decimal or float as an integer, as far as one is exact; anything else as it is."""
+    """Return an integral decimal or float as an integer, as far as one is exact; anything else as it is."""
     if type(value) is float and abs(value) <= EXACT and value.is_integer():
         return int(value)
     if type(value) is Decimal and value.is_finite() and abs(value) < 2**63 and value % 1 == 0:

@@ -120,7 +120,7 @@ def last(text: str, at: datetime, zone: ZoneInfo) -> Interval:
 
 
 def _passed(here: datetime, minutes: int, unit: int) -> Interval:
-    """The last `minutes` that have passed; they end at a whole `unit`, or at a multiple of themselves."""
+    """Return the last `minutes` that have passed, to a whole `unit` or a multiple of themselves."""
     zone, length = here.tzinfo, timedelta(minutes=minutes)
     whole = minutes if _DAY % minutes == 0 else unit
     since = here.replace(second=0, microsecond=0)

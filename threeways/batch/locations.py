@@ -28,10 +28,10 @@ class Place(Protocol):
     name: str
 
     def read(self, name: str) -> bytes | None:
-        """A file's bytes; None where there is none."""
+        """Return a file's bytes; None where there is none."""
 
     def write(self, name: str, body: bytes) -> None:
-        """A small file, whole or not at all."""
+        """Write a small file, whole or not at all."""
 
     def keep(self, name: str, file: Path) -> None:
         """Move a file of this machine here."""
@@ -42,7 +42,7 @@ class Place(Protocol):
 
 @contextmanager
 def opened(address: str) -> Iterator[Place]:
-    """The folder at a path or `s3://bucket/prefix`, held by this run alone. Raises BatchError."""
+    """Hold the folder at a path or `s3://bucket/prefix` by this run alone. Raises BatchError."""
     address = s3.plain(address)
     if not address.startswith(s3.SCHEME):
         if "://" in address:

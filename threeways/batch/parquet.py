@@ -91,7 +91,7 @@ class ParquetSource:
 
 
 def _table(batch: Any, names: dict[str, str], first: int, key: str) -> dict[str, Any]:
-    """The batch's columns by their keys, with ids."""
+    """Return the batch's columns by their keys, with ids."""
     taken = {ours: batch.column(theirs) for ours, theirs in names.items()}
     if key not in taken:
         taken[key] = pa.array(np.arange(first, first + len(batch)))
@@ -114,7 +114,7 @@ def _file(place: str) -> Iterator[Any]:
 
 @contextmanager
 def _bytes(place: str) -> Iterator[IO[bytes]]:
-    """A file on disk as it is; what is elsewhere as a file on disk, not in memory."""
+    """Return a file on disk as it is; what is elsewhere as a file on disk, not in memory."""
     if "://" not in place:
         with opened_file(place, "EVENTS") as file:
             yield file

@@ -82,7 +82,7 @@ class DatabaseSink:
                 self._connection.rollback()
 
     def _created(self, *, text_ids: bool) -> sa.MetaData:
-        """The tables, made where they lack. A table of texts takes integers too, and not the reverse."""
+        """Return the tables, made where they lack. One of texts takes integers too, not the reverse."""
         connection, layout = self._connection, self.layout
         name, key = layout.names.predictions, layout.id.name
         tables(layout, text_ids=text_ids).create_all(connection)
@@ -151,7 +151,7 @@ class DatabaseWriter:
             self._connection.execute(sa.insert(self._quarantine), [*map(self._entry, scores.refused)])
 
     def _entry(self, refused: Refused) -> dict[str, Any]:
-        """A row of the quarantine."""
+        """Return a row of the quarantine."""
         named = {"id": self._key, "time": self._layout.time_name}
         told = {named.get(name, name): value for name, value in msgspec.structs.asdict(refused).items()}
         if self._layout.time is None:

@@ -179,7 +179,7 @@ class ParquetWriter:
         self._parts[kind].append(self._keep(kind, file, rows))
 
     def finish(self, run: Run) -> None:
-        """The files are all written; the manifest will name them."""
+        """Write the files that are begun; the manifest will name them."""
         if self._late:
             late = joined(self._late)
             self.kept = [self._with_late(entry, late) for entry in self.kept]
@@ -206,7 +206,7 @@ class ParquetWriter:
             self._place.remove(name)
 
     def _ids(self, kind: str) -> IdSet:
-        """The ids in the files of the kept entries, read once."""
+        """Return the ids in the files of the kept entries, read once."""
         if kind not in self._known:
             self._known[kind] = IdSet()
             for entry in self.kept:
@@ -234,7 +234,7 @@ class ParquetWriter:
         return replace(scores.only(np.flatnonzero(~early)), refused=rest)
 
     def _with_late(self, entry: Entry, scores: Scores) -> Entry:
-        """The entry with those of the late rows that lie in it, as further parts."""
+        """Return the entry with those of the late rows that lie in it, as further parts."""
         inside = entry.run.covered
         if inside is None:
             return entry
@@ -246,7 +246,7 @@ class ParquetWriter:
         return Entry(entry.run, parts["predictions"], parts["quarantine"])
 
     def _released(self, entry: Entry) -> Entry:
-        """The entry without the quarantine's rows that have been mended and have a prediction now."""
+        """Return the entry without the quarantine's rows that have been mended and have a prediction now."""
         parts, key = list[Part](), self._layout.id.name
         for part in entry.quarantine:
             table = pq.read_table(pa.BufferReader(self._place.read(part.name) or b""))

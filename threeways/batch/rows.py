@@ -129,7 +129,7 @@ def _integers(values: Values, leaf: Leaf, floats: bool) -> tuple[NDArray[Any], O
 
 
 def _nullable(found: NDArray[Any], odd: Odd, values: Values) -> tuple[NDArray[Any], Odd]:
-    """The same with None where the table has null, which is sound there."""
+    """Return the same with None where the table has null, which is sound there."""
     missing = np.array([value is None for value in values])
     objects = found.astype(object)
     objects[missing] = None

@@ -78,7 +78,7 @@ def run(
 
 @contextmanager
 def _all_but() -> Iterator[None]:
-    """A disk's faults as errors that say what the run has kept."""
+    """Return a disk's faults as errors that say what the run has kept."""
     try:
         yield
     except OSError as error:

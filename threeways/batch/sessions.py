@@ -20,7 +20,7 @@ def prepare(engine: sa.Engine, zone: str) -> None:
 
 
 def raw_text(connection: sa.Connection, text: str) -> sa.ColumnElement[Any]:
-    """A text that came from the database, as a query takes it: its bytes need be no text of any encoding."""
+    """Return a text of the database as a query takes it: its bytes may be no text of any encoding."""
     if connection.dialect.name == "sqlite":
         # Joined to nothing, it has no affinity, so that a column's index serves (sqlite.org/datatype3.html).
         return sa.cast(sa.literal(text.encode(errors="surrogateescape")), sa.Text).op("||")(sa.text("''"))
@@ -41,7 +41,7 @@ def _sqlite(connection: Any, _record: object) -> None:
 
 
 def _postgresql(connection: Any, _record: object, *, zone: str) -> None:
-    """The clock of the task's times, and texts in the server's own encoding.
+    """Return the clock of the task's times, and texts in the server's own encoding.
 
     Not by `options`, which RDS Proxy and PgBouncer refuse and which may be the user's
     (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.html, pgbouncer.org/config.html).

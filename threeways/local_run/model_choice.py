@@ -53,7 +53,7 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
 
 
 def resolved(settings: Settings, model: RegisteredModel) -> Settings:
-    """The same settings with the chosen model in them: its folder, its digest and its run."""
+    """Return the same settings with the chosen model in them: its folder, its digest and its run."""
     return msgspec.structs.replace(
         settings,
         model_location=str(model.folder.absolute()),
@@ -63,7 +63,7 @@ def resolved(settings: Settings, model: RegisteredModel) -> Settings:
 
 
 def named(settings: Settings, location: str | None) -> Settings:
-    """The settings with the location that the command line names. Raises UsageError where both differ."""
+    """Return the settings with the command line's location. Raises UsageError where both name another."""
     if location is None or settings.model_location in (None, location):
         return msgspec.structs.replace(settings, model_location=location or settings.model_location)
     raise UsageError(

@@ -52,12 +52,12 @@ _MARK = b"\xef\xbb\xbf"
 
 
 def without_mark(payload: bytes) -> bytes:
-    """The payload with blanks in the place of a byte order mark: the places in messages stay true."""
+    """Replace a byte order mark by blanks, so that positions in messages stay true."""
     return b"   " + payload[len(_MARK) :] if payload.startswith(_MARK) else payload
 
 
 def format_of(payload: bytes) -> str | None:
-    """What a payload that is not JSON is instead, and the mend; None where its first bytes do not tell."""
+    """Return what a payload that is no JSON is, and the mend; None where its first bytes do not tell."""
     for begins, what in _FORMATS.items():
         if payload.startswith(begins):
             return f"it is {what}; send the JSON itself, in UTF-8"
@@ -69,7 +69,7 @@ _VALUE = re.compile(r"^`[^`]*` (is not [^(]*)(?:\(.*\) )?")
 
 
 def reason_kind(message: str) -> str:
-    """A reason without what differs from event to event: where in its bytes it broke, and the text it had.
+    """Return a reason without what differs from event to event: the place in its bytes, and its text.
 
     Reasons of one kind are counted as one where people read how many there are.
     """
@@ -111,7 +111,7 @@ class JsonEvents[E]:
     def decode_all(
         self, payloads: Sequence[bytes | PermanentError]
     ) -> tuple[list[E], dict[int, PermanentError]]:
-        """The events of a batch in order, and for each position that has none the reason.
+        """Return the events of a batch in order, and for each position that has none the reason.
 
         payloads: an event's bytes each, or the reason why there are none.
         """
@@ -129,7 +129,7 @@ class JsonEvents[E]:
         return events, faults
 
     def _quickly(self, payloads: Sequence[bytes | PermanentError]) -> list[E] | None:
-        """The events of a batch that is all sound, with nothing odd about it."""
+        """Return the events of a batch that is all sound; None for any other."""
         try:
             if not b"".join(payloads).isascii():  # type: ignore[arg-type]  # a reason among them is a TypeError
                 return None

@@ -43,7 +43,7 @@ class Pace:
         }
 
     def seconds(self, rows: int) -> float:
-        """The most that so many rows are expected to take; 0 while nothing is known."""
+        """Return the most that so many rows are expected to take; 0 while nothing is known."""
         shown = self._shown.values()
         return min((seconds * max(1.0, rows / count) for count, seconds in shown), default=0.0)
 

@@ -46,7 +46,7 @@ class Model(Protocol):
         """What `predict` takes: a float64 block ("block", "frame") or one dict an event ("dicts")."""
 
     def predict(self, features: Any) -> NDArray[np.float64]:
-        """The (n,) predictions of n rows."""
+        """Return the (n,) predictions of n rows."""
 
 
 type Take = Callable[[Sequence[int]], Any]
@@ -147,7 +147,7 @@ class ModelService[E]:
         return outcomes
 
     def score_columns(self, columns: Columns) -> ColumnScores:
-        """What `score_events` answers for the same events in the same order, bit for bit, from columns.
+        """Score events by column: the same, bit for bit, as `score_events` answers for them in this order.
 
         columns: as the task's `features_by_column` takes them, n events that are all valid. One `predict`
         call. Raises ModelFailed, or SettingsError where the task takes no columns.
@@ -166,12 +166,12 @@ class ModelService[E]:
         return ColumnScores(values, flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
-        """A scored event in the form that consumers read."""
+        """Return a scored event in the form that consumers read."""
         made = {self.task.output.name: scored.value, self.task.id: scored.event_id}
         return Prediction(self.task.model_name, self.version, made, source_event_id, scored.flags)
 
     def messages(self, scored: Sequence[Scored], source_event_ids: Sequence[str | None]) -> list[bytes]:
-        """The JSON of each one's `prediction`."""
+        """Return the JSON of each one's `prediction`."""
         model, version = self.task.model_name, self.version
         encode, made = self._encode, self._made  # a Struct takes half a dict's time, and its JSON is the same
         return [
@@ -182,7 +182,7 @@ class ModelService[E]:
     def _prepared(
         self, events: Sequence[E], arrived: Sequence[datetime]
     ) -> tuple[Take, list[tuple[str, ...]], Mapping[int, PermanentError]]:
-        """What gives the events' rows, their flags, and those that have no row, by what the model takes."""
+        """Return what gives the events' rows to the model, their flags, and those that have no row."""
         if self._dicts is not None:
             dicts = self._dicts
             flags: Flags = dicts.flags(events) if dicts.flags else [()] * len(events)
@@ -194,7 +194,7 @@ class ModelService[E]:
     def _predict(
         self, take: Take, count: int, without: Mapping[int, PermanentError], time_left: Callable[[], float]
     ) -> tuple[NDArray[np.float64], dict[int, Fault]]:
-        """The (count,) values, NaN where there is none, and for each such row the reason.
+        """Return the (count,) values, NaN where there is none, and for each such row the reason.
 
         without: rows that have no features, and why.
         """
@@ -219,7 +219,7 @@ class ModelService[E]:
     def _values(
         self, take: Take, rows: Sequence[int], time_left: Callable[[], float]
     ) -> tuple[NDArray[np.float64], dict[int, Fault]]:
-        """What the model answers for each of these rows, by one call if it can be; why it answers NaN."""
+        """Return the model's answer for each of these rows, by one call if it can be, and why it is NaN."""
         failed, expected = False, self._pace.seconds(len(rows))
         if len(rows) == 1 or expected * (2 if self._careful else 1) <= time_left():
             try:
@@ -242,7 +242,7 @@ class ModelService[E]:
         return np.array([np.nan if row in faults else told[row] for row in rows], dtype=np.float64), faults
 
     def _call(self, take: Take, rows: Sequence[int]) -> NDArray[np.float64]:
-        """The model's answer for some rows. It gets a copy of them: a pipeline may change its input."""
+        """Predict some rows. Pass a copy: a pipeline may change its input."""
         taken = take(rows)
         began = self._clock()
         try:
@@ -257,12 +257,12 @@ class ModelService[E]:
 
 
 def _rows_of(block: Block, rows: Sequence[int]) -> Block:
-    """A copy of some of its rows, in order."""
+    """Return a copy of some of its rows, in order."""
     return block.copy() if len(rows) == len(block) else block[rows]
 
 
 def _alone(error: Exception) -> Fault:
-    """What an error says of the one event that predict raised it on."""
+    """Return what an error says of the one event that predict raised it on."""
     if isinstance(error, MemoryError | OSError):
         return ResourceShort(f"predict lacked something: {error!r}")
     return UnpredictableEvent(f"predict raises on this event alone: {error!r}")

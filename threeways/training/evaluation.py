@@ -19,7 +19,7 @@ class Errors:
 
 
 def errors(predicted: Target, actual: Target) -> Errors:
-    """The errors of (n,) predictions, n at least 1."""
+    """Return the errors of (n,) predictions, n at least 1."""
     off = predicted - actual
     return Errors(
         rmse=float(np.sqrt(np.mean(off**2))),

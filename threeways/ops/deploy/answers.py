@@ -43,7 +43,7 @@ class Answers:
 
 
 def load(path: Path = FILE) -> Answers | None:
-    """The answers that are kept; None where there are none. Raises UsageError."""
+    """Return the answers that are kept; None where there are none. Raises UsageError."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def save(answers: Answers, path: Path = FILE) -> bool:
 
 
 def guided(ask: Ask, region: str, architecture: str, document: Mapping[str, Any]) -> Answers:
-    """The answers to the first deployment's questions; each is asked until it can be used.
+    """Return the answers to the first deployment's questions; each is asked until it can be used.
 
     region, architecture: what is proposed.
     """
@@ -118,14 +118,14 @@ def _until(ask: Ask, question: str, default: str, check: Callable[[str], str]) -
 
 
 def check_stack(name: str) -> str:
-    """A stack's name, if it can be one. Raises UsageError."""
+    """Return a stack's name, if it can be one. Raises UsageError."""
     if not _STACK.fullmatch(name):
         raise UsageError(f"{name!r} is no stack's name: letters, digits and hyphens, a letter first")
     return name
 
 
 def check_region(name: str) -> str:
-    """A region's name, if it looks like one. Raises UsageError."""
+    """Return a region's name, if it looks like one. Raises UsageError."""
     if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d", name):
         raise UsageError(f"{name!r} is no AWS region: set AWS_REGION or REGION=, such as eu-central-1")
     return name

@@ -27,7 +27,7 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
 def require_kept(stack: str, template: str, values: Mapping[str, str], client: Client) -> None:
-    """Raises UsageError where CloudFormation would replace or remove a stream or a bucket of the stack.
+    """Raise UsageError where CloudFormation would replace or remove a stream or a bucket of the stack.
 
     template: what would be deployed, its text. values: of its parameters. The stack is left as it is.
     """
@@ -43,7 +43,7 @@ def require_kept(stack: str, template: str, values: Mapping[str, str], client: C
 
 
 def lost(change: Mapping[str, Any]) -> str | None:
-    """What a `Change` of a change set would do to a stream or a bucket; None where that stays what it is.
+    """Return what a change would do to a stream or a bucket; None where that stays what it is.
 
     `Conditional` is no promise that it stays, and `Dynamic` none at all: both count as lost.
     """
@@ -63,7 +63,7 @@ def lost(change: Mapping[str, Any]) -> str | None:
 
 
 def _causes(details: Iterable[Mapping[str, Any]]) -> str:
-    """The properties that a resource is made anew for, each with the parameter that it comes from."""
+    """Return the properties that a resource is made anew for, each with the parameter that it comes from."""
     causes: dict[str, str] = {}
     for detail in details:
         target = detail.get("Target", {})
@@ -75,7 +75,7 @@ def _causes(details: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _changes(stack: str, template: str, values: Mapping[str, str], client: Client) -> list[Mapping[str, Any]]:
-    """What CloudFormation would change. Raises UsageError where it makes no change set of it."""
+    """Return what CloudFormation would change. Raises UsageError where it makes no change set of it."""
     cloudformation = client("cloudformation")
     with account.named_faults(f"CloudFormation cannot be asked what would change in the stack {stack}"):
         made = cloudformation.create_change_set(
@@ -101,7 +101,7 @@ def _changes(stack: str, template: str, values: Mapping[str, str], client: Clien
 
 
 def _wait(change_set: str, cloudformation: Any) -> tuple[str, str]:
-    """The status that a change set ends in, and CloudFormation's reason for it."""
+    """Return the status that a change set ends in, and CloudFormation's reason for it."""
     ends = time.monotonic() + PATIENCE_SECONDS
     while True:
         found = cloudformation.describe_change_set(ChangeSetName=change_set)

@@ -43,13 +43,13 @@ class Tools(Protocol):
     """Docker and SAM CLI. Each raises an error that says how to mend it."""
 
     def require(self) -> None:
-        """That both are there."""
+        """Require that both are there."""
 
     def machine(self) -> str:
-        """The architecture of this machine's engine, as Lambda calls it."""
+        """Return the architecture of this machine's engine, as Lambda calls it."""
 
     def architecture(self, image: str) -> str:
-        """What an image was built for, as Lambda calls it."""
+        """Return what an image was built for, as Lambda calls it."""
 
     def build(self, architecture: str, target: str) -> str:
         """Build the function's image, a target of the Dockerfile; its name here."""
@@ -90,7 +90,7 @@ class Plan:
 
 
 def settle(options: Options, file: Path, ask: Ask | None, tools: Tools) -> Answers:
-    """The answers: given with the command, kept, or asked for. ask: None without a terminal."""
+    """Return the answers: given with the command, kept, or asked for. ask: None without a terminal."""
     found = kept.load(file)
     region = options.region or (found and found.region) or account.region() or ""
     if found is None and not options.stack:
@@ -173,7 +173,7 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
 
 
 def _present(stack: Stack | None) -> dict[str, str]:
-    """The parameters that the stack has now, but for the model's."""
+    """Return the parameters that the stack has now, but for the model's."""
     if stack is None:
         return {}
     of_template = parameters.defaults(stack.template) if stack.template.get("Parameters") else {}

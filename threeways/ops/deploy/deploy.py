@@ -114,7 +114,7 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
 
 
 def _event(made: Plan, options: Options) -> str:
-    """What the announcement says of the event that is sent through."""
+    """Return what the announcement says of the event that is sent through."""
     if not options.event or made.values["Consume"] != "true":
         return "  event  none is sent"
     others = ", which its other consumers get, too" if made.values[streams.INPUT_ARN] else ""
@@ -125,7 +125,7 @@ def _event(made: Plan, options: Options) -> str:
 
 
 def _require_kept(made: Plan) -> None:
-    """Raises UsageError where the deployment would replace or remove a stream or a bucket of the stack.
+    """Raise UsageError where the deployment would replace or remove a stream or a bucket of the stack.
 
     Asked with the image that the stack has now, for whichever it is decides nothing of these.
     """

@@ -82,7 +82,7 @@ def _announce(stack: Stack, images: str | None, whose: str, client: Client, cons
 
 
 def _other_readers(held: Sequence[tuple[str, str, str]], client: Client) -> list[str]:
-    """A line for each stream of the stack that functions of other stacks read."""
+    """Return a line for each stream of the stack that functions of other stacks read."""
     from botocore.exceptions import ClientError
 
     own = {physical for _, _, physical in held}

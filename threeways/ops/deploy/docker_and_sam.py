@@ -42,16 +42,16 @@ class DockerAndSam:
         self._folder, self._console = folder, console
 
     def require(self) -> None:
-        """Raises EngineError without a container engine, UsageError without SAM CLI."""
+        """Raise EngineError without a container engine, UsageError without SAM CLI."""
         engine.require()
         sam_cli.require()
 
     def machine(self) -> str:
-        """The architecture that the engine runs, as Lambda calls it."""
+        """Return the architecture that the engine runs, as Lambda calls it."""
         return LAMBDA_NAMES.get(engine.machine(), "x86_64")
 
     def architecture(self, image: str) -> str:
-        """What an image was built for, as Lambda calls it. Raises EngineError where there is none."""
+        """Return what an image was built for, as Lambda calls it. Raises EngineError where there is none."""
         built = engine.architecture(image)
         return LAMBDA_NAMES.get(built, built)
 
@@ -86,7 +86,7 @@ class DockerAndSam:
 
     @contextmanager
     def _readable(self, folder: Path) -> Iterator[Path]:
-        """A copy that any user may read: in the container it is another."""
+        """Return a copy that any user may read: in the container it is another."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
             Path(scratch).chmod(0o755)
@@ -158,7 +158,7 @@ class DockerAndSam:
 
 
 def sam_deploy(path: Path, answers: Answers, values: Mapping[str, str], repository: str) -> list[str]:
-    """The command. Every parameter is given: SAM CLI would have CloudFormation take the one from before."""
+    """Return the command, with every parameter: of others CloudFormation keeps the value from before."""
     return [
         *(sam_cli.sam(), "deploy", "--template-file", str(path)),
         *("--stack-name", answers.stack, "--region", answers.region),

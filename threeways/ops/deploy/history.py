@@ -53,7 +53,7 @@ class History:
             )
 
     def get(self, deployment_id: str) -> Deployment | None:
-        """The deployment of an id; None where it is not known."""
+        """Return the deployment of an id; None where it is not known."""
         with account.named_faults(f"the deployments in {self._bucket} cannot be read"):
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=f"{PREFIX}/{deployment_id}.json")
@@ -78,5 +78,5 @@ class History:
 
 
 def now() -> datetime:
-    """The time of a deployment."""
+    """Return the time of a deployment."""
     return datetime.now(UTC)

@@ -57,7 +57,7 @@ def is_in_doubt(model: Model) -> bool:
 
 
 def require(name: str, folder: Path, sha256: str, task: str) -> None:
-    """Raises ArtifactUnsupported where the function, with the image's packages alone, refuses the model.
+    """Raise ArtifactUnsupported where the function, with the image's packages alone, refuses the model.
 
     name: the model's, for messages; this machine can serve it by scikit-learn. sha256: its digest.
     """
@@ -103,7 +103,7 @@ class ImagesModules(MetaPathFinder):
 
 
 def names() -> frozenset[str]:
-    """The top-level modules that the image has: Python's own, this project's, and those of its packages."""
+    """Return the top-level modules of the image: Python's own, this project's, those of its packages."""
     lock = json.loads((ROOT / "Pipfile.lock").read_text(encoding="utf-8"))
     stripped = runpy.run_path(str(ROOT / "tools" / "strip_packages.py"))["PACKAGES"]
     packages = {_normal(name) for section in SECTIONS for name in lock[section]} - set(stripped)

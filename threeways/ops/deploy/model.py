@@ -45,12 +45,12 @@ class Chosen:
         return f"s3://{bucket}/{self.prefix}"
 
     def parameters(self, bucket: str) -> dict[str, str]:
-        """The template's parameters that tell the function of it."""
+        """Return the template's parameters that tell the function of it."""
         return {"ModelLocation": self.location(bucket), "ModelSha256": self.sha256, "RunId": self.run_id}
 
 
 def find(named: str | None, local: Path, task: str) -> Chosen:
-    """The model of a name: `models:/name@alias`, a folder, `s3://…`, or None for the registered one.
+    """Return the model of a name: `models:/name@alias`, a folder, `s3://…`, or None for the registered one.
 
     local: where `make train` keeps MLflow's store. Raises UsageError, TrackingError or ArtifactError.
     """
@@ -74,7 +74,7 @@ def find(named: str | None, local: Path, task: str) -> Chosen:
 def check(
     chosen: Chosen, task_name: str, runtime: Runtime | None = None, *, image: str | None = None
 ) -> Chosen:
-    """The model, loaded and proved as the function does it; with the run that it names, if none was known.
+    """Load and prove the model as the function does; return it, with the run that it names if none was known.
 
     runtime: what is to serve it; None: `onnx` where it has that flavour, gated, else `sklearn`.
     image: the one that it goes into; None: the one that is built, whose packages have to be enough.
@@ -111,5 +111,5 @@ def upload(chosen: Chosen, bucket: str, s3: Any) -> int:
 
 
 def sizes(s3: Any, bucket: str, prefix: str) -> Mapping[str, int]:
-    """The objects under a prefix, in bytes by key. Raises boto's errors."""
+    """Return the objects under a prefix, in bytes by key. Raises boto's errors."""
     return {found.key: found.size for found in objects(s3, bucket, f"{prefix}/")}

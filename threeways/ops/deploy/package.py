@@ -31,7 +31,7 @@ _MAY_STAY = {"DeploymentPreference", "Events"}
 
 
 def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str) -> Document:
-    """The template with these parameters' values as defaults, and as literals in the function.
+    """Return the template with these parameters' values as defaults, and as literals in the function.
 
     values: of every parameter. image: its URI, by digest.
     """
@@ -81,13 +81,13 @@ def _with_literals(value: Any, literals: Mapping[str, str | int]) -> Any:
 
 
 def _digest(document: Document) -> str:
-    """The same for the same content, so that deploying it again is no other deployment."""
+    """Return the same for the same content, so that deploying it again is no other deployment."""
     text = json.dumps({**document, "Metadata": None}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def at_once(document: Mapping[str, Any]) -> Document:
-    """The same without CodeDeploy: the alias moves in one step, whatever alarms there are.
+    """Return the same without CodeDeploy: the alias moves in one step, whatever alarms there are.
 
     An alarm that rings already stops a deployment by CodeDeploy: the one that would mend it, too.
     docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-create-alarms.html
@@ -99,7 +99,7 @@ def at_once(document: Mapping[str, Any]) -> Document:
 
 
 def text_of(document: Mapping[str, Any]) -> str:
-    """The template as CloudFormation gets it. Raises UsageError where it is too large."""
+    """Return the template as CloudFormation gets it. Raises UsageError where it is too large."""
     if (found := size(document)) > MAX_BYTES:
         raise UsageError(
             f"the packaged template has {found:,} bytes, over CloudFormation's {MAX_BYTES:,}: "

@@ -24,7 +24,7 @@ type Document = dict[str, Any]
 
 
 def template(path: Path = TEMPLATE) -> Document:
-    """The template of this checkout."""
+    """Return the template of this checkout."""
     document: Document = parse(path.read_text(encoding="utf-8"))
     return document
 
@@ -51,7 +51,7 @@ def given(words: str | Iterable[str]) -> dict[str, str]:
 
 
 def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
-    """Raises UsageError, one line for each value that the template does not allow, or does not know."""
+    """Raise UsageError, one line for each value that the template does not allow, or does not know."""
     declared = document["Parameters"]
     faults = [
         f"{name}: the template has no such parameter; it has {', '.join(declared)}"

@@ -33,7 +33,7 @@ class Login:
 
 
 def check(uri: str, region: str) -> None:
-    """Raises UsageError unless this can be a repository of the region."""
+    """Raise UsageError unless this can be a repository of the region."""
     found = _URI.fullmatch(uri)
     if not found:
         raise UsageError(
@@ -44,24 +44,24 @@ def check(uri: str, region: str) -> None:
 
 
 def example(region: str) -> str:
-    """The URI of an image that need not be there, for a template that is only looked at."""
+    """Return the URI of an image that need not be there, for a template that is only looked at."""
     return f"123456789012.dkr.ecr.{region}.amazonaws.com/three-ways@sha256:{'0' * 64}"
 
 
 def own_name(stack: str) -> str:
-    """The name of a stack's own repository."""
+    """Return the name of a stack's own repository."""
     return f"three-ways/{stack.lower()}"
 
 
 def require(uri: str, ecr: Any) -> None:
-    """Raises LocationError where a repository that was named is not there."""
+    """Raise LocationError where a repository that was named is not there."""
     found = _URI.fullmatch(uri)
     with account.named_faults(f"REPOSITORY={uri} cannot be used"):
         ecr.describe_repositories(repositoryNames=[found["name"] if found else uri])
 
 
 def own(stack: str, ecr: Any) -> str:
-    """The URI of the stack's own repository, which is made where there is none.
+    """Return the URI of the stack's own repository, which is made where there is none.
 
     docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
     """
@@ -78,7 +78,7 @@ def own(stack: str, ecr: Any) -> str:
 
 
 def login(uri: str, ecr: Any) -> Login:
-    """What Docker needs to push to a repository.
+    """Return what Docker needs to push to a repository.
 
     docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
     """
@@ -103,7 +103,7 @@ def has_image(image: str, ecr: Any) -> bool:
 
 
 def owned(stack: str, ecr: Any) -> str | None:
-    """The name of the repository that a stack's deployments made; None where there is none."""
+    """Return the name of the repository that a stack's deployments made; None where there is none."""
     with account.named_faults("the image's repository cannot be looked up"):
         try:
             [found] = ecr.describe_repositories(repositoryNames=[own_name(stack)])["repositories"]

@@ -61,7 +61,7 @@ def rollback(
 
 
 def existing(name: str, region: str, client: Client) -> Stack:
-    """The stack. Raises UsageError where there is none."""
+    """Return the stack. Raises UsageError where there is none."""
     stack = look(name, client)
     if stack is None:
         raise UsageError(f"there is no stack {name} in {region}: name another, STACK= and REGION=")
@@ -83,7 +83,7 @@ def _target(to: str | None, stack: Stack, history: History) -> Deployment:
 
 
 def _require_there(target: Deployment, client: Client) -> None:
-    """Raises UsageError where its model or its image was removed since."""
+    """Raise UsageError where its model or its image was removed since."""
     place = buckets.parse(target.model_location)
     with account.named_faults(f"the model at {place} cannot be looked up"):
         files = models.sizes(client("s3"), place.bucket, place.prefix)
@@ -100,7 +100,7 @@ def _require_there(target: Deployment, client: Client) -> None:
 
 
 def _changes(stack: Stack, target: Deployment) -> list[str]:
-    """A line for each parameter that gets another value, but for the model's."""
+    """Return a line for each parameter that gets another value, but for the model's."""
     values = parameters.defaults(target.template)
     passing = {*parameters.OURS, "DeploymentType"}
     return [

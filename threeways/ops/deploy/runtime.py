@@ -14,12 +14,12 @@ _ASKED: Mapping[str, Runtime | None] = {"": None, "onnx": "onnx", "sklearn": "sk
 
 
 def asked(given: Mapping[str, str]) -> Runtime | None:
-    """What the user wants the model to be served by; None where the model is to decide."""
+    """Return what the user wants the model to be served by; None where the model is to decide."""
     return _ASKED[given.get(PARAMETER, "")]
 
 
 def settled(given: Mapping[str, str], chosen: Chosen) -> str:
-    """The parameter's value: as given, else `onnx` where the model was checked with that, else "".
+    """Return the parameter's value: as given, else `onnx` where the model was checked with that, else "".
 
     So another model decides anew, and one without that flavour is never deployed into an image that cannot
     serve it. chosen: the model, checked.
@@ -28,7 +28,7 @@ def settled(given: Mapping[str, str], chosen: Chosen) -> str:
 
 
 def target(value: str) -> str:
-    """The Dockerfile's target for a value of the parameter."""
+    """Return the Dockerfile's target for a value of the parameter."""
     return FAST if value == "onnx" else FUNCTION
 
 

@@ -26,7 +26,7 @@ LOOK_SECONDS = 10.0
 
 
 def example(task_name: str) -> tuple[str, bytes]:
-    """An event that nobody has sent: its id, and the record's bytes."""
+    """Return an event that nobody has sent: its id, and the record's bytes."""
     task = tasks.find(task_name)
     own_id = f"deploy-check-{secrets.token_hex(6)}"
     event: dict[str, Any] = msgspec.to_builtins(task.example)

@@ -32,7 +32,7 @@ class Stack:
     template: Mapping[str, Any] = field(default_factory=dict)
 
     def output(self, name: str) -> str:
-        """Raises UsageError where it is not this project's stack."""
+        """Raise UsageError where it is not this project's stack."""
         if name not in self.outputs:
             raise UsageError(
                 f"the stack {self.name} has no output {name}: it is none of `make deploy`'s; "
@@ -42,7 +42,7 @@ class Stack:
 
 
 def look(name: str, client: Client) -> Stack | None:
-    """The stack; None where there is none, or only a change set of one that was never made."""
+    """Return the stack; None where there is none, or only a change set of one that was never made."""
     from botocore.exceptions import ClientError
 
     cloudformation = client("cloudformation")
@@ -67,7 +67,7 @@ def look(name: str, client: Client) -> Stack | None:
 
 
 def require_usable(stack: Stack) -> None:
-    """Raises UsageError, with the mend, for a stack that cannot be changed now."""
+    """Raise UsageError, with the mend, for a stack that cannot be changed now."""
     status, name = stack.status, stack.name
     if status in USABLE:
         return
@@ -85,7 +85,7 @@ def require_usable(stack: Stack) -> None:
 
 
 def require_quiet(name: str, client: Client) -> None:
-    """Raises UsageError where an alarm rings that would stop a deployment step by step."""
+    """Raise UsageError where an alarm rings that would stop a deployment step by step."""
     cloudwatch = client("cloudwatch")
     ringing = []
     with account.named_faults(f"the alarms of {name} cannot be looked at"):
@@ -100,7 +100,7 @@ def require_quiet(name: str, client: Client) -> None:
 
 
 def require_after(name: str, client: Client) -> Stack:
-    """The stack after a deployment. Raises DeploymentFailed where it is not as it should be."""
+    """Return the stack after a deployment. Raises DeploymentFailed where it is not as it should be."""
     stack = look(name, client)
     if stack is None or stack.status not in USABLE - {"UPDATE_ROLLBACK_COMPLETE"}:
         status = stack.status if stack else "gone"

@@ -13,7 +13,7 @@ INPUT_ARN, INPUT_NAME, OUTPUT_NAME = "InputStreamArn", "InputStreamName", "Outpu
 
 
 def input_name(values: Mapping[str, str]) -> str:
-    """The name of the input stream: that of the ARN, where there is one.
+    """Return the name of the input stream: that of the ARN, where there is one.
 
     docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesis.html (Resource types)
     """
@@ -22,7 +22,7 @@ def input_name(values: Mapping[str, str]) -> str:
 
 
 def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
-    """Raises UsageError where the parameters do not say which two streams these are.
+    """Raise UsageError where the parameters do not say which two streams these are.
 
     values: of every parameter. given: those that the user chose.
     """
@@ -39,7 +39,7 @@ def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
 
 
 def require_free(stack: Stack | None, values: Mapping[str, str], client: Client) -> None:
-    """Raises UsageError where a stream that the deployment makes anew is there already."""
+    """Raise UsageError where a stream that the deployment makes anew is there already."""
     kinesis = client("kinesis")
     makes_input = not values[INPUT_ARN] and (stack is None or bool(stack.parameters.get(INPUT_ARN)))
     names = [INPUT_NAME] * makes_input + [OUTPUT_NAME] * (stack is None)
@@ -58,7 +58,7 @@ def require_free(stack: Stack | None, values: Mapping[str, str], client: Client)
 
 
 def require_input(values: Mapping[str, str], region: str, client: Client) -> None:
-    """Raises UsageError where `InputStreamArn` is no stream that a stack of the region can consume.
+    """Raise UsageError where `InputStreamArn` is no stream that a stack of the region can consume.
 
     Alarms and dashboard name the stream in the stack's own account and region. Raises LocationError where it
     can't be looked up.

@@ -99,7 +99,7 @@ class RideColumns:
 
 
 def features_of(rides: RideColumns) -> Block:
-    """The (n, 6) float64 block of `COLUMNS` for n rides: the one place where features are computed.
+    """Return the (n, 6) float64 block of `COLUMNS` for n rides: the one place where features are computed.
 
     Zones outside 1-265 become 0 before they are combined, so that no two pairs share a `zone_pair`
     (pickup * 1000 + dropoff). `weekday` counts from Monday = 0.
@@ -226,7 +226,7 @@ def _pair(pickup_zone: int, dropoff_zone: int) -> str:
 def _pickups(
     texts: Sequence[str | None], arrived: Sequence[datetime]
 ) -> tuple[NDArray[np.datetime64], dict[int, PermanentError]]:
-    """The (n,) pickup times, and the rides whose time cannot be read: their place holds no time.
+    """Return the (n,) pickup times, and the rides whose time cannot be read: their place holds no time.
 
     Times in the plain form, which almost all have, are read at once, and anything else one by one.
     """

@@ -52,12 +52,12 @@ def zones() -> Mapping[str, Sequence[Zone]]:
 
 
 def route(task: Task[Any], told: About, predict: Predict) -> HTTPRouteHandler:
-    """The page of the ride's task."""
+    """Return the page of the ride's task."""
     form = Page("page.html", __name__)
 
     @get("/", include_in_schema=False, media_type=MediaType.HTML)
     async def page(request: Request[Any, Any, Any]) -> Response[str]:
-        """The form, and the answer above it once it was sent."""
+        """Return the form, and the answer above it once it was sent."""
         asked = {name: value.strip() for name, value in request.query_params.items()}
         answered, ends = await _answer(task, predict, asked) if "pickup" in asked else (None, None)
         return form.response(
@@ -70,7 +70,7 @@ def route(task: Task[Any], told: About, predict: Predict) -> HTTPRouteHandler:
 async def _answer(
     task: Task[Any], predict: Predict, asked: Mapping[str, str]
 ) -> tuple[Answer, datetime | None]:
-    """What the form's fields come to, by the one scoring path, and when the ride ends."""
+    """Return what the form's fields come to, by the one scoring path, and when the ride ends."""
     ride, wrong = _ride(asked)
     if wrong:
         return refusal(wrong), None
@@ -84,7 +84,7 @@ async def _answer(
 
 
 def _later(begins: datetime, minutes: float) -> datetime | None:
-    """New York's clock so many minutes later, over a change of the clocks too; None beyond the calendar."""
+    """Return the time on New York's clock so many minutes later; None beyond the calendar."""
     try:
         ends = begins.replace(tzinfo=NEW_YORK).astimezone(UTC) + timedelta(minutes=minutes)
         return ends.astimezone(NEW_YORK)
@@ -93,7 +93,7 @@ def _later(begins: datetime, minutes: float) -> datetime | None:
 
 
 def _ride(asked: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The ride of the form, and what is wrong with it by field."""
+    """Return the ride of the form, and what is wrong with it by field."""
     wrong: dict[str, str] = {}
     ride: dict[str, Any] = {"pickup_datetime": asked.get("at", "")[:LONGEST_TEXT] or None}
     for name, key in (("pickup", "PULocationID"), ("dropoff", "DOLocationID")):

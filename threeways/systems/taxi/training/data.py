@@ -72,7 +72,7 @@ def sample(task: Task[Any], data: str | None, say: Say) -> Examples:
 
 
 def _folder(folder: Path, say: Say) -> Trips:
-    """The trips of all parquet files in a folder, whatever its name."""
+    """Return the trips of all parquet files in a folder, whatever its name."""
     import pandas as pd
 
     from threeways.systems.taxi.trips.reading import Trips, read

@@ -17,7 +17,7 @@ _TWICE = 0.0016
 
 
 def spread(frame: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-    """A clean month with some rows dirtied; the number of rows stays."""
+    """Return a clean month with some rows dirtied; the number of rows stays."""
     rows = len(frame)
     pickup = frame[_PICKUP].to_numpy().copy()
     seconds = (frame[_DROPOFF].to_numpy() - pickup).astype("timedelta64[s]").astype(np.int64)

@@ -56,7 +56,7 @@ class CityMap:
 
 
 def draw(seed: int) -> CityMap:
-    """The map of the city called `seed`."""
+    """Return the map of the city called `seed`."""
     random = np.random.default_rng([seed, 0])
     order = np.append(
         random.permutation(ZONES - 2), [ZONES - 2, ZONES - 1]

@@ -52,7 +52,7 @@ class Trips:
 
 
 def read(spec: str, variable: str = "DATA", say: Say = lambda _line: None) -> Trips:
-    """The trips of one or more parquet files, in the order given.
+    """Return the trips of one or more parquet files, in the order given.
 
     spec: paths, globs, `https://` or `s3://` addresses, separated by spaces or commas. variable: what the
     user calls it; messages begin with it. say: is told in one line which account or endpoint `s3://` means.
@@ -82,7 +82,7 @@ def normalised(raw: pd.DataFrame, variable: str = "DATA", name: str = "these tri
 
 
 def digest_of(frame: pd.DataFrame) -> str:
-    """The SHA-256 over a frame's column names and values, for trips that no file holds."""
+    """Return the SHA-256 over a frame's column names and values, for trips that no file holds."""
     digest = hashlib.sha256()
     for column in frame.columns:
         digest.update(str(column).encode())
@@ -106,7 +106,7 @@ def _read_one(location: str, variable: str) -> tuple[pd.DataFrame, str]:
 
 
 def _frame_of(table: Any, variable: str, name: str) -> pd.DataFrame:
-    """A `pyarrow.Table`'s columns by our names; what pandas noted of them (an index) is left unread."""
+    """Return a `pyarrow.Table`'s columns by our names, without what pandas noted of them (an index)."""
     import pandas as pd
 
     series = {}

@@ -19,7 +19,7 @@ _CHUNK = 10_000
 
 
 def columns_of(frame: pd.DataFrame) -> RideColumns:
-    """The rides of n valid rows (`Cleaning.valid`) of `Trips.frame`, by column; pickup cut to the second."""
+    """Return n valid rows (`Cleaning.valid`) of `Trips.frame` by column; pickup cut to the second."""
     return RideColumns(
         pickup_zone=frame[PICKUP_ZONE].to_numpy(dtype=np.int64),
         dropoff_zone=frame[DROPOFF_ZONE].to_numpy(dtype=np.int64),
@@ -29,7 +29,7 @@ def columns_of(frame: pd.DataFrame) -> RideColumns:
 
 
 def events_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The events of valid rows (`Cleaning.valid`) of `Trips.frame`, in order; `ride_id` is the row's index.
+    """Return the events of valid rows of `Trips.frame`, in order; `ride_id` is the row's index.
 
     The pickup is naive New York time in ISO 8601, with a fraction only where the trip has one.
     """
@@ -54,7 +54,7 @@ def events_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def payloads_of(frame: pd.DataFrame) -> Iterator[bytes]:
-    """The same events as the stream carries them: JSON, UTF-8."""
+    """Return the same events as the stream carries them: JSON, UTF-8."""
     return map(msgspec.json.encode, events_of(frame))
 
 
