@@ -75,7 +75,7 @@ def test_a_deployed_function_is_named_then_tested_by_what_lands(run: Callable[..
     assert done.returncode == 0, done.stdout + done.stderr
     for told in (
         "no real account: http://127.0.0.1",
-        "puts 200 rides on deployed-in",
+        "puts 200 events on deployed-in",
         "s3://deployed/quarantine",
     ):
         assert done.stdout.index(told) < done.stdout.index("test session starts"), (
