@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from botocore.exceptions import ConnectionClosedError
 
 from threeways.aws import clients
 from threeways.errors import LocalFailed
@@ -55,6 +58,18 @@ class Endpoint(ABC):
         if why:
             raise LocalFailed(why)
 
+    def _require_body(self, http_response: Any, model: Any, **_: object) -> None:
+        """Raise where an answer was cut off before its body, which the SDK takes for an empty one.
+
+        LocalFailed if the emulator has ended, which may show a moment later, else botocore's error.
+        """
+        if model.output_shape is None or http_response.content:
+            return
+        for _attempt in range(20):
+            self.check()
+            time.sleep(0.05)
+        raise ConnectionClosedError(endpoint_url=self.endpoint_url)
+
     def environment(self) -> dict[str, str]:
         """Return variables that direct a child process's AWS SDK to the emulator, away from real accounts."""
         return {
@@ -83,6 +98,8 @@ class Endpoint(ABC):
             if service not in self._clients:
                 made = _client(service, endpoint, self.region)
                 made.meta.events.register("before-send", self.check)
+                if service == "kinesis":  # each of its answers has a body
+                    made.meta.events.register("after-call", self._require_body)
                 self._clients[service] = made
             return self._clients[service]
 
