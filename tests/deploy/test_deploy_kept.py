@@ -163,6 +163,7 @@ def state() -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.exhaustive
 def test_another_name_or_another_s_stream_is_refused_before_anything_is_built(lab: Lab) -> None:
     lab.deploy()
     client("kinesis").create_stream(StreamName="theirs", ShardCount=1)

@@ -12,6 +12,7 @@ from threeways.errors import UsageError
 pytest_plugins = ["deploy_fixtures"]
 
 
+@pytest.mark.exhaustive
 def test_both_consumers_predict_each_event_on_a_stream_of_their_own(lab: Lab, training: Training) -> None:
     first = lab.deploy()
     lab.consume()

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from batch_lab import RIDE, rides, rows
 from doubles import ride
-from second_task import ORDERS, ROOT, checkout, orders_model, tip_model
+from second_task import checkout, orders_model, tip_model
 from small_training import Training
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
@@ -106,18 +106,6 @@ def test_run_sends_events_of_a_task_that_knows_no_ride_from_a_file_and_judges_th
     assert "over the 270 events whose truth is known" in said
     assert "weight" in said
     assert not re.search("ride|zone|minute", said.lower())
-
-
-def test_run_serves_a_task_of_a_package_of_the_user_s_own(tmp_path: Path) -> None:
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "orders.py").write_text(ORDERS)
-    given = {"TASK": "shop.orders", "MODEL_LOCATION": str(orders_model(tmp_path / "model"))}
-    running = process(tmp_path, "run", "--n", "150", "--poison", "0.1", PYTHONPATH=str(ROOT), **given)
-    said, _ = running.communicate(timeout=120)
-    assert running.returncode == 0, said
-    assert "TASK=orders has no producer of events, and EVENTS= names none: variations of its example" in said
-    ledger = json.loads((tmp_path / ".local" / "last-run.json").read_text())
-    assert (ledger["predicted"], ledger["quarantined"], ledger["rmse"]) == (135, 15, None)
 
 
 def test_web_serves_the_task_and_model_that_are_named(folder: Path, tip: Path) -> None:
