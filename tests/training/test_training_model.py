@@ -22,7 +22,7 @@ _PAIR = 2  # of an encoder's columns: pickup zone, drop-off zone, zone pair
 def usable(month: int, rides: int) -> tuple[np.ndarray, np.ndarray]:
     frame = city.trips(2021, month, rides).frame
     cleaning = clean(frame)
-    return features_of(columns_of(frame[cleaning.kept])), cleaning.minutes[cleaning.kept]
+    return features_of(columns_of(frame[cleaning.kept])), cleaning.target[cleaning.kept]
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def test_the_registered_model_repeats_the_printed_rmse_on_the_rides_that_trainin
     cleaning = clean(frame)
     predicted = served.predict(features_of(columns_of(frame[cleaning.valid])))
     kept = cleaning.kept[cleaning.valid]
-    off = predicted[kept] - cleaning.minutes[cleaning.kept]
+    off = predicted[kept] - cleaning.target[cleaning.kept]
     assert abs(np.sqrt(np.mean(off**2)) - training.report.rmse) < 1e-9
     assert f"{training.report.rmse:.3f}" in training.said
     assert f"{training.report.baseline_rmse:.3f}" in training.said

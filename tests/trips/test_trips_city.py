@@ -99,7 +99,7 @@ def test_zones_keep_their_places_from_month_to_month(january: pd.DataFrame) -> N
 
 
 def test_it_is_as_dirty_as_the_real_files(january: pd.DataFrame) -> None:
-    minutes = clean(normalised(january)).minutes
+    minutes = clean(normalised(january)).target
     miles = january["trip_distance"]
     shares = {
         "under a minute": (np.mean(minutes < 1), 0.01, 0.03),

@@ -76,7 +76,7 @@ def test_one_and_sixty_minutes_unknown_zones_and_absurd_distances_are_kept() -> 
         )
     )
     assert cleaning.kept.all()
-    assert cleaning.minutes.tolist() == [1, 60, 20, 20, 20]
+    assert cleaning.target.tolist() == [1, 60, 20, 20, 20]
     assert not any(cleaning.dropped.values())
 
 

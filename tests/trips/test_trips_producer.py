@@ -34,7 +34,7 @@ def test_the_truth_of_a_duration_is_the_minutes_and_counts_where_training_keeps_
     cleaning = clean(frame)
     assert (len(events), events.skipped) == (499, 1)
     assert list(events.ids) == [row for row in range(500) if row != 7]
-    assert np.array_equal(events.truth, cleaning.minutes[cleaning.valid], equal_nan=True)
+    assert np.array_equal(events.truth, cleaning.target[cleaning.valid], equal_nan=True)
     assert np.array_equal(events.counted, cleaning.kept[cleaning.valid])
     assert list(events.payloads()) == list(payloads_of(frame[cleaning.valid]))
 

@@ -65,8 +65,6 @@ def _modules(name: str) -> Iterator[str]:
 
 def _task_of(module: str) -> Task[Any]:
     try:
-        if find_spec(module) is None:
-            raise ModuleNotFoundError(name=module)
         task = getattr(importlib.import_module(module), "task", None)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):

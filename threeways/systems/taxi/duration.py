@@ -3,9 +3,11 @@
 from threeways.scoring.task import Truth, Value
 from threeways.systems.taxi.rides import ride_task
 
+TRUTH = Truth(column="dropoff_datetime", since=True, least=1, most=60)
+
 task = ride_task(
     "ride_duration",
     Value("ride_duration", unit="minutes"),
-    Truth(column="dropoff_datetime", since=True, least=1, most=60),
+    TRUTH,
     page="threeways.systems.taxi.page",
 )

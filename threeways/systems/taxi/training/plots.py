@@ -31,10 +31,7 @@ class Scale:
     most: float
 
 
-DURATION = Scale("duration", "minutes", 60)
-
-
-def predicted_against_actual(predicted: Target, actual: Target, scale: Scale = DURATION) -> Figure:
+def predicted_against_actual(predicted: Target, actual: Target, scale: Scale) -> Figure:
     """Draw where the predictions lie, as a density: on the line they are right."""
     most, width = scale.most, scale.most / _STEPS
     figure, axes = _figure(
@@ -64,9 +61,7 @@ def predicted_against_actual(predicted: Target, actual: Target, scale: Scale = D
     return figure
 
 
-def error_by_hour(
-    block: Block, predicted: Target, baseline: Target, actual: Target, scale: Scale = DURATION
-) -> Figure:
+def error_by_hour(block: Block, predicted: Target, baseline: Target, actual: Target, scale: Scale) -> Figure:
     """Draw the mean absolute error by hour of pickup, of model and baseline, over the number of rides."""
     hour = block[:, COLUMNS.index("minute_of_day")] // 60
     figure, axes = _figure(
@@ -79,7 +74,7 @@ def error_by_hour(
 
 
 def error_by_distance(
-    block: Block, predicted: Target, baseline: Target, actual: Target, scale: Scale = DURATION
+    block: Block, predicted: Target, baseline: Target, actual: Target, scale: Scale
 ) -> Figure:
     """Draw the mean absolute error by distance, the model's and the baseline's, over the number of rides."""
     miles = block[:, COLUMNS.index("trip_distance")]

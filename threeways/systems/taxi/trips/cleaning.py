@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from threeways.errors import DataError
 from threeways.scoring.task import Truth
-from threeways.systems.taxi.trips.reading import DISTANCE, DROPOFF, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
+from threeways.systems.taxi.duration import TRUTH
+from threeways.systems.taxi.trips.reading import DISTANCE, DROPOFF_ZONE, PICKUP, PICKUP_ZONE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHORTEST_MINUTES, LONGEST_MINUTES = 1, 60
-DURATION = Truth(column="dropoff_datetime", since=True, least=SHORTEST_MINUTES, most=LONGEST_MINUTES)
 _ZONE_LIMIT = 2**31
 _FIRST, _LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
@@ -28,18 +27,16 @@ class Cleaning:
     valid: (n,) bool, the trip makes an event of the task: it can be put on the stream.
     kept: (n,) bool, valid, and its true output is known and within its limits, both included: training and
     its metrics use these. target: (n,) float64, the true output; NaN where it is missing.
-    minutes: (n,) float64, the duration; NaN where a time is missing.
     dropped: reason -> how many trips it cost; each trip counts once, under the first reason that fits.
     """
 
     valid: NDArray[np.bool_]
     kept: NDArray[np.bool_]
     target: NDArray[np.float64]
-    minutes: NDArray[np.float64]
     dropped: dict[str, int]
 
 
-def clean(frame: pd.DataFrame, truth: Truth = DURATION) -> Cleaning:
+def clean(frame: pd.DataFrame, truth: Truth = TRUTH) -> Cleaning:
     """Judge every row of `Trips.frame`. truth: where a task's true output is told.
 
     The first six reasons make an event invalid, the others a ride unfit to learn from. A distance of
@@ -58,11 +55,10 @@ def clean(frame: pd.DataFrame, truth: Truth = DURATION) -> Cleaning:
         "no distance": np.isnan(miles),
         "a negative or infinite distance": ~(np.isfinite(miles) & (miles >= 0)),
     }
-    minutes = minutes_between(pickup, frame[DROPOFF].to_numpy())
     target, unfit = _judged(frame, truth)
     valid, dropped = _sieve(np.ones(len(frame), dtype=bool), invalid)
     kept, unfit_dropped = _sieve(valid, unfit)
-    return Cleaning(valid=valid, kept=kept, target=target, minutes=minutes, dropped=dropped | unfit_dropped)
+    return Cleaning(valid=valid, kept=kept, target=target, dropped=dropped | unfit_dropped)
 
 
 def _judged(frame: pd.DataFrame, truth: Truth) -> tuple[NDArray[np.float64], dict[str, NDArray[np.bool_]]]:
