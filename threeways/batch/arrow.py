@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from threeways.arrow_times import END, FIRST, wall_times
 from threeways.batch import id_kinds, rows
-from threeways.batch.columns import RowColumns, truth_of
-from threeways.batch.layout import TIME, Layout
-from threeways.batch.leaf import Leaf, id_is_plain
+from threeways.batch.columns import RowColumns, read
+from threeways.batch.layout import Layout
+from threeways.batch.leaf import Leaf
 
 type Odd = NDArray[np.bool_]
 
@@ -37,35 +37,31 @@ def columns(table: Mapping[str, Any], layout: Layout, *, text_ids: bool) -> RowC
     text_ids: see `Source`; the ids' own type may be another.
     """
     given = {key: _plain(column) for key, column in table.items()}
-    ids, odd = _ids(given[layout.id.name], text=text_ids)
-    time = np.full(len(ids), "NaT", "datetime64[us]")
-    if layout.time:
-        time, odd_times = _times(given[layout.time], layout.zone)
-        odd = odd | odd_times
-    fields: dict[str, NDArray[Any]] = {}
-    if layout.by_column and id_is_plain(layout.id):
-        for leaf in layout.leaves:
-            if leaf.kind == "time":
-                continue
-            if leaf.name in given:
-                fields[leaf.name], odd_values = _checked(given[leaf.name], leaf)
-                odd = odd | odd_values
-            else:
-                fields[leaf.name] = leaf.filled(len(ids))
-    else:
-        odd = np.ones(len(ids), bool)
-        fields = {leaf.name: leaf.filled(len(ids)) for leaf in layout.leaves if layout.by_column}
+    return read(_Values(given, layout.zone), layout, text_ids=text_ids)
 
-    leaves = [leaf for leaf in layout.leaves if leaf.name in given]
 
-    def raw(row: int) -> dict[str, Any]:
-        found = {leaf.name: leaf.value(_scalar(given[leaf.name], row)) for leaf in leaves}
-        return found | {TIME: _scalar(given[TIME], row)} if TIME in given else found
+class _Values:
+    """Arrow's columns of one length. zone: the clock of their times."""
 
-    truth = truth_of(
-        layout, set(given), lambda key: _times(given[key], layout.zone)[0], lambda key: _floats(given[key])
-    )
-    return RowColumns(layout, ids, fields, time, odd=odd, raw=raw, text_ids=text_ids, **truth)
+    def __init__(self, given: Mapping[str, Any], zone: ZoneInfo) -> None:
+        self._given, self._zone = given, zone
+        self.keys = given.keys()
+
+    def ids(self, key: str, *, text: bool) -> tuple[list[Any], Odd]:
+        return _ids(self._given[key], text=text)
+
+    def times(self, key: str) -> tuple[NDArray[np.datetime64], Odd]:
+        return _times(self._given[key], self._zone)
+
+    def checked(self, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
+        return _checked(self._given[leaf.name], leaf)
+
+    def numbers(self, key: str) -> NDArray[np.float64]:
+        return _floats(self._given[key])
+
+    def value(self, key: str, row: int, leaf: Leaf | None = None) -> Any:
+        value = _scalar(self._given[key], row)
+        return leaf.value(value) if leaf else value
 
 
 def _plain(column: Any) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from threeways.batch import id_kinds
 from threeways.batch.chunk import Chunk, Refused, clean, payload_of, refusal
 from threeways.batch.interval import Interval
-from threeways.batch.layout import ACTUAL, Layout
+from threeways.batch.layout import ACTUAL, TIME, Layout
+from threeways.batch.leaf import Leaf, id_is_plain
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 
 type Mask = NDArray[np.bool_]
@@ -161,23 +162,75 @@ def _infinite(layout: Layout, given: dict[str, Any]) -> InvalidEvent | None:
     return None
 
 
-def truth_of(
-    layout: Layout,
-    keys: set[str],
-    times: Callable[[str], NDArray[np.datetime64]],
-    numbers: Callable[[str], NDArray[np.float64]],
-) -> dict[str, Any]:
-    """Return what `RowColumns` holds of the truth. keys: of the columns that are there."""
+class Values(Protocol):
+    """Reads the columns of n rows by their keys (see `Layout.wanted`), in whatever form they came."""
+
+    @property
+    def keys(self) -> Collection[str]:
+        """The keys of the columns that are there."""
+
+    def ids(self, key: str, *, text: bool) -> tuple[list[Any], Mask]:
+        """Return the ids, and which of them are none of the kind. text: whether ids are told as texts."""
+
+    def times(self, key: str) -> tuple[NDArray[np.datetime64], Mask]:
+        """Return (n,) on the layout's clock, NaT and odd where there is no time that an event can hold."""
+
+    def checked(self, leaf: Leaf) -> tuple[NDArray[Any], Mask]:
+        """Return (n,) a field's values, and which of them are not plainly sound."""
+
+    def numbers(self, key: str) -> NDArray[np.float64]:
+        """Return (n,) numbers, NaN where there is none."""
+
+    def value(self, key: str, row: int, leaf: Leaf | None = None) -> Any:
+        """Return what a row holds; as a leaf takes it where that is given."""
+
+
+def read(values: Values, layout: Layout, *, text_ids: bool) -> RowColumns:
+    """Return n rows as columns. text_ids: see `Source`; the ids' own type may be another."""
+    ids, odd = values.ids(layout.id.name, text=text_ids)
+    time = np.full(len(ids), "NaT", "datetime64[us]")
+    if layout.time:
+        time, odd_times = values.times(layout.time)
+        odd = odd | odd_times
+    fields: dict[str, NDArray[Any]] = {}
+    if layout.by_column and id_is_plain(layout.id):
+        for leaf in layout.leaves:
+            if leaf.kind == "time":
+                continue
+            if leaf.name in values.keys:
+                fields[leaf.name], odd_values = values.checked(leaf)
+                odd = odd | odd_values
+            else:
+                fields[leaf.name] = leaf.filled(len(ids))
+    else:
+        odd = np.ones(len(ids), bool)
+        fields = {leaf.name: leaf.filled(len(ids)) for leaf in layout.leaves if layout.by_column}
+
+    leaves = [leaf for leaf in layout.leaves if leaf.name in values.keys]
+
+    def raw(row: int) -> dict[str, Any]:
+        found = {leaf.name: values.value(leaf.name, row, leaf) for leaf in leaves}
+        return found | {TIME: values.value(TIME, row)} if TIME in values.keys else found
+
+    truth = _truth_of(layout, values)
+    return RowColumns(layout, ids, fields, time, odd=odd, raw=raw, text_ids=text_ids, **truth)
+
+
+def _truth_of(layout: Layout, values: Values) -> dict[str, Any]:
+    """Return what `RowColumns` holds of the truth."""
     truth = layout.truth
     found: dict[str, Any] = {"ended": None, "value": None, "told": None}
-    if truth is None or ACTUAL not in keys:
+    if truth is None or ACTUAL not in values.keys:
         return found
-    lacking = [name for name in truth.where if f":where {name}" not in keys]
+    lacking = [name for name in truth.where if f":where {name}" not in values.keys]
     if lacking and layout.naming.actual is None:
         return found  # nothing tells which rows are true
-    found["ended" if truth.since else "value"] = (times if truth.since else numbers)(ACTUAL)
+    if truth.since:
+        found["ended"] = values.times(ACTUAL)[0]
+    else:
+        found["value"] = values.numbers(ACTUAL)
     for name, value in truth.where.items():
         if name not in lacking:
-            holds = numbers(f":where {name}") == value
+            holds = values.numbers(f":where {name}") == value
             found["told"] = holds if found["told"] is None else found["told"] & holds
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch import id_kinds
-from threeways.batch.columns import RowColumns, truth_of
+from threeways.batch.columns import RowColumns, read
 from threeways.batch.id_kinds import EXACT
-from threeways.batch.layout import TIME, Layout
-from threeways.batch.leaf import Leaf, id_is_plain
+from threeways.batch.layout import Layout
+from threeways.batch.leaf import Leaf
 from threeways.clock import LENGTHS, plain_times
 
 type Values = Sequence[Any]
@@ -37,35 +37,31 @@ def columns(
     whose type is one of floats, so that 130.0 is the integer 130.
     """
     given: dict[str, Values] = dict(zip(keys, zip(*rows, strict=True), strict=True))
-    ids, odd = id_kinds.of_one_kind(given[layout.id.name], text=text_ids)
-    time = np.full(len(ids), "NaT", "datetime64[us]")
-    if layout.time:
-        time, odd_times = times(given[layout.time], layout.zone)
-        odd = odd | odd_times
-    fields: dict[str, NDArray[Any]] = {}
-    if layout.by_column and id_is_plain(layout.id):
-        for leaf in layout.leaves:
-            if leaf.kind == "time":
-                continue
-            if leaf.name in given:
-                fields[leaf.name], odd_values = checked(given[leaf.name], leaf, floats=leaf.name in floats)
-                odd = odd | odd_values
-            else:
-                fields[leaf.name] = leaf.filled(len(ids))
-    else:
-        odd = np.ones(len(ids), bool)
-        fields = {leaf.name: leaf.filled(len(ids)) for leaf in layout.leaves if layout.by_column}
+    return read(_Values(given, layout.zone, floats), layout, text_ids=text_ids)
 
-    leaves = [leaf for leaf in layout.leaves if leaf.name in given]
 
-    def raw(row: int) -> dict[str, Any]:
-        found = {leaf.name: leaf.value(given[leaf.name][row], floats=leaf.name in floats) for leaf in leaves}
-        return found | {TIME: given[TIME][row]} if TIME in given else found
+class _Values:
+    """A driver's values by their keys, n each. zone: the clock of their times. floats: see `columns`."""
 
-    truth = truth_of(
-        layout, set(given), lambda key: times(given[key], layout.zone)[0], lambda key: _numbers(given[key])
-    )
-    return RowColumns(layout, ids, fields, time, odd=odd, raw=raw, text_ids=text_ids, **truth)
+    def __init__(self, given: Mapping[str, Values], zone: ZoneInfo, floats: frozenset[str]) -> None:
+        self._given, self._zone, self._floats = given, zone, floats
+        self.keys = given.keys()
+
+    def ids(self, key: str, *, text: bool) -> tuple[list[Any], Odd]:
+        return id_kinds.of_one_kind(self._given[key], text=text)
+
+    def times(self, key: str) -> tuple[Times, Odd]:
+        return times(self._given[key], self._zone)
+
+    def checked(self, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
+        return checked(self._given[leaf.name], leaf, floats=leaf.name in self._floats)
+
+    def numbers(self, key: str) -> NDArray[np.float64]:
+        return _numbers(self._given[key])
+
+    def value(self, key: str, row: int, leaf: Leaf | None = None) -> Any:
+        value = self._given[key][row]
+        return leaf.value(value, floats=key in self._floats) if leaf else value
 
 
 def checked(values: Values, leaf: Leaf, *, floats: bool = False) -> tuple[NDArray[Any], Odd]:
