@@ -38,7 +38,7 @@ FLAT_ROWS, FLAT_MB = 10_000_000, 1024
 class NoWork:
     """A model that takes no time, so that what is measured is everything else."""
 
-    wants = "block"
+    input_kind = "block"
 
     def predict(self, block: Any) -> Any:
         return np.ones(len(block))

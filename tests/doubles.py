@@ -19,7 +19,7 @@ FOREVER = Deadline(lambda: float("inf"))
 class FakeModel:
     """Predicts the trip distance (column 3) doubled, and counts its calls."""
 
-    wants: Literal["block", "dicts", "frame"] = "block"
+    input_kind: Literal["block", "dicts", "frame"] = "block"
     info: Any = None
 
     def __init__(self, fails_on: Callable[[Any], bool] = lambda block: False) -> None:

@@ -181,7 +181,7 @@ def test_messages_are_the_json_of_the_predictions() -> None:
 
 def test_a_model_that_wants_dicts_gets_dicts_of_the_sound_events_only() -> None:
     class Dicts:
-        wants = "dicts"
+        input_kind = "dicts"
 
         def __init__(self) -> None:
             self.seen: list[Any] = []
@@ -213,7 +213,7 @@ def test_a_prediction_in_the_consumers_form() -> None:
 class ByDicts:
     """A model that takes dicts; vocabulary: the keys that it was fitted on."""
 
-    wants = "dicts"
+    input_kind = "dicts"
 
     def __init__(self, *vocabulary: str) -> None:
         if vocabulary:

@@ -101,7 +101,7 @@ def test_a_key_that_was_a_text_and_a_number_in_training_may_be_either(tmp_path: 
 def test_a_model_fitted_on_a_frame_that_names_no_column_takes_a_block_quietly(tmp_path: Path) -> None:
     estimator = LinearRegression().fit(FRAME, Y)
     model = loaded(tmp_path, estimator)
-    assert (model.wants, model.columns) == ("block", NAMES)
+    assert (model.input_kind, model.columns) == ("block", NAMES)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.allclose(model.predict(X), estimator.predict(FRAME), rtol=1e-12)
@@ -110,7 +110,7 @@ def test_a_model_fitted_on_a_frame_that_names_no_column_takes_a_block_quietly(tm
 def test_a_pipeline_that_names_columns_gets_a_frame_with_its_names(tmp_path: Path) -> None:
     estimator = by_name().fit(FRAME, Y)
     model = loaded(tmp_path, estimator)
-    assert (model.wants, model.columns) == ("frame", NAMES)
+    assert (model.input_kind, model.columns) == ("frame", NAMES)
     check(model, NAMES, KEYS)
     expected = estimator.predict(FRAME)
     assert np.allclose(model.predict(X), expected, rtol=1e-12)
@@ -120,14 +120,14 @@ def test_a_pipeline_that_names_columns_gets_a_frame_with_its_names(tmp_path: Pat
 def test_a_pipeline_that_makes_frames_inside_gets_one(tmp_path: Path) -> None:
     pipeline = make_pipeline(StandardScaler(), LinearRegression()).set_output(transform="pandas")
     model = loaded(tmp_path, pipeline.fit(FRAME, Y))
-    assert model.wants == "frame"
+    assert model.input_kind == "frame"
     assert np.allclose(model.predict(X), pipeline.predict(FRAME), rtol=1e-12)
 
 
 def test_frames_made_inside_keep_their_names_where_a_block_is_taken(tmp_path: Path) -> None:
     pipeline = make_pipeline(StandardScaler(), LinearRegression()).set_output(transform="pandas")
     model = loaded(tmp_path, pipeline.fit(X, Y))
-    assert model.wants == "block"
+    assert model.input_kind == "block"
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of a frame for a model without names, scikit-learn warns
         assert np.allclose(model.predict(X), pipeline.predict(X), rtol=1e-12)

@@ -47,7 +47,7 @@ def test_another_patch_version_is_served(tmp_path: Path) -> None:
     folder = copy_of("linear", tmp_path)
     minor = ".".join(sklearn.__version__.split(".")[:2])
     edit_mlmodel(folder, f"sklearn_version: {sklearn.__version__}", f"sklearn_version: {minor}.99")
-    assert load(folder).wants == "block"
+    assert load(folder).input_kind == "block"
 
 
 def test_a_wrong_digest_is_refused_for_skops_too() -> None:
@@ -58,7 +58,7 @@ def test_a_wrong_digest_is_refused_for_skops_too() -> None:
 
 
 def test_the_right_digest_is_taken_in_any_case() -> None:
-    assert load(logged("linear"), digest(logged("linear")).upper()).wants == "block"
+    assert load(logged("linear"), digest(logged("linear")).upper()).input_kind == "block"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_half_uploaded_artifact_is_refused_and_served_once_it_is_whole(client:
     with pytest.raises(ArtifactIncomplete, match=r"model\.skops"):
         load(fetch(LOCATION, lambda: client, tmp_path))
     upload(client, logged("linear"), "models", "7/model")
-    assert load(fetch(LOCATION, lambda: client, tmp_path)).wants == "block"
+    assert load(fetch(LOCATION, lambda: client, tmp_path)).input_kind == "block"
 
 
 def test_an_object_that_changes_under_the_fetch_starts_it_anew(client: Any, tmp_path: Path) -> None:

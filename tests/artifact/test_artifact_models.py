@@ -35,7 +35,7 @@ def test_a_cloudpickle_that_is_pinned_predicts_what_was_fitted(name: str) -> Non
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_model_tells_what_it_takes_and_which_run_made_it(name: str) -> None:
     model = load(logged(name))
-    assert model.wants == ("dicts" if name == "dicts" else "block")
+    assert model.input_kind == ("dicts" if name == "dicts" else "block")
     assert model.width == (None if name == "dicts" else 3)
     assert model.vocabulary == ({"PU_DO": {str}, "trip_distance": {float}} if name == "dicts" else None)
     assert model.version == model.info.run_id

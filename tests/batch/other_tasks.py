@@ -120,7 +120,7 @@ READINGS_BY_EVENT = dataclasses.replace(READINGS, features_by_column=None)
 class Sum:
     """Adds a row up."""
 
-    wants: Literal["block"] = "block"
+    input_kind: Literal["block"] = "block"
     info: Any = None
 
     def predict(self, block: Any) -> Any:

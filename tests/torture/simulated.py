@@ -61,7 +61,7 @@ class Costly:
     call_seconds, row_seconds: of each call, and of each of its rows. error: what it raises.
     """
 
-    wants = "block"
+    input_kind = "block"
 
     def __init__(
         self, clock: Clock, call_seconds: float, row_seconds: float, error: type[Exception] = ValueError

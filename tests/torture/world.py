@@ -52,7 +52,7 @@ def template() -> Stack:
 class Starving:
     """A model that predicts the trip distance doubled; an invocation may lack memory for some rows."""
 
-    wants = "block"
+    input_kind = "block"
 
     def __init__(self, network: Network) -> None:
         self._network = network

@@ -55,7 +55,7 @@ def _onnx(
     return Model(
         estimator=model,
         version=info.version,
-        wants="block",
+        input_kind="block",
         columns=columns,
         width=signature.width(info) or model.n_features_in_,
         vocabulary=None,
@@ -106,7 +106,7 @@ def _described(estimator: Any, info: MLmodel) -> Model:
         return Model(
             estimator=linear_dicts.optimized(estimator),
             version=info.version,
-            wants=kind,
+            input_kind=kind,
             columns=None,
             width=None,
             vocabulary=input_kind.vocabulary(estimator),
@@ -120,7 +120,7 @@ def _described(estimator: Any, info: MLmodel) -> Model:
     return Model(
         estimator=estimator,
         version=info.version,
-        wants=kind,
+        input_kind=kind,
         columns=columns,
         width=width,
         vocabulary=None,

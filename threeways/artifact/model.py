@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 class Model:
     """A verified estimator and its metadata.
 
-    version: the id of the run that made it. wants: the kind of input that `predict` takes. columns: the names
-    of the block's columns in order; None where the artifact has none. width: the number of columns, if known.
+    version: the id of the run that made it. input_kind: what `predict` takes. columns: the names of the
+    block's columns in order; None where the artifact has none. width: the number of columns, if known.
     vocabulary: where it takes dicts, the keys that it was fitted on and whether their values were texts or
     numbers. info: its MLmodel. runtime: the library that runs it. input_types: the column types that a block
     is converted to.
@@ -35,7 +35,7 @@ class Model:
 
     estimator: Any
     version: str
-    wants: InputKind
+    input_kind: InputKind
     columns: tuple[str, ...] | None
     width: int | None
     vocabulary: Mapping[str, frozenset[type]] | None
@@ -54,18 +54,18 @@ class Model:
         rows = len(features)
         if not rows:
             return np.empty(0)
-        if columns is not None and self.columns is not None and self.wants == "frame":
+        if columns is not None and self.columns is not None and self.input_kind == "frame":
             features = features[:, [list(columns).index(name) for name in self.columns]]
         for fault in self.refused(features).values():
             raise fault
-        if self.wants != "dicts":
+        if self.input_kind != "dicts":
             features = self.input_types.convert(features)
         with sequential_jobs() if self.runtime == "sklearn" else nullcontext():
             return _one_a_row(self.estimator.predict(features), rows)
 
     def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
         """Return the rows with a value that the signature's type cannot hold: index -> error."""
-        if not self.input_types.typed or self.wants == "dicts":
+        if not self.input_types.typed or self.input_kind == "dicts":
             return {}
         return {row: UnpredictableEvent(why) for row, why in self.input_types.invalid_rows(features).items()}
 
@@ -85,7 +85,7 @@ def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, ty
     Raises ArtifactMismatch naming both sides, or ArtifactUnsupported where pandas is needed but not
     installed.
     """
-    if model.wants == "dicts":
+    if model.input_kind == "dicts":
         taken = model.vocabulary or {}
         unknown = sorted(set(taken) - set(dict_features))
         if unknown:
@@ -102,7 +102,7 @@ def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, ty
                     f"{made}"
                 )
         return
-    if model.wants == "frame":
+    if model.input_kind == "frame":
         _require_pandas()
     texts = signature.not_numbers(model.info)
     if texts:
@@ -140,7 +140,7 @@ def _check_columns(model: Model, columns: tuple[str, ...]) -> None:
             f"name the task it was trained for in TASK, or train it on the task's block"
         )
     fitted = getattr(model.estimator, "n_features_in_", None)
-    if model.wants == "block" and None not in {fitted, model.width} and fitted != model.width:
+    if model.input_kind == "block" and None not in {fitted, model.width} and fitted != model.width:
         raise ArtifactMismatch(
             f"the model's signature has {model.width} columns, and it was fitted on {fitted}; log it with "
             "the signature of what it was fitted on"

@@ -64,7 +64,7 @@ def _takes_dicts(task: Task[Any], folder: FilePath, settings: Settings) -> bool:
         if task.columns in (info.features, signature.names(info)):
             return False
         pin = settings.model_sha256 or artifact.digest(folder)
-        return artifact.load(folder, pin, settings.model_runtime).wants == "dicts"
+        return artifact.load(folder, pin, settings.model_runtime).input_kind == "dicts"
     except ArtifactError:
         return False
 

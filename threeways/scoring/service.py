@@ -42,7 +42,7 @@ class Model(Protocol):
     """What the service needs of a model; `threeways.artifact.Model` is the one that is deployed."""
 
     @property
-    def wants(self) -> Literal["block", "dicts", "frame"]:
+    def input_kind(self) -> Literal["block", "dicts", "frame"]:
         """What `predict` takes: a float64 block ("block", "frame") or one dict an event ("dicts")."""
 
     def predict(self, features: Any) -> NDArray[np.float64]:
@@ -78,7 +78,7 @@ class ModelService[E]:
         self.model = model
         self.task: Task[Any] = task
         self._dicts: Dicts[Any] | None = None
-        if model.wants == "dicts":
+        if model.input_kind == "dicts":
             taken = getattr(model, "vocabulary", None)
             self.task = task.for_dicts(None if taken is None else frozenset(taken))
             self._dicts = self.task.dicts

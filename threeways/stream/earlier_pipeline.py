@@ -31,7 +31,7 @@ def base64_decode(encoded_data: str) -> Any:
 class ModelService:
     """The earlier pipeline's model service, over the one scoring path.
 
-    model: anything with `predict`; one without a `wants` is fed dicts, as the earlier pipeline fed it.
+    model: anything with `predict`; one without an `input_kind` is fed dicts, as the earlier pipeline fed it.
     callbacks: each is called with every prediction of `lambda_handler`. handler: does its work, if given.
     """
 
@@ -43,7 +43,7 @@ class ModelService:
         *,
         handler: StreamHandler | None = None,
     ) -> None:
-        self.model = model if hasattr(model, "wants") else _TakesDicts(model)
+        self.model = model if hasattr(model, "input_kind") else _TakesDicts(model)
         self.model_version = model_version
         self.callbacks = list(callbacks or [])
         self._handler = handler
@@ -60,7 +60,7 @@ class ModelService:
             event = msgspec.convert({task.id: 0, "ride": ride}, task.event)
         except msgspec.ValidationError as error:
             raise InvalidEvent(str(error)) from None
-        if task.dicts and self.model.wants == "dicts":
+        if task.dicts and self.model.input_kind == "dicts":
             return dict(task.dicts.rows([event])[0])
         features = task.features([event], [datetime.now(UTC)])
         for fault in features.faults.values():
@@ -69,7 +69,7 @@ class ModelService:
 
     def predict(self, features: Mapping[str, Any]) -> float:
         """Predict from one ride's features, as `prepare_features` makes them."""
-        if self.model.wants == "dicts":
+        if self.model.input_kind == "dicts":
             return float(self.model.predict([features])[0])
         row = [features[column] for column in self._service.task.columns]
         return float(self.model.predict(np.array([row], dtype=np.float64))[0])
@@ -98,7 +98,7 @@ class ModelService:
 class _TakesDicts:
     """A bare model, such as a test's fake, in the form that the service asks for."""
 
-    wants: Literal["dicts"] = "dicts"
+    input_kind: Literal["dicts"] = "dicts"
 
     def __init__(self, model: Any) -> None:
         self._model = model
