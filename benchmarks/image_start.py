@@ -47,7 +47,7 @@ def command(tag: str, artifact: Path, endpoint: str) -> list[str]:
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "300",
         "HOME": "/tmp",  # noqa: S108 - the container's
     } | ({"MODEL_RUNTIME": runtime} if runtime else {})
     given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
