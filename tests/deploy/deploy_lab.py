@@ -23,6 +23,7 @@ from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import deploy
 from threeways.ops.deploy.destroy import destroy
+from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.model import Chosen
 from threeways.ops.deploy.repository import Login
 from threeways.ops.deploy.rollback import rollback
@@ -39,7 +40,7 @@ def client(service: str) -> Any:
 
 
 @dataclass
-class Tools:
+class Tools(DockerAndSam):
     """Docker and SAM CLI as far as AWS sees them: images in ECR, change sets in CloudFormation.
 
     built_for: an image's architecture, by its name. fault: what the next step of a name raises.

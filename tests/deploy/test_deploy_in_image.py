@@ -27,8 +27,7 @@ from threeways import artifact
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted
 from threeways.ops.deploy import in_image
 from threeways.ops.deploy import model as chosen
-from threeways.ops.deploy.check import check
-from threeways.ops.deploy.model import Chosen
+from threeways.ops.deploy.model import Chosen, tell
 from threeways.settings import Settings
 from threeways.systems.taxi.rides import COLUMNS
 
@@ -142,7 +141,7 @@ def test_what_of_the_package_stays_out_of_the_image_is_known_here() -> None:
 
 def told(named: str, local: Path, **settings: Any) -> str:
     console = Console(record=True, width=300)
-    check(named, Settings(**settings), console, local)
+    tell(named, Settings(**settings), console, local)
     return console.export_text()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from deploy_lab import STACK, Lab, client
 
 from threeways.errors import UsageError
 from threeways.ops.deploy import change_set, package
-from threeways.ops.deploy.history import Deployment, History, now
+from threeways.ops.deploy.history import Deployment, History
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -104,7 +105,7 @@ def asked(*answers: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_set, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(change_set, "PATIENCE", {"Delay": 0, "MaxAttempts": 5})
 
 
 @pytest.mark.usefixtures("no_waiting")
@@ -144,7 +145,7 @@ def test_what_cloudformation_would_not_take_is_told_before_anything_is_built() -
 
 
 def test_a_change_set_that_is_never_made_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_set, "PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr(change_set, "PATIENCE", {"Delay": 0, "MaxAttempts": 1})
     made, stubber = asked({"Status": "CREATE_IN_PROGRESS"})
     with pytest.raises(UsageError, match="CREATE_IN_PROGRESS"):
         change_set.require_kept("rides", "{}", {}, lambda _: made)
@@ -194,7 +195,7 @@ def test_a_rollback_to_a_template_that_lacks_a_bucket_is_refused(lab: Lab) -> No
     text = package.text_of(older).replace("FailuresBucket", "Elsewhere")
     current = package.id_of(stack.template)
     made = Deployment(
-        "older", None, now(), "m", older["Parameters"]["ModelLocation"]["Default"],
+        "older", None, datetime.now(UTC), "m", older["Parameters"]["ModelLocation"]["Default"],
         resources["Predictor"]["Properties"]["ImageUri"], json.loads(text),
     )  # fmt: skip
     History(stack.outputs["ModelBucket"], client("s3")).add(made)

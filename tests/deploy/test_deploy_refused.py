@@ -18,7 +18,7 @@ from threeways.errors import (
     ThreewaysError,
     UsageError,
 )
-from threeways.ops.deploy import changes
+from threeways.ops import account
 from threeways.ops.deploy.stack import Stack, require_usable
 
 pytest_plugins = ["deploy_fixtures"]
@@ -192,7 +192,7 @@ def test_no_region(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_region_given_is_the_one_that_is_used() -> None:
-    client_of = changes.clients("eu-central-1")
+    client_of = account.of_region("eu-central-1")
     assert client_of("s3") is client_of("s3")
     assert client_of("cloudformation").meta.region_name == "eu-central-1"
 

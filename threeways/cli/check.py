@@ -17,6 +17,6 @@ def check(
     ] = None,
 ) -> None:
     """Whether the function would start with a model (TASK, MODEL_SHA256, MODEL_RUNTIME as it has them)."""
-    from threeways.ops.deploy.check import check as check_model
+    from threeways.ops.deploy.model import tell
 
-    check_model(model, from_environment(Settings), Console(), LOCAL)
+    tell(model, from_environment(Settings), Console(), LOCAL)

@@ -14,7 +14,7 @@ from threeways.settings import LOCAL
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from threeways.ops.deploy.changes import Tools
+    from threeways.ops.deploy.docker_and_sam import DockerAndSam
 
 Stack = Annotated[str | None, typer.Option(help="The stack's name; default: samconfig.toml's.")]
 Region = Annotated[str | None, typer.Option(help="Default: samconfig.toml's, else the environment's.")]
@@ -35,7 +35,7 @@ def telling_interruption() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def tools(console: Console) -> Tools:
+def tools(console: Console) -> DockerAndSam:
     """Docker and SAM CLI, with a folder for what they read."""
     from threeways.ops.deploy.docker_and_sam import DockerAndSam
 

@@ -14,9 +14,12 @@ NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm6
 """Docker's name of an architecture by the names that Lambda, the kernel and Docker have for it."""
 
 
-def docker(*arguments: str, env: Mapping[str, str] | None = None) -> str:
+def docker(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
     """Run `docker …` and return what it prints. Raises EngineError with what it complained about."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, env=env)  # noqa: S603, S607 - the user's docker
+    done = subprocess.run(  # noqa: S603 - the user's docker
+        ["docker", *arguments],  # noqa: S607
+        input=stdin, capture_output=True, text=True, check=False, env=env,
+    )  # fmt: skip
     if done.returncode:
         raise EngineError(f"docker {' '.join(arguments[:2])}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +13,9 @@ from threeways.errors import LocationError
 from threeways.settings import inherited_environment
 
 HERE = {"127.0.0.1", "localhost", "::1"}
+
+type Client = Callable[[str], Any]
+"""A boto3 client, by the service's name."""
 
 
 def client(service: str, *, region: str | None = None, **options: Any) -> Any:
@@ -25,6 +30,11 @@ def client(service: str, *, region: str | None = None, **options: Any) -> Any:
         return clients.client(service, region=region or None, **config)
 
 
+def of_region(region: str) -> Client:
+    """Clients for a region, one a service."""
+    return functools.cache(lambda service: client(service, region=region))
+
+
 def region() -> str | None:
     """Return the region of the user's environment or profile, if it has one. Raises LocationError.
 
@@ -36,15 +46,16 @@ def region() -> str | None:
         return inherited_environment().get("AWS_REGION") or boto3.Session().region_name
 
 
-def is_here(made: Any) -> bool:
-    """Whether a client's endpoint is on this machine, and so no account of anybody's."""
-    return urlsplit(made.meta.endpoint_url).hostname in HERE
+def is_real(*used: Any) -> bool:
+    """Whether any of these clients works on somebody's account: its endpoint is not on this machine."""
+    return any(urlsplit(made.meta.endpoint_url).hostname not in HERE for made in used)
 
 
-def whose(made: Any) -> str:
-    """Describe what a client works on: the account (or the endpoint on this machine) and the region."""
-    if is_here(made):
-        return f"no real account: {made.meta.endpoint_url}"
+def whose(*used: Any) -> str:
+    """Describe what clients work on: the account and region (or the endpoint on this machine)."""
+    made = next(filter(is_real, used), None)
+    if made is None:
+        return f"no real account: {used[0].meta.endpoint_url}"
     with named_faults("it cannot be told which AWS account this would be"):
         identity = client("sts", region=made.meta.region_name).get_caller_identity()
     return (

@@ -166,7 +166,7 @@ class _OnAws:
     @property
     def real(self) -> bool:
         """Unless its endpoint is on this machine."""
-        return not account.is_here(self._client)
+        return account.is_real(self._client)
 
     @property
     def whose(self) -> str:

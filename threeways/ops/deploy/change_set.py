@@ -9,19 +9,18 @@ docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.htm
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from threeways.errors import UsageError
 from threeways.ops import account
-from threeways.ops.deploy.stack import Client
+from threeways.ops.account import Client
 
 KEPT = {"AWS::Kinesis::Stream": "stream", "AWS::S3::Bucket": "bucket"}
 """The types of resources that hold what can't be made again."""
-PATIENCE_SECONDS = 300.0
-LOOK_SECONDS = 1.0
+PATIENCE = {"Delay": 1, "MaxAttempts": 300}
+"""Of boto3's waiter: the seconds between two looks, and their number."""
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 """How CloudFormation says why a change set that changes nothing has failed."""
 
@@ -76,6 +75,8 @@ def _causes(details: Iterable[Mapping[str, Any]]) -> str:
 
 def _changes(stack: str, template: str, values: Mapping[str, str], client: Client) -> list[Mapping[str, Any]]:
     """Return what CloudFormation would change. Raises UsageError where it makes no change set of it."""
+    from botocore.exceptions import WaiterError
+
     cloudformation = client("cloudformation")
     with account.named_faults(f"CloudFormation cannot be asked what would change in the stack {stack}"):
         made = cloudformation.create_change_set(
@@ -88,24 +89,17 @@ def _changes(stack: str, template: str, values: Mapping[str, str], client: Clien
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
         )["Id"]
         try:
-            status, reason = _wait(made, cloudformation)
-            if status == "CREATE_COMPLETE":
-                pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=made)
-                return [change for page in pages for change in page.get("Changes", [])]
+            waiter = cloudformation.get_waiter("change_set_create_complete")
+            waiter.wait(ChangeSetName=made, WaiterConfig=PATIENCE)
+            pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=made)
+            return [change for page in pages for change in page.get("Changes", [])]
+        except WaiterError as error:
+            if "Status" not in error.last_response:  # CloudFormation has refused the look itself
+                raise
+            status, reason = (str(error.last_response.get(name, "")) for name in ("Status", "StatusReason"))
         finally:
             with suppress(cloudformation.exceptions.ClientError):  # one that stays changes nothing
                 cloudformation.delete_change_set(ChangeSetName=made)
     if any(said in reason for said in _NO_CHANGES):
         return []
     raise UsageError(f"CloudFormation would not take this deployment of {stack}: {status}: {reason}")
-
-
-def _wait(change_set: str, cloudformation: Any) -> tuple[str, str]:
-    """Return the status that a change set ends in, and CloudFormation's reason for it."""
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        found = cloudformation.describe_change_set(ChangeSetName=change_set)
-        status = str(found["Status"])
-        if status in ("CREATE_COMPLETE", "FAILED") or time.monotonic() > ends:
-            return status, str(found.get("StatusReason", ""))
-        time.sleep(LOOK_SECONDS)

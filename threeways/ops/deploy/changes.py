@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 from threeways.errors import UsageError
 from threeways.ops import account
+from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import model as models
-from threeways.ops.deploy import parameters, repository, runtime, streams
+from threeways.ops.deploy import parameters, repository, streams
 from threeways.ops.deploy.answers import Answers, Ask
+from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.model import Chosen
-from threeways.ops.deploy.repository import Login
-from threeways.ops.deploy.stack import Client, Stack, look, require_quiet, require_usable
+from threeways.ops.deploy.stack import Stack, look, require_quiet, require_usable
 
 
 @dataclass(frozen=True)
@@ -39,34 +38,13 @@ class Options:
     event: bool = True
 
 
-class Tools(Protocol):
-    """Docker and SAM CLI. Each raises an error that says how to mend it."""
-
-    def require(self) -> None:
-        """Require that both are there."""
-
-    def machine(self) -> str:
-        """Return the architecture of this machine's engine, as Lambda calls it."""
-
-    def architecture(self, image: str) -> str:
-        """Return what an image was built for, as Lambda calls it."""
-
-    def build(self, architecture: str, target: str) -> str:
-        """Build the function's image, a target of the Dockerfile; its name here."""
-
-    def prove(self, image: str, chosen: Chosen, values: Mapping[str, str]) -> None:
-        """Have the image load the model, with the function's runtime and memory, as Lambda will."""
-
-    def push(self, image: str, login: Login) -> str:
-        """Push it; its URI by digest."""
-
-    def deploy(self, template: str, answers: Answers, values: Mapping[str, str], repository: str) -> None:
-        """Make the stack what the template says. Raises DeploymentFailed."""
-
-
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done. values: of all parameters but the model's. client: for the stack's region."""
+    """What is to be done.
+
+    values: of all parameters but the model's. client: for the stack's region. changes: a line for each
+    parameter that gets another value.
+    """
 
     answers: Answers
     document: parameters.Document
@@ -76,20 +54,15 @@ class Plan:
     client: Client
     whose: str
     real: bool
-    changes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    changes: list[str]
 
     @property
     def is_first(self) -> bool:
         """Whether no version with a model was ever deployed: there is none to take over from."""
         return self.stack is None or not self.stack.parameters.get("ModelLocation")
 
-    @property
-    def target(self) -> str:
-        """The Dockerfile's target that the function's image is built of."""
-        return runtime.target(self.values[runtime.PARAMETER])
 
-
-def settle(options: Options, file: Path, ask: Ask | None, tools: Tools) -> Answers:
+def settle(options: Options, file: Path, ask: Ask | None, tools: DockerAndSam) -> Answers:
     """Return the answers: given with the command, kept, or asked for. ask: None without a terminal."""
     found = kept.load(file)
     region = options.region or (found and found.region) or account.region() or ""
@@ -115,23 +88,13 @@ def settle(options: Options, file: Path, ask: Ask | None, tools: Tools) -> Answe
     )
 
 
-def clients(region: str) -> Client:
-    """Clients for a region, one a service."""
-
-    @functools.cache
-    def client(service: str) -> Any:
-        return account.client(service, region=region)
-
-    return client
-
-
 SERVICES = ("cloudformation", "s3", "ecr", "kinesis", "lambda", "cloudwatch")
 
 
 def whose_account(client: Client) -> tuple[str, bool]:
     """Whose account is touched, for people, and whether it is a real one. Raises LocationError."""
-    real = [made for made in map(client, SERVICES) if not account.is_here(made)]
-    return account.whose(real[0] if real else client("cloudformation")), bool(real)
+    used = [client(service) for service in SERVICES]
+    return account.whose(*used), account.is_real(*used)
 
 
 def make(options: Options, answers: Answers, local: Path) -> Plan:
@@ -144,7 +107,7 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     refused = sorted(set(answers.parameters) & set(parameters.OURS))
     if refused:
         raise UsageError(f"{', '.join(refused)} cannot be given: MODEL= names the model, and decides them")
-    client = clients(answers.region)
+    client = account.of_region(answers.region)
     whose, real = whose_account(client)
     stack = look(answers.stack, client)
     values = {**parameters.defaults(document), **_present(stack), **answers.parameters}
@@ -156,19 +119,16 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     streams.require_free(stack, values, client)
     streams.require_input(values, answers.region, client)
     if answers.repository:
-        repository.check(answers.repository, answers.region)
-        repository.require(answers.repository, client("ecr"))
-    asked = runtime.asked(answers.parameters)
+        repository.require(answers.repository, answers.region, client("ecr"))
     found = models.find(options.model, local, values["Task"])
+    asked = models.RUNTIMES[answers.parameters.get(models.RUNTIME, "")]
     chosen = models.check(found, values["Task"], asked, image=options.image)
-    values[runtime.PARAMETER] = runtime.settled(answers.parameters, chosen)
+    # Of a runtime that was not asked for, each model decides anew: one without ONNX needs the other image.
+    values[models.RUNTIME] = answers.parameters.get(
+        models.RUNTIME, "onnx" if chosen.runtime == "onnx" else ""
+    )
     parameters.check(document, chosen.parameters("a-bucket"))
-    before = _present(stack)
-    changes = {
-        name: (before[name], value)
-        for name, value in values.items()
-        if name in before and before[name] != value
-    }
+    changes = parameters.changed(_present(stack), values)
     return Plan(answers, document, stack, values, chosen, client, whose, real, changes)
 
 

@@ -9,29 +9,23 @@ stack is deployed with it. A later one uploads first and deploys once. Whatever 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from threeways.errors import DeploymentFailed, UsageError
+from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import (
-    change_set,
-    changes,
-    history,
-    package,
-    repository,
-    runtime,
-    smoke_test,
-    streams,
-)
+from threeways.ops.deploy import change_set, changes, package, parameters, repository, smoke_test, streams
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.answers import Ask
-from threeways.ops.deploy.changes import Options, Plan, Tools
+from threeways.ops.deploy.changes import Options, Plan
+from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.history import Deployment, History
 from threeways.ops.deploy.parameters import Document
-from threeways.ops.deploy.stack import Client, Stack, require_after
+from threeways.ops.deploy.stack import Stack, require_after
+from threeways.ops.printing import say
 from threeways.settings import Settings, from_environment, refuse
 
 type Confirm = Callable[[str], bool]
@@ -45,7 +39,7 @@ IN_ONE_STEP = {"DeploymentType": "AllAtOnce"}
 
 def deploy(
     options: Options,
-    tools: Tools,
+    tools: DockerAndSam,
     console: Console,
     local: Path,
     ask: Ask | None,
@@ -69,19 +63,19 @@ def deploy(
     if made.real and not options.yes and not confirm("Go on?"):
         raise UsageError(NOTHING)
     _require_kept(made)
-    image = options.image or tools.build(made.values["Architecture"], made.target)
+    image = options.image or tools.build(made.values["Architecture"], _target(made))
     _require_architecture(image, made, tools)
     tools.prove(image, made.chosen, made.values)
     if not kept.save(answers, answers_file):
-        console.print(f"{answers_file} is not of `make deploy`'s making, and stays as it is", markup=False)
+        say(console, f"{answers_file} is not of `make deploy`'s making, and stays as it is")
     stack = _carry_out(made, options, tools, image, console)
-    console.print(f"Deployed: {answers.stack} with {escape(made.chosen.name)}", soft_wrap=True)
+    say(console, f"Deployed: {answers.stack} with {made.chosen.name}")
     if options.event:
         through(stack, made.values["Task"], made.chosen.run_id, made.client, console)
     return stack
 
 
-def _require_architecture(image: str, made: Plan, tools: Tools) -> None:
+def _require_architecture(image: str, made: Plan, tools: DockerAndSam) -> None:
     built, wanted = tools.architecture(image), made.values["Architecture"]
     if built != wanted:
         raise UsageError(
@@ -95,22 +89,22 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
     answers, stack = made.answers, made.stack
     state = f"{stack.status}, is updated" if stack else "is not there yet, and is made"
     where = answers.repository or f"its own ECR repository, {repository.own_name(answers.stack)}"
-    built = options.image or f"target {made.target}, built now"
-    serves = runtime.why(made.values[runtime.PARAMETER], answers.parameters, made.chosen)
-    lines = [
+    built = options.image or f"target {_target(made)}, built now"
+    say(
+        console,
         f"This touches {made.whose}",
         f"  stack  {answers.stack} in {answers.region}: {state}",
         f"  model  {made.chosen.name}, run {made.chosen.run_id or 'unknown'}, SHA-256 {made.chosen.sha256}",
-        f"  served by {serves}",
+        f"  served by {models.served_by(made.chosen, answers.parameters)}",
         f"  image  {built}, for {made.values['Architecture']}, pushed to {where}",
-        *(
-            f"  change {name}: {old or 'none'} -> {new or 'none'}"
-            for name, (old, new) in made.changes.items()
-        ),
+        *made.changes,
         _event(made, options),
-    ]
-    for line in lines:
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    )
+
+
+def _target(made: Plan) -> str:
+    """Return the Dockerfile's target that the function's image is built of."""
+    return models.image_target(made.values[models.RUNTIME])
 
 
 def _event(made: Plan, options: Options) -> str:
@@ -138,45 +132,46 @@ def _require_kept(made: Plan) -> None:
     change_set.require_kept(made.answers.stack, template, values, made.client)
 
 
-def _carry_out(made: Plan, options: Options, tools: Tools, image: str, console: Console) -> Stack:
+def _carry_out(made: Plan, options: Options, tools: DockerAndSam, image: str, console: Console) -> Stack:
     """Push, upload, deploy. Raises LocationError or DeploymentFailed where a step does not succeed."""
     client, answers = made.client, made.answers
     where = answers.repository or repository.own(answers.stack, client("ecr"))
     uri = tools.push(image, repository.login(where, client("ecr")))
-    console.print(f"Pushed {uri}", soft_wrap=True, highlight=False, markup=False)
+    say(console, f"Pushed {uri}")
     stack = made.stack
     if stack is None:
-        console.print("First the stack without a model: its buckets and streams, the mapping off")
+        say(console, "First the stack without a model: its buckets and streams, the mapping off")
         without = package.packaged(made.document, {**made.values, **NO_MODEL}, uri)
         stack = _apply(made, tools, without, where, IN_ONE_STEP)
     bucket = stack.output("ModelBucket")
     new = models.upload(made.chosen, bucket, client("s3"))
     location = made.chosen.location(bucket)
-    console.print(f"Model at {location}: {new} files uploaded", soft_wrap=True, highlight=False)
+    say(console, f"Model at {location}: {new} files uploaded")
     values = {**made.values, **made.chosen.parameters(bucket)}
     template = package.packaged(made.document, values, uri)
     shown = package.at_once(template) if options.at_once else template
     after = _apply(made, tools, shown, where, IN_ONE_STEP if made.is_first else {})
-    if package.id_of(after.template) == package.id_of(template):
+    own_id = str(package.id_of(template))
+    if package.id_of(after.template) == own_id:
         before = None if made.is_first or made.stack is None else package.id_of(made.stack.template)
-        History(bucket, client("s3")).add(
-            Deployment(
-                str(package.id_of(template)), before, history.now(), made.chosen.name, location, uri, template
-            )
-        )
+        now = datetime.now(UTC)
+        deployment = Deployment(own_id, before, now, made.chosen.name, location, uri, template)
+        History(bucket, client("s3")).add(deployment)
     return after
 
 
-def _apply(made: Plan, tools: Tools, template: Document, where: str, instead: Mapping[str, str]) -> Stack:
-    values = {name: str(body["Default"]) for name, body in template["Parameters"].items()}
-    tools.deploy(package.text_of(template), made.answers, {**values, **instead}, where)
+def _apply(
+    made: Plan, tools: DockerAndSam, template: Document, where: str, instead: Mapping[str, str]
+) -> Stack:
+    values = {**parameters.defaults(template), **instead}
+    tools.deploy(package.text_of(template), made.answers, values, where)
     return require_after(made.answers.stack, made.client)
 
 
 def through(stack: Stack, task: str, run_id: str, client: Client, console: Console) -> None:
     """Send an event through the stack and tell its prediction. Raises DeploymentFailed."""
     if stack.parameters.get("Consume", "true") != "true":
-        console.print("The consumer is paused (Consume=false): no event was sent, and events wait")
+        say(console, "The consumer is paused (Consume=false): no event was sent, and events wait")
         return
     answer = smoke_test.send(stack, task, client, console)
     if run_id and answer.get("version") != run_id:
@@ -184,9 +179,4 @@ def through(stack: Stack, task: str, run_id: str, client: Client, console: Conso
             f"the event was answered by {answer.get('version')}, not by {run_id}: is another consumer of "
             f"{stack.output(streams.INPUT_NAME)} putting predictions on {stack.output(streams.OUTPUT_NAME)}?"
         )
-    console.print(
-        f"It came through: {answer['prediction']} by {answer['model']}, version {answer['version']}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
+    say(console, f"It came through: {answer['prediction']} by {answer['model']}, version {answer['version']}")

@@ -13,12 +13,15 @@ from rich.console import Console
 
 from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops import account
+from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import changes, repository
-from threeways.ops.deploy.changes import Options, Tools
+from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import NOTHING
+from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.rollback import existing
-from threeways.ops.deploy.stack import Client, Stack, look, resources
+from threeways.ops.deploy.stack import Resource, Stack, look, resources
+from threeways.ops.printing import say
 
 PATIENCE_SECONDS = 1800.0
 LOOK_SECONDS = 5.0
@@ -29,7 +32,7 @@ type Typed = Callable[[str], str]
 
 def destroy(
     options: Options,
-    tools: Tools,
+    tools: DockerAndSam,
     console: Console,
     typed: Typed,
     answers_file: Path = kept.FILE,
@@ -40,7 +43,7 @@ def destroy(
     Raises a UsageError before anything is changed, DeploymentFailed where it is not gone in half an hour.
     """
     answers = changes.settle(options, answers_file, None, tools)
-    client = changes.clients(answers.region)
+    client = account.of_region(answers.region)
     whose, _ = changes.whose_account(client)
     stack = existing(answers.stack, answers.region, client)
     if stack.status.endswith("_IN_PROGRESS"):
@@ -55,20 +58,22 @@ def destroy(
     if images:
         with account.named_faults(f"the stack is gone, but its images in {images} cannot be removed"):
             client("ecr").delete_repository(repositoryName=images, force=True)
-    console.print(f"Gone: {stack.name}. A new one: make deploy", markup=False)
+    say(console, f"Gone: {stack.name}. A new one: make deploy")
 
 
 def _announce(stack: Stack, images: str | None, whose: str, client: Client, console: Console) -> None:
     retained = {
         name for name, body in stack.template["Resources"].items() if body.get("DeletionPolicy") == "Retain"
     }
-    held = resources(stack.name, client)
+    with account.named_faults(f"what the stack {stack.name} holds cannot be listed"):
+        held = list(resources(stack.name, client))
     kinds: dict[str, list[str]] = {}
     for name, kind, physical in held:
         if name not in retained:
             kinds.setdefault(kind.removeprefix("AWS::"), []).append(physical.rpartition("/")[2] or name)
     stays = [physical for name, _, physical in held if name in retained and physical]
-    for line in (
+    say(
+        console,
         f"This touches {whose}",
         f"Of the stack {stack.name} ({stack.status}) goes, with all that it holds:",
         *(f"  {kind}: {', '.join(sorted(names))}" for kind, names in sorted(kinds.items())),
@@ -77,11 +82,10 @@ def _announce(stack: Stack, images: str | None, whose: str, client: Client, cons
         *([f"  ECR::Repository: {images}, with every image in it"] if images else []),
         "and stays, to be emptied and removed by hand:",
         *(f"  s3://{bucket}" for bucket in stays or ["nothing"]),
-    ):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    )
 
 
-def _other_readers(held: Sequence[tuple[str, str, str]], client: Client) -> list[str]:
+def _other_readers(held: Sequence[Resource], client: Client) -> list[str]:
     """Return a line for each stream of the stack that functions of other stacks read."""
     from botocore.exceptions import ClientError
 

@@ -22,7 +22,7 @@ from threeways.settings import inherited_environment
 LAMBDA_NAMES = {"amd64": "x86_64", "arm64": "arm64"}
 PROVE = """
 import sys, model, threeways.errors, threeways.settings
-task, sha256, run_id, runtime = {task!r}, {sha256!r}, {run_id!r}, {runtime!r}
+task, sha256, run_id, runtime = {task!r}, {chosen.sha256!r}, {chosen.run_id!r}, {runtime!r}
 settings = threeways.settings.Settings(
     model_location="/model", model_sha256=sha256, model_runtime=runtime or None, run_id=run_id or None,
     task=task, test_run=True)
@@ -70,12 +70,7 @@ class DockerAndSam:
                 f"NOT TRIED: the model in the image: it is for {self.architecture(image)}, not this machine"
             )
             return
-        code = PROVE.format(
-            task=values["Task"],
-            sha256=chosen.sha256,
-            run_id=chosen.run_id,
-            runtime=values["ModelRuntime"],
-        )
+        code = PROVE.format(task=values["Task"], chosen=chosen, runtime=values["ModelRuntime"])
         with self._readable(chosen.folder) as folder:
             said = engine.inside(
                 image, code, "--volume", f"{folder}:/model:ro", "--memory", f"{values['MemorySize']}m"
@@ -122,19 +117,9 @@ class DockerAndSam:
         host = engine.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
         with tempfile.TemporaryDirectory() as configuration:
             env = inherited_environment() | {"DOCKER_CONFIG": configuration, "DOCKER_HOST": host}
-            command = [
-                "docker",
-                "login",
-                "--username",
-                login.user,
-                "--password-stdin",
-                login.uri.partition("/")[0],
-            ]
-            done = subprocess.run(  # noqa: S603 - the command above
-                command, input=login.password, capture_output=True, text=True, check=False, env=env
-            )
-            if done.returncode:
-                raise EngineError(f"docker login: {done.stderr.strip()}")
+            registry = login.uri.partition("/")[0]
+            words = ("login", registry, "--username", login.user, "--password-stdin")
+            engine.docker(*words, env=env, stdin=login.password)
             yield env
 
     def deploy(self, template: str, answers: Answers, values: Mapping[str, str], repository: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -75,8 +75,3 @@ class History:
         ids = [key.removeprefix(f"{PREFIX}/").removesuffix(".json") for key in keys]
         found = [deployment for one in ids if (deployment := self.get(one))]
         return sorted(found, key=lambda deployment: deployment.deployed, reverse=True)
-
-
-def now() -> datetime:
-    """Return the time of a deployment."""
-    return datetime.now(UTC)

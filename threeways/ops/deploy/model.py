@@ -8,15 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from rich.console import Console
+
 from threeways import artifact, bootstrap
 from threeways.aws.s3 import objects
 from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy import in_image
+from threeways.ops.printing import say
 from threeways.scoring import tasks
 from threeways.settings import Runtime, Settings
 
 PREFIX = "models"
+RUNTIME = "ModelRuntime"
+"""The template's parameter that says what serves the model."""
+RUNTIMES: Mapping[str, Runtime | None] = {"": None, "onnx": "onnx", "sklearn": "sklearn"}
+"""The parameter's values; None: the model decides."""
 _LAST = "MLmodel"
 _AT_ONCE = 8
 
@@ -47,6 +54,22 @@ class Chosen:
     def parameters(self, bucket: str) -> dict[str, str]:
         """Return the template's parameters that tell the function of it."""
         return {"ModelLocation": self.location(bucket), "ModelSha256": self.sha256, "RunId": self.run_id}
+
+
+def image_target(runtime: str) -> str:
+    """Return the Dockerfile's target that can serve by a runtime: without scikit-learn, or with it."""
+    return "fast" if runtime == "onnx" else "function"
+
+
+def served_by(chosen: Chosen, given: Mapping[str, str]) -> str:
+    """Tell what serves a model that was checked, and why. given: the parameters that the user chose."""
+    if RUNTIME in given:
+        value = given[RUNTIME]
+        said = f"as {RUNTIME}={value} says" if value else f"for {RUNTIME} leaves it to image and model"
+        return f"{chosen.runtime}, {said}"
+    if chosen.runtime == "onnx":
+        return f"onnx, for it has that flavour ({RUNTIME}=sklearn: scikit-learn all the same)"
+    return "sklearn, for it has no ONNX flavour that passed the exactness gate"
 
 
 def find(named: str | None, local: Path, task: str) -> Chosen:
@@ -86,6 +109,23 @@ def check(
         in_image.require(chosen.name, chosen.folder, chosen.sha256, task_name)
     served = cast("Runtime", service.runtime)  # the loader's own, of an artifact
     return replace(chosen, run_id=chosen.run_id or service.version or "", runtime=served)
+
+
+def tell(named: str | None, settings: Settings, console: Console, local: Path) -> None:
+    """Load the model and predict the task's example, with nothing but the packages of the function's image.
+
+    named: as `make deploy` takes it. settings: task, runtime, and the digest that a pickle needs, unless it
+    is a registered model. Raises what `model.build` would.
+    """
+    found = find(named, local, settings.task)
+    if named and not named.startswith("models:/"):  # refuses an unpinned pickle
+        artifact.load(found.folder, settings.model_sha256, settings.model_runtime)
+    checked = check(found, settings.task, settings.model_runtime)
+    say(
+        console,
+        f"{checked.name} serves {settings.task}, by {checked.runtime}, in the image's target "
+        f"{image_target(checked.runtime or '')}; MODEL_SHA256={checked.sha256}",
+    )
 
 
 def upload(chosen: Chosen, bucket: str, s3: Any) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -42,48 +42,42 @@ def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str)
         if body.get("Metadata", {}).keys() == {"checkov"}:  # remarks for who audits template.yaml
             del body["Metadata"]
         if body["Type"] == "AWS::CloudWatch::Dashboard":
-            body["Properties"] = _on_one_line(body["Properties"])
+            body["Properties"] = _replaced(body["Properties"], _on_one_line)
     function = made["Resources"][FUNCTION]
     function.pop("Metadata", None)  # how `sam build` would make an image
     properties = function["Properties"]
-    literals = {name: _typed(value, made["Parameters"][name]["Type"]) for name, value in values.items()}
+    literals = {
+        name: int(float(value)) if made["Parameters"][name]["Type"] == "Number" else value
+        for name, value in values.items()
+    }
+
+    def literal(value: Any) -> Any:
+        is_parameter = isinstance(value, dict) and value.keys() == {"Ref"} and value["Ref"] in literals
+        return literals[value["Ref"]] if is_parameter else value
+
     for name, value in properties.items():
         if name not in _MAY_STAY:
-            properties[name] = _with_literals(value, literals)
+            properties[name] = _replaced(value, literal)
     properties["ImageUri"] = image
-    made["Metadata"] = {**made.get("Metadata", {}), ID: _digest(made)}
+    text = json.dumps({**made, "Metadata": None}, sort_keys=True)  # the same for the same content
+    made["Metadata"] = {**made.get("Metadata", {}), ID: hashlib.sha256(text.encode()).hexdigest()[:12]}
     return made
 
 
-def _on_one_line(value: Any) -> Any:
-    """JSON in texts without its line breaks, each of whose quotes SAM CLI's YAML would escape."""
+def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
+    """Return a value with each value in it replaced, the inner ones first."""
     if isinstance(value, dict):
-        return {name: _on_one_line(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_on_one_line(part) for part in value]
+        value = {name: _replaced(part, replace) for name, part in value.items()}
+    elif isinstance(value, list):
+        value = [_replaced(part, replace) for part in value]
+    return replace(value)
+
+
+def _on_one_line(value: Any) -> Any:
+    """JSON in a text without its line breaks, each of whose quotes SAM CLI's YAML would escape."""
     if not isinstance(value, str) or "\n" not in value:
         return value
     return json.dumps(json.loads(value), separators=(",", ":"))
-
-
-def _typed(value: str, kind: str) -> str | int:
-    return int(float(value)) if kind == "Number" else value
-
-
-def _with_literals(value: Any, literals: Mapping[str, str | int]) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {"Ref"} and value["Ref"] in literals:
-            return literals[value["Ref"]]
-        return {name: _with_literals(part, literals) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_with_literals(part, literals) for part in value]
-    return value
-
-
-def _digest(document: Document) -> str:
-    """Return the same for the same content, so that deploying it again is no other deployment."""
-    text = json.dumps({**document, "Metadata": None}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def at_once(document: Mapping[str, Any]) -> Document:
@@ -93,8 +87,7 @@ def at_once(document: Mapping[str, Any]) -> Document:
     docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-create-alarms.html
     """
     made: Document = copy.deepcopy(dict(document))
-    preference = made["Resources"][FUNCTION]["Properties"]["DeploymentPreference"]
-    made["Resources"][FUNCTION]["Properties"]["DeploymentPreference"] = {**preference, "Enabled": False}
+    made["Resources"][FUNCTION]["Properties"]["DeploymentPreference"]["Enabled"] = False
     return made
 
 

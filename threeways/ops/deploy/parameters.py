@@ -71,6 +71,15 @@ def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
         raise UsageError("parameters cannot be used:\n  " + "\n  ".join(faults))
 
 
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return a line for each parameter that was there before and gets another value."""
+    return [
+        f"  change {name}: {before[name] or 'none'} -> {value or 'none'}"
+        for name, value in after.items()
+        if before.get(name, value) != value
+    ]
+
+
 def _fault(body: Mapping[str, Any], value: str) -> str | None:
     """Why CloudFormation would refuse a value; None where it takes it."""
     if "AllowedValues" in body and value not in [str(one) for one in body["AllowedValues"]]:

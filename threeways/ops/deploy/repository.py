@@ -32,8 +32,8 @@ class Login:
         return f"Login({self.uri})"
 
 
-def check(uri: str, region: str) -> None:
-    """Raise UsageError unless this can be a repository of the region."""
+def require(uri: str, region: str, ecr: Any) -> None:
+    """Raise UsageError unless this can be a repository of the region, LocationError where it is not there."""
     found = _URI.fullmatch(uri)
     if not found:
         raise UsageError(
@@ -41,6 +41,8 @@ def check(uri: str, region: str) -> None:
         )
     if found["region"] != region:
         raise UsageError(f"REPOSITORY={uri} is in {found['region']}: Lambda wants one in {region}")
+    with account.named_faults(f"REPOSITORY={uri} cannot be used"):
+        ecr.describe_repositories(repositoryNames=[found["name"]])
 
 
 def example(region: str) -> str:
@@ -51,13 +53,6 @@ def example(region: str) -> str:
 def own_name(stack: str) -> str:
     """Return the name of a stack's own repository."""
     return f"three-ways/{stack.lower()}"
-
-
-def require(uri: str, ecr: Any) -> None:
-    """Raise LocationError where a repository that was named is not there."""
-    found = _URI.fullmatch(uri)
-    with account.named_faults(f"REPOSITORY={uri} cannot be used"):
-        ecr.describe_repositories(repositoryNames=[found["name"] if found else uri])
 
 
 def own(stack: str, ecr: Any) -> str:
@@ -91,12 +86,10 @@ def login(uri: str, ecr: Any) -> Login:
 def has_image(image: str, ecr: Any) -> bool:
     """Whether an image by digest, `repository@sha256:…`, is still there. Raises LocationError."""
     uri, _, digest = image.partition("@")
-    found = _URI.fullmatch(uri)
+    name = uri.partition("/")[2]
     with account.named_faults(f"{image} cannot be looked up"):
         try:
-            ecr.describe_images(
-                repositoryName=found["name"] if found else uri, imageIds=[{"imageDigest": digest}]
-            )
+            ecr.describe_images(repositoryName=name, imageIds=[{"imageDigest": digest}])
         except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
             return False
     return True

@@ -12,24 +12,27 @@ from rich.console import Console
 from threeways.artifact.fetch import bucket as buckets
 from threeways.errors import UsageError
 from threeways.ops import account
+from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import change_set, changes, package, parameters, repository
 from threeways.ops.deploy import model as models
-from threeways.ops.deploy.changes import Options, Tools
+from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import NOTHING, Confirm, through
+from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.history import Deployment, History
-from threeways.ops.deploy.stack import Client, Stack, look, require_after, require_usable
+from threeways.ops.deploy.stack import Stack, look, require_after, require_usable
+from threeways.ops.printing import say
 
 
 def rollback(
-    options: Options, tools: Tools, console: Console, confirm: Confirm, answers_file: Path = kept.FILE
+    options: Options, tools: DockerAndSam, console: Console, confirm: Confirm, answers_file: Path = kept.FILE
 ) -> Stack:
     """Go back, by one deployment or to `options.to`; the stack as it is then.
 
     Raises a UsageError before anything is changed, DeploymentFailed after.
     """
     answers = changes.settle(options, answers_file, None, tools)
-    client = changes.clients(answers.region)
+    client = account.of_region(answers.region)
     whose, real = changes.whose_account(client)
     stack = existing(answers.stack, answers.region, client)
     require_usable(stack)
@@ -37,24 +40,26 @@ def rollback(
     target = _target(options.to, stack, history)
     _require_there(target, client)
     current = history.get(package.id_of(stack.template) or "")
-    for line in (
+    values = parameters.defaults(target.template)
+    passing = {*parameters.OURS, "DeploymentType"}
+    before = {name: value for name, value in stack.parameters.items() if name not in passing}
+    say(
+        console,
         f"This touches {whose}",
         f"  stack  {answers.stack} in {answers.region}: {stack.status}",
         f"  from   {current or 'a deployment that is not recorded'}",
         f"  to     {target}",
         "  at once, without CodeDeploy. The streams and buckets keep what they hold.",
-        *_changes(stack, target),
-    ):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        *parameters.changed(before, values),
+    )
     if real and not options.yes and not confirm("Go back?"):
         raise UsageError(NOTHING)
-    values = parameters.defaults(target.template)
     where = target.image.partition("@")[0]
     template = package.text_of(package.at_once(target.template))
     change_set.require_kept(answers.stack, template, values, client)
     tools.deploy(template, answers, values, where)
     after = require_after(answers.stack, client)
-    console.print(f"Back: {answers.stack} with {target.model}", soft_wrap=True, markup=False)
+    say(console, f"Back: {answers.stack} with {target.model}")
     if options.event:
         through(after, values["Task"], values["RunId"], client, console)
     return after
@@ -97,14 +102,3 @@ def _require_there(target: Deployment, client: Client) -> None:
             f"the image of {target.id} is no longer in ECR: {target.image}. Check its commit "
             "out and `make deploy`"
         )
-
-
-def _changes(stack: Stack, target: Deployment) -> list[str]:
-    """Return a line for each parameter that gets another value, but for the model's."""
-    values = parameters.defaults(target.template)
-    passing = {*parameters.OURS, "DeploymentType"}
-    return [
-        f"  change {name}: {stack.parameters.get(name) or 'none'} -> {value or 'none'}"
-        for name, value in values.items()
-        if name not in passing and stack.parameters.get(name, value) != value
-    ]

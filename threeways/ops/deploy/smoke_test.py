@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from threeways.aws.invocation import InvocationResult
 from threeways.errors import DeploymentFailed
 from threeways.ops import account
+from threeways.ops.account import Client
 from threeways.ops.deploy import streams
-from threeways.ops.deploy.stack import Client, Stack
+from threeways.ops.deploy.stack import Stack
 from threeways.ops.replay.proof import Proof
-from threeways.ops.replay.target import Target
+from threeways.ops.replay.target import Outputs
 from threeways.scoring import tasks
 
 PATIENCE_SECONDS = 300.0
@@ -47,7 +47,11 @@ def send(
 
     Raises DeploymentFailed where it does not come, or the event lands in quarantine.
     """
-    proof = Proof(_target(stack, client), [datetime.now(UTC)], patience=look)
+    outputs = Outputs(
+        kinesis=client("kinesis"), s3=client("s3"), output_stream=stack.output(streams.OUTPUT_NAME),
+        quarantine=stack.output("QuarantineLocation"),
+    )  # fmt: skip
+    proof = Proof(outputs, [datetime.now(UTC)], patience=look)
     own_id, data = example(task_name)
     with account.named_faults("the event cannot be put on the input stream"):
         put = client("kinesis").put_record(
@@ -74,21 +78,3 @@ def send(
         f"before it, or does the function fail? Its log: aws logs tail {stack.outputs.get('LogGroup', '')}, "
         f"the dashboard: {stack.outputs.get('DashboardUrl', '')}. Back to what was before: make rollback"
     )
-
-
-def _target(stack: Stack, client: Client) -> Target:
-    return Target(
-        name=stack.name,
-        is_local=False,
-        whose="",
-        real=True,
-        invoke=_not_invoked,
-        kinesis=client("kinesis"),
-        s3=client("s3"),
-        output_stream=stack.output(streams.OUTPUT_NAME),
-        quarantine=stack.output("QuarantineLocation"),
-    )
-
-
-def _not_invoked(payload: bytes) -> InvocationResult:
-    raise DeploymentFailed(f"the mapping invokes the function, not we ({len(payload)} bytes)")

@@ -5,20 +5,21 @@ docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html (s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from threeways.aws.cloudformation.document import parse
 from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops import account
+from threeways.ops.account import Client
 
 ROLLS_BACK_ON = ("FunctionErrors", "QuarantineRate")
 """The alarms that stop a deployment by CodeDeploy."""
 USABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 
-type Client = Callable[[str], Any]
-"""A boto3 client of the stack's region, by the service's name."""
+type Resource = tuple[str, str, str]
+"""Logical id, type and physical id of what a stack holds."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,9 @@ def require_after(name: str, client: Client) -> Stack:
     return stack
 
 
-def resources(name: str, client: Client) -> list[tuple[str, str, str]]:
-    """Logical id, type and physical id of all that a stack holds."""
-    with account.named_faults(f"what the stack {name} holds cannot be listed"):
-        pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
-        return [
-            (one["LogicalResourceId"], one["ResourceType"], one.get("PhysicalResourceId", ""))
-            for page in pages
-            for one in page["StackResourceSummaries"]
-            if one["ResourceStatus"] != "DELETE_COMPLETE"
-        ]
+def resources(name: str, client: Client) -> Iterator[Resource]:
+    """Yield all that a stack holds. Raises boto's errors."""
+    for page in client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name):
+        for one in page["StackResourceSummaries"]:
+            if one["ResourceStatus"] != "DELETE_COMPLETE":
+                yield one["LogicalResourceId"], one["ResourceType"], one.get("PhysicalResourceId", "")

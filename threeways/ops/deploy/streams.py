@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from threeways.errors import UsageError
 from threeways.ops import account
-from threeways.ops.deploy.stack import Client, Stack
+from threeways.ops.account import Client
+from threeways.ops.deploy.stack import Stack
 
 INPUT_ARN, INPUT_NAME, OUTPUT_NAME = "InputStreamArn", "InputStreamName", "OutputStreamName"
 """The template's parameters that name them."""
@@ -40,21 +42,17 @@ def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
 
 def require_free(stack: Stack | None, values: Mapping[str, str], client: Client) -> None:
     """Raise UsageError where a stream that the deployment makes anew is there already."""
-    kinesis = client("kinesis")
     makes_input = not values[INPUT_ARN] and (stack is None or bool(stack.parameters.get(INPUT_ARN)))
     names = [INPUT_NAME] * makes_input + [OUTPUT_NAME] * (stack is None)
     for name in names:
         with account.named_faults(f"the stream {values[name]} cannot be looked up"):
-            try:
-                found = kinesis.describe_stream_summary(StreamName=values[name])
-            except kinesis.exceptions.ResourceNotFoundException:
-                continue
-        arn = found["StreamDescriptionSummary"]["StreamARN"]
-        read_it = f", or have the stack read that one, PARAMETERS={INPUT_ARN}={arn}"
-        raise UsageError(
-            f"there is a stream {values[name]} already, which is none of this stack's: give another name, "
-            f"PARAMETERS={name}=…{read_it if name == INPUT_NAME else ''}"
-        )
+            found = _summary(values[name], client)
+        if found:
+            read_it = f", or have the stack read that one, PARAMETERS={INPUT_ARN}={found['StreamARN']}"
+            raise UsageError(
+                f"there is a stream {values[name]} already, which is none of this stack's: give another "
+                f"name, PARAMETERS={name}=…{read_it if name == INPUT_NAME else ''}"
+            )
 
 
 def require_input(values: Mapping[str, str], region: str, client: Client) -> None:
@@ -78,13 +76,22 @@ def require_input(values: Mapping[str, str], region: str, client: Client) -> Non
                 f"{INPUT_ARN}={arn} is in account {whose}, the stack in {own}: deploy it with credentials of "
                 f"{whose}"
             )
-        kinesis = client("kinesis")
-        try:
-            found = kinesis.describe_stream_summary(StreamName=input_name(values))["StreamDescriptionSummary"]
-        except kinesis.exceptions.ResourceNotFoundException:
-            raise UsageError(
-                f"{INPUT_ARN}={arn} is not there: give the output {INPUT_ARN} of the stack that makes the "
-                f"stream, or leave {INPUT_ARN} out, and this stack makes one"
-            ) from None
+        found = _summary(input_name(values), client)
+    if found is None:
+        raise UsageError(
+            f"{INPUT_ARN}={arn} is not there: give the output {INPUT_ARN} of the stack that makes the "
+            f"stream, or leave {INPUT_ARN} out, and this stack makes one"
+        )
     if found["StreamStatus"] not in ("ACTIVE", "UPDATING"):
         raise UsageError(f"{INPUT_ARN}={arn} is {found['StreamStatus']}: wait until it is ACTIVE")
+
+
+def _summary(name: str, client: Client) -> Mapping[str, Any] | None:
+    """Return what Kinesis says of a stream; None where there is none. Raises boto's errors."""
+    kinesis = client("kinesis")
+    try:
+        answer: Mapping[str, Any] = kinesis.describe_stream_summary(StreamName=name)
+    except kinesis.exceptions.ResourceNotFoundException:
+        return None
+    found: Mapping[str, Any] = answer["StreamDescriptionSummary"]
+    return found

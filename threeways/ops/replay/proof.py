@@ -14,7 +14,7 @@ import msgspec
 from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.aws.s3 import objects
 from threeways.errors import UndecodableEvent
-from threeways.ops.replay.target import Target
+from threeways.ops.replay.target import Outputs
 from threeways.stream.aggregation import data_of
 from threeways.stream.quarantine import QuarantineEntry, split_location
 
@@ -52,18 +52,15 @@ type Keep = Callable[[Found], None]
 class Proof:
     """Looks for what the invocations after its making have brought about.
 
-    quarantine: `s3://bucket/prefix`, or None where the function has none. hours: of the records' arrival, in
-    UTC; quarantine's objects lie by the hour, of the arrival or of the quarantining.
+    hours: of the records' arrival, in UTC; quarantine's objects lie by the hour, of the arrival or of the
+    quarantining.
     """
 
     def __init__(
-        self,
-        target: Target,
-        hours: Collection[datetime],
-        patience: float = PATIENCE_SECONDS,
+        self, outputs: Outputs, hours: Collection[datetime], patience: float = PATIENCE_SECONDS
     ) -> None:
-        self._kinesis, self._s3, self._stream = target.kinesis, target.s3, target.output_stream
-        self._quarantine = split_location(target.quarantine) if target.quarantine else None
+        self._kinesis, self._s3, self._stream = outputs.kinesis, outputs.s3, outputs.output_stream
+        self._quarantine = split_location(outputs.quarantine) if outputs.quarantine else None
         self._patience = patience
         listed = self._kinesis.list_shards(StreamName=self._stream)
         # The server's own clock, to the second: ours may be wrong.

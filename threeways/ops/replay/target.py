@@ -15,13 +15,22 @@ LONGEST_SECONDS = 15 * 60
 """A Lambda function's longest timeout."""
 
 
-@dataclass(frozen=True)
-class Target:
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Where a function puts things. quarantine: `s3://bucket/prefix`, None where it has none."""
+
+    kinesis: Any
+    s3: Any
+    output_stream: str
+    quarantine: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target(Outputs):
     """A function and where it puts things.
 
     is_local: it is this project's own, beside its own emulator. real: whether any of it is in somebody's AWS
-    account. invoke: as `LocalFunction.invoke`. quarantine: None where it has none. model: which one it
-    serves, for which task.
+    account. invoke: as `LocalFunction.invoke`. model: which one it serves, for which task.
     """
 
     name: str
@@ -29,10 +38,6 @@ class Target:
     whose: str
     real: bool
     invoke: Callable[[bytes], InvocationResult]
-    kinesis: Any
-    s3: Any
-    output_stream: str
-    quarantine: str | None
     model: str = "its own model"
 
 
@@ -55,13 +60,12 @@ def deployed(name: str) -> Target:
             "name one that does"
         )
     kinesis, s3 = account.client("kinesis"), account.client("s3")
-    real = [used for used in (client, kinesis, s3) if not account.is_here(used)]
     return Target(
         name=f"the function {configuration['FunctionName']}",
         model=f"model {settings.model_location or settings.run_id or 'unknown'}, task {settings.task}",
         is_local=False,
-        whose=account.whose(real[0] if real else client),
-        real=bool(real),
+        whose=account.whose(client, kinesis, s3),
+        real=account.is_real(client, kinesis, s3),
         invoke=lambda payload: _invoke(client, name, payload),
         kinesis=kinesis,
         s3=s3,
