@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from threeways.errors import TemplateError
-from threeways.ops.doctor.stack import Stack, read
+from threeways.ops.doctor.stack import read
+from threeways.ops.printing import say
 
 if TYPE_CHECKING:
     from cfnlint.match import Match
-    from cfnlint.rules import RulesCollection
 
 RULES = Path(__file__).with_name("rules")
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Globals", "Outputs", "Metadata")
@@ -31,6 +31,13 @@ class Finding:
     what: str
     fix: str
     page: str
+
+    @classmethod
+    def of(cls, match: Match) -> Finding:
+        """Return what a match of cfn-lint's tells."""
+        rule, where = match.rule, "/".join(map(str, match.path or ()))
+        what, _, fix = match.message.partition(" Fix: ")
+        return cls(rule.id, rule.shortdesc, where, match.linenumber, what, fix, rule.source_url)
 
 
 def read_template(path: Path) -> str:
@@ -54,13 +61,19 @@ def examine(
     TemplateError for an invalid template, and where nothing reads Kinesis.
     """
     from cfnlint.config import ConfigMixIn
+    from cfnlint.rules import RulesCollection
     from cfnlint.runner import run_template_by_data
+    from cfnlint.template import Template
 
     document = _document(text, name)
+    configured = {"W9712": {"rate": rate, "record_bytes": record_bytes}, "W9714": {"key_rate": key_rate}}
     try:
-        consumers = _read(deepcopy(document), name).consumers
-        rules, configuration = _rules(rate, record_bytes, key_rate), ConfigMixIn(regions=["us-east-1"])
-        matches = list(run_template_by_data(document, configuration, rules))
+        transformed = Template(name, deepcopy(document))
+        transformed.transform()
+        consumers = read(transformed.template).consumers
+        rules = RulesCollection(configure_rules=configured)
+        rules.create_from_directory(str(RULES))
+        matches = list(run_template_by_data(document, ConfigMixIn(regions=["us-east-1"]), rules))
     except Exception as error:  # cfn-lint raises various exceptions for malformed templates
         raise TemplateError(f"{name} cannot be read as a template: {error}") from error
     _refuse(matches, name)
@@ -68,7 +81,7 @@ def examine(
         raise TemplateError(
             f"{name} has no event source mapping that reads Kinesis: name the template or stack that has"
         )
-    return sorted(map(_finding, matches), key=lambda finding: (finding.line or 0, finding.id))
+    return sorted(map(Finding.of, matches), key=lambda finding: (finding.line or 0, finding.id))
 
 
 def print_findings(findings: list[Finding], name: str, console: Console, *, lines: bool = True) -> None:
@@ -76,32 +89,15 @@ def print_findings(findings: list[Finding], name: str, console: Console, *, line
     for finding in findings:
         line = f":{finding.line}" if lines and finding.line else ""
         console.print(f"[bold]{finding.id} {finding.title}[/]", highlight=False)
-        for text in (
-            f"{name}{line} {finding.where}",
-            finding.what,
-            f"Fix: {finding.fix}",
-            f"See: {finding.page}",
-        ):
-            console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+        say(
+            console,
+            f"  {name}{line} {finding.where}",
+            f"  {finding.what}",
+            f"  Fix: {finding.fix}",
+            f"  See: {finding.page}",
+        )
     count = len(findings)
-    console.print(
-        f"{name}: {count} finding{'s' if count != 1 else ''}" if count else f"{name}: no findings",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _rules(rate: int, record_bytes: int, key_rate: int) -> RulesCollection:
-    from cfnlint.rules import RulesCollection
-
-    configured = {
-        "W9712": {"rate": rate, "record_bytes": record_bytes},
-        "W9714": {"key_rate": key_rate},
-    }
-    rules = RulesCollection(configure_rules=configured)
-    rules.create_from_directory(str(RULES))
-    return rules
+    say(console, f"{name}: {count or 'no'} finding{'s' if count != 1 else ''}")
 
 
 def _document(text: str, name: str) -> dict[str, Any]:
@@ -149,31 +145,9 @@ def _name_by_text(node: Any, name: str, where: str) -> None:
         _name_by_text(value, name, key)
 
 
-def _read(document: dict[str, Any], name: str) -> Stack:
-    from cfnlint.template import Template
-
-    template = Template(name, document)
-    template.transform()
-    return read(template.template)
-
-
 def _refuse(matches: list[Match], name: str) -> None:
     """Raise TemplateError for cfn-lint's own errors: an unreadable template, or a rule that failed."""
     for match in matches:
         if match.rule.id.startswith("E0"):
             line = f", line {match.linenumber}" if match.linenumber else ""
             raise TemplateError(f"{name} cannot be read as a template{line}: {match.message}")
-
-
-def _finding(match: Match) -> Finding:
-    rule = match.rule
-    what, _, fix = match.message.partition(" Fix: ")
-    return Finding(
-        rule.id,
-        rule.shortdesc,
-        "/".join(map(str, match.path or ())),
-        match.linenumber,
-        what,
-        fix,
-        rule.source_url,
-    )

@@ -7,27 +7,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from threeways.aws import errors
 from threeways.errors import TemplateError
+from threeways.ops.account import Client
+from threeways.ops.deploy.stack import resources
 from threeways.ops.doctor.values import Reference, TemplateValues
 
-type Client = Callable[[str], Any]
-"""A boto3 client for a service's name."""
 _SETTINGS = (
-    "BatchSize",
-    "BisectBatchOnFunctionError",
-    "DestinationConfig",
-    "FunctionResponseTypes",
-    "MaximumBatchingWindowInSeconds",
-    "MaximumRecordAgeInSeconds",
-    "MaximumRetryAttempts",
-    "ParallelizationFactor",
-    "StartingPosition",
-)
+    "BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "FunctionResponseTypes",
+    "MaximumBatchingWindowInSeconds", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts",
+    "ParallelizationFactor", "StartingPosition",
+)  # fmt: skip
 
 
 def fetch(stack: str, client: Client) -> str:
@@ -35,15 +28,20 @@ def fetch(stack: str, client: Client) -> str:
 
     stack: its name or ARN. Raises TemplateError where it, or one of its resources, cannot be read.
     """
-    with _named_faults(f"STACK={stack}"):
+    fix = (
+        "Correct the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
+        "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
+        "DescribeStreamSummary of Kinesis"
+    )
+    with errors.named(lambda error: TemplateError(f"STACK={stack} cannot be read: {error}. {fix}")):
         cloudformation = client("cloudformation")
         body = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
         [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         template = _document(body, stack)
         _set_parameters(template, described.get("Parameters", []))
-        for logical_id, physical_id in _resources(cloudformation, stack):
-            found = template["Resources"].get(logical_id, {})
-            if read := _LIVE.get(found.get("Type")):
+        for logical_id, kind, physical_id in resources(stack, client):
+            found = template["Resources"].get(logical_id)
+            if found and physical_id and (read := _LIVE.get(kind)):
                 found["Properties"] = {**(found.get("Properties") or {}), **read(client, physical_id)}
         for found in list(template["Resources"].values()):
             if found.get("Type") == "AWS::Lambda::EventSourceMapping":
@@ -71,13 +69,6 @@ def _set_parameters(template: dict[str, Any], values: list[Mapping[str, str]]) -
         declared["Default"] = value.get("ParameterValue")
         if "ResolvedValue" in value:  # an SSM parameter: its value is a name
             declared |= {"Type": "String", "Default": value["ResolvedValue"]}
-
-
-def _resources(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:
-    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
-        for summary in page["StackResourceSummaries"]:
-            if physical_id := summary.get("PhysicalResourceId"):
-                yield summary["LogicalResourceId"], physical_id
 
 
 def _mapping(client: Client, uuid: str) -> dict[str, Any]:
@@ -130,7 +121,7 @@ def _called(naming: str) -> Callable[[Client, str], dict[str, Any]]:
     return lambda _, physical_id: {naming: re.split("[:/]", physical_id)[-1]}
 
 
-_LIVE: dict[Any, Callable[[Client, str], dict[str, Any]]] = {
+_LIVE: dict[str, Callable[[Client, str], dict[str, Any]]] = {
     "AWS::Lambda::EventSourceMapping": _mapping,
     "AWS::Lambda::Function": _function,
     "AWS::Kinesis::Stream": _stream,
@@ -143,26 +134,13 @@ _LIVE: dict[Any, Callable[[Client, str], dict[str, Any]]] = {
 def _point_at_stream(template: dict[str, Any], settings: dict[str, Any], client: Client) -> None:
     """Add another stack's stream to the template, if the mapping reads one."""
     arn = settings.pop("_EventSourceArn", "")
-    if (
-        isinstance(TemplateValues(template).of(settings.get("EventSourceArn")), Reference)
-        or ":kinesis:" not in arn
-    ):
+    named = TemplateValues(template).of(settings.get("EventSourceArn"))
+    if isinstance(named, Reference) or ":kinesis:" not in arn:
         return
     name = arn.rpartition(":stream/")[2]
     settings["EventSourceArn"] = arn
     if "/" not in name:  # else it is an enhanced fan-out consumer of a stream
         logical_id = "".join(filter(str.isalnum, name))
-        template["Resources"][logical_id] = {
-            "Type": "AWS::Kinesis::Stream",
-            "Properties": _stream(client, name),
-        }
+        stream = {"Type": "AWS::Kinesis::Stream", "Properties": _stream(client, name)}
+        template["Resources"][logical_id] = stream
         settings["EventSourceArn"] = {"Fn::GetAtt": [logical_id, "Arn"]}
-
-
-def _named_faults(what: str) -> AbstractContextManager[None]:
-    fix = (
-        "Correct the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
-        "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
-        "DescribeStreamSummary of Kinesis"
-    )
-    return errors.named(lambda error: TemplateError(f"{what} cannot be read: {error}. {fix}"))

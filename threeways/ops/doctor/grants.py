@@ -43,6 +43,7 @@ _SAM_TEMPLATES = {
 """docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-policy-template-list.html"""
 _UNTOLD = "\0"
 """The placeholder in a text for a value that is unknown before deployment."""
+_WILDCARDS = {"*": ".*", "?": ".", _UNTOLD: ".*"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Destination:
 
 def destination(consumer: Consumer, stack: Stack) -> Destination | None:
     """Return a consumer's failure destination; None if it has none, or if that is unknown."""
-    target = on_failure(consumer).get("Destination")
+    target = (on_failure(consumer) or {}).get("Destination")
     resource = stack.resource(target)
     if resource is not None and resource.kind in _KINDS:
         return Destination(*_service_and_name(resource), resource)
@@ -73,11 +74,11 @@ def _service_and_name(resource: Resource) -> tuple[str, str]:
     return service, f"<{resource.logical_id}>" if given is None else _untold(given)
 
 
-def on_failure(consumer: Consumer) -> Mapping[str, Any]:
-    """Return `DestinationConfig.OnFailure`; empty if it is missing or unknown."""
-    settings = consumer.settings.get("DestinationConfig")
-    found = settings.get("OnFailure") if isinstance(settings, dict) else None
-    return found if isinstance(found, dict) else {}
+def on_failure(consumer: Consumer) -> Mapping[str, Any] | None:
+    """Return `DestinationConfig.OnFailure`; empty if it is missing, None if it is unknown."""
+    settings = consumer.properties.get("DestinationConfig", {})
+    found = settings.get("OnFailure", {}) if isinstance(settings, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def refused(consumer: Consumer, target: Destination, stack: Stack) -> list[str]:
@@ -193,7 +194,7 @@ def _of_sam(consumer: Consumer, function: Resource, target: Destination, stack: 
     """
     if function.connectors or stack.of_kind("AWS::Serverless::Connector"):
         yield UNKNOWN
-    if on_failure(consumer).get("Type") == target.service.upper():
+    if (on_failure(consumer) or {}).get("Type") == target.service.upper():
         yield {"Effect": "Allow", "Action": list(NEEDED[target.service]), "Resource": "*"}
     for policy in listed(function.properties.get("Policies")):
         name, given = next(iter(policy.items()), ("", None)) if isinstance(policy, dict) else ("", None)
@@ -225,11 +226,8 @@ def _fits(pattern: str, text: str, doubt: bool) -> bool:
     """Return whether IAM's pattern matches; an unknown part matches anything if `doubt`, else nothing."""
     if _UNTOLD in pattern and not doubt:
         return False
-    parts = (
-        ".*" if letter == "*" or letter == _UNTOLD else "." if letter == "?" else re.escape(letter)
-        for letter in pattern
-    )
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    expression = "".join(_WILDCARDS.get(letter, re.escape(letter)) for letter in pattern)
+    return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
 def _written(value: Any) -> str:

@@ -1,43 +1,88 @@
-"""The base class of the rules: what happens and when, the fix, and AWS's page about it."""
+"""Make cfn-lint rules of functions: what happens and when, the fix, and AWS's page about it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, override
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, override
 
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 from cfnlint.template import Template
 
-from threeways.ops.doctor.stack import Stack, read
+from threeways.ops.doctor.stack import Consumer, Stack, read
 from threeways.ops.doctor.values import Path
 
-type Fault = tuple[Path, str]
-"""The path, and what happens when, in one or more sentences."""
+AWS = "https://docs.aws.amazon.com/"
+
+
+class Fault(NamedTuple):
+    """A fault. path: in the template. what: what happens when, in one or more sentences."""
+
+    path: Path
+    what: str
 
 
 class KinesisRule(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships no type information
-    """A rule of the pack; its docstring says what happens, and is cfn-lint's `description`.
+    """A rule of the pack.
 
     id: E where records can be lost or a shard is blocked, W for delay, cost and security. shortdesc: what it
-    looks for. fix: what to write instead. source_url: AWS's page.
+    looks for. description: what happens. fix: what to write instead. source_url: AWS's page. settings: the
+    names of its settings (`-x ID:name=value`) and their defaults. faults: yields a stack's faults; is given
+    the settings by name.
     """
 
     tags = ("kinesis", "lambda")
-    fix: str = ""
+    fix: str
+    settings: Mapping[str, int]
+    faults: Callable[..., Iterator[Fault]]
 
-    def __init_subclass__(cls) -> None:
-        """Set cfn-lint's description from the docstring."""
-        cls.description = cls.__doc__
-
-    def faults(self, stack: Stack) -> Iterator[Fault]:
-        """Yield the places of faults in a template."""
-        raise NotImplementedError
+    def __init__(self) -> None:
+        super().__init__()
+        self.config_definition = {
+            name: {"default": default, "type": "integer"} for name, default in self.settings.items()
+        }
+        self.configure()
 
     @override
     def match(self, cfn: Template) -> list[RuleMatch]:
         """Return the faults as cfn-lint's matches."""
-        return [RuleMatch(path, f"{what} Fix: {self.fix}") for path, what in self.faults(read(cfn.template))]
+        settings = {name: self.config[name] for name in self.settings}
+        faults = self.faults(read(cfn.template), **settings)
+        return [RuleMatch(fault.path, f"{fault.what} Fix: {self.fix}") for fault in faults]
 
-    def setting(self, name: str) -> Any:
-        """Return one of the rule's settings, as cfn-lint configures rules: `-x ID:name=value`."""
-        return self.config.get(name, self.config_definition[name]["default"])
+
+def of_stack(
+    rule_id: str, title: str, *, page: str, fix: str, **settings: int
+) -> Callable[[Callable[..., Iterator[Fault]]], type[KinesisRule]]:
+    """Make a rule of a function that yields a stack's faults; its docstring says what happens.
+
+    page: below AWS. settings: see KinesisRule.
+    """
+
+    def made(faults: Callable[..., Iterator[Fault]]) -> type[KinesisRule]:
+        attributes = {
+            "id": rule_id, "shortdesc": title, "description": faults.__doc__, "source_url": AWS + page,
+            "fix": fix, "settings": settings, "faults": staticmethod(faults),
+        }  # fmt: skip
+        return type(faults.__name__, (KinesisRule,), attributes)
+
+    return made
+
+
+def of_consumer(
+    rule_id: str, title: str, *, page: str, fix: str, at: str = ""
+) -> Callable[[Callable[[Consumer, Stack], str | None]], type[KinesisRule]]:
+    """Make a rule of a function that says what happens to a consumer; None where it has no fault.
+
+    at: the setting of the mapping that is at fault; "": the mapping itself.
+    """
+
+    def made(what_happens: Callable[[Consumer, Stack], str | None]) -> type[KinesisRule]:
+        def faults(stack: Stack) -> Iterator[Fault]:
+            for consumer in stack.consumers:
+                if what := what_happens(consumer, stack):
+                    yield Fault(consumer.at(at), what)
+
+        faults.__name__, faults.__doc__ = what_happens.__name__, what_happens.__doc__
+        return of_stack(rule_id, title, page=page, fix=fix)(faults)
+
+    return made

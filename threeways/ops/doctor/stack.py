@@ -18,45 +18,44 @@ _IN_TEXT = re.compile(r"\$\{([A-Za-z0-9]+)")
 
 
 @dataclass(frozen=True)
-class Resource:
-    """A resource, its properties resolved. connectors: SAM's, if any."""
+class Properties:
+    """What a template says under a name. path: of the properties. properties: resolved."""
 
     logical_id: str
-    kind: str
+    path: Path
     properties: Mapping[str, Any]
-    connectors: Any = None
-
-    @property
-    def path(self) -> Path:
-        """The path of its properties in the template."""
-        return ["Resources", self.logical_id, "Properties"]
 
     def number(self, name: str, default: int) -> int | None:
         """Return an integer property; None if it is unknown."""
         return as_number(self.properties.get(name, default))
 
+    def mapping(self, name: str) -> Mapping[str, Any]:
+        """Return a property that is a mapping; empty if it is missing or unknown."""
+        return section(self.properties, name)
+
+    def at(self, name: str) -> Path:
+        """Return a property's path, or that of all properties if it is missing."""
+        return [*self.path, name] if name in self.properties else self.path
+
 
 @dataclass(frozen=True)
-class Consumer:
-    """An event source mapping. settings: its properties. function, stream: None if not in the template.
+class Resource(Properties):
+    """A resource. connectors: SAM's, if any."""
+
+    kind: str
+    connectors: Any = None
+
+
+@dataclass(frozen=True)
+class Consumer(Properties):
+    """An event source mapping. function, stream: None if not in the template.
 
     source: the stream's ARN, a Reference or UNKNOWN; None if missing.
     """
 
-    logical_id: str
-    path: Path
-    settings: Mapping[str, Any]
     source: Any
     function: Resource | None
     stream: Resource | None
-
-    def number(self, name: str, default: int) -> int | None:
-        """Return an integer setting; None if it is unknown."""
-        return as_number(self.settings.get(name, default))
-
-    def at(self, name: str) -> Path:
-        """Return a setting's path, or the mapping's if the setting is missing."""
-        return [*self.path, name] if name in self.settings else self.path
 
 
 @dataclass
@@ -101,8 +100,9 @@ def read(template: Mapping[str, Any]) -> Stack:
             continue
         properties = values.of(body.get("Properties") or {})
         if isinstance(properties, dict):
+            path: Path = ["Resources", str(name), "Properties"]
             stack.resources[str(name)] = Resource(
-                str(name), str(body.get("Type")), properties, body.get("Connectors")
+                str(name), path, properties, str(body.get("Type")), body.get("Connectors")
             )
     stack.consumers = [*_events(stack), *_mappings(stack)]
     return stack
@@ -114,14 +114,10 @@ def _events(stack: Stack) -> Iterator[Consumer]:
     docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-kinesis.html
     """
     for function in stack.of_kind("AWS::Serverless::Function"):
-        events = function.properties.get("Events")
-        for name, event in events.items() if isinstance(events, dict) else ():
-            if not isinstance(event, dict) or event.get("Type") != "Kinesis":
-                continue
-            settings = event.get("Properties")
-            if isinstance(settings, dict):
-                source = settings.get("Stream")
-                path = [*function.path, "Events", name, "Properties"]
+        for name, event in function.mapping("Events").items():
+            settings = event.get("Properties") if isinstance(event, dict) else None
+            if isinstance(settings, dict) and event.get("Type") == "Kinesis":
+                source, path = settings.get("Stream"), [*function.path, "Events", name, "Properties"]
                 yield Consumer(
                     f"{function.logical_id}.{name}", path, settings, source, function, _stream(stack, source)
                 )
