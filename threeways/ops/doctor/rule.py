@@ -69,20 +69,21 @@ def of_stack(
 
 
 def of_consumer(
-    rule_id: str, title: str, *, page: str, fix: str, at: str = ""
-) -> Callable[[Callable[[Consumer, Stack], str | None]], type[KinesisRule]]:
-    """Make a rule of a function that says what happens to a consumer; None where it has no fault.
+    rule_id: str, title: str, *, page: str, fix: str, at: str = "", what: str = ""
+) -> Callable[[Callable[[Consumer, Stack], bool | str | None]], type[KinesisRule]]:
+    """Make a rule of a function that looks for a fault of a consumer; its docstring says what happens.
 
-    at: the setting of the mapping that is at fault; "": the mapping itself.
+    at: the setting of the mapping that is at fault; "": the mapping itself. what: what happens when, in
+    sentences; "": the function returns them itself.
     """
 
-    def made(what_happens: Callable[[Consumer, Stack], str | None]) -> type[KinesisRule]:
+    def made(find: Callable[[Consumer, Stack], bool | str | None]) -> type[KinesisRule]:
         def faults(stack: Stack) -> Iterator[Fault]:
             for consumer in stack.consumers:
-                if what := what_happens(consumer, stack):
-                    yield Fault(consumer.at(at), what)
+                if found := find(consumer, stack):
+                    yield Fault(consumer.at(at), what or str(found))
 
-        faults.__name__, faults.__doc__ = what_happens.__name__, what_happens.__doc__
+        faults.__name__, faults.__doc__ = find.__name__, find.__doc__
         return of_stack(rule_id, title, page=page, fix=fix)(faults)
 
     return made

@@ -17,15 +17,14 @@ DESTINATION = "lambda/latest/dg/kinesis-on-failure-destination.html"
     at="StartingPosition",
     page="lambda/latest/dg/services-kinesis-create.html",
     fix="StartingPosition: TRIM_HORIZON, or AT_TIMESTAMP with a StartingPositionTimestamp.",
-)
-def starts_at_latest(consumer: Consumer, _: Stack) -> str | None:
-    """LATEST skips records that arrive while the mapping is being created."""
-    if consumer.properties.get("StartingPosition") != "LATEST":
-        return None
-    return (
+    what=(
         "Records that arrive while the mapping is made or made anew are never read: polling starts minutes "
         "after the deployment, and LATEST starts where the stream is then."
-    )
+    ),
+)
+def starts_at_latest(consumer: Consumer, _: Stack) -> bool:
+    """LATEST skips records that arrive while the mapping is being created."""
+    return consumer.properties.get("StartingPosition") == "LATEST"
 
 
 @of_consumer(
@@ -37,16 +36,15 @@ def starts_at_latest(consumer: Consumer, _: Stack) -> str | None:
         "MaximumRecordAgeInSeconds: 21600, say, at most half the stream's retention, or a "
         "MaximumRetryAttempts, with an OnFailure destination."
     ),
-)
-def retries_without_end(consumer: Consumer, _: Stack) -> str | None:
-    """A batch that always fails blocks its shard until its records expire."""
-    ends = ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds")
-    if any(consumer.number(name, UNLIMITED) != UNLIMITED for name in ends):
-        return None
-    return (
+    what=(
         "One batch that always fails is tried again until its records expire, a day to a year, and nothing "
         "behind it in its shard is read meanwhile."
-    )
+    ),
+)
+def retries_without_end(consumer: Consumer, _: Stack) -> bool:
+    """A batch that always fails blocks its shard until its records expire."""
+    ends = ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds")
+    return all(consumer.number(name, UNLIMITED) == UNLIMITED for name in ends)
 
 
 @of_consumer(
@@ -55,15 +53,14 @@ def retries_without_end(consumer: Consumer, _: Stack) -> str | None:
     at="MaximumRetryAttempts",
     page=PARAMETERS,
     fix="MaximumRecordAgeInSeconds: 21600, say, as the only end of retries; take MaximumRetryAttempts out.",
-)
-def no_second_try(consumer: Consumer, _: Stack) -> str | None:
-    """A throttle, a deployment or a short network failure loses a batch."""
-    if consumer.number("MaximumRetryAttempts", UNLIMITED) != 0:
-        return None
-    return (
+    what=(
         "A batch whose first try fails, for whatever passing reason, is given up at once, its good records "
         "too."
-    )
+    ),
+)
+def no_second_try(consumer: Consumer, _: Stack) -> bool:
+    """A throttle, a deployment or a short network failure loses a batch."""
+    return consumer.number("MaximumRetryAttempts", UNLIMITED) == 0
 
 
 @of_consumer(
@@ -71,12 +68,11 @@ def no_second_try(consumer: Consumer, _: Stack) -> str | None:
     "The event source mapping names no stream",
     page="lambda/latest/api/API_CreateEventSourceMapping.html",
     fix="the stream's ARN: in SAM's Kinesis event `Stream`, in CloudFormation's mapping `EventSourceArn`.",
+    what="It does not say which stream it reads: it cannot be deployed.",
 )
-def no_stream(consumer: Consumer, _: Stack) -> str | None:
+def no_stream(consumer: Consumer, _: Stack) -> bool:
     """The mapping reads nothing."""
-    if consumer.source is not None:
-        return None
-    return "It does not say which stream it reads: it cannot be deployed."
+    return consumer.source is None
 
 
 @of_consumer(
@@ -89,16 +85,15 @@ def no_stream(consumer: Consumer, _: Stack) -> str | None:
         "records too. Type is SAM's alone, which makes the permission from it; plain CloudFormation has no "
         "Type there, and the function's role needs s3:PutObject and s3:ListBucket on the bucket."
     ),
-)
-def no_failure_destination(consumer: Consumer, _: Stack) -> str | None:
-    """Records that are given up are lost without a trace."""
-    found = on_failure(consumer)  # Lambda answers {} for none
-    if found is None or found.get("Destination"):
-        return None
-    return (
+    what=(
         "When retries or age run out, or a record is over Lambda's 6 MB, the records are skipped and "
         "nothing says which."
-    )
+    ),
+)
+def no_failure_destination(consumer: Consumer, _: Stack) -> bool:
+    """Records that are given up are lost without a trace."""
+    found = on_failure(consumer)  # Lambda answers {} for none
+    return found is not None and not found.get("Destination")
 
 
 @of_consumer(
@@ -110,13 +105,12 @@ def no_failure_destination(consumer: Consumer, _: Stack) -> str | None:
         "FunctionResponseTypes: [ReportBatchItemFailures], and answer "
         '{"batchItemFailures": [{"itemIdentifier": the lowest sequence number that failed}]}.'
     ),
+    what="When one record fails, all of its batch is done again, what had succeeded too, each time.",
 )
-def no_partial_responses(consumer: Consumer, _: Stack) -> str | None:
+def no_partial_responses(consumer: Consumer, _: Stack) -> bool:
     """One record that fails makes the whole batch come again."""
     types = consumer.properties.get("FunctionResponseTypes", [])
-    if not isinstance(types, list) or "ReportBatchItemFailures" in types:
-        return None
-    return "When one record fails, all of its batch is done again, what had succeeded too, each time."
+    return isinstance(types, list) and "ReportBatchItemFailures" not in types
 
 
 @of_consumer(
@@ -125,15 +119,14 @@ def no_partial_responses(consumer: Consumer, _: Stack) -> str | None:
     at="BisectBatchOnFunctionError",
     page=PARAMETERS,
     fix="BisectBatchOnFunctionError: true. Halving uses up no retries.",
-)
-def no_bisecting(consumer: Consumer, _: Stack) -> str | None:
-    """The other records of a batch are given up with a record that kills the function."""
-    if str(consumer.properties.get("BisectBatchOnFunctionError", False)).lower() != "false":
-        return None
-    return (
+    what=(
         "When the function dies over a batch (time, memory, a crash), the same batch comes again; its good "
         "records are given up with the one that did it."
-    )
+    ),
+)
+def no_bisecting(consumer: Consumer, _: Stack) -> bool:
+    """The other records of a batch are given up with a record that kills the function."""
+    return str(consumer.properties.get("BisectBatchOnFunctionError", False)).lower() == "false"
 
 
 @of_consumer(
@@ -142,16 +135,15 @@ def no_bisecting(consumer: Consumer, _: Stack) -> str | None:
     at="DestinationConfig",
     page=DESTINATION,
     fix="an S3 bucket as OnFailure's Destination, or something that fetches the records at once.",
-)
-def destination_without_records(consumer: Consumer, stack: Stack) -> str | None:
-    """SQS and SNS get the records' position, not the records."""
-    target = destination(consumer, stack)
-    if target is None or target.service not in ("sqs", "sns"):
-        return None
-    return (
+    what=(
         "An SQS queue or SNS topic gets the shard and the sequence numbers of what was given up, not the "
         "records: once they expire from the stream they are lost."
-    )
+    ),
+)
+def destination_without_records(consumer: Consumer, stack: Stack) -> bool:
+    """SQS and SNS get the records' position, not the records."""
+    target = destination(consumer, stack)
+    return target is not None and target.service in ("sqs", "sns")
 
 
 @of_consumer(
