@@ -15,6 +15,7 @@ from doubles import FakeModel
 
 from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.emulator.server import Emulator
+from threeways.ops.locations import Bucket
 from threeways.ops.replay.documents import Batch
 from threeways.ops.replay.proof import Found, Proof
 from threeways.ops.replay.refetch import fetch
@@ -119,6 +120,14 @@ class Lab:
 
     def predicted_ids(self) -> list[str]:
         return sorted(made["source_event_id"] for made in self.predicted())
+
+
+def quarantine_of(lab: Lab) -> Bucket:
+    return Bucket(lab.name, "quarantine", lab.quarantine)
+
+
+def ids(*numbers: int | str) -> list[str]:
+    return [f"{SHARD}:{number}" for number in numbers]
 
 
 def entry(event_id: str, data: bytes, key: str = "key") -> QuarantineEntry:

@@ -16,17 +16,11 @@ from replay_lab import SHARD, Lab, entry, failure_document, lines
 from rich.console import Console
 
 from threeways.aws.invocation import THROTTLED, FunctionError, InvocationResult
-from threeways.emulator.server import Emulator
 from threeways.errors import LocationError
 from threeways.ops.replay.ledger import ReplayLedger
 from threeways.ops.replay.replay import Options, replay
 
-
-@pytest.fixture
-def lab(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    for name, value in emulator.environment().items():
-        monkeypatch.setenv(name, value)
-    return Lab(emulator)
+pytest_plugins = ["replay_fixtures"]
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from threeways.atomic_files import PART, write_atomic
 from threeways.aws import s3
@@ -23,33 +23,40 @@ FOLDER_TRIES = 100
 """How often a file is written whose folder others remove meanwhile: more than there are replays at once."""
 
 
-class Place(Protocol):
-    """A collection of objects by key."""
+class Place(ABC):
+    """A collection of objects by key. name: as the user gave it. client: of AWS, for what is not a folder."""
 
-    @property
-    def name(self) -> str:
-        """As the user gave it."""
+    def __init__(self, name: str, client: Any = None) -> None:
+        self.name = name
+        self._client = client
 
     @property
     def real(self) -> bool:
         """Whether it is in somebody's AWS account, and not on this machine."""
+        return self._client is not None and account.is_real(self._client)
 
     @property
     def whose(self) -> str:
         """Which account it is in, for people."""
+        return account.whose(self._client) if self._client else "this machine"
 
+    @abstractmethod
     def keys(self) -> list[str]:
         """List the keys of all objects that are there now, in order. Raises LocationError."""
 
+    @abstractmethod
     def uri(self, key: str) -> str:
         """Return an object's name among all places."""
 
+    @abstractmethod
     def read(self, key: str) -> bytes:
         """Return an object's content. Raises LocationError, or FileNotFoundError where it is gone by now."""
 
+    @abstractmethod
     def keep(self, key: str, body: bytes | None) -> None:
         """Keep an object: with this content, put whole or not at all, or None for the one that it has."""
 
+    @abstractmethod
     def remove(self, key: str) -> None:
         """Remove an object; it may be gone already."""
 
@@ -67,15 +74,13 @@ def find(location: str) -> Place:
     raise LocationError(f"{location!r} is no place to read from: {FORMS}")
 
 
-class Folder:
+class Folder(Place):
     """A folder of this machine, with all that is below it, or a single file."""
 
-    real = False
-    whose = "this machine"
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.path = Path(name)
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.name)
 
     def keys(self) -> list[str]:
         """Paths from the folder; hidden files and files that are being written are left out."""
@@ -84,12 +89,9 @@ class Folder:
         if not self.path.is_dir():
             raise LocationError(f"{self.name!r} is not there: {FORMS}")
         with self._named("listed"):
-            walked = [
-                Path(folder, name)
-                for folder, _, names in os.walk(self.path, onerror=_unless_gone)
-                for name in names
-            ]
-        files = (path.relative_to(self.path) for path in walked if path.is_file())
+            walked = list(self.path.walk(on_error=_unless_gone))
+        found = (folder / name for folder, _, names in walked for name in names)
+        files = (path.relative_to(self.path) for path in found if path.is_file())
         return sorted(
             file.as_posix()
             for file in files
@@ -156,25 +158,7 @@ def _unless_gone(error: OSError) -> None:
         raise error
 
 
-class _OnAws:
-    """What a bucket and a queue have alike: a client, and so an endpoint and an account."""
-
-    def __init__(self, name: str, client: Any) -> None:
-        self.name = name
-        self._client = client
-
-    @property
-    def real(self) -> bool:
-        """Unless its endpoint is on this machine."""
-        return account.is_real(self._client)
-
-    @property
-    def whose(self) -> str:
-        """The account that the credentials are of."""
-        return account.whose(self._client)
-
-
-class Bucket(_OnAws):
+class Bucket(Place):
     """The objects of an S3 bucket under a prefix, which is a folder's path or one object's key."""
 
     def __init__(self, bucket: str, prefix: str, name: str) -> None:
@@ -210,7 +194,7 @@ class Bucket(_OnAws):
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
-class Queue(_OnAws):
+class Queue(Place):
     """The messages of an SQS queue; a key is a message's id.
 
     docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html

@@ -57,10 +57,10 @@ def open_source(key: str, body: bytes, fetch: Fetch) -> Source:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return _quarantined(key, body)
-    if isinstance(document, dict) and "Message" in document and "KinesisBatchInfo" not in document:
-        return open_source(key, str(document["Message"]).encode(), fetch)  # SNS's envelope
     if isinstance(document, dict) and "KinesisBatchInfo" in document:
-        return _failed_batch(key, document, fetch)
+        return _fetched(key, document, fetch) if document.get("payload") is None else _given(key, document)
+    if isinstance(document, dict) and "Message" in document:
+        return open_source(key, str(document["Message"]).encode(), fetch)  # SNS's envelope
     return _quarantined(key, body)
 
 
@@ -79,18 +79,13 @@ def entries_of(body: bytes) -> list[QuarantineEntry]:
 
 
 def _quarantined(key: str, body: bytes) -> Source:
-    entries = entries_of(body)
-    parts = [list(deaggregated(_record_of(entry))) for entry in entries]
+    holds = [(entry, list(deaggregated(_record_of(entry)))) for entry in entries_of(body)]
 
     def rest(stay: Collection[str]) -> bytes:
-        left = [
-            entry
-            for entry, records in zip(entries, parts, strict=True)
-            if any(record.event_id in stay for record in records)
-        ]
+        left = [entry for entry, records in holds if any(record.event_id in stay for record in records)]
         return msgspec.json.Encoder().encode_lines(left)
 
-    return Source(key, [record for records in parts for record in records], rest)
+    return Source(key, [record for _, records in holds for record in records], rest)
 
 
 def _record_of(entry: QuarantineEntry) -> Record:
@@ -105,10 +100,9 @@ def _record_of(entry: QuarantineEntry) -> Record:
     )
 
 
-def _failed_batch(key: str, document: dict[str, Any], fetch: Fetch) -> Source:
-    payload = document.get("payload")
-    if payload is None:
-        return _fetched(key, document, fetch)
+def _given(key: str, document: dict[str, Any]) -> Source:
+    """Return the events of a failure document that holds them."""
+    payload = document["payload"]
     try:
         event = json.loads(payload) if isinstance(payload, str) else payload
         records = from_event(event)
@@ -128,6 +122,7 @@ def _failed_batch(key: str, document: dict[str, Any], fetch: Fetch) -> Source:
 
 
 def _fetched(key: str, document: dict[str, Any], fetch: Fetch) -> Source:
+    """Return the events of a failure document that only names them."""
     try:
         batch = msgspec.convert(document["KinesisBatchInfo"], Batch)
         int(batch.start_sequence_number), int(batch.end_sequence_number)

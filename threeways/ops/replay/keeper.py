@@ -28,20 +28,17 @@ class Keeper:
         """Write one round's; it is on the disk when this returns. Raises LocationError where it cannot be."""
         self._rounds += 1
         try:
-            self._write(found)
+            if found.predicted:
+                with self.predictions.open("ab") as file:
+                    file.writelines(line + b"\n" for line in found.predicted.values())
+                    file.flush()
+                    os.fsync(file.fileno())
+            if found.quarantined:
+                self.quarantine.mkdir(exist_ok=True)
+                body = msgspec.json.Encoder().encode_lines(list(found.quarantined.values()))
+                write_atomic(self.quarantine / f"replayed-{self._stamp}-{self._rounds}.jsonl", body)
         except OSError as error:
             raise LocationError(
                 f"what was scored cannot be kept in {error.filename or self.predictions}: {error.strerror}. "
                 "Mend that (permissions, room on the disk), and run it again: nothing was removed"
             ) from None
-
-    def _write(self, found: Found) -> None:
-        if found.predicted:
-            with self.predictions.open("ab") as file:
-                file.writelines(line + b"\n" for line in found.predicted.values())
-                file.flush()
-                os.fsync(file.fileno())
-        if found.quarantined:
-            self.quarantine.mkdir(exist_ok=True)
-            body = msgspec.json.Encoder().encode_lines(list(found.quarantined.values()))
-            write_atomic(self.quarantine / f"replayed-{self._stamp}-{self._rounds}.jsonl", body)

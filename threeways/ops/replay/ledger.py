@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from threeways.ops.printing import say
 
 
 class ReplayLedger(msgspec.Struct, kw_only=True):
@@ -37,14 +38,12 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
         return not left and self.removed == self.objects
 
 
-_NOTES = {
+_COUNTS = {
     "read": "events, each once",
     "predicted": "found on the output stream",
     "quarantined": "found in quarantine again, with the reason of today",
     "unfinished": "the function was not done with them: they stay where they were",
     "lost": "neither, though the function was done with them: they stay where they were",
-}
-_OTHERS = {
     "gone": "records that a failure document names and their stream no longer holds",
     "unreadable": "objects that are neither quarantine's nor a failure document's",
     "not_opened": "objects that were left for the next time",
@@ -57,17 +56,13 @@ def show(console: Console, ledger: ReplayLedger) -> None:
     table.add_column()
     table.add_column(justify="right")
     table.add_column(style="dim")
-    for name, note in _NOTES.items():
-        style = "bold red" if name in ("unfinished", "lost") and getattr(ledger, name) else ""
-        table.add_row(name, f"{getattr(ledger, name):,}", note, style=style, end_section=name == "read")
-    for name, note in _OTHERS.items():
-        if getattr(ledger, name):
-            table.add_row(
-                escape(name.replace("_", " ")), f"{getattr(ledger, name):,}", note, style="bold red"
-            )
+    for name, note in _COUNTS.items():
+        count, is_good = getattr(ledger, name), name in ("read", "predicted", "quarantined")
+        if count or is_good or name in ("unfinished", "lost"):
+            style = "bold red" if count and not is_good else ""
+            row = name.replace("_", " "), f"{count:,}", note
+            table.add_row(*row, style=style, end_section=name == "read")
     console.print(table)
-    console.print(
-        f"{ledger.removed:,} of {ledger.objects:,} objects are done with and removed", soft_wrap=True
-    )
+    say(console, f"{ledger.removed:,} of {ledger.objects:,} objects are done with and removed")
     if not ledger.complete:
-        console.print("What is left can be replayed again with the same command.", soft_wrap=True)
+        say(console, "What is left can be replayed again with the same command.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,25 +20,17 @@ def fetch(client: Any, batch: Batch) -> list[Record]:
     docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html. Raises boto's errors.
     """
     first, last = int(batch.start_sequence_number), int(batch.end_sequence_number)
+    start = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": batch.start_sequence_number}
     found: list[Record] = []
-    for page in _pages(client, batch):
+    try:
+        reader = ShardReader(client, batch.shard_id, {"StreamARN": batch.stream_arn}, start)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in GONE:
+            return found
+        raise
+    for page in reader.pages():  # to the end of the shard, if need be
         records = whole_records(page, batch.shard_id, batch.stream_arn)
         found += [record for record in records if first <= int(record.sequence_number) <= last]
         if records and int(records[-1].sequence_number) >= last:
             break
     return found
-
-
-def _pages(client: Any, batch: Batch) -> Iterator[list[dict[str, Any]]]:
-    """Yield what the shard holds from the batch's first record on, to the end of the shard if need be."""
-    start = {
-        "ShardIteratorType": "AT_SEQUENCE_NUMBER",
-        "StartingSequenceNumber": batch.start_sequence_number,
-    }
-    try:
-        reader = ShardReader(client, batch.shard_id, {"StreamARN": batch.stream_arn}, start)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in GONE:
-            return
-        raise
-    yield from reader.pages()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from threeways.atomic_files import write_json
 from threeways.aws.kinesis import region_of
@@ -17,10 +17,11 @@ from threeways.errors import LocalFailed, LocationError
 from threeways.interrupts import interruptible
 from threeways.ops import account
 from threeways.ops.locations import Folder, Place, find
+from threeways.ops.printing import say
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.documents import Batch, Fetch, Unreadable
 from threeways.ops.replay.ledger import ReplayLedger, show
-from threeways.ops.replay.proof import Found, Keep, Proof
+from threeways.ops.replay.proof import Keep, Proof
 from threeways.ops.replay.refetch import fetch
 from threeways.ops.replay.rounds import Replay
 from threeways.ops.replay.sending import Sender
@@ -68,17 +69,19 @@ def replay(
         with ExitStack() as stack:
             stopping = stack.enter_context(interruptible())
             if options.function is None:
-                _announce_local(place, len(keys), console)
+                files = f"{len(keys):,} files of {place.name}"
+                say(console, f"Replays {files} on this machine; no AWS account is touched.")
+                say(console, "What is found again is removed there; everything else stays as it is.")
                 target, keep = stack.enter_context(open_local(options.location))
             else:
-                target, keep = targets.deployed(options.function), _nothing_more
+                target, keep = targets.deployed(options.function), lambda _: None
                 _announce(place, len(keys), target, console)
                 if (target.real or place.real) and not options.yes and not confirm("Go on?"):
                     raise LocationError("nothing was touched")
             ledger = _run(place, keys, target, keep, stopping, console)
             ledger.interrupted = stopping.is_set()
     else:
-        console.print(f"{place.name} is empty: there is nothing to replay", soft_wrap=True)
+        say(console, f"{place.name} is empty: there is nothing to replay")
     show(console, ledger)
     local.mkdir(parents=True, exist_ok=True)
     write_json(local / "last-replay.json", ledger)
@@ -96,7 +99,7 @@ def _run(
     from botocore.exceptions import BotoCoreError, ClientError
 
     def tell(line: str) -> None:
-        console.print(escape(line), soft_wrap=True, highlight=False)
+        say(console, line)
 
     replay = Replay(
         place=place,
@@ -117,32 +120,18 @@ def _run(
 def _announce(place: Place, objects: int, target: Target, console: Console) -> None:
     """Say what will be touched, before anything is."""
     quarantine = target.quarantine or "nowhere, for the function has no quarantine"
-    for line in (
+    say(
+        console,
         f"Replays {objects:,} objects of {place.name} ({place.whose})",
         f"with {target.name} ({target.model}), in {target.whose}",
         f"Predictions go to the stream {target.output_stream}, what still fails to {quarantine}",
         f"What is found there again is removed from {place.name}; everything else stays as it is.",
-    ):
-        console.print(escape(line), soft_wrap=True, highlight=False)
-
-
-def _announce_local(place: Place, objects: int, console: Console) -> None:
-    """Say the same for a replay on this machine."""
-    console.print(
-        f"Replays {objects:,} files of {escape(place.name)} on this machine; no "
-        "AWS account is touched.\nWhat is found again is removed there; everything else stays as it is.",
-        soft_wrap=True,
-        highlight=False,
     )
-
-
-def _nothing_more(_: Found) -> None:
-    """Keep nothing: a deployed function's results are where they belong."""
 
 
 def _fetcher(target: Target) -> Fetch:
     """Return a function that fetches failed batches from streams, which must be where the function is."""
-    clients: dict[str, object] = {}
+    client = functools.cache(lambda region: account.client("kinesis", region=region))
 
     def from_stream(batch: Batch) -> list[Record]:
         if target.is_local:
@@ -150,9 +139,6 @@ def _fetcher(target: Target) -> Fetch:
                 f"this failure document names records of {batch.stream_arn} and does not hold them: "
                 "replay it with a deployed function in that account, FUNCTION=name"
             )
-        region = region_of(batch.stream_arn)
-        if region not in clients:
-            clients[region] = account.client("kinesis", region=region)
-        return fetch(clients[region], batch)
+        return fetch(client(region_of(batch.stream_arn)), batch)
 
     return from_stream

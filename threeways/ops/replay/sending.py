@@ -109,12 +109,12 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         batch: list[Record] = []
         size = 0
         for record in group:
-            bytes_ = len(record.data) * 4 // 3 + 1_000
-            if batch and (len(batch) == BATCH or size + bytes_ > BATCH_BYTES):
+            in_payload = len(record.data) * 4 // 3 + 1_000
+            size += in_payload
+            if batch and (len(batch) == BATCH or size > BATCH_BYTES):
                 yield batch
-                batch, size = [], 0
+                batch, size = [], in_payload
             batch.append(record)
-            size += bytes_
         yield batch
 
 
