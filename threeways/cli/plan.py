@@ -8,6 +8,7 @@ import typer
 from msgspec import structs
 from rich.console import Console
 
+from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment
 
 
@@ -19,7 +20,9 @@ def plan(
 ) -> None:
     """Tell what a deployment needs and costs at a rate and at twice of it, and what breaks first."""
     from threeways.local_run.model_choice import refuse
-    from threeways.ops.capacity.command import show
+    from threeways.ops.capacity import measurements, prices, sizing
+    from threeways.ops.capacity.record_sizes import sizes_of
+    from threeways.ops.capacity.report import print_plan
     from threeways.scoring import tasks
 
     settings = from_environment(Settings)
@@ -28,8 +31,16 @@ def plan(
         structs.replace(settings, task=Settings().task),
         "the plan reckons with what `make bench` measured, of its own model",
     )
-    console = Console()
-    show(rate, shards, memory, arch, console, LOCAL, task)
+    if rate is None:
+        raise UsageError(
+            "say how many events a second: RATE=10000 (and SHARDS=, MEMORY= if they are settled)"
+        )
+    request = sizing.Request(rate, sizes_of(task), shards, memory)
+    sized, dollars, console = sizing.plan(request, measurements.find(LOCAL)), prices.read(), Console()
+    if arch not in dollars.function.gb_second:
+        known = " or ".join(dollars.function.gb_second)
+        raise UsageError(f"ARCH={arch} is not an architecture of Lambda: give {known}")
+    print_plan(sized, dollars, arch, console)
     console.print(
         f"Model: the one that `make bench` measured, with events as TASK={task.name} has them",
         highlight=False,

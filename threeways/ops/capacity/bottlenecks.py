@@ -9,39 +9,39 @@ from threeways.ops.capacity.sizing import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit. what: what happens at `rate` events a second, and how it shows. fix: how to raise it."""
+class Bottleneck:
+    """A bottleneck. what: what happens at `rate` events a second, and how it shows. fix: how to raise it."""
 
     what: str
     rate: float
     fix: str
 
 
-def as_planned(plan: Plan) -> list[Limit]:
+def as_planned(plan: Plan) -> list[Bottleneck]:
     """Return the limits of the deployment as planned, the lowest first."""
     shards = plan.shards
     found = [
-        Limit(
+        Bottleneck(
             f"the shards take {limits.SHARD_RECORDS:,} records a second each: producers are throttled",
             shards * limits.SHARD_RECORDS,
             "raise ShardCount",
         ),
-        Limit(
+        Bottleneck(
             "the predictions' shards take 1 MB a second each: deliveries are retried, IteratorAge grows",
             shards * limits.SHARD_BYTES / plan.sizes.prediction,
             "raise ShardCount",
         ),
-        Limit(
+        Bottleneck(
             "GetRecords gives 2 MB a second of a shard: IteratorAge grows",
             shards * limits.SHARD_READ_BYTES / plan.sizes.event,
             "raise ShardCount, or give another consumer's enhanced fan-out",
         ),
-        Limit(
+        Bottleneck(
             f"GetRecords gives {limits.CALL_RECORDS:,} records, once a second: IteratorAge grows",
             shards * limits.CALL_RECORDS,
             "raise ShardCount",
         ),
-        Limit(
+        Bottleneck(
             f"the lanes ({plan.lanes:,}) do {plan.lane_capacity:,.0f} events a second each: "
             "IteratorAge grows",
             plan.lanes * plan.lane_capacity,
@@ -49,41 +49,33 @@ def as_planned(plan: Plan) -> list[Limit]:
         ),
     ]
     if plan.sizes.event > plan.sizes.prediction:
-        found.append(
-            Limit(
-                "the events' shards take 1 MB a second each: producers are throttled",
-                shards * limits.SHARD_BYTES / plan.sizes.event,
-                "raise ShardCount",
-            )
-        )
+        what = "the events' shards take 1 MB a second each: producers are throttled"
+        found.append(Bottleneck(what, shards * limits.SHARD_BYTES / plan.sizes.event, "raise ShardCount"))
     if plan.lanes > limits.CONCURRENCY:
-        rate = plan.rate * limits.CONCURRENCY / plan.busy
-        found.append(
-            Limit(
-                f"{limits.CONCURRENCY:,} concurrent invocations, the account's default, are fewer than the "
-                f"{plan.lanes:,} lanes: on average {plan.busy:,.0f} are busy, after a pause all: throttles",
-                rate,
-                "ask for a higher Lambda quota before you deploy",
-            )
+        what = (
+            f"{limits.CONCURRENCY:,} concurrent invocations, the account's default, are fewer than the "
+            f"{plan.lanes:,} lanes: on average {plan.busy:,.0f} are busy, after a pause all: throttles"
         )
+        rate = plan.rate * limits.CONCURRENCY / plan.busy
+        found.append(Bottleneck(what, rate, "ask for a higher Lambda quota before you deploy"))
     return sorted(found, key=lambda limit: limit.rate)
 
 
-def with_more_shards(plan: Plan) -> list[Limit]:
+def with_more_shards(plan: Plan) -> list[Bottleneck]:
     """Return the quotas that limit adding shards as full as these, the lowest first."""
     a_shard = plan.rate / plan.shards
     found = [
-        Limit(
+        Bottleneck(
             f"{limits.CONCURRENCY:,} concurrent invocations, if every lane is busy at once",
             limits.CONCURRENCY / plan.parallelization * a_shard,
             "ask for a higher Lambda quota: tens of thousands are given",
         ),
-        Limit(
+        Bottleneck(
             f"{limits.ACCOUNT_SHARDS:,} shards of an account, for two streams",
             limits.ACCOUNT_SHARDS / 2 * a_shard,
             "ask for a higher Kinesis quota",
         ),
-        Limit(
+        Bottleneck(
             f"{limits.STREAM_SHARDS:,} shards of a stream",
             limits.STREAM_SHARDS * a_shard,
             "deploy a second stack",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from threeways.ops.capacity.prices import Architecture, Prices
+from threeways.ops.capacity.prices import Prices
 from threeways.ops.capacity.sizing import Plan
 
 MILLION, HOUR, MONTH_HOURS = 1_000_000, 3_600, 730
@@ -16,10 +16,10 @@ LOG_BYTES = 2_200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item. sum: its arithmetic in words. dollars: for a million events."""
+    """One item. arithmetic: in words. dollars: for a million events."""
 
     item: str
-    sum: str
+    arithmetic: str
     dollars: float
 
 
@@ -61,11 +61,11 @@ def on_demand(plan: Plan, prices: Prices) -> list[Line]:
     ]  # fmt: skip
 
 
-def function(plan: Plan, prices: Prices, architecture: Architecture) -> list[Line]:
+def function(plan: Plan, prices: Prices, architecture: str) -> list[Line]:
     """Return the cost of the function and its log, for a million events."""
     invocations = MILLION / plan.batch
     billed = ceil(round(plan.seconds * 1000, 6)) / 1000  # rounding errors must not add a millisecond
-    gigabytes, price = plan.memory / 1024, prices.function.gb_second(architecture)
+    gigabytes, price = plan.memory / 1024, prices.function.gb_second[architecture]
     log = invocations * LOG_BYTES / GB
     return [
         Line(
@@ -95,8 +95,3 @@ def total(lines: list[Line]) -> float:
 def hourly(plan: Plan, a_million: float) -> float:
     """Return the dollars an hour at the plan's rate."""
     return a_million * plan.rate * HOUR / MILLION
-
-
-def monthly(plan: Plan, a_million: float) -> float:
-    """Return the dollars a month of 730 hours at the plan's rate."""
-    return hourly(plan, a_million) * MONTH_HOURS

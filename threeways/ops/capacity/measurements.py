@@ -56,18 +56,11 @@ def find(local: Path, committed: Path = COMMITTED) -> Latencies:
 
     Raises UsageError where the file cannot be read.
     """
-    measured = local / "bench.json"
-    if measured.exists():
-        return read(measured, f"{measured}, measured here", "run `make bench` again, or remove it")
-    return read(
-        committed,
-        f"{committed.name}, committed with the code; `make bench` measures here",
-        "run `make bench`",
-    )
-
-
-def read(path: Path, source: str, fix: str) -> Latencies:
-    """Return the latencies in a file that `make bench` has written. Raises UsageError."""
+    path, fix = local / "bench.json", "run `make bench` again, or remove it"
+    source = f"{path}, measured here"
+    if not path.exists():
+        path, fix = committed, "run `make bench`"
+        source = f"{path.name}, committed with the code; `make bench` measures here"
     try:
         result = msgspec.json.decode(path.read_bytes(), type=Result, strict=False)
     except (OSError, msgspec.MsgspecError) as error:

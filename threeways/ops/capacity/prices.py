@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,6 @@ from msgspec import Meta
 FILE = Path(__file__).with_name("prices.toml")
 
 Dollars = Annotated[float, Meta(gt=0)]
-type Architecture = Literal["x86_64", "arm64"]
 
 
 class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,15 +25,10 @@ class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lambda(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Functions: aws.amazon.com/lambda/pricing."""
+    """Functions: aws.amazon.com/lambda/pricing. gb_second: of memory, by architecture."""
 
     million_requests: Dollars
-    gb_second_x86_64: Dollars
-    gb_second_arm64: Dollars
-
-    def gb_second(self, architecture: Architecture) -> float:
-        """Return the price of a gigabyte of memory for a second."""
-        return self.gb_second_arm64 if architecture == "arm64" else self.gb_second_x86_64
+    gb_second: dict[str, Dollars]
 
 
 class Logs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from threeways.ops.capacity import bottlenecks, cost, limits, sizing, traffic
-from threeways.ops.capacity.bottlenecks import Limit
 from threeways.ops.capacity.cost import Line
-from threeways.ops.capacity.prices import Architecture, Prices
+from threeways.ops.capacity.prices import Prices
 from threeways.ops.capacity.sizing import Plan
 from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
 
-def print_plan(plan: Plan, prices: Prices, architecture: Architecture, console: Console) -> None:
+def print_plan(plan: Plan, prices: Prices, architecture: str, console: Console) -> None:
     """Print the whole report."""
     for line in (
         *_needs(plan),
@@ -30,10 +29,10 @@ def print_plan(plan: Plan, prices: Prices, architecture: Architecture, console: 
 
 
 def _needs(plan: Plan) -> Iterator[str]:
-    known, filled = plan.latencies, f"{sizing.FILLED:.0%} filled"
+    latencies, filled = plan.latencies, f"{sizing.FILLED:.0%} filled"
     rate = number(plan.rate)
     yield f"For {rate} events a second: make deploy PARAMETERS='{parameters(plan)}'"
-    yield f"  latencies: {known.source}"
+    yield f"  latencies: {latencies.source}"
     yield (
         f"  records: an event has {plan.sizes.event:,} bytes and a prediction {plan.sizes.prediction:,}, "
         "keys included, by the task's example"
@@ -41,8 +40,7 @@ def _needs(plan: Plan) -> Iterator[str]:
     yield (
         f"  shards: {plan.shards:,} of each stream, {plan.rate / plan.shards:,.0f} events a second each; "
         f"{rate} / ({plan.sizes.shard_rate:,.0f} x {sizing.FILLED:g}) = "
-        f"{sizing.needed_shards(plan.rate, plan.sizes):,} "
-        f"are {filled}"
+        f"{sizing.needed_shards(plan.rate, plan.sizes):,} are {filled}"
     )
     yield (
         f"  batches: {plan.batch:,.0f} events in a window of {plan.window} s "
@@ -51,12 +49,11 @@ def _needs(plan: Plan) -> Iterator[str]:
         f"{limits.PAYLOAD_BYTES / 1e6:g} MB"
     )
     at_once = f"assumed; {OVERLAPPED} puts of {MAX_ENTRIES} at once"
-    puts = f"{sizing.waits(plan.batch)} x {PUT_SECONDS * 1e3:g} ms ({at_once})"
+    puts = f"{sizing.put_rounds(plan.batch)} x {PUT_SECONDS * 1e3:g} ms ({at_once})"
     yield (
-        f"  an invocation: ({known.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x "
-        f"{known.per_event * 1e6:.1f} us) / "
-        f"{plan.share:.2f} of a processor ({plan.memory:,} MB / {limits.VCPU_MB:,}) + {puts} = "
-        f"{plan.seconds * 1e3:,.0f} ms"
+        f"  an invocation: ({latencies.fixed * 1e3:.2f} ms + {plan.batch:,.0f} x "
+        f"{latencies.per_event * 1e6:.1f} us) / {plan.share:.2f} of a processor "
+        f"({plan.memory:,} MB / {limits.VCPU_MB:,}) + {puts} = {plan.seconds * 1e3:,.0f} ms"
     )
     yield (
         f"  lanes: {plan.shards:,} shards x ParallelizationFactor {plan.parallelization} = {plan.lanes:,}, "
@@ -81,7 +78,7 @@ def _needs(plan: Plan) -> Iterator[str]:
             f"    an account has {limits.CONCURRENCY:,} by default: ask for {plan.lanes:,} before you deploy "
             "(Service Quotas, Lambda, concurrent executions)"
         )
-    yield f"  memory: {plan.memory:,} MB; the process took {known.peak_mb:.0f} MB at its peak"
+    yield f"  memory: {plan.memory:,} MB; the process took {latencies.peak_mb:.0f} MB at its peak"
 
 
 def parameters(plan: Plan) -> str:
@@ -109,15 +106,16 @@ def _traffic(plan: Plan) -> Iterator[str]:
             )
 
 
-def _costs(plan: Plan, prices: Prices, architecture: Architecture) -> Iterator[str]:
+def _costs(plan: Plan, prices: Prices, architecture: str) -> Iterator[str]:
     shards, function = cost.provisioned(plan, prices), cost.function(plan, prices, architecture)
     instead = cost.on_demand(plan, prices)
     yield f"A million events cost ({prices.region}, prices of {prices.date}: {', '.join(prices.pages)})"
     yield from _lines([*shards, *function])
     whole = cost.total([*shards, *function])
+    hourly = cost.hourly(plan, whole)
     yield (
-        f"  {'sum':27} ${whole:10.6f}   ${cost.hourly(plan, whole):,.2f} an hour, "
-        f"${cost.monthly(plan, whole):,.0f} a month of {cost.MONTH_HOURS} h at {number(plan.rate)} a second"
+        f"  {'sum':27} ${whole:10.6f}   ${hourly:,.2f} an hour, "
+        f"${hourly * cost.MONTH_HOURS:,.0f} a month of {cost.MONTH_HOURS} h at {number(plan.rate)} a second"
     )
     yield "  with on-demand streams (StreamMode=ON_DEMAND) instead of shards and PUT units:"
     yield from _lines(instead)
@@ -126,19 +124,18 @@ def _costs(plan: Plan, prices: Prices, architecture: Architecture) -> Iterator[s
 
 
 def _lines(lines: Sequence[Line]) -> Iterator[str]:
-    return (f"  {line.item:27} ${line.dollars:10.6f}   {line.sum}" for line in lines)
+    return (f"  {line.item:27} ${line.dollars:10.6f}   {line.arithmetic}" for line in lines)
 
 
 def _breaks(plan: Plan) -> Iterator[str]:
     yield "What breaks first"
-    yield from _limits("  as planned:", bottlenecks.as_planned(plan))
-    yield from _limits("  with more shards as full as these:", bottlenecks.with_more_shards(plan))
-
-
-def _limits(title: str, found: Sequence[Limit]) -> Iterator[str]:
-    yield title
-    for limit in found:
-        yield f"    {limit.rate:12,.0f} a second: {limit.what}. Fix: {limit.fix}"
+    for title, found in (
+        ("as planned", bottlenecks.as_planned(plan)),
+        ("with more shards as full as these", bottlenecks.with_more_shards(plan)),
+    ):
+        yield f"  {title}:"
+        for limit in found:
+            yield f"    {limit.rate:12,.0f} a second: {limit.what}. Fix: {limit.fix}"
 
 
 def number(value: float) -> str:

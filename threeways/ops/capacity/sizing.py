@@ -22,18 +22,19 @@ GOOD_BATCH, LONGEST_WINDOW = 100, 10
 """A batch size whose cost an event is close to that of 1,000, and the limit on the seconds to wait for it."""
 GROWTH = 2
 """The multiple of the rate that the lanes can process."""
+MAX_RATE = 1e9
 POLL_SECONDS = 1.0
 """Lambda polls a shard once a second."""
 
 
-def waits(batch: float) -> int:
+def put_rounds(batch: float) -> int:
     """Return how often an invocation waits for `PutRecords`, of which some run concurrently."""
     return ceil(batch / (MAX_ENTRIES * OVERLAPPED))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The request for a plan.
+class Request:
+    """What a plan is asked for.
 
     rate: events a second. sizes: of the records. shards: of each stream; None: as needed. memory: MB; None:
     as needed.
@@ -72,14 +73,14 @@ class Plan:
         """The share of a processor that one invocation can use; it computes on one thread."""
         return min(1.0, self.memory / limits.VCPU_MB)
 
-    def took(self, batch: float) -> float:
+    def invocation_seconds(self, batch: float) -> float:
         """Return the seconds of an invocation with so many events: computing, then putting."""
-        return self.latencies.cpu_seconds(batch) / self.share + waits(batch) * PUT_SECONDS
+        return self.latencies.cpu_seconds(batch) / self.share + put_rounds(batch) * PUT_SECONDS
 
     @property
     def lane_capacity(self) -> float:
         """The events a second of a lane with full batches only."""
-        return self.batch_size / self.took(self.batch_size)
+        return self.batch_size / self.invocation_seconds(self.batch_size)
 
     @property
     def key_capacity(self) -> float:
@@ -94,7 +95,7 @@ class Plan:
             return self.batch_size
         batch = max(1.0, min(self.batch_size, lane * self.window))
         # If the work takes longer than the window, the next batch is what has arrived meanwhile.
-        while batch < self.batch_size and batch / self.took(batch) < lane:
+        while batch < self.batch_size and batch / self.invocation_seconds(batch) < lane:
             batch = min(self.batch_size, batch * 1.1)
         return batch
 
@@ -106,7 +107,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         """The duration of an average invocation."""
-        return self.took(self.batch)
+        return self.invocation_seconds(self.batch)
 
     @property
     def invocations(self) -> float:
@@ -119,33 +120,39 @@ class Plan:
         return self.invocations * self.seconds
 
 
-def plan(asked: Asked, latencies: Latencies) -> Plan:
+def plan(request: Request, latencies: Latencies) -> Plan:
     """Size a deployment for a rate. Raises UsageError if the request cannot be met."""
-    memory = _memory(asked, latencies)
-    sizes = asked.sizes
-    shards = needed_shards(asked.rate, sizes)
-    if asked.shards is not None:
-        if asked.rate > asked.shards * sizes.shard_rate:
+    if not 0 < request.rate <= MAX_RATE:
+        raise UsageError(
+            f"RATE={request.rate:g} is no rate: give events a second, above 0 and up to {MAX_RATE:,.0f}"
+        )
+    memory = _memory(request, latencies)
+    sizes = request.sizes
+    shards = needed_shards(request.rate, sizes)
+    if request.shards is not None:
+        if request.shards < 1:
+            raise UsageError(f"SHARDS={request.shards}: a stream has 1 shard or more")
+        if request.rate > request.shards * sizes.shard_rate:
             raise UsageError(
-                f"SHARDS={asked.shards} take {asked.shards * sizes.shard_rate:,.0f} events a second at most, "
-                f"and RATE={asked.rate:.10g} is more: give SHARDS={shards} or leave it out"
+                f"SHARDS={request.shards} take {request.shards * sizes.shard_rate:,.0f} events a second at "
+                f"most, and RATE={request.rate:.10g} is more: give SHARDS={shards} or leave it out"
             )
-        shards = asked.shards
+        shards = request.shards
     if shards > limits.STREAM_SHARDS:
         raise UsageError(
-            f"RATE={asked.rate:.10g} needs {shards:,} shards in a stream, and a stack's have at most "
+            f"RATE={request.rate:.10g} needs {shards:,} shards in a stream, and a stack's have at most "
             f"{limits.STREAM_SHARDS:,}: divide the events over several stacks and plan each with "
             f"RATE={capacity_of_a_stack(sizes):.0f}"
         )
-    window = min(LONGEST_WINDOW, max(1, ceil(GOOD_BATCH * shards / asked.rate)))
-    size = _batch_size(asked.rate / shards * window, sizes)
+    window = min(LONGEST_WINDOW, max(1, ceil(GOOD_BATCH * shards / request.rate)))
+    size = _batch_size(request.rate / shards * window, sizes)
     for lanes in range(1, limits.PARALLELIZATION + 1):
-        found = Plan(asked.rate, shards, memory, window, size, lanes, latencies, sizes)
-        if found.lanes * found.lane_capacity >= GROWTH * asked.rate:
+        found = Plan(request.rate, shards, memory, window, size, lanes, latencies, sizes)
+        if found.lanes * found.lane_capacity >= GROWTH * request.rate:
             return found
     raise UsageError(
         f"with {memory} MB a lane does {found.lane_capacity:,.0f} events a second, and "
-        f"{limits.PARALLELIZATION} lanes a shard are too few for twice RATE={asked.rate:.10g}: "
+        f"{limits.PARALLELIZATION} lanes a shard are too few for twice RATE={request.rate:.10g}: "
         f"give more MEMORY (up to {limits.VCPU_MB} it helps) or SHARDS"
     )
 
@@ -163,18 +170,18 @@ def capacity_of_a_stack(sizes: Sizes) -> float:
     return limits.STREAM_SHARDS * sizes.shard_rate * FILLED
 
 
-def _memory(asked: Asked, latencies: Latencies) -> int:
+def _memory(request: Request, latencies: Latencies) -> int:
     """Return twice the process's peak memory, or the requested memory if that is enough."""
     twice = max(limits.MIN_MB, ceil(2 * latencies.peak_mb / 64) * 64)
-    if asked.memory is None:
+    if request.memory is None:
         return min(twice, limits.MAX_MB)
-    if not limits.MIN_MB <= asked.memory <= limits.MAX_MB or asked.memory < latencies.peak_mb:
+    if not limits.MIN_MB <= request.memory <= limits.MAX_MB or request.memory < latencies.peak_mb:
         raise UsageError(
-            f"MEMORY={asked.memory} cannot be: the function takes {latencies.peak_mb:.0f} MB at its peak, "
+            f"MEMORY={request.memory} cannot be: the function takes {latencies.peak_mb:.0f} MB at its peak, "
             f"and the template lets {limits.MIN_MB} to {limits.MAX_MB} MB through; "
             f"give MEMORY={twice} or leave it out"
         )
-    return asked.memory
+    return request.memory
 
 
 def _batch_size(events: float, sizes: Sizes) -> int:

@@ -41,4 +41,4 @@ def at(plan: Plan, rate: float) -> Traffic:
     batch = plan.batch_at(taken)
     filled = min(plan.window, batch * plan.lanes / taken)
     growing = max(0.0, 1 - capacity / taken)
-    return Traffic(rate, taken, POLL_SECONDS + filled + plan.took(batch), growing)
+    return Traffic(rate, taken, POLL_SECONDS + filled + plan.invocation_seconds(batch), growing)
