@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,41 +15,45 @@ from threeways.batch import id_kinds
 from threeways.batch.chunk import Chunk, Refused, clean, payload_of, refusal
 from threeways.batch.interval import Interval
 from threeways.batch.layout import ACTUAL, TIME, Layout
-from threeways.batch.leaf import Leaf, id_is_plain
+from threeways.batch.leaf import id_is_plain
+from threeways.batch.values import Values
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
 
-type Mask = NDArray[np.bool_]
 _MINUTE = np.timedelta64(1, "m")
 
 
-@dataclass(slots=True)
-class RowColumns:
+class Rows:
     """n rows by column, and which of them the quick checks could not tell to be sound events.
 
     ids: n. fields: (n,) each, by the leaves' names, where the layout goes by column; the time's is not among
-    them. time: (n,) datetime64[us], NaT where it can't be told. ended, value: (n,) what the truth's column
-    holds, where it is a time or a number. told: (n,) whether the truth is one by its `where`. What they hold
-    at an odd row does not matter. raw: the values of a row, by the leaves' names and the time's key.
-    text_ids: see `Source`.
+    them. time: (n,) datetime64[us], NaT where it can't be told. What they hold at an odd row does not matter.
+    text_ids: see `Source`; the ids' own type may be another.
     """
 
-    layout: Layout
-    ids: list[Any]
-    fields: dict[str, NDArray[Any]]
-    time: NDArray[np.datetime64]
-    ended: NDArray[np.datetime64] | None
-    value: NDArray[np.float64] | None
-    told: Mask | None
-    odd: Mask
-    raw: Callable[[int], dict[str, Any]]
-    text_ids: bool
+    def __init__(self, values: Values, layout: Layout, *, text_ids: bool) -> None:
+        self.layout, self.text_ids, self._values = layout, text_ids, values
+        self.ids, self.odd = values.ids(layout.id.name, text=text_ids)
+        self.time = np.full(len(self.ids), "NaT", "datetime64[us]")
+        if layout.time:
+            self.time, odd = values.times(layout.time)
+            self.odd = self.odd | odd
+        self.fields: dict[str, NDArray[Any]] = {}
+        plain = layout.by_column and id_is_plain(layout.id)
+        if not plain:
+            self.odd = np.ones(len(self.ids), bool)
+        for leaf in layout.leaves if layout.by_column else ():
+            if plain and leaf.kind != "time" and leaf.name in values.keys:
+                self.fields[leaf.name], odd = values.checked(leaf)
+                self.odd = self.odd | odd
+            elif leaf.kind != "time":
+                self.fields[leaf.name] = leaf.array([leaf.default] * len(self.ids))
 
     def chunk(self, interval: Interval | None) -> Chunk:
         """Return the rows as a chunk. An odd row becomes an event and is decoded as the stream decodes it."""
         layout, refused, events = self.layout, list[Refused](), dict[int, Any]()
         sound = ~self.odd
         for row in np.flatnonzero(self.odd).tolist():
-            given = self.raw(row)
+            given = self._raw(row)
             payload, outcome = decoded(layout, self.ids[row], given, text_ids=self.text_ids)
             if not isinstance(outcome, PermanentError):
                 outcome = self._mend(row, *outcome) or outcome
@@ -62,36 +64,45 @@ class RowColumns:
             else:
                 events[row] = outcome[0]
                 sound[row] = True
-        rows = np.flatnonzero(sound if interval is None else sound & interval.mask(self.time))
-        every = len(rows) == len(self.ids)
-        ids = self.ids if every else [self.ids[row] for row in rows.tolist()]
-        time = self.time[rows]
-        return Chunk(
+        columns = None
+        if layout.by_column:
+            columns = self.fields
+            if leaf := layout.time_leaf:
+                columns = columns | {leaf.name: self.time.astype("datetime64[s]")}
+        every = Chunk(
             layout,
-            ids,
-            self._columns(rows, time) if layout.by_column else None,
-            None if layout.by_column else [events[row] for row in rows.tolist()],
-            time,
-            self._actual(rows, time),
+            self.ids,
+            columns,
+            None if layout.by_column else [events.get(row) for row in range(len(self.ids))],
+            self.time,
+            self._actual(),
             refused,
             len(self.ids),
         )
+        kept = sound if interval is None else sound & interval.mask(self.time)
+        return every if kept.all() else every.only(kept, refused)
 
-    def _columns(self, rows: NDArray[np.intp], time: NDArray[np.datetime64]) -> dict[str, NDArray[Any]]:
-        found = {name: values[rows] for name, values in self.fields.items()}
-        if leaf := self.layout.time_leaf:
-            found[leaf.name] = time.astype("datetime64[s]")
-        return found
+    def _raw(self, row: int) -> dict[str, Any]:
+        """Return the values of a row, by the leaves' names and the time's key."""
+        values = self._values
+        there = [leaf for leaf in self.layout.leaves if leaf.name in values.keys]
+        found = {leaf.name: values.value(leaf.name, row, leaf) for leaf in there}
+        return found | {TIME: values.value(TIME, row)} if TIME in values.keys else found
 
-    def _actual(self, rows: NDArray[np.intp], time: NDArray[np.datetime64]) -> NDArray[np.float64]:
-        """(n,) the truth: minutes from the event's time, or the number itself."""
-        if self.ended is not None:
-            found = np.asarray((self.ended[rows] - time) / _MINUTE, dtype=np.float64)
-        elif self.value is not None:
-            found = self.value[rows]
+    def _actual(self) -> NDArray[np.float64]:
+        """(n,) the truth: minutes from the event's time, or the number itself; NaN where it is not known."""
+        truth, values = self.layout.truth, self._values
+        lacking = [name for name in truth.where if f":where {name}" not in values.keys] if truth else []
+        if truth is None or ACTUAL not in values.keys or (lacking and self.layout.naming.actual is None):
+            return np.full(len(self.ids), np.nan)  # without a column of `where`, nothing tells which are true
+        if truth.since:
+            found = np.asarray((values.times(ACTUAL)[0] - self.time) / _MINUTE, dtype=np.float64)
         else:
-            return np.full(len(rows), np.nan)
-        return found if self.told is None else np.where(self.told[rows], found, np.nan)
+            found = values.numbers(ACTUAL)
+        for name, value in truth.where.items():
+            if name not in lacking:
+                found = np.where(values.numbers(f":where {name}") == value, found, np.nan)
+        return found
 
     def _mend(self, row: int, event: Any, time: datetime | None) -> PermanentError | None:
         """Put what an odd row's event holds into the columns; the reason where they can't hold it."""
@@ -160,77 +171,3 @@ def _infinite(layout: Layout, given: dict[str, Any]) -> InvalidEvent | None:
         if leaf.nullable and isinstance(value, float) and math.isinf(value):
             return InvalidEvent(f"`{value}` is no finite number - at `{leaf.at}`")
     return None
-
-
-class Values(Protocol):
-    """Reads the columns of n rows by their keys (see `Layout.wanted`), in whatever form they came."""
-
-    @property
-    def keys(self) -> Collection[str]:
-        """The keys of the columns that are there."""
-
-    def ids(self, key: str, *, text: bool) -> tuple[list[Any], Mask]:
-        """Return the ids, and which of them are none of the kind. text: whether ids are told as texts."""
-
-    def times(self, key: str) -> tuple[NDArray[np.datetime64], Mask]:
-        """Return (n,) on the layout's clock, NaT and odd where there is no time that an event can hold."""
-
-    def checked(self, leaf: Leaf) -> tuple[NDArray[Any], Mask]:
-        """Return (n,) a field's values, and which of them are not plainly sound."""
-
-    def numbers(self, key: str) -> NDArray[np.float64]:
-        """Return (n,) numbers, NaN where there is none."""
-
-    def value(self, key: str, row: int, leaf: Leaf | None = None) -> Any:
-        """Return what a row holds; as a leaf takes it where that is given."""
-
-
-def read(values: Values, layout: Layout, *, text_ids: bool) -> RowColumns:
-    """Return n rows as columns. text_ids: see `Source`; the ids' own type may be another."""
-    ids, odd = values.ids(layout.id.name, text=text_ids)
-    time = np.full(len(ids), "NaT", "datetime64[us]")
-    if layout.time:
-        time, odd_times = values.times(layout.time)
-        odd = odd | odd_times
-    fields: dict[str, NDArray[Any]] = {}
-    if layout.by_column and id_is_plain(layout.id):
-        for leaf in layout.leaves:
-            if leaf.kind == "time":
-                continue
-            if leaf.name in values.keys:
-                fields[leaf.name], odd_values = values.checked(leaf)
-                odd = odd | odd_values
-            else:
-                fields[leaf.name] = leaf.filled(len(ids))
-    else:
-        odd = np.ones(len(ids), bool)
-        fields = {leaf.name: leaf.filled(len(ids)) for leaf in layout.leaves if layout.by_column}
-
-    leaves = [leaf for leaf in layout.leaves if leaf.name in values.keys]
-
-    def raw(row: int) -> dict[str, Any]:
-        found = {leaf.name: values.value(leaf.name, row, leaf) for leaf in leaves}
-        return found | {TIME: values.value(TIME, row)} if TIME in values.keys else found
-
-    truth = _truth_of(layout, values)
-    return RowColumns(layout, ids, fields, time, odd=odd, raw=raw, text_ids=text_ids, **truth)
-
-
-def _truth_of(layout: Layout, values: Values) -> dict[str, Any]:
-    """Return what `RowColumns` holds of the truth."""
-    truth = layout.truth
-    found: dict[str, Any] = {"ended": None, "value": None, "told": None}
-    if truth is None or ACTUAL not in values.keys:
-        return found
-    lacking = [name for name in truth.where if f":where {name}" not in values.keys]
-    if lacking and layout.naming.actual is None:
-        return found  # nothing tells which rows are true
-    if truth.since:
-        found["ended"] = values.times(ACTUAL)[0]
-    else:
-        found["value"] = values.numbers(ACTUAL)
-    for name, value in truth.where.items():
-        if name not in lacking:
-            holds = values.numbers(f":where {name}") == value
-            found["told"] = holds if found["told"] is None else found["told"] & holds
-    return found

@@ -13,11 +13,12 @@ from sqlalchemy.dialects.postgresql import DOMAIN
 from threeways.batch import engine as engines
 from threeways.batch import sessions
 from threeways.batch.chunk import MODULUS, Chunk
+from threeways.batch.columns import Rows
 from threeways.batch.database_columns import columns_of
 from threeways.batch.interval import Interval
 from threeways.batch.layout import ACTUAL, Layout
 from threeways.batch.leaf import id_kinds_of
-from threeways.batch.rows import columns
+from threeways.batch.values import Values
 from threeways.errors import DataError
 
 _WIDER = timedelta(days=2)  # a text's offset may put it a day off; the exact interval is taken afterwards
@@ -161,8 +162,9 @@ class DatabaseSource:
             return connection.execute(query.with_only_columns(*self._selected(told=True))).fetchall()
 
     def _chunk(self, rows: Sequence[Any], interval: Interval | None) -> Chunk:
-        found = columns(rows, self._layout, self._keys, text_ids=self.text_ids, floats=self._floats)
-        return found.chunk(interval)
+        given = dict(zip(self._keys, zip(*rows, strict=True), strict=True))
+        values = Values(given, self._layout.zone, self._floats)
+        return Rows(values, self._layout, text_ids=self.text_ids).chunk(interval)
 
     def _selected(self, *, told: bool = False) -> list[sa.ColumnElement[Any]]:
         """Return the columns of a row; told: times as PostgreSQL's texts, on the session's clock."""

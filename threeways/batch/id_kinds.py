@@ -18,7 +18,7 @@ EXACT = 2**53
 
 
 def of_one_kind(values: Sequence[Any], *, text: bool) -> tuple[list[Any], NDArray[np.bool_]]:
-    """Ids of the source's kind, and which of n, n at least 1, are not plainly ids that an event may have.
+    """Ids of the source's kind, and which of n are not plainly ids that an event may have.
 
     Integral decimals and floats are integers, a UUID is its text, and where ids are texts an integer is its
     digits. What is no id at all stays as it is.
@@ -31,7 +31,7 @@ def of_one_kind(values: Sequence[Any], *, text: bool) -> tuple[list[Any], NDArra
         if "".join(values).isascii() and min(lengths) >= 1 and max(lengths) <= KEY_LENGTH:
             return list(values), np.zeros(len(values), bool)
     found = [_of_kind(value, text=text) for value in values]
-    return found, np.array([not _is_plain(value, text=text) for value in found])
+    return found, np.array([not _is_plain(value, text=text) for value in found], bool)
 
 
 def whole(value: Any) -> Any:

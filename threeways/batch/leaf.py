@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,7 +18,7 @@ import numpy as np
 from msgspec import inspect
 from numpy.typing import NDArray
 
-from threeways.batch.id_kinds import whole
+from threeways.batch.id_kinds import EXACT, whole
 from threeways.scoring.decoding import KEY_LENGTH
 
 type Kind = Literal["integer", "float", "text", "boolean", "time", "other"]
@@ -80,7 +83,7 @@ class Leaf:
 
     @cached_property
     def _bounds(self) -> list[tuple[Any, Any]]:
-        """(numpy's comparison, limit) of each that its type sets."""
+        """(comparison, limit) of each that its type sets."""
         told = self.types[0]
         if self.kind == "integer":  # what lies beyond 64 bits sets no bound to them
             at_least = None if told.ge is None or told.ge <= _LEAST else told.ge
@@ -88,15 +91,15 @@ class Leaf:
         else:
             at_least, at_most = told.ge, told.le
         limits = (
-            (np.greater_equal, at_least), (np.greater, told.gt), (np.less_equal, at_most), (np.less, told.lt),
+            (operator.ge, at_least), (operator.gt, told.gt), (operator.le, at_most), (operator.lt, told.lt),
         )  # fmt: skip
         return [(compare, limit) for compare, limit in limits if limit is not None]
 
-    def inside(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """(n,) whether each number, which is no NaN, lies within the bounds of the type."""
-        sound = np.ones(len(values), dtype=np.bool_)
+    def inside(self, values: Any) -> Any:
+        """Whether a number, or each of (n,), none of which is NaN, lies within the bounds of the type."""
+        sound: Any = np.ones(np.shape(values), dtype=np.bool_)
         for compare, limit in self._bounds:
-            sound &= compare(values, limit)
+            sound = sound & compare(values, limit)
         return sound
 
     @property
@@ -125,15 +128,28 @@ class Leaf:
         """Whether it is a list or an object: SQLite and parquet have such as a text of JSON."""
         return not any(isinstance(one, _SCALARS) for one in self.types)
 
-    def filled(self, count: int) -> NDArray[Any]:
-        """(count,) its default, for a table that has no such column."""
+    def fits(self, value: Any) -> bool:
+        """Return whether a value, as `value` returns it, is plainly one that the event may have."""
+        if value is None:
+            return self.nullable
+        if self.kind == "text":
+            return type(value) is str and value.isascii() and self.lengths[0] <= len(value) <= self.lengths[1]
+        if self.kind == "integer":
+            return type(value) is int and _LEAST <= value <= _MOST and bool(self.inside(value))
         if self.kind == "float":
-            return np.full(count, np.nan if self.default is None else self.default, np.float64)
+            known = type(value) is float or (type(value) is int and abs(value) <= EXACT)
+            return known and math.isfinite(value) and bool(self.inside(value))
+        return self.kind == "boolean" and type(value) is bool
+
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        """(n,) values that fit, as the features by column take them; None is a missing one."""
+        if self.kind == "float":
+            return np.array([np.nan if one is None else one for one in values], np.float64)
         if self.kind in ("text", "other") or self.nullable:
-            found = np.empty(count, dtype=object)
-            found[:] = [self.default] * count
+            found = np.empty(len(values), dtype=object)
+            found[:] = values
             return found
-        return np.full(count, self.default, np.int64 if self.kind == "integer" else np.bool_)
+        return np.array([one or 0 for one in values], np.int64 if self.kind == "integer" else np.bool_)
 
 
 def _parsed(text: str) -> Any:

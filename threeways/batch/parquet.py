@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from threeways.aws import s3_files as s3
 from threeways.aws.files import Say, locations
 from threeways.aws.files import opened as opened_file
-from threeways.batch.arrow import columns, is_text
 from threeways.batch.chunk import Chunk
+from threeways.batch.columns import Rows
 from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout
 from threeways.batch.leaf import id_kinds_of
+from threeways.batch.values import Values, is_text
 from threeways.errors import DataError
 
 
@@ -76,14 +77,14 @@ class ParquetSource:
 
     def chunks(self, interval: Interval | None, size: int) -> Generator[Chunk]:
         """Yield the interval's events; a row whose time can't be told belongs to every interval."""
-        first = 0
+        first, layout = 0, self._layout
         for place in self._places:
             with _file(place) as file:
-                names = _names(file.schema_arrow, place, self._layout)
+                names = _names(file.schema_arrow, place, layout)
                 try:
                     for batch in file.iter_batches(batch_size=size, columns=sorted(set(names.values()))):
-                        table = _table(batch, names, first, self._layout.id.name)
-                        yield columns(table, self._layout, text_ids=self.text_ids).chunk(interval)
+                        values = Values(_table(batch, names, first, layout.id.name), layout.zone)
+                        yield Rows(values, layout, text_ids=self.text_ids).chunk(interval)
                         first += len(batch)
                 except (pa.ArrowException, OSError) as error:
                     reason = " ".join(str(error).split())[:200]

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from threeways.batch import locations, record
-from threeways.batch.arrow import is_text
 from threeways.batch.chunk import name_of
 from threeways.batch.ids import IdSet, keys_of
 from threeways.batch.interval import Interval
@@ -27,6 +26,7 @@ from threeways.batch.locations import Place
 from threeways.batch.predictions_files import Entry, Manifest, Part, predictions_of, quarantine_of
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, joined
+from threeways.batch.values import is_text
 from threeways.errors import BatchError, PermanentError
 from threeways.scoring.task import EventId
 

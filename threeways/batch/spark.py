@@ -89,11 +89,12 @@ def _batch(
 ) -> Any:
     import pyarrow as pa
 
-    from threeways.batch.arrow import columns
+    from threeways.batch.columns import Rows
     from threeways.batch.job import score
     from threeways.batch.tally import Tally
+    from threeways.batch.values import Values
 
-    chunk = columns(table, layout, text_ids=text_ids).chunk(interval)
+    chunk = Rows(Values(table, layout.zone), layout, text_ids=text_ids).chunk(interval)
     scores = score(service, chunk, Tally(layout))
     rows, refused = len(scores.ids), scores.refused
     lacking = [None] * len(refused)
