@@ -12,9 +12,9 @@ import pyarrow.parquet
 import pytest
 from rich.console import Console
 
+from threeways.batch.command import Options, run
 from threeways.batch.job import Asked
 from threeways.batch.model import service_of
-from threeways.batch.run import Options, run
 from threeways.docker import engine
 from threeways.emulator import container
 from threeways.systems.taxi.trips import demo

@@ -14,8 +14,8 @@ from rich.console import Console
 from small_training import Training
 
 from threeways.batch import scheduled
+from threeways.batch.command import Options, run
 from threeways.batch.job import Asked
-from threeways.batch.run import Options, run
 from threeways.errors import SettingsError
 from threeways.systems.taxi.trips import demo
 

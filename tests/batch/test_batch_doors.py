@@ -19,8 +19,8 @@ from test_batch_values import change, fill
 from threeways.aws.files import locations
 from threeways.batch import database, engine, predictions_database
 from threeways.batch import locations as places
+from threeways.batch.command import is_database
 from threeways.batch.job import Asked, run
-from threeways.batch.run import is_database
 from threeways.errors import BatchError, DataError
 
 pytest_plugins = ["postgres_server"]

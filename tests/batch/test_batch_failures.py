@@ -44,7 +44,7 @@ def run_in(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 COMMAND = """
-import sys, threeways.batch.run as batch
+import sys, threeways.batch.command as batch
 from pathlib import Path
 from batch_lab import service
 from rich.console import Console

@@ -19,10 +19,10 @@ from rich.console import Console
 
 from threeways.batch import parquet, predictions_parquet
 from threeways.batch.chunk import Chunk
+from threeways.batch.command import Options, show
+from threeways.batch.command import run as run_command
 from threeways.batch.interval import Interval, now, wall
 from threeways.batch.job import Asked, Done, run
-from threeways.batch.run import Options, show
-from threeways.batch.run import run as run_command
 from threeways.batch.window import lookback_of, of
 from threeways.errors import BatchError
 

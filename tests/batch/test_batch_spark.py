@@ -19,9 +19,9 @@ from second_task import tip_model
 from small_training import Training
 from test_batch_values import broken
 
+from threeways.batch.command import Options, run
 from threeways.batch.job import Asked
 from threeways.batch.model import service_of
-from threeways.batch.run import Options, run
 from threeways.errors import BatchError
 from threeways.settings import Settings
 

@@ -24,12 +24,12 @@ from second_task import tip_model
 
 from threeways import batch as package
 from threeways.batch import database, layout, parquet, predictions_database, predictions_parquet
+from threeways.batch.command import Options
+from threeways.batch.command import run as run_command
 from threeways.batch.job import Asked, Done, run
 from threeways.batch.layout import Naming
 from threeways.batch.model import service_of
 from threeways.batch.report import page
-from threeways.batch.run import Options
-from threeways.batch.run import run as run_command
 from threeways.errors import BatchError, DataError, ModelFailed, SettingsError, TransientError
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.service import ModelService

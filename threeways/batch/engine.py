@@ -144,12 +144,13 @@ def _may_pass(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def alone(engine: sa.Engine, connection: sa.Connection) -> Iterator[None]:
+def alone(connection: sa.Connection) -> Iterator[None]:
     """Hold the predictions database for this run. Raises BatchError where another run holds it.
 
     It ends with its holder, however that ends: SQLite's is a lock on a file beside the database, PostgreSQL's
     the session's advisory lock (postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS).
     """
+    engine = connection.engine
     busy = f"another batch run is writing to {shown(engine)}; wait for its end, or end it, and run again"
     if path := sqlite_file(engine.url):
         with lock_file(path.with_name(f"{path.name}.lock"), busy):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -19,8 +19,7 @@ from threeways.batch import window as windows
 from threeways.batch.chunk import Chunk, Refused, Source, identity
 from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
-from threeways.batch.layout import Layout
-from threeways.batch.record import Run, undated_before
+from threeways.batch.record import Run
 from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
 from threeways.batch.window import Window
@@ -32,18 +31,18 @@ CHUNK = 100_000
 """Rows a chunk: enough for one `predict` to be worth its call, and some 60 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user asks for: see `interval.chosen`. chunk: rows that are read and predicted at a time.
+class Asked(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """What the user, or a schedule's input, asks for: see `interval.chosen`.
 
-    lookback: how far before the interval late rows are looked for; see `window.lookback_of`.
-    same_source: take the source for the one of the runs before, whatever its name.
+    chunk: rows that are read and predicted at a time. lookback: how far before the interval late rows are
+    looked for; see `window.lookback_of`. same_source: take the source for the one of the
+    runs before, whatever its name.
     """
 
     start: str | None = None
     end: str | None = None
     last: str | None = None
-    chunk: int = CHUNK
+    chunk: Annotated[int, msgspec.Meta(ge=1)] = CHUNK
     lookback: str | None = None
     same_source: bool = False
 
@@ -111,7 +110,7 @@ def run(
             writer.write(score(service, sound, tally, sift.new), service.version)
             advance(chunk.passed)
         done = msgspec.structs.replace(
-            _run(source, interval, tally, service.version, time.monotonic() - began, before),
+            recorded(source, interval, tally, service.version, time.monotonic() - began, before),
             late=sift.late,
             missed=sift.missed,
             missed_since=sift.missed_since,
@@ -219,13 +218,7 @@ def same_source(asked: Asked, source: Source, sink: Sink, before: list[Run]) -> 
         )
 
 
-def of_task(layout: Layout, mean: float | None) -> dict[str, Any]:
-    """Return what a run's record says by the names of its task."""
-    task = layout.task.name
-    return {"task": task, "zone": str(layout.zone), names.of(task).mean: mean}
-
-
-def _run(
+def recorded(
     source: Source,
     interval: Interval | None,
     tally: Tally,
@@ -233,9 +226,13 @@ def _run(
     seconds: float,
     before: list[Run],
 ) -> Run:
+    """Return the record of a run that ends now. before: the runs before it, oldest first."""
+    task, last = tally.layout.task.name, before[-1] if before else None
     return Run(
         source=source.name,
-        **of_task(tally.layout, tally.mean()),
+        task=task,
+        zone=str(tally.layout.zone),
+        **{names.of(task).mean: tally.mean()},  # type: ignore[arg-type]
         interval=interval,
         finished_at=intervals.now(),
         seconds=round(seconds, 3),
@@ -243,7 +240,8 @@ def _run(
         scored=tally.scored,
         quarantined=tally.quarantined,
         undated=tally.undated,
-        **undated_before(before),
+        undated_before=last.undated if last else 0,
+        unscored_before=last.unscored if last else False,
         model_version=version,
         judged=int(tally.all.judged[0]),
         mae=tally.mae(),

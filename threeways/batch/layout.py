@@ -69,6 +69,12 @@ class Layout:
         return names.of(self.task.name)
 
     @cached_property
+    def refused_columns(self) -> dict[str, str]:
+        """The columns of the quarantine, by what `Refused` calls them."""
+        times = {"time": self.time_name} if self.time else {}
+        return {"id": self.id.name, **times, "payload": "payload", "code": "code", "message": "message"}
+
+    @cached_property
     def by_column(self) -> bool:
         """Whether the features of sound rows are made of columns; else every row becomes an event."""
         dicts = self.task.dicts

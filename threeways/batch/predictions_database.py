@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import batched
 from typing import Any
@@ -13,16 +13,17 @@ import msgspec
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
+from sqlalchemy.dialects import postgresql, sqlite
 
-from threeways.batch import encoding, record, upsert
 from threeways.batch import engine as engines
+from threeways.batch import record, sessions
 from threeways.batch.chunk import MODULUS, Refused, name_of
 from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout
 from threeways.batch.predictions_tables import require_ours, tables
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
-from threeways.errors import BatchError, PermanentError
+from threeways.errors import BatchError, InvalidEvent, PermanentError
 from threeways.scoring.task import EventId
 
 _AT_ONCE = 10_000  # both databases take more parameters than these in one statement
@@ -38,9 +39,9 @@ def opened(url: str, layout: Layout) -> Iterator[DatabaseSink]:
         with (
             engines.faults(f"PREDICTIONS={engines.shown(engine)}", BatchError),
             engine.connect() as connection,
-            engines.alone(engine, connection),
+            engines.alone(connection),
         ):
-            yield DatabaseSink(engine, connection, layout)
+            yield DatabaseSink(connection, layout)
     finally:
         engine.dispose()
 
@@ -53,10 +54,10 @@ class DatabaseSink:
 
     replaces_rows = True
 
-    def __init__(self, engine: sa.Engine, connection: sa.Connection, layout: Layout) -> None:
+    def __init__(self, connection: sa.Connection, layout: Layout) -> None:
         self._connection, self.layout = connection, layout
-        self.name = engines.shown(engine)
-        if engine.dialect.name == "sqlite":
+        self.name = engines.shown(connection.engine)
+        if connection.dialect.name == "sqlite":
             # Others may read while the run's transaction writes (sqlite.org/wal.html).
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         require_ours(connection, layout, self.name)
@@ -125,7 +126,7 @@ class DatabaseWriter:
         self._runs = created.tables[names.runs]
         self._key = layout.id.name
         self._text_ids = text_ids
-        self._texts = encoding.of(connection, layout.id.at)
+        self._texts = sessions.encoding(connection)
         self._may_release = interval is None and bool(
             connection.scalar(sa.select(sa.exists(sa.select(self._quarantine))))
         )
@@ -139,24 +140,59 @@ class DatabaseWriter:
 
     def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:
         """See `Writer`."""
-        return self._texts.unfit(ids) if self._text_ids else {}
+        if not self._text_ids or not self._texts.lacking("".join(map(str, ids))):
+            return {}
+        at = self._layout.id.at
+        return {
+            row: InvalidEvent(f"the predictions database holds no {lacking} in a text - at `{at}`")
+            for row, one in enumerate(ids)
+            if (lacking := self._texts.lacking(str(one)))
+        }
 
     def write(self, scores: Scores, version: str | None) -> None:
         """Insert a chunk; an event that has moved here from another interval leaves its old row."""
         if len(scores.ids):
-            upsert.predictions(self._connection, self._predictions, scores, version)
+            self._upsert(scores, version)
             if self._may_release:
                 self._release(scores.ids)
         if scores.refused:
             self._connection.execute(sa.insert(self._quarantine), [*map(self._entry, scores.refused)])
 
+    def _upsert(self, scores: Scores, version: str | None) -> None:
+        """Insert n predictions, over those of the same events."""
+        table, dialect = self._predictions, self._connection.dialect
+        times = [scores.time_texts()] if self._layout.time else []
+        columns = [scores.ids, *times, scores.values.tolist(), scores.flags, [version] * len(scores.ids)]
+        rows = zip(*columns, strict=True)
+        key, *others = table.columns.keys()
+        insert: Any = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+        over = {"index_elements": [key], "set_": {name: insert.excluded[name] for name in others}}
+        if dialect.name == "postgresql":
+            insert = insert.from_select([key, *others], sa.select(self._copied(rows)))
+            self._connection.execute(insert.on_conflict_do_update(**over))
+        else:  # as rows of the driver: SQLAlchemy's are dicts, at twice the time
+            statement = str(insert.on_conflict_do_update(**over).compile(dialect=dialect))
+            self._connection.exec_driver_sql(statement, list(rows))
+
+    def _copied(self, rows: Iterable[tuple[Any, ...]]) -> sa.Table:
+        """Fill a table of the session's own, from which the rows are inserted: COPY takes no conflict."""
+        table = self._predictions.to_metadata(sa.MetaData(), name=f"{self._predictions.name}_copied")
+        quote = self._connection.dialect.identifier_preparer.quote
+        mine, columns = quote(table.name), ", ".join(map(quote, table.columns.keys()))
+        driver: Any = self._connection.connection.driver_connection
+        with driver.cursor() as cursor:
+            like = quote(self._predictions.name)
+            cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {mine} (LIKE {like}) ON COMMIT DROP")
+            cursor.execute(f"TRUNCATE {mine}")
+            with cursor.copy(f"COPY {mine} ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        return table
+
     def _entry(self, refused: Refused) -> dict[str, Any]:
         """Return a row of the quarantine."""
-        named = {"id": self._key, "time": self._layout.time_name}
-        told = {named.get(name, name): value for name, value in msgspec.structs.asdict(refused).items()}
-        if self._layout.time is None:
-            del told[self._layout.time_name]
-        return {name: self._texts.fitted(value) for name, value in told.items()}
+        columns = self._layout.refused_columns.items()
+        return {column: self._texts.fitted(getattr(refused, name)) for name, column in columns}
 
     def _release(self, ids: Sequence[EventId]) -> None:
         """Take out of quarantine the events that have been mended and have a prediction now."""
@@ -167,14 +203,14 @@ class DatabaseWriter:
             )
 
     def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
-        """See `Known`."""
+        """See `Writer`."""
         column = self._predictions.c[self._key]
         stored = list(map(str if isinstance(column.type, sa.Text) else int, ids))
         found = set(self._among(column, stored))
         return np.array([one in found for one in stored], dtype=bool)
 
     def quarantined(self, names: Sequence[str]) -> set[str]:
-        """See `Known`."""
+        """See `Writer`."""
         stored = {self._texts.fitted(name): name for name in names}
         return {stored[one] for one in self._among(self._quarantine.c[self._key], list(stored))}
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from threeways.batch.chunk import Refused
@@ -29,6 +28,10 @@ class Entry(msgspec.Struct, frozen=True):
     predictions: list[Part]
     quarantine: list[Part]
 
+    def parts(self) -> dict[str, list[Part]]:
+        """Return its files by their kind: what of the two tables they are parts of."""
+        return {"predictions": self.predictions, "quarantine": self.quarantine}
+
 
 class Manifest(msgspec.Struct, frozen=True):
     """The whole folder: its entries, oldest first; their intervals do not overlap."""
@@ -37,34 +40,30 @@ class Manifest(msgspec.Struct, frozen=True):
 
     def files(self) -> set[str]:
         """Return the names of all files that count."""
-        return {part.name for one in self.entries for part in (*one.predictions, *one.quarantine)}
+        return {part.name for one in self.entries for parts in one.parts().values() for part in parts}
 
 
-def predictions_of(scores: Scores, version: str | None, layout: Layout, *, text_ids: bool) -> Any:
-    """Return predictions as an Arrow table. text_ids: whether ids are written as texts."""
+def tables_of(scores: Scores, version: str | None, layout: Layout, *, text_ids: bool) -> dict[str, Any]:
+    """Return predictions and refused rows as Arrow tables. text_ids: whether ids are written as texts."""
     ids = map(str, scores.ids) if text_ids else scores.ids
     times = {layout.time_name: pa.array(scores.time, pa.timestamp("us"))} if layout.time else {}
-    return pa.table(
-        {
-            layout.id.name: pa.array(ids, pa.string() if text_ids else pa.int64()),
-            **times,
-            layout.task.output.name: pa.array(np.asarray(scores.values), pa.float64()),
-            "flags": pa.array(scores.flags, pa.string()),
-            "model_version": pa.array([version] * len(scores.ids), pa.string()),
-        }
-    )
+    predictions = {
+        layout.id.name: pa.array(ids, pa.string() if text_ids else pa.int64()),
+        **times,
+        layout.task.output.name: pa.array(scores.values, pa.float64()),
+        "flags": pa.array(scores.flags, pa.string()),
+        "model_version": pa.array([version] * len(scores.ids), pa.string()),
+    }
+    refused = refused_table(scores.refused, layout.refused_columns)
+    return {"predictions": pa.table(predictions), "quarantine": refused}
 
 
-def quarantine_of(refused: Sequence[Refused], layout: Layout) -> Any:
-    """Return refused rows as an Arrow table."""
-    times = pa.array([one.time for one in refused], pa.timestamp("us"))
+def refused_table(refused: Sequence[Refused], columns: Mapping[str, str]) -> Any:
+    """Return refused rows as an Arrow table. columns: its columns, by the names of `Refused`."""
+    kinds = {name: pa.timestamp("us") if name == "time" else pa.string() for name in columns}
     return pa.table(
         {
-            layout.id.name: pa.array([one.id for one in refused], pa.string()),
-            **({layout.time_name: times} if layout.time else {}),
-            **{
-                name: pa.array([getattr(one, name) for one in refused], pa.string())
-                for name in ("payload", "code", "message")
-            },
+            column: pa.array([getattr(one, name) for one in refused], kinds[name])
+            for name, column in columns.items()
         }
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -112,12 +111,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 def of(run: Run, layout: Layout) -> Run:
     """Return a recorded run of the layout's task; one without a time zone is on the task's clock."""
     return run if run.zone else msgspec.structs.replace(run, zone=str(layout.zone))
-
-
-def undated_before(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return what a run is told of the undated rows of those before it, oldest first."""
-    last = runs[-1] if runs else None
-    return {"undated_before": last.undated, "unscored_before": last.unscored} if last else {}
 
 
 def tell(path: Path, run: Run) -> None:

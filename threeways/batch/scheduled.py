@@ -14,10 +14,10 @@ from rich.console import Console
 
 from threeways import artifact
 from threeways.batch import layout
+from threeways.batch.command import TOLERATED, opened_sink, opened_source
 from threeways.batch.job import Asked, run
 from threeways.batch.layout import Naming
 from threeways.batch.model import service_of
-from threeways.batch.run import TOLERATED, opened_sink, opened_source
 from threeways.errors import ModelFailed, SettingsError
 from threeways.scoring import tasks
 from threeways.settings import BatchSettings, Settings, from_environment
@@ -27,25 +27,15 @@ class TooManyQuarantined(ModelFailed):
     """A run is done and its rows are kept, but more of them were bad than it tolerates."""
 
 
-class Ask(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """What the schedule's input may say; nothing means everything since the last success."""
-
-    start: str | None = None
-    end: str | None = None
-    last: str | None = None
-    lookback: str | None = None
-    same_source: bool = False
-
-
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Run once, for `{}`, `{"last": "day", "lookback": "2d"}` or `{"from": …, "to": …}`.
 
-    The answer is the run's record.
-    The environment says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises
-    UsageError, ModelFailed, or TooManyQuarantined after the rows are kept.
+    See `Asked`; `{}` is everything since the last success. The answer is the run's record. The environment
+    says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises UsageError, ModelFailed,
+    or TooManyQuarantined after the rows are kept.
     """
     try:
-        ask = msgspec.convert(event, Ask)
+        asked = msgspec.convert(event, Asked)
     except msgspec.ValidationError as error:
         raise SettingsError(f'the schedule\'s input: {error}; write {{}} or {{"last": "day"}}') from None
     settings, model = from_environment(BatchSettings), from_environment(Settings)
@@ -62,7 +52,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         opened_sink(settings.batch_predictions, ours) as sink,
     ):
         folder: Path = artifact.fetch(artifact.find(model))
-        asked = Asked(ask.start, ask.end, ask.last, lookback=ask.lookback, same_source=ask.same_source)
         done = run(asked, source, sink, lambda: service_of(folder, model), console).run
     if not done.good(TOLERATED):
         raise TooManyQuarantined(f"{done.quarantined:,} of {done.read:,} rows are in quarantine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,14 +25,37 @@ def raw_text(connection: sa.Connection, text: str) -> sa.ColumnElement[Any]:
     if connection.dialect.name == "sqlite":
         # Joined to nothing, it has no affinity, so that a column's index serves (sqlite.org/datatype3.html).
         return sa.cast(sa.literal(text.encode(errors="surrogateescape")), sa.Text).op("||")(sa.text("''"))
-    raw = sa.literal(text.encode(codec(connection), "surrogateescape"))
+    raw = sa.literal(text.encode(encoding(connection).codec, "surrogateescape"))
     return sa.func.convert_from(raw, sa.func.current_setting("server_encoding"))
 
 
-def codec(connection: sa.Connection) -> str:
-    """Python's name of the encoding of a database's texts."""
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Which texts a database holds. codec: Python's name of its encoding. nul: whether one may have a NUL."""
+
+    codec: str
+    nul: bool
+
+    def lacking(self, text: str) -> str | None:
+        """Return what of a text can't be kept, in words."""
+        try:
+            text.encode(self.codec)
+        except UnicodeEncodeError:
+            return f"character beyond {self.codec}"
+        return None if self.nul or "\0" not in text else "NUL"
+
+    def fitted(self, value: Any) -> Any:
+        """Return a value of a row; in a text with escapes for the characters that the encoding lacks."""
+        if type(value) is not str:
+            return value
+        return value.encode(self.codec, "backslashreplace").decode(self.codec)
+
+
+def encoding(connection: sa.Connection) -> Encoding:
+    """Return the encoding of the database that a session is in."""
     driver: Any = connection.connection.driver_connection
-    return "utf-8" if connection.dialect.name == "sqlite" else _codec(driver)
+    is_sqlite = connection.dialect.name == "sqlite"
+    return Encoding("utf-8" if is_sqlite else _codec(driver), nul=is_sqlite)
 
 
 def _sqlite(connection: Any, _record: object) -> None:

@@ -14,7 +14,6 @@ from threeways.batch.chunk import Refused
 from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout
 from threeways.batch.record import Run
-from threeways.batch.window import Known
 from threeways.errors import PermanentError
 from threeways.scoring.task import EventId
 
@@ -39,27 +38,15 @@ class Scores:
         texts: list[str] = np.char.replace(np.datetime_as_string(self.time, unit="us"), "T", " ").tolist()
         return texts
 
-    def only(self, rows: NDArray[np.intp]) -> Scores:
-        """Return the predictions at `rows`, without a refused row."""
-        at = rows.tolist()
-        ids, flags = [self.ids[row] for row in at], [self.flags[row] for row in at]
-        return Scores(ids, self.time[rows], self.values[rows], flags, (), self.actual[rows])
 
-
-def joined(parts: Sequence[Scores]) -> Scores:
-    """Return the rows of one or more, as one."""
-    return Scores(
-        [one for part in parts for one in part.ids],
-        np.concatenate([part.time for part in parts]),
-        np.concatenate([part.values for part in parts]),
-        [flags for part in parts for flags in part.flags],
-        [one for part in parts for one in part.refused],
-        np.concatenate([part.actual for part in parts]),
-    )
-
-
-class Writer(Known, Protocol):
+class Writer(Protocol):
     """One run's rows on their way."""
+
+    def predicted(self, ids: Sequence[EventId]) -> NDArray[np.bool_]:
+        """(n,) which of the events have a prediction."""
+
+    def quarantined(self, names: Sequence[str]) -> set[str]:
+        """Return the ids, as `name_of` writes them, that are in quarantine."""
 
     def unfit(self, ids: Sequence[EventId]) -> dict[int, PermanentError]:
         """Return which ids the place can't hold, by their position, and why."""

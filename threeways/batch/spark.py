@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from threeways.batch import layout as layouts
+from threeways.batch.chunk import Refused
 from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout, Naming
 from threeways.scoring import tasks
@@ -23,13 +24,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def schema(*, text_ids: bool) -> str:
-    """Return the schema of predictions and refused rows in one; `code` is null for the predictions."""
+def schema(*, text_ids: bool) -> dict[str, str]:
+    """Return the columns of predictions and refused rows in one; `code` is null for the predictions."""
+    texts = dict.fromkeys(("flags", "model_version", "id", "payload", "code", "message"), "string")
     kind = "string" if text_ids else "bigint"
-    return (
-        f"event_id {kind}, event_time timestamp_ntz, value double, flags string, model_version string, "
-        "actual double, code string, message string, payload string, refused_id string"
-    )
+    return {"event_id": kind, "time": "timestamp_ntz", "value": "double", "actual": "double", **texts}
 
 
 def scored(
@@ -59,9 +58,10 @@ def scored(
         for part in parts:
             if len(part):
                 table = {there[name]: part.column(name) for name in part.schema.names}
-                yield _batch(service, table, ours, inside, text_ids=text_ids)
+                yield from _batches(service, table, ours, inside, text_ids=text_ids)
 
-    return frame.mapInArrow(batches, schema(text_ids=text_ids))
+    columns = ", ".join(map(" ".join, schema(text_ids=text_ids).items()))
+    return frame.mapInArrow(batches, columns)
 
 
 def column_of(position: int) -> str:
@@ -79,39 +79,32 @@ def loaded(model: str, settings: bytes, naming: bytes) -> tuple[ModelService[Any
     return service_of(Path(model), serving), ours
 
 
-def _batch(
+def _batches(
     service: ModelService[Any],
     table: dict[str, Any],
     layout: Layout,
     interval: Interval | None,
     *,
     text_ids: bool,
-) -> Any:
+) -> list[Any]:
     import pyarrow as pa
 
     from threeways.batch.columns import Rows
     from threeways.batch.job import score
+    from threeways.batch.predictions_files import refused_table
     from threeways.batch.tally import Tally
     from threeways.batch.values import Values
 
     chunk = Rows(Values(table, layout.zone), layout, text_ids=text_ids).chunk(interval)
     scores = score(service, chunk, Tally(layout))
-    rows, refused = len(scores.ids), scores.refused
-    lacking = [None] * len(refused)
-    none = [None] * rows
-    ids = pa.string() if text_ids else pa.int64()
-    times = [*scores.time.tolist(), *(one.time for one in refused)]
-    return pa.record_batch(
-        {
-            "event_id": pa.array([*scores.ids, *lacking], ids),
-            "event_time": pa.array(times, pa.timestamp("us")),
-            "value": pa.array([*scores.values.tolist(), *lacking], pa.float64()),
-            "flags": pa.array([*scores.flags, *lacking], pa.string()),
-            "model_version": pa.array([service.version] * (rows + len(refused)), pa.string()),
-            "actual": pa.array([*scores.actual.tolist(), *lacking], pa.float64()),
-            "code": pa.array([*none, *(one.code for one in refused)], pa.string()),
-            "message": pa.array([*none, *(one.message for one in refused)], pa.string()),
-            "payload": pa.array([*none, *(one.payload for one in refused)], pa.string()),
-            "refused_id": pa.array([*none, *(one.id for one in refused)], pa.string()),
-        }
-    )
+    predictions = {
+        "event_id": pa.array(scores.ids, pa.string() if text_ids else pa.int64()),
+        "time": pa.array(scores.time, pa.timestamp("us")),
+        "value": pa.array(scores.values, pa.float64()),
+        "actual": pa.array(scores.actual, pa.float64()),
+        "flags": pa.array(scores.flags, pa.string()),
+    }
+    refused = refused_table(scores.refused, {name: name for name in Refused.__struct_fields__})
+    both = pa.concat_tables([pa.table(predictions), refused], promote_options="default")
+    both = both.append_column("model_version", pa.array([service.version] * len(both), pa.string()))
+    return both.select(list(schema(text_ids=text_ids))).combine_chunks().to_batches()  # type: ignore[no-any-return]

@@ -9,26 +9,30 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
 from threeways.aws import s3_files as s3
-from threeways.batch import demo, run
-from threeways.batch import interval as intervals
-from threeways.batch.job import chosen, of_task, same_source
+from threeways.batch import command
+from threeways.batch.ids import Repeats
+from threeways.batch.job import CHUNK, chosen, recorded, same_source
 from threeways.batch.layout import Layout
+from threeways.batch.model import service_of
 from threeways.batch.parquet import ParquetSource
 from threeways.batch.parquet import opened as opened_events
 from threeways.batch.predictions_parquet import ParquetWriter
 from threeways.batch.predictions_parquet import opened as opened_predictions
-from threeways.batch.record import Run, tell, undated_before
-from threeways.batch.spark import column_of, loaded, scored
+from threeways.batch.record import tell
+from threeways.batch.spark import column_of, scored
+from threeways.batch.tally import Tally
 from threeways.errors import BatchError
+from threeways.scoring.task import EventId
 from threeways.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def run_spark(
-    options: run.Options,
+    options: command.Options,
     find_folder: Callable[[], Path],
     console: Console,
     local: Path,
@@ -48,9 +52,9 @@ def run_spark(
     database where parquet files are needed.
     """
     ours = options.layout()
-    events = options.events or demo.module_of(ours.task).files(local)
+    events = options.events or command.demo_of(ours.task).files(local)
     place = s3.plain(options.predictions or str(local / "predictions-spark"))
-    if run.is_database(events) or run.is_database(place) or place.startswith("s3://"):
+    if command.is_database(events) or command.is_database(place) or place.startswith("s3://"):
         raise BatchError(
             "ENGINE=spark reads parquet files and writes a folder; give EVENTS=events/*.parquet "
             "PREDICTIONS=folder, or leave ENGINE= out"
@@ -91,13 +95,9 @@ def run_spark(
                 ]
                 out = reduce(lambda one, other: one.union(other), parts)
                 out.write.mode("overwrite").parquet(str(scratch))
-                found = spark.read.parquet(str(scratch))
-                _refuse_repeats(found, source, ours)
-                _adopt(writer, found, scratch, ours)
-                service, _ = loaded(
-                    str(model), msgspec.json.encode(serving), msgspec.json.encode(ours.naming)
-                )
-                done = _summary(found, source.name, interval, ours, service.version, began, before)
+                version = service_of(model, serving).version
+                tally = _collect(scratch, writer, source, ours)
+                done = recorded(source, interval, tally, version, time.monotonic() - began, before)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             writer.finish(done)
@@ -176,77 +176,34 @@ def frames(spark: SparkSession, source: ParquetSource, layout: Layout) -> Iterat
         yield part.select(*taken)
 
 
-def _refuse_repeats(found: DataFrame, source: ParquetSource, layout: Layout) -> None:
-    """Raise BatchError where events share an id: Spark's rows have no order, so that none is the first."""
-    if not source.owned:
-        return
-    repeats = found.where("code IS NULL").groupBy("event_id").count().where("count > 1").count()
-    if repeats:
+def _collect(scratch: Path, writer: ParquetWriter, source: ParquetSource, layout: Layout) -> Tally:
+    """Write the rows that Spark has left in a folder as the run's, and add them up.
+
+    Raises BatchError where events share an id: Spark's rows have no order, so that none is the first.
+    """
+    tally, repeats, repeated = Tally(layout), Repeats(), set[EventId]()
+    times = {"time": layout.time_name} if layout.time else {}
+    output = {"value": layout.task.output.name, "flags": "flags", "model_version": "model_version"}
+    names = {
+        "predictions": {"event_id": layout.id.name, **times, **output},
+        "quarantine": layout.refused_columns,
+    }
+    for file in sorted(scratch.glob("part-*.parquet")):
+        for batch in pq.ParquetFile(file).iter_batches(CHUNK):
+            table = pa.table(batch)
+            is_scored = pc.is_null(table["code"])
+            scored, refused = table.filter(is_scored), table.filter(pc.invert(is_scored))
+            for kind, rows in (("predictions", scored), ("quarantine", refused)):
+                writer.add(kind, rows.select(list(names[kind])).rename_columns(list(names[kind].values())))
+            tally.count(scored["value"].to_numpy(), scored["actual"].to_numpy())
+            tally.quarantined += len(refused)
+            tally.undated += refused["time"].null_count if layout.time else 0
+            if source.owned:
+                ids = scored["event_id"].to_pylist()
+                repeated |= {ids[row] for row in np.flatnonzero(repeats.among(ids)).tolist()}
+    if repeated:
         raise BatchError(
-            f"{source.name}: {repeats:,} {layout.id.name}s are there more than once; make each unique, or "
-            "leave ENGINE=spark out: then the first row of each counts"
+            f"{source.name}: {len(repeated):,} {layout.id.name}s are there more than once; make each unique, "
+            "or leave ENGINE=spark out: then the first row of each counts"
         )
-
-
-def _adopt(writer: ParquetWriter, found: DataFrame, scratch: Path, layout: Layout) -> None:
-    """Spark's files become the run's: the predictions' and the refused rows' apart, under the run's names."""
-    key, time, output = (f"`{one}`" for one in (layout.id.name, layout.time_name, layout.task.output.name))
-    times = [f"event_time AS {time}"] if layout.time else []
-    predictions = [f"event_id AS {key}", *times, f"value AS {output}", "flags", "model_version"]
-    refused = [f"refused_id AS {key}", *times, "payload", "code", "message"]
-    for kind, condition, columns in (
-        ("predictions", "code IS NULL", predictions),
-        ("quarantine", "code IS NOT NULL", refused),
-    ):
-        folder = scratch.with_name(f"_spark_{kind}")
-        try:
-            found.where(condition).selectExpr(*columns).write.mode("overwrite").parquet(str(folder))
-            for file in sorted(folder.glob("part-*.parquet")):
-                rows = pq.read_metadata(file).num_rows
-                if rows:
-                    writer.adopt(kind, file, rows)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _summary(
-    found: DataFrame,
-    source: str,
-    interval: intervals.Interval | None,
-    layout: Layout,
-    version: str | None,
-    began: float,
-    before: list[Run],
-) -> Run:
-    truth = layout.truth
-    bounds = [("actual >= {0!r}D", truth.least), ("actual <= {0!r}D", truth.most)] if truth else []
-    kept = " AND ".join(
-        ["NOT isnan(actual)", *(one.format(limit) for one, limit in bounds if isfinite(limit))]
-    )
-    undated = "count_if(code IS NOT NULL AND event_time IS NULL)" if layout.time else "bigint(0)"
-    off = "(value - actual)"
-    row: Any = found.selectExpr(
-        "count(*) AS read",
-        "count(value) AS scored",
-        f"{undated} AS undated",
-        "avg(value) AS mean",
-        f"count_if({kept}) AS judged",
-        f"avg(abs{off}) FILTER (WHERE {kept}) AS mae",
-        f"sqrt(avg({off} * {off}) FILTER (WHERE {kept})) AS rmse",
-    ).first()
-    return Run(
-        source=source,
-        **of_task(layout, row["mean"]),
-        interval=interval,
-        finished_at=intervals.now(),
-        seconds=round(time.monotonic() - began, 3),
-        read=row["read"],
-        scored=row["scored"],
-        quarantined=row["read"] - row["scored"],
-        undated=row["undated"],
-        **undated_before(before),
-        model_version=version,
-        judged=row["judged"],
-        mae=row["mae"],
-        rmse=row["rmse"],
-    )
+    return tally

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,6 @@ _REASONS = 1_000  # a message may quote a row; more kinds than this are counted 
 OTHER = ("other", "more kinds of reasons")
 
 
-@dataclass(slots=True)
 class Slices:
     """Events added up by a whole number from 0 to n - 1: how many, their predictions, and their errors.
 
@@ -28,25 +26,18 @@ class Slices:
     training keeps; absolute and squared: their errors' sums.
     """
 
-    n: int
-    events: Floats = field(init=False)
-    predicted: Floats = field(init=False)
-    judged: Floats = field(init=False)
-    absolute: Floats = field(init=False)
-    squared: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        for name in ("events", "predicted", "judged", "absolute", "squared"):
-            setattr(self, name, np.zeros(self.n))
+    def __init__(self, n: int) -> None:
+        self.events, self.predicted, self.judged, self.absolute, self.squared = np.zeros((5, n))
 
     def add(self, at: NDArray[np.int64], predicted: Floats, actual: Floats, kept: NDArray[np.bool_]) -> None:
         """Add (m,) events: their slice, their predicted and real output, and which of them are judged."""
-        self.events += np.bincount(at, minlength=self.n)
-        self.predicted += np.bincount(at, predicted, self.n)
+        n = len(self.events)
+        self.events += np.bincount(at, minlength=n)
+        self.predicted += np.bincount(at, predicted, n)
         where, off = at[kept], (predicted - actual)[kept]
-        self.judged += np.bincount(where, minlength=self.n)
-        self.absolute += np.bincount(where, np.abs(off), self.n)
-        self.squared += np.bincount(where, off**2, self.n)
+        self.judged += np.bincount(where, minlength=n)
+        self.absolute += np.bincount(where, np.abs(off), n)
+        self.squared += np.bincount(where, off**2, n)
 
     def mean(self) -> Floats:
         """(n,) the mean prediction, NaN without an event."""
@@ -87,12 +78,9 @@ class Tally:
         if not len(rows):
             return
         predicted, actual = scores.values[rows], chunk.actual[rows]
-        kept, truth = np.isfinite(actual), self.layout.truth
-        if truth:
-            kept &= (actual >= truth.least) & (actual <= truth.most)
+        kept = self.count(predicted, actual)
         if not self.edges:
             self._begin(chunk, predicted)
-        self.all.add(np.zeros(len(rows), np.int64), predicted, actual, kept)
         if self.layout.time:
             second = chunk.time[rows].astype("datetime64[s]").astype(np.int64)
             self.hours.add(second // 3600 % 24, predicted, actual, kept)
@@ -102,6 +90,14 @@ class Tally:
         self.bars += np.bincount(np.clip(bars, 0, len(self.bars) - 1), minlength=len(self.bars))
         for flag, mask in scores.flags.items():
             self.flags[flag] += int(np.count_nonzero(mask[rows]))
+
+    def count(self, predicted: Floats, actual: Floats) -> NDArray[np.bool_]:
+        """Add (n,) events to the whole run's alone; which of them are judged."""
+        kept, truth = np.isfinite(actual), self.layout.truth
+        if truth:
+            kept &= (actual >= truth.least) & (actual <= truth.most)
+        self.all.add(np.zeros(len(actual), np.int64), predicted, actual, kept)
+        return kept
 
     def _begin(self, chunk: Chunk, predicted: Floats) -> None:
         """Choose the parts by the first events, where neither the task's slices nor its truth tell them."""

@@ -6,15 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk, Refused, name_of
 from threeways.batch.interval import Interval, merged
+from threeways.batch.sink import Writer
 from threeways.errors import BatchError
-from threeways.scoring.task import EventId
 
 LOOKBACK = "1d"
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -61,20 +60,10 @@ def of(interval: Interval, lookback: timedelta, done: Sequence[Interval]) -> Win
     return Window(interval, late, [one for stretch in before if (one := stretch.between(None, since))])
 
 
-class Known(Protocol):
-    """Which events a sink has already."""
-
-    def predicted(self, ids: Sequence[EventId]) -> Mask:
-        """(n,) which of the events have a prediction."""
-
-    def quarantined(self, names: Sequence[str]) -> set[str]:
-        """Return the ids, as `name_of` writes them, that are in quarantine."""
-
-
 class Sift:
     """Takes from a chunk what the window is for; counts late rows taken and older ones left."""
 
-    def __init__(self, window: Window, known: Known) -> None:
+    def __init__(self, window: Window, known: Writer) -> None:
         self._window, self._known = window, known
         self.late = 0
         self.missed = 0
@@ -126,7 +115,7 @@ class Unscored:
 
     late, missed, missed_since = 0, 0, None
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Writer) -> None:
         self._known = known
 
     def __call__(self, chunk: Chunk) -> Chunk:

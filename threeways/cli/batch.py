@@ -51,10 +51,10 @@ def batch(
     ] = None,
 ) -> None:
     """Score a table of events into one of predictions, by interval; default: all since the last success."""
+    from threeways.batch.command import Options
     from threeways.batch.job import Asked
     from threeways.batch.layout import Naming
     from threeways.batch.model import service_of
-    from threeways.batch.run import Options
     from threeways.local_run.model_choice import choose, resolved
 
     console, settings = Console(), from_environment(Settings)
@@ -74,7 +74,7 @@ def batch(
 
         good = run_spark(options, find_folder, console, LOCAL, settings)
     elif engine == "local":
-        from threeways.batch.run import run as run_batch
+        from threeways.batch.command import run as run_batch
 
         good = run_batch(options, find_service, console, LOCAL)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from threeways import disk
-from threeways.batch import demo, layout
+from threeways.batch import layout
 from threeways.batch.chunk import Source
 from threeways.batch.job import Asked, Done
 from threeways.batch.job import run as run_job
@@ -24,6 +25,7 @@ from threeways.batch.tally import Tally
 from threeways.errors import BatchError
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
+from threeways.scoring.task import Task
 from threeways.settings import Settings
 
 TOLERATED = 0.05
@@ -195,9 +197,19 @@ def _without_password(place: str) -> str:
 
 
 def _made(options: Options, ours: Layout, local: Path, console: Console) -> tuple[str, str | None]:
-    url, table = demo.module_of(ours.task).table(local)
+    url, table = demo_of(ours.task).table(local)
     console.print(f"EVENTS= names none: made-up events are in {url}", highlight=False, soft_wrap=True)
     return url, options.table or table
+
+
+def demo_of(task: Task[Any]) -> Any:
+    """Return the module that makes events for a job that is given none. Raises BatchError: there is none."""
+    if task.demo is None:
+        raise BatchError(
+            f"TASK={task.name} makes no events by itself; give EVENTS=, a database URL (with TABLE=) or "
+            "parquet files"
+        )
+    return importlib.import_module(task.demo)
 
 
 def _report(path: Path | None, done: Done, console: Console) -> None:
