@@ -119,11 +119,15 @@ class DeliveryFailed(TransientError):
 
 
 class QuarantineFailed(TransientError):
-    """The quarantine did not acknowledge a record. `retries`: attempts beyond the first."""
+    """The quarantine did not acknowledge a record.
 
-    def __init__(self, message: str, retries: int = 0) -> None:
+    retries: attempts beyond the first. stored: how many records, the first ones, it did acknowledge.
+    """
+
+    def __init__(self, message: str, retries: int = 0, stored: int = 0) -> None:
         super().__init__(message)
         self.retries = retries
+        self.stored = stored
 
 
 class InvalidInvocation(ThreewaysError):

@@ -101,14 +101,14 @@ COPIES = (
         "counts quarantine as done before S3 acknowledges",
         StreamHandler,
         "_set_aside",
-        (("return records, error.retries", "return [], error.retries"),),
+        (("return error.stored, error.retries", "return len(faults), error.retries"),),
         "the lowest unfinished record is",
     ),
     Broken(
         "drops what it cannot score",
         StreamHandler,
         "handle",
-        (("if faults else None", "if False else None"),),
+        (("if faults else None", "if False else None"), ("(0, 0)", "(len(faults), 0)")),
         "the lowest unfinished record is",
     ),
     Broken(

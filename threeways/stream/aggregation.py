@@ -16,9 +16,14 @@ from dataclasses import dataclass
 
 from threeways.errors import UndecodableEvent
 from threeways.protobuf import fields
+from threeways.scoring.decoding import KEY_LENGTH
 
 MAGIC = b"\xf3\x89\x9a\xc2"
 """The first bytes of an aggregated record; no UTF-8 text begins with them."""
+MAX_USER_RECORDS = 50_000
+"""The limit on user records in an aggregated record, and on events in an invocation: what broken ones take
+in memory, each with its reason, fits into the template's 1,024 MB. An honest record has fewer: in the 1 MiB
+that a producer puts there is room for 20 bytes each."""
 _DIGEST_BYTES = 16
 _PARTITION_KEY, _EXPLICIT_HASH_KEY, _RECORD = 1, 2, 3
 _KEY_INDEX, _HASH_INDEX, _DATA, _TAG = 1, 2, 3, 4  # of a record
@@ -43,7 +48,8 @@ def is_aggregated(data: bytes) -> bool:
 def deaggregate(data: bytes) -> list[UserRecord]:
     """Parse an aggregated record into its user records, in order; there may be none.
 
-    Raises only UndecodableEvent, where the digest is wrong or the message is broken.
+    Raises only UndecodableEvent, where the digest is wrong, the message is broken or holds more than
+    MAX_USER_RECORDS.
     """
     message, digest = data[len(MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     short = len(data) < len(MAGIC) + _DIGEST_BYTES
@@ -88,14 +94,30 @@ def _aggregated_record(message: bytes) -> list[UserRecord]:
         if isinstance(value, int):
             continue  # none of the known fields is a number
         if number == _PARTITION_KEY:
-            keys.append(value.decode())
+            keys.append(_key(value))
         elif number == _EXPLICIT_HASH_KEY:
             hash_keys += 1
         elif number == _RECORD:
             records.append(_record(value))
+        if max(len(keys), len(records)) > MAX_USER_RECORDS:
+            raise ValueError(
+                f"it holds over {MAX_USER_RECORDS:,} user records or keys, which is more than an invocation "
+                "takes: lower the producer's AggregationMaxCount"
+            )
     if any(key >= len(keys) or hash_key >= hash_keys for key, hash_key, _ in records):
         raise ValueError("a user record's key is not in the table")
     return [UserRecord(keys[key], content) for key, _, content in records]
+
+
+def _key(value: bytes) -> str:
+    """Decode a partition key. Raises ValueError for one that is longer than Kinesis allows.
+
+    docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html
+    """
+    key = value.decode() if len(value) <= 4 * KEY_LENGTH else ""  # a character has four bytes at most
+    if len(value) > 4 * KEY_LENGTH or len(key) > KEY_LENGTH:
+        raise ValueError(f"a partition key of {len(value):,} bytes; Kinesis allows {KEY_LENGTH} characters")
+    return key
 
 
 def _record(message: bytes) -> tuple[int, int, bytes]:

@@ -89,6 +89,7 @@ class StreamHandler:
         deadline, now = Deadline.of(context), self._clock()
         whole, first = deadline.remaining(), next(iter(batch.sequence_numbers), None)
         kept = KEPT_SHARE * whole
+        later = batch.later
         invocation = Invocation(len(batch), oldest_age=_oldest_age(batch, now))
         outcomes: Sequence[Outcome] = self.service.score(
             batch.payloads, OnDemand(batch.arrived_at, moment), lambda: deadline.remaining() - kept
@@ -104,11 +105,11 @@ class StreamHandler:
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
         quarantining = self._beside.submit(self._set_aside, faults, deadline) if faults else None
         unfinished, messages = self._deliver(*delivered, deadline, invocation)
-        not_quarantined, again = quarantining.result() if quarantining else ([], 0)
-        unfinished += not_quarantined + not_scored
+        stored, again = quarantining.result() if quarantining else (0, 0)
+        unfinished += [record for record, _ in faults[stored:]] + not_scored
+        unfinished += later
         invocation.retries += again
-        if not not_quarantined:
-            invocation.quarantined = Counter(error.code for _, error in faults)
+        invocation.quarantined = Counter(error.code for _, error in faults[:stored])
         invocation.unfinished = len(unfinished)
         self._report(invocation, context)
         answer = self._failures(unfinished)
@@ -132,17 +133,17 @@ class StreamHandler:
 
     def _set_aside(
         self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
-    ) -> tuple[list[Record], int]:
-        """Quarantine records; return those that were not accepted (all of them, or none), and the retries."""
-        records = [record for record, _ in faults]
+    ) -> tuple[int, int]:
+        """Quarantine records; return how many, the first ones, were accepted, and the retries."""
         try:
-            return [], self._quarantine.put(faults, deadline)
+            return len(faults), self._quarantine.put(faults, deadline)
         except QuarantineFailed as error:
-            logger.error("%d records are not quarantined: %s", len(faults), error)  # noqa: TRY400 - no traceback
-            return records, error.retries
+            left = len(faults) - error.stored
+            logger.error("%d records are not quarantined: %s", left, error)  # noqa: TRY400 - no traceback
+            return error.stored, error.retries
         except Exception:
             logger.exception("%d records are not quarantined", len(faults))
-            return records, 0
+            return 0, 0
 
     def _report(self, invocation: Invocation, context: Context | None) -> None:
         """Report the invocation; a telemetry failure is logged and never causes redelivery."""

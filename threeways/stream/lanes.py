@@ -26,7 +26,8 @@ class Lanes:
 
     def __init__(self, count: int | None = None) -> None:
         self._several = count is None or count > 1
-        self._outer: dict[str, str] = {}
+        self._outer: dict[int, int] = {}
+        """By a user key's hash, that of its latest partition key: a key may take a kilobyte."""
         self._told = False
 
     def scattered(self, batch: Batch) -> int:
@@ -35,9 +36,10 @@ class Lanes:
             return 0
         if len(self._outer) > MAX_KEYS:
             self._outer.clear()
-        found: set[str] = set()
-        for number, key in zip(batch.sequence_numbers, batch.partition_keys, strict=True):
-            outer = batch.wholes[number].partition_key if number in batch.wholes else key
+        found: set[int] = set()
+        for number, user_key in zip(batch.sequence_numbers, batch.partition_keys, strict=True):
+            key = hash(user_key)
+            outer = hash(batch.wholes[number].partition_key) if number in batch.wholes else key
             if self._outer.setdefault(key, outer) != outer:
                 found.add(key)
                 self._outer[key] = outer

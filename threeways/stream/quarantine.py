@@ -1,14 +1,15 @@
 """Quarantine: keep records that can never be scored, with their bytes and the reason.
 
-One object of JSON lines for each invocation, on S3, because an object takes records of any size. Guarantee:
-at least once; an entry of a redelivered record repeats its `source_event_id`.
+JSON lines on S3, because an object takes records of any size: one object for each invocation, more where
+their entries would take more than PART_BYTES. Guarantee: at least once; an entry of a redelivered record
+repeats its `source_event_id`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PART_BYTES = 4 * 2**20
+"""The size from which an object takes no further entry: an object's body is held in memory."""
 MAX_MESSAGE = 1_000
 """The limit on a reason's characters: a record of a megabyte must not have a reason of two."""
 
@@ -63,7 +66,10 @@ class Quarantine(Protocol):
     """Where records go that can never be scored."""
 
     def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
-        """Store the records; return the number of retries. Raises QuarantineFailed: then none is stored."""
+        """Store the records, in order; return the number of retries.
+
+        Raises QuarantineFailed, which says how many of them are stored.
+        """
 
 
 class NoQuarantine:
@@ -80,7 +86,8 @@ class NoQuarantine:
 class S3Quarantine:
     """Stores records under an S3 prefix, by the hour of their arrival: `<prefix>/YYYY/MM/DD/HH/<name>.jsonl`.
 
-    The name depends only on the records, so that redelivered records replace their object.
+    Which records an object takes, and its name, depends only on the records, so that redelivered ones replace
+    their objects.
     """
 
     def __init__(self, client: S3Client, location: str, backoff: Backoff | None = None) -> None:
@@ -89,10 +96,19 @@ class S3Quarantine:
         self._backoff = backoff or Backoff()
 
     def put(self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline) -> int:
-        """Store all records in one object, retrying until the deadline."""
-        now = datetime.now(UTC)
-        entries = [QuarantineEntry.of(record, error, now) for record, error in faults]
-        body = msgspec.json.Encoder().encode_lines(entries)
+        """Store all records, object by object, retrying until the deadline."""
+        stored = retries = 0
+        try:
+            for part in _parts(faults, datetime.now(UTC)):
+                retries += self._put(part, deadline)
+                stored += len(part[0])
+        except QuarantineFailed as error:
+            raise QuarantineFailed(str(error), retries + error.retries, stored) from error
+        return retries
+
+    def _put(self, part: _Part, deadline: Deadline) -> int:
+        """Put one object; return the number of retries."""
+        entries, body = part
         where = {"Bucket": self._bucket, "Key": f"{self._prefix}{_name(entries)}"}
         retries = 0
         while True:
@@ -115,6 +131,24 @@ class S3Quarantine:
         except DeadlineNear as error:
             reason = f"s3://{self._bucket}: {error}; before that: {cause!r}"
             raise QuarantineFailed(reason, retries) from cause
+
+
+type _Part = tuple[list[QuarantineEntry], bytes]
+"""An object's entries, and its body with them."""
+
+
+def _parts(faults: Iterable[tuple[Record, PermanentError]], now: datetime) -> Iterator[_Part]:
+    """Yield the objects to put, one after the other, so that only one body is held."""
+    encode = msgspec.json.Encoder().encode
+    entries, body = list[QuarantineEntry](), bytearray()
+    for record, error in faults:
+        entries.append(QuarantineEntry.of(record, error, now))
+        body += encode(entries[-1]) + b"\n"
+        if len(body) >= PART_BYTES:
+            yield entries, bytes(body)
+            entries, body = [], bytearray()
+    if entries:
+        yield entries, bytes(body)
 
 
 def _name(entries: Sequence[QuarantineEntry]) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, overload
 import msgspec
 
 from threeways.errors import InvalidInvocation, UndecodableEvent
-from threeways.stream.aggregation import MAGIC, deaggregate, is_aggregated
+from threeways.stream.aggregation import MAGIC, MAX_USER_RECORDS, deaggregate, is_aggregated
 
 LAST_SECOND = 253402300800
 """Unix time's year 10000, which is beyond `datetime`."""
@@ -60,7 +60,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 class Batch(Sequence[Record]):
     """A columnar batch of records; a single `Record` is created only on access.
 
-    wholes: sequence number -> the aggregated record whose user records are in the batch.
+    wholes: sequence number -> the aggregated record whose user records are in the batch. later: the Kinesis
+    records that follow, for which an invocation has no room beside these.
     """
 
     event_ids: list[str]
@@ -71,9 +72,15 @@ class Batch(Sequence[Record]):
     payloads: Sequence[bytes | UndecodableEvent]
     source_arns: list[str]
     wholes: Mapping[str, Record] = field(default_factory=dict)
+    later: Sequence[Record] = ()
 
     @classmethod
-    def of(cls, records: Iterable[Record], wholes: Mapping[str, Record] | None = None) -> Batch:
+    def of(
+        cls,
+        records: Iterable[Record],
+        wholes: Mapping[str, Record] | None = None,
+        later: Sequence[Record] = (),
+    ) -> Batch:
         """Create a columnar batch of records."""
         rows = list(records)
         return cls(
@@ -85,6 +92,7 @@ class Batch(Sequence[Record]):
             payloads=[row.payload for row in rows],
             source_arns=[row.source_arn for row in rows],
             wholes=wholes or {},
+            later=later,
         )
 
     def taken(self, positions: Sequence[int]) -> Batch:
@@ -149,25 +157,33 @@ def from_event(event: object) -> list[Record]:
 
     Raises InvalidInvocation for any other event: nothing in it can be checkpointed then.
     """
-    return list(batch_of(event))
+    return [part for record in _whole_batch(event) for part in deaggregated(record)]
 
 
 def batch_of(event: object) -> Batch:
-    """Parse a Lambda event into a columnar batch."""
-    batch = _quickly(event)
-    if batch is None:
-        batch = Batch.of(_thoroughly(event))
+    """Parse a Lambda event into a columnar batch of at most MAX_USER_RECORDS, the first ones."""
+    batch = _whole_batch(event)
     whole = b"".join(batch.data)
-    if whole.isascii() or MAGIC not in whole:  # isascii is fast, and true of almost all JSON
+    if len(batch) <= MAX_USER_RECORDS and (
+        whole.isascii() or MAGIC not in whole  # isascii is fast, and true of almost all JSON
+    ):
         return batch
     parts: list[Record] = []
     wholes: dict[str, Record] = {}
-    for record in batch:
+    for position, record in enumerate(batch):
         users = list(deaggregated(record))
+        if len(parts) + len(users) > MAX_USER_RECORDS:
+            return Batch.of(parts, wholes, later=batch[position:])
         parts += users
         if users and users[0].event_id != record.event_id:
             wholes[record.sequence_number] = record
     return Batch.of(parts, wholes)
+
+
+def _whole_batch(event: object) -> Batch:
+    """Parse a Lambda event without deaggregating its records."""
+    batch = _quickly(event)
+    return Batch.of(_thoroughly(event)) if batch is None else batch
 
 
 def _quickly(event: object) -> Batch | None:
