@@ -1,17 +1,28 @@
 # Bare `make` lists the targets. Each sets up what it needs by itself.
-.DEFAULT_GOAL := help
+#
+# What a person gives is data: no recipe names a variable that one can give, on make's command line or in the
+# environment, and none is expanded here. A program reads it from its environment; THREEWAYS_TAKES tells it which of
+# them its target takes. `$(value X)` is X as it was given. What this file defines for itself is `override`.
+# gnu.org/software/make/manual/html_node/Value-Function.html
+
+# What is given on make's command line. It comes first, while what is below has not been defined. The loops' own
+# variable hides one that is given, so that is asked for outside of them.
+override GIVEN := $(if $(findstring command,$(origin _)),_) \
+	$(foreach _,$(.VARIABLES),$(if $(findstring command,$(origin $(_))),$(_)))
+
+override .DEFAULT_GOAL := help
 .PHONY: help setup run torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
 	bench-image bench-web bench-batch digest check wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy lock clean
-SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
+override SHELL := /bin/bash
+override .SHELLFLAGS := -eu -o pipefail -c
 
 # What each target takes. Another name on the command line, a misspelt one above all, is refused.
-TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE MODEL
-TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL
-TAKES_replay := FROM FUNCTION YES MODEL
-TAKES_web := PORT MODEL
-TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL
+TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE MODEL SHA256
+TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL SHA256
+TAKES_replay := FROM FUNCTION YES MODEL SHA256
+TAKES_web := PORT MODEL SHA256
+TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL SHA256
 TAKES_train := DATA VALIDATION
 TAKES_test := ARGS
 TAKES_validate := TEMPLATE
@@ -20,7 +31,7 @@ TAKES_plan := RATE SHARDS MEMORY ARCH
 TAKES_bench-image := IMAGES
 TAKES_bench-batch := ROWS MONTH FLAT
 TAKES_digest := MODEL
-TAKES_check := MODEL
+TAKES_check := MODEL SHA256
 TAKES_image := TARGET ARCH TAG
 TAKES_web-image := ARCH TAG
 TAKES_invoke := EVENT IMAGE
@@ -30,39 +41,41 @@ TAKES_deploy := STACK REGION YES MODEL IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EV
 TAKES_rollback := STACK REGION YES TO NO_EVENT NO_RIDE
 TAKES_destroy := STACK REGION YES
 # What the environment says just as well: see 'Environment' in README.md.
-ENVIRONMENT := TASK MODEL_LOCATION MODEL_BUCKET MODEL_SHA256 MODEL_RUNTIME RUN_ID MLFLOW_% \
+override ENVIRONMENT := TASK MODEL_LOCATION MODEL_BUCKET MODEL_SHA256 MODEL_RUNTIME RUN_ID MLFLOW_% \
 	WEB_HOST WEB_PORT WEB_SECONDS WEB_GATHER WEB_DRAIN AWS_% POWERTOOLS_% OMP_NUM_THREADS COLUMNS \
-	PYTHON313 PYTHON% PYENV_% PIP_% VENV MAKE% SHELL LOCALSTACK_% DOCKER_% SAM_% JAVA_HOME SPARK_% PG%
-GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
-GOALS := $(or $(MAKECMDGOALS),help)
-UNKNOWN := $(sort $(filter-out $(ENVIRONMENT) $(foreach goal,$(GOALS),$(TAKES_$(goal))),$(GIVEN)))
+	PYTHON313 PYTHON% PYENV_% PIP_% LOCALSTACK_% DOCKER_% SAM_% JAVA_HOME SPARK_% PG%
+override GOALS := $(or $(value MAKECMDGOALS),help)
+override TAKEN := $(foreach _,$(GOALS),$(value TAKES_$(_)))
+override UNKNOWN := $(sort $(filter-out $(ENVIRONMENT) $(TAKEN),$(GIVEN)) $(filter PYTHON,$(GIVEN)) \
+	$(foreach _,$(GIVEN),$(findstring $$,$(_))))
 ifneq ($(UNKNOWN),)
-$(error 'make $(GOALS)' takes no $(UNKNOWN); it takes $(or $(foreach goal,$(GOALS),$(TAKES_$(goal))),nothing) and README.md's environment)
+$(error 'make $(GOALS)' takes no $(UNKNOWN); it takes $(or $(TAKEN),nothing) and README.md's environment)
+endif
+
+# A variable of the command line is expanded when it is exported to a recipe, whether a recipe names it or not.
+$(foreach _,$(GIVEN),$(eval override $(_) := $$(value $(_)))$(eval export $(_)))
+
+ifneq ($(and $(value EVENTS),$(value RIDES)),)
+$(error EVENTS= and RIDES= are the same: give one of them)
+endif
+# The deployment, digest and check take MODEL= by itself; to the others it is the short name of MODEL_LOCATION.
+ifneq ($(filter-out deploy digest check,$(GOALS)),)
+ifneq ($(and $(value MODEL),$(value MODEL_LOCATION)),)
+$(error MODEL= and MODEL_LOCATION= are the same: give one of them)
+endif
 endif
 
 # Errors name Make's variables, not the flags that they become.
-export THREEWAYS_MAKE := true
-# MODEL= is MODEL_LOCATION by its short name. The deployment, digest and check take it by themselves.
-ifneq ($(filter-out deploy digest check,$(GOALS)),)
-ifneq ($(MODEL),)
-ifneq ($(MODEL_LOCATION),)
-$(error MODEL= and MODEL_LOCATION= are the same: give one of them)
-endif
-export MODEL_LOCATION := $(MODEL)
-endif
-endif
+override export THREEWAYS_MAKE := true
+override export THREEWAYS_TAKES = $(value TAKES_$@)
 
-ifneq ($(and $(EVENTS),$(RIDES)),)
-$(error EVENTS= and RIDES= are the same: give one of them)
-endif
-
-VENV := .venv
-PYTHON := $(VENV)/bin/python
-READY := $(VENV)/.ready
-PIPENV := PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VENV_IN_PROJECT=1 PIPENV_VERBOSITY=-1 $(PYTHON) -m pipenv
+override VENV := .venv
+override PYTHON := $(VENV)/bin/python
+override READY := $(VENV)/.ready
+override PIPENV := PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VENV_IN_PROJECT=1 PIPENV_VERBOSITY=-1 $(PYTHON) -m pipenv
 
 # A Python 3.13: PYTHON313=…, python3.13, pyenv's newest, or a python3 that is one.
-FIND_PYTHON = for candidate in "$(PYTHON313)" python3.13 \
+override FIND_PYTHON = for candidate in "$${PYTHON313:-}" python3.13 \
 	$$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 2>/dev/null | sort -Vr) python3 python; do \
 	[ -n "$$candidate" ] || continue; \
 	if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
@@ -82,25 +95,18 @@ $(READY): Pipfile Pipfile.lock
 	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
 run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= MODEL= TASK=)
-	@$(PYTHON) -m threeways run $(if $(N),--n '$(N)') $(if $(RATE),--rate '$(RATE)') \
-		$(FROM_EVENTS) $(if $(SHARDS),--shards '$(SHARDS)') $(if $(POISON),--poison '$(POISON)') \
-		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
-
-FROM_EVENTS = $(if $(EVENTS),--events '$(EVENTS)') $(if $(RIDES),--rides '$(RIDES)') \
-	$(if $(ACTUAL),--actual '$(ACTUAL)') $(if $(ID),--id '$(ID)')
+	@$(PYTHON) -m threeways run
 
 torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= EVENTS= TOLERATE= MODEL= TASK=)
-	@$(PYTHON) -m threeways torture $(if $(N),--n '$(N)') $(if $(SEED),--seed '$(SEED)') $(if $(FAULTS),--faults '$(FAULTS)') \
-		$(FROM_EVENTS) $(if $(TOLERATE),--tolerate '$(TOLERATE)')
+	@$(PYTHON) -m threeways torture
 
 replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)
-	@$(PYTHON) -m threeways replay $(if $(FROM),--from '$(FROM)') $(if $(FUNCTION),--function '$(FUNCTION)') \
-		$(if $(YES),--yes)
+	@$(PYTHON) -m threeways replay
 
 web: $(READY) ## the model as a web service with a page, on 127.0.0.1, until Ctrl-C (PORT=8080 MODEL= TASK=)
-	@exec $(PYTHON) -m threeways web $(if $(PORT),--port '$(PORT)')
+	@exec $(PYTHON) -m threeways web
 
-REPORT ?= .local/batch-report.html
+export REPORT ?= .local/batch-report.html
 
 # Spark is a quarter of a gigabyte and needs Java: it comes when it is asked for.
 $(VENV)/.spark: Pipfile.lock | $(READY)
@@ -108,20 +114,15 @@ $(VENV)/.spark: Pipfile.lock | $(READY)
 	@$(PIPENV) sync --categories spark > .local/setup-spark.log 2>&1 || { tail -15 .local/setup-spark.log; exit 1; }
 	@touch $@
 
-batch: $(READY) $(if $(filter spark,$(ENGINE)),$(VENV)/.spark) ## a table of events in, a table of predictions out (EVENTS= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= ID= TIME= ACTUAL= SAME_SOURCE=1 ENGINE=spark REPORT= TOLERATE= MODEL= TASK=)
-	@$(PYTHON) -m threeways batch $(if $(or $(EVENTS),$(RIDES)),--events '$(or $(EVENTS),$(RIDES))') $(if $(PREDICTIONS),--predictions '$(PREDICTIONS)') \
-		$(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(LAST),--last '$(LAST)') \
-		$(if $(LOOKBACK),--lookback '$(LOOKBACK)') $(if $(SAME_SOURCE),--same-source) \
-		$(if $(TABLE),--table '$(TABLE)') $(if $(ID),--id '$(ID)') $(if $(TIME),--time '$(TIME)') \
-		$(if $(ACTUAL),--actual '$(ACTUAL)') $(if $(ENGINE),--engine '$(ENGINE)') $(if $(REPORT),--report '$(REPORT)') \
-		$(if $(TOLERATE),--tolerate '$(TOLERATE)')
+batch: $(READY) $(if $(filter spark,$(value ENGINE)),$(VENV)/.spark) ## a table of events in, a table of predictions out (EVENTS= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= ID= TIME= ACTUAL= SAME_SOURCE=1 ENGINE=spark REPORT= TOLERATE= MODEL= TASK=)
+	@$(PYTHON) -m threeways batch
 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
-	@$(PYTHON) -m threeways train $(if $(DATA),--data '$(DATA)') $(if $(VALIDATION),--validation '$(VALIDATION)')
+	@$(PYTHON) -m threeways train
 
 # Tests run at once, on each core up to four; ARGS=-n0 and --pdb run them in one process, for a person to follow.
 test: $(READY) ## run the tests (ARGS= pytest's own: -n0, -k, --pdb, --exhaustive, --torture-full)
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(PYTHON) tools/run_tests.py
 
 quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
 	@echo "ruff check"; $(PYTHON) -m ruff check
@@ -131,16 +132,13 @@ quality: $(READY) ## ruff (lint and format), mypy --strict, import-linter
 	@echo "quality: all clean"
 
 validate: $(READY) .venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready ## SAM CLI, cfn-lint, checkov and doctor over the template, zizmor over the workflows (TEMPLATE=)
-	@$(PYTHON) tools/validate.py $(if $(TEMPLATE),'$(TEMPLATE)')
+	@$(PYTHON) tools/validate.py
 
 doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=, KEY_RATE=)
-	@$(PYTHON) -m threeways doctor $(if $(TEMPLATE),--template '$(TEMPLATE)') $(if $(STACK),--stack '$(STACK)') \
-		$(if $(RATE),--rate '$(RATE)') $(if $(BYTES),--record-bytes '$(BYTES)') \
-		$(if $(KEY_RATE),--key-rate '$(KEY_RATE)')
+	@$(PYTHON) -m threeways doctor
 
 plan: $(READY) ## what a deployment needs and costs at RATE= events a second, and what breaks first (SHARDS= MEMORY= ARCH= TASK=)
-	@$(PYTHON) -m threeways plan $(if $(RATE),--rate '$(RATE)') $(if $(SHARDS),--shards '$(SHARDS)') \
-		$(if $(MEMORY),--memory '$(MEMORY)') $(if $(ARCH),--arch '$(ARCH)')
+	@$(PYTHON) -m threeways plan
 
 bench: $(READY) ## cold start, memory and the handler against one MLflow predict and one put a record: five minutes
 	@$(PYTHON) -m benchmarks.bench
@@ -152,25 +150,25 @@ bench-growth: $(READY) ## batches of 1 to 10,000, shards of 1 to 16, artifacts o
 	@$(PYTHON) -m benchmarks.growth
 
 bench-image: $(READY) ## the same cold start in the images, `docker run` to the first batch (IMAGES='three-ways three-ways-fast')
-	@$(PYTHON) -m benchmarks.image_start $(IMAGES)
+	@$(PYTHON) -m benchmarks.image_start
 
 bench-web: $(READY) ## the web service against Flask and MLflow's pyfunc
 	@$(PYTHON) benchmarks/web.py
 
 bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS= MONTH=trips.parquet FLAT=10000000)
-	@$(PYTHON) benchmarks/batch.py $(if $(ROWS),--rows '$(ROWS)') $(if $(MONTH),--month '$(MONTH)') $(if $(FLAT),--flat '$(FLAT)')
+	@$(PYTHON) benchmarks/batch.py
 
 digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder or s3://…)
-	@$(PYTHON) -m threeways digest $(if $(MODEL),'$(MODEL)')
+	@$(PYTHON) -m threeways digest
 
 check: $(READY) ## whether the function would start with a model, with the image's packages alone (MODEL=folder or s3://… TASK= MODEL_SHA256=)
-	@$(PYTHON) -m threeways check $(if $(MODEL),'$(MODEL)')
+	@$(PYTHON) -m threeways check
 
 image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function web batch, ARCH=x86_64 arm64, TAG=)
-	@$(PYTHON) -m threeways image $(if $(TARGET),--target '$(TARGET)') $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+	@$(PYTHON) -m threeways image
 
 web-image: $(READY) ## build the web service's image (ARCH=, TAG=)
-	@$(PYTHON) -m threeways image --target web $(if $(ARCH),--arch '$(ARCH)') $(if $(TAG),--tag '$(TAG)')
+	@$(PYTHON) -m threeways image --target web
 
 # pip gets what builds it, in an environment of its own.
 wheel: $(READY) ## build the installable package into dist/
@@ -178,31 +176,26 @@ wheel: $(READY) ## build the installable package into dist/
 	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
-.venv-%/.ready: tools/setup_tool.py | $(READY)
+.venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready .venv-localstack/.ready: .venv-%/.ready: tools/setup_tool.py | $(READY)
 	@$(PYTHON) tools/setup_tool.py $*
 
 invoke: $(READY) .venv-sam/.ready ## one event through the image, under SAM CLI (EVENT=good mixed poison empty kpl generated or a file)
-	@$(PYTHON) -m threeways invoke $(if $(EVENT),--event '$(EVENT)') $(if $(IMAGE),--image '$(IMAGE)')
+	@$(PYTHON) -m threeways invoke
 
 start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs, under SAM CLI, until Ctrl-C (PORT=)
-	@$(PYTHON) -m threeways start-lambda $(if $(PORT),--port '$(PORT)') $(if $(IMAGE),--image '$(IMAGE)')
+	@$(PYTHON) -m threeways start-lambda
 
 integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (TARGET=fast, IMAGE= FUNCTION= YES=1)
-	@$(PYTHON) -m threeways integration-test $(if $(EMULATOR),--emulator '$(EMULATOR)') $(if $(TARGET),--target '$(TARGET)') \
-		$(if $(IMAGE),--image '$(IMAGE)') $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(YES),--yes)
+	@$(PYTHON) -m threeways integration-test
 
 deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, an event through it (STACK= REGION= MODEL= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
-	@$(PYTHON) -m threeways deploy $(WHERE) $(if $(MODEL),--model '$(MODEL)') $(if $(IMAGE),--image '$(IMAGE)') \
-		$(if $(PARAMETERS),--parameters '$(PARAMETERS)') $(if $(REPOSITORY),--repository '$(REPOSITORY)') \
-		$(if $(AT_ONCE),--at-once) $(if $(NO_EVENT)$(NO_RIDE),--no-event)
+	@$(PYTHON) -m threeways deploy
 
 rollback: $(READY) .venv-sam/.ready ## back to the deployment before, at once (STACK= REGION= TO= YES=1)
-	@$(PYTHON) -m threeways rollback $(WHERE) $(if $(TO),--to '$(TO)') $(if $(NO_EVENT)$(NO_RIDE),--no-event)
+	@$(PYTHON) -m threeways rollback
 
 destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
-	@$(PYTHON) -m threeways destroy $(WHERE)
-
-WHERE = $(if $(STACK),--stack '$(STACK)') $(if $(REGION),--region '$(REGION)') $(if $(YES),--yes)
+	@$(PYTHON) -m threeways destroy
 
 image-size: $(READY) ## both targets' sizes over their base, beside the usual image's
 	@$(PYTHON) benchmarks/image_size.py

@@ -29,6 +29,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks.starting import peak_mb  # noqa: E402 - the path first
+from threeways.settings import makes_variables  # noqa: E402
 
 LOCAL = ROOT / ".local"
 ROUNDS, GOAL = 3, 10.0
@@ -225,7 +226,8 @@ def main() -> None:
     )
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    by_make = [f"--{name.lower()}={value}" for name, value in makes_variables().items()]
+    given = parser.parse_args([*sys.argv[1:], *by_make])
     LOCAL.mkdir(exist_ok=True)
     if given.make:
         table_of(given.make, given.rows)

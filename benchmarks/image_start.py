@@ -28,6 +28,7 @@ from threeways.docker import engine
 from threeways.docker.relay import relay
 from threeways.emulator.container import AS_LAMBDA, LABEL, PATH, error_in
 from threeways.errors import EngineError
+from threeways.settings import makes_variables
 
 LOCAL = Path(".local")
 OURS = {"three-ways": ("sklearn", 0.50), "three-ways-fast": ("onnx", 0.20)}
@@ -126,7 +127,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tags", nargs="*", default=list(OURS), help="images of ours")
     parser.add_argument("--rounds", type=int, default=7)
-    given = parser.parse_args()
+    given = parser.parse_args([*sys.argv[1:], *makes_variables().get("IMAGES", "").split()])
     console = Console()
     try:
         engine.require()

@@ -48,6 +48,7 @@ OURS = (
     "WEB_SECONDS",
     "WEB_GATHER",
     "THREEWAYS_MAKE",
+    "THREEWAYS_TAKES",
 )
 
 

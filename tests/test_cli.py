@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +12,18 @@ from typing import Any
 
 import pytest
 import typer
-from test_command_errors import make
 
 from threeways.cli import app as cli
-from threeways.cli import errors
+from threeways.cli import errors, make_variables
 from threeways.cli.deployment import telling_interruption
-from threeways.errors import DeploymentFailed, EngineError, LocalFailed, ModelFailed, SettingsError
+from threeways.errors import (
+    DeploymentFailed,
+    EngineError,
+    LocalFailed,
+    ModelFailed,
+    SettingsError,
+    UsageError,
+)
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {
@@ -48,28 +54,51 @@ def test_no_command_s_packages_are_imported_before_it_runs() -> None:
 
 
 COMMANDS: Any = typer.main.get_command(cli.app)
-TAKEN = dict(re.findall(r"^TAKES_([\w-]+) := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+MAKEFILE = (ROOT / "Makefile").read_text()
+TAKEN = dict(re.findall(r"^TAKES_([\w-]+) := (.*)$", MAKEFILE, re.MULTILINE))
 
 
-@pytest.mark.parametrize("target", TAKEN)
-def test_a_make_target_passes_on_what_it_takes_as_options_of_a_command(target: str) -> None:
-    taken = TAKEN[target].split()
-    older = {"RIDES"} if "EVENTS" in taken else set()  # a second name of the same
-    given = [f"{name}=given" for name in taken if name not in {"ENGINE", *older}]
-    done = make(target, *given)
-    assert done.returncode == 0, done.stderr
-    called = [line for line in done.stdout.replace("\\\n", " ").splitlines() if "-m threeways " in line]
-    if not called:
-        assert "-m threeways" not in done.stdout
-        return
-    [words] = map(shlex.split, called)
-    name, *rest = words[words.index("threeways") + 1 :]
-    command = COMMANDS.commands[name]
-    options = {option for param in command.params for option in param.opts if option.startswith("--")}
-    assert {word for word in rest if word.startswith("--")} <= options
+RECIPES = dict(re.findall(r"^([a-z-]+): .*\n\t.*-m threeways ([a-z-]+)", MAKEFILE, re.MULTILINE))
+"""Make's target -> the command that it calls."""
+VALUE = "-x 'a\"b' $c $(d) é"
+
+
+@pytest.mark.parametrize("target", RECIPES)
+def test_each_variable_that_a_make_target_takes_is_one_argument_of_its_command(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    command = COMMANDS.commands[RECIPES[target]]
     flags = {option for param in command.params if getattr(param, "is_flag", False) for option in param.opts}
-    valued = [word for word in rest if word.startswith("--") and word not in flags | {"--target"}]
-    assert all(rest[rest.index(option) + 1] == "given" for option in valued)
+    assert make_variables.arguments(command, {}) == []
+    for name in TAKEN.get(target, "").split():
+        made = make_variables.arguments(command, {name: VALUE})
+        setting = {"MODEL": "MODEL_LOCATION", "SHA256": "MODEL_SHA256"}.get(name, name)
+        if made == []:
+            assert (name, os.environ[setting]) == (name, VALUE)
+        elif made[0] == "--":
+            assert made == ["--", VALUE]
+        else:
+            [word] = made
+            assert word in flags or word.endswith(f"={VALUE}")
+            assert make_variables.variables_of(command)[word.partition("=")[0]].removesuffix("=1") == name
+
+
+def test_two_names_of_one_option_are_refused_and_a_flag_can_be_said_no_to() -> None:
+    with pytest.raises(UsageError, match="EVENTS= and RIDES= are the same: give one of them"):
+        make_variables.arguments(COMMANDS.commands["run"], {"EVENTS": "a", "RIDES": "b"})
+    assert make_variables.arguments(COMMANDS.commands["destroy"], {"YES": "0"}) == []
+    assert make_variables.arguments(COMMANDS.commands["destroy"], {"YES": "1"}) == ["--yes"]
+    assert make_variables.arguments(COMMANDS.commands["rollback"], {"NO_RIDE": "1"}) == ["--no-ride"]
+
+
+def test_a_short_name_and_the_setting_that_it_is_short_for_do_not_contradict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "environ", {"MODEL_SHA256": "a"})
+    with pytest.raises(UsageError, match="MODEL_SHA256= and its short name are given, and differ"):
+        make_variables.arguments(COMMANDS.commands["web"], {"SHA256": "b"})
+    make_variables.arguments(COMMANDS.commands["web"], {"SHA256": "a"})
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,11 @@ class CommandLineSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The settings that the Makefile passes to commands.
 
     threeways_make: the caller used Make's variables, so that errors name those instead of flags.
+    threeways_takes: the names of the variables that the target takes, with spaces between.
     """
 
     threeways_make: bool = False
+    threeways_takes: str = ""
 
 
 class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
@@ -142,6 +144,23 @@ def forbid_telemetry() -> None:
     kept. github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def makes_variables() -> dict[str, str]:
+    """Return what was given of the variables that the running target of the Makefile takes.
+
+    The Makefile passes them on as they are, in the environment: as arguments of a command they would be read
+    by make and a shell first. An empty one counts as not given. Outside of make there are none.
+    """
+    takes = from_environment(CommandLineSettings).threeways_takes.split()
+    return {name: os.environ[name] for name in takes if os.environ.get(name)}
+
+
+def set_in_environment(name: str, value: str) -> None:
+    """Set a variable for this process and its children. Raises UsageError where it has another value."""
+    if os.environ.get(name, value) not in {"", value}:
+        raise UsageError(f"{name}= and its short name are given, and differ: give one of them")
+    os.environ[name] = value
 
 
 def inherited_environment() -> dict[str, str]:

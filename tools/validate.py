@@ -76,4 +76,4 @@ def passed(title: str, command: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(*(sys.argv[1:] or filter(None, [os.environ.get("TEMPLATE")]))))

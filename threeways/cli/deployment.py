@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Stack = Annotated[str | None, typer.Option(help="The stack's name; default: samconfig.toml's.")]
 Region = Annotated[str | None, typer.Option(help="Default: samconfig.toml's, else the environment's.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-NoEvent = Annotated[bool, typer.Option("--no-event", help="Send no event through afterwards.")]
+NoEvent = Annotated[bool, typer.Option("--no-event", "--no-ride", help="Send no event through afterwards.")]
 
 
 @contextmanager

@@ -15,22 +15,20 @@ import typer
 from rich.console import Console
 
 from threeways import disk
-from threeways.cli import extras
+from threeways.cli import extras, make_variables
 from threeways.errors import ThreewaysError, UsageError
-from threeways.settings import CommandLineSettings, from_environment
+from threeways.settings import CommandLineSettings, from_environment, makes_variables
 
 FAILED, USAGE, TOO_MANY_BAD, INTERRUPTED = 1, 2, 3, 130
 """The exit statuses of every command; 0 is a good end."""
 
-_VARIABLES = {"--record-bytes": "BYTES"}
-"""Variables of the Makefile that are not called as their flag is."""
 _MAKE = r"(make [a-z][a-z-]*(?: [A-Z][A-Z0-9_]*=\S+)*)"
 
 
 def run(app: typer.Typer) -> int:
     """Run the command that `sys.argv` names and return the exit status. Errors are one line each."""
     try:
-        status = app(standalone_mode=False)
+        status = app(args=_arguments(app), standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
@@ -98,15 +96,21 @@ def _misused(error: Any, options: Mapping[str, str]) -> int:
 
 def _options(app: typer.Typer) -> dict[str, str]:
     """Return the flags of the called command, with the Makefile's variable for each: `YES=1` of `--yes`."""
+    command = _called(app)
+    return make_variables.variables_of(command) if command else {}
+
+
+def _arguments(app: typer.Typer) -> list[str]:
+    """Return the command line, with what make's variables add to it."""
+    command = _called(app)
+    added = make_variables.arguments(command, makes_variables()) if command else []
+    return [*sys.argv[1:], *added]
+
+
+def _called(app: typer.Typer) -> Any:
+    """Return the command that `sys.argv` names; None if it names none."""
     commands: Any = typer.main.get_command(app)
-    command = next((commands.commands[word] for word in sys.argv[1:] if word in commands.commands), None)
-    params = command.params if command else []
-    flags = [(option, getattr(param, "is_flag", False)) for param in params for option in param.opts]
-    return {
-        flag: _VARIABLES.get(flag, flag.removeprefix("--").upper().replace("-", "_")) + ("=1" if bare else "")
-        for flag, bare in flags
-        if flag.startswith("--")
-    }
+    return next((commands.commands[word] for word in sys.argv[1:] if word in commands.commands), None)
 
 
 def _by_make() -> bool:
