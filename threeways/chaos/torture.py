@@ -27,6 +27,7 @@ from threeways.local_run.event_rows import ColumnNames
 from threeways.local_run.events import Source, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED
+from threeways.local_run.model_choice import resolved
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
@@ -79,7 +80,7 @@ def torture(
     )
     workload = with_broken(events, POISON, keys_of(len(events)))
     model = find_model()
-    workload = replace(workload, kinds=kinds_for(task, model.folder, options.settings))
+    workload = replace(workload, kinds=kinds_for(task, model.folder, resolved(options.settings, model)))
     folder = new_folder(local / "runs")
     schedule = options.plan.schedule(seed)
     functions: list[FaultyFunction] = []

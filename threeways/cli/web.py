@@ -24,12 +24,12 @@ def web(
 
     settings = from_environment(Settings)
     served = resolved(settings, choose(settings, Console(), LOCAL))
-    given = {
-        "MODEL_LOCATION": str(served.model_location),
-        "MODEL_SHA256": str(served.model_sha256),
-        "RUN_ID": str(served.run_id),
-        **tasks.search_path(settings.task),
+    chosen = {
+        "MODEL_LOCATION": served.model_location,
+        "MODEL_SHA256": served.model_sha256,
+        "RUN_ID": served.run_id,
     }
+    given = {name: value or "" for name, value in chosen.items()} | tasks.search_path(settings.task)
     if port is not None:
         given["WEB_PORT"] = str(port)
     # The service takes this process's place: what runs is what a container runs, and Ctrl-C is its alone.

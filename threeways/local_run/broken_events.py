@@ -63,8 +63,7 @@ def _takes_dicts(task: Task[Any], folder: FilePath, settings: Settings) -> bool:
             return False
         if task.columns in (info.features, signature.names(info)):
             return False
-        pin = settings.model_sha256 or artifact.digest(folder)
-        return artifact.load(folder, pin, settings.model_runtime).input_kind == "dicts"
+        return artifact.load(folder, settings.model_sha256, settings.model_runtime).input_kind == "dicts"
     except ArtifactError:
         return False
 

@@ -41,7 +41,7 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
     info = mlmodel.read(model.folder, hashes)
     artifact.check_task(info, task.name)
     served = f", served by {_runtime(settings, info, model.folder)}" if loads else ""
-    if loads and served.endswith("sklearn") and not _is_pinned(settings):
+    if loads and served.endswith("sklearn") and not (settings.model_sha256 or model.trained_here):
         _refuse_pickles(info, model.folder)
     console.print(
         f"Model: {model.uri} (run {settings.run_id or model.run_id}), task {task.name}{served}",
@@ -53,11 +53,16 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
 
 
 def resolved(settings: Settings, model: RegisteredModel) -> Settings:
-    """Return the same settings with the chosen model in them: its folder, its digest and its run."""
+    """Return the same settings with the chosen model in them: its folder, its run and its digest.
+
+    The digest pins it. It is the person's, or that of a model which this checkout trained. Any other model's
+    own digest would pin what nobody vouches for.
+    """
+    own = artifact.digest(model.folder) if model.trained_here and not settings.model_sha256 else None
     return msgspec.structs.replace(
         settings,
         model_location=str(model.folder.absolute()),
-        model_sha256=settings.model_sha256 or artifact.digest(model.folder),
+        model_sha256=settings.model_sha256 or own,
         run_id=settings.run_id or model.run_id,
     )
 
@@ -103,13 +108,6 @@ def _found(settings: Settings, console: Console, local: Path) -> RegisteredModel
     model = resolve_or_train(console=console, folder=local, task=settings.task)
     require_run(settings, model)
     return model
-
-
-def _is_pinned(settings: Settings) -> bool:
-    """Whether the model's digest is given, or it is of the user's own registry, which is trusted."""
-    location = settings.model_location
-    named = bool(location or settings.model_bucket)
-    return bool(settings.model_sha256) or not named or bool(location and location.startswith(REGISTRY))
 
 
 def _runtime(settings: Settings, info: mlmodel.MLmodel, folder: Path) -> str:

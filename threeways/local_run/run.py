@@ -17,6 +17,7 @@ from threeways.local_run.event_rows import ColumnNames
 from threeways.local_run.events import Source, Workload, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
+from threeways.local_run.model_choice import resolved
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
@@ -62,7 +63,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     workload = with_broken(events, options.poison)
     _announce(workload, options, console)
     model = find_model()
-    workload = replace(workload, kinds=kinds_for(task, model.folder, options.settings))
+    workload = replace(workload, kinds=kinds_for(task, model.folder, resolved(options.settings, model)))
     folder = new_folder(local / "runs")
     with (
         named_faults(folder),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from threeways.errors import ArtifactMissing, UsageError
-from threeways.training.tracking import FOLDER, connect, named_faults, store_of
+from threeways.training.tracking import FOLDER, Store, connect, named_faults, store_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,7 +38,9 @@ class RegisteredModel:
     """A version of a registered model, or an artifact at a location, with that as uri and no version.
 
     uri: `models:/name/version`. model_id: MLflow 3's `m-…`, None for a model logged the MLflow 2 way. folder:
-    its files on this machine, `MLmodel` among them.
+    its files on this machine, `MLmodel` among them. trained_here: whether it is in this checkout's own store,
+    and its files, too. Only such a model is trusted without a digest from a person: whoever writes there can
+    change this code as well. A registry elsewhere, and what is downloaded from one, is others' to write.
     """
 
     uri: str
@@ -47,6 +49,7 @@ class RegisteredModel:
     model_id: str | None
     experiment_id: str
     folder: Path
+    trained_here: bool = False
 
 
 def resolve(uri: str, tracking_uri: str | None = None, folder: Path = FOLDER) -> RegisteredModel | None:
@@ -64,7 +67,7 @@ def resolve(uri: str, tracking_uri: str | None = None, folder: Path = FOLDER) ->
         found = _find(client, name, alias, version)
         if found is None:
             return None
-        return _registered(client, found, folder)
+        return _registered(client, found, folder, store)
 
 
 def register(client: MlflowClient, name: str, model_id: str, run_id: str, description: str) -> str:
@@ -109,20 +112,23 @@ def _find(client: MlflowClient, name: str, alias: str | None, version: str | Non
         raise
 
 
-def _registered(client: MlflowClient, found: Any, folder: Path) -> RegisteredModel:
+def _registered(client: MlflowClient, found: Any, folder: Path, store: Store) -> RegisteredModel:
     source = str(found.source)
     model_id = found.model_id or (
         source.removeprefix("models:/") if source.startswith("models:/m-") else None
     )
     run = client.get_run(found.run_id)
     artifacts = client.get_model_version_download_uri(found.name, found.version)
+    files = _local_folder(artifacts, folder, f"{found.name}-{found.version}-{found.run_id}")
     return RegisteredModel(
         uri=f"models:/{found.name}/{found.version}",
         version=str(found.version),
         run_id=str(found.run_id),
         model_id=model_id,
         experiment_id=str(run.info.experiment_id),
-        folder=_local_folder(artifacts, folder, f"{found.name}-{found.version}-{found.run_id}"),
+        folder=files,
+        trained_here=store.artifacts is not None
+        and files.resolve().is_relative_to(store.artifacts.resolve()),
     )
 
 
