@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways import artifact, bootstrap
+from threeways import bootstrap
 from threeways.aws import clients
 from threeways.errors import SettingsError
-from threeways.scoring import service, tasks
 from threeways.settings import Settings, WebSettings, from_environment
 from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
@@ -41,7 +40,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
     Raises SettingsError, ArtifactError, or ModelFailed where the model fails on the task's example.
     """
     settings = settings or from_environment(Settings)
-    model_service = _service(settings)
+    model_service = bootstrap.service_of(None, settings)
     return StreamHandler(
         model_service,
         _delivery(settings),
@@ -63,7 +62,7 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
     from threeways.web.app import create
 
     settings, web = settings or from_environment(Settings), web or from_environment(WebSettings)
-    model_service = _service(settings)
+    model_service = bootstrap.service_of(None, settings)
     logging.getLogger("threeways.web").info(
         "model %s, version %s, task %s, served by %s",
         model_service.task.model_name, model_service.version, model_service.task.name, model_service.runtime,
@@ -74,12 +73,6 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
         gather=web.web_gather,
         budget=inline_budget.measure(model_service),
     )
-
-
-def _service(settings: Settings) -> service.ModelService[Any]:
-    """Return the artifact that the settings name, loaded, checked against its task, and proven."""
-    tasks.find(settings.task)  # a wrong name is told before anything is fetched
-    return bootstrap.service_of(artifact.fetch(artifact.find(settings)), settings)
 
 
 def _delivery(settings: Settings) -> Delivery:

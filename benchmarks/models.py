@@ -13,9 +13,10 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 
 def training() -> Any:
     """The synthetic city's training set (threeways.training.examples.Examples)."""
-    from threeways.systems.taxi.training.data import load
+    from threeways.systems.taxi.duration import task
+    from threeways.systems.taxi.training import load
 
-    return load(None, None, lambda _: None)[0]
+    return load(task, None, None, lambda _: None)[0]
 
 
 def linear(folder: Path, rides: Any) -> Path:

@@ -16,13 +16,15 @@ from threeways.scoring.task import Task
 from threeways.settings import Settings
 
 
-def service_of(folder: Path, settings: Settings, threads: int = 1) -> ModelService[Any]:
+def service_of(folder: Path | None, settings: Settings, threads: int = 1) -> ModelService[Any]:
     """Load the artifact in a folder for the settings' task, check that they fit, and prove the model.
 
-    threads: how many share a large block where onnxruntime serves it. Raises SettingsError for an unknown
-    task, ArtifactError for a model that cannot serve it, ModelFailed where it fails on the task's example.
+    folder: None: what the settings name is fetched, once there is such a task. threads: how many share a
+    large block where onnxruntime serves it. Raises SettingsError for an unknown task, ArtifactError for a
+    model that cannot serve it, ModelFailed where it fails on the task's example.
     """
     task: Task[Any] = tasks.find(settings.task)
+    folder = folder or artifact.fetch(artifact.find(settings))
     model = artifact.load(folder, settings.model_sha256, settings.model_runtime, threads)
     artifact.check_task(model.info, task.name)
     artifact.check(model, task.columns, task.dict_keys)

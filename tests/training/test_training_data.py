@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from threeways.errors import DataError
+from threeways.systems.taxi.duration import task as duration
 from threeways.systems.taxi.training.data import load
 from threeways.systems.taxi.trips import city
 
@@ -25,12 +26,12 @@ def january(tmp_path: Path) -> str:
 
 def test_without_validation_the_last_fifth_by_time_is_held_out_and_that_is_said(january: str) -> None:
     said: list[str] = []
-    training, validation = load(january, None, said.append)
+    training, validation = load(duration, january, None, said.append)
     assert training.raw + validation.raw == 3_000
     assert validation.raw == pytest.approx(600, abs=5)
     assert any("last fifth" in line for line in said)
     assert len(training.target) == len(training.block) == training.raw - sum(training.dropped.values())
-    whole, _ = load(january, january, ignore)
+    whole, _ = load(duration, january, january, ignore)
     assert len(whole.target) == len(training.target) + len(validation.target)
 
 
@@ -41,7 +42,7 @@ def test_a_held_out_ride_is_never_older_than_one_trained_on(tmp_path: Path) -> N
     frame.assign(lpep_pickup_datetime=day, lpep_dropoff_datetime=day + np.timedelta64(10, "m")).to_parquet(
         file
     )
-    training, validation = load(str(file), None, ignore)
+    training, validation = load(duration, str(file), None, ignore)
     # All of a day's rides begin at its midnight here, so a day is in one set or the other: 7 of 31 held out.
     assert 0.18 < len(validation.target) / (len(training.target) + len(validation.target)) < 0.28
 
@@ -53,9 +54,9 @@ def test_a_file_that_is_in_both_sets_is_warned_of_in_one_line_whatever_its_name(
     city.month(2021, 2, 500).to_parquet(february)
     copied.write_bytes(Path(january).read_bytes())
     said: list[str] = []
-    load(january, february, said.append)
+    load(duration, january, february, said.append)
     assert said == []
-    load(january, f"{copied} {february}", said.append)
+    load(duration, january, f"{copied} {february}", said.append)
     (warning,) = said
     assert f"warning: {copied}: in DATA and in VALIDATION" in warning
     assert "\n" not in warning
@@ -63,7 +64,7 @@ def test_a_file_that_is_in_both_sets_is_warned_of_in_one_line_whatever_its_name(
 
 def test_validation_without_data_is_refused() -> None:
     with pytest.raises(DataError, match="VALIDATION is given without DATA"):
-        load(None, "a.parquet", ignore)
+        load(duration, None, "a.parquet", ignore)
 
 
 def test_a_file_without_a_usable_ride_is_refused_with_the_reasons(tmp_path: Path, january: str) -> None:
@@ -71,7 +72,7 @@ def test_a_file_without_a_usable_ride_is_refused_with_the_reasons(tmp_path: Path
     file = tmp_path / "still.parquet"
     frame.assign(lpep_dropoff_datetime=frame["lpep_pickup_datetime"]).to_parquet(file)
     with pytest.raises(DataError, match=r"VALIDATION: .*no usable ride \(100 under 1 minute\)"):
-        load(january, str(file), ignore)
+        load(duration, january, str(file), ignore)
 
 
 def test_rides_that_all_begin_at_once_cannot_be_split_by_time(tmp_path: Path) -> None:
@@ -82,4 +83,4 @@ def test_rides_that_all_begin_at_once_cannot_be_split_by_time(tmp_path: Path) ->
         file
     )
     with pytest.raises(DataError, match="no later rides to hold out; give VALIDATION="):
-        load(str(file), None, ignore)
+        load(duration, str(file), None, ignore)

@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from threeways.scoring.task import Task
-from threeways.systems.taxi.training import baseline, data, model, plots
-from threeways.systems.taxi.training.data import sample
+from threeways.systems.taxi.training import baseline, model, plots
+from threeways.systems.taxi.training.data import load, sample
 from threeways.systems.taxi.training.model import TRUSTED_TYPES, parameters
-from threeways.training.examples import Examples, Say, Target
+from threeways.training.examples import Examples, Target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
 __all__ = ["TRUSTED_TYPES", "figures", "fit", "fit_baseline", "load", "parameters", "sample"]
-
-
-def load(task: Task[Any], trips: str | None, validation: str | None, say: Say) -> tuple[Examples, Examples]:
-    """Return the training set and the validation set; trips None: the synthetic city. Raises DataError."""
-    return data.load(trips, validation, say, task)
 
 
 def fit(task: Task[Any], examples: Examples) -> Pipeline:

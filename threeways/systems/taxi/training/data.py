@@ -12,7 +12,6 @@ from threeways.artifact.inputs import Block
 from threeways.aws.files import Say
 from threeways.errors import DataError, UsageError
 from threeways.scoring.task import Task, Truth
-from threeways.systems.taxi.duration import task as duration
 from threeways.systems.taxi.rides import RideEvent
 from threeways.training.examples import Examples
 
@@ -26,15 +25,12 @@ CITY_TRAINING, CITY_VALIDATION = (2021, 1, 60_000), (2021, 2, 20_000)
 _HELD_OUT = 0.2
 
 
-def load(
-    data: str | None, validation: str | None, say: Say, task: Task[Any] = duration
-) -> tuple[Examples, Examples]:
+def load(task: Task[Any], data: str | None, validation: str | None, say: Say) -> tuple[Examples, Examples]:
     """Return the training set and the validation set.
 
     data, validation: what `DATA` and `VALIDATION` say (`threeways.systems.taxi.trips.reading.read`).
-    Without `data` it is
-    the synthetic city, validated on its next month; without `validation` the last fifth of the data by
-    pickup time is held out. A file with the same bytes in both is warned of. Raises DataError.
+    Without `data` it is the synthetic city, validated on its next month; without `validation` the last fifth
+    of the data by pickup time is held out. A file with the same bytes in both is warned of. Raises DataError.
     """
     from threeways.systems.taxi.trips import city
     from threeways.systems.taxi.trips.reading import read
