@@ -56,7 +56,7 @@ def test_a_training_that_is_killed_leaves_the_alias_where_it_was_and_the_next_on
     second.join(60)
     assert not second.is_alive()
     assert resolve(champion_of("ride_duration"), folder=folder) == training.report.model
-    assert len(connect(store_of(None, folder)).search_runs(["1", "2"])) == 2  # the killed one harms nothing
+    assert len(connect(store_of(folder)).search_runs(["1", "2"])) == 2  # the killed one harms nothing
     assert not (folder / "last-train.json").exists()
 
 

@@ -14,7 +14,7 @@ from threeways.systems.taxi.training import baseline, model
 from threeways.systems.taxi.trips import city
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.rides import columns_of
-from threeways.training.evaluation import errors
+from threeways.training.record import errors
 
 _PAIR = 2  # of an encoder's columns: pickup zone, drop-off zone, zone pair
 

@@ -76,7 +76,7 @@ def test_files_that_are_gone_are_said(training: Training, tmp_path: Path) -> Non
 
 def test_a_moved_checkout_trains_into_its_own_folder(training: Training, tmp_path: Path) -> None:
     shutil.copy(training.folder / "mlflow.db", tmp_path / "mlflow.db")
-    store = store_of(None, tmp_path)
+    store = store_of(tmp_path)
     client = connect(store)
     moved = client.get_experiment(experiment_id(client, store, "ride-duration"))
     assert moved.artifact_location == str(tmp_path / "mlartifacts")
@@ -90,9 +90,10 @@ def test_a_damaged_store_is_named_with_the_mend(tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_server_that_is_not_there_is_said_within_seconds() -> None:
+def test_a_server_that_is_not_there_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # not listening, so that connecting is refused
         uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         with pytest.raises(TrackingError, match=f"{uri}.*check MLFLOW_TRACKING_URI"):
-            resolve(champion_of("ride_duration"), tracking_uri=uri)
+            resolve(champion_of("ride_duration"))

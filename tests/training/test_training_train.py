@@ -27,7 +27,7 @@ from threeways.training.train import resolve_or_train, train
 def test_the_registered_model_repeats_the_printed_rmse_on_the_rides_that_training_kept(
     training: Training,
 ) -> None:
-    connect(store_of(None, training.folder))
+    connect(store_of(training.folder))
     served = mlflow.pyfunc.load_model(champion_of("ride_duration"))
     frame = read(training.validation).frame
     cleaning = clean(frame)
@@ -56,7 +56,7 @@ def test_last_train_json_has_its_figures_and_nothing_else(training: Training) ->
 
 
 def test_the_run_has_parameters_digests_metrics_on_both_sets_and_plots(training: Training) -> None:
-    client = connect(store_of(None, training.folder))
+    client = connect(store_of(training.folder))
     run = client.get_run(training.report.model.run_id)
     (source,) = read(training.data).sources
     assert run.info.status == "FINISHED"

@@ -41,24 +41,21 @@ def export(
     task = tasks.find(task_name)
     artifact.check_task(model.info, task.name)
     artifact.check(model, task.columns, task.dict_keys)
-    judged = training_of(task).sample(
-        task, events, lambda line: console.print(line, highlight=False, markup=False)
-    )
+    judged = training_of(task).sample(task, events, lambda line: console.out(line, highlight=False))
     with step(
         console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.target):,} rows"
     ):
         onnx = flavour.onnx_of(model.estimator, judged.block, model.input_types)
     if isinstance(onnx, str):
-        console.print(
+        console.out(
             f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it",
             highlight=False,
-            markup=False,
         )
         return False
     _write(source, target, onnx)
-    console.print(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False, markup=False)
-    console.print(f"written: {target}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"MODEL_SHA256={artifact.digest(target)}", highlight=False, markup=False, soft_wrap=True)
+    console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
+    console.out(f"written: {target}", highlight=False)
+    console.out(f"MODEL_SHA256={artifact.digest(target)}", highlight=False)
     return True
 
 

@@ -11,13 +11,31 @@ import numpy as np
 
 from threeways.scoring.task import Task
 from threeways.training import flavour
-from threeways.training.evaluation import Errors, errors
 from threeways.training.examples import Examples, Target, training_of
 from threeways.training.flavour import Onnx
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from sklearn.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """The errors of one model on one set, in the output's unit: root mean square, mean, median absolute."""
+
+    rmse: float
+    mae: float
+    median: float
+
+
+def errors(predicted: Target, actual: Target) -> Errors:
+    """Return the errors of (n,) predictions, n at least 1."""
+    off = predicted - actual
+    return Errors(
+        rmse=float(np.sqrt(np.mean(off**2))),
+        mae=float(np.mean(np.abs(off))),
+        median=float(np.median(np.abs(off))),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +56,7 @@ class Trained:
     onnx: Onnx | None = None
 
 
-def judged(
+def evaluated(
     task: Task[Any], fitted: Pipeline, baseline: Pipeline, training: Examples, validation: Examples
 ) -> Trained:
     """Measure both models' errors on both sets."""
@@ -107,15 +125,11 @@ _REQUIREMENTS = ("numpy", "scikit-learn", "skops")
 
 
 def _parameters(trained: Trained) -> dict[str, object]:
-    return {
-        **training_of(trained.task).parameters(),
-        "train_data": trained.training.name,
-        "train_sha256": _digest(trained.training),
-        "train_rows": len(trained.training.target),
-        "validation_data": trained.validation.name,
-        "validation_sha256": _digest(trained.validation),
-        "validation_rows": len(trained.validation.target),
-    }
+    found = dict(training_of(trained.task).parameters())
+    for which, examples in (("train", trained.training), ("validation", trained.validation)):
+        found |= {f"{which}_data": examples.name, f"{which}_sha256": _digest(examples)}
+        found[f"{which}_rows"] = len(examples.target)
+    return found
 
 
 def _digest(examples: Examples) -> str:

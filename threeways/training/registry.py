@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from threeways.errors import ArtifactMissing, UsageError
-from threeways.training.tracking import FOLDER, Store, connect, named_faults, store_of
+from threeways.settings import LOCAL
+from threeways.training.tracking import Store, connect, named_faults, store_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,14 +53,14 @@ class RegisteredModel:
     trained_here: bool = False
 
 
-def resolve(uri: str, tracking_uri: str | None = None, folder: Path = FOLDER) -> RegisteredModel | None:
+def resolve(uri: str, folder: Path = LOCAL) -> RegisteredModel | None:
     """Resolve `models:/name@alias` or `models:/name/version` to a model; None where there is none.
 
     A remote store's files are downloaded to `folder/models/` once. Raises TrackingError where the store can't
     be used, ArtifactMissing where the registry refers to deleted files.
     """
     name, alias, version = _parts(uri)
-    store = store_of(tracking_uri, folder)
+    store = store_of(folder)
     if store.untouched:
         return None
     with named_faults(store):

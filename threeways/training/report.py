@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threeways.training.registry import RegisteredModel
@@ -16,10 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from threeways.training.evaluation import Errors
     from threeways.training.examples import Examples
-
-LAST_TRAIN = "last-train.json"
+    from threeways.training.record import Errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +23,7 @@ class TrainingReport:
     """A training's figures.
 
     rmse, mae, baseline_rmse: in the output's unit, on the validation set. rows_…: rows used.
-    seconds: total duration.
-    model_uri: `models:/name/version`. model: the registered model.
+    seconds: total duration. model: the registered model.
     """
 
     rmse: float
@@ -37,17 +32,17 @@ class TrainingReport:
     rows_train: int
     rows_validation: int
     seconds: float
-    model_uri: str
     model: RegisteredModel
 
-    def write(self, folder: Path, name: str = LAST_TRAIN) -> Path:
-        """Write a file of this name in `folder`, atomically, and return its path."""
-        figures = {name: getattr(self, name) for name in self.__slots__ if name != "model"}
-        file = folder / name
-        scratch = file.with_suffix(".json.new")
-        scratch.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        scratch.replace(file)
-        return file
+    @property
+    def model_uri(self) -> str:
+        """The model's `models:/name/version`."""
+        return self.model.uri
+
+    def figures(self) -> dict[str, object]:
+        """Return them as a file has them."""
+        names = [name for name in self.__slots__ if name != "model"]
+        return {name: getattr(self, name) for name in (*names, "model_uri")}
 
 
 @contextmanager
@@ -60,7 +55,7 @@ def step(console: Console, doing: str) -> Iterator[None]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task(doing, total=None)
         yield
-    console.print(f"{doing}: {time.monotonic() - began:.1f} s", highlight=False, markup=False)
+    console.out(f"{doing}: {time.monotonic() - began:.1f} s", highlight=False)
 
 
 def cleaning_table(training: Examples, validation: Examples) -> Table:

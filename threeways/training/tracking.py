@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING
 
 from threeways import disk
 from threeways.errors import DiskFailed, TrackingError
-from threeways.settings import TrainingSettings, from_environment
+from threeways.settings import LOCAL, TrainingSettings, from_environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-FOLDER = Path(".local")
-"""Where a checkout keeps all generated files."""
 
 # MLflow reads these when it is imported; variables that the user has set take precedence.
 _QUIET = {
@@ -50,9 +47,9 @@ class Store:
         return self.database is not None and not self.database.exists()
 
 
-def store_of(tracking_uri: str | None = None, folder: Path = FOLDER) -> Store:
-    """Return the store of `tracking_uri`, else of `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`."""
-    uri = tracking_uri or from_environment(TrainingSettings).mlflow_tracking_uri
+def store_of(folder: Path = LOCAL) -> Store:
+    """Return the store of `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`."""
+    uri = from_environment(TrainingSettings).mlflow_tracking_uri
     if uri:
         return Store(uri)
     home = folder.absolute()
@@ -88,14 +85,13 @@ def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
     from mlflow.exceptions import MlflowException
 
     known = client.get_experiment_by_name(name)
-    if known is not None and known.lifecycle_stage == "deleted":
-        client.restore_experiment(known.experiment_id)
-    if known is not None and store.artifacts and known.artifact_location != str(store.artifacts):
+    if known is not None:
+        if known.lifecycle_stage == "deleted":
+            client.restore_experiment(known.experiment_id)
+        if not store.artifacts or known.artifact_location == str(store.artifacts):
+            return str(known.experiment_id)
         # The checkout was moved or copied: MLflow would go on writing to the old path.
         client.rename_experiment(known.experiment_id, f"{name} {known.experiment_id}, moved")
-        known = None
-    if known is not None:
-        return str(known.experiment_id)
     try:
         return str(client.create_experiment(name, str(store.artifacts) if store.artifacts else None))
     except MlflowException as error:

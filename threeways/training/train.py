@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from threeways.atomic_files import write_json
 from threeways.errors import ArtifactMissing, TrackingError
 from threeways.scoring import tasks
 from threeways.scoring.task import Task
-from threeways.settings import Settings
+from threeways.settings import LOCAL, Settings
 from threeways.training import flavour
 from threeways.training.examples import Examples, training_of
 from threeways.training.lock import exclusive
-from threeways.training.record import Trained, judged, record
+from threeways.training.record import Trained, evaluated, record
 from threeways.training.registry import ALIAS, RegisteredModel, champion_of, name_of, register, resolve
-from threeways.training.report import LAST_TRAIN, TrainingReport, cleaning_table, metrics_table, step
-from threeways.training.tracking import FOLDER, connect, experiment_id, named_faults, store_of
+from threeways.training.report import TrainingReport, cleaning_table, metrics_table, step
+from threeways.training.tracking import connect, experiment_id, named_faults, store_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TASK: str = Settings().task
 """The task where none is named."""
+LAST_TRAIN = "last-train.json"
 
 
 def train(
@@ -33,54 +35,48 @@ def train(
     validation: str | None = None,
     *,
     console: Console,
-    tracking_uri: str | None = None,
-    folder: Path = FOLDER,
+    folder: Path = LOCAL,
     task: str = TASK,
 ) -> TrainingReport:
     """Train, judge, log and register a model, tell `console` about it and write `folder/last-train.json`.
 
     data, validation: as the task's training takes them; None for the system's own. task: whose model; the
-    file of another than the default is `last-train-<task>.json`. tracking_uri: None for
-    `MLFLOW_TRACKING_URI`, else an SQLite file in `folder`. A second training in the same folder waits for the
-    first. The alias moves last: one that is killed leaves it where it was.
+    file of another than the default is `last-train-<task>.json`. A second training in the same folder waits
+    for the first. The alias moves last: one that is killed leaves it where it was.
     Raises DataError, TrackingError, UsageError.
     """
     with _alone(console, folder):
-        return _train(tasks.find(task), data, validation, console, tracking_uri, folder)
+        return _train(tasks.find(task), data, validation, console, folder)
 
 
-def resolve_or_train(
-    *, console: Console, tracking_uri: str | None = None, folder: Path = FOLDER, task: str = TASK
-) -> RegisteredModel:
+def resolve_or_train(*, console: Console, folder: Path = LOCAL, task: str = TASK) -> RegisteredModel:
     """Return the task's champion; where there is none, one trained on the system's own data first.
 
     Where another process is training in this folder, its model is waited for. Raises as `train` does.
     """
     found = tasks.find(task)
-    registered = _resolved(found, console, tracking_uri, folder)
+    registered = _resolved(found, console, folder)
     if registered is not None:
         return registered
     with _alone(console, folder):
-        registered = _resolved(found, console, tracking_uri, folder)
+        registered = _resolved(found, console, folder)
         if registered is None:
-            console.print(f"no model of {found.name} is registered yet: training one", highlight=False)
-            registered = _train(found, None, None, console, tracking_uri, folder).model
+            console.out(f"no model of {found.name} is registered yet: training one", highlight=False)
+            registered = _train(found, None, None, console, folder).model
         return registered
 
 
-def _resolved(
-    task: Task[Any], console: Console, tracking_uri: str | None, folder: Path
-) -> RegisteredModel | None:
+def _resolved(task: Task[Any], console: Console, folder: Path) -> RegisteredModel | None:
     try:
-        return resolve(champion_of(task.name), tracking_uri, folder)
+        return resolve(champion_of(task.name), folder)
     except ArtifactMissing as error:
-        console.print(str(error), highlight=False, markup=False)
+        console.out(str(error), highlight=False)
         return None
 
 
 def _alone(console: Console, folder: Path) -> AbstractContextManager[None]:
     def waiting() -> None:
-        console.print(
+        console.out(
             "another training is running here: waiting for it to end (Ctrl-C gives up)", highlight=False
         )
 
@@ -88,17 +84,12 @@ def _alone(console: Console, folder: Path) -> AbstractContextManager[None]:
 
 
 def _train(
-    task: Task[Any],
-    data: str | None,
-    validation: str | None,
-    console: Console,
-    tracking_uri: str | None,
-    folder: Path,
+    task: Task[Any], data: str | None, validation: str | None, console: Console, folder: Path
 ) -> TrainingReport:
     began = time.monotonic()
-    store, name = store_of(tracking_uri, folder), name_of(task.name)
+    store, name = store_of(folder), name_of(task.name)
     training, judging = training_of(task).load(
-        task, data, validation, lambda line: console.print(line, highlight=False, markup=False)
+        task, data, validation, lambda line: console.out(line, highlight=False)
     )
     console.print(cleaning_table(training, judging))
     with step(console, f"opening MLflow's store, {store.uri}"), named_faults(store):
@@ -108,13 +99,22 @@ def _train(
     with step(console, "logging to MLflow and registering"), named_faults(store):
         run_id, model_id = record(trained, experiment)
         version = register(client, name, model_id, run_id, f"{task.name}, from `make train`.")
-    registered = resolve(f"models:/{name}/{version}", tracking_uri, folder)
+    registered = resolve(f"models:/{name}/{version}", folder)
     if registered is None:
         raise TrackingError(f"{name} version {version} was registered and is gone; train again")
-    report = _report(trained, registered, time.monotonic() - began)
-    file = report.write(folder, LAST_TRAIN if task.name == TASK else f"last-train-{task.name}.json")
+    report = TrainingReport(
+        rmse=trained.errors["validation"].rmse,
+        mae=trained.errors["validation"].mae,
+        baseline_rmse=trained.errors["baseline_validation"].rmse,
+        rows_train=len(training.target),
+        rows_validation=len(judging.target),
+        seconds=round(time.monotonic() - began, 3),
+        model=registered,
+    )
+    file = folder / (LAST_TRAIN if task.name == TASK else f"last-train-{task.name}.json")
+    write_json(file, report.figures())
     console.print(metrics_table(trained.errors, task.output.unit))
-    console.print(f"registered {registered.uri} as {ALIAS}; figures in {file}", highlight=False, markup=False)
+    console.out(f"registered {registered.uri} as {ALIAS}; figures in {file}", highlight=False)
     return report
 
 
@@ -123,26 +123,12 @@ def _fitted(task: Task[Any], training: Examples, validation: Examples, console: 
     with step(console, f"fitting the model on {len(training.target):,} rows"):
         fitted = how.fit(task, training)
     with step(console, "fitting the linear baseline, judging both"):
-        trained = judged(task, fitted, how.fit_baseline(task, training), training, validation)
+        trained = evaluated(task, fitted, how.fit_baseline(task, training), training, validation)
     with step(console, "writing it as ONNX, comparing that with scikit-learn"):
         onnx = flavour.onnx_of(fitted, validation.block)
     if isinstance(onnx, str):
         said = f"no ONNX flavour: {onnx}. It is served by scikit-learn"
-        console.print(said, highlight=False, markup=False)
+        console.out(said, highlight=False)
         return trained
-    console.print(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
+    console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
     return replace(trained, onnx=onnx)
-
-
-def _report(trained: Trained, registered: RegisteredModel, seconds: float) -> TrainingReport:
-    found = trained.errors["validation"]
-    return TrainingReport(
-        rmse=found.rmse,
-        mae=found.mae,
-        baseline_rmse=trained.errors["baseline_validation"].rmse,
-        rows_train=len(trained.training.target),
-        rows_validation=len(trained.validation.target),
-        seconds=round(seconds, 3),
-        model_uri=registered.uri,
-        model=registered,
-    )
