@@ -13,7 +13,7 @@ from threeways.aws.invocation import REQUEST_LIMIT, FunctionError, InvocationRes
 from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent, MappingSettings
 from threeways.emulator.mapping.counts import MappingReporter
 from threeways.emulator.mapping.decisions import Batch
-from threeways.emulator.mapping.destination import S3Destination
+from threeways.emulator.mapping.destination import Destination
 from threeways.emulator.mapping.lane import Lane, Work
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.records import Origin, StreamRecord
@@ -120,7 +120,7 @@ def test_a_record_over_six_megabytes_goes_to_the_destination_uninvoked_and_the_s
     told: list[MappingEvent] = []
     kinesis = failing.emulator.client("kinesis")
     shard = Shard(kinesis, failing.stream, "shardId-000000000000", "TRIM_HORIZON")
-    destination = S3Destination(failing.s3, "failures", UUID, ARN)
+    destination = Destination("failures", Clients(failing.s3), UUID, ARN)
     reporter = MappingReporter(told.append)
     work = Work(SETTINGS, lambda _: FAILED, destination, reporter, lambda: 0.0, lambda _: 0.0, Event())
     shard.progress.read(["7"])

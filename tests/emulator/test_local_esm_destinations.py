@@ -11,12 +11,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from threeways.aws.invocation import InvocationResult
-from threeways.emulator.harness import Bench, DestinationKind
+from threeways.emulator.harness import DestinationKind, Harness
 from threeways.emulator.mapping import Clients, EventSourceMapping, MappingSettings
 from threeways.errors import LocalError
 
 SHARD = "shardId-000000000000"
-type Make = Callable[..., Bench]
+type Make = Callable[..., Harness]
 
 
 def choke(event: Any, context: Any) -> None:
@@ -28,17 +28,17 @@ def test_all_get_the_metadata_of_what_is_given_up_and_a_bucket_alone_the_records
     event_source_mapping: Make, kind: DestinationKind
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html: example record"""
-    bench = event_source_mapping(choke, MaximumRetryAttempts=2, on_failure=kind)
-    numbers = [bench.put(secret).partition(":")[2] for secret in ("secret one", "secret two")]
-    bench.drain()
-    (document,) = bench.failures()
+    harness = event_source_mapping(choke, MaximumRetryAttempts=2, on_failure=kind)
+    numbers = [harness.put(secret).partition(":")[2] for secret in ("secret one", "secret two")]
+    harness.drain()
+    (document,) = harness.failures()
     records = json.loads(document.pop("payload", '{"Records": []}'))["Records"]
     sent = [record["kinesis"]["sequenceNumber"] for record in records]
     assert sent == (numbers if kind == "S3" else [])
     assert set(document) == {"requestContext", "responseContext", "version", "timestamp", "KinesisBatchInfo"}
     assert document["requestContext"] == {
-        "requestId": bench.invocations[-1].result.request_id,
-        "functionArn": bench.function.arn,
+        "requestId": harness.invocations[-1].result.request_id,
+        "functionArn": harness.function.arn,
         "condition": "RetryAttemptsExhausted",
         "approximateInvokeCount": 3,
     }
@@ -55,7 +55,7 @@ def test_all_get_the_metadata_of_what_is_given_up_and_a_bucket_alone_the_records
         "startSequenceNumber": numbers[0],
         "endSequenceNumber": numbers[1],
         "batchSize": 2,
-        "streamArn": f"arn:aws:kinesis:us-east-1:123456789012:stream/{bench.stream}",
+        "streamArn": f"arn:aws:kinesis:us-east-1:123456789012:stream/{harness.stream}",
     }
     assert document["version"] == "1.0"
 
@@ -64,20 +64,20 @@ def test_the_records_a_queue_was_told_of_can_be_fetched_from_the_stream_by_its_d
     event_source_mapping: Make,
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
-    bench = event_source_mapping(choke, MaximumRetryAttempts=0, BatchSize=2, on_failure="SQS")
+    harness = event_source_mapping(choke, MaximumRetryAttempts=0, BatchSize=2, on_failure="SQS")
     for number in range(4):
-        bench.put(f"order {number}")
-    bench.drain()
-    documents = sorted(bench.failures(), key=lambda found: found["KinesisBatchInfo"]["startSequenceNumber"])
+        harness.put(f"order {number}")
+    harness.drain()
+    documents = sorted(harness.failures(), key=lambda found: found["KinesisBatchInfo"]["startSequenceNumber"])
     info = documents[1]["KinesisBatchInfo"]
-    iterator = bench.kinesis.get_shard_iterator(
+    iterator = harness.kinesis.get_shard_iterator(
         StreamARN=info["streamArn"],
-        StreamName=bench.stream,
+        StreamName=harness.stream,
         ShardId=info["shardId"],
         ShardIteratorType="AT_SEQUENCE_NUMBER",
         StartingSequenceNumber=info["startSequenceNumber"],
     )["ShardIterator"]
-    records = bench.kinesis.get_records(ShardIterator=iterator, Limit=info["batchSize"])["Records"]
+    records = harness.kinesis.get_records(ShardIterator=iterator, Limit=info["batchSize"])["Records"]
     assert [record["Data"] for record in records] == [b"order 2", b"order 3"]
 
 
@@ -102,42 +102,42 @@ def test_a_queue_or_topic_that_cannot_be_reached_is_tried_until_it_has_the_docum
     event_source_mapping: Make, kind: DestinationKind
 ) -> None:
     """AWS gives a delivery up at once: docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
-    bench = event_source_mapping(choke, MaximumRetryAttempts=0, on_failure=kind)
-    assert bench.destination is not None
-    aws = bench.emulator
+    harness = event_source_mapping(choke, MaximumRetryAttempts=0, on_failure=kind)
+    assert harness.destination is not None
+    aws = harness.emulator
     refusing: Any = RefusingAtFirst(aws.client("sqs" if kind == "SQS" else "sns"), 3)
-    bench.put("x")
-    settings = MappingSettings(maximum_retry_attempts=0, destination=bench.destination.arn)
+    harness.put("x")
+    settings = MappingSettings(maximum_retry_attempts=0, destination=harness.destination.arn)
     mapping = EventSourceMapping(
-        bench.kinesis, bench.stream, bench.function.invoke, settings, backoff=lambda _: 0.005,
+        harness.kinesis, harness.stream, harness.function.invoke, settings, backoff=lambda _: 0.005,
         clients=Clients(**{kind.lower(): refusing}),
     )  # fmt: skip
     with mapping:
-        bench.wait(mapping.drained)
-    assert len(bench.failures()) == 1
+        harness.wait(mapping.drained)
+    assert len(harness.failures()) == 1
     counts = mapping.counts()
     assert (counts.destination_failures, counts.sent_to_destination, counts.discarded) == (3, 1, 1)
 
 
 @pytest.mark.parametrize("kind", ["sqs", "sns"])
 def test_a_destination_needs_its_own_client(event_source_mapping: Make, kind: str) -> None:
-    bench = event_source_mapping(choke)
+    harness = event_source_mapping(choke)
     settings = MappingSettings(destination=f"arn:aws:{kind}:us-east-1:123456789012:there")
     with pytest.raises(LocalError, match=f"give the mapping an {kind.upper()} client with `{kind}=`"):
         EventSourceMapping(
-            bench.kinesis,
-            bench.stream,
+            harness.kinesis,
+            harness.stream,
             lambda _: InvocationResult(),
             settings,
-            clients=Clients(bench.emulator.client("s3")),
+            clients=Clients(harness.emulator.client("s3")),
         )
 
 
 def test_without_a_destination_what_is_given_up_is_dropped_and_told(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
-    bench = event_source_mapping(choke, MaximumRetryAttempts=0)
-    bench.put("x")
-    bench.drain()
-    assert [event.kind for event in bench.events] == ["function_error", "discarded"]
+    harness = event_source_mapping(choke, MaximumRetryAttempts=0)
+    harness.put("x")
+    harness.drain()
+    assert [event.kind for event in harness.events] == ["function_error", "discarded"]
     with pytest.raises(LocalError, match="on_failure"):
-        bench.failures()
+        harness.failures()

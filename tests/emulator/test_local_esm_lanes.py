@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from threeways.emulator.harness import Bench
+from threeways.emulator.harness import Harness
 from threeways.emulator.mapping.buffer import Buffer, lane_of
 from threeways.emulator.mapping.records import StreamRecord
 
 KEYS = [f"key-{number}" for number in range(20)]
 ONE = KEYS[0]
 OTHER = next(key for key in KEYS if lane_of(key, 2) != lane_of(ONE, 2))
-type Make = Callable[..., Bench]
+type Make = Callable[..., Harness]
 
 
 @dataclass
@@ -72,10 +72,10 @@ def test_a_lanes_batches_hold_its_own_keys_and_are_full_at_batch_size() -> None:
 def test_records_of_one_key_stay_in_order_whatever_the_factor(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html: in order at the partition key's level."""
     handler = Handler()
-    bench = event_source_mapping(handler, ParallelizationFactor=4, BatchSize=3)
+    harness = event_source_mapping(handler, ParallelizationFactor=4, BatchSize=3)
     for number in range(120):
-        bench.put(str(number), key=KEYS[number % 20])
-    bench.drain()
+        harness.put(str(number), key=KEYS[number % 20])
+    harness.drain()
     assert len(handler.seen) == 120
     for key in KEYS:
         texts = [int(text) for seen, text in handler.seen if seen == key]
@@ -87,24 +87,24 @@ def test_as_many_batches_of_a_shard_run_at_once_as_the_factor_says_and_one_a_lan
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html: concurrent batches per shard."""
     handler = Handler(held=set(KEYS))
-    bench = event_source_mapping(handler, ParallelizationFactor=4, BatchSize=1)
+    harness = event_source_mapping(handler, ParallelizationFactor=4, BatchSize=1)
     for number in range(40):
-        bench.put(str(number), key=KEYS[number % 20])
-    bench.start()
-    bench.wait(lambda: handler.most == 4)
+        harness.put(str(number), key=KEYS[number % 20])
+    harness.start()
+    harness.wait(lambda: handler.most == 4)
     assert set(handler.under_way.values()) == {1}
     handler.release()
-    bench.drain()
+    harness.drain()
     assert handler.most == 4
 
 
 def test_with_the_factor_of_one_a_shard_has_one_invocation_at_a_time(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html: by default, one batch a shard at a time."""
     handler = Handler()
-    bench = event_source_mapping(handler, BatchSize=1)
+    harness = event_source_mapping(handler, BatchSize=1)
     for number in range(30):
-        bench.put(str(number), key=KEYS[number % 20])
-    bench.drain()
+        harness.put(str(number), key=KEYS[number % 20])
+    harness.drain()
     assert handler.most == 1
     assert [int(text) for _, text in handler.seen] == list(range(30))
 
@@ -114,15 +114,15 @@ def test_a_lane_that_fails_blocks_neither_the_others_nor_loses_what_lies_between
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html: retried until it passes."""
     handler = Handler(failing={ONE})
-    bench = event_source_mapping(handler, ParallelizationFactor=2, BatchSize=2)
-    ids = [bench.put(str(number), key=ONE if number in {2, 5} else OTHER) for number in range(10)]
-    bench.start()
-    bench.wait(lambda: len(handler.seen) == 8)
-    assert bench.positions() == {"shardId-000000000000": ids[1].partition(":")[2]}
-    assert not bench.mapping.drained()
+    harness = event_source_mapping(handler, ParallelizationFactor=2, BatchSize=2)
+    ids = [harness.put(str(number), key=ONE if number in {2, 5} else OTHER) for number in range(10)]
+    harness.start()
+    harness.wait(lambda: len(handler.seen) == 8)
+    assert harness.positions() == {"shardId-000000000000": ids[1].partition(":")[2]}
+    assert not harness.mapping.drained()
     handler.release()
-    bench.drain()
-    assert bench.positions() == {"shardId-000000000000": ids[9].partition(":")[2]}
+    harness.drain()
+    assert harness.positions() == {"shardId-000000000000": ids[9].partition(":")[2]}
     assert [text for key, text in handler.seen if key == ONE] == ["2", "5"]
 
 
@@ -131,13 +131,13 @@ def test_what_is_done_beyond_the_checkpoint_is_not_sent_again_while_the_mapping_
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html: each record at least once, here no more."""
     handler = Handler(failing={ONE})
-    bench = event_source_mapping(handler, ParallelizationFactor=2, BatchSize=1)
+    harness = event_source_mapping(handler, ParallelizationFactor=2, BatchSize=1)
     for number in range(10):
-        bench.put(str(number), key=ONE if number == 0 else OTHER)
-    bench.start()
-    bench.wait(lambda: len(handler.seen) == 9 and bench.counts().failed > 2)
+        harness.put(str(number), key=ONE if number == 0 else OTHER)
+    harness.start()
+    harness.wait(lambda: len(handler.seen) == 9 and harness.counts().failed > 2)
     handler.release()
-    bench.drain()
+    harness.drain()
     assert sorted(text for _, text in handler.seen) == [str(number) for number in range(10)]
 
 
@@ -146,12 +146,12 @@ def test_stopping_while_a_lane_is_behind_tells_the_position_before_its_first_rec
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html: a restart sends from there, duplicates too."""
     handler = Handler(failing={ONE})
-    bench = event_source_mapping(handler, ParallelizationFactor=2, BatchSize=1)
-    bench.put("first", key=ONE)
-    bench.put("second", key=OTHER)
-    bench.start()
-    bench.wait(lambda: handler.seen)
-    assert bench.stop() == {"shardId-000000000000": None}
+    harness = event_source_mapping(handler, ParallelizationFactor=2, BatchSize=1)
+    harness.put("first", key=ONE)
+    harness.put("second", key=OTHER)
+    harness.start()
+    harness.wait(lambda: handler.seen)
+    assert harness.stop() == {"shardId-000000000000": None}
 
 
 def test_a_lane_that_is_given_up_goes_to_the_destination_with_its_own_records_alone(
@@ -159,14 +159,14 @@ def test_a_lane_that_is_given_up_goes_to_the_destination_with_its_own_records_al
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html"""
     handler = Handler(failing={ONE})
-    bench = event_source_mapping(
+    harness = event_source_mapping(
         handler, ParallelizationFactor=2, MaximumRetryAttempts=1, BatchSize=100, on_failure="S3"
     )
-    ids = [bench.put(str(number), key=ONE if number % 2 else OTHER) for number in range(10)]
-    bench.drain()
-    (document,) = bench.failures()
+    ids = [harness.put(str(number), key=ONE if number % 2 else OTHER) for number in range(10)]
+    harness.drain()
+    (document,) = harness.failures()
     assert [record["eventID"] for record in json.loads(document["payload"])["Records"]] == ids[1::2]
-    assert bench.positions() == {"shardId-000000000000": ids[9].partition(":")[2]}
+    assert harness.positions() == {"shardId-000000000000": ids[9].partition(":")[2]}
     assert [text for _, text in handler.seen] == ["0", "2", "4", "6", "8"]
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from threeways.aws.invocation import THROTTLED, FunctionError, InvocationResult
-from threeways.emulator.harness import Bench
+from threeways.emulator.harness import Harness
 from threeways.emulator.mapping import EventSourceMapping, MappingSettings
 
-type Make = Callable[..., Bench]
+type Make = Callable[..., Harness]
 
 
 def nothing(event: Any, context: Any) -> None:
@@ -30,11 +30,11 @@ def failing_until(tries: int) -> Callable[[Any, Any], None]:
     return handler
 
 
-def run(bench: Bench, records: int = 3) -> dict[str, float]:
+def run(harness: Harness, records: int = 3) -> dict[str, float]:
     for number in range(records):
-        bench.put(str(number))
-    bench.drain()
-    metrics = bench.counts().metrics()
+        harness.put(str(number))
+    harness.drain()
+    metrics = harness.counts().metrics()
     del metrics["IteratorAge"]
     return {name: value for name, value in metrics.items() if value}
 
@@ -75,8 +75,8 @@ def test_of_a_partial_failure_the_records_from_the_reported_one_on_are_failed_an
             ]
         }
 
-    bench = event_source_mapping(report_once, FunctionResponseTypes=["ReportBatchItemFailures"])
-    assert run(bench) == {
+    harness = event_source_mapping(report_once, FunctionResponseTypes=["ReportBatchItemFailures"])
+    assert run(harness) == {
         "PolledEventCount": 3,
         "InvokedEventCount": 5,
         "FailedInvokeEventCount": 2,
@@ -87,11 +87,11 @@ def test_of_a_partial_failure_the_records_from_the_reported_one_on_are_failed_an
 def test_an_unusable_reply_fails_its_batch_and_is_no_function_error(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html: empty identifier"""
     replies = [{"batchItemFailures": [{"itemIdentifier": ""}]}]
-    bench = event_source_mapping(
+    harness = event_source_mapping(
         lambda event, context: replies.pop() if replies else None,
         FunctionResponseTypes=["ReportBatchItemFailures"],
     )
-    assert run(bench) == {
+    assert run(harness) == {
         "PolledEventCount": 3,
         "InvokedEventCount": 6,
         "FailedInvokeEventCount": 3,
@@ -120,18 +120,18 @@ def test_what_the_destination_has_is_delivered_and_not_dropped(event_source_mapp
 
 def test_throttles_are_neither_invocations_nor_errors(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html: Throttles"""
-    bench = event_source_mapping(nothing)
-    bench.put("x")
+    harness = event_source_mapping(nothing)
+    harness.put("x")
     left = [InvocationResult(error=FunctionError(THROTTLED, "Rate Exceeded."))] * 2
     mapping = EventSourceMapping(
-        bench.kinesis,
-        bench.stream,
-        lambda payload: left.pop() if left else bench.function.invoke(payload),
+        harness.kinesis,
+        harness.stream,
+        lambda payload: left.pop() if left else harness.function.invoke(payload),
         MappingSettings(),
         backoff=lambda _: 0.005,
     )
     with mapping:
-        bench.wait(mapping.drained)
+        harness.wait(mapping.drained)
     metrics = mapping.counts().metrics()
     assert (metrics["Throttles"], metrics["Invocations"], metrics["Errors"]) == (2, 1, 0)
     assert (metrics["InvokedEventCount"], metrics["FailedInvokeEventCount"]) == (3, 2)
@@ -143,10 +143,10 @@ def test_iterator_age_is_how_old_the_last_record_is_when_it_is_sent_in_milliseco
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html: IteratorAge"""
     looks = iter(range(1, 1000))
-    bench = event_source_mapping(failing_until(tries), clock=lambda: time.time() + 100 * next(looks))
-    bench.put("x")
-    bench.drain()
+    harness = event_source_mapping(failing_until(tries), clock=lambda: time.time() + 100 * next(looks))
+    harness.put("x")
+    harness.drain()
     sends = tries + 1
-    assert 100_000 * sends <= bench.counts().metrics()["IteratorAge"] < 100_000 * (3 * sends)
-    (age,) = bench.counts().iterator_age.values()
-    assert bench.counts().metrics()["IteratorAge"] == 1000 * age
+    assert 100_000 * sends <= harness.counts().metrics()["IteratorAge"] < 100_000 * (3 * sends)
+    (age,) = harness.counts().iterator_age.values()
+    assert harness.counts().metrics()["IteratorAge"] == 1000 * age

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from threeways.emulator.harness import Bench
+from threeways.emulator.harness import Harness
 
 SHARDS = [f"shardId-{number:012}" for number in range(8)]
-type Make = Callable[..., Bench]
+type Make = Callable[..., Harness]
 
 
 class Handler:
@@ -47,7 +47,7 @@ def test_no_record_is_lost_or_reordered_for_a_key_while_a_busy_stream_is_split_a
 ) -> None:
     """docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-resharding.html"""
     handler = Handler(seed=factor)
-    bench = event_source_mapping(
+    harness = event_source_mapping(
         handler,
         BatchSize=7,
         ParallelizationFactor=factor,
@@ -55,27 +55,27 @@ def test_no_record_is_lost_or_reordered_for_a_key_while_a_busy_stream_is_split_a
         BisectBatchOnFunctionError=True,
         backoff=lambda _: 0.001,
     )
-    bench.start()
+    harness.start()
     resharded = threading.Event()
 
     def produce(key: str) -> int:
         count = 0
         while not resharded.is_set() or count < 30:
-            bench.put(str(count), key=key)
+            harness.put(str(count), key=key)
             count += 1
         return count
 
     with ThreadPoolExecutor(6) as pool:
         producers = {key: pool.submit(produce, key) for key in map(str, range(6))}
         try:
-            bench.split(SHARDS[0])
-            bench.split(SHARDS[1])
-            bench.merge(SHARDS[4], SHARDS[2])
-            bench.merge(SHARDS[3], SHARDS[5])
-            bench.split(SHARDS[6])
+            harness.split(SHARDS[0])
+            harness.split(SHARDS[1])
+            harness.merge(SHARDS[4], SHARDS[2])
+            harness.merge(SHARDS[3], SHARDS[5])
+            harness.split(SHARDS[6])
         finally:
             resharded.set()
         put = {key: list(range(producer.result())) for key, producer in producers.items()}
-    bench.drain()
-    assert len(bench.positions()) == len(SHARDS) + 1
+    harness.drain()
+    assert len(harness.positions()) == len(SHARDS) + 1
     assert handler.first == put

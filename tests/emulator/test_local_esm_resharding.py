@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from threeways.aws.kinesis import Listed, list_shards
-from threeways.emulator.harness import Bench
+from threeways.emulator.harness import Harness
 from threeways.emulator.mapping import source
 
 FIRST, LOW, HIGH, MERGED = (f"shardId-{number:012}" for number in range(4))
 KEYS = [f"key-{number}" for number in range(12)]
-type Make = Callable[..., Bench]
+type Make = Callable[..., Harness]
 
 
 class Handler:
@@ -48,9 +48,9 @@ class Handler:
         return [text for _, found, text in self.seen if found == key]
 
 
-def put(bench: Bench, start: int, stop: int) -> None:
+def put(harness: Harness, start: int, stop: int) -> None:
     for number in range(start, stop):
-        bench.put(str(number), key=KEYS[number % len(KEYS)])
+        harness.put(str(number), key=KEYS[number % len(KEYS)])
 
 
 def check(handler: Handler, count: int) -> None:
@@ -65,33 +65,33 @@ def test_a_split_and_a_merge_while_it_runs_lose_and_reorder_nothing_of_a_key(
 ) -> None:
     """docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-resharding.html"""
     handler = Handler()
-    bench = event_source_mapping(handler, BatchSize=5, ParallelizationFactor=factor)
-    bench.start()
-    put(bench, 0, 60)
-    bench.split(FIRST)
-    put(bench, 60, 120)
-    bench.merge(LOW, HIGH)
-    put(bench, 120, 180)
-    bench.drain()
+    harness = event_source_mapping(handler, BatchSize=5, ParallelizationFactor=factor)
+    harness.start()
+    put(harness, 0, 60)
+    harness.split(FIRST)
+    put(harness, 60, 120)
+    harness.merge(LOW, HIGH)
+    put(harness, 120, 180)
+    harness.drain()
     check(handler, 180)
     assert set(handler.shards()) == {FIRST, LOW, HIGH, MERGED}
-    assert set(bench.positions()) == {FIRST, LOW, HIGH, MERGED}
+    assert set(harness.positions()) == {FIRST, LOW, HIGH, MERGED}
 
 
 def test_children_are_read_only_after_their_parent_is_done_to_its_end(event_source_mapping: Make) -> None:
     """docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html"""
     handler = Handler()
     handler.failing.set()
-    bench = event_source_mapping(handler, BatchSize=5)
-    bench.start()
-    put(bench, 0, 12)
-    bench.split(FIRST)
-    put(bench, 12, 24)
-    bench.wait(lambda: bench.counts().failed > 5)
-    assert bench.positions() == {FIRST: None}
-    assert not bench.mapping.drained()
+    harness = event_source_mapping(handler, BatchSize=5)
+    harness.start()
+    put(harness, 0, 12)
+    harness.split(FIRST)
+    put(harness, 12, 24)
+    harness.wait(lambda: harness.counts().failed > 5)
+    assert harness.positions() == {FIRST: None}
+    assert not harness.mapping.drained()
     handler.failing.clear()
-    bench.drain()
+    harness.drain()
     check(handler, 24)
     assert handler.shards()[0] == FIRST
     assert {shard for shard, _, text in handler.seen if int(text) < 12} == {FIRST}
@@ -102,11 +102,11 @@ def test_the_child_of_a_merge_is_read_only_after_both_parents(
 ) -> None:
     """docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html"""
     handler = Handler()
-    bench = event_source_mapping(handler, stream=new_stream(2))
-    put(bench, 0, 60)
-    bench.merge(FIRST, LOW)
-    put(bench, 60, 120)
-    bench.drain()
+    harness = event_source_mapping(handler, stream=new_stream(2))
+    put(harness, 0, 60)
+    harness.merge(FIRST, LOW)
+    put(harness, 60, 120)
+    harness.drain()
     check(handler, 120)
     assert handler.shards()[-1] == HIGH
     parents = [position for position, (shard, _, _) in enumerate(handler.seen) if shard != HIGH]
@@ -119,13 +119,13 @@ def test_from_trim_horizon_a_stream_resharded_before_is_read_parents_first(
 ) -> None:
     """docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html"""
     handler = Handler()
-    bench = event_source_mapping(handler)
-    put(bench, 0, 24)
-    bench.split(FIRST)
-    put(bench, 24, 48)
-    bench.merge(LOW, HIGH)
-    put(bench, 48, 72)
-    bench.drain()
+    harness = event_source_mapping(handler)
+    put(harness, 0, 24)
+    harness.split(FIRST)
+    put(harness, 24, 48)
+    harness.merge(LOW, HIGH)
+    put(harness, 48, 72)
+    harness.drain()
     check(handler, 72)
     order = handler.shards()
     assert (order[0], set(order[1:3]), order[3]) == (FIRST, {LOW, HIGH}, MERGED)
@@ -136,16 +136,16 @@ def test_from_latest_only_open_shards_are_read_and_their_later_children_from_the
 ) -> None:
     """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html: StartingPosition"""
     handler = Handler()
-    bench = event_source_mapping(handler, StartingPosition="LATEST")
-    put(bench, 0, 12)
-    bench.split(FIRST)
-    put(bench, 12, 24)
-    bench.start()
-    assert set(bench.positions()) == {LOW, HIGH}
-    assert bench.mapping.drained()
-    bench.merge(LOW, HIGH)
-    put(bench, 24, 48)
-    bench.drain()
+    harness = event_source_mapping(handler, StartingPosition="LATEST")
+    put(harness, 0, 12)
+    harness.split(FIRST)
+    put(harness, 12, 24)
+    harness.start()
+    assert set(harness.positions()) == {LOW, HIGH}
+    assert harness.mapping.drained()
+    harness.merge(LOW, HIGH)
+    put(harness, 24, 48)
+    harness.drain()
     assert [text for _, _, text in handler.seen] == [str(number) for number in range(24, 48)]
     assert handler.shards() == [MERGED]
 
@@ -155,25 +155,25 @@ def test_an_empty_parent_holds_its_children_back_no_longer_than_it_takes_to_see_
 ) -> None:
     """docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html: no NextShardIterator at the end"""
     handler = Handler()
-    bench = event_source_mapping(handler)
-    bench.start()
-    bench.split(FIRST)
-    bench.wait(lambda: set(bench.positions()) == {FIRST, LOW, HIGH})
-    put(bench, 0, 12)
-    bench.drain()
+    harness = event_source_mapping(handler)
+    harness.start()
+    harness.split(FIRST)
+    harness.wait(lambda: set(harness.positions()) == {FIRST, LOW, HIGH})
+    put(harness, 0, 12)
+    harness.drain()
     check(handler, 12)
 
 
 def test_a_last_batch_of_a_closed_shard_does_not_wait_for_the_window(event_source_mapping: Make) -> None:
     """Not documented by AWS: nothing can come that it could wait for."""
     handler = Handler()
-    bench = event_source_mapping(handler, BatchSize=100, MaximumBatchingWindowInSeconds=300)
-    bench.put("last")
-    bench.start()
-    bench.wait(lambda: bench.counts().polled)
+    harness = event_source_mapping(handler, BatchSize=100, MaximumBatchingWindowInSeconds=300)
+    harness.put("last")
+    harness.start()
+    harness.wait(lambda: harness.counts().polled)
     assert handler.seen == []
-    bench.split(FIRST)
-    bench.drain()
+    harness.split(FIRST)
+    harness.drain()
     assert [text for _, _, text in handler.seen] == ["last"]
 
 
@@ -206,14 +206,14 @@ def test_where_a_closed_shard_never_reports_its_end_an_empty_read_after_it_close
     """docs.aws.amazon.com/kinesis/latest/APIReference/API_ListShards.html"""
     monkeypatch.setattr(source, "LIST_SECONDS", 0.05)
     handler = Handler()
-    bench = event_source_mapping(handler)
-    reading: Any = bench.mapping._shards
-    reading._kinesis = EndlessClient(bench.kinesis)
-    bench.start()
-    put(bench, 0, 12)
-    bench.split(FIRST)
-    put(bench, 12, 24)
-    bench.drain()
+    harness = event_source_mapping(handler)
+    reading: Any = harness.mapping._shards
+    reading._kinesis = EndlessClient(harness.kinesis)
+    harness.start()
+    put(harness, 0, 12)
+    harness.split(FIRST)
+    put(harness, 12, 24)
+    harness.drain()
     check(handler, 24)
 
 

@@ -3,94 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
+from function_lab import Make, call, error_of, make
 
 from threeways.aws.invocation import (
-    EXITED,
     REQUEST_LIMIT,
     REQUEST_TOO_LARGE,
     RESPONSE_TOO_LARGE,
-    TIMED_OUT,
 )
-from threeways.emulator.function import LocalFunction, Runtime, environment, pool
-from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.function import pool
 from threeways.errors import LocalError
 
-AVAILABLE = [Runtime.STAND_IN] if Runtime.available() is Runtime.STAND_IN else list(Runtime)
-HANDLER = """
-import json, os, signal, subprocess, sys, time
-calls = 0
-def handler(event, context):
-    global calls
-    calls += 1
-    what = event.get("do")
-    if what == "raise":
-        raise KeyError("no such ride")
-    if what == "sleep":
-        time.sleep(event["seconds"])
-    if what == "exit":
-        os._exit(event["status"])
-    if what == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if what == "unmarshallable":
-        return {1, 2}
-    if what == "large":
-        return "x" * event["size"]
-    if what == "print":
-        print(json.dumps({"said": event["text"]}))
-        print("to stderr", file=sys.stderr)
-    if what == "child":
-        return subprocess.Popen(["sleep", "600"], start_new_session=False).pid
-    return {
-        "calls": calls,
-        "pid": os.getpid(),
-        "session": os.getsid(0),
-        "environ": dict(os.environ),
-        "left": context.get_remaining_time_in_millis(),
-        "arn": context.invoked_function_arn,
-        "request_id": context.aws_request_id,
-        "name": context.function_name,
-        "version": context.function_version,
-        "memory": context.memory_limit_in_mb,
-        "event": event,
-    }
-"""
-type Make = Callable[..., LocalFunction]
-
-
-@pytest.fixture(params=AVAILABLE)
-def make(request: pytest.FixtureRequest, function_config: Callable[..., FunctionConfig]) -> Iterator[Make]:
-    made: list[LocalFunction] = []
-
-    def start(code: str = HANDLER, *, timeout: float = 10.0, **more: Any) -> LocalFunction:
-        config = function_config(code, timeout=timeout)
-        made.append(LocalFunction(config, environment={"GIVEN": "yes"}, runtime=request.param, **more))
-        return made[-1]
-
-    yield start
-    for function in made:
-        function.close()
-
-
-def call(function: LocalFunction, **event: Any) -> Any:
-    result = function.invoke(json.dumps(event).encode())
-    assert result.error is None, result.error
-    return json.loads(result.payload or b"")
-
-
-def error_of(function: LocalFunction, **event: Any) -> tuple[str, str]:
-    result = function.invoke(json.dumps(event).encode())
-    assert result.payload is None
-    assert result.error is not None
-    return result.error.type, result.error.message
+__all__ = ["make"]  # a fixture is found where it is imported
 
 
 def test_a_handler_gets_its_event_and_lambdas_context(make: Make) -> None:
@@ -146,84 +73,6 @@ def test_what_a_handler_raises_is_the_invocations_error_and_the_process_stays_wa
 
 def test_an_answer_that_is_no_json_is_a_marshal_error(make: Make) -> None:
     assert error_of(make(), do="unmarshallable")[0] == "Runtime.MarshalError"
-
-
-def test_a_timeout_kills_the_process_and_the_next_invocation_initialises_anew(make: Make) -> None:
-    function = make(timeout=1.0)
-    function.warm()
-    (pid,) = function.pids()
-    started = time.monotonic()
-    kind, message = error_of(function, do="sleep", seconds=60)
-    assert time.monotonic() - started < 30
-    assert kind == TIMED_OUT
-    assert message.endswith("Task timed out after 1.00 seconds")
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    assert function.invoke(b"{}").cold
-
-
-@pytest.mark.parametrize(
-    ("event", "reason"),
-    [
-        ({"do": "exit", "status": 7}, "Runtime exited with error: exit status 7"),
-        ({"do": "exit", "status": 0}, "Runtime exited without providing a reason"),
-        ({"do": "kill"}, "Runtime exited with error: signal: killed"),
-    ],
-)
-def test_a_crash_is_an_exit_error_and_the_next_invocation_initialises_anew(
-    make: Make, event: dict[str, Any], reason: str
-) -> None:
-    function = make()
-    kind, message = error_of(function, **event)
-    assert kind == EXITED
-    assert message.endswith(reason)
-    assert function.invoke(b"{}").cold
-
-
-def test_a_process_killed_while_idle_costs_the_next_invocation_a_cold_start_only(
-    make: Make, eventually: Callable[..., None]
-) -> None:
-    function = make()
-    function.warm()
-    os.kill(function.pids()[0], signal.SIGKILL)
-    eventually(lambda: not function.pids())
-    assert call(function)["calls"] == 1
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        ("raise ValueError('no model')", "ValueError"),
-        ("import no_such_module", "Runtime.ImportModuleError"),
-        ("def handler(:", "Runtime.UserCodeSyntaxError"),
-        ("import os; os._exit(3)", EXITED),
-    ],
-)
-def test_what_stops_initialisation_is_the_error_of_warming_and_of_invoking(
-    make: Make, code: str, kind: str
-) -> None:
-    function = make(code)
-    error = function.warm()
-    assert error is not None
-    assert error.type == kind
-    assert error_of(function)[0] == kind
-
-
-def test_a_failed_first_initialisation_is_tried_once_more_on_the_functions_time(make: Make) -> None:
-    code = "import pathlib\nmark = pathlib.Path('mark')\n"
-    code += "if not mark.exists():\n    mark.touch()\n    raise OSError\n"
-    result = make(code + HANDLER).invoke(b"{}")
-    assert result.error is None
-    assert result.cold
-
-
-def test_an_initialisation_that_never_ends_is_a_timeout(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "INIT_LIMIT", 0.2)
-    function = make("import time; time.sleep(600)", timeout=0.4)
-    started = time.monotonic()
-    assert error_of(function)[0] == TIMED_OUT
-    assert 0.6 < time.monotonic() - started < 30
-    assert function.pids() == []
 
 
 def test_an_answer_over_six_megabytes_is_too_large_and_one_below_is_not(make: Make) -> None:
@@ -293,20 +142,3 @@ def test_a_listener_that_raises_does_not_stop_the_function(make: Make) -> None:
     function = make(on_log=refuse)
     for _ in range(3):
         call(function, do="print", text="x" * 100_000)
-
-
-def test_closing_ends_the_processes_and_what_they_started(make: Make, is_gone: Callable[[int], bool]) -> None:
-    function = make()
-    grandchild = call(function, do="child")
-    pids = function.pids()
-    threads = threading.active_count()
-    function.close()
-    assert all(is_gone(pid) for pid in [*pids, grandchild])
-    assert threading.active_count() < threads
-    with pytest.raises(LocalError, match="closed"):
-        function.invoke(b"{}")
-
-
-def test_a_ctrl_c_in_the_terminal_does_not_reach_the_function(make: Make) -> None:
-    said = call(make())
-    assert said["session"] == said["pid"] != os.getsid(0)

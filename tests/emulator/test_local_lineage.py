@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeways.aws.kinesis import Listed
-from threeways.emulator.mapping.lineage import passed_over, ready
+from threeways.emulator.mapping.shards import passed_over, ready
 
 SPLIT = [Listed("parent", closed=True), Listed("low", ("parent",)), Listed("high", ("parent",))]
 MERGED = [

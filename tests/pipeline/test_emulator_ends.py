@@ -19,7 +19,7 @@ from events_lab import workload
 from rich.console import Console
 from small_training import Training
 
-from threeways.emulator.harness import Bench
+from threeways.emulator.harness import Harness
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalFailed
 from threeways.local_run import stack as stacks
@@ -119,10 +119,10 @@ def test_what_a_replay_gives_to_the_function_ends_with_the_emulator(
 
 def test_a_bench_whose_emulator_has_ended_says_so() -> None:
     with Emulator() as emulator:
-        bench = Bench(emulator, lambda event, context: None)
-        bench.start()
+        harness = Harness(emulator, lambda event, context: None)
+        harness.start()
         kill(emulator)
         with pytest.raises(LocalFailed, match="the emulator ended"):
-            bench.wait(lambda: False)
+            harness.wait(lambda: False)
         with suppress(LocalFailed):  # unless no thread of the mapping has met it
-            bench.close()
+            harness.close()

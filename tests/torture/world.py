@@ -22,7 +22,7 @@ from watcher import Violation, Watcher
 from threeways.aws.calls import Backoff
 from threeways.aws.invocation import EXITED, THROTTLED, TIMED_OUT, FunctionError, InvocationResult
 from threeways.emulator.mapping.counts import MappingReporter
-from threeways.emulator.mapping.destination import S3Destination
+from threeways.emulator.mapping.destination import Clients, Destination
 from threeways.emulator.mapping.lane import Lane, Work
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.records import Origin
@@ -115,7 +115,7 @@ class World:
         self._aggregates = aggregates
         self._pace = Pace(self.clock, self.check)
         bucket: Any = DestinationBucket(self.network, self.watcher)
-        destination = S3Destination(bucket, "failures", "mapping", "function")
+        destination = Destination("failures", Clients(bucket), "mapping", "function")
         work = Work(
             settings,
             self._invoke,

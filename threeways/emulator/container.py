@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 from threeways.aws.invocation import EXITED, TIMED_OUT, FunctionError, InvocationResult
@@ -33,6 +34,7 @@ AS_LAMBDA = (
 """Lambda's file system is read-only except for /tmp, and its user is unknown to the image."""
 
 
+@dataclass
 class ContainerFunction:
     """A function with the interface of `LocalFunction`. A context manager that ends the container.
 
@@ -40,39 +42,34 @@ class ContainerFunction:
     log. The runtime interface emulator handles one invocation at a time; so does this.
     """
 
-    def __init__(
-        self,
-        config: FunctionConfig,
-        environment: Mapping[str, str],
-        on_log: Callable[[str], None],
-        *,
-        image: str,
-    ) -> None:
-        self._config, self._environment, self._on_log, self._image = config, environment, on_log, image
-        self._exit = contextlib.ExitStack()
-        self._lock = threading.Lock()
-        self._url = ""
+    config: FunctionConfig
+    environment: Mapping[str, str]
+    on_log: Callable[[str], None]
+    image: str
+    _exit: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _url: str = ""
 
     def __enter__(self) -> Self:
         """Start the container and wait until it listens. Raises LocalError, EngineError."""
-        with contextlib.ExitStack() as rising:
-            endpoint = rising.enter_context(relay(self._environment["AWS_ENDPOINT_URL"]))
+        with contextlib.ExitStack() as starting:
+            endpoint = starting.enter_context(relay(self.environment["AWS_ENDPOINT_URL"]))
             container = engine.docker(*self._command(endpoint))
-            rising.callback(engine.docker, "rm", "--force", container)
-            self._follow(container, rising)
+            starting.callback(engine.docker, "rm", "--force", container)
+            self._follow(container, starting)
             address = engine.docker("port", container, "8080/tcp").splitlines()[0]
             self._url = f"http://{address}{PATH}"
             self._wait(container)
-            self._exit = rising.pop_all()
+            self._exit = starting.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
     def _command(self, endpoint: str) -> list[str]:
-        config = self._config
+        config = self.config
         variables = {
-            **self._environment,
+            **self.environment,
             **config.environment,
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
@@ -80,22 +77,10 @@ class ContainerFunction:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
         }
         given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
-        label = f"{LABEL}={os.getpid()}"
-        return [
-            *(
-                "run",
-                "--detach",
-                "--label",
-                label,
-                "--publish",
-                "127.0.0.1::8080",
-                "--memory",
-                f"{config.memory}m",
-            ),
-            *(*AS_LAMBDA, *given, self._image, config.handler),
-        ]
+        where = f"--label {LABEL}={os.getpid()} --publish 127.0.0.1::8080 --memory {config.memory}m"
+        return ["run", "--detach", *where.split(), *AS_LAMBDA, *given, self.image, config.handler]
 
-    def _follow(self, container: str, rising: contextlib.ExitStack) -> None:
+    def _follow(self, container: str, starting: contextlib.ExitStack) -> None:
         """Pass the log on, line by line, until it ends."""
         log = subprocess.Popen(  # noqa: S603 - the user's docker
             ["docker", "logs", "--follow", container],  # noqa: S607
@@ -108,28 +93,25 @@ class ContainerFunction:
         def read() -> None:
             with log:
                 for line in log.stdout or ():
-                    self._on_log(line.rstrip("\n"))
+                    self.on_log(line.rstrip("\n"))
 
         reader = threading.Thread(target=read, name="container-log", daemon=True)
         reader.start()
-        rising.callback(reader.join, 5)
-        rising.callback(engine.docker, "kill", container)  # ends the log; `rm` follows
+        starting.callback(reader.join, 5)
+        starting.callback(engine.docker, "kill", container)  # ends the log; `rm` follows
 
     def _wait(self, container: str) -> None:
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end:
             if engine.docker("inspect", "--format", "{{.State.Running}}", container) != "true":
                 break
-            try:
-                urllib.request.urlopen(self._url.removesuffix(PATH), timeout=5).close()  # noqa: S310 - 127.0.0.1
-            except urllib.error.HTTPError:
-                return  # it answers HTTP
-            except OSError:
-                time.sleep(0.05)
-            else:
+            with contextlib.suppress(OSError):
+                with contextlib.suppress(urllib.error.HTTPError):  # it answers HTTP
+                    urllib.request.urlopen(self._url.removesuffix(PATH), timeout=5).close()  # noqa: S310 - 127.0.0.1
                 return
+            time.sleep(0.05)
         said = "\n".join(engine.docker("logs", "--tail", "20", container).splitlines())
-        raise LocalError(f"the container of {self._image} does not listen; the end of its log:\n{said}")
+        raise LocalError(f"the container of {self.image} does not listen; the end of its log:\n{said}")
 
     def warm(self) -> FunctionError | None:
         """Load the handler by an event without records, as nothing else does; return the error, if any."""
@@ -140,7 +122,7 @@ class ContainerFunction:
         request = urllib.request.Request(self._url, data=payload)  # noqa: S310 - 127.0.0.1
         began = time.monotonic()
         try:
-            with self._lock, urllib.request.urlopen(request, timeout=self._config.timeout + 60) as answer:  # noqa: S310
+            with self._lock, urllib.request.urlopen(request, timeout=self.config.timeout + 60) as answer:  # noqa: S310
                 body = answer.read()
         except urllib.error.HTTPError as error:
             body = error.read()

@@ -25,6 +25,7 @@ import importlib
 import inspect
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import RLock
 from typing import Any
 
@@ -101,7 +102,7 @@ def replace_methods(*, shard_limits: bool, iterator_seconds: float) -> None:
     for name in ("split_shard", "merge_shards", "update_shard_count"):
         setattr(stream, name, _one_at_a_time(getattr(stream, name)))
     backend.get_shard_iterator = _with_its_time(backend.get_shard_iterator)
-    backend.get_records = _reporting_the_end(_refusing_expired(backend.get_records, iterator_seconds))
+    backend.get_records = _refusing_expired_and_reporting_the_end(backend.get_records, iterator_seconds)
     if shard_limits:
         backend.put_record = _refusing_what_is_over(backend.put_record)
         backend.put_records = _failing_entries_that_are_over(backend.put_records)
@@ -164,11 +165,9 @@ def _put_into_an_open_shard(put: Any) -> Any:
 
     def put_record(self: Any, *args: Any, **kwargs: Any) -> tuple[str, str]:
         while True:
-            try:
+            with suppress(_Closed):
                 found: tuple[str, str] = put(self, *args, **kwargs)
-            except _Closed:
-                continue
-            return found
+                return found
 
     return put_record
 
@@ -208,13 +207,17 @@ def _milliseconds() -> int:
     return int(1000 * time.time())
 
 
-def _refusing_expired(get: Any, iterator_seconds: float) -> Any:
-    """Wrap moto's get_records: check the iterator's time, which is its last part.
+def _refusing_expired_and_reporting_the_end(get: Any, iterator_seconds: float) -> Any:
+    """Wrap moto's get_records: check the iterator's time, which is its last part; end a closed shard.
 
-    docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html (ExpiredIteratorException)
+    docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html (ExpiredIteratorException;
+    NextShardIterator)
     """
+    utils: Any = importlib.import_module("moto.kinesis.utils")
 
-    def get_records(self: Any, stream_arn: str | None, shard_iterator: str, limit: int | None) -> Any:
+    def get_records(
+        self: Any, stream_arn: str | None, shard_iterator: str, limit: int | None
+    ) -> tuple[str | None, list[Any], int]:
         from moto.core.exceptions import JsonRESTError
 
         try:
@@ -225,19 +228,8 @@ def _refusing_expired(get: Any, iterator_seconds: float) -> Any:
         if age > 1000 * iterator_seconds:
             why = f"Iterator expired. It was created {age} ms ago, over the {1000 * iterator_seconds:.0f} ms"
             raise JsonRESTError("ExpiredIteratorException", f"{why} for which it can be used.")
-        return get(self, stream_arn, base64.encodebytes(iterator.encode()).decode(), limit)
-
-    return get_records
-
-
-def _reporting_the_end(get: Any) -> Any:
-    """Wrap moto's get_records: return no next iterator at the end of a closed shard."""
-    utils: Any = importlib.import_module("moto.kinesis.utils")
-
-    def get_records(
-        self: Any, stream_arn: str | None, shard_iterator: str, limit: int | None
-    ) -> tuple[str | None, list[Any], int]:
-        following, records, behind = get(self, stream_arn, shard_iterator, limit)
+        asked = base64.encodebytes(iterator.encode()).decode()
+        following, records, behind = get(self, stream_arn, asked, limit)
         name, shard_id, last = utils.decompose_shard_iterator(following)
         log = self.describe_stream(stream_arn=stream_arn, stream_name=name).get_shard(shard_id).log
         return None if log.ends_at(int(last)) else _stamped(following), records, behind

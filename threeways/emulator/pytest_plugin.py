@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from threeways.emulator.harness import Bench
+    from threeways.emulator.harness import Harness
     from threeways.emulator.server import Emulator
 
 
@@ -28,12 +28,12 @@ def local_aws() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def event_source_mapping(local_aws: Emulator) -> Iterator[Callable[..., Bench]]:
-    """Return a factory of `Bench`, with its arguments except for the emulator; it ends with the test.
+def event_source_mapping(local_aws: Emulator) -> Iterator[Callable[..., Harness]]:
+    """Return a factory of `Harness`, with its arguments except for the emulator; it ends with the test.
 
     An unhandled exception of a mapping's thread is raised at the end of the test.
     """
-    from threeways.emulator.harness import Bench
+    from threeways.emulator.harness import Harness
 
-    with ExitStack() as benches:
-        yield lambda handler, **more: benches.enter_context(Bench(local_aws, handler, **more))
+    with ExitStack() as harnesses:
+        yield lambda handler, **more: harnesses.enter_context(Harness(local_aws, handler, **more))

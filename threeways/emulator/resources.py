@@ -12,20 +12,14 @@ from threeways.emulator.template_values import Resolver
 STACK = "three-ways"
 FUNCTION, STREAM, BUCKET = "AWS::Serverless::Function", "AWS::Kinesis::Stream", "AWS::S3::Bucket"
 QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
-_NAMES = {
-    FUNCTION: "FunctionName",
-    STREAM: "Name",
-    BUCKET: "BucketName",
-    QUEUE: "QueueName",
-    TOPIC: "TopicName",
+_KINDS = {
+    FUNCTION: ("FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"),
+    STREAM: ("Name", "arn:aws:kinesis:{region}:{account}:stream/{name}"),
+    BUCKET: ("BucketName", "arn:aws:s3:::{name}"),
+    QUEUE: ("QueueName", "arn:aws:sqs:{region}:{account}:{name}"),
+    TOPIC: ("TopicName", "arn:aws:sns:{region}:{account}:{name}"),
 }
-_ARNS = {
-    FUNCTION: "arn:aws:lambda:{region}:{account}:function:{name}",
-    STREAM: "arn:aws:kinesis:{region}:{account}:stream/{name}",
-    BUCKET: "arn:aws:s3:::{name}",
-    QUEUE: "arn:aws:sqs:{region}:{account}:{name}",
-    TOPIC: "arn:aws:sns:{region}:{account}:{name}",
-}
+"""The property that names a resource of a kind, and its ARN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +47,19 @@ def known(resources: Mapping[str, Mapping[str, Any]], resolver: Resolver, region
     return [
         _resource(logical_id, body, resolver, region)
         for logical_id, body in resources.items()
-        if body.get("Type") in _NAMES and resolver.is_there(body.get("Condition"), logical_id)
+        if body.get("Type") in _KINDS and resolver.is_there(body.get("Condition"), logical_id)
     ]
 
 
 def _resource(logical_id: str, body: Mapping[str, Any], resolver: Resolver, region: str) -> Resource:
     kind = body["Type"]
     properties = body.get("Properties") or {}
-    key = _NAMES[kind]
+    key, arn = _KINDS[kind]
     name = resolver.resolve({key: properties.get(key)}, logical_id).get(key)
     if not name:
         fifo = properties.get("FifoQueue") or properties.get("FifoTopic")
         name = f"{STACK}-{logical_id.lower()}{'.fifo' if fifo else ''}"
-    arn = _ARNS[kind].format(region=region, account=ACCOUNT, name=name)
+    arn = arn.format(region=region, account=ACCOUNT, name=name)
     return Resource(logical_id, kind, str(name), arn, body)
 
 

@@ -6,7 +6,7 @@ docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.mapping.settings import from_event
 from threeways.emulator.resources import BUCKET, FUNCTION, QUEUE, STREAM, TOPIC, Resource
 from threeways.emulator.server import ACCOUNT
-from threeways.emulator.stack import Bucket, Queue, Stack, Stream, Topic
+from threeways.emulator.stack import Stack, Stream
 from threeways.emulator.template_values import Resolver
 from threeways.errors import LocalError
 
@@ -76,12 +76,14 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
 
 
 def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolver, path: Path) -> Stack:
+    of_kind: dict[str, dict[str, Resource]] = {kind: {} for kind in (FUNCTION, STREAM, BUCKET, QUEUE, TOPIC)}
+    for one in known:
+        of_kind[one.kind][one.logical_id] = one
     streams = {
-        found.logical_id: Stream(found.logical_id, found.name, _shards(found, resolver), found.arn)
-        for found in known
-        if found.kind == STREAM
+        logical_id: Stream(logical_id, one.name, _shards(one, resolver), one.arn)
+        for logical_id, one in of_kind[STREAM].items()
     }
-    consumer, event = _the_consumer(known)
+    consumer, event = _the_consumer(of_kind[FUNCTION].values())
     where = f"{consumer.logical_id}.Events"
     properties = resolver.resolve(event, where)
     read = properties.get("Stream")
@@ -93,12 +95,12 @@ def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolve
     defaults = (document.get("Globals") or {}).get("Function") or {}
     return Stack(
         streams=streams,
-        buckets={x.logical_id: Bucket(x.logical_id, x.name) for x in known if x.kind == BUCKET},
+        buckets=of_kind[BUCKET],
+        queues=of_kind[QUEUE],
+        topics=of_kind[TOPIC],
         function=_function(consumer, _merged(defaults, consumer.properties), resolver, path),
         source=source,
         mapping=from_event(properties),
-        queues={x.logical_id: Queue(x.logical_id, x.name, x.arn) for x in known if x.kind == QUEUE},
-        topics={x.logical_id: Topic(x.logical_id, x.name, x.arn) for x in known if x.kind == TOPIC},
     )
 
 
@@ -115,12 +117,11 @@ def _shards(stream: Resource, resolver: Resolver) -> int:
     return int(properties.get("ShardCount", default))
 
 
-def _the_consumer(known: list[Resource]) -> tuple[Resource, Any]:
+def _the_consumer(functions: Iterable[Resource]) -> tuple[Resource, Any]:
     """Return the function that reads Kinesis, and that event's properties."""
     found = [
         (resource, event.get("Properties") or {})
-        for resource in known
-        if resource.kind == FUNCTION
+        for resource in functions
         for event in (resource.properties.get("Events") or {}).values()
         if event.get("Type") == "Kinesis"
     ]

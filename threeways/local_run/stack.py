@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
@@ -19,17 +18,16 @@ from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function import LocalFunction
+from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent
 from threeways.emulator.mapping.document import kinesis_ids
 from threeways.emulator.server import Emulator
-from threeways.emulator.stack import FunctionConfig
 from threeways.errors import LocalError, LocalFailed
 from threeways.local_run.progress import FunctionLog
 from threeways.local_run.provision import provisioned
 from threeways.scoring import tasks
 from threeways.settings import Settings
-from threeways.stream.quarantine import read as read_quarantine
-from threeways.stream.quarantine import split_location
+from threeways.stream.quarantine import QuarantineEntry, split_location
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -106,9 +104,9 @@ class RunningStack:
 
     def __enter__(self) -> Self:
         """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
-        with ExitStack() as rising:
+        with ExitStack() as starting:
             made = provisioned(self.emulator, self._model, self._shards, self._settings)
-            stack = rising.enter_context(made).stack
+            stack = starting.enter_context(made).stack
             self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
             self.config = stack.function
             self.input_stream = stack.source.name
@@ -117,11 +115,11 @@ class RunningStack:
             self.task = stack.function.environment["TASK"]
             self.version = stack.function.environment["RUN_ID"]
             self.failures = stack.mapping.destination
+            # What leads the function to the emulator, and to a task's module of the user's own.
+            variables = self.emulator.environment() | tasks.search_path(self.task)
             self.log = FunctionLog(self._folder / "function.log")
-            rising.callback(self.log.close)
-            self.function = rising.enter_context(
-                self._make_function(stack.function, self._variables(), self.log)
-            )
+            starting.callback(self.log.close)
+            self.function = starting.enter_context(self._make_function(stack.function, variables, self.log))
             self._warm()
             self.mapping = EventSourceMapping(
                 self.kinesis,
@@ -133,16 +131,14 @@ class RunningStack:
                 on_event=self._tell,
             )
             self.mapping.start()
-            rising.callback(self._stop)
-            rising.callback(self._guard.join)
-            rising.callback(self._leaving.set)
+            starting.callback(self._stop)
+            starting.callback(self._guard.join)
+            starting.callback(self._leaving.set)
             self._guard.start()
-            self._exit = rising.pop_all()
+            self._exit = starting.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take everything down."""
         self._exit.close()
 
@@ -167,31 +163,26 @@ class RunningStack:
 
     def announce(self) -> None:
         """Say what is up."""
-        self._console.print(
+        self._console.out(
             f"Up: streams, buckets, model {self._model.uri} and function for TASK={self.task}, "
-            f"cold start {self.cold_start:.2f} s",
-            soft_wrap=True,
+            f"cold start {self.cold_start:.2f} s"
         )
 
     def read_back(self) -> ReadBack:
         """Everything in quarantine and at the failure destination, copied into the run's folder."""
         reasons: Counter[tuple[str, str]] = Counter()
         quarantined = set()
-        for _, entry in read_quarantine(self.s3, self.quarantine):
-            if entry.source_event_id not in quarantined:
-                quarantined.add(entry.source_event_id)
-                reasons[entry.code, entry.message] += 1
-        bucket, prefix = split_location(self.quarantine)
-        self._copy(bucket, prefix, "quarantine")
+        decoder = msgspec.json.Decoder(QuarantineEntry)
+        for body in self._copy(*split_location(self.quarantine), "quarantine"):
+            for entry in decoder.decode_lines(body):
+                if entry.source_event_id not in quarantined:
+                    quarantined.add(entry.source_event_id)
+                    reasons[entry.code, entry.message] += 1
         abandoned: set[str] = set()
         if self.failures:
             for body in self._copy(self.failures, "", "failures"):
                 abandoned |= kinesis_ids(body)
         return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
-
-    def _variables(self) -> dict[str, str]:
-        """Return what leads the function to the emulator, and to a task's module of the user's own."""
-        return self.emulator.environment() | tasks.search_path(self.task)
 
     def _warm(self) -> None:
         """Start the function once before the events do, so that a model that cannot be used stops the run."""

@@ -15,9 +15,8 @@ from threading import Event, Lock
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-from threeways.emulator.faults.fault import Fault, Kind
-from threeways.emulator.faults.request import Answer, Request, failed_entries, with_failures
-from threeways.emulator.faults.schedule import Schedule, Script
+from threeways.emulator.faults.request import FAILURES, Answer, Request, failed_entries, with_failures
+from threeways.emulator.faults.schedule import Fault, Kind, Schedule, Script
 from threeways.emulator.http_server import Handler, Server
 
 _BEFORE = {Kind.RESET_BEFORE, Kind.KILL_BEFORE}
@@ -79,10 +78,8 @@ class FaultProxy:
         if fault is None:
             return self._forward(request)
         self._count(fault.kind.value)
-        if fault.kind is Kind.THROTTLED:
-            return request.refused()
-        if fault.kind is Kind.ERROR:
-            return request.broken()
+        if fault.kind in FAILURES:
+            return request.failed(fault.kind)
         if fault.kind is Kind.PARTIAL:
             return self._partial(request, fault)
         return self._silenced(request, fault)

@@ -10,9 +10,21 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from threeways.emulator.faults.schedule import Kind
 from threeways.emulator.shard_limits import CODE
 
 _JSON = "application/x-amz-json-1.1"
+FAILURES = {
+    Kind.THROTTLED: (
+        (400, CODE, "Rate exceeded"),
+        (503, "SlowDown", "Please reduce your request rate."),
+    ),
+    Kind.ERROR: (
+        (500, "InternalFailure", "The request processing has failed"),
+        (500, "InternalError", "We encountered an internal error. Please try again."),
+    ),
+}
+"""HTTP status, code and message of calls that fail as a whole: of a JSON service, and of S3."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +60,17 @@ class Request:
         """The number of records in a PutRecords; 0 for other operations."""
         return len(_records(self.body)) if self.operation == "PutRecords" else 0
 
-    def refused(self) -> Answer:
-        """Return a throttling answer."""
+    def failed(self, kind: Kind) -> Answer:
+        """Return the answer of a call that fails as a whole. kind: one of FAILURES."""
+        of_json, of_s3 = FAILURES[kind]
         if "X-Amz-Target" in self.headers:
-            return _json_fault(400, CODE, "Rate exceeded")
-        return _xml_fault(503, "SlowDown", "Please reduce your request rate.")
-
-    def broken(self) -> Answer:
-        """Return an internal-error answer."""
-        if "X-Amz-Target" in self.headers:
-            return _json_fault(500, "InternalFailure", "The request processing has failed")
-        return _xml_fault(500, "InternalError", "We encountered an internal error. Please try again.")
+            status, code, message = of_json
+            body = json.dumps({"__type": code, "message": message})
+            return Answer(status, {"Content-Type": _JSON, "x-amzn-ErrorType": code}, body.encode())
+        status, code, message = of_s3
+        document = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        body = f'<?xml version="1.0" encoding="UTF-8"?>{document}'
+        return Answer(status, {"Content-Type": "application/xml"}, body.encode())
 
     def without(self, positions: Collection[int]) -> Request:
         """Return a PutRecords request without the entries at these positions."""
@@ -98,14 +110,3 @@ def _records(body: bytes) -> list[Any]:
 def _failed(position: int) -> dict[str, str]:
     code = "InternalFailure" if position % 2 else CODE
     return {"ErrorCode": code, "ErrorMessage": "This entry was to fail."}
-
-
-def _json_fault(status: int, code: str, message: str) -> Answer:
-    body = json.dumps({"__type": code, "message": message}).encode()
-    return Answer(status, {"Content-Type": _JSON, "x-amzn-ErrorType": code}, body)
-
-
-def _xml_fault(status: int, code: str, message: str) -> Answer:
-    document = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    body = f'<?xml version="1.0" encoding="UTF-8"?>{document}'
-    return Answer(status, {"Content-Type": "application/xml"}, body.encode())

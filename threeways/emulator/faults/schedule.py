@@ -7,10 +7,37 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from threading import Lock
 from typing import Protocol
 
-from threeways.emulator.faults.fault import Fault, Kind
+
+class Kind(StrEnum):
+    """A fault's kind; `before` and `after` refer to the service's handling of the request.
+
+    throttled: the whole call is refused: ProvisionedThroughputExceededException, or S3's 503 SlowDown. error:
+    the service's internal error, HTTP 500. partial: some entries of a PutRecords fail and are not stored.
+    reset: the connection is reset. slow: no answer for `seconds`. kill: the caller is killed.
+    """
+
+    THROTTLED = "throttled"
+    ERROR = "error"
+    PARTIAL = "partial"
+    RESET_BEFORE = "reset_before"
+    RESET_AFTER = "reset_after"
+    SLOW_BEFORE = "slow_before"
+    SLOW_AFTER = "slow_after"
+    KILL_BEFORE = "kill_before"
+    KILL_AFTER = "kill_after"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. positions: the entries that a partial failure fails. seconds: the delay of a slow call."""
+
+    kind: Kind
+    positions: frozenset[int] = frozenset()
+    seconds: float = 0.0
 
 
 class Schedule(Protocol):
@@ -62,41 +89,41 @@ class Rates:
         with self._lock:
             call = self._calls[operation]
             self._calls[operation] += 1
-            dice = random.Random(f"{self.seed} {operation} {call}")  # noqa: S311 - a schedule, not a secret
+            rng = random.Random(f"{self.seed} {operation} {call}")  # noqa: S311 - a schedule, not a secret
             guaranteed = self._guaranteed(operation).get(call)
             if guaranteed is None and self.clock() < self._until.get(operation, 0.0):
                 return Fault(Kind.RESET_BEFORE)
-            drawn = guaranteed or self._draw(operation, dice)
+            drawn = guaranteed or self._draw(operation, rng)
             if drawn == _OUTAGE:
                 self._until[operation] = self.clock() + self.outage_seconds
                 self.began[operation] += 1
                 return Fault(Kind.RESET_BEFORE)
-        return None if drawn is None else self._fault(Kind(drawn), dice, entries)
+        return None if drawn is None else self._fault(Kind(drawn), rng, entries)
 
     def _guaranteed(self, operation: str) -> dict[int, str]:
         """Return the calls with a guaranteed fault: call -> kind."""
         kinds = [kind.value for kind, rate in self.rates.get(operation, {}).items() if rate]
         kinds += [_OUTAGE] if self.outages.get(operation) else []
-        dice = random.Random(f"{self.seed} {operation}")  # noqa: S311 - as above
+        rng = random.Random(f"{self.seed} {operation}")  # noqa: S311 - as above
         if self.guaranteed_within < len(kinds):
             return {}
-        return dict(zip(dice.sample(range(self.guaranteed_within), len(kinds)), kinds, strict=True))
+        return dict(zip(rng.sample(range(self.guaranteed_within), len(kinds)), kinds, strict=True))
 
-    def _draw(self, operation: str, dice: random.Random) -> str | None:
+    def _draw(self, operation: str, rng: random.Random) -> str | None:
         rates = {kind.value: rate for kind, rate in self.rates.get(operation, {}).items()}
         rates[_OUTAGE] = self.outages.get(operation, 0.0)
-        left = dice.random()
+        left = rng.random()
         for kind, rate in rates.items():
             if left < rate:
                 return kind
             left -= rate
         return None
 
-    def _fault(self, kind: Kind, dice: random.Random, entries: int) -> Fault:
+    def _fault(self, kind: Kind, rng: random.Random, entries: int) -> Fault:
         if kind is Kind.PARTIAL:
-            count = dice.randint(1, max(1, entries if dice.random() < 0.5 else entries // 20))
-            return Fault(kind, frozenset(dice.sample(range(entries), min(count, entries))))
-        return Fault(kind, seconds=self.slow_seconds * dice.uniform(0.5, 1.5))
+            count = rng.randint(1, max(1, entries if rng.random() < 0.5 else entries // 20))
+            return Fault(kind, frozenset(rng.sample(range(entries), min(count, entries))))
+        return Fault(kind, seconds=self.slow_seconds * rng.uniform(0.5, 1.5))
 
 
 _OUTAGE = "outage"

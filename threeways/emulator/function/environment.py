@@ -8,14 +8,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from threeways.aws.invocation import TIMED_OUT, FunctionError, InvocationResult
-from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.function.config import FunctionConfig, variables
 from threeways.emulator.function.exchange import Invocation
 from threeways.emulator.function.process import Runtime, RuntimeProcess
-from threeways.emulator.function.variables import variables
 
 INIT_LIMIT = 10.0
 """Seconds for the first initialisation; after a failure it is repeated within the function's timeout."""
@@ -29,25 +28,22 @@ class _Init:
     seconds: float
 
 
+@dataclass(eq=False)
 class ExecutionEnvironment:
-    """One environment, for one invocation at a time; `sigkill`, `terminate` and `close` are thread-safe."""
+    """One environment, for one invocation at a time; `sigkill`, `terminate` and `close` are thread-safe.
 
-    def __init__(
-        self,
-        config: FunctionConfig,
-        given: Mapping[str, str],
-        runtime: Runtime,
-        on_log: Callable[[str], None],
-    ) -> None:
-        self.id = str(uuid.uuid4())
-        self._config = config
-        self._given = given
-        self._runtime = runtime
-        self._on_log = on_log
-        self._process: RuntimeProcess | None = None
-        self._fresh = True
-        self._closed = False
-        self._lock = Lock()
+    given: the emulator's variables. on_log: called with each line that the function prints.
+    """
+
+    config: FunctionConfig
+    given: Mapping[str, str]
+    runtime: Runtime
+    on_log: Callable[[str], None]
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    _process: RuntimeProcess | None = None
+    _fresh: bool = True
+    _closed: bool = False
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def pid(self) -> int | None:
@@ -58,11 +54,11 @@ class ExecutionEnvironment:
     def warm(self) -> FunctionError | None:
         """Initialise as for provisioned concurrency, with a longer limit; return the error, if any."""
         self._fresh = False
-        return self._initialise(max(PROVISIONED_INIT_LIMIT, self._config.timeout)).error
+        return self._initialise(max(PROVISIONED_INIT_LIMIT, self.config.timeout)).error
 
     def invoke(self, request_id: str, payload: bytes) -> InvocationResult:
         """Run one invocation, after initialising if no process is ready."""
-        budget = self._config.timeout
+        budget = self.config.timeout
         init_seconds: float | None = None
         if self._process is None or not self._process.waiting:
             first, budget = self._prepare(budget)
@@ -89,42 +85,33 @@ class ExecutionEnvironment:
         started = time.monotonic()
         self._reset()
         process = self._start()
-        outcome = (
-            process.wait_ready(limit) if process else FunctionError(TIMED_OUT, "Error: it was shut down")
-        )
+        shut_down = FunctionError(TIMED_OUT, "Error: it was shut down")
+        outcome = process.exchange.wait_ready(limit) if process else shut_down
         seconds = time.monotonic() - started
         if outcome is None:
             return _Init(None, seconds)
         self._reset()
-        if isinstance(outcome, FunctionError):
-            return _Init(outcome, seconds)
-        return _Init(FunctionError(TIMED_OUT, f"Error: Init timed out after {limit:.2f} seconds"), seconds)
+        timed_out = FunctionError(TIMED_OUT, f"Error: Init timed out after {limit:.2f} seconds")
+        return _Init(outcome or timed_out, seconds)
 
     def _start(self) -> RuntimeProcess | None:
         with self._lock:
             if self._closed:
                 return None
-            environment = variables(self._config, self._given, self.id)
-            self._process = RuntimeProcess(
-                self._runtime,
-                self._config.handler,
-                environment,
-                self._config.root,
-                self._on_log,
-                self._config.memory,
-            )
+            environment = variables(self.config, self.given, self.id)
+            self._process = RuntimeProcess(self.runtime, self.config, environment, self.on_log)
             return self._process
 
     def _run(self, request_id: str, payload: bytes, budget: float) -> bytes | FunctionError:
         process = self._process
         if process is None:
             return FunctionError(TIMED_OUT, f"RequestId: {request_id} Error: it was shut down")
-        invocation = Invocation(request_id, payload, time.time() + budget, self._config.arn)
-        reply = process.run(invocation, budget)
+        invocation = Invocation(request_id, payload, time.time() + budget, self.config.arn)
+        reply = process.exchange.run(invocation, budget)
         if reply is None or not process.waiting:
             self._reset()
         if reply is None:
-            text = f"RequestId: {request_id} Error: Task timed out after {self._config.timeout:.2f} seconds"
+            text = f"RequestId: {request_id} Error: Task timed out after {self.config.timeout:.2f} seconds"
             return FunctionError(TIMED_OUT, text)
         return reply
 

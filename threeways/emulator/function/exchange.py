@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from threading import Condition
+from typing import Literal
 
 from threeways.aws.invocation import EXITED, RESPONSE_LIMIT, RESPONSE_TOO_LARGE, FunctionError
 
@@ -67,11 +68,8 @@ class Exchange:
     def answer(self, request_id: str, reply: Reply) -> None:
         """Set the response or error of an invocation. Raises InvalidTransition if that is not in progress."""
         with self._changed:
-            if (
-                self._handed_out is None
-                or self._handed_out.request_id != request_id
-                or self._reply is not None
-            ):
+            current = self._handed_out.request_id if self._handed_out else None
+            if current != request_id or self._reply is not None:
                 raise InvalidTransition(
                     "this invocation is not in progress", kind="InvalidRequestID", status=400
                 )
@@ -95,7 +93,7 @@ class Exchange:
             self._exit = self._exit or how
             self._changed.notify_all()
 
-    def wait_ready(self, timeout: float) -> FunctionError | bool | None:
+    def wait_ready(self, timeout: float) -> FunctionError | Literal[False] | None:
         """Wait until the runtime asks for an invocation.
 
         Return None then, the error if it cannot initialise, and False after `timeout` seconds.

@@ -42,6 +42,7 @@ class Context:
         return max(0, int((self.deadline - time.time()) * 1000))
 
 
+@dataclass(frozen=True)
 class InProcessFunction:
     """A function with the interface of `LocalFunction`.
 
@@ -49,14 +50,9 @@ class InProcessFunction:
     context knows.
     """
 
-    def __init__(self, handler: Callable[[Any, Any], Any], timeout: float = 3.0) -> None:
-        self._handler = handler
-        self._timeout = timeout
-
-    @property
-    def arn(self) -> str:
-        """The function's ARN."""
-        return ARN
+    handler: Callable[[Any, Any], Any]
+    timeout: float = 3.0
+    arn: str = ARN
 
     def invoke(self, payload: bytes) -> InvocationResult:
         """Run one invocation with a JSON payload. An exception of the handler becomes the result's error."""
@@ -64,7 +60,7 @@ class InProcessFunction:
         started = time.monotonic()
         reply: bytes | FunctionError
         try:
-            answer = self._handler(json.loads(payload), Context(request_id, time.time() + self._timeout))
+            answer = self.handler(json.loads(payload), Context(request_id, time.time() + self.timeout))
         except Exception as error:  # noqa: BLE001 - whatever the handler raises is the invocation's error
             reply = FunctionError(
                 type(error).__name__, str(error), tuple(traceback.format_tb(error.__traceback__))

@@ -10,6 +10,7 @@ it counts address space, most of which libraries reserve and never touch.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
@@ -19,27 +20,26 @@ LOOK_SECONDS = 0.02
 _COUNTED = ("RssAnon:", "RssShmem:")
 
 
+@dataclass
 class MemoryLimit:
-    """Kills a process that uses more than `limit` MB. report: called with a log line about it."""
+    """Kills a process that uses more than `limit` MB. report: called with a log line about it.
 
-    def __init__(self, child: Child, limit: int, report: Callable[[str], None]) -> None:
-        self._child = child
-        self._limit = limit
-        self._report = report
-        self._over = Event()
+    over: to be set when the process has ended.
+    """
+
+    child: Child
+    limit: int
+    report: Callable[[str], None]
+    over: Event = field(default_factory=Event)
 
     def run(self) -> None:
-        """Poll until the process ends or `stop` is called; return at once where there is no /proc."""
-        status = Path(f"/proc/{self._child.pid}/status")
-        while not self._over.wait(LOOK_SECONDS) and (held := held_memory(status)) is not None:
-            if held > self._limit and self._child.exit_status is None:
-                self._child.sigkill()
-                self._report(f"Memory Size: {self._limit} MB Max Memory Used: {held:.0f} MB: killed")
+        """Poll until the process ends or `over` is set; return at once where there is no /proc."""
+        status = Path(f"/proc/{self.child.pid}/status")
+        while not self.over.wait(LOOK_SECONDS) and (held := held_memory(status)) is not None:
+            if held > self.limit and self.child.exit_status is None:
+                self.child.sigkill()
+                self.report(f"Memory Size: {self.limit} MB Max Memory Used: {held:.0f} MB: killed")
                 return
-
-    def stop(self) -> None:
-        """Stop polling: the process has ended."""
-        self._over.set()
 
 
 def held_memory(status: Path) -> float | None:

@@ -50,10 +50,8 @@ class LocalFunction:
             raise LocalError(f"the function's concurrency is {concurrency}: give it 1 or more")
         if not config.root.is_dir():
             raise LocalError(f"the function's code is to be in {config.root}, which is no folder")
-        self._config = config
-        self._given = dict(environment)
-        self._concurrency = concurrency
-        self._on_log = on_log or _ignore
+        self._config, self._given, self._concurrency = config, dict(environment), concurrency
+        self._on_log = on_log or (lambda _line: None)
         self._runtime = runtime or Runtime.available()
         self._idle: list[ExecutionEnvironment] = []
         self._all: list[ExecutionEnvironment] = []
@@ -147,7 +145,3 @@ class LocalFunction:
 
 def _throttle() -> FunctionError:
     return FunctionError(THROTTLED, "Rate Exceeded.")
-
-
-def _ignore(_: str) -> None:
-    """Discard the log of a function without `on_log`."""

@@ -10,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from threading import Thread
 
-from threeways.aws.invocation import FunctionError
 from threeways.emulator.child import Child
-from threeways.emulator.function.exchange import Exchange, Invocation, Reply
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.function.exchange import Exchange
 from threeways.emulator.function.log import LogReader
 from threeways.emulator.function.memory import MemoryLimit
 from threeways.emulator.function.runtime_api import RuntimeApi
@@ -34,28 +34,26 @@ class Runtime(StrEnum):
 
 
 class RuntimeProcess:
-    """A started process. on_log: called from a thread with each line that it prints. memory: MB."""
+    """A started process. exchange: with it. on_log: called from a thread with each line that it prints."""
 
     def __init__(
         self,
         runtime: Runtime,
-        handler: str,
+        config: FunctionConfig,
         environment: Mapping[str, str],
-        root: Path,
         on_log: Callable[[str], None],
-        memory: int,
     ) -> None:
-        self._exchange = Exchange()
-        self._api = RuntimeApi(self._exchange)
+        self.exchange = Exchange()
+        self._api = RuntimeApi(self.exchange)
         self._on_log = on_log
         variables = {**environment, "AWS_LAMBDA_RUNTIME_API": self._api.address}
         what = "awslambdaric" if runtime is Runtime.AWS else str(STAND_IN)
         try:
-            self._child = Child(what, [handler], variables, cwd=root)
+            self._child = Child(what, [config.handler], variables, cwd=config.root)
         except BaseException:
             self._api.close()
             raise
-        self._limit = MemoryLimit(self._child, memory, self._log_line)
+        self._limit = MemoryLimit(self._child, config.memory, self._log_line)
         self._log = LogReader(self._child.output, self._log_line, f"log-{self.pid}")
         self._threads = [
             Thread(target=work, name=f"{name}-{self.pid}", daemon=True)
@@ -72,20 +70,12 @@ class RuntimeProcess:
     @property
     def waiting(self) -> bool:
         """Whether it is ready for another invocation."""
-        return self._exchange.waiting and self.alive
+        return self.exchange.waiting and self.alive
 
     @property
     def alive(self) -> bool:
         """Whether it still runs, as far as known."""
         return self._child.exit_status is None
-
-    def wait_ready(self, timeout: float) -> FunctionError | bool | None:
-        """Return None once the handler is loaded, the error if that fails, False after `timeout` seconds."""
-        return self._exchange.wait_ready(timeout)
-
-    def run(self, invocation: Invocation, timeout: float) -> Reply | None:
-        """Return the handler's answer or error; None if there is none after `timeout` seconds."""
-        return self._exchange.run(invocation, timeout)
 
     def sigkill(self) -> bool:
         """Kill it with SIGKILL; return whether it was running."""
@@ -96,7 +86,7 @@ class RuntimeProcess:
 
     def terminate(self) -> None:
         """Ask it to end; `kill` enforces it."""
-        self._exchange.ended("Runtime exited: the execution environment was shut down")
+        self.exchange.ended("Runtime exited: the execution environment was shut down")
         self._child.terminate()
 
     def kill(self, grace: float = 0.0) -> None:
@@ -115,8 +105,8 @@ class RuntimeProcess:
 
     def _watch(self) -> None:
         status = self._child.wait()
-        self._limit.stop()
-        self._exchange.ended(_describe(status))
+        self._limit.over.set()
+        self.exchange.ended(_describe(status))
 
     def _log_line(self, line: str) -> None:
         try:

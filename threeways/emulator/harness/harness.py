@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
@@ -9,13 +10,14 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
+from threeways.aws.invocation import InvocationResult
 from threeways.emulator.faults import FaultProxy, Schedule
 from threeways.emulator.function import InProcessFunction, LocalFunction
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.harness.destinations import DestinationKind, FailureDestination
-from threeways.emulator.harness.trace import Invocation, InvocationRecorder
 from threeways.emulator.mapping import (
     Clients,
     EventSourceMapping,
@@ -30,15 +32,33 @@ from threeways.errors import LocalError
 type Handler = Callable[[Any, Any], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One invocation. event: as the handler got it."""
+
+    event: dict[str, Any]
+    result: InvocationResult
+
+    @property
+    def ids(self) -> list[str]:
+        """Its records' event ids, `shard:sequence number`."""
+        return [record["eventID"] for record in self.event["Records"]]
+
+    @property
+    def data(self) -> list[bytes]:
+        """Its records' data, decoded."""
+        return [base64.b64decode(record["kinesis"]["data"]) for record in self.event["Records"]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of a Bench in addition to its handler and the event's properties.
+    """The options of a Harness in addition to its handler and the event's properties.
 
     root: the folder of a handler that is given by name. stream: an existing stream, or None for a new one
     with so many `shards`. on_failure: the kind of failure destination to create. environment, timeout
     (seconds), memory (MB), concurrency: the function's. clock: epoch seconds. backoff: as for
     EventSourceMapping; by default 10 ms. faults: the schedule of faults in AWS calls of a function that runs
-    in its own processes, and of any other client at `Bench.proxy.endpoint_url`; a kill kills the function.
+    in its own processes, and of any other client at `Harness.proxy.endpoint_url`; a kill kills the function.
     """
 
     root: Path | None = None
@@ -57,7 +77,7 @@ class Options:
 _OPTIONS = frozenset(one.name for one in fields(Options))
 
 
-class Bench:
+class Harness:
     """Drives a handler from a Kinesis stream as AWS does. A context manager that ends what it started.
 
     emulator: a running one. handler: a callable(event, context), run in this process, or its name,
@@ -72,21 +92,21 @@ class Bench:
         event = {name: value for name, value in given.items() if name not in _OPTIONS}
         self.emulator = emulator
         self.kinesis = emulator.client("kinesis")
-        name = f"bench-{uuid.uuid4().hex[:12]}"
+        name = f"harness-{uuid.uuid4().hex[:12]}"
         self.stream = options.stream or name
         self.events: list[MappingEvent] = []
         self.log: list[str] = []
+        self._invocations: list[Invocation] = []
+        self._lock = Lock()
         self.destination = (
             FailureDestination(emulator, options.on_failure, name) if options.on_failure else None
         )
         given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
-        settings = from_event(
-            given | ({"DestinationConfig": self.destination.config} if self.destination else {})
-        )
+        given |= {"DestinationConfig": self.destination.config} if self.destination else {}
+        settings = from_event(given)
         self._exit = ExitStack()
         self.proxy = self._exit.enter_context(FaultProxy(emulator.endpoint_url, options.faults))
         self.function = self._function(handler, options)
-        self._recorder = InvocationRecorder(self.function.invoke)
         if options.stream is None:
             self.kinesis.create_stream(StreamName=name, ShardCount=options.shards)
         self.mapping = self._mapping(settings, options)
@@ -112,7 +132,7 @@ class Bench:
         return EventSourceMapping(
             self.kinesis,
             self.stream,
-            self._recorder.invoke,
+            self._invoke,
             settings,
             clients=Clients(client("s3"), client("sqs"), client("sns")),
             function_arn=self.function.arn,
@@ -170,12 +190,19 @@ class Bench:
     @property
     def invocations(self) -> list[Invocation]:
         """All invocations with their results, throttled ones included, in the order in which they ended."""
-        return self._recorder.invocations()
+        with self._lock:
+            return list(self._invocations)
+
+    def _invoke(self, payload: bytes) -> InvocationResult:
+        result = self.function.invoke(payload)
+        with self._lock:
+            self._invocations.append(Invocation(json.loads(payload), result))
+        return result
 
     def failures(self) -> list[dict[str, Any]]:
         """Return the documents at the failure destination."""
         if self.destination is None:
-            raise LocalError("the bench has no failure destination: give it `on_failure=` S3, SQS or SNS")
+            raise LocalError("the harness has no failure destination: give it `on_failure=` S3, SQS or SNS")
         return self.destination.documents()
 
     def counts(self) -> MappingCounts:
@@ -206,12 +233,12 @@ def _config(handler: str, options: Options) -> FunctionConfig:
     if options.root is None:
         raise LocalError(f"the handler {handler} is a name: give the folder that it is in with `root=`")
     return FunctionConfig(
-        logical_id="Bench",
-        name="bench",
+        logical_id="Harness",
+        name="harness",
         handler=handler,
         timeout=options.timeout,
         memory=options.memory,
         environment=dict(options.environment or {}),
         root=options.root,
-        arn="arn:aws:lambda:us-east-1:123456789012:function:bench",
+        arn="arn:aws:lambda:us-east-1:123456789012:function:harness",
     )

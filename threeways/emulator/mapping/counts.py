@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Literal
+from typing import Literal
 
 type EventKind = Literal[
     "function_error",
@@ -88,15 +89,14 @@ class MappingReporter:
 
     def __init__(self, on_event: Callable[[MappingEvent], None] | None) -> None:
         self._on_event = on_event
-        self._counts: dict[str, Any] = {}
+        self._counts: Counter[str] = Counter()
         self._ages: dict[str, float] = {}
         self._lock = Lock()
 
     def count(self, **by: int) -> None:
         """Add to the counters of these names."""
         with self._lock:
-            for name, number in by.items():
-                self._counts[name] = self._counts.get(name, 0) + number
+            self._counts.update(by)
 
     def age(self, shard_id: str, seconds: float) -> None:
         """Set a shard's iterator age in seconds."""
@@ -111,4 +111,4 @@ class MappingReporter:
     def snapshot(self) -> MappingCounts:
         """Return the current counters."""
         with self._lock:
-            return replace(MappingCounts(iterator_age=dict(self._ages)), **self._counts)
+            return MappingCounts(iterator_age=dict(self._ages), **self._counts)

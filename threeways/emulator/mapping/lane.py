@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,39 +37,39 @@ class Work:
     stopping: Event
 
 
+@dataclass
 class Lane:
     """A lane's work in its thread, until the mapping stops or the shard has ended.
 
     An invocation in progress is completed. number: the index of the buffer's lane.
     """
 
-    def __init__(self, shard: Shard, origin: Origin, buffer: Buffer, work: Work, number: int = 0) -> None:
-        self._shard = shard
-        self._origin = origin
-        self._buffer = buffer
-        self._work = work
-        self._number = number
-        self._queue: deque[Batch] = deque()
-        self._failures = 0
+    shard: Shard
+    origin: Origin
+    buffer: Buffer
+    work: Work
+    number: int = 0
+    _queue: deque[Batch] = field(default_factory=deque)
+    _failures: int = 0
 
     def run(self) -> None:
         """Process batch after batch."""
-        while not self._work.stopping.is_set():
+        while not self.work.stopping.is_set():
             if not self._queue:
-                records = self._buffer.take(self._number)
+                records = self.buffer.take(self.number)
                 if not records:
                     return
                 self._queue.append(Batch(records))
-                self._work.reporter.count(batches=1)
+                self.work.reporter.count(batches=1)
             self._step(self._queue[0])
 
     def _step(self, batch: Batch) -> None:
-        work = self._work
+        work = self.work
         decision = before_invocation(batch, work.settings, work.clock())
         if decision is not None:
             self._carry_out(batch, decision, None)
             return
-        work.reporter.age(self._shard.id, work.clock() - batch.records[-1].arrived)
+        work.reporter.age(self.shard.id, work.clock() - batch.records[-1].arrived)
         result = self._invoke(event_of(batch.records))
         numbers = [record.sequence_number for record in batch.records]
         outcome = outcome_of(result, numbers, report=work.settings.report_batch_item_failures)
@@ -79,16 +79,15 @@ class Lane:
 
     def _invoke(self, event: bytes) -> InvocationResult:
         try:
-            return self._work.invoke(event)
+            return self.work.invoke(event)
         except BaseException as error:  # noqa: BLE001 - an in-process handler may raise anything, even SystemExit
             return InvocationResult(error=FunctionError(type(error).__name__, str(error)))
 
     def _carry_out(self, batch: Batch, decision: Decision, result: InvocationResult | None) -> None:
         """Advance the checkpoint past finished and discarded records; requeue the others at the front."""
         finished, over = decision.finished, decision.finished + decision.discarded
-        if finished:
-            self._done(batch.records[:finished])
-            self._work.reporter.count(records=finished)
+        self._done(batch.records[:finished])
+        self.work.reporter.count(records=finished)
         if decision.discarded:
             invocations = batch.invocations + (result is not None)
             discarded = DiscardedRecords(
@@ -102,36 +101,33 @@ class Lane:
         self._queue.extendleft(reversed(decision.again))
         self._failures = self._failures + 1 if decision.wait else 0
         if decision.wait:
-            self._work.stopping.wait(self._work.backoff(self._failures))
+            self.work.stopping.wait(self.work.backoff(self._failures))
 
     def _done(self, records: Sequence[StreamRecord]) -> None:
-        self._shard.progress.done(record.sequence_number for record in records)
+        self.shard.progress.done(record.sequence_number for record in records)
 
     def _discard(self, discarded: DiscardedRecords) -> bool:
         """Send records to the destination until acknowledged; return False if the mapping stops first."""
-        work, records = self._work, discarded.records
-        failures = 0
-        while work.destination is not None:
+        work, records, destination = self.work, discarded.records, self.work.destination
+        place, failures = "there is no on-failure destination", 0
+        while destination is not None:
             try:
-                place = work.destination.send(discarded, self._origin, work.clock())
+                place = f"kept at {destination.send(discarded, self.origin, work.clock())}"
+                break
             except (ClientError, BotoCoreError) as error:
                 failures += 1
                 work.reporter.count(destination_failures=1)
                 self._event("destination_failed", f"on-failure destination: {error}", records)
                 if work.stopping.wait(work.backoff(failures)):
                     return False
-            else:
-                work.reporter.count(discarded=len(records), sent_to_destination=len(records))
-                self._event("discarded", f"{discarded.condition}; kept at {place}", records)
-                return True
-        work.reporter.count(discarded=len(records))
-        self._event("discarded", f"{discarded.condition}; there is no on-failure destination", records)
+        work.reporter.count(discarded=len(records), sent_to_destination=len(records) if destination else 0)
+        self._event("discarded", f"{discarded.condition}; {place}", records)
         return True
 
     def _report_outcome(
         self, batch: Batch, outcome: Outcome, decision: Decision, result: InvocationResult
     ) -> None:
-        count, size = self._work.reporter.count, len(batch.records)
+        count, size = self.work.reporter.count, len(batch.records)
         count(sent=size, unsuccessful=size - outcome.first if outcome.kind is not Kind.DONE else 0)
         if outcome.kind is Kind.THROTTLED:
             count(throttled=1)
@@ -140,9 +136,8 @@ class Lane:
         count(invocations=1, retried=bool(batch.invocations))
         if outcome.kind is Kind.FAILED:
             count(failed=1, bad_replies=outcome.bad_reply)
-            self._event(
-                "bad_reply" if outcome.bad_reply else "function_error", outcome.why, batch.records, result
-            )
+            kind: EventKind = "bad_reply" if outcome.bad_reply else "function_error"
+            self._event(kind, outcome.why, batch.records, result)
         elif outcome.kind is Kind.PARTIAL:
             count(partial=1)
             self._event("partial", outcome.why, batch.records[outcome.first :], result)
@@ -158,10 +153,10 @@ class Lane:
         records: Sequence[StreamRecord],
         result: InvocationResult | None = None,
     ) -> None:
-        self._work.reporter.report(
+        self.work.reporter.report(
             MappingEvent(
                 kind=kind,
-                shard_id=self._shard.id,
+                shard_id=self.shard.id,
                 message=" ".join(message.split()),
                 records=len(records),
                 first=records[0].sequence_number,

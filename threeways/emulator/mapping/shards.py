@@ -1,13 +1,16 @@
-"""The shards that a mapping reads, and those that it may read next."""
+"""The shards that a mapping reads, and those that it may read next: children after their parents, each once.
+
+docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html: a parent's records come
+before its children's, so that the records of a key stay in order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from threeways.aws.kinesis import Listed, list_shards
-from threeways.emulator.mapping.lineage import passed_over, ready
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.settings import MappingSettings, Position
 
@@ -19,10 +22,8 @@ class Shards:
     """A stream's shards, read from a starting position. All methods raise boto's errors. Thread-safe."""
 
     def __init__(self, kinesis: KinesisClient, stream: str, settings: MappingSettings) -> None:
-        self._kinesis = kinesis
-        self._stream = stream
-        self._position = settings.starting_position
-        self._timestamp = settings.starting_timestamp
+        self._kinesis, self._stream = kinesis, stream
+        self._position, self._timestamp = settings.starting_position, settings.starting_timestamp
         self._passed_over: frozenset[str] = frozenset()
         self._begun: dict[str, Shard] = {}
         self._lock = Lock()
@@ -69,3 +70,17 @@ class Shards:
         """Return the checkpoints of the shards that were begun, by id."""
         with self._lock:
             return {shard.id: shard.checkpoint for shard in self._begun.values()}
+
+
+def passed_over(listed: Sequence[Listed], position: Position) -> frozenset[str]:
+    """Return the shards that a mapping skips at its start: from LATEST on, those that are closed."""
+    return frozenset(shard.id for shard in listed if shard.closed and position == "LATEST")
+
+
+def ready(listed: Sequence[Listed], begun: Collection[str], complete: Collection[str]) -> list[str]:
+    """Return the shards to begin with: not begun, and each parent complete or gone from the stream unread.
+
+    begun, complete: ids; skipped shards are in both.
+    """
+    in_the_way = ({shard.id for shard in listed} | set(begun)) - set(complete)
+    return [shard.id for shard in listed if shard.id not in begun and in_the_way.isdisjoint(shard.parents)]

@@ -15,7 +15,7 @@ from threeways.aws.invocation import InvocationResult
 from threeways.aws.kinesis import list_shards
 from threeways.aws.kinesis_event import ROLE_ARN
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, MappingReporter
-from threeways.emulator.mapping.destination import NO_CLIENTS, Clients, destination_for
+from threeways.emulator.mapping.destination import NO_CLIENTS, Clients, Destination
 from threeways.emulator.mapping.lane import Work
 from threeways.emulator.mapping.records import Origin
 from threeways.emulator.mapping.settings import MappingSettings
@@ -63,7 +63,8 @@ class EventSourceMapping:
         self._stream = stream
         self._stopping = Event()
         self._reporter = MappingReporter(on_event)
-        destination = destination_for(settings.destination, clients, self.uuid, function_arn)
+        to = settings.destination
+        destination = Destination(to, clients, self.uuid, function_arn) if to else None
         self._work = Work(settings, invoke, destination, self._reporter, clock, backoff, self._stopping)
         self._shards = Shards(kinesis, stream, settings)
         self._workers: dict[str, ShardWorker] = {}
@@ -121,7 +122,7 @@ class EventSourceMapping:
                 listed = list_shards(self._kinesis, self._stream)
                 for shard in listed:
                     if shard.closed and shard.id in self._workers:
-                        self._workers[shard.id].closed()
+                        self._workers[shard.id].reader.closed.set()
                 self._serve(self._shards.to_begin(listed))
             except (ClientError, BotoCoreError) as error:
                 self._reporter.report(MappingEvent("read_failed", "", f"ListShards: {error}"))
@@ -137,7 +138,7 @@ class EventSourceMapping:
         self._stopping.set()
         self._look.set()
         for worker in list(self._workers.values()):
-            worker.close()
+            worker.buffer.close()
 
     def stop(self) -> dict[str, str | None]:
         """Stop reading, finish the invocations in progress, and return the `positions`. Idempotent.
@@ -161,7 +162,7 @@ class EventSourceMapping:
         self._raise_failure()
         if not self._arn:
             raise LocalError("the mapping was not started")
-        if any(worker.waiting for worker in list(self._workers.values())):
+        if any(len(worker.buffer) for worker in list(self._workers.values())):
             return False
         try:
             return not self._shards.behind(list_shards(self._kinesis, self._stream))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from threeways.emulator.harness import Bench, DestinationKind
+from threeways.emulator.harness import DestinationKind, Harness
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
 
-type Make = Callable[..., Bench]
+type Make = Callable[..., Harness]
 ECHO = """
 import base64, os
 def handler(event, context):
@@ -27,12 +27,12 @@ def nothing(event: Any, context: Any) -> None:
 def test_what_is_put_before_the_start_is_in_the_first_batches_and_nothing_is_read_until_then(
     event_source_mapping: Make,
 ) -> None:
-    bench = event_source_mapping(nothing, BatchSize=2)
-    ids = [bench.put(data) for data in (b"\x00\xff", "é", {"order": 1})]
-    assert bench.invocations == []
-    bench.drain()
-    assert [invocation.ids for invocation in bench.invocations] == [ids[:2], ids[2:]]
-    assert [invocation.data for invocation in bench.invocations] == [
+    harness = event_source_mapping(nothing, BatchSize=2)
+    ids = [harness.put(data) for data in (b"\x00\xff", "é", {"order": 1})]
+    assert harness.invocations == []
+    harness.drain()
+    assert [invocation.ids for invocation in harness.invocations] == [ids[:2], ids[2:]]
+    assert [invocation.data for invocation in harness.invocations] == [
         [b"\x00\xff", "é".encode()],
         [b'{"order": 1}'],
     ]
@@ -42,11 +42,11 @@ def test_a_handler_named_in_a_folder_runs_in_a_process_with_its_environment(
     event_source_mapping: Make, tmp_path: Path
 ) -> None:
     (tmp_path / "shop.py").write_text(ECHO)
-    bench = event_source_mapping("shop.handler", root=tmp_path, environment={"SHOP": "corner"})
-    bench.put("order")
-    bench.drain()
-    bench.close()
-    assert "corner order" in bench.log
+    harness = event_source_mapping("shop.handler", root=tmp_path, environment={"SHOP": "corner"})
+    harness.put("order")
+    harness.drain()
+    harness.close()
+    assert "corner order" in harness.log
 
 
 @pytest.mark.parametrize("kind", ["S3", "SQS", "SNS"])
@@ -56,20 +56,20 @@ def test_it_reads_back_all_that_is_at_its_failure_destination_each_time(
     def fail(event: Any, context: Any) -> None:
         raise ValueError
 
-    bench = event_source_mapping(fail, BatchSize=1, MaximumRetryAttempts=0, on_failure=kind)
+    harness = event_source_mapping(fail, BatchSize=1, MaximumRetryAttempts=0, on_failure=kind)
     for count in (12, 24):
         for number in range(12):
-            bench.put(str(number))
-        bench.drain()
-        assert len(bench.failures()) == count
-    assert len({document["KinesisBatchInfo"]["startSequenceNumber"] for document in bench.failures()}) == 24
+            harness.put(str(number))
+        harness.drain()
+        assert len(harness.failures()) == count
+    assert len({document["KinesisBatchInfo"]["startSequenceNumber"] for document in harness.failures()}) == 24
 
 
 def test_waiting_in_vain_ends_with_the_counts(event_source_mapping: Make) -> None:
-    bench = event_source_mapping(nothing)
-    bench.start()
+    harness = event_source_mapping(nothing)
+    harness.start()
     with pytest.raises(TimeoutError, match=r"not within 0\.05 s; MappingCounts"):
-        bench.wait(lambda: False, within=0.05)
+        harness.wait(lambda: False, within=0.05)
 
 
 def test_settings_are_checked_as_a_templates(event_source_mapping: Make, tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_settings_are_checked_as_a_templates(event_source_mapping: Make, tmp_pat
         event_source_mapping("shop.handler")
 
 
-def test_a_bench_without_pytest_is_a_context_manager(emulator: Emulator) -> None:
-    with Bench(emulator, nothing) as bench:
-        bench.put({"order": 1})
-        bench.drain()
-        assert json.loads(bench.invocations[0].data[0]) == {"order": 1}
-    assert bench.counts().records == 1
+def test_a_harness_without_pytest_is_a_context_manager(emulator: Emulator) -> None:
+    with Harness(emulator, nothing) as harness:
+        harness.put({"order": 1})
+        harness.drain()
+        assert json.loads(harness.invocations[0].data[0]) == {"order": 1}
+    assert harness.counts().records == 1
