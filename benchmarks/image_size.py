@@ -41,7 +41,7 @@ def build_usual() -> None:
     done = subprocess.run(  # noqa: S603 - the user's docker
         ["docker", "build", "--tag", USUAL, "--file", "-", *arguments, str(ROOT)],  # noqa: S607
         input=DOCKERFILE.format(**versions).encode(),
-        env=os.environ | settings | {"DOCKER_BUILDKIT": "1" if engine.has_buildx() else "0"},
+        env=os.environ | settings | {"DOCKER_BUILDKIT": "1" if engine.has("buildx") else "0"},
         stdout=subprocess.DEVNULL,
         check=False,
     )

@@ -46,7 +46,7 @@ def build() -> None:
         (Path(context) / "Dockerfile").write_text(dockerfile())
         done = subprocess.run(  # noqa: S603 - the user's docker
             ["docker", "build", "--tag", TAG, *arguments, context],  # noqa: S607
-            env=os.environ | settings | {"DOCKER_BUILDKIT": "1" if engine.has_buildx() else "0"},
+            env=os.environ | settings | {"DOCKER_BUILDKIT": "1" if engine.has("buildx") else "0"},
             stdout=subprocess.DEVNULL,
             check=False,
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from threeways.emulator.harness import Bench
+from threeways.emulator.harness import Harness
 from threeways.emulator.server import Emulator
 from threeways.local_run import collector as collectors
 from threeways.local_run.collector import Collector
@@ -56,24 +56,24 @@ class Cut:
         return self._kinesis.get_records(**arguments)
 
 
-type Make = Callable[..., tuple[Bench, Handler, Cut]]
+type Make = Callable[..., tuple[Harness, Handler, Cut]]
 
 
 @pytest.fixture
 def make(forgetful: Emulator) -> Iterator[Make]:
-    benches: list[Bench] = []
+    harnesses: list[Harness] = []
 
-    def made(**event: Any) -> tuple[Bench, Handler, Cut]:
+    def made(**event: Any) -> tuple[Harness, Handler, Cut]:
         handler = Handler()
-        bench = Bench(forgetful, handler, **event)
-        benches.append(bench)
-        cut, shards = Cut(bench.kinesis), bench.mapping._shards
+        harness = Harness(forgetful, handler, **event)
+        harnesses.append(harness)
+        cut, shards = Cut(harness.kinesis), harness.mapping._shards
         shards._kinesis = cut  # type: ignore[assignment]
-        return bench, handler, cut
+        return harness, handler, cut
 
     yield made
-    for bench in benches:
-        bench.close()
+    for harness in harnesses:
+        harness.close()
 
 
 def test_an_iterator_is_refused_once_it_has_expired_and_one_that_is_none_at_once(forgetful: Emulator) -> None:
@@ -94,47 +94,47 @@ def test_an_iterator_is_refused_once_it_has_expired_and_one_that_is_none_at_once
 @pytest.mark.parametrize("start", ["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"])
 def test_an_idle_mapping_outlives_its_start_iterator(make: Make, start: str) -> None:
     moment = {"StartingPositionTimestamp": time.time() - 60} if start == "AT_TIMESTAMP" else {}
-    bench, handler, _ = make(StartingPosition=start, **moment)
-    bench.start()
+    harness, handler, _ = make(StartingPosition=start, **moment)
+    harness.start()
     time.sleep(IDLE)
-    assert bench.mapping.drained()
-    bench.put("one")
-    bench.drain(5)
-    assert (len(handler.seen), [event.kind for event in bench.events]) == (1, [])
+    assert harness.mapping.drained()
+    harness.put("one")
+    harness.drain(5)
+    assert (len(handler.seen), [event.kind for event in harness.events]) == (1, [])
 
 
 @pytest.mark.parametrize("start", ["TRIM_HORIZON", "LATEST"])
 def test_reads_that_failed_until_the_iterator_had_expired_cost_no_record(make: Make, start: str) -> None:
-    bench, handler, cut = make(StartingPosition=start)
+    harness, handler, cut = make(StartingPosition=start)
     cut.down.set()
-    bench.start()
-    bench.put("one")
+    harness.start()
+    harness.put("one")
     time.sleep(IDLE)
     cut.down.clear()
-    bench.put("two")
-    bench.drain(5)
+    harness.put("two")
+    harness.drain(5)
     assert len(handler.seen) == 2
 
 
 def test_a_first_batch_that_takes_longer_than_an_iterator_lasts_ends_well(make: Make) -> None:
-    bench, handler, _ = make()
+    harness, handler, _ = make()
     handler.go_on.clear()
-    bench.put("one")
-    bench.start()
+    harness.put("one")
+    harness.start()
     time.sleep(IDLE)
-    assert not bench.mapping.drained()
+    assert not harness.mapping.drained()
     handler.go_on.set()
-    bench.drain(5)
-    assert (len(handler.seen), [event.kind for event in bench.events]) == (1, [])
+    harness.drain(5)
+    assert (len(handler.seen), [event.kind for event in harness.events]) == (1, [])
 
 
 def test_a_mapping_that_is_not_enabled_still_tells_whether_it_is_drained(make: Make) -> None:
-    bench, _, _ = make(Enabled=False)
-    bench.start()
+    harness, _, _ = make(Enabled=False)
+    harness.start()
     time.sleep(IDLE)
-    bench.wait(bench.mapping.drained, 5)
-    bench.put("one")
-    assert not bench.mapping.drained()
+    harness.wait(harness.mapping.drained, 5)
+    harness.put("one")
+    assert not harness.mapping.drained()
 
 
 def test_the_collector_reads_on_after_its_iterators_have_expired(
@@ -155,5 +155,5 @@ def test_the_collector_reads_on_after_its_iterators_have_expired(
     put(2)
     time.sleep(IDLE)
     put(3)
-    collector.finish()
+    collector.stop()
     assert (sorted(collector.predictions), collector.duplicates) == (["1", "2", "3"], 0)

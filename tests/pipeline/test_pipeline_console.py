@@ -17,8 +17,8 @@ from replay_lab import lines
 from rich.console import Console, Group
 from test_pipeline_quarantine import because
 
-from threeways.chaos.verdict import TortureLedger
-from threeways.cli.outcome import end
+from threeways.chaos.ledger import TortureLedger
+from threeways.cli.event_options import end
 from threeways.local_run import console as module
 from threeways.local_run.ledger import Account, Ledger, Received, Sent
 from threeways.local_run.progress import View

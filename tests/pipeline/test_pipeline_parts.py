@@ -97,7 +97,7 @@ def test_the_collector_reads_to_the_end_and_counts_duplicates(emulator: Emulator
                 for one in made[start : start + 500]
             ],
         )
-    collector.finish()
+    collector.stop()
     assert (len(collector.predictions), collector.duplicates, collector.version) == (900, 100, "v7")
     assert collector.predictions["s:3"].value == 1.5
 
@@ -111,9 +111,9 @@ def test_the_collector_reads_to_the_end_however_the_pages_come(emulator: Emulato
     )
     client: Any = UnevenClient(kinesis)
     collector = Collector(client, "uneven", tasks.find("ride_duration"))
-    collector._finishing.set()  # before the first page, which is an empty one
+    collector._stopping.set()  # before the first page, which is an empty one
     collector.start()
-    collector.finish()
+    collector.stop()
     assert len(collector.predictions) == 450
 
 

@@ -15,8 +15,8 @@ from small_training import Training
 
 from threeways.errors import DataError, LocalError
 from threeways.local_run.collector import Collector
+from threeways.local_run.pipeline import Options, run
 from threeways.local_run.producer import Producer
-from threeways.local_run.run import Options, run
 from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
 from threeways.systems.taxi.rides import features_of
@@ -65,7 +65,7 @@ def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
         while not stack.mapping.drained():
             collector.join(0.05)
         stack.mapping.stop()
-        collector.finish()
+        collector.stop()
     predicted = {
         producer.sent[event_id].index: received.value for event_id, received in collector.predictions.items()
     }

@@ -29,7 +29,7 @@ def test_nothing_is_lost_or_reordered_under_faults_kills_and_resharding(
     training: Training, tmp_path: Path
 ) -> None:
     said = io.StringIO()
-    options = Options(parse(FAULTS), n=2_000, seed=3)
+    options = Options(plan=parse(FAULTS), n=2_000, seed=3)
     ledger = torture(options, lambda: training.report.model, Console(file=said, width=120), tmp_path)
     assert ledger.sound
     assert (ledger.sent, ledger.predicted + ledger.quarantined) == (2_000, 2_000)

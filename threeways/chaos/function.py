@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
-from threeways.aws.invocation import FunctionError, InvocationResult
+from threeways.aws.invocation import FunctionError
 from threeways.emulator.faults import FaultProxy, Schedule
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.function.config import FunctionConfig
@@ -24,11 +22,11 @@ _NO_FAULTS = {"SettingsError", "ArtifactMismatch", "ArtifactUnsupported", "Artif
 """What ends a start and is none of the schedule's doing: trying again would change nothing."""
 
 
-class FaultyFunction:
-    """Runs within a `with`, as `LocalFunction`. All of its calls to AWS go through a `FaultProxy`.
+class FaultyFunction(LocalFunction):
+    """A function all of whose calls to AWS go through a `FaultProxy`.
 
-    environment: leads to the emulator. killed: how many of its processes a fault has killed.
-    tell: gets a line where it does not start at once.
+    environment: leads to the emulator. proxy: on the way there. killed: how many of its processes a fault has
+    killed. tell: gets a line where it does not start at once.
     """
 
     def __init__(
@@ -39,43 +37,35 @@ class FaultyFunction:
         schedule: Schedule,
         tell: Callable[[str], None],
     ) -> None:
-        self._door = FaultProxy(environment["AWS_ENDPOINT_URL"], schedule, self._strike)
-        self._function = LocalFunction(
+        self.proxy = FaultProxy(environment["AWS_ENDPOINT_URL"], schedule, self._kill)
+        super().__init__(
             replace(config, timeout=TIMEOUT),
-            environment={**environment, "AWS_ENDPOINT_URL": self._door.endpoint_url},
+            environment={**environment, "AWS_ENDPOINT_URL": self.proxy.endpoint_url},
             concurrency=CONCURRENCY,
             on_log=on_log,
         )
         self._tell = tell
-        self._exit = ExitStack()
         self.killed = 0
 
     def __enter__(self) -> Self:
-        self._exit.enter_context(self._door)
-        self._exit.enter_context(self._function)
-        return self
+        self.proxy.__enter__()
+        return super().__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        self._exit.close()
+    def close(self) -> None:
+        """End the function's processes, then the proxy. Idempotent."""
+        super().close()
+        self.proxy.__exit__()
 
     def warm(self) -> FunctionError | None:
         """As `LocalFunction.warm`, again where a fault has stopped it."""
-        fault = self._function.warm()
+        fault = super().warm()
         for _ in range(STARTS - 1):
             if fault is None or fault.type in _NO_FAULTS:
                 break
             self._tell(f"The function did not start, which is one of the faults: {fault.message}")
-            fault = self._function.warm()
+            fault = super().warm()
         return fault
 
-    def invoke(self, payload: bytes) -> InvocationResult:
-        """As `LocalFunction.invoke`."""
-        return self._function.invoke(payload)
-
-    def struck(self) -> Counter[str]:
-        """As `FaultProxy.counts`."""
-        return self._door.counts()
-
-    def _strike(self) -> None:
+    def _kill(self) -> None:
         """Kill whoever called: all of its processes, since the proxy cannot tell which."""
-        self.killed += self._function.sigkill()
+        self.killed += self.sigkill()

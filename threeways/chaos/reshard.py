@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from threeways.local_run.background import BackgroundThread
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -13,11 +14,10 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.1
 
 
-class Resharder(threading.Thread):
-    """A thread that reshards one of the streams each time that `every` more records are done.
+class Resharder(BackgroundThread):
+    """Reshards one of the streams in turn each time that `every` more records are done.
 
     done: how many are. most: open shards of a stream at most. count: reshardings made.
-    error: why it ended early, if it did.
     """
 
     def __init__(
@@ -30,34 +30,18 @@ class Resharder(threading.Thread):
         every: int,
         most: int,
     ) -> None:
-        super().__init__(name="resharder", daemon=True)
-        self._kinesis = kinesis
-        self._streams = streams
+        super().__init__()
+        self._kinesis, self._streams, self._done = kinesis, streams, done
         self._dice = random.Random(f"{seed} resharding")  # noqa: S311 - a schedule, not a secret
-        self._done = done
-        self._every = every
-        self._most = most
-        self._stopping = threading.Event()
+        self._every, self._most = every, most
         self.count = 0
-        self.error: Exception | None = None
 
-    def stop(self) -> None:
-        """Reshard no more. Raises what it ended with."""
-        self._stopping.set()
-        if self.ident is not None:
-            self.join()
-        if self.error:
-            raise self.error
-
-    def run(self) -> None:
-        """Until it is stopped. The streams take turns."""
-        try:
-            while not self._stopping.wait(LOOK_SECONDS):
-                if self._done() >= (self.count + 1) * self._every:
-                    self._reshard(self._streams[self.count % len(self._streams)])
-                    self.count += 1
-        except Exception as error:  # noqa: BLE001 - raised again by stop()
-            self.error = error
+    def work(self) -> None:
+        """Reshard until it is stopped."""
+        while not self._stopping.wait(LOOK_SECONDS):
+            if self._done() >= (self.count + 1) * self._every:
+                self._reshard(self._streams[self.count % len(self._streams)])
+                self.count += 1
 
     def _reshard(self, stream: str) -> None:
         """Split or merge, by chance where both can be."""

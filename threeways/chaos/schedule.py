@@ -9,35 +9,24 @@ from types import MappingProxyType
 from threeways.emulator.faults import Kind, Rates
 from threeways.errors import UsageError
 
-DEFAULTS: Mapping[str, float] = MappingProxyType(
-    {
-        "throttled": 0.02,
-        "partial": 0.08,
-        "error": 0.01,
-        "reset": 0.02,
-        "slow": 0.003,
-        "kill": 0.003,
-        "outage": 0.0005,
-        "quarantine": 0.03,
-        "model": 0.03,
-    }
-)
-"""Chances a call: of the function's PutRecords, then of its PutObject, then of its reads of the model."""
-MEANINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "throttled": "a whole PutRecords is refused",
-        "partial": "some entries of a PutRecords fail and are not stored",
-        "error": "a PutRecords gets HTTP 500",
-        "reset": "its connection is reset, half of the time after it was stored",
-        "slow": "its answer is slower than the client waits, half of the time before it is stored",
-        "kill": "the function is SIGKILLed in it, half of the time after it was stored",
-        "outage": f"the output stream cannot be reached for {12:g} s, longer than the function's timeout",
-        "quarantine": "a write to quarantine meets one of the faults above",
-        "model": "a read of the model at the function's start does",
-    }
-)
 OUTAGE_SECONDS, SLOW_SECONDS = 12.0, 6.0
-DEALT = 40
+_FAULTS = {
+    "throttled": (0.02, "a whole PutRecords is refused"),
+    "partial": (0.08, "some entries of a PutRecords fail and are not stored"),
+    "error": (0.01, "a PutRecords gets HTTP 500"),
+    "reset": (0.02, "its connection is reset, half of the time after it was stored"),
+    "slow": (0.003, "its answer is slower than the client waits, half of the time before it is stored"),
+    "kill": (0.003, "the function is SIGKILLed in it, half of the time after it was stored"),
+    "outage": (
+        0.0005,
+        f"the output stream cannot be reached for {OUTAGE_SECONDS:g} s, longer than the function's timeout",
+    ),
+    "quarantine": (0.03, "a write to quarantine meets one of the faults above"),
+    "model": (0.03, "a read of the model at the function's start does"),
+}
+"""Chances a call: of the function's PutRecords, then of its PutObject, then of its reads of the model."""
+DEFAULTS: Mapping[str, float] = MappingProxyType({name: chance for name, (chance, _) in _FAULTS.items()})
+GUARANTEED_WITHIN = 40
 """Each kind strikes once within so many calls of its operation, so that a short run meets them all."""
 _OF_A_CALL = (Kind.ERROR, Kind.RESET_BEFORE, Kind.RESET_AFTER, Kind.THROTTLED)
 
@@ -67,7 +56,7 @@ class Plan:
             outages={"PutRecords": of["outage"], "PutObject": of["quarantine"] / 50},
             outage_seconds=OUTAGE_SECONDS,
             slow_seconds=SLOW_SECONDS,
-            guaranteed_within=DEALT,
+            guaranteed_within=GUARANTEED_WITHIN,
         )
 
     def __str__(self) -> str:
@@ -107,7 +96,7 @@ def _halves(chance: float, before: Kind, after: Kind) -> dict[Kind, float]:
 
 
 def _usage() -> str:
-    known = "\n".join(f"  {name}={DEFAULTS[name]:g}  {meaning}" for name, meaning in MEANINGS.items())
+    known = "\n".join(f"  {name}={chance:g}  {meaning}" for name, (chance, meaning) in _FAULTS.items())
     return (
         "Write FAULTS=name=chance,name=chance (chances a call), with none before them to have those alone,"
         f" FAULTS=none,kill=0.05. These there are, with their defaults:\n{known}"

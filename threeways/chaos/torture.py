@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,24 +15,18 @@ from rich.table import Table
 
 from threeways.atomic_files import write_json
 from threeways.chaos.function import FaultyFunction
+from threeways.chaos.ledger import TortureLedger, out_of_order, wrong_ids
 from threeways.chaos.reshard import Resharder
 from threeways.chaos.schedule import Plan
-from threeways.chaos.verdict import TortureLedger, out_of_order, strangers
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.interrupts import interruptible
-from threeways.local_run.broken_events import kinds_for
+from threeways.local_run import pipeline
 from threeways.local_run.console import show_ledger, show_share
-from threeways.local_run.event_rows import ColumnNames
-from threeways.local_run.events import Source, load, with_broken
 from threeways.local_run.folders import new_folder
-from threeways.local_run.ledger import TOLERATED
-from threeways.local_run.model_choice import resolved
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
-from threeways.scoring import tasks
-from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -45,21 +39,15 @@ RESHARDS = 8
 SHOWN = 10
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user chose.
-
-    n: events. seed: None takes a new one. tolerate: the share of events, broken records left out, that may be
-    given up. settings: which task, and how the model is served. events, columns: as those of `make run`.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Options(pipeline.Options):
+    """What the user chose, as for `make run`, and the faults. seed: None takes a new one."""
 
     plan: Plan
-    n: int = 100_000
     seed: int | None = None
-    tolerate: float = TOLERATED
-    settings: Settings = field(default_factory=Settings)
-    events: str | None = None
-    columns: ColumnNames = field(default_factory=ColumnNames)
+    n: int = 100_000
+    shards: int | None = SHARDS
+    poison: float = POISON
 
 
 def torture(
@@ -71,16 +59,9 @@ def torture(
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    console.print(f"Torture: {options.n:,} events, SEED={seed} FAULTS={options.plan}", soft_wrap=True)
-    task = tasks.find(options.settings.task)
-    events = load(
-        Source(options.events, options.n, options.columns),
-        task,
-        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
-    )
-    workload = with_broken(events, POISON, keys_of(len(events)))
-    model = find_model()
-    workload = replace(workload, kinds=kinds_for(task, model.folder, resolved(options.settings, model)))
+    console.out(f"Torture: {options.n:,} events, SEED={seed} FAULTS={options.plan}")
+    workload, model = pipeline.prepared(options, find_model, console)
+    workload = replace(workload, key=keys_of(len(workload)))
     folder = new_folder(local / "runs")
     schedule = options.plan.schedule(seed)
     functions: list[FaultyFunction] = []
@@ -91,14 +72,16 @@ def torture(
         functions.append(FaultyFunction(config, environment, on_log, schedule, console.print))
         return functions[-1]
 
-    emulator = Emulator(log=folder / "emulator.log", shard_limits=True)
-    with (
-        named_faults(folder),
-        interruptible() as stopping,
-        RunningStack(
-            folder, model, SHARDS, console, settings=options.settings, emulator=emulator, function=make
-        ) as stack,
-    ):
+    stack = RunningStack(
+        folder,
+        model,
+        options.shards,
+        console,
+        settings=options.settings,
+        emulator=Emulator(log=folder / "emulator.log", shard_limits=True),
+        function=make,
+    )
+    with named_faults(folder), interruptible() as stopping, stack:
         stack.announce()
         resharder = Resharder(
             stack.kinesis,
@@ -113,8 +96,8 @@ def torture(
             result = run_session(stack, workload, None, stopping, console)
         finally:
             resharder.stop()
-        struck = functions[0].struck() + Counter({"outage": schedule.began.total()})
-    disordered, strange = out_of_order(result.account), strangers(result.account, events)
+        struck = functions[0].proxy.counts() + Counter({"outage": schedule.began.total()})
+    disordered, strange = out_of_order(result.account), wrong_ids(result.account, workload.events)
     ledger = TortureLedger(
         **msgspec.structs.asdict(ledger_of(result)),
         order_violations=len(disordered),
@@ -181,10 +164,9 @@ def _show_verdict(
             soft_wrap=True,
         )
     elif ledger.interrupted and not ledger.failed:
-        console.print(
+        console.out(
             f"Interrupted, with {ledger.pending:,} events still on the stream; up to there nothing is lost "
-            f"or out of order. Again: {again}",
-            soft_wrap=True,
+            f"or out of order. Again: {again}"
         )
     else:
         console.print(

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.asking import agreed, answered
 from threeways.cli.deployment import NoEvent, Region, Stack, Yes, telling_interruption, tools
+from threeways.cli.prompts import agreed, answered
 from threeways.settings import LOCAL
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from threeways.cli.asking import typed
 from threeways.cli.deployment import Region, Stack, Yes, telling_interruption, tools
+from threeways.cli.prompts import typed
 
 
 def destroy(stack: Stack = None, region: Region = None, yes: Yes = False) -> None:

@@ -28,7 +28,7 @@ def doctor(
         raise UsageError("name a TEMPLATE or a STACK, not both")
     console = Console(soft_wrap=True)
     if stack:
-        console.print(f"Reading {stack} from {account.whose(account.client('cloudformation'))}", markup=False)
+        console.out(f"Reading {stack} from {account.whose(account.client('cloudformation'))}")
         name, text = stack, fetch(stack, account.client)
     else:
         path = template or Path("template.yaml")

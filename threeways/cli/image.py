@@ -31,4 +31,4 @@ def image(
     built = images.build(tag, arch, target=target, console=console)
     images.tell_size(built, target, console)
     following = NEXT[target].format(tag=built)
-    console.print(f"Ready in {time.monotonic() - began:.0f} s. Next: {following}", markup=False)
+    console.out(f"Ready in {time.monotonic() - began:.0f} s. Next: {following}")

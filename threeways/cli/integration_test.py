@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from threeways.cli.asking import agreed
 from threeways.cli.errors import FAILED
+from threeways.cli.prompts import agreed
 
 
 def integration_test(
@@ -23,7 +23,7 @@ def integration_test(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a real account is touched.")] = False,
 ) -> None:
     """Send events through the image, and compare every prediction. Needs the project's checkout."""
-    from threeways.integration.run import run
+    from threeways.integration.suite import run
 
     confirmed = (lambda _: True) if yes else agreed
     if not run(emulator, image, target, function, Console(), confirmed):

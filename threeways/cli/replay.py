@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.asking import agreed
 from threeways.cli.errors import FAILED, INTERRUPTED
+from threeways.cli.prompts import agreed
 from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.asking import agreed
 from threeways.cli.deployment import NoEvent, Region, Stack, Yes, telling_interruption, tools
+from threeways.cli.prompts import agreed
 
 
 def rollback(

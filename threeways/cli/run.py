@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.event_options import Actual, EventId, Events
-from threeways.cli.outcome import Tolerate, end
+from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end
 from threeways.settings import LOCAL, Settings, from_environment
 
 
@@ -29,8 +28,8 @@ def run(
     """Events in, predictions out: the whole streaming pipeline on this machine, with a ledger at its end."""
     from threeways.local_run.event_rows import ColumnNames
     from threeways.local_run.model_choice import choose
-    from threeways.local_run.run import Options
-    from threeways.local_run.run import run as run_pipeline
+    from threeways.local_run.pipeline import Options
+    from threeways.local_run.pipeline import run as run_pipeline
 
     console, settings = Console(), from_environment(Settings)
     options = Options(events, n, rate, shards, poison, tolerate, settings, ColumnNames(actual, event_id))

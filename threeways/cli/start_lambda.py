@@ -13,6 +13,6 @@ def start_lambda(
     image: Annotated[str, typer.Option(help="One that is built.")] = "three-ways",
 ) -> None:
     """Serve the image as Lambda does, for AWS SDKs, until Ctrl-C."""
-    from threeways.local_run.start_lambda import start_lambda as run_start_lambda
+    from threeways.local_run.sam_local import start_lambda as run_start_lambda
 
     run_start_lambda(image, port, Console(), Console(stderr=True, highlight=False))

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.event_options import Actual, EventId, Events
-from threeways.cli.outcome import Tolerate, end
+from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end
 from threeways.settings import LOCAL, Settings, from_environment
 
 
@@ -29,6 +28,15 @@ def torture(
     from threeways.local_run.model_choice import choose
 
     console, settings = Console(), from_environment(Settings)
-    options = Options(parse(faults), n, seed, tolerate, settings, events, ColumnNames(actual, event_id))
+    columns = ColumnNames(actual, event_id)
+    options = Options(
+        plan=parse(faults),
+        n=n,
+        seed=seed,
+        tolerate=tolerate,
+        settings=settings,
+        events=events,
+        columns=columns,
+    )
     ledger = run_torture(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
     end(ledger, tolerate)

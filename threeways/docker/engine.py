@@ -43,19 +43,10 @@ def require() -> None:
         raise EngineError(why)
 
 
-def has_buildx() -> bool:
-    """Whether BuildKit's front end is installed; without it `docker build` is the classic builder."""
+def has(plugin: str) -> bool:
+    """Whether a plugin is there: `compose`; `buildx`, without which `docker build` is the classic builder."""
     try:
-        docker("buildx", "version")
-    except EngineError:
-        return False
-    return True
-
-
-def has_compose() -> bool:
-    """Whether `docker compose` is installed."""
-    try:
-        docker("compose", "version")
+        docker(plugin, "version")
     except EngineError:
         return False
     return True

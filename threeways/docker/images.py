@@ -57,7 +57,7 @@ def build(
     project.require_checkout("building an image")
     engine.require()
     tag = tag or tag_of(target)
-    buildx = engine.has_buildx()
+    buildx = engine.has("buildx")
     # Lambda refuses an image with attestations beside it; the classic builder makes none.
     # docs.aws.amazon.com/lambda/latest/dg/python-image.html
     plain = ["buildx", "build", "--load", "--provenance=false", "--sbom=false"] if buildx else ["build"]
@@ -76,7 +76,7 @@ def build(
         raise EngineError(_mend(arch))
     if console:
         built = f"{tag} for {engine.architecture(tag)}, version {__version__}, commit {revision()}"
-        console.print(f"Built {built}", markup=False, highlight=False, soft_wrap=True)
+        console.out(f"Built {built}", highlight=False)
     return tag
 
 
@@ -92,10 +92,9 @@ def _mend(arch: str | None) -> str:
 
 def revision() -> str:
     """Return the commit, with `-dirty` where what ships was changed since; `unknown` outside a checkout."""
-    said = [_git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *SHIPS)]
-    if not said[0]:
-        return "unknown"
-    return said[0] + ("-dirty" if said[1] else "")
+    commit = _said("git", "rev-parse", "HEAD")
+    changed = commit and _said("git", "status", "--porcelain", "--", *SHIPS)
+    return f"{commit or 'unknown'}{'-dirty' if changed else ''}"
 
 
 SHIPS = (
@@ -112,15 +111,10 @@ SHIPS = (
 """What the build reads."""
 
 
-def _git(*arguments: str) -> str:
+def _said(*command: str) -> str:
+    """Return what a command prints in the project's folder; nothing where it fails or is not there."""
     try:
-        done = subprocess.run(  # noqa: S603 - git itself
-            ["git", *arguments],  # noqa: S607
-            cwd=project.ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = subprocess.run(command, cwd=project.ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - git or pip
     except FileNotFoundError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -133,17 +127,11 @@ def pip_settings() -> dict[str, str]:
     """
     found = {}
     for name, key in PIP_SETTINGS.items():
-        value = inherited_environment().get(name) or _pip_config(key)
+        value = inherited_environment().get(name) or _said(sys.executable, "-m", "pip", "config", "get", key)
         reached = [part for part in value.split() if not part.startswith("file:")]
         if reached:
             found[name] = " ".join(reached)
     return found
-
-
-def _pip_config(key: str) -> str:
-    command = [sys.executable, "-m", "pip", "config", "get", key]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - pip itself
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def added_mb(tag: str) -> float:
@@ -156,6 +144,6 @@ def tell_size(tag: str, target: str, console: Console) -> None:
     added, limit = added_mb(tag), LIMITS_MB[target]
     base = engine.size(engine.BASE) / 1e6
     told = f"{tag}: {added:.0f} MB over its base ({base:.0f} MB), at most {limit}"
-    console.print(told, markup=False, highlight=False, soft_wrap=True)
+    console.out(told, highlight=False)
     if added > limit:
         raise EngineError(f"that is over {limit} MB: see what grew with `docker history {tag}`")

@@ -27,8 +27,8 @@ SERVICES = "kinesis,s3,sqs,sns"
 class LocalStack(Endpoint):
     """A context manager: LocalStack runs within it. folder: for what it downloads, kept for the next time."""
 
-    def __init__(self, folder: Path, region: str = "us-east-1") -> None:
-        super().__init__(region)
+    def __init__(self, folder: Path) -> None:
+        super().__init__("us-east-1")
         self._folder = folder
         self._port = _free_port()
         self._child: Child | None = None
@@ -55,7 +55,7 @@ class LocalStack(Endpoint):
 
     def _start_in_container(self) -> bool:
         compose = ("docker", "compose", "--project-name", f"three-ways-{os.getpid()}", "--file", str(COMPOSE))
-        if engine.missing() or not engine.has_compose():
+        if engine.missing() or not engine.has("compose"):
             _tell("no `docker compose` here, so by pip, in host mode")
             return False
         env = inherited_environment() | {"LOCALSTACK_PORT": str(self._port)}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from threeways.aws.kinesis import ShardReader, list_shards
+from threeways.local_run.background import BackgroundThread
 from threeways.local_run.ledger import Received
 from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
@@ -25,54 +25,39 @@ class _Read(msgspec.Struct):
     version: str | None = None
 
 
-class Collector(threading.Thread):
-    """A thread that reads every shard of a stream from its beginning and keeps what it finds.
+class Collector(BackgroundThread):
+    """Reads every shard of a stream from its beginning and keeps what it finds; stopped, it reads to the end.
 
     Shards that come into being meanwhile are read too. task: whose predictions they are.
     predictions: event id -> its first prediction. duplicates: predictions beyond the first.
     recent: the last of them, as (event id, Unix time of arrival).
     version: the model's, as the last prediction names it.
-    error: why it ended early, if it did.
     """
 
     def __init__(self, client: KinesisClient, stream: str, task: Task[Any]) -> None:
-        super().__init__(name="collector", daemon=True)
-        self._client = client
-        self._stream = stream
-        self._task = task
+        super().__init__()
+        self._client, self._stream, self._task = client, stream, task
         self._decode = msgspec.json.Decoder(_Read).decode
-        self._finishing = threading.Event()
         self._begun: set[str] = set()
         self.predictions: dict[str, Received] = {}
         self.recent: deque[tuple[str, float]] = deque(maxlen=2_000)
         self.duplicates = 0
         self.version: str | None = None
-        self.error: Exception | None = None
 
-    def finish(self) -> None:
-        """Read to the end of the stream, then stop; returns when that is done. Raises what stopped it."""
-        self._finishing.set()
-        self.join()
-        if self.error:
-            raise self.error
-
-    def run(self) -> None:
-        """Read until told to finish, and then until nothing is left."""
-        try:
-            readers: list[ShardReader] = self._new_readers()
-            while True:
-                finishing = self._finishing.is_set()
-                for reader in readers:
-                    self._read(reader)
-                still_open = [reader for reader in readers if not reader.closed]
-                if len(still_open) < len(readers):  # a shard was closed, so there are new ones
-                    readers = still_open + self._new_readers()
-                elif all(reader.caught_up for reader in readers):
-                    if finishing:
-                        return
-                    self._finishing.wait(IDLE_SECONDS)
-        except Exception as error:  # noqa: BLE001 - raised again by finish()
-            self.error = error
+    def work(self) -> None:
+        """Read until it is stopped, and then until nothing is left."""
+        readers = self._new_readers()
+        while True:
+            stopping = self._stopping.is_set()
+            for reader in readers:
+                self._read(reader)
+            still_open = [reader for reader in readers if not reader.closed]
+            if len(still_open) < len(readers):  # a shard was closed, so there are new ones
+                readers = still_open + self._new_readers()
+            elif all(reader.caught_up for reader in readers):
+                if stopping:
+                    return
+                self._stopping.wait(IDLE_SECONDS)
 
     def _new_readers(self) -> list[ShardReader]:
         """Readers of the shards that were not there before."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.columns import Columns
 from rich.console import Console, Group
@@ -31,53 +30,28 @@ NARROW_LABELS, LABEL_WIDTH = 2, 8
 """How many of them those are, and to how many columns at least a label's name may be folded."""
 
 
-class Screen(Protocol):
-    """Where views of a run are shown as they come."""
+@contextmanager
+def screen(console: Console) -> Iterator[Callable[[View], None]]:
+    """Give what shows a view: a table drawn anew in place on a terminal, else a line every two seconds."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=8) as live:
+            yield lambda view: live.update(Group(_bar(view), "", _numbers(view)))
+        return
+    following = 0.0
 
-    def show(self, view: View) -> None:
-        """Show one view."""
-
-
-class Plain:
-    """A line at most every two seconds, for pipes and logs."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._next = 0.0
-
-    def show(self, view: View) -> None:
-        """Print the view, unless the last line is too fresh."""
-        if time.monotonic() < self._next:
+    def show(view: View) -> None:
+        nonlocal following
+        if time.monotonic() < following:
             return
-        self._next = time.monotonic() + PLAIN_SECONDS
-        self._console.print(
+        following = time.monotonic() + PLAIN_SECONDS
+        console.out(
             f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  back {view.back:,}"
             f"  {view.per_second:,.0f}/s  latency p50 {_seconds(view.latency_p50)}"
             f"  quarantined {view.quarantined:,}  retries {view.retries:,}"
-            f"  iterator age {_seconds(view.iterator_age)}",
-            soft_wrap=True,
+            f"  iterator age {_seconds(view.iterator_age)}"
         )
 
-
-class Terminal:
-    """A table that is drawn anew in place."""
-
-    def __init__(self, live: Live) -> None:
-        self._live = live
-
-    def show(self, view: View) -> None:
-        """Draw the view."""
-        self._live.update(Group(_bar(view), "", _numbers(view)))
-
-
-@contextmanager
-def screen(console: Console) -> Iterator[Screen]:
-    """Open the screen that fits where the output goes."""
-    if not console.is_terminal:
-        yield Plain(console)
-        return
-    with Live(console=console, refresh_per_second=8) as live:
-        yield Terminal(live)
+    yield show
 
 
 def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
@@ -92,22 +66,18 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
         style = "bold red" if name == "lost" and ledger.lost else "bold" if name in ("sent", "lost") else ""
         table.add_row(name, f"{getattr(ledger, name):,}", note, style=style, end_section=name == "sent")
     console.print(table)
-    console.print(
+    console.out(
         f"duplicates {ledger.duplicates:,} (they repeat a source_event_id), batches {ledger.batches:,}, "
-        f"cold start {ledger.cold_start_s:.2f} s, model version {ledger.model_version}",
-        soft_wrap=True,
+        f"cold start {ledger.cold_start_s:.2f} s, model version {ledger.model_version}"
     )
-    console.print(
+    console.out(
         f"{ledger.rides_per_s:,.0f} predictions/s over {ledger.seconds:.1f} s; put to prediction "
-        f"p50 {_seconds(ledger.latency_p50_s)}, p99 {_seconds(ledger.latency_p99_s)}",
-        soft_wrap=True,
+        f"p50 {_seconds(ledger.latency_p50_s)}, p99 {_seconds(ledger.latency_p99_s)}"
     )
     if ledger.rmse is not None:
         unit = f" {result.task.output.unit}" if result.task.output.unit else ""
         which = "that training keeps" if result.task.truth else "whose truth is known"
-        console.print(
-            f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}", soft_wrap=True
-        )
+        console.out(f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}")
     if ledger.lost:
         lost = result.account.whereabouts()["lost"]
         console.print(
@@ -155,7 +125,7 @@ def _show_quarantine(console: Console, back: ReadBack) -> None:
     if rest:
         table.add_row(f"{rest:,}", f"… {len(reasons) - len(shown)} more reasons")
     console.print(table)
-    console.print(f"Their bytes and reasons are in {back.folder / 'quarantine'}", soft_wrap=True)
+    console.out(f"Their bytes and reasons are in {back.folder / 'quarantine'}")
 
 
 def _show_examples(console: Console, result: Result) -> None:

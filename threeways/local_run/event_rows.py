@@ -13,7 +13,7 @@ import numpy as np
 
 from threeways.errors import DataError, PermanentError
 from threeways.local_run.event_files import Row, lines_of, paths
-from threeways.local_run.event_schema import Field, fields_of, id_path, replaced
+from threeways.local_run.event_schema import Field, id_path, replaced, value_at, value_fields_of
 from threeways.scoring.events import Events, within
 from threeways.scoring.task import EventId, Task
 
@@ -43,7 +43,7 @@ def read(spec: str, count: int, task: Task[Any], named: ColumnNames, tell: Calla
                 break
             made.add(line.row, line.data, line.why)
     made.check(spec)
-    unread = [one.name for one in made.fields if not one.inner and one.name not in made.found]
+    unread = [name for name in made.names if name not in made.found]
     if unread:
         tell(f"EVENTS={spec} has no column {', '.join(unread)}: its events go without")
     truth = np.array(made.truth, dtype=np.float64)
@@ -63,10 +63,8 @@ def read(spec: str, count: int, task: Task[Any], named: ColumnNames, tell: Calla
 def labels_of(fields: Sequence[Field], payload: bytes) -> Mapping[str, str]:
     """Return the first few of an event's values by the names of their fields."""
     event, shown = msgspec.json.decode(payload), dict[str, str]()
-    for one in [one for one in fields if not one.inner]:
-        value: Any = event
-        for name in one.path:
-            value = value.get(name) if isinstance(value, dict) else None
+    for one in fields:
+        value = value_at(event, one.path)
         if value is not None and len(shown) < _LABELS:
             plain = f"{value:.6g}" if isinstance(value, float) else str(value)
             text = "".join(sign if sign.isprintable() else " " for sign in plain)
@@ -89,9 +87,15 @@ class _Rows:
     because: str = ""
 
     def __post_init__(self) -> None:
-        self.fields = fields_of(self.task.event)
+        self.fields = value_fields_of(self.task.event)
+        self.names = [one.name for one in self.fields]
         self._id = id_path(self.task)
-        self._own_names = _names(self.fields)
+        last = [one.path[-1] for one in self.fields]
+        self._columns = {  # by field: its own name and, where no other field has it, its last one
+            name: [name, short] if last.count(short) == 1 else [name]
+            for name, short in zip(self.names, last, strict=True)
+        }
+        self._columns[self._id[0]] = [self.named.id or self._id[0]]
 
     def add(self, row: Row | None, data: bytes | None, why: str) -> None:
         """Make an event of a row, or count it as none."""
@@ -119,11 +123,8 @@ class _Rows:
             why = f": the first is none because {self.because}" if self.because else ""
             raise DataError(
                 f"EVENTS={name}: none of its {self.skipped:,} rows is a valid event of TASK={self.task.name}"
-                f"{why} (it has {has}); name its columns as the event's fields: {', '.join(self._fields())}"
+                f"{why} (it has {has}); name its columns as the event's fields: {', '.join(self.names)}"
             )
-
-    def _fields(self) -> list[str]:
-        return [one.name for one in self.fields if not one.inner]
 
     def _skip(self, why: str) -> None:
         self.skipped += 1
@@ -152,13 +153,7 @@ class _Rows:
 
     def _column(self, one: Field, row: Row) -> str | None:
         """Return the name of the column that a field's values are in."""
-        if one.inner:
-            return None
-        if one.path == self._id:
-            names = [self.named.id] if self.named.id else [one.name]
-        else:
-            names = [one.name, *self._own_names.get(one.path[-1], ())]
-        return next((name for name in names if name in row), None)
+        return next((name for name in self._columns[one.name] if name in row), None)
 
     def _actual(self, row: Row) -> float:
         """Return what the output really was, by ACTUAL= or by the task's truth; NaN where no column tells."""
@@ -172,12 +167,6 @@ class _Rows:
         if truth.since:
             return _minutes(row.get(self.task.time.field) if self.task.time else None, row[truth.column])
         return _number(row[truth.column], truth.column, len(self.payloads) + self.skipped)
-
-
-def _names(fields: Sequence[Field]) -> dict[str, tuple[str, ...]]:
-    """Return the last names of fields that no other field has."""
-    last = [one.path[-1] for one in fields if not one.inner]
-    return {name: (name,) for name in last if last.count(name) == 1}
 
 
 def _as_kind(value: Any, kinds: frozenset[str]) -> Any:

@@ -57,6 +57,11 @@ def fields_of(event: Any) -> list[Field]:
     return list(_fields(inspect.type_info(event), ()))
 
 
+def value_fields_of(event: Any) -> list[Field]:
+    """Return the fields that hold a value: all but the objects with fields of their own."""
+    return [one for one in fields_of(event) if not one.inner]
+
+
 def id_path(task: Task[Any]) -> Path:
     """Return the name in JSON of the field with the event's id."""
     struct = inspect.type_info(task.event)
@@ -67,6 +72,13 @@ def id_path(task: Task[Any]) -> Path:
 def example_of(task: Task[Any]) -> Any:
     """Return the task's example as JSON values."""
     return msgspec.json.decode(msgspec.json.encode(task.example))
+
+
+def value_at(event: Any, path: Path) -> Any:
+    """Return the value at a path of an event of JSON values; None where there is none."""
+    for name in path:
+        event = event.get(name) if isinstance(event, dict) else None
+    return event
 
 
 def replaced(event: Any, path: Path, value: object) -> Any:

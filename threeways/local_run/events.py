@@ -13,7 +13,7 @@ import numpy as np
 from threeways.errors import UsageError
 from threeways.local_run import event_files, event_rows
 from threeways.local_run.event_rows import ColumnNames
-from threeways.local_run.event_schema import fields_of, id_path
+from threeways.local_run.event_schema import id_path, value_fields_of
 from threeways.local_run.producer import Outgoing
 from threeways.local_run.variations import variations
 from threeways.scoring.events import Events
@@ -77,10 +77,10 @@ def load(source: Source, task: Task[Any], tell: Callable[[str], None]) -> Events
     return made
 
 
-def with_broken(events: Events, share: float, key: Callable[[int], str] = str) -> Workload:
+def with_broken(events: Events, share: float) -> Workload:
     """Replace a share of the events by broken records, always the same ones; `kinds` is to be set."""
     broken = np.random.default_rng(0).choice(len(events), round(share * len(events)), replace=False)
-    return Workload(events, frozenset(broken.tolist()), key=key)
+    return Workload(events, frozenset(broken.tolist()))
 
 
 def _require_taken(events: Events, task: Task[Any]) -> None:
@@ -108,6 +108,6 @@ def _is_by_fields(spec: str, columns: ColumnNames, task: Task[Any]) -> bool:
         there = event_files.columns_of(path)
     except UsageError:
         return False  # the producer may know the place; it says what is wrong with it
-    needed = [one for one in fields_of(task.event) if one.required and not one.inner]
+    needed = [one for one in value_fields_of(task.event) if one.required]
     names = {one.name: one.path[-1] for one in needed} | {id_path(task)[0]: id_path(task)[0]}
     return all(name in there or last in there for name, last in names.items())

@@ -38,7 +38,7 @@ def show(name: str, said: bytes, up: Provisioned, console: Console) -> bool:
     """Print the answer and what landed; whether the answer is one that a mapping can use."""
 
     def tell(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.out(line, highlight=False)
 
     tell(f"EVENT={name}: {said.decode(errors='replace').strip()[:SHOWN] or 'no answer'}")
     variables = up.stack.function.environment

@@ -43,11 +43,9 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
     served = f", served by {_runtime(settings, info, model.folder)}" if loads else ""
     if loads and served.endswith("sklearn") and not (settings.model_sha256 or model.trained_here):
         _refuse_pickles(info, model.folder)
-    console.print(
+    console.out(
         f"Model: {model.uri} (run {settings.run_id or model.run_id}), task {task.name}{served}",
-        soft_wrap=True,
         highlight=False,
-        markup=False,
     )
     return model
 

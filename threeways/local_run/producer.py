@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from threeways.aws.calls import Backoff
+from threeways.local_run.background import BackgroundThread
 from threeways.local_run.ledger import Sent
 
 if TYPE_CHECKING:
@@ -31,42 +31,29 @@ class Outgoing:
     index: int | None
 
 
-class Producer(threading.Thread):
-    """A thread that puts records until there are no more, or until it is told to stop.
+class Producer(BackgroundThread):
+    """Puts records until there are no more; stopped, it puts no more than what is on its way.
 
-    sent: event id -> what was acknowledged, in order. error: why it ended early, if it did.
+    sent: event id -> what was acknowledged, in order.
     """
 
     def __init__(
         self, client: KinesisClient, stream: str, records: Iterator[Outgoing], rate: float | None
     ) -> None:
-        super().__init__(name="producer", daemon=True)
-        self._client = client
-        self._stream = stream
-        self._records = records
-        self._rate = rate
-        self._stopping = threading.Event()
+        super().__init__()
+        self._client, self._stream, self._records, self._rate = client, stream, records, rate
         self.sent: dict[str, Sent] = {}
-        self.error: Exception | None = None
 
-    def stop(self) -> None:
-        """Put no more than what is on its way; returns when that is acknowledged."""
-        self._stopping.set()
-        self.join()
-
-    def run(self) -> None:
+    def work(self) -> None:
         """Put everything. What a call did not store is put again."""
         started = time.monotonic()
-        try:
-            while not self._stopping.is_set():
-                room = self._room(started)
-                batch = list(islice(self._records, room))
-                if room and not batch:
-                    return
-                for part in _parts(batch):
-                    self._put(part)
-        except Exception as error:  # noqa: BLE001 - told by the run, which watches this thread
-            self.error = error
+        while not self._stopping.is_set():
+            room = self._room(started)
+            batch = list(islice(self._records, room))
+            if room and not batch:
+                return
+            for part in _parts(batch):
+                self._put(part)
 
     def _room(self, started: float) -> int:
         """How many records may be put now; waits a moment where there is no room yet."""

@@ -35,13 +35,9 @@ def local_target(
     """
     logs = new_folder(local / "replays")
     with RunningStack(logs, find_model(), None, console, settings=settings) as stack:
-        console.print(
-            f"Up for TASK={stack.task}, with model version {stack.version}; logs in {logs}", soft_wrap=True
-        )
+        console.out(f"Up for TASK={stack.task}, with model version {stack.version}; logs in {logs}")
         keeper = Keeper(Path(location).absolute().parent, logs.name)
-        console.print(
-            f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}", soft_wrap=True
-        )
+        console.out(f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}")
         yield target_of(stack), keeper
 
 

@@ -2,13 +2,15 @@
 
 `sam local` gets a template of one function, as the local template reader resolves `template.yaml`: the same
 handler, memory, timeout and variables, and the image that `make image` built.
-docs.aws.amazon.com/serverless-application-model/latest/developerguide/using-sam-cli-local-invoke.html
+docs.aws.amazon.com/serverless-application-model/latest/developerguide/using-sam-cli-local-invoke.html and
+using-sam-cli-local-start-lambda.html
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +24,18 @@ from threeways.docker import engine, sam_cli
 from threeways.docker.relay import relay
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
-from threeways.errors import UsageError
+from threeways.errors import LocalFailed, UsageError
 from threeways.local_run.provision import Provisioned, provisioned
 from threeways.settings import LOCAL, inherited_environment
 
 EVENTS = project.ROOT / "tests" / "events"
 GENERATED = "generated"
+HOW = """\
+Invoke it, in another terminal:
+  aws lambda invoke --function-name {function} --region {region} --no-sign-request \\
+    --endpoint-url http://127.0.0.1:{port} --cli-binary-format raw-in-base64-out \\
+    --payload file://tests/events/kinesis-mixed.json /dev/stdout
+Ctrl-C ends it."""
 
 
 def recorded() -> list[str]:
@@ -108,9 +116,7 @@ def prepared(image: str, console: Console) -> Iterator[tuple[Provisioned, Path]]
         path.parent.mkdir(parents=True, exist_ok=True)
         made = template_of(up.stack.function, image, endpoint, engine.architecture(image))
         path.write_text(json.dumps(made, indent=2))
-        console.print(
-            f"Up: streams, buckets and model {model.uri} at {up.emulator.endpoint_url}", soft_wrap=True
-        )
+        console.out(f"Up: streams, buckets and model {model.uri} at {up.emulator.endpoint_url}")
         try:
             yield up, path
         finally:
@@ -121,3 +127,26 @@ def sam_command(what: str, template: Path, up: Provisioned, *more: str) -> list[
     """`sam local …`; its containers are on Docker's default bridge, with `--docker-network host`, too."""
     options = ["--template", str(template), "--skip-pull-image", "--region", up.emulator.region]
     return [sam_cli.sam(), "local", what, *more, *options]
+
+
+def start_lambda(image: str, port: int, console: Console, log: Console) -> None:
+    """Serve the image as Lambda does until Ctrl-C, SIGINT or SIGTERM.
+
+    console: gets the command that invokes it. log: what is done. Raises UsageError where it cannot start,
+    LocalFailed where SAM CLI ends by itself.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has put it into the background
+        signal.signal(number, signal.default_int_handler)
+    with prepared(image, log) as (up, template):
+        more = ("--host", "127.0.0.1", "--port", str(port), "--warm-containers", "LAZY")
+        command = sam_command("start-lambda", template, up, *more)
+        how = HOW.format(function=up.stack.function.logical_id, region=up.emulator.region, port=port)
+        console.out(how, highlight=False)
+        with subprocess.Popen(command, env=environment(up)) as process:  # noqa: S603 - SAM CLI
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)  # it removes its containers; a Ctrl-C reached it already
+                process.wait()
+                return
+        raise LocalFailed(f"SAM CLI ended with status {process.returncode}; is port {port} free?")

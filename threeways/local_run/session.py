@@ -40,7 +40,7 @@ def run_session(
     with screen(console) as shown:
         while not (stopping.is_set() or producer.error or collector.error):
             stack.emulator.check()
-            shown.show(progress.view())
+            shown(progress.view())
             if not producer.is_alive() and stack.mapping.drained():
                 break
             stopping.wait(LOOK_SECONDS)
@@ -48,12 +48,11 @@ def run_session(
             console.print(
                 "Stopping: what is on its way is finished and counted. Ctrl-C again gives up at once."
             )
-        producer.stop()
+        producer.end()
         positions = stack.mapping.stop()
-        collector.finish()
-        shown.show(progress.view())
-    if producer.error:
-        raise producer.error
+        collector.stop()
+        shown(progress.view())
+    producer.stop()
     back = stack.read_back()
     account = Account(
         sent=producer.sent,
@@ -63,13 +62,12 @@ def run_session(
         abandoned=back.abandoned,
         positions=positions,
     )
-    batches = stack.mapping.counts().batches
     return Result(
         task=task,
         events=workload.events,
         account=account,
         back=back,
-        batches=batches,
+        batches=stack.mapping.counts().batches,
         cold_start=stack.cold_start,
         version=collector.version or stack.version,
         interrupted=stopping.is_set(),

@@ -13,7 +13,7 @@ from msgspec import inspect
 
 from threeways.errors import DataError, PermanentError
 from threeways.local_run.event_rows import labels_of
-from threeways.local_run.event_schema import Field, example_of, fields_of, id_path, replaced
+from threeways.local_run.event_schema import Field, example_of, id_path, replaced, value_at, value_fields_of
 from threeways.scoring.events import Events
 from threeways.scoring.task import EventId, Task
 
@@ -30,7 +30,7 @@ def variations(task: Task[Any], count: int) -> Events:
     where the task takes some such event for an invalid one. Raises DataError where no other id is taken.
     """
     count = count or COUNT
-    fields, path = fields_of(task.event), id_path(task)
+    fields, path = value_fields_of(task.event), id_path(task)
     own = next(field for field in fields if field.path == path)
     ids: list[EventId] = [n if "int" in own.kinds else str(n) for n in range(count)]
     varied = [field for field in fields if field.path != path and {"int", "float"} & field.kinds]
@@ -52,23 +52,21 @@ def variations(task: Task[Any], count: int) -> Events:
 def _payloads(
     task: Task[Any], path: tuple[str, ...], ids: Sequence[EventId], varied: Sequence[Field]
 ) -> list[bytes]:
-    example, dice, made = example_of(task), random.Random(0), []  # noqa: S311 - variety, not a secret
+    example, rng, made = example_of(task), random.Random(0), []  # noqa: S311 - variety, not a secret
     for one in ids:
         event = replaced(example, path, one)
         for field in varied:
-            event = _varied(event, field, dice)
+            event = _varied(event, field, rng)
         made.append(msgspec.json.encode(event))
     return made
 
 
-def _varied(event: Any, field: Field, dice: random.Random) -> Any:
+def _varied(event: Any, field: Field, rng: random.Random) -> Any:
     """Return the event with another number in a field; the same where the example has none there."""
-    value = event
-    for name in field.path:
-        value = value.get(name) if isinstance(value, dict) else None
+    value = value_at(event, field.path)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return event
-    new: float = value * dice.uniform(1 - _SPREAD, 1 + _SPREAD)
+    new: float = value * rng.uniform(1 - _SPREAD, 1 + _SPREAD)
     for kind in field.types:
         if isinstance(kind, inspect.IntType | inspect.FloatType):
             new = max(new, kind.ge) if kind.ge is not None else new

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from threeways.chaos.ledger import out_of_order, wrong_ids
 from threeways.chaos.torture import keys_of
-from threeways.chaos.verdict import out_of_order, strangers
 from threeways.local_run.ledger import Account, Received, Sent
 from threeways.scoring.events import Events
 
@@ -71,7 +71,7 @@ def test_numbers_are_compared_as_numbers() -> None:
 def test_a_prediction_under_another_rides_id_a_broken_records_or_none_that_was_sent_is_a_stranger() -> None:
     sent = [(event_id(1), "a", 0), (event_id(2), "a", 1), (event_id(3), "a", None)]
     predicted = [(event_id(1), 1, 100), (event_id(2), 2, 100), (event_id(3), 3, 102), (event_id(4), 4, 103)]
-    assert strangers(account(sent, predicted), EVENTS) == [event_id(2), event_id(3), event_id(4)]
+    assert wrong_ids(account(sent, predicted), EVENTS) == [event_id(2), event_id(3), event_id(4)]
 
 
 def test_the_keys_of_a_run_are_shared_by_many_rides_some_of_them_hot() -> None:

@@ -54,16 +54,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     find_model: is called once the events are known to be usable, since it may have to train a model first.
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
-    task = tasks.find(options.settings.task)
-    events = load(
-        Source(options.events, options.n, options.columns),
-        task,
-        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
-    )
-    workload = with_broken(events, options.poison)
-    _announce(workload, options, console)
-    model = find_model()
-    workload = replace(workload, kinds=kinds_for(task, model.folder, resolved(options.settings, model)))
+    workload, model = prepared(options, find_model, console)
     folder = new_folder(local / "runs")
     with (
         named_faults(folder),
@@ -80,13 +71,21 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     return ledger
 
 
-def _announce(workload: Workload, options: Options, console: Console) -> None:
-    events = workload.events
+def prepared(
+    options: Options, find_model: Callable[[], RegisteredModel], console: Console
+) -> tuple[Workload, RegisteredModel]:
+    """Return what is put on the stream and the model for it. Raises UsageError."""
+    task = tasks.find(options.settings.task)
+    source = Source(options.events, options.n, options.columns)
+    events = load(source, task, lambda line: console.out(line, highlight=False))
+    workload = with_broken(events, options.poison)
     broken = f"{len(workload.broken):,} of them replaced by broken records"
     said = f"Events: {len(events):,} of {events.name}, {broken}"
     if events.skipped:
         because = f" (the first: {events.skipped_because})" if events.skipped_because else ""
         said += f"; {events.skipped:,} of its rows stay out, for they are no valid event{because}"
-    console.print(said, markup=False, soft_wrap=True)
+    console.out(said)
     if options.n > len(events):
         console.print(f"There are no {options.n:,} events: all {len(events):,} are sent.")
+    model = find_model()
+    return replace(workload, kinds=kinds_for(task, model.folder, resolved(options.settings, model))), model

@@ -105,4 +105,4 @@ def announce(function: str | None, console: Console, confirmed: Callable[[str], 
 
 def tell(console: Console, line: str) -> None:
     """Print a line as it is."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.out(line, highlight=False)

@@ -61,7 +61,7 @@ def out_of_order(account: Account) -> list[str]:
     return found
 
 
-def strangers(account: Account, events: Events) -> list[str]:
+def wrong_ids(account: Account, events: Events) -> list[str]:
     """Event ids of predictions that are not those of the event that they name, or of none that was sent."""
     found = []
     for event_id, received in account.predictions.items():
