@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import chain
 from typing import Any, NoReturn
 
+from threeways.artifact import limits
 from threeways.artifact.sklearn.allowed import ALLOWED, SkopsType
 from threeways.artifact.sklearn.alternatives import PIN, suggestion
 from threeways.artifact.sklearn.duplicate_nodes import check_duplicates
@@ -25,6 +27,10 @@ type Children = Iterable[tuple[str, Any]]
 """Each child's path, for messages, and the child."""
 
 _COMMON = {"__class__", "__module__", "__loader__", "__id__"}
+_64_BITS = 2**64
+"""What an id or a slice's number stays below: Python hashes all larger integers of one remainder alike."""
+_PATH_LENGTH = 500
+"""The characters of a path in messages: a file may name an attribute with millions of them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Audited:
 @dataclass
 class _Walk:
     kinds: set[SkopsType] = field(default_factory=set)
-    arrays: set[str] = field(default_factory=set)
+    arrays: dict[str, int] = field(default_factory=dict)
     scalars: set[str] = field(default_factory=set)
 
 
@@ -57,10 +63,18 @@ def audit(schema: Any) -> Audited:
         )
     root = {key: value for key, value in schema.items() if key not in {"protocol", "_skops_version"}}
     walk = _Walk()
-    pending: list[tuple[str, Any]] = [("model", root)]
+    pending = [iter(_visit("model", root, walk))]  # one iterator a level
     while pending:
-        where, node = pending.pop()
-        pending.extend(_visit(where, node, walk))
+        for where, node in pending[-1]:
+            pending.append(iter(_visit(where[-_PATH_LENGTH:], node, walk)))
+            break
+        else:
+            pending.pop()
+        if len(pending) > limits.SCHEMA_DEPTH:
+            raise ArtifactUntrusted(
+                f"the skops file nests over {limits.SCHEMA_DEPTH} objects in one another; "
+                f"log a flatter model, or {PIN}"
+            )
     check_duplicates(root)
     types = frozenset(f"{kind.module}.{kind.name}" for kind in walk.kinds)
     return Audited(types, frozenset(walk.arrays), frozenset(walk.scalars))
@@ -76,7 +90,8 @@ def _kind(where: str, node: Any) -> SkopsType:
     if not isinstance(node, dict):
         _refuse(where, "not a node")
     parts = [node.get(key) for key in ("__loader__", "__module__", "__class__")]
-    if not all(isinstance(part, str) for part in parts) or type(node.get("__id__")) is not int:
+    found = node.get("__id__")
+    if not all(isinstance(part, str) for part in parts) or type(found) is not int or abs(found) > _64_BITS:
         _refuse(where, "a node without a loader, module, class or id")
     kind = SkopsType(*map(str, parts))
     if kind not in ALLOWED:
@@ -105,7 +120,7 @@ def _bare(where: str, node: Node, _: _Walk) -> Children:
 
 def _json(where: str, node: Node, _: _Walk) -> Children:
     _exactly(where, node, _COMMON | {"content", "is_json"})
-    if not isinstance(node["content"], str):
+    if not isinstance(node["content"], str) or type(node["is_json"]) is not bool:
         _refuse(where, "JSON that is no text")
     if node["content"].lstrip()[:1] in {"[", "{"}:
         _refuse(where, "JSON that is no single value")
@@ -120,7 +135,7 @@ def _sequence(where: str, node: Node, _: _Walk) -> Children:
 def _items(where: str, content: Any) -> Children:
     if not isinstance(content, list):
         _refuse(where, "its content is no list")
-    return [(f"{where}[{index}]", item) for index, item in enumerate(content)]
+    return ((f"{where}[{index}]", item) for index, item in enumerate(content))
 
 
 def _mapping(where: str, node: Node, _: _Walk) -> Children:
@@ -133,7 +148,7 @@ def _mapping(where: str, node: Node, _: _Walk) -> Children:
     for key in keys["content"] if isinstance(keys.get("content"), list) else ():
         if not isinstance(key, dict) or key.get("__loader__") != "TypeNode":
             _refuse(where, "a key's type is no type")
-    return [(f"{where} keys", keys), *((f"{where}.{name}", child) for name, child in content.items())]
+    return chain([(f"{where} keys", keys)], ((f"{where}.{name}", child) for name, child in content.items()))
 
 
 def _single(where: str, node: Node, _: _Walk) -> Children:
@@ -154,11 +169,12 @@ def _array(where: str, node: Node, walk: _Walk) -> Children:
         shape = node["shape"].get("content") if isinstance(node["shape"], dict) else None
         if not isinstance(shape, list) or len(shape) != 1:
             _check_grid(where, node["content"])
-        return [*items, (f"{where} shape", node["shape"])]
+        return chain(items, [(f"{where} shape", node["shape"])])
     _exactly(where, node, _COMMON | {"type", "file"})
     if node["type"] != "numpy" or not isinstance(node["file"], str):
         _refuse(where, "an array of an unknown type")
-    walk.arrays.add(node["file"])
+    if walk.arrays.setdefault(node["file"], node["__id__"]) != node["__id__"]:
+        _refuse(where, "an array's file that another array names too")
     if node["__class__"] != "ndarray":
         walk.scalars.add(node["file"])
     return ()
@@ -179,8 +195,9 @@ def _check_grid(where: str, items: Any) -> None:
 def _slice(where: str, node: Node, _: _Walk) -> Children:
     _exactly(where, node, _COMMON | {"content"})
     _exactly(where, node["content"], {"start", "stop", "step"})
-    if not all(part is None or type(part) in {int, str} for part in node["content"].values()):
-        _refuse(where, "a slice of neither numbers nor names")
+    for part in node["content"].values():
+        if not (part is None or type(part) is str or (type(part) is int and abs(part) < _64_BITS)):
+            _refuse(where, "a slice of neither numbers nor names")
     return ()
 
 

@@ -1,0 +1,39 @@
+"""The bounds on what an artifact may hold; each is checked before what it bounds is read or computed.
+
+Beside each bound stands what the largest honest model needs. "The forest" is a RandomForestRegressor of 1,000
+trees of 10,000 leaves on a million rows of six columns; docs/runtimes.md says how it was measured. A model
+over a bound is served as a pickle that a person trusts (MODEL_SHA256): those are loaded without bounds.
+"""
+
+from __future__ import annotations
+
+# The MLmodel file. One with a signature of 1,000 columns has 70 KB.
+MLMODEL_BYTES = 256 * 2**10
+MLMODEL_EVENTS = 20_000
+"""Scalars, and starts and ends of lists and mappings, of its YAML. 5,000 feature names are 5,000."""
+MLMODEL_DEPTH = 32
+"""Nesting of its YAML. MLflow's own fields have 4 levels."""
+NAME_LENGTH = 1_000
+"""Characters of an id, a version or a path in it."""
+COLUMNS = 1_000_000
+"""Columns of a signature's tensor."""
+
+# A skops file and its zip.
+FILE_BYTES = 2 * 2**30
+"""A skops or ONNX file, as stored. The forest has 1.5 GB."""
+UNPACKED_BYTES = 2 * 2**30
+"""All members of a skops file together, unpacked. skops stores them as they are: the forest has 1.5 GB."""
+UNPACKED_RATIO, UNPACKED_FREE = 50, 64 * 2**20
+"""Members unpack to so many times the file's bytes, plus so many. Deflated trees shrink to a fifth."""
+DIRECTORY_BYTES = 5 * 2**20
+"""The zip's central directory, 65 bytes a member. A boosting of 3,000 trees has 12,000 members, 0.8 MB."""
+SCHEMA_BYTES = 64 * 2**20
+"""schema.json. A boosting of 500 trees has 11 MB, a DictVectorizer of 30,000 values 30 MB."""
+SCHEMA_PARTS = 1_500_000
+"""Brackets and commas in it: parsed, it may take fifty times its size as text. The forest has 360,000."""
+SCHEMA_DEPTH = 100
+"""Nesting of its nodes. A pipeline of unions of boostings has 30."""
+EMPTY_SHAPE = 1_000_000
+"""The product of an array's other dimensions, where one is 0 and the file has no bytes to compare with."""
+NPY_HEADER_BYTES = 10_000
+"""The header of an array. A tree's nodes have 400."""
