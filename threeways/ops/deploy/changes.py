@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from threeways.errors import UsageError
@@ -75,16 +75,13 @@ def settle(options: Options, file: Path, ask: Ask | None, tools: DockerAndSam) -
             )
         found = kept.guided(ask, region, tools.machine(), parameters.template())
         region = found.region
-    base = found or Answers("", "")
-    if options.stack and options.stack != base.stack:
-        base = Answers("", "")  # another stack's answers are not this one's
-    if options.repository:
-        base = replace(base, repository=options.repository)
-    return replace(
-        base,
-        stack=kept.check_stack(options.stack or base.stack),
-        region=kept.check_region(region),
-        parameters={**base.parameters, **parameters.given(options.parameters)},
+    if found is None or (options.stack and options.stack != found.stack):
+        found = Answers("", "")  # another stack's answers are not this one's
+    return Answers(
+        kept.check_stack(options.stack or found.stack),
+        kept.check_region(region),
+        {**found.parameters, **parameters.given(options.parameters)},
+        options.repository or found.repository,
     )
 
 

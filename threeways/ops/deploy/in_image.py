@@ -134,7 +134,9 @@ def main() -> int:
         ModelService(model, task, None).prove()
     except ThreewaysError as error:
         lacking = sorted(name for name in finder.hidden if re.search(rf"\b{re.escape(name)}\b", str(error)))
-        told = " ".join(f"{error}{'' if 'Pipfile' in str(error) else _mend(lacking)}".splitlines())
+        needs_mend = lacking and "Pipfile" not in str(error)
+        mend = f"; add {', '.join(lacking)} to [sklearn] in the Pipfile and run `make lock`"
+        told = " ".join(f"{error}{mend if needs_mend else ''}".splitlines())
         sys.stdout.write(f"\n{told}")  # below what the model's own code has printed
         return _REFUSED
     return 0
@@ -142,12 +144,6 @@ def main() -> int:
 
 def _last(text: str) -> str:
     return (text.strip().splitlines() or ["it does not say why"])[-1]
-
-
-def _mend(lacking: Sequence[str]) -> str:
-    if not lacking:
-        return ""
-    return f"; add {', '.join(lacking)} to [sklearn] in the Pipfile and run `make lock`"
 
 
 if __name__ == "__main__":

@@ -65,18 +65,20 @@ def examine(
     from cfnlint.runner import run_template_by_data
     from cfnlint.template import Template
 
-    document = _document(text, name)
     configured = {"W9712": {"rate": rate, "record_bytes": record_bytes}, "W9714": {"key_rate": key_rate}}
     try:
+        document = _document(text, name)
         transformed = Template(name, deepcopy(document))
         transformed.transform()
         consumers = read(transformed.template).consumers
         rules = RulesCollection(configure_rules=configured)
         rules.create_from_directory(str(RULES))
         matches = list(run_template_by_data(document, ConfigMixIn(regions=["us-east-1"]), rules))
+        _refuse(matches, name)
+    except TemplateError:
+        raise
     except Exception as error:  # cfn-lint raises various exceptions for malformed templates
         raise TemplateError(f"{name} cannot be read as a template: {error}") from error
-    _refuse(matches, name)
     if not consumers:
         raise TemplateError(
             f"{name} has no event source mapping that reads Kinesis: name the template or stack that has"
@@ -101,48 +103,45 @@ def print_findings(findings: list[Finding], name: str, console: Console, *, line
 
 
 def _document(text: str, name: str) -> dict[str, Any]:
-    """Parse the template and check that cfn-lint can process its shape. Raises TemplateError."""
+    """Parse the template. Raises TemplateError, or TypeError where cfn-lint cannot process its shape."""
     from cfnlint.decode import decode_str
 
     document, matches = decode_str(text)
     _refuse(matches, name)
     if document is not None and not isinstance(document, dict):
-        raise TemplateError(f"{name} cannot be read as a template: it must be a mapping that has Resources")
+        raise TypeError("it must be a mapping that has Resources")
     if document is None or not isinstance(document.get("Resources"), dict):
         raise TemplateError(
             f"{name} is no CloudFormation or SAM template: it has no Resources, a mapping by names"
         )
     for section in _SECTIONS:
         if not isinstance(document.get(section, {}), dict):
-            raise TemplateError(
-                f"{name} cannot be read as a template: {section} must be a mapping of names, and is not"
-            )
-    _name_by_text(document, name, "the template")
+            raise TypeError(f"{section} must be a mapping of names, and is not")
+    _name_by_text(document, "the template")
     return document
 
 
-def _name_by_text(node: Any, name: str, where: str) -> None:
+def _name_by_text(node: Any, where: str) -> None:
     """Convert integer keys to strings, in place: YAML reads `7:` as a number, CloudFormation as a name.
 
-    Raises TemplateError for keys that YAML reads as something else (`No:` is false, `2012-10-17:` a date).
+    Raises TypeError for keys that YAML reads as something else (`No:` is false, `2012-10-17:` a date).
     """
     if isinstance(node, list):
         for value in node:
-            _name_by_text(value, name, where)
+            _name_by_text(value, where)
     if not isinstance(node, dict):
         return
     if not all(isinstance(key, str) for key in node):
         items = {str(key) if type(key) is int else key: value for key, value in node.items()}
         for key in items:
             if not isinstance(key, str):
-                raise TemplateError(
-                    f"{name} cannot be read as a template: a key in {where} should be a string, and YAML "
-                    f"reads it as {key!r}: put it in quotes"
+                raise TypeError(
+                    f"a key in {where} should be a string, and YAML reads it as {key!r}: put it in quotes"
                 )
         node.clear()
         node.update(items)
     for key, value in node.items():
-        _name_by_text(value, name, key)
+        _name_by_text(value, key)
 
 
 def _refuse(matches: list[Match], name: str) -> None:
