@@ -10,7 +10,7 @@ WORDS = re.compile(
     r"(?<![a-z])(rides?|zones|new york|taxis?|trips?|tlc|pu_do|pulocationid)(?![a-z])", re.IGNORECASE
 )
 OLDER = re.compile(
-    r"rides_per_s|rmse_rides|rides_given_up|\"--rides\"|batch_rides|\"ride_duration\""
+    r"rides_per_s|rmse_rides|rides_given_up|\"--rides\"|\"--no-ride\"|batch_rides|\"ride_duration\""
     r"|systems/taxi/[a-z_/]+\.py|systems\.\*\.trips|`ride_tip`|`ride-duration` for `ride_duration`"
 )
 """Names that users have (keys of `last-run.json`, options, the default task), and pointers to examples."""
