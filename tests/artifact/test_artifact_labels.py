@@ -89,7 +89,7 @@ def test_a_model_that_answers_labels_is_refused_saying_that_classes_are_not_serv
 def test_in_skops_too_and_the_mend_is_not_to_log_the_same_otherwise(estimator: Any, tmp_path: Path) -> None:
     folder = saved(tmp_path / "model", make_pipeline(StandardScaler(), estimator).fit(X, LABELS), X, "skops")
     with pytest.raises(
-        ArtifactError, match="classes are not served yet, only numbers: train a regress"
+        ArtifactError, match=r"classes are not served yet, only numbers[:;] train a regress"
     ) as told:
         load(folder)
     assert "cloudpickle" not in str(told.value)

@@ -17,8 +17,8 @@ import pytest
 from artifact_lab import dump, edit_schema, fitted, load_skops, npy
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
-from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVR
 
 from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
@@ -145,14 +145,14 @@ def test_one_id_for_nodes_of_two_kinds_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        KNeighborsRegressor(2).fit([[0.0], [1.0]], [0, 1]),
+        SVR().fit([[0.0], [1.0]], [0, 1]),
         FunctionTransformer(os.path.basename),
         FunctionTransformer(partial(np.clip, a_min=0)),
         FunctionTransformer(partial(np.exp)),
         DummyRegressor(strategy="constant", constant=np.array([object])),
     ],
     ids=[
-        "nearest neighbours",
+        "support vectors",
         "a function of the user's",
         "a partial function",
         "a partial listed one",
@@ -172,10 +172,8 @@ def test_the_types_that_the_artifact_calls_trusted_are_not(tmp_path: Path) -> No
     from threeways.artifact import load
 
     folder = copy_of("linear", tmp_path)
-    dump(KNeighborsRegressor(2).fit([[0.0], [1.0]], [0, 1]), folder / "model.skops")
-    edit_mlmodel(
-        folder, "skops_trusted_types:\n", "skops_trusted_types:\n    - sklearn.neighbors._kd_tree.KDTree\n"
-    )
+    dump(SVR().fit([[0.0], [1.0]], [0, 1]), folder / "model.skops")
+    edit_mlmodel(folder, "skops_trusted_types:\n", "skops_trusted_types:\n    - sklearn.svm._classes.SVR\n")
     with pytest.raises(ArtifactUntrusted, match="allow-list"):
         load(folder)
 

@@ -37,3 +37,17 @@ EMPTY_SHAPE = 1_000_000
 """The product of an array's other dimensions, where one is 0 and the file has no bytes to compare with."""
 NPY_HEADER_BYTES = 10_000
 """The header of an array. A tree's nodes have 400."""
+
+# What an estimator's numbers may ask for (the rows of sklearn/table/).
+JOBS = 1_024
+"""`n_jobs`: joblib prepares that many workers. The largest machines have some 400 cores."""
+VERBOSE = 100
+"""`verbose`: a higher number prints no more."""
+MADE_COLUMNS = 100_000
+"""Columns that a transformer makes of a row where a number of the file says how many. 10,000 take seconds."""
+DEGREE = 100
+"""The degree of polynomials and splines. 3 is usual."""
+OUTPUTS = 100_000
+"""Outputs of a tree or a constant, for which memory is taken by their number."""
+NGRAM = 50
+"""The longest n-gram of a vectorizer, in words or characters. 3 to 8 are usual."""

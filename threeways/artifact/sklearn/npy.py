@@ -24,6 +24,8 @@ _SIZES = {
     "<f2": 2, "<f4": 4, "<f8": 8,
 }  # fmt: skip
 """The allow-list of dtypes, and their bytes; texts (`<U8`) and a tree's nodes besides."""
+_SEARCH_TREE = [("idx_start", "<i8"), ("idx_end", "<i8"), ("is_leaf", "<i8"), ("radius", "<f8")]
+"""The nodes of a KDTree or BallTree of nearest neighbours."""
 _DIMENSIONS = 32
 
 
@@ -64,7 +66,7 @@ def _fields_size(descr: str) -> int | None:
     from sklearn.tree._tree import NODE_DTYPE
 
     known = {repr(dtype_to_descr(dtype)): dtype.itemsize for dtype in (NODE_DTYPE, PREDICTOR_RECORD_DTYPE)}
-    return known.get(descr)
+    return {**known, repr(_SEARCH_TREE): 32}.get(descr)
 
 
 def _refused(name: str, why: str) -> ArtifactUntrusted:

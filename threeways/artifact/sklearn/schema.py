@@ -17,6 +17,7 @@ from threeways.artifact import limits
 from threeways.artifact.sklearn.allowed import ALLOWED, SkopsType
 from threeways.artifact.sklearn.alternatives import PIN, suggestion
 from threeways.artifact.sklearn.duplicate_nodes import check_duplicates
+from threeways.artifact.sklearn.structure import check_schema
 from threeways.errors import ArtifactUntrusted
 
 PROTOCOL = 2
@@ -76,6 +77,7 @@ def audit(schema: Any) -> Audited:
                 f"log a flatter model, or {PIN}"
             )
     check_duplicates(root)
+    check_schema(root)
     types = frozenset(f"{kind.module}.{kind.name}" for kind in walk.kinds)
     return Audited(types, frozenset(walk.arrays), frozenset(walk.scalars))
 

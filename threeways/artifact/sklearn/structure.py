@@ -1,4 +1,4 @@
-"""Check a loaded model's structure before it may predict.
+"""Check a skops file's objects by the table of invariants: attributes before they are loaded, then values.
 
 skops builds objects of allowed types but does not check their contents, and scikit-learn's compiled code
 follows the indices in them without bounds checks: a crafted file would make it read outside its memory.
@@ -6,17 +6,37 @@ follows the indices in them without bounds checks: a crafted file would make it 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from threeways.artifact.sklearn import boosting, encoders, functions, objects, polynomials, trees
+from threeways.artifact.sklearn.allowed import row_of
+from threeways.artifact.sklearn.forms import Dims, Form, Scope, check_value, refuse, unknown
+from threeways.artifact.sklearn.rows import MODEL
 from threeways.errors import ArtifactError, ArtifactUntrusted
+
+
+def check_schema(root: Any) -> None:
+    """Check that each object of a schema has only the attributes of its row, of the types that fitting makes.
+
+    The nodes' own form was checked before. Raises ArtifactUntrusted.
+    """
+    pending: list[tuple[str, Any, Form]] = [("model", root, MODEL)]
+    while pending:
+        where, node, form = pending.pop()
+        if not form.admits(node):
+            unknown(f"{where} is {_described(node)}")
+        pending.extend(form.parts(where, node))
+
+
+def _described(node: Any) -> str:
+    content = node.get("content")
+    value = f" {content:.40}" if isinstance(content, str) else ""
+    return f"a {node['__class__']}{value} (by skops' {node['__loader__']})"
 
 
 def check(model: Any) -> None:
     """Raise ArtifactUntrusted where predicting could read outside the model's memory, or never end."""
     try:
-        _check(model)
+        _Checker().part(model, fitted=True)
     except ArtifactError:
         raise
     except Exception as error:
@@ -26,32 +46,33 @@ def check(model: Any) -> None:
         ) from error
 
 
-def _check(model: Any) -> None:
-    from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
-    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-    from sklearn.feature_extraction import DictVectorizer
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures
-    from sklearn.tree import BaseDecisionTree
-    from sklearn.tree._tree import Tree
+class _Checker:
+    """One pass over a model's objects, each checked once as fitted or as a parameter."""
 
-    checks = (
-        (Tree, trees.check_tree),
-        (BaseDecisionTree, trees.check_owner),
-        (GradientBoostingRegressor, boosting.check_gradient_boosting),
-        (HistGradientBoostingRegressor, boosting.check_hist_gradient_boosting),
-        (DictVectorizer, encoders.check_dict_vectorizer),
-        (OneHotEncoder, encoders.check_one_hot_encoder),
-        (FunctionTransformer, functions.check_function_transformer),
-        (PolynomialFeatures, polynomials.check_polynomial),
-        (partial, functions.check_partial),
-    )
-    found = list(objects.walk(model))
-    for thing in found:
-        objects.require_own_methods(thing)
-        for kind, run in checks:
-            if isinstance(thing, kind):
-                run(thing)
-    boosters = [thing for thing in found if isinstance(thing, HistGradientBoostingRegressor)]
-    owned = {id(tree) for booster in boosters for tree in boosting.predictors(booster)}
-    if any(isinstance(thing, TreePredictor) and id(thing) not in owned for thing in found):
-        raise ArtifactUntrusted("a boosting's tree lies outside of any boosting; log the model again")
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, bool], tuple[Any, Dims]] = {}  # keeps them alive: no id is used again
+
+    def part(self, thing: Any, *, fitted: bool) -> Dims:
+        """Check an object by its class's row, and return its dimensions and the `kinds` of slots it fits."""
+        key = (id(thing), fitted)
+        if key in self._seen:
+            return self._seen[key][1]
+        kind = type(thing)
+        row = row_of(kind.__module__, kind.__name__)
+        if row is None:
+            refuse(f"the model has a {kind.__name__}, which has no row in the table of invariants")
+        state = row.read(thing)
+        fitted = fitted or bool(row.required & state.keys())
+        scope = Scope(row.name, thing, state, self.part, fitted=fitted)
+        scope.dims["kinds"] = {row.name, row.kind}
+        self._seen[key] = (thing, scope.dims)
+        missing = sorted(row.required - state.keys())
+        if fitted and missing:
+            scope.refuse(f"attribute {missing[0]} is missing")
+        for name, form in row.attributes.items():
+            if name in state:
+                check_value(form, state[name], name, scope)
+        if fitted:
+            for rule in row.rules:
+                rule(scope)
+        return scope.dims

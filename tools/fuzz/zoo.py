@@ -1,0 +1,111 @@
+"""One or more fitted estimators of every class that a skops file may hold, each small and with its input."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import zoo_models, zoo_transformers
+
+ROWS = 61
+_RNG = np.random.default_rng(3)
+X: NDArray[np.float64] = np.column_stack(
+    [
+        _RNG.integers(1, 5, ROWS),
+        _RNG.integers(1, 4, ROWS),
+        _RNG.random((ROWS, 5)) * 9,
+    ]
+)
+Y: NDArray[np.float64] = X[:, 2] * 3 + np.isin(X[:, 0], [2, 4]) * 9 + _RNG.random(ROWS)
+MANY: NDArray[np.float64] = np.column_stack([Y, -Y, Y * X[:, 3]])
+WITH_NAN: NDArray[np.float64] = np.where(_RNG.random(X.shape) < 0.1, np.nan, X)
+CATEGORIES: NDArray[np.float64] = np.round(X[:, :3])
+TEXTS = [f"taxi {'green' if a > 2 else 'yellow'} ride {b:.0f} long {c:.0f}" for a, b, c in X[:, :3]]
+DICTS: list[dict[str, Any]] = [{"pair": f"{a:.0f}_{b:.0f}", "miles": c} for a, b, c in X[:, :3]]
+NAMES = np.array([["a", "b", "cc", "dd", "e"][int(a)] for a in X[:, 0]])
+
+INPUTS: dict[str, Any] = {
+    "numbers": X,
+    "nan": WITH_NAN,
+    "categories": CATEGORIES,
+    "nan categories": np.where(_RNG.random(CATEGORIES.shape) < 0.1, np.nan, CATEGORIES),
+    "words": np.column_stack([NAMES, NAMES[::-1]]).astype(object),
+    "texts": TEXTS,
+    "dicts": DICTS,
+    "line": X[:, 2],
+}
+TARGETS: dict[str, Any] = {
+    "number": Y,
+    "many": MANY,
+    "two": (np.median(Y) < Y).astype(int),
+    "five": (np.argsort(np.argsort(Y)) * 5 // ROWS),
+    "labels": np.array(["low", "mid", "top"])[np.argsort(np.argsort(Y)) * 3 // ROWS],
+    "many labels": np.column_stack([Y > 20, X[:, 3] > 4]).astype(int),
+}
+
+
+class Sample(NamedTuple):
+    """A fitted estimator and rows that it takes."""
+
+    name: str
+    estimator: Any
+    rows: Any
+
+    def answer(self, estimator: Any = None) -> Any:
+        """Return what the estimator (another one in its place) makes of the rows."""
+        chosen = self.estimator if estimator is None else estimator
+        for method in ("predict_proba", "predict", "transform", "kneighbors"):
+            if hasattr(chosen, method):
+                return getattr(chosen, method)(self.rows)
+        raise TypeError(f"{self.name} has no method to try")
+
+
+def names() -> list[str]:
+    """Return the names of all samples."""
+    return list(_makers())
+
+
+@cache
+def sample(name: str) -> Sample:
+    """Return the sample of that name, fitted once."""
+    make, rows, target = _makers()[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = INPUTS[rows]
+        fitted = make().fit(given, TARGETS[target])
+    return Sample(name, fitted, given)
+
+
+def classes_in(estimator: Any) -> Iterator[type]:
+    """Yield the classes of all objects inside an estimator that skops writes by their attributes."""
+    seen: set[int] = set()
+    pending = [estimator]
+    while pending:
+        thing = pending.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, dict):
+            pending.extend(thing.values())
+        elif isinstance(thing, list | tuple):
+            pending.extend(thing)
+        elif isinstance(thing, np.ndarray) and thing.dtype == object:
+            pending.extend(thing.ravel().tolist())
+        elif type(thing).__module__.startswith(("sklearn.", "scipy.")) and not isinstance(thing, type):
+            yield type(thing)
+            pending.extend(getattr(thing, "__dict__", {}).values())
+
+
+@cache
+def _makers() -> dict[str, tuple[Callable[[], Any], str, str]]:
+    found = {}
+    for rows, target, makers in (*zoo_models.MAKERS, *zoo_transformers.MAKERS):
+        for text, make in makers.items():
+            name = text if text not in found else f"{text} on {rows}, {target}"
+            found[name] = (make, rows, target)
+    return found
