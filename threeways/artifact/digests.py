@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -58,7 +59,10 @@ def read(folder: Path, name: str, hashes: Hashes | None, most: int | None = None
     `most` is returned unchecked, for the caller to refuse. Raises OSError, and ArtifactMismatch where the
     file has changed since it was verified.
     """
-    with (folder / name).open("rb") as file:
+    path = folder / name
+    if not path.is_file():  # a pipe or a device could be read for ever
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+    with path.open("rb") as file:
         content = file.read() if most is None else file.read(most + 1)
     if hashes is None or (most is not None and len(content) > most):
         return content

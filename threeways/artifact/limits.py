@@ -7,6 +7,9 @@ over a bound is served as a pickle that a person trusts (MODEL_SHA256): those ar
 
 from __future__ import annotations
 
+ARTIFACT_BYTES = 2 * 2**30
+"""All files of an artifact in S3; a larger one is refused before anything is fetched."""
+
 # The MLmodel file. One with a signature of 1,000 columns has 70 KB.
 MLMODEL_BYTES = 256 * 2**10
 MLMODEL_EVENTS = 20_000

@@ -40,6 +40,7 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
     info = mlmodel.read(folder, hashes)
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
     mlmodel.require_files(info, folder)
+    signature.outputs(info)  # the model's page shows them
     chosen = choose(info.flavors, runtime, folder, typed=bool(signature.types(info).typed))
     if chosen == "onnx" and info.flavors.onnx:
         return _onnx(folder, info, info.flavors.onnx, hashes, threads)

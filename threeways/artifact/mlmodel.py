@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from threeways.artifact import digests
+from threeways.artifact import digests, limits, plain_yaml
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 NAME = "MLmodel"
-MAX_BYTES = 10 * 2**20
-"""The size limit. An MLmodel is a few kilobytes; with a wide signature, some hundred."""
+
+type Name = Annotated[str, msgspec.Meta(max_length=limits.NAME_LENGTH, pattern=r"^[^\x00-\x1f]*$")]
+"""An id, a version or a path: no control characters."""
 
 
 class SklearnFlavour(msgspec.Struct, frozen=True):
     """The scikit-learn flavour. code: the folder into which MLflow copied `code_paths`."""
 
-    pickled_model: str
-    sklearn_version: str
-    serialization_format: str = "pickle"
-    code: str | None = None
+    pickled_model: Name
+    sklearn_version: Name
+    serialization_format: Name = "pickle"
+    code: Name | None = None
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -39,16 +41,16 @@ class Gate(msgspec.Struct, frozen=True):
 class OnnxFlavour(msgspec.Struct, frozen=True):
     """The ONNX flavour: the file's path, as MLflow's own flavour has it, and the exactness gate's result."""
 
-    data: str
-    onnx_version: str | None = None
+    data: Name
+    onnx_version: Name | None = None
     gate: Gate | None = None
 
 
 class PyfuncFlavour(msgspec.Struct, frozen=True):
     """The pyfunc flavour. python_version: of the Python that logged the model."""
 
-    predict_fn: str = "predict"
-    env: dict[str, str] | str | None = None
+    predict_fn: Name = "predict"
+    env: dict[str, Name] | Name | None = None
     python_version: Any = None
 
 
@@ -63,8 +65,8 @@ class Flavours(msgspec.Struct, frozen=True):
 class Example(msgspec.Struct, frozen=True):
     """The paths of the input examples within the artifact."""
 
-    artifact_path: str | None = None
-    serving_input_path: str | None = None
+    artifact_path: Name | None = None
+    serving_input_path: Name | None = None
 
 
 class RawSignature(msgspec.Struct, frozen=True):
@@ -78,11 +80,11 @@ class MLmodel(msgspec.Struct, frozen=True):
     """The fields of an MLmodel that serving needs or that the model's page shows."""
 
     flavors: Flavours
-    run_id: str | None = None
-    model_id: str | None = None
-    model_uuid: str | None = None
-    mlflow_version: str | None = None
-    utc_time_created: Any = None
+    run_id: Name | None = None
+    model_id: Name | None = None
+    model_uuid: Name | None = None
+    mlflow_version: Name | None = None
+    utc_time_created: Name | None = None
     signature: RawSignature | None = None
     metadata: dict[str, Any] | None = None
     saved_input_example_info: Example | None = None
@@ -126,16 +128,19 @@ class MLmodel(msgspec.Struct, frozen=True):
 
 
 def parse(text: bytes, where: str) -> MLmodel:
-    """Parse an MLmodel from its YAML with the safe loader. Raises ArtifactIncomplete."""
-    import yaml
-
-    if len(text) > MAX_BYTES:
-        raise ArtifactIncomplete(f"{where} has over {MAX_BYTES} bytes, too many for an MLmodel")
+    """Parse an MLmodel from its YAML. Raises ArtifactIncomplete."""
+    if len(text) > limits.MLMODEL_BYTES:
+        raise ArtifactIncomplete(
+            f"{where} has over {limits.MLMODEL_BYTES} bytes, too many for an MLmodel; log a model of so many "
+            f"columns with the signature of an array, which has one line"
+        )
     try:
-        content = yaml.safe_load(text)  # pure Python: deep nesting raises, not crashes
-        return msgspec.convert(content, MLmodel)
-    except (yaml.YAMLError, msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
+        found = msgspec.convert(plain_yaml.load(text), MLmodel)
+        if found.utc_time_created is not None:
+            datetime.fromisoformat(found.utc_time_created)
+    except (msgspec.ValidationError, ValueError, TypeError) as error:
         raise ArtifactIncomplete(f"{where} is no MLmodel: {error}; upload the artifact again") from error
+    return found
 
 
 def require_served(model: MLmodel, where: str) -> None:
@@ -158,9 +163,10 @@ def read(folder: Path, hashes: digests.Hashes | None = None) -> MLmodel:
     Raises ArtifactMissing, ArtifactIncomplete or ArtifactMismatch.
     """
     try:
-        return parse(digests.read(folder, NAME, hashes, MAX_BYTES), str(folder / NAME))
+        text = digests.read(folder, NAME, hashes, limits.MLMODEL_BYTES)
     except OSError as error:
         raise ArtifactMissing(f"no MLmodel can be read in {folder}: {error}") from error
+    return parse(text, str(folder / NAME))
 
 
 def require_files(model: MLmodel, folder: Path) -> None:
@@ -170,9 +176,17 @@ def require_files(model: MLmodel, folder: Path) -> None:
     """
     root = folder.resolve()
     for name in model.files():
-        if PurePosixPath(name).is_absolute() or not (root / name).resolve().is_relative_to(root):
+        try:
+            path = (root / name).resolve()
+            inside, there = path.is_relative_to(root), path.is_file()
+        except (OSError, ValueError, RuntimeError) as error:  # too long, not UTF-8, a loop of links
+            raise ArtifactIncomplete(
+                f"{folder / NAME} names {name!r:.200}, which is no file's name ({error!r:.200}); "
+                f"log the model again"
+            ) from error
+        if PurePosixPath(name).is_absolute() or not inside:
             raise ArtifactUntrusted(f"{folder / NAME} names {name!r}, which lies outside of the artifact")
-        if not (root / name).is_file():
+        if not there:
             raise ArtifactIncomplete(
                 f"{folder} is half-uploaded: its MLmodel names {name}, which is not there; upload it again"
             )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-from threeways.artifact import input_types
+from threeways.artifact import input_types, limits
 from threeways.artifact.input_types import InputTypes
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported
@@ -16,7 +18,7 @@ _TENSORS = frozenset({*_TYPES.values(), "int8", "int16", "uint8", "uint16", "uin
 
 class _Tensor(msgspec.Struct, frozen=True):
     dtype: str = "float64"
-    shape: list[int] = []
+    shape: list[Annotated[int, msgspec.Meta(ge=-1, le=limits.COLUMNS)]] = []
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -33,6 +35,11 @@ class Column(msgspec.Struct, frozen=True):
 def inputs(model: MLmodel) -> list[Column]:
     """Return the signature's inputs; none without a signature. Raises ArtifactIncomplete for invalid JSON."""
     return _columns(model.signature.inputs if model.signature else None)
+
+
+def outputs(model: MLmodel) -> list[Column]:
+    """Return the signature's outputs; none without a signature. Raises as `inputs` does."""
+    return _columns(model.signature.outputs if model.signature else None)
 
 
 def _columns(text: str | None) -> list[Column]:
@@ -81,8 +88,7 @@ def not_numbers(model: MLmodel) -> list[str]:
 
 def labels(model: MLmodel) -> str | None:
     """Return the type of the model's output where it is not numeric, else None."""
-    outputs = _columns(model.signature.outputs if model.signature else None)
-    types = [column.tensor.dtype if column.tensor else column.type for column in outputs]
+    types = [column.tensor.dtype if column.tensor else column.type for column in outputs(model)]
     return next((of for of in types if of in {"string", "boolean", "bool", "str", "object"}), None)
 
 

@@ -98,7 +98,8 @@ def _found(settings: Settings, console: Console, local: Path) -> RegisteredModel
     if location or settings.model_bucket:
         location = artifact.find(settings)
         folder = artifact.fetch(location)
-        info = mlmodel.read(folder)
+        hashes = digests.verify(folder, settings.model_sha256) if settings.model_sha256 else None
+        info = mlmodel.read(folder, hashes)
         return RegisteredModel(
             location, "", info.version, info.model_id, settings.mlflow_experiment_id, folder
         )

@@ -83,7 +83,7 @@ def objects(client: S3Client, uri: S3Uri) -> list[S3Object]:
 
 
 def folders(client: S3Client, uri: S3Uri) -> list[str]:
-    """List the names of the folders directly under the location."""
+    """List the names of the folders directly under the location. Raises ArtifactUnsupported for too many."""
     names: list[str] = []
     with errors(uri):
         pages = client.get_paginator("list_objects_v2").paginate(
@@ -94,6 +94,10 @@ def folders(client: S3Client, uri: S3Uri) -> list[str]:
                 entry["Prefix"].removeprefix(uri.folder).rstrip("/")
                 for entry in page.get("CommonPrefixes", [])
             ]
+            if len(names) > MAX_OBJECTS:
+                raise ArtifactUnsupported(
+                    f"{uri} holds over {MAX_OBJECTS} models; name the one that you mean: MODEL_LOCATION"
+                )
     return names
 
 

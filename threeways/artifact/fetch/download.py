@@ -7,16 +7,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from threeways.artifact import mlmodel
+from threeways.artifact import limits, mlmodel
 from threeways.artifact.fetch import bucket, cache
 from threeways.aws.s3 import SCHEME, S3Object, S3Uri
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-MAX_BYTES = 2 * 2**30
-"""A larger artifact is refused before anything is fetched."""
 
 _TRIES = 3
 _CHUNK = 2**20
@@ -87,8 +84,10 @@ def _check(uri: S3Uri, listing: Mapping[str, S3Object]) -> None:
         )
         raise ArtifactMissing(f"there is no MLmodel at {uri}: {hint}")
     total = sum(found.size for found in listing.values())
-    if total > MAX_BYTES:
-        raise ArtifactUnsupported(f"{uri} holds {total} bytes, over the {MAX_BYTES} that are fetched")
+    if total > limits.ARTIFACT_BYTES:
+        raise ArtifactUnsupported(
+            f"{uri} holds {total} bytes, over the {limits.ARTIFACT_BYTES} that are fetched"
+        )
 
 
 def _download(client: S3Client, uri: S3Uri, listing: Mapping[str, S3Object], folder: Path) -> None:
@@ -118,5 +117,7 @@ def _download_one(client: S3Client, uri: S3Uri, found: S3Object, path: Path) -> 
             raise
         for chunk in answer["Body"].iter_chunks(_CHUNK):
             written += file.write(chunk)
+            if written > found.size:
+                break
     if written != found.size:
         raise _ChangedError(found.key)

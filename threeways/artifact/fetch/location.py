@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from threeways.artifact import mlmodel
+from threeways.artifact import limits, mlmodel
 from threeways.artifact.fetch import bucket
 from threeways.aws.s3 import SCHEME, S3Uri
 from threeways.errors import (
     ArtifactAmbiguous,
-    ArtifactIncomplete,
     ArtifactMissing,
     ArtifactUnsupported,
     SettingsError,
@@ -28,7 +28,8 @@ def find(settings: Settings, s3: bucket.S3Factory | None = None) -> str:
 
     `MODEL_LOCATION` is used as given. Without it, the model of `RUN_ID` is looked up in `MODEL_BUCKET` (which
     may include a prefix), in MLflow 2's layout, `<experiment>/<run>/artifacts/<name>`, and in MLflow 3's,
-    `<experiment>/models/m-<id>/artifacts`, whose MLmodel names its run. Needs s3:ListBucket.
+    `<experiment>/models/m-<id>/artifacts`, whose MLmodel names its run: it is searched for that line, and
+    not parsed, as no digest vouches for it yet. Needs s3:ListBucket.
     Raises SettingsError, ArtifactMissing, ArtifactAmbiguous, ArtifactUnreachable or ArtifactUnsupported.
     """
     if settings.model_location:
@@ -81,16 +82,16 @@ def _mlflow_3(client: S3Client, experiment: S3Uri, run_id: str) -> list[str]:
         models.under(name, "artifacts") for name in bucket.folders(client, models) if name.startswith("m-")
     ]
     with ThreadPoolExecutor(bucket.CONNECTIONS) as pool:
-        runs = list(pool.map(lambda place: _run_of(client, place), places))
-    return [str(place) for place, run in zip(places, runs, strict=True) if run == run_id]
+        texts = list(pool.map(lambda place: _text_of(client, place), places))
+    line = re.compile(rb"^run_id: *(['\"]?)%s\1 *\r?$" % re.escape(run_id.encode()), re.MULTILINE)
+    return [str(place) for place, text in zip(places, texts, strict=True) if line.search(text)]
 
 
-def _run_of(client: S3Client, place: S3Uri) -> str | None:
-    """Return the run that the MLmodel at a location names; None where it is missing or cannot be parsed."""
+def _text_of(client: S3Client, place: S3Uri) -> bytes:
+    """Return the MLmodel at a location, unparsed: most are of other people; b"" where there is none."""
     try:
         with bucket.errors(place):
             answer = client.get_object(Bucket=place.bucket, Key=place.under(mlmodel.NAME).prefix)
-            text = answer["Body"].read(mlmodel.MAX_BYTES + 1)
-        return mlmodel.parse(text, str(place)).run_id
-    except (ArtifactMissing, ArtifactIncomplete):
-        return None
+            return answer["Body"].read(limits.MLMODEL_BYTES)
+    except ArtifactMissing:
+        return b""

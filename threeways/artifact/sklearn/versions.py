@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from threeways.errors import ArtifactMismatch
+from threeways.errors import ArtifactMismatch, ArtifactUntrusted
 
 _OLDEST = (1, 5)
 """The oldest scikit-learn with a wheel for Python 3.13: scikit-learn.org/stable/whats_new/v1.5.html"""
@@ -37,7 +37,10 @@ def requires_same_minor(where: object) -> Iterator[None]:
         yield
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):
-            require_same_minor(warning.message.original_sklearn_version, where)
+            stated = warning.message.original_sklearn_version
+            if not isinstance(stated, str):
+                raise ArtifactUntrusted(f"{where} states {stated!r:.80} as its version; log the model again")
+            require_same_minor(stated, where)
 
 
 def minor(version: str) -> str:
