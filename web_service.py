@@ -18,7 +18,7 @@ def main() -> int:
     server.log_lines()
     try:
         settings = from_environment(WebSettings)
-        server.serve(model.build_web(web=settings), settings.web_host, settings.web_port, settings.web_drain)
+        server.serve(model.build_web(web=settings), settings)
     except ThreewaysError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

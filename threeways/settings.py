@@ -71,6 +71,11 @@ class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
     web_seconds: the time limit for an answer once the request is complete; after that it is 503.
     web_gather: the limit on concurrent single requests in one predict; 1 predicts each on its own.
     web_drain: seconds after SIGTERM in which it still answers, while `/ready` is 503.
+    web_connections: the limit on open connections.
+    web_header_kib: the limit on a request's line and headers, in KiB; beyond it is 431.
+    web_request_mib: the limit on all requests that are not answered yet, in MiB; beyond it is 503.
+    web_answer_mib: the limit on all answers that clients have not read yet, in MiB; beyond it, those that
+    have not read for longest are disconnected.
     """
 
     web_host: str = "127.0.0.1"
@@ -78,6 +83,10 @@ class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
     web_seconds: Annotated[float, msgspec.Meta(gt=0, le=900)] = 10.0
     web_gather: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 256
     web_drain: Annotated[float, msgspec.Meta(ge=0, le=900)] = 5.0
+    web_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4_000
+    web_header_kib: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 16
+    web_request_mib: Annotated[int, msgspec.Meta(ge=12, le=65_536)] = 16
+    web_answer_mib: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 16
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, rename="upper"):

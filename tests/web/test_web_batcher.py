@@ -159,7 +159,7 @@ def test_too_many_that_wait_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> 
         full = [batcher.full]
         with pytest.raises(ResourceShort, match="try again"):
             await batcher.score(event(9), NOW)
-        batches = [asyncio.create_task(batcher.score_batch([b"{}"], NOW, lambda: 60.0)) for _ in range(3)]
+        batches = [asyncio.create_task(batcher.run_batch(lambda: [b"{}"])) for _ in range(3)]
         await asyncio.sleep(0)
         model.go_on.set()
         await asyncio.gather(first, *waiting)

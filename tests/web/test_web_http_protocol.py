@@ -14,8 +14,9 @@ import pytest
 from doubles import ride
 from web_lab import raw, service, serving
 
-from threeways.web import http_protocol, middleware
-from threeways.web.http_protocol import CoalescingTransport
+from threeways.web import middleware
+from threeways.web.limits import Limits
+from threeways.web.transport import MAX_HELD, CoalescingTransport
 
 
 class Wire:
@@ -59,7 +60,7 @@ def test_what_is_held_is_sent_before_the_end() -> None:
 
 
 def test_much_is_not_held() -> None:
-    much = b"x" * http_protocol.MAX_HELD
+    much = b"x" * MAX_HELD
     assert asyncio.run(written(b"head", much, b"rest")) == [b"head" + much, b"rest"]
 
 
@@ -105,12 +106,12 @@ def answered(client: httpx.Client, path: str) -> int:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /health HTT", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_any_number_of_idle_connections_leaves_room_for_one_that_asks(sent: bytes) -> None:
-    with serving(service(), connections=20) as client, connected(client, 200, sent):
+    with serving(service(), Limits(connections=20)) as client, connected(client, 200, sent):
         assert [answered(client, path) for path in ("/health", "/ready", "/model")] == [200] * 3
 
 
 def test_a_request_under_way_is_not_closed_for_new_connections_and_those_wait_longest_first() -> None:
-    with serving(service(), connections=20) as client, connected(client, 5, HALF) as busy:
+    with serving(service(), Limits(connections=20)) as client, connected(client, 5, HALF) as busy:
         while client.get("/metrics").text.find("http_requests_in_flight 6.0") < 0:
             pass
         with connected(client, 60, b"") as idle:

@@ -19,6 +19,7 @@ from threeways.scoring.service import ModelService
 from threeways.systems.taxi.duration import task
 from threeways.web import server
 from threeways.web.app import create
+from threeways.web.limits import Limits
 
 JSON = {"Content-Type": "application/json"}
 
@@ -29,11 +30,11 @@ def service(model: Any = None, version: str = "v1") -> ModelService[Any]:
 
 @contextmanager
 def serving(
-    scored_by: ModelService[Any], connections: int = server.CONNECTIONS, **options: Any
+    scored_by: ModelService[Any], limits: Limits | None = None, **options: Any
 ) -> Iterator[httpx.Client]:
     """A client of the service; `client.base_url` has its port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        running = uvicorn.Server(server.configuration(create(scored_by, **options), connections))
+        running = uvicorn.Server(server.configuration(create(scored_by, **options), limits or Limits()))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from threeways.errors import PermanentError, TransientError
 from threeways.scoring.outcomes import Outcome
 from threeways.scoring.service import ModelService
+from threeways.web import bodies
 from threeways.web.problems import code_of
 
 
@@ -36,6 +38,15 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     predicted: int
     refused: int
     results: list[Result]
+
+
+def answered(
+    service: ModelService[Any], body: bytes, arrived: datetime, time_left: Callable[[], float]
+) -> tuple[bytes, list[Outcome]]:
+    """Score a batch's body; return the answer's JSON, and the outcomes. Raises as `bodies.elements` does."""
+    payloads = bodies.elements(body)
+    outcomes = service.score(payloads, [arrived] * len(payloads), time_left)
+    return msgspec.json.encode(answer(service, outcomes)), outcomes
 
 
 def answer(service: ModelService[Any], outcomes: Sequence[Outcome]) -> BatchAnswer:

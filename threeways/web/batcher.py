@@ -90,16 +90,12 @@ class Batcher:
                 self._start()
         return await waiting.answer
 
-    async def score_batch(
-        self, payloads: Sequence[bytes], arrived: datetime, time_left: Callable[[], float]
-    ) -> list[Outcome]:
-        """Return an outcome for each payload, in order; raises as `score` does."""
+    async def run_batch[T](self, work: Callable[[], T]) -> T:
+        """Do a batch's work on the batches' thread; raises what it raises, or ResourceShort."""
         if self._batches > BATCHES_WAITING:
             raise ResourceShort(f"{BATCHES_WAITING} batches are waiting already; try again in a few seconds")
         self._batches += 1
-        running = asyncio.get_running_loop().run_in_executor(
-            self._batches_thread, self.service.score, payloads, [arrived] * len(payloads), time_left
-        )
+        running = asyncio.get_running_loop().run_in_executor(self._batches_thread, work)
         running.add_done_callback(self._batch_done)
         return await asyncio.shield(running)  # a batch whose request was cancelled still counts
 
@@ -108,7 +104,7 @@ class Batcher:
         for thread in (self._singles_thread, self._batches_thread):
             thread.shutdown(wait=True)
 
-    def _batch_done(self, running: asyncio.Future[list[Outcome]]) -> None:
+    def _batch_done(self, running: asyncio.Future[Any]) -> None:
         self._batches -= 1
         if not running.cancelled():
             running.exception()  # retrieve it, as the request may have been cancelled

@@ -6,7 +6,8 @@ custom decoders, the DTO, passes the bytes to `Task.decode`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -66,18 +67,32 @@ def single(task: Task[Any]) -> type[AbstractDTO[Any]]:
 
 
 def batch(task: Task[Any]) -> type[AbstractDTO[Any]]:
-    """Return the DTO of a JSON array of events, each left as bytes for the task to decode."""
+    """Return the DTO of a JSON array of events, left as bytes for a thread to decode."""
 
     class BatchBody(_Body):
         described = schema.events(task, MOST_EVENTS)
 
-        def decode_bytes(self, value: bytes) -> list[bytes]:
-            return elements(value)
+        def decode_bytes(self, value: bytes) -> bytes:
+            return value
 
     return BatchBody
 
 
+FEW_COMMAS = 100_000
+"""An array with no more of them has no more elements, which then take a few megabytes at the most."""
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_NONE = msgspec.Raw()
+
+
+@cache
+def _decoder_of_many() -> Callable[[bytes], tuple[msgspec.Raw, ...]]:
+    """Return a function that decodes an array, and makes no more than one element too many of it.
+
+    An array-like struct has a field an element: msgspec skips further ones, without making anything of them.
+    """
+    fields = [(f"element_{number}", msgspec.Raw, _NONE) for number in range(MOST_EVENTS + 1)]
+    decode = msgspec.json.Decoder(msgspec.defstruct("Elements", fields, array_like=True)).decode
+    return lambda body: msgspec.structs.astuple(decode(body))
 
 
 def elements(body: bytes) -> list[bytes]:
@@ -86,7 +101,12 @@ def elements(body: bytes) -> list[bytes]:
     Raises UndecodableEvent, InvalidEvent, or RequestRefused for too many.
     """
     try:
-        found = _decode_array(without_mark(body))
+        body = without_mark(body)
+        found: Sequence[msgspec.Raw]
+        if body.count(b",") <= FEW_COMMAS:
+            found = _decode_array(body)
+        else:
+            found = [element for element in _decoder_of_many()(body) if element is not _NONE]
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"{error}: a batch is a JSON array of events") from None
     except RecursionError:
@@ -94,5 +114,5 @@ def elements(body: bytes) -> list[bytes]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableEvent(format_of(body) or str(error)) from None
     if len(found) > MOST_EVENTS:
-        raise RequestRefused(422, f"{len(found)} events; a batch has {MOST_EVENTS} at most: split it")
+        raise RequestRefused(422, f"over {MOST_EVENTS} events; a batch has {MOST_EVENTS} at most: split it")
     return [bytes(element) for element in found]

@@ -38,6 +38,10 @@ class Metrics:
         )  # fmt: skip
         self._predictions = Counter("predictions", "Events predicted.", registry=registry)
         self._refused = Counter("refusals", "Events refused, by reason.", ("code",), registry=registry)
+        self._closed = Counter(
+            "connections_closed", "Connections closed or refused at a limit, by reason.", ("why",),
+            registry=registry,
+        )  # fmt: skip
         told = ("model", "version", "runtime")
         info = Gauge("model_info", "The model that answers, and what serves it.", told, registry=registry)
         info.labels(model, version or "unknown", runtime).set(1)
@@ -62,6 +66,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count an event that has none."""
         self._refused.labels(code).inc()
+
+    def closed(self, why: str) -> None:
+        """Count a connection that was closed, or whose request was refused, at a limit."""
+        self._closed.labels(why).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

@@ -59,6 +59,10 @@ class RequestMiddleware:
         self._readiness = readiness
         self._log = AccessLog()
 
+    def closed(self, why: str) -> None:
+        """Count a connection that was closed, or whose request was refused, at a limit."""
+        self._metrics.closed(why)
+
     def stop(self) -> None:
         """Begin to stop: `/ready` is 503, and each answer closes its connection."""
         self._readiness.stopping = True
@@ -72,6 +76,7 @@ class RequestMiddleware:
         self._metrics.in_flight += 1
         try:
             async with asyncio.timeout(self._seconds) as state.limit:
+                state.require_accepted()
                 if self._metrics.in_flight > self.most and scope["path"] not in _QUIET:
                     raise ResourceShort(f"{self.most} requests are under way already; try again in a second")
                 await self._app(state.scope, state.receive, state.send)
@@ -83,6 +88,9 @@ class RequestMiddleware:
         finally:
             self._metrics.in_flight -= 1
             self._record(state)
+            state.scope[
+                "state"
+            ].clear()  # the framework keeps the body there, and the connection its last scope
 
     def _record(self, state: _RequestState) -> None:
         seconds = time.perf_counter() - state.began
@@ -126,12 +134,21 @@ class _RequestState:
         self.request_id = given.decode() if _ID.fullmatch(given) else f"{_random(128):032x}"
         self.scope.setdefault("state", {})["request_id"] = self.request_id
 
+    def require_accepted(self) -> None:
+        """Raise the error with which the server's protocol has refused the request, if it has."""
+        refused: Exception | None = self.scope["state"].get("refused")
+        if refused:
+            self.whole = False  # what else comes of its body is not read
+            raise refused
+
     async def receive(self) -> HTTPReceiveMessage:
         """Return the next part of the body. After the last one the timeout restarts, for the answer.
 
-        Raises RequestRefused if the client disconnects before its body is complete.
+        Raises RequestRefused if the client disconnects before its body is complete, and what
+        `require_accepted` raises.
         """
         message: Any = await self._receive()
+        self.require_accepted()
         if not self.whole and message["type"] == "http.disconnect":
             raise problems.RequestRefused(400, "the connection ended before the body did")
         if not self.whole and not message.get("more_body"):

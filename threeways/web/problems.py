@@ -45,6 +45,17 @@ class RequestRefused(Exception):
         self.headers = headers or {}
 
 
+def plain_answer(status: int, detail: str) -> bytes:
+    """Return a whole HTTP answer with a problem, after which the connection is closed."""
+    phrase = HTTPStatus(status).phrase
+    body = msgspec.json.encode({"title": phrase, "status": status, "detail": detail})
+    headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers |= RETRY_AFTER
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 def code_of(error: PermanentError | TransientError) -> str:
     """Return the error's code in answers; all transient errors have one code."""
     return error.code if isinstance(error, PermanentError) else "try_again"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import MediaType, Request, Response, get, post
@@ -119,12 +120,13 @@ def prediction_routes(
         request_max_body_size=bodies.BATCH_BYTES, summary="Predict up to 10,000 events",
         responses=_problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
-    async def predict_batch(data: Annotated[Any, Body()]) -> batch.BatchAnswer:
+    async def predict_batch(data: Annotated[Any, Body()]) -> Response[batch.BatchAnswer]:
         """Predict each event of an array; one that cannot be scored has its reason as its result."""
         time_left = _time_left(batch_seconds)
-        outcomes = await batcher.score_batch(data, datetime.now(UTC), time_left)
+        work = partial(batch.answered, service, data, datetime.now(UTC), time_left)
+        answer, outcomes = await batcher.run_batch(work)
         _count(counts, outcomes)
-        return batch.answer(service, outcomes)
+        return Response(cast("Any", answer), media_type=MediaType.JSON)
 
     return [predict, predict_batch]
 

@@ -20,11 +20,11 @@ import msgspec
 import uvicorn
 
 from threeways.errors import SettingsError
+from threeways.settings import WebSettings
 from threeways.web.http_protocol import LimitedHttpProtocol
+from threeways.web.limits import RESERVE, Connections, Limits
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp
-
     from threeways.web.middleware import RequestMiddleware
 
 logger = logging.getLogger("threeways.web")
@@ -34,9 +34,9 @@ KEEP_ALIVE_SECONDS = 75
 docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"""
 GRACE_SECONDS = 20
 """The time limit for running requests after draining; containers are usually killed after 30 s."""
-CONNECTIONS = 4_000
-OTHER_FILES = 64
-"""File descriptors for other purposes than connections."""
+BACKLOG = 4_000
+OTHER_FILES = 64 + RESERVE
+"""File descriptors for other purposes than connections, and for those beyond their limit."""
 
 
 class JsonLines(logging.Formatter):
@@ -67,9 +67,9 @@ def log_lines() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
-def configuration(app: ASGIApp, connections: int = CONNECTIONS) -> uvicorn.Config:
-    """Return uvicorn's configuration. connections: the limit on open connections."""
-    protocol: Any = partial(LimitedHttpProtocol, most=connections, waiting={})
+def configuration(app: RequestMiddleware, limits: Limits) -> uvicorn.Config:
+    """Return uvicorn's configuration."""
+    protocol: Any = partial(LimitedHttpProtocol, known=Connections(limits, app.closed))
     return uvicorn.Config(
         app,
         http=protocol,
@@ -81,7 +81,7 @@ def configuration(app: ASGIApp, connections: int = CONNECTIONS) -> uvicorn.Confi
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        backlog=CONNECTIONS,
+        backlog=BACKLOG,
     )
 
 
@@ -120,17 +120,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: RequestMiddleware, host: str, port: int, drain: float = 0) -> None:
-    """Serve until SIGINT or SIGTERM, then finish running requests. port: 0 takes a free one.
+def serve(app: RequestMiddleware, settings: WebSettings) -> None:
+    """Serve until SIGINT or SIGTERM, then finish running requests.
 
-    drain: seconds between SIGTERM and closing the listener. Raises SettingsError for an address it cannot
-    use.
+    Raises SettingsError for an address it cannot use.
     """
-    listening = _listen(host, port)
+    listening = _listen(settings.web_host, settings.web_port)
     address = listening.getsockname()
     logger.info("serving on http://%s:%d (Ctrl-C ends it)", *address[:2])
-    app.most = _connections()
-    server = Server(configuration(app, app.most), app, drain)
+    limits = _limits(settings)
+    app.most = limits.connections
+    server = Server(configuration(app, limits), app, settings.web_drain)
     for ending in (signal.SIGINT, signal.SIGTERM):
         # After stopping, uvicorn restores these handlers and re-raises the signals: that must not kill us.
         signal.signal(ending, server.handle_exit)
@@ -139,20 +139,30 @@ def serve(app: RequestMiddleware, host: str, port: int, drain: float = 0) -> Non
     logger.info("stopped")
 
 
-def _connections() -> int:
-    """Return the limit on connections by file descriptors, after raising that as far as allowed."""
+def _limits(settings: WebSettings) -> Limits:
+    return Limits(
+        connections=_connections(settings.web_connections),
+        header_bytes=settings.web_header_kib * 2**10,
+        request_bytes=settings.web_request_mib * 2**20,
+        answer_bytes=settings.web_answer_mib * 2**20,
+        seconds=settings.web_seconds,
+    )
+
+
+def _connections(most: int) -> int:
+    """Return the limit on connections, or by file descriptors, after raising that as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + OTHER_FILES
+    wanted = most + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(CONNECTIONS, soft - OTHER_FILES), 1)
+    return most if soft == resource.RLIM_INFINITY else max(min(most, soft - OTHER_FILES), 1)
 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         raise SettingsError(
             f"cannot listen on {host}:{port} ({error}): name another WEB_PORT, or end what uses it"
