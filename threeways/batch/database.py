@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -67,14 +67,14 @@ class DatabaseSource:
         self.name = f"{engines.shown(engine)}#{table}"
         found = columns_of(engine, name, schema or None, layout)
         self._keys = tuple(found)
-        self._table = sa.table(name, *map(sa.column, dict.fromkeys(found.values())), schema=schema or None)
-        self._columns = {ours: self._table.c[theirs] for ours, theirs in found.items()}
-        columns_there = {one["name"]: one for one in sa.inspect(engine).get_columns(name, schema or None)}
-        self._types = {ours: _type(columns_there[theirs]) for ours, theirs in found.items()}
+        names = {ours: str(one["name"]) for ours, one in found.items()}
+        self._table = sa.table(name, *map(sa.column, dict.fromkeys(names.values())), schema=schema or None)
+        self._columns = {ours: self._table.c[theirs] for ours, theirs in names.items()}
+        self._types = {ours: _type(one) for ours, one in found.items()}
         self._id, self._time = layout.id.name, layout.time
         self._sqlite = engine.dialect.name == "sqlite"
         self._unique = name in sa.inspect(engine).get_table_names(schema or None)
-        self._nullable = bool(columns_there[found[self._id]]["nullable"])
+        self._nullable = bool(found[self._id]["nullable"])
         kind = self._types.get(self._time or "")
         self._text_times = self._sqlite or isinstance(kind, sa.String)
         self._has_times = self._text_times or isinstance(kind, sa.Date | sa.DateTime)
@@ -90,7 +90,7 @@ class DatabaseSource:
     def count(self, interval: Interval | None) -> int:
         """Return how many rows `chunks` will go over."""
         query = sa.select(sa.func.count()).select_from(self._table).where(*self._within(interval))
-        with self._faults(), self._engine.connect() as connection:
+        with self._connected() as connection:
             return int(connection.scalar(query) or 0)
 
     def fingerprint(self, interval: Interval) -> tuple[int, int] | None:
@@ -105,7 +105,7 @@ class DatabaseSource:
         inside = [time < ends[1], *([time >= ends[0]] if ends[0] else [])]
         key = self._columns[self._id]
         query = sa.select(sa.func.count(), sa.func.sum(key % MODULUS)).where(*inside, key.is_not(None))
-        with self._faults(), self._engine.connect() as connection:
+        with self._connected() as connection:
             count, total = connection.execute(query.select_from(self._table)).one()
         return int(count), int(total or 0)
 
@@ -118,7 +118,7 @@ class DatabaseSource:
         key = self._columns[self._id]
         order = [key] if self._unique else [key, *self._order()]
         select = sa.select(*self._selected()).where(*self._within(interval))
-        with self._faults(), self._engine.connect() as plain:
+        with self._connected() as plain:
             connection = plain
             if not self._sqlite:
                 connection = plain.execution_options(
@@ -197,7 +197,7 @@ class DatabaseSource:
         kind = sa.func.typeof(key)
         order = key.asc() if isinstance(declared, sa.Integer) else key.desc()
         query = sa.select(kind).where(kind.in_(("integer", "real", "text"))).order_by(order).limit(1)
-        with self._faults(), self._engine.connect() as connection:
+        with self._connected() as connection:
             found = connection.scalar(query)
             if found == "text":
                 self._refuse_twins(connection)
@@ -217,15 +217,15 @@ class DatabaseSource:
                 "rename one of the two"
             )
 
-    def _faults(self) -> AbstractContextManager[None]:
-        return engines.faults(f"EVENTS={self.name}", DataError)
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        with engines.faults(f"EVENTS={self.name}", DataError), self._engine.connect() as connection:
+            yield connection
 
     def _within(self, interval: Interval | None) -> list[sa.ColumnElement[bool]]:
         """Somewhat wider than the interval, and whatever is no time at all."""
         bounds: list[sa.ColumnElement[bool]] = []
-        if interval is None or self._time is None:
-            return bounds
-        if not self._has_times:  # numbers, say: the database can't compare them with a time
+        if interval is None or self._time is None or not self._has_times:  # numbers can't be compared
             return bounds
         time = self._columns[self._time]
         for moment, wider, above in ((interval.start, -_WIDER, True), (interval.end, _WIDER, False)):

@@ -11,14 +11,15 @@ from threeways.batch.layout import Layout
 from threeways.errors import DataError
 
 
-def columns_of(engine: sa.Engine, table: str, schema: str | None, layout: Layout) -> dict[str, str]:
-    """Return key -> the table's name of each wanted column, the id's first. Raises DataError."""
+def columns_of(engine: sa.Engine, table: str, schema: str | None, layout: Layout) -> dict[str, Any]:
+    """Return key -> each wanted column as SQLAlchemy reflects it, the id's first. Raises DataError."""
     inspector = sa.inspect(engine)
     where = f"EVENTS={engines.shown(engine)}"
     if not inspector.has_table(table, schema):  # a view or a foreign table is one too
         others = ", ".join(inspector.get_table_names(schema)) or "no table at all"
         raise DataError(f"{where} has no table {table} (it has {others}); name yours, TABLE=")
-    there = [str(one["name"]) for one in inspector.get_columns(table, schema)]
+    columns = {str(one["name"]): one for one in inspector.get_columns(table, schema)}
+    there = list(columns)
     found = {one: _alike(layout.prefixed(one, there), there) for one in layout.wanted}
     missing = [one.column for one, several in found.items() if one.required and not several]
     if missing:
@@ -40,7 +41,7 @@ def columns_of(engine: sa.Engine, table: str, schema: str | None, layout: Layout
             "the primary key or give it a unique index. Where it can't have one, as a partitioned table or a "
             "hypertable, make a view of it and name that, TABLE="
         )
-    return taken
+    return {ours: columns[theirs] for ours, theirs in taken.items()}
 
 
 def _alike(name: str, there: list[str]) -> list[str]:

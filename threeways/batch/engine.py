@@ -60,22 +60,20 @@ def connect(url: str, variable: str, fault: Fault, zone: str = "UTC") -> sa.Engi
         ) from None
     if parsed.drivername == "postgres":  # as libpq has it too
         parsed = parsed.set(drivername="postgresql")
-    backend = parsed.get_backend_name()
+    backend, ours = parsed.get_backend_name(), dict[str, Any]()
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise fault(f"{variable}={url} is a database that nobody else sees; write sqlite:///path")
-        engine = sa.create_engine(parsed)
-        sessions.prepare(engine, zone)
-        return engine
-    if backend != "postgresql":
+    elif backend != "postgresql":
         raise fault(f"{variable}: {backend} is not supported; give SQLite or PostgreSQL, or parquet files")
-    if "@" in f"{parsed.host}{parsed.database}":
-        raise fault(f"{variable} is a URL with more than one @; {_ESCAPED}")
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    ours: dict[str, Any] = {"prepare_threshold": None}  # poolers give each transaction another session
-    if "connect_timeout" not in parsed.query:
-        ours["connect_timeout"] = 10
+    else:
+        if "@" in f"{parsed.host}{parsed.database}":
+            raise fault(f"{variable} is a URL with more than one @; {_ESCAPED}")
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        ours["prepare_threshold"] = None  # poolers give each transaction another session
+        if "connect_timeout" not in parsed.query:
+            ours["connect_timeout"] = 10
     try:
         engine = sa.create_engine(parsed, connect_args=ours)
     except (NoSuchModuleError, ImportError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,8 +13,6 @@ from numpy.typing import NDArray
 
 from threeways.errors import BatchError
 
-LAST = ("minute", "hour", "day", "week", "month")
-"""What `last` takes, one of or several."""
 _UNITS = {
     "minute": ("m", "min", "minute", "minutes"),
     "hour": ("h", "hour", "hours"),
@@ -49,12 +46,6 @@ class Interval(msgspec.Struct, frozen=True, order=True):
         starts = [one for one in (self.start, start) if one]
         part = Interval(max(starts, default=None), min(self.end, end))
         return part if part.start is None or part.start < part.end else None
-
-    def overlaps(self, other: Self) -> bool:
-        """Return whether some time lies in both."""
-        return (other.start is None or self.end > other.start) and (
-            self.start is None or other.end > self.start
-        )
 
 
 def now() -> datetime:
@@ -102,7 +93,7 @@ def last(text: str, at: datetime, zone: ZoneInfo) -> Interval:
     count = int(found[1] or 1) if found else 0
     if not (unit and count):
         raise BatchError(
-            f"--last {text} is none; give one of {', '.join(LAST)}, or several: 10m, 6h, 2d, 3w, 2months"
+            f"--last {text} is none; give one of {', '.join(_UNITS)}, or several: 10m, 6h, 2d, 3w, 2months"
         )
     here = at.astimezone(zone)
     if unit in ("minute", "hour"):

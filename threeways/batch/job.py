@@ -101,7 +101,7 @@ def run(
         progress.shown(console, total) as advance,
         closing(source.chunks(_reading(window, source, writer), asked.chunk)) as chunks,
     ):
-        sift = windows.Sift(window, writer) if window else windows.Unscored(writer)
+        sift = windows.Sift(window, writer)
         repeats = Repeats()
         for chunk in chunks:
             if source.ids_in_order:
@@ -175,7 +175,7 @@ def score(
     service: ModelService[Any],
     chunk: Chunk,
     tally: Tally,
-    new: Callable[[list[Refused]], list[Refused]] = lambda refused: refused,
+    new: Callable[[list[Refused]], list[Refused]] = list,
 ) -> Scores:
     """Return a chunk's predictions, from one `predict`, and its refused rows; both counted in `tally`.
 

@@ -46,17 +46,15 @@ class Layout:
     """How the events of a task lie in a table.
 
     id: the event's id. leaves: its other fields, nested ones too, in the event's order; a table's columns are
-    called as they are. tags: where a nested type wants its tag: path, field, tag. time: the key of the column
-    with the event's time, None where there is none; time_name: its name in what is written. zone: the clock
-    of times without an offset. truth: what tells the output; given: ACTUAL= named it. by_column: whether
-    sound rows need not become events. naming: see `Naming`.
+    called as they are. nodes: the structs, by their path, with the tag of each that wants one. time: the key
+    of the column with the event's time, None where there is none; time_name: its name in what is written.
+    zone: the clock of times without an offset. truth: what tells the output. naming: see `Naming`.
     """
 
     task: Task[Any]
     id: Leaf
     leaves: tuple[Leaf, ...]
-    nodes: tuple[tuple[str, ...], ...]
-    tags: tuple[tuple[tuple[str, ...], str, str | int], ...]
+    nodes: tuple[tuple[tuple[str, ...], dict[str, str | int]], ...]
     time: str | None
     time_name: str
     zone: ZoneInfo
@@ -107,10 +105,8 @@ class Layout:
         A field that the row lacks, or a null that its default stands in for, is left out.
         """
         event: dict[str, Any] = {self.id.path[0]: event_id}
-        for path in self.nodes:
-            _node(event, path)
-        for path, name, tag in self.tags:
-            _node(event, path)[name] = tag
+        for path, tags in self.nodes:
+            _node(event, path).update(tags)
         for leaf in self.leaves:
             if leaf.name in given and not (given[leaf.name] is None and leaf.null_is_left_out):
                 _node(event, leaf.path[:-1])[leaf.path[-1]] = given[leaf.name]
@@ -139,19 +135,18 @@ def _node(event: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 def of(task: Task[Any], naming: Naming | None = None) -> Layout:
     """Return the layout of a task's events. Raises SettingsError where they can lie in no table."""
     naming = naming or Naming()
-    told = inspect.type_info(task.event)
-    nodes: list[tuple[str, ...]] = []
-    tags: list[Any] = []
-    leaves = list(_leaves(told, (), (), nodes, tags))
+    nodes: list[tuple[tuple[str, ...], dict[str, str | int]]] = []
+    leaves = list(_leaves(inspect.type_info(task.event), (), (), nodes))
     event_id = next((one for one in leaves if one.attributes == task.id), None)
     if event_id is None:
-        raise SettingsError(f"TASK={task.name}: its event has no field {task.id} for the id; mend its `id`")
+        raise _refused(task, f"its event has no field {task.id} for the id; mend its `id`")
     leaves.remove(event_id)
     twice = [name for name, count in Counter(one.name for one in [event_id, *leaves]).items() if count > 1]
     if twice:
-        raise SettingsError(
-            f"TASK={task.name}: more than one field of its event is called {', '.join(twice)}, and a table's "
-            "columns go by these names; rename all but one"
+        raise _refused(
+            task,
+            f"more than one field of its event is called {', '.join(twice)}, and a table's "
+            "columns go by these names; rename all but one",
         )
     time, zone = naming.time and TIME, task.time.zone if task.time else "UTC"
     name = naming.time or ""
@@ -159,38 +154,40 @@ def of(task: Task[Any], naming: Naming | None = None) -> Layout:
         time = name = task.time.field
         leaves = [_time_leaf(task, one) if one.name == time else one for one in leaves]
         if time not in [one.name for one in leaves]:
-            raise SettingsError(f"TASK={task.name}: its event has no field {time} for `time`; mend the task")
+            raise _refused(task, f"its event has no field {time} for `time`; mend the task")
     try:
         clock = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingsError(f"TASK={task.name}: {zone} is no time zone; mend its `time`") from None
+        raise _refused(task, f"{zone} is no time zone; mend its `time`") from None
     truth = task.truth
     if naming.actual:
         truth = replace(truth, column=naming.actual) if truth else Truth(column=naming.actual)
     if truth and truth.since and not time:
-        raise SettingsError(f"TASK={task.name}: its truth counts from the event's time; give TIME= too")
+        raise _refused(task, "its truth counts from the event's time; give TIME= too")
     unknown = [one.field for one in task.slices if one.field not in [leaf.name for leaf in leaves]]
     if unknown:
-        raise SettingsError(
-            f"TASK={task.name}: its event has no field {unknown[0]} for `slices`; mend the task"
-        )
+        raise _refused(task, f"its event has no field {unknown[0]} for `slices`; mend the task")
     written = [task.id, *([name] if time else []), task.output.name, *_OURS]
     same = [one for one, count in Counter(map(str.lower, written)).items() if count > 1]
     if same:
-        raise SettingsError(
-            f"TASK={task.name}: two columns of its predictions would be called {same[0]}; rename the field, "
-            "the output or TIME="
+        raise _refused(
+            task,
+            f"two columns of its predictions would be called {same[0]}; rename the field, the output "
+            "or TIME=",
         )
-    return Layout(
-        task, event_id, tuple(leaves), tuple(nodes), tuple(tags), time or None, name, clock, truth, naming
-    )
+    return Layout(task, event_id, tuple(leaves), tuple(nodes), time or None, name, clock, truth, naming)
+
+
+def _refused(task: Task[Any], problem: str) -> SettingsError:
+    return SettingsError(f"TASK={task.name}: {problem}")
 
 
 def _time_leaf(task: Task[Any], leaf: Leaf) -> Leaf:
     if not leaf.holds_times:
-        raise SettingsError(
-            f"TASK={task.name}: its time, {leaf.name}, is neither text nor datetime, and the batch job goes "
-            "by dates with a time; give the event such a field"
+        raise _refused(
+            task,
+            f"its time, {leaf.name}, is neither text nor datetime, and the batch job goes "
+            "by dates with a time; give the event such a field",
         )
     return replace(leaf, kind="time")
 
@@ -199,16 +196,14 @@ def _leaves(
     told: Any,
     path: tuple[str, ...],
     attributes: tuple[str, ...],
-    nodes: list[tuple[str, ...]],
-    tags: list[Any],
+    nodes: list[tuple[tuple[str, ...], dict[str, str | int]]],
 ) -> Iterator[Leaf]:
     """Yield the leaf fields of a struct, those of nested structs in their place."""
-    if getattr(told, "tag_field", None):
-        tags.append((path, told.tag_field, told.tag))
+    tag = getattr(told, "tag_field", None)
+    nodes.append((path, {tag: told.tag} if tag else {}))
     for one in told.fields:
         inner_path, inner = (*path, one.encode_name), (*attributes, one.name)
         if isinstance(one.type, inspect.StructType | inspect.DataclassType) and one.required:
-            nodes.append(inner_path)
-            yield from _leaves(one.type, inner_path, inner, nodes, tags)
+            yield from _leaves(one.type, inner_path, inner, nodes)
         else:
             yield leaf_of(one, inner_path, inner)

@@ -31,11 +31,9 @@ _KINDS: dict[type, Kind] = {
     inspect.StrType: "text",
     inspect.BoolType: "boolean",
 }
-_SCALARS = (
-    inspect.IntType, inspect.FloatType, inspect.StrType, inspect.BoolType, inspect.NoneType,
-    inspect.AnyType, inspect.RawType, inspect.DecimalType, inspect.UUIDType, inspect.DateTimeType,
-    inspect.DateType, inspect.TimeType, inspect.TimeDeltaType, inspect.EnumType, inspect.LiteralType,
-    inspect.BytesType, inspect.ByteArrayType, inspect.MemoryViewType,
+_COMPOUND = (
+    inspect.CollectionType, inspect.TupleType, inspect.NamedTupleType, inspect.DictType,
+    inspect.TypedDictType, inspect.StructType, inspect.DataclassType,
 )  # fmt: skip
 
 
@@ -84,15 +82,8 @@ class Leaf:
     @cached_property
     def _bounds(self) -> list[tuple[Any, Any]]:
         """(comparison, limit) of each that its type sets."""
-        told = self.types[0]
-        if self.kind == "integer":  # what lies beyond 64 bits sets no bound to them
-            at_least = None if told.ge is None or told.ge <= _LEAST else told.ge
-            at_most = None if told.le is None or told.le >= _MOST else told.le
-        else:
-            at_least, at_most = told.ge, told.le
-        limits = (
-            (operator.ge, at_least), (operator.gt, told.gt), (operator.le, at_most), (operator.lt, told.lt),
-        )  # fmt: skip
+        names, told = ("ge", "gt", "le", "lt"), self.types[0]
+        limits = [(getattr(operator, name), getattr(told, name)) for name in names]
         return [(compare, limit) for compare, limit in limits if limit is not None]
 
     def inside(self, values: Any) -> Any:
@@ -126,7 +117,7 @@ class Leaf:
     @cached_property
     def _is_compound(self) -> bool:
         """Whether it is a list or an object: SQLite and parquet have such as a text of JSON."""
-        return not any(isinstance(one, _SCALARS) for one in self.types)
+        return all(isinstance(one, _COMPOUND) for one in self.types)
 
     def fits(self, value: Any) -> bool:
         """Return whether a value, as `value` returns it, is plainly one that the event may have."""

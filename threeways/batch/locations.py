@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,24 +21,6 @@ if TYPE_CHECKING:
 
 LOCK, LEASE_SECONDS = "_running.json", 900.0
 """Lambda's longest run; a longer one renews its lease with each part."""
-
-
-class Place(Protocol):
-    """A folder, wherever it is."""
-
-    name: str
-
-    def read(self, name: str) -> bytes | None:
-        """Return a file's bytes; None where there is none."""
-
-    def write(self, name: str, body: bytes) -> None:
-        """Write a small file, whole or not at all."""
-
-    def keep(self, name: str, file: Path) -> None:
-        """Move a file of this machine here."""
-
-    def remove(self, name: str) -> None:
-        """Remove a file; one that is gone already is no fault."""
 
 
 @contextmanager
@@ -76,22 +59,20 @@ class Folder:
         self.name = str(folder)
 
     def read(self, name: str) -> bytes | None:
-        """See `Place`."""
+        """Return a file's bytes; None where there is none."""
         path = self._folder / name
         return path.read_bytes() if path.exists() else None
 
     def write(self, name: str, body: bytes) -> None:
-        """See `Place`."""
+        """Write a small file, whole or not at all."""
         write_atomic(self._folder / name, body)
 
     def keep(self, name: str, file: Path) -> None:
-        """See `Place`."""
-        import shutil
-
+        """Move a file of this machine here."""
         shutil.move(file, self._folder / name)
 
     def remove(self, name: str) -> None:
-        """See `Place`."""
+        """Remove a file; one that is gone already is no fault."""
         (self._folder / name).unlink(missing_ok=True)
 
 
@@ -128,25 +109,28 @@ class Bucket:
             raise
 
     def read(self, name: str) -> bytes | None:
-        """See `Place`."""
+        """See `Folder`."""
         try:
             return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"].read()
         except self._s3.exceptions.NoSuchKey:
             return None
 
     def write(self, name: str, body: bytes) -> None:
-        """See `Place`."""
+        """See `Folder`."""
         self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=body)
 
     def keep(self, name: str, file: Path) -> None:
-        """See `Place`; the lease is renewed too."""
+        """See `Folder`; the lease is renewed too."""
         self._s3.upload_file(str(file), self._bucket, self._prefix + name)
         file.unlink()
         self.write(LOCK, msgspec.json.encode({"until": time.time() + LEASE_SECONDS}))
 
     def remove(self, name: str) -> None:
-        """See `Place`."""
+        """See `Folder`."""
         self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+
+type Place = Folder | Bucket
 
 
 def _faults(address: str, *also: type[Exception]) -> AbstractContextManager[None]:

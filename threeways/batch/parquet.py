@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,14 @@ def opened(spec: str, say: Say, layout: Layout) -> Iterator[ParquetSource]:
     yield ParquetSource(locations(spec, "EVENTS", say), spec, layout)
 
 
+class File(NamedTuple):
+    """names: key -> the file's name of each column. first: its first row's number."""
+
+    place: str
+    names: dict[str, str]
+    first: int
+
+
 class ParquetSource:
     """Files in the order of their names' list.
 
@@ -39,13 +47,17 @@ class ParquetSource:
     """
 
     def __init__(self, places: list[str], spec: str, layout: Layout) -> None:
-        self._places, self._layout = places, layout
+        self._layout = layout
         path = Path(spec.strip()).expanduser()
         self.name = spec if "://" in spec or " " in spec.strip() else str(path.absolute())
-        texts = []
+        self.files, texts, first = list[File](), [], 0
         for place in places:
             with _file(place) as file:
-                texts.append(_text_ids(file.schema_arrow, place, layout))
+                names = _names(file.schema_arrow, place, layout)
+                texts.append(_text_ids(file.schema_arrow, place, names.get(layout.id.name)))
+                self.files.append(File(place, names, first))
+                first += file.metadata.num_rows
+        self._rows = first
         if None in texts and set(texts) != {None}:
             raise DataError(
                 f"EVENTS: some of {spec} have {layout.id.name} and some have not; give it to all or to none"
@@ -57,35 +69,23 @@ class ParquetSource:
 
     def count(self, interval: Interval | None) -> int:  # noqa: ARG002 - a file does not know its rows' intervals
         """Return how many rows the files have."""
-        total = 0
-        for place in self._places:
-            with _file(place) as file:
-                total += file.metadata.num_rows
-        return total
+        return self._rows
 
     def fingerprint(self, interval: Interval) -> tuple[int, int] | None:  # noqa: ARG002 - it would read all
         """None: a run goes over all rows anyway."""
         return None
 
-    def files(self) -> Iterator[tuple[str, dict[str, str], int]]:
-        """Yield each file: its place, key -> its name of each column, and its first row's number."""
-        first = 0
-        for place in self._places:
-            with _file(place) as file:
-                yield place, _names(file.schema_arrow, place, self._layout), first
-                first += file.metadata.num_rows
-
     def chunks(self, interval: Interval | None, size: int) -> Generator[Chunk]:
         """Yield the interval's events; a row whose time can't be told belongs to every interval."""
-        first, layout = 0, self._layout
-        for place in self._places:
+        layout = self._layout
+        for place, names, first in self.files:
             with _file(place) as file:
-                names = _names(file.schema_arrow, place, layout)
+                number = first
                 try:
                     for batch in file.iter_batches(batch_size=size, columns=sorted(set(names.values()))):
-                        values = Values(_table(batch, names, first, layout.id.name), layout.zone)
+                        values = Values(_table(batch, names, number, layout.id.name), layout.zone)
                         yield Rows(values, layout, text_ids=self.text_ids).chunk(interval)
-                        first += len(batch)
+                        number += len(batch)
                 except (pa.ArrowException, OSError) as error:
                     reason = " ".join(str(error).split())[:200]
                     raise DataError(f"EVENTS: {place} is damaged ({reason}); export it again") from None
@@ -129,12 +129,10 @@ def _bytes(place: str) -> Iterator[IO[bytes]]:
         yield here
 
 
-def _text_ids(schema: Any, place: str, layout: Layout) -> bool | None:
+def _text_ids(schema: Any, place: str, column: str | None) -> bool | None:
     """Return whether a file's ids are texts, None where it has none. Raises DataError: they are no ids."""
-    names = _names(schema, place, layout)
-    if layout.id.name not in names:
+    if column is None:
         return None
-    column = names[layout.id.name]
     kind = schema.field(column).type
     text = is_text(kind)
     if text is None:

@@ -55,7 +55,7 @@ class DatabaseSink:
     replaces_rows = True
 
     def __init__(self, connection: sa.Connection, layout: Layout) -> None:
-        self._connection, self.layout = connection, layout
+        self.connection, self.layout = connection, layout
         self.name = engines.shown(connection.engine)
         if connection.dialect.name == "sqlite":
             # Others may read while the run's transaction writes (sqlite.org/wal.html).
@@ -68,31 +68,27 @@ class DatabaseSink:
     def history(self) -> list[Run]:
         """Return the runs that came to their end, oldest first."""
         runs = self._runs
-        found = self._connection.execute(sa.select(runs.c.run).order_by(runs.c.id)).scalars().all()
-        self._connection.commit()
+        found = self.connection.execute(sa.select(runs.c.run).order_by(runs.c.id)).scalars().all()
+        self.connection.commit()
         return [record.of(msgspec.json.decode(one, type=Run), self.layout) for one in found]
 
     @contextmanager
     def writing(self, interval: Interval | None, *, text_ids: bool) -> Iterator[DatabaseWriter]:
         """Open a writer whose rows are seen by others once its run is finished, and never if it is not."""
         created = self._created(text_ids=text_ids)
-        with self._connection.begin():
-            writer = DatabaseWriter(self._connection, created, self.layout, interval, text_ids=text_ids)
+        with self.connection.begin():
+            writer = DatabaseWriter(self, created, interval, text_ids=text_ids)
             yield writer
             if not writer.finished:
-                self._connection.rollback()
+                self.connection.rollback()
 
     def _created(self, *, text_ids: bool) -> sa.MetaData:
         """Return the tables, made where they lack. One of texts takes integers too, not the reverse."""
-        connection, layout = self._connection, self.layout
+        connection, layout = self.connection, self.layout
         name, key = layout.names.predictions, layout.id.name
         tables(layout, text_ids=text_ids).create_all(connection)
-        kind = next(
-            one["type"]
-            for one in sa.inspect(connection).get_columns(name)
-            if one["name"].lower() == key.lower()
-        )
-        created = tables(layout, text_ids=not isinstance(kind, sa.Integer | sa.Numeric))
+        kinds = {one["name"].lower(): one["type"] for one in sa.inspect(connection).get_columns(name)}
+        created = tables(layout, text_ids=not isinstance(kinds[key.lower()], sa.Integer | sa.Numeric))
         predictions = created.tables[name]
         if text_ids and isinstance(predictions.c[key].type, sa.BigInteger):
             if connection.scalar(sa.select(sa.exists(sa.select(predictions)))):
@@ -111,19 +107,13 @@ class DatabaseWriter:
     """Replaces the interval's rows, inside one transaction; without an interval, none but a mended row's."""
 
     def __init__(
-        self,
-        connection: sa.Connection,
-        created: sa.MetaData,
-        layout: Layout,
-        interval: Interval | None,
-        *,
-        text_ids: bool,
+        self, sink: DatabaseSink, created: sa.MetaData, interval: Interval | None, *, text_ids: bool
     ) -> None:
+        self._connection, self._layout = connection, layout = sink.connection, sink.layout
         names = layout.names
-        self._connection, self._layout = connection, layout
-        self._predictions = created.tables[names.predictions]
-        self._quarantine = created.tables[names.quarantine]
-        self._runs = created.tables[names.runs]
+        self._predictions, self._quarantine, self._runs = (
+            created.tables[name] for name in (names.predictions, names.quarantine, names.runs)
+        )
         self._key = layout.id.name
         self._text_ids = text_ids
         self._texts = sessions.encoding(connection)

@@ -75,7 +75,7 @@ class ParquetSink:
             if interval and done in (interval, None):
                 continue
             kept.append(Entry(run, [*entry.predictions], [*entry.quarantine]))
-            if interval and done and interval.start != interval.end and done.overlaps(interval):
+            if interval and done and done.between(interval.start, interval.end):
                 raise BatchError(
                     f"{self.name} has {done} already, which {interval} overlaps; give FROM= and TO= of that "
                     "interval to score it again, or another PREDICTIONS="

@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from threeways.batch import layout as layouts
 from threeways.batch.chunk import Refused
 from threeways.batch.interval import Interval
@@ -46,19 +44,15 @@ def scored(
     folder, which every worker can read. text_ids: whether ids are told as texts. settings: how it is served,
     their defaults if None. The rows of a batch are `spark.sql.execution.arrow.maxRecordsPerBatch`.
     """
-    serving = msgspec.json.encode(settings or Settings())
-    encoded, naming = msgspec.json.encode(interval), msgspec.json.encode(layout.naming)
-    keys = [one.key for one in layout.wanted]
-    there = {column_of(keys.index(key)): key for key in keys if column_of(keys.index(key)) in frame.columns}
-    folder = str(model)
+    serving, naming = settings or Settings(), layout.naming
+    keys = {column_of(position): one.key for position, one in enumerate(layout.wanted)}
 
     def batches(parts: Iterator[Any]) -> Iterator[Any]:
-        inside = msgspec.json.decode(encoded, type=Interval | None)
-        service, ours = loaded(folder, serving, naming)
+        service, ours = loaded(model, serving, naming)
         for part in parts:
             if len(part):
-                table = {there[name]: part.column(name) for name in part.schema.names}
-                yield from _batches(service, table, ours, inside, text_ids=text_ids)
+                table = {keys[name]: part.column(name) for name in part.schema.names}
+                yield from _batches(service, table, ours, interval, text_ids=text_ids)
 
     columns = ", ".join(map(" ".join, schema(text_ids=text_ids).items()))
     return frame.mapInArrow(batches, columns)
@@ -70,13 +64,11 @@ def column_of(position: int) -> str:
 
 
 @cache
-def loaded(model: str, settings: bytes, naming: bytes) -> tuple[ModelService[Any], Layout]:
-    """Return the model service of a worker's process and its layout, made once. settings, naming: as JSON."""
+def loaded(model: Path, settings: Settings, naming: Naming) -> tuple[ModelService[Any], Layout]:
+    """Return the model service of a worker's process and its layout, made once."""
     from threeways.batch.model import service_of
 
-    serving = msgspec.json.decode(settings, type=Settings)
-    ours = layouts.of(tasks.find(serving.task), msgspec.json.decode(naming, type=Naming))
-    return service_of(Path(model), serving), ours
+    return service_of(model, settings), layouts.of(tasks.find(settings.task), naming)
 
 
 def _batches(

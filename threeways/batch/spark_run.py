@@ -161,7 +161,7 @@ def frames(spark: SparkSession, source: ParquetSource, layout: Layout) -> Iterat
     """Yield each file's events as a frame of the wanted columns, numbered as the source numbers them."""
     from pyspark.sql import functions as fn
 
-    for place, theirs, first in source.files():
+    for place, theirs, first in source.files:
         part = spark.read.parquet(place)
         taken = []
         for position, wanted in enumerate(layout.wanted):

@@ -17,6 +17,7 @@ from threeways.arrow_times import END, FIRST, wall_times
 from threeways.batch import id_kinds
 from threeways.batch.leaf import Leaf
 from threeways.clock import LENGTHS, plain_times
+from threeways.scoring.decoding import KEY_LENGTH
 
 type Odd = NDArray[np.bool_]
 type Times = NDArray[np.datetime64]
@@ -58,7 +59,11 @@ class Values:
         column = self._given[key]
         if not text and _is_integer(column):
             return column.to_pylist(), _missing(column)
-        return id_kinds.of_one_kind(_values(column), text=text)
+        values = _values(column)
+        if text and _are_plain_texts(values, 1, KEY_LENGTH):
+            return list(values), np.zeros(len(values), bool)
+        found = [id_kinds.of_kind(one, text=text) for one in values]
+        return found, np.array([not id_kinds.is_plain(one, text=text) for one in found], bool)
 
     def times(self, key: str) -> tuple[Times, Odd]:
         """Return (n,) on the zone's clock, NaT and odd where there is no time that an event can hold."""

@@ -61,9 +61,12 @@ def of(interval: Interval, lookback: timedelta, done: Sequence[Interval]) -> Win
 
 
 class Sift:
-    """Takes from a chunk what the window is for; counts late rows taken and older ones left."""
+    """Takes from a chunk what the window is for; counts late rows taken and older ones left.
 
-    def __init__(self, window: Window, known: Writer) -> None:
+    Without a window, in a run by ids, that is what has no prediction yet.
+    """
+
+    def __init__(self, window: Window | None, known: Writer) -> None:
         self._window, self._known = window, known
         self.late = 0
         self.missed = 0
@@ -71,62 +74,53 @@ class Sift:
 
     def __call__(self, chunk: Chunk) -> Chunk:
         """Return the chunk without the rows that are known, older, or of a time that was never asked for."""
-        window, start = self._window, self._window.interval.start
+        window = self._window
+        if window is None:
+            scored = self._known.predicted(chunk.ids) if chunk.ids else np.zeros(0, bool)
+            return chunk.only(~scored, chunk.refused) if scored.any() else chunk
+        start = window.interval.start
         if start is None or not (window.late or window.older):
             return chunk
-        early = chunk.time < np.datetime64(start)
-        refused = [one for one in chunk.refused if one.time and one.time < start]
-        if not (refused or early.any()):
+        refused_at = np.array([one.time for one in chunk.refused], "datetime64[us]")
+        first = np.datetime64(start)
+        early, early_refused = chunk.time < first, refused_at < first
+        if not (early.any() or early_refused.any()):
             return chunk
-        new, new_refused = self._unknown(chunk, np.flatnonzero(early), refused)
-        taken = _inside(window.late, chunk.time) & new
-        older = _inside(window.older, chunk.time) & new
-        late = [one for one in new_refused if _holds(window.late, one)]
-        self.late += int(taken.sum()) + len(late)
-        self._miss(chunk.time[older].tolist())
-        self._miss([one.time for one in new_refused if _holds(window.older, one)])
-        kept = [one for one in chunk.refused if one.time is None or one.time >= start]
-        return chunk.only(~early | taken, [*kept, *late])
+        new, new_refused = self._unknown(chunk, early, early_refused)
+        late = _inside(window.late, chunk.time) & new
+        late_refused = _inside(window.late, refused_at) & new_refused
+        self.late += int(late.sum() + late_refused.sum())
+        older = chunk.time[_inside(window.older, chunk.time) & new]
+        older = np.concatenate([older, refused_at[_inside(window.older, refused_at) & new_refused]])
+        if len(older):
+            self.missed += len(older)
+            oldest = older.min().item()
+            self.missed_since = min(self.missed_since or oldest, oldest)
+        kept = ~early_refused | late_refused
+        return chunk.only(~early | late, [chunk.refused[row] for row in np.flatnonzero(kept).tolist()])
 
     def new(self, refused: list[Refused]) -> list[Refused]:
-        """Return all of the refused rows: each run of an interval tells of its own."""
-        return refused
+        """Return the refused rows that are told: each run of an interval tells of its own.
 
-    def _unknown(
-        self, chunk: Chunk, rows: NDArray[np.intp], refused: list[Refused]
-    ) -> tuple[Mask, list[Refused]]:
-        """(n,) which of the chunk's events at `rows`, and which of the refused rows, the sink has not."""
-        ids = [chunk.ids[row] for row in rows.tolist()]
-        rows = rows[~self._known.predicted(ids)]
-        names = [name_of(chunk.ids[row]) for row in rows.tolist()]
-        told = self._known.quarantined([*names, *(one.id for one in refused)])
-        new = np.zeros(len(chunk.ids), bool)
-        new[rows] = [name not in told for name in names]
-        return new, [one for one in refused if one.id not in told]
-
-    def _miss(self, times: Sequence[datetime | None]) -> None:
-        known = [one for one in (self.missed_since, *times) if one]
-        self.missed += len(times)
-        self.missed_since = min(known, default=None)
-
-
-class Unscored:
-    """Takes from a chunk, of a run by ids, what has no prediction yet."""
-
-    late, missed, missed_since = 0, 0, None
-
-    def __init__(self, known: Writer) -> None:
-        self._known = known
-
-    def __call__(self, chunk: Chunk) -> Chunk:
-        """Return the chunk without the events that have a prediction."""
-        known = self._known.predicted(chunk.ids) if chunk.ids else np.zeros(0, bool)
-        return chunk.only(~known, chunk.refused) if known.any() else chunk
-
-    def new(self, refused: list[Refused]) -> list[Refused]:
-        """Return the refused rows without those refused before: they keep their quarantine entry."""
-        told = self._known.quarantined([one.id for one in refused]) if refused else set()
+        In a run by ids, those refused before keep their quarantine entry.
+        """
+        if self._window or not refused:
+            return refused
+        told = self._known.quarantined([one.id for one in refused])
         return [one for one in refused if one.id not in told]
+
+    def _unknown(self, chunk: Chunk, early: Mask, early_refused: Mask) -> tuple[Mask, Mask]:
+        """(n,) which of the chunk's early events, and of its early refused rows, the sink has not."""
+        rows = np.flatnonzero(early)
+        rows = rows[~self._known.predicted([chunk.ids[row] for row in rows.tolist()])]
+        names = [name_of(chunk.ids[row]) for row in rows.tolist()]
+        others = np.flatnonzero(early_refused)
+        other_names = [chunk.refused[row].id for row in others.tolist()]
+        told = self._known.quarantined([*names, *other_names])
+        new, new_refused = np.zeros_like(early), np.zeros_like(early_refused)
+        new[rows] = [name not in told for name in names]
+        new_refused[others] = [name not in told for name in other_names]
+        return new, new_refused
 
 
 def _inside(stretches: Sequence[Interval], times: NDArray[np.datetime64]) -> Mask:
@@ -134,8 +128,3 @@ def _inside(stretches: Sequence[Interval], times: NDArray[np.datetime64]) -> Mas
     for stretch in stretches:
         inside |= stretch.mask(times)
     return inside
-
-
-def _holds(stretches: Sequence[Interval], refused: Refused) -> bool:
-    time = refused.time
-    return time is not None and any(one.holds(time) for one in stretches)
