@@ -134,7 +134,7 @@ def test_any_change_of_an_mlmodel_ends_in_a_model_or_an_artifact_error(
         model = load(
             artifact_of_two, digest(artifact_of_two), data.draw(st.sampled_from([None, "onnx", "sklearn"]))
         )
-        assert len(model.predict([[1.0, 2.0, 3.0]] if model.wants == "frame" else _row())) == 1
+        assert len(model.predict([[1.0, 2.0, 3.0]] if model.input_kind == "frame" else _row())) == 1
     except ArtifactError:
         pass
     finally:
