@@ -70,7 +70,7 @@ class View:
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """Views of a run as it goes on, from its parts. The rate is over the last RATE_SECONDS or so."""
 
     total: int

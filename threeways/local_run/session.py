@@ -15,7 +15,7 @@ from threeways.local_run.console import screen
 from threeways.local_run.events import Workload
 from threeways.local_run.ledger import Account
 from threeways.local_run.producer import Producer
-from threeways.local_run.progress import Progress
+from threeways.local_run.progress import RunProgress
 from threeways.local_run.result import Result
 from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
@@ -34,7 +34,7 @@ def run_session(
     task = tasks.find(stack.task)
     collector = Collector(stack.kinesis, stack.output_stream, task)
     producer = Producer(stack.kinesis, stack.input_stream, workload.outgoing(), rate)
-    progress = Progress(len(workload), producer, collector, stack.mapping, stack.log)
+    progress = RunProgress(len(workload), producer, collector, stack.mapping, stack.log)
     collector.start()
     producer.start()
     with screen(console) as shown:

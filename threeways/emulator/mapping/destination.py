@@ -44,7 +44,7 @@ class Destination:
     function_arn: str
 
     def __post_init__(self) -> None:
-        if getattr(self.clients, self._service) is None:
+        if getattr(self.clients, self._service, None) is None:
             raise LocalError(
                 "the settings name a failure destination: give the mapping an "
                 f"{self._service.upper()} client with `{self._service}=` of its `clients`"
