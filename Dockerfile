@@ -6,6 +6,7 @@
 # It needs no BuildKit, so `sam build` can build it too; the stages are in the order of who needs them, for the
 # classic builder builds all that stand above a target.
 # docs.aws.amazon.com/lambda/latest/dg/python-image.html
+# `make base` pins it: it writes the digest that the registry has for this tag behind it, @sha256:…
 ARG BASE=public.ecr.aws/lambda/python:3.13
 
 # The packages: built anew only when the lock or these two tools change.
@@ -17,7 +18,7 @@ ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG HTTPS_PROXY
 WORKDIR /build
-COPY Pipfile.lock tools/requirements.py tools/strip_packages.py ./
+COPY Pipfile.lock tools/requirements.py tools/strip_packages.py tools/notices.py ./
 # Wheels only: nothing of a package runs here, and what has no wheel for this architecture stops the build.
 RUN python3 requirements.py Pipfile.lock > requirements.txt \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
@@ -25,6 +26,7 @@ RUN python3 requirements.py Pipfile.lock > requirements.txt \
 # Bytecode that is never checked against its source: /var/task can't be written to, and files' times differ
 # from host to host. Compiled under the path that it will run from, which tracebacks show.
 RUN python3 strip_packages.py /packages \
+ && python3 notices.py /packages > /NOTICES && mv /NOTICES /packages/THIRD_PARTY_NOTICES-packages.txt \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /packages -p /var/task /packages \
  && chmod -R a+rX /packages
 
@@ -40,6 +42,7 @@ RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/systems/*/pa
 FROM ${BASE} AS fast
 COPY --from=packages /packages /var/task/
 COPY --from=code /code /var/task/
+COPY sbom/fast.cdx.json /var/task/sbom.cdx.json
 CMD ["lambda_function.lambda_handler"]
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -59,6 +62,7 @@ RUN python3 requirements.py Pipfile.lock sklearn > requirements-sklearn.txt \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --no-deps --only-binary=:all: --target /sklearn --requirement requirements-sklearn.txt \
  && python3 strip_packages.py /sklearn \
+ && python3 notices.py /sklearn > /NOTICES && mv /NOTICES /sklearn/THIRD_PARTY_NOTICES-sklearn.txt \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /sklearn -p /var/task /sklearn \
  && chmod -R a+rX /sklearn
 
@@ -67,6 +71,7 @@ FROM ${BASE} AS function
 COPY --from=packages /packages /var/task/
 COPY --from=sklearn-packages /sklearn /var/task/
 COPY --from=code /code /var/task/
+COPY sbom/function.cdx.json /var/task/sbom.cdx.json
 CMD ["lambda_function.lambda_handler"]
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -86,6 +91,7 @@ RUN python3 requirements.py Pipfile.lock web sklearn > requirements-web.txt \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --no-deps --only-binary=:all: --target /web --requirement requirements-web.txt \
  && python3 strip_packages.py /web \
+ && python3 notices.py /web > /NOTICES && mv /NOTICES /web/THIRD_PARTY_NOTICES-web.txt \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /web -p /var/task /web \
  && chmod -R a+rX /web
 
@@ -102,6 +108,7 @@ COPY --from=sklearn-packages /sklearn /var/task/
 COPY --from=web-packages /web /var/task/
 COPY --from=code /code /var/task/
 COPY --from=web-code /code /var/task/
+COPY sbom/web.cdx.json /var/task/sbom.cdx.json
 # In a container 127.0.0.1 is the container's own: what may reach it is the network's to say.
 ENV WEB_HOST=0.0.0.0 WEB_PORT=8080
 EXPOSE 8080
@@ -118,6 +125,7 @@ RUN python3 requirements.py Pipfile.lock batch sklearn > requirements-batch.txt 
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --no-deps --only-binary=:all: --target /batch --requirement requirements-batch.txt \
  && python3 strip_packages.py /batch \
+ && python3 notices.py /batch > /NOTICES && mv /NOTICES /batch/THIRD_PARTY_NOTICES-batch.txt \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /batch -p /var/task /batch \
  && chmod -R a+rX /batch
 
@@ -133,6 +141,9 @@ COPY --from=sklearn-packages /sklearn /var/task/
 COPY --from=batch-packages /batch /var/task/
 COPY --from=code /code /var/task/
 COPY --from=batch-code /code /var/task/
+COPY sbom/batch.cdx.json /var/task/sbom.cdx.json
+# By hand it is not root either. On Lambda it is whichever user Lambda takes; any can read what is here.
+USER 65534
 CMD ["threeways.batch.scheduled.lambda_handler"]
 
 # What is built where no target is named.

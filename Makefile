@@ -13,7 +13,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 override .DEFAULT_GOAL := help
 .PHONY: help setup run torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
 	bench-image bench-web bench-batch digest check wheel \
-	image web-image invoke start-lambda integration-test image-size deploy rollback destroy lock clean
+	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
 override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
 
@@ -37,6 +37,7 @@ TAKES_web-image := ARCH TAG
 TAKES_invoke := EVENT IMAGE
 TAKES_start-lambda := PORT IMAGE
 TAKES_integration-test := EMULATOR TARGET IMAGE FUNCTION YES
+TAKES_mlflow := PORT
 TAKES_deploy := STACK REGION YES MODEL IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EVENT NO_RIDE
 TAKES_rollback := STACK REGION YES TO NO_EVENT NO_RIDE
 TAKES_destroy := STACK REGION YES
@@ -176,7 +177,8 @@ wheel: $(READY) ## build the installable package into dist/
 	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
-.venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready .venv-localstack/.ready: .venv-%/.ready: tools/setup_tool.py | $(READY)
+.venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready .venv-localstack/.ready .venv-audit/.ready .venv-lock/.ready: \
+.venv-%/.ready: tools/setup_tool.py tools/locks/%.txt | $(READY)
 	@$(PYTHON) tools/setup_tool.py $*
 
 invoke: $(READY) .venv-sam/.ready ## one event through the image, under SAM CLI (EVENT=good mixed poison empty kpl generated or a file)
@@ -200,15 +202,28 @@ destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
 image-size: $(READY) ## both targets' sizes over their base, beside the usual image's
 	@$(PYTHON) benchmarks/image_size.py
 
-lock: $(READY) ## resolve Pipfile anew into Pipfile.lock, with no package source in it
+sbom: $(READY) .venv-audit/.ready ## a CycloneDX SBOM of each image's packages, in sbom/, from the lock
+	@$(PYTHON) tools/sbom.py
+
+audit: $(READY) .venv-audit/.ready ## known vulnerabilities of all locked packages, by pip-audit; status 3 where the index tells none
+	@$(PYTHON) tools/audit.py
+
+base: $(READY) ## pin the images' base by the digest that its registry has now (needs Docker)
+	@$(PYTHON) tools/pin_base.py
+
+mlflow: $(READY) ## MLflow's page of runs and models, on 127.0.0.1, its telemetry off, until Ctrl-C (PORT=5000)
+	@exec $(PYTHON) tools/mlflow_page.py
+
+lock: $(READY) .venv-lock/.ready ## resolve Pipfile anew into Pipfile.lock, with no package source in it
 	@echo "Locking: about half a minute"
 	@$(PIPENV) lock
 	@$(PYTHON) -c 'import json, pathlib; p = pathlib.Path("Pipfile.lock"); lock = json.loads(p.read_text()); \
 		lock["_meta"]["sources"] = []; \
 		[package.pop("index", None) for name, part in lock.items() if name != "_meta" for package in part.values()]; \
 		p.write_text(json.dumps(lock, indent=4) + "\n")'
+	@$(PYTHON) tools/lock_tools.py
 	@rm -f $(READY)
-	@echo "Locked. 'make setup' installs it."
+	@echo "Locked. 'make setup' installs it; then 'make sbom' writes what the images hold."
 
 clean: ## remove .venv and its like, .local (runs, models), dist and caches
 	rm -rf $(VENV) $(VENV)-* .local dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

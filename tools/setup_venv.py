@@ -20,6 +20,8 @@ PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".local" / "setup.log"
 CATEGORIES = "packages sklearn dev-packages web"
 PIPENV_VERSION = "2026.10.3"
+PIPENV = ROOT / "tools" / "locks" / "pipenv.txt"
+"""pipenv and all that it needs, each file by its hash; `make lock` writes it."""
 
 
 def main() -> int:
@@ -62,7 +64,19 @@ def steps() -> list[tuple[str, list[str]]]:
     count = len({name for section in sections for name in lock.get(section, {})})
     return [
         *([] if made else venv),
-        (f"pipenv {PIPENV_VERSION}", [str(PYTHON), "-m", "pip", "install", f"pipenv=={PIPENV_VERSION}"]),
+        (
+            f"pipenv {PIPENV_VERSION}",
+            [
+                str(PYTHON),
+                "-m",
+                "pip",
+                "install",
+                "--require-hashes",
+                "--no-deps",
+                "--requirement",
+                str(PIPENV),
+            ],
+        ),
         (
             f"the {count} packages of Pipfile.lock",
             [str(PYTHON), "-m", "pipenv", "sync", "--categories", CATEGORIES],

@@ -40,16 +40,22 @@ with open("called", "a") as file:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder with this Makefile, where all that a recipe calls writes down what it was given."""
-    for name in ("Pipfile", "Pipfile.lock", "tools/setup_tool.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    tools = ("sam", "checkov", "workflows", "audit", "lock")
+    for name in (
+        "Pipfile",
+        "Pipfile.lock",
+        "tools/setup_tool.py",
+        *(f"tools/locks/{one}.txt" for one in tools),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
     (tmp_path / ".venv/bin").mkdir(parents=True)
     for name in ("python", "lint-imports"):
         (tmp_path / ".venv/bin" / name).write_text(STUB.format(python=sys.executable))
         (tmp_path / ".venv/bin" / name).chmod(0o755)
-    for tool in ("", "-sam", "-checkov", "-workflows"):
-        (tmp_path / f".venv{tool}").mkdir(exist_ok=True)
-        (tmp_path / f".venv{tool}/.ready").touch()
+    for venv in (".venv", *(f".venv-{one}" for one in tools)):
+        (tmp_path / venv).mkdir(exist_ok=True)
+        (tmp_path / venv / ".ready").touch()
     (tmp_path / ".venv/.spark").touch()
     shutil.copy(ROOT / "Makefile", tmp_path)
     return tmp_path

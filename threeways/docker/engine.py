@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 
+from threeways import project
 from threeways.errors import EngineError
 
-BASE = "public.ecr.aws/lambda/python:3.13"
+TAG = "public.ecr.aws/lambda/python:3.13"
 NAMES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 """Docker's name of an architecture by the names that Lambda, the kernel and Docker have for it."""
+
+
+def _base() -> str:
+    """Return the images' base as the checkout's Dockerfile has it: its tag, and its digest where pinned."""
+    dockerfile = project.ROOT / "Dockerfile"
+    text = dockerfile.read_text(encoding="utf-8") if dockerfile.is_file() else ""
+    found = re.search(r"^ARG BASE=(\S+)$", text, re.MULTILINE)
+    return found[1] if found else TAG
+
+
+BASE = _base()
 
 
 def docker(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
