@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from threeways.artifact.mlmodel import Flavours, MLmodel
 from threeways.aws.calls import Deadline
 
 NOW = datetime(2021, 2, 1, 13, 15, tzinfo=UTC)
@@ -20,7 +21,8 @@ class FakeModel:
     """Predicts the trip distance (column 3) doubled, and counts its calls."""
 
     input_kind: Literal["block", "dicts", "frame"] = "block"
-    info: Any = None
+    info = MLmodel(flavors=Flavours())
+    categories: Any = None
 
     def __init__(self, fails_on: Callable[[Any], bool] = lambda block: False) -> None:
         self.calls: list[int] = []

@@ -163,7 +163,7 @@ def test_a_model_of_another_task_stops_the_start(tmp_path: Path) -> None:
     from artifact_lab import logged
 
     with pytest.raises(ArtifactMismatch, match="columns"):
-        model.build(Settings(model_location=str(logged("linear")), test_run=True))
+        model.build(Settings(model_location=str(logged("linear")), task="ride_duration", test_run=True))
 
 
 def test_a_model_that_fails_on_the_example_stops_the_start(
@@ -177,7 +177,7 @@ def test_a_model_that_fails_on_the_example_stops_the_start(
         return FakeModel(fails_on=lambda block: True)
 
     monkeypatch.setattr(artifact, "load", broken)
-    monkeypatch.setattr(artifact, "check", lambda *_: None)
+    monkeypatch.setattr(artifact, "check", lambda *_, **__: None)
     monkeypatch.setattr(artifact, "check_task", lambda *_: None)
     with pytest.raises(ModelFailed, match="example"):
         model.build(Settings(model_location=str(training.report.model.folder), run_id="r", test_run=True))

@@ -13,21 +13,32 @@ from threeways import artifact
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
-from threeways.settings import Settings
+from threeways.settings import DEFAULT_TASK, Settings
 
 
 def service_of(folder: Path | None, settings: Settings, threads: int = 1) -> ModelService[Any]:
     """Load the artifact in a folder for the settings' task, check that they fit, and prove the model.
 
-    folder: None: what the settings name is fetched, once there is such a task. threads: how many share a
-    large block where onnxruntime serves it. Raises SettingsError for an unknown task, ArtifactError for a
+    folder: None: what the settings name is fetched, once there is such a task; that is the default one where
+    TASK, the artifact and its signature tell none, as in stacks of before. threads: how many share a large
+    block where onnxruntime serves it. Raises SettingsError for an unknown task, ArtifactError for a
     model that cannot serve it, ModelFailed where it fails on the task's example.
     """
-    task: Task[Any] = tasks.find(settings.task)
+    default = DEFAULT_TASK if folder is None else None
+    if settings.task:
+        tasks.find(settings.task)
     folder = folder or artifact.fetch(artifact.find(settings))
     model = artifact.load(folder, settings.model_sha256, settings.model_runtime, threads)
-    artifact.check_task(model.info, task.name)
-    artifact.check(model, task.columns, task.dict_keys)
+    task: Task[Any] = tasks.of_model(
+        model.info,
+        folder,
+        settings.task,
+        settings.model_name,
+        settings.event_id,
+        default,
+        model.categories,
+    )
+    artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
     service = ModelService(model, task, settings.run_id or model.version)
     service.prove()
     return service

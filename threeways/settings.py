@@ -18,6 +18,9 @@ from threeways.errors import SettingsError, UsageError
 LOCAL = Path(".local")
 """Where local commands keep their models and results, relative to the working directory."""
 
+DEFAULT_TASK = "ride_duration"
+"""The task where neither a task nor a model is named."""
+
 type Runtime = Literal["onnx", "sklearn"]
 """The library that serves a model; also the name of MLflow's flavour."""
 
@@ -35,7 +38,9 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     quarantine_location: `s3://bucket/prefix` for records that can never be scored.
     aggregate_predictions: put the predictions of one key as KPL-aggregated records.
     parallelization_factor: the event source mapping's; None: unknown.
-    task: a module of `threeways.systems`.
+    task: a module of `threeways.systems`, or of the user's own; None: the one that the artifact names, else
+    the one that its signature makes. model_name, event_id: what that one is called in predictions, and which
+    field has an event's id; None: as the artifact's metadata says.
     test_run: put nothing on the predictions stream.
     return_predictions: include the predictions in the answer; None: as `test_run`.
     kinesis_endpoint_url: Kinesis's endpoint, if not that of `AWS_ENDPOINT_URL` or the region.
@@ -52,7 +57,9 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     quarantine_location: str | None = None
     aggregate_predictions: bool = False
     parallelization_factor: int | None = None
-    task: str = "ride_duration"
+    task: str | None = None
+    model_name: str | None = None
+    event_id: str | None = None
     test_run: bool = False
     return_predictions: bool | None = None
     kinesis_endpoint_url: str | None = None

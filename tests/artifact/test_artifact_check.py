@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from threeways.artifact import Model, check, load
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed
+from threeways.scoring import Value
 
 FRAME = pd.DataFrame(X, columns=list(NAMES))
 KEYS = {"PU_DO": str, "trip_distance": float}
@@ -177,12 +178,12 @@ def test_an_answer_that_is_not_one_number_a_row_is_the_models_fault() -> None:
     model = load(logged("linear"))
     for answer in (np.zeros((2, 2)), np.zeros(3), ["a", "b"], 1.0, None, [[1], [2, 3]]):
         with pytest.raises(ModelFailed):
-            dataclasses.replace(model, estimator=Answers(answer)).predict(X[:2])
+            Value("y").checked(dataclasses.replace(model, estimator=Answers(answer)).predict(X[:2]), 2)
 
 
 def test_a_column_of_answers_is_one_number_a_row(tmp_path: Path) -> None:
     model = loaded(tmp_path, LinearRegression().fit(X, Y.reshape(-1, 1)))
-    assert model.predict(X).shape == (len(X),)
+    assert Value("y").checked(model.predict(X), len(X)).shape == (len(X),)
 
 
 def test_what_the_estimator_raises_is_passed_on() -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from threeways.errors import InvalidEvent, PermanentError
 from threeways.scoring.decoding import Id
-from threeways.scoring.task import ColumnFeatures, Columns, Features, Task, Time, Truth, Value
+from threeways.scoring.outputs import Value
+from threeways.scoring.task import ColumnFeatures, Columns, Features, Task, Time, Truth
 
 
 class Upload(msgspec.Struct, frozen=True):

@@ -26,7 +26,8 @@ from threeways.local_run.result import Result, ledger_of
 from threeways.local_run.stack import ReadBack
 from threeways.ops.quarantine import Reader
 from threeways.scoring.decoding import reason_kind
-from threeways.scoring.task import Task, Value
+from threeways.scoring.outputs import Value
+from threeways.scoring.task import Task
 from threeways.systems.taxi.tip import task as TIP  # noqa: N812 - it never changes
 
 VIEW = View(

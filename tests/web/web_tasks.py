@@ -13,7 +13,8 @@ import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
 from threeways.scoring.decoding import Id
-from threeways.scoring.task import Features, Task, Time, Value
+from threeways.scoring.outputs import Value
+from threeways.scoring.task import Features, Task, Time
 
 
 class Plan(Enum):

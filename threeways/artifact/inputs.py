@@ -40,3 +40,30 @@ class DictRows(Sequence[dict[str, Any]]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]  # mutable, like a list
+
+
+class Table:
+    """n rows by column, each column of its own type: what a model takes that was trained on a DataFrame.
+
+    columns: name -> (n,) array: float64, int64, bool, datetime64[us], or objects where texts are, or integers
+    or booleans that may be missing, which are None there. A missing float is NaN, a missing time NaT.
+    """
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __getitem__(self, rows: Sequence[int]) -> Table:
+        return Table({name: values[rows] for name, values in self.columns.items()})
+
+    def copy(self) -> Table:
+        """Return a table of the same columns, copied."""
+        return Table({name: values.copy() for name, values in self.columns.items()})
+
+
+type Rows = Block | Table
+"""A batch's features: one row an event."""

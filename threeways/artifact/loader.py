@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from threeways.artifact import digests, mlmodel, signature
+from threeways.artifact import answers, digests, mlmodel, signature
 from threeways.artifact.input_types import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
 from threeways.artifact.onnx import loader
 from threeways.artifact.runtime import choose
 from threeways.artifact.sklearn import (
+    categories,
     input_kind,
-    labels,
     linear_dicts,
     pickles,
     skops_format,
@@ -22,6 +22,7 @@ from threeways.artifact.sklearn import (
     versions,
 )
 from threeways.artifact.sklearn.code_paths import CodePaths
+from threeways.artifact.tables import TableTypes
 from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported
 from threeways.settings import Runtime
 
@@ -63,6 +64,8 @@ def _onnx(
         info=info,
         runtime="onnx",
         input_types=replace(signature.types(info), common=DOUBLE, order="C", names=columns),
+        table_types=TableTypes(tuple(signature.inputs(info)) if signature.of_frame(info) else (), "block"),
+        answers=answers.Answers(names=signature.output_names(info)),
     )
 
 
@@ -73,8 +76,7 @@ def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: diges
         raise ArtifactUnsupported(
             f"{folder} holds a {type(estimator).__name__}, which cannot predict; log a model"
         )
-    labels.refuse(estimator, info, folder)
-    return _described(estimator, info)
+    return _described(estimator, info, answers.of_estimator(estimator, info))
 
 
 def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: digests.Hashes | None) -> Any:
@@ -100,9 +102,11 @@ def _content(folder: Path, name: str, hashes: digests.Hashes | None) -> bytes:
         raise ArtifactUnreachable(f"{folder / name} cannot be read: {error}") from error
 
 
-def _described(estimator: Any, info: MLmodel) -> Model:
-    types = signature.types(info)
-    kind = input_kind.input_kind(estimator, of_frame=signature.of_frame(info), mixed=types.mixed)
+def _described(estimator: Any, info: MLmodel, answered: answers.Answers) -> Model:
+    types, frame = signature.types(info), signature.of_frame(info)
+    numbers = not signature.not_numbers(info)
+    kind = input_kind.input_kind(estimator, of_frame=frame, mixed=types.mixed, numbers=numbers)
+    table = TableTypes(tuple(signature.inputs(info)) if frame else (), kind)
     if kind == "dicts":
         return Model(
             estimator=linear_dicts.optimized(estimator),
@@ -112,6 +116,8 @@ def _described(estimator: Any, info: MLmodel) -> Model:
             width=None,
             vocabulary=input_kind.vocabulary(estimator),
             info=info,
+            table_types=table,
+            answers=answered,
         )
     named = getattr(estimator, "feature_names_in_", None)
     columns = _columns(info, None if named is None else tuple(map(str, named)))
@@ -127,6 +133,9 @@ def _described(estimator: Any, info: MLmodel) -> Model:
         vocabulary=None,
         info=info,
         input_types=replace(types, frame=kind == "frame", names=columns),
+        table_types=table,
+        answers=answered,
+        categories=categories.known(estimator, columns) if kind == "frame" else {},
     )
 
 

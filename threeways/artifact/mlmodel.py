@@ -12,6 +12,8 @@ from threeways.artifact import digests, limits, plain_yaml
 from threeways.errors import ArtifactIncomplete, ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted
 
 NAME = "MLmodel"
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+"""What of a scikit-learn model is called: `mlflow.sklearn.log_model(pyfunc_predict_fn=…)`."""
 
 type Name = Annotated[str, msgspec.Meta(max_length=limits.NAME_LENGTH, pattern=r"^[^\x00-\x1f]*$")]
 """An id, a version or a path: no control characters."""
@@ -114,6 +116,11 @@ class MLmodel(msgspec.Struct, frozen=True):
         version = self.flavors.python_function and self.flavors.python_function.python_version
         return version if isinstance(version, str) else None
 
+    @property
+    def method(self) -> str:
+        """The method that pyfunc calls, `predict` if none is named."""
+        return self.flavors.python_function.predict_fn if self.flavors.python_function else "predict"
+
     def files(self) -> list[str]:
         """Return the paths of the files that the MLmodel names, relative to the artifact."""
         env = self.flavors.python_function.env if self.flavors.python_function else None
@@ -144,16 +151,16 @@ def parse(text: bytes, where: str) -> MLmodel:
 
 
 def require_served(model: MLmodel, where: str) -> None:
-    """Raise ArtifactUnsupported unless it is a scikit-learn or ONNX model that is called by `predict`."""
+    """Raise ArtifactUnsupported unless it is a scikit-learn or ONNX model, called by one of METHODS."""
     if model.flavors.sklearn is None and model.flavors.onnx is None:
         raise ArtifactUnsupported(
             f"{where} has no sklearn flavour; log the model with mlflow.sklearn.log_model, "
             f"or serve a scikit-learn pipeline around it"
         )
-    if model.flavors.python_function and model.flavors.python_function.predict_fn != "predict":
+    if model.method not in METHODS:
         raise ArtifactUnsupported(
-            f"{where} asks for {model.flavors.python_function.predict_fn!r} to be called; "
-            f"log the model without pyfunc_predict_fn: only predict is served"
+            f"{where} asks for {model.method!r} to be called; log the model with pyfunc_predict_fn one of "
+            f"{', '.join(METHODS)}"
         )
 
 

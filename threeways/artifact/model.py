@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact import signature
+from threeways.artifact.answers import Answers
 from threeways.artifact.input_types import InputTypes
+from threeways.artifact.inputs import Table
 from threeways.artifact.mlmodel import MLmodel
 from threeways.artifact.sklearn.input_kind import InputKind
 from threeways.artifact.sklearn.jobs import sequential_jobs
+from threeways.artifact.tables import TableTypes
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed, UnpredictableEvent
 from threeways.settings import Runtime
 
@@ -30,7 +33,8 @@ class Model:
     block's columns in order; None where the artifact has none. width: the number of columns, if known.
     vocabulary: where it takes dicts, the keys that it was fitted on and whether their values were texts or
     numbers. info: its MLmodel. runtime: the library that runs it. input_types: the column types that a block
-    is converted to.
+    is converted to. table_types: the same for a `Table`. answers: what `predict` returns. categories: a
+    column's name -> the values that its encoder was fitted on.
     """
 
     estimator: Any
@@ -42,14 +46,19 @@ class Model:
     info: MLmodel
     runtime: Runtime = "sklearn"
     input_types: InputTypes = field(default_factory=InputTypes)
+    table_types: TableTypes = field(default_factory=lambda: TableTypes((), "block"))
+    answers: Answers = field(default_factory=Answers)
+    categories: Mapping[str, Collection[Any]] = field(default_factory=dict)
 
-    def predict(self, features: Any, columns: Sequence[str] | None = None) -> NDArray[np.float64]:
-        """Return the (n,) predictions for n rows: an (n, width) float64 block, or n dicts.
+    def predict(self, features: Any, columns: Sequence[str] | None = None) -> NDArray[Any]:
+        """Return the answers for n rows: an (n, width) float64 block, a `Table` or n dicts.
+
+        Of a regressor they are (n,) numbers; `answers` says what they are of any model.
 
         columns: the names of the block's columns, where the model takes a DataFrame; they may be more than
         the model's and in another order. None: the model's own columns. For no rows the estimator is not
-        called. The estimator's exceptions propagate; raises ModelFailed where the result is not one number a
-        row, and UnpredictableEvent for a row that `refused` returns.
+        called. The estimator's exceptions propagate; raises ModelFailed where the result is no array of n
+        answers, and UnpredictableEvent for a row that `refused` returns.
         """
         rows = len(features)
         if not rows:
@@ -58,16 +67,29 @@ class Model:
             features = features[:, [list(columns).index(name) for name in self.columns]]
         for fault in self.refused(features).values():
             raise fault
-        if self.input_kind != "dicts":
+        if isinstance(features, Table):
+            features = self.table_types.convert(features)
+        elif self.input_kind != "dicts":
             features = self.input_types.convert(features)
         with sequential_jobs() if self.runtime == "sklearn" else nullcontext():
-            return _one_a_row(self.estimator.predict(features), rows)
+            return _array(getattr(self.estimator, self.answers.method)(features), rows)
 
     def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
         """Return the rows with a value that the signature's type cannot hold: index -> error."""
+        if isinstance(features, Table):
+            return self.table_types.invalid_rows(features)
         if not self.input_types.typed or self.input_kind == "dicts":
             return {}
         return {row: UnpredictableEvent(why) for row, why in self.input_types.invalid_rows(features).items()}
+
+    def unseen(self, features: Any) -> NDArray[np.bool_] | None:
+        """Return the (n,) rows with a category that no encoder was fitted on; None where there is none."""
+        if not self.categories or not isinstance(features, Table):
+            return None
+        found = np.zeros(len(features), dtype=np.bool_)
+        for name, known in self.categories.items():
+            found |= [one == one and one not in known for one in features.columns[name].tolist()]
+        return found if found.any() else None
 
 
 def check_task(info: MLmodel, task: str) -> None:
@@ -79,13 +101,17 @@ def check_task(info: MLmodel, task: str) -> None:
         )
 
 
-def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, type]) -> None:
-    """Check that a task's features fit the model: its block's columns, or the keys and types of its dicts.
+def check(
+    model: Model, columns: tuple[str, ...], dict_features: Mapping[str, type], *, mixed: bool = False
+) -> None:
+    """Check that a task's features fit the model: its columns, or the keys and types of its dicts.
+
+    mixed: the features are a `Table`, with columns of any type.
 
     Raises ArtifactMismatch naming both sides, or ArtifactUnsupported where pandas is needed but not
     installed.
     """
-    if model.input_kind == "dicts":
+    if model.input_kind == "dicts" and not mixed:
         taken = model.vocabulary or {}
         unknown = sorted(set(taken) - set(dict_features))
         if unknown:
@@ -105,7 +131,7 @@ def check(model: Model, columns: tuple[str, ...], dict_features: Mapping[str, ty
     if model.input_kind == "frame":
         _require_pandas()
     texts = signature.not_numbers(model.info)
-    if texts:
+    if texts and not mixed:
         raise ArtifactMismatch(
             f"the model takes {', '.join(texts)}, and a task's block holds numbers; "
             f"train it on the task's columns, or on dicts with a DictVectorizer"
@@ -163,24 +189,14 @@ def _require_pandas() -> None:
         ) from error
 
 
-def _one_a_row(answer: Any, rows: int) -> NDArray[np.float64]:
+def _array(answer: Any, rows: int) -> NDArray[Any]:
+    """Return the answers as an array of so many rows. Raises ModelFailed."""
     try:
-        predictions = np.asarray(answer)
-        if predictions.dtype.kind == "O" and not _holds_labels(predictions):
-            predictions = predictions.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ModelFailed(f"the model predicts something other than numbers: {error}") from error
-    if predictions.dtype.kind not in "iuf":
+        found = np.asarray(answer)
+    except ValueError as error:  # a list of arrays: several outputs' probabilities
+        raise ModelFailed(f"the model answers no array: {error}") from error
+    if found.shape[:1] != (rows,) or found.ndim > 2:
         raise ModelFailed(
-            f"the model predicts something other than numbers ({predictions.dtype}): classes are not served "
-            f"yet; train a regressor"
+            f"the model answers shape {found.shape} for {rows} rows; one answer a row is served"
         )
-    if predictions.shape not in {(rows,), (rows, 1)}:
-        raise ModelFailed(
-            f"the model predicts shape {predictions.shape} for {rows} rows; one number a row is served"
-        )
-    return predictions.reshape(rows).astype(np.float64, copy=False)
-
-
-def _holds_labels(answers: NDArray[Any]) -> bool:
-    return any(isinstance(one, str | bytes | bool | np.bool_ | complex) for one in answers.flat)
+    return found

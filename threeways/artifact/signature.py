@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -11,9 +11,17 @@ from threeways.artifact.input_types import InputTypes
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported
 
-_TYPES = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
+NUMPY_TYPES = {
+    "integer": "int32",
+    "long": "int64",
+    "float": "float32",
+    "double": "float64",
+    "boolean": "bool",
+}
 """MLflow's numeric types and their NumPy dtypes: mlflow.org/docs/latest/ml/model/signatures"""
-_TENSORS = frozenset({*_TYPES.values(), "int8", "int16", "uint8", "uint16", "uint32", "uint64", "float16"})
+_TENSORS = frozenset(
+    {*NUMPY_TYPES.values(), "int8", "int16", "uint8", "uint16", "uint32", "uint64", "float16"}
+)
 
 
 class _Tensor(msgspec.Struct, frozen=True):
@@ -24,11 +32,13 @@ class _Tensor(msgspec.Struct, frozen=True):
 class Column(msgspec.Struct, frozen=True):
     """One input or output: a DataFrame's column, or a tensor. type: MLflow's name for its type.
 
-    name: an integer where a DataFrame was made from an array: the column has no name then.
+    name: an integer where a DataFrame was made from an array: the column has no name then. required: whether
+    each row has a value there.
     """
 
-    type: str | None = None
+    type: Any = None
     name: str | int | None = None
+    required: bool = True
     tensor: _Tensor | None = msgspec.field(default=None, name="tensor-spec")
 
 
@@ -69,6 +79,13 @@ def width(model: MLmodel) -> int | None:
     return shape[1] if len(shape) == 2 and shape[1] > 0 else None
 
 
+def output_names(model: MLmodel) -> tuple[str, ...]:
+    """Return the names of the signature's outputs, () unless each has one."""
+    found = outputs(model)
+    names = [str(one.name) for one in found if one.name is not None and one.tensor is None]
+    return tuple(names) if len(names) == len(found) else ()
+
+
 def of_frame(model: MLmodel) -> bool:
     """Return whether the inputs are a DataFrame's columns, as opposed to a tensor."""
     columns = inputs(model)
@@ -79,7 +96,7 @@ def not_numbers(model: MLmodel) -> list[str]:
     """Return the non-numeric inputs, as `name (type)`."""
     found = []
     for column in inputs(model):
-        if column.tensor is None and column.type not in {*_TYPES, None}:
+        if column.tensor is None and column.type not in {*NUMPY_TYPES, None}:
             found.append(f"{column.name} ({column.type})")
         elif column.tensor is not None and column.tensor.dtype not in _TENSORS:
             found.append(f"a tensor of {column.tensor.dtype}")
@@ -92,6 +109,13 @@ def labels(model: MLmodel) -> str | None:
     return next((of for of in types if of in {"string", "boolean", "bool", "str", "object"}), None)
 
 
+def texts(model: MLmodel) -> bool:
+    """Return whether the input is one array of texts."""
+    columns = inputs(model)
+    tensor = columns[0].tensor if len(columns) == 1 else None
+    return tensor is not None and tensor.dtype in {"str", "object"} and len(tensor.shape) == 1
+
+
 def types(model: MLmodel) -> InputTypes:
     """Return the column types of the model's input: float64 where the signature has none or no numeric type.
 
@@ -101,7 +125,9 @@ def types(model: MLmodel) -> InputTypes:
     tensors = [column.tensor for column in columns if column.tensor]
     if not tensors:
         declared = [column.type or "double" for column in columns]
-        return input_types.of_columns([(_TYPES.get(name, "float64"), name) for name in declared])
+        return input_types.of_columns([(NUMPY_TYPES.get(name, "float64"), name) for name in declared])
+    if texts(model):
+        return InputTypes()
     [tensor, *more] = tensors
     if more or len(columns) > 1 or len(tensor.shape) != 2:
         shapes = ", ".join(str(tuple(one.shape)) for one in tensors)

@@ -26,7 +26,7 @@ from threeways.errors import BatchError
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
-from threeways.settings import Settings
+from threeways.settings import DEFAULT_TASK
 
 TOLERATED = 0.05
 """The share of rows in quarantine above which a run is not a good one; the stack's alarm has the same."""
@@ -48,7 +48,7 @@ class Options:
     report: Path | None = None
     tolerate: float = TOLERATED
     asked: Asked = field(default_factory=Asked)
-    task: str = Settings().task
+    task: str = DEFAULT_TASK
     naming: Naming = field(default_factory=Naming)
 
     def layout(self) -> Layout:

@@ -20,7 +20,7 @@ from threeways.batch.layout import Naming
 from threeways.batch.model import service_of
 from threeways.errors import ModelFailed, SettingsError
 from threeways.scoring import tasks
-from threeways.settings import BatchSettings, Settings, from_environment
+from threeways.settings import DEFAULT_TASK, BatchSettings, Settings, from_environment
 
 
 class TooManyQuarantined(ModelFailed):
@@ -45,7 +45,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             "BATCH_EVENTS and BATCH_PREDICTIONS say where events and predictions are; set both"
         )
     naming = Naming(settings.batch_id, settings.batch_time, settings.batch_actual)
-    ours = layout.of(tasks.find(model.task), naming)
+    ours = layout.of(tasks.find(model.task or DEFAULT_TASK), naming)
     console = Console(width=200)
     with (
         opened_source(events, settings.batch_table, ours, console) as source,

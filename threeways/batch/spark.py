@@ -16,7 +16,7 @@ from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout, Naming
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
-from threeways.settings import Settings
+from threeways.settings import DEFAULT_TASK, Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -68,7 +68,7 @@ def loaded(model: Path, settings: Settings, naming: Naming) -> tuple[ModelServic
     """Return the model service of a worker's process and its layout, made once."""
     from threeways.batch.model import service_of
 
-    return service_of(model, settings), layouts.of(tasks.find(settings.task), naming)
+    return service_of(model, settings), layouts.of(tasks.find(settings.task or DEFAULT_TASK), naming)
 
 
 def _batches(

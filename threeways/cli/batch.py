@@ -10,7 +10,7 @@ from rich.console import Console
 
 from threeways.cli.errors import TOO_MANY_BAD
 from threeways.errors import UsageError
-from threeways.settings import LOCAL, Settings, from_environment
+from threeways.settings import DEFAULT_TASK, LOCAL, Settings, from_environment
 
 if TYPE_CHECKING:
     from threeways.scoring.service import ModelService
@@ -60,7 +60,9 @@ def batch(
     console, settings = Console(), from_environment(Settings)
     asked = Asked(start, end, last, chunk, lookback, same_source)
     naming = Naming(event_id, time, actual)
-    options = Options(events, table, predictions, report, tolerate, asked, settings.task, naming)
+    options = Options(
+        events, table, predictions, report, tolerate, asked, settings.task or DEFAULT_TASK, naming
+    )
 
     def find_folder() -> Path:
         return choose(settings, console, LOCAL).folder

@@ -9,7 +9,7 @@ from msgspec import structs
 from rich.console import Console
 
 from threeways.errors import UsageError
-from threeways.settings import LOCAL, Settings, from_environment
+from threeways.settings import DEFAULT_TASK, LOCAL, Settings, from_environment
 
 
 def plan(
@@ -26,7 +26,7 @@ def plan(
     from threeways.scoring import tasks
 
     settings = from_environment(Settings)
-    task = tasks.find(settings.task)
+    task = tasks.find(settings.task or DEFAULT_TASK)
     refuse(
         structs.replace(settings, task=Settings().task),
         "the plan reckons with what `make bench` measured, of its own model",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.settings import LOCAL, Settings, from_environment
+from threeways.settings import DEFAULT_TASK, LOCAL, Settings, from_environment
 
 
 def train(
@@ -20,5 +20,5 @@ def train(
     """Train a model of the task, track it in MLflow and register it."""
     from threeways.training.train import train as train_model
 
-    task = from_environment(Settings).task
+    task = from_environment(Settings).task or DEFAULT_TASK
     train_model(data, validation, console=Console(), folder=LOCAL, task=task)

@@ -29,7 +29,7 @@ def web(
         "MODEL_SHA256": served.model_sha256,
         "RUN_ID": served.run_id,
     }
-    given = {name: value or "" for name, value in chosen.items()} | tasks.search_path(settings.task)
+    given = {name: value or "" for name, value in chosen.items()} | tasks.search_path(settings.task or "")
     if port is not None:
         given["WEB_PORT"] = str(port)
     # The service takes this process's place: what runs is what a container runs, and Ctrl-C is its alone.

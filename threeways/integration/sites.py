@@ -23,7 +23,7 @@ from threeways.ops.replay.target import Target
 from threeways.scoring import tasks
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.service import ModelService
-from threeways.settings import Settings, from_environment
+from threeways.settings import DEFAULT_TASK, Settings, from_environment
 from threeways.stream.records import Record
 
 EMULATORS = ("moto", "localstack", "aws")
@@ -74,7 +74,7 @@ def oracle_of(settings: Settings) -> ModelService[Any]:
     """Load the model that a function with these settings loads, in this process."""
     folder = artifact.fetch(artifact.find(settings))
     model = artifact.load(folder, settings.model_sha256)
-    return ModelService(model, tasks.find(settings.task), settings.run_id or model.version)
+    return ModelService(model, tasks.find(settings.task or DEFAULT_TASK), settings.run_id or model.version)
 
 
 def here(stack: RunningStack, folder: Path, make: MakeFunction) -> Site:

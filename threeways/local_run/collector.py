@@ -10,6 +10,7 @@ import msgspec
 from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.local_run.background import BackgroundThread
 from threeways.local_run.ledger import Received
+from threeways.scoring.outputs import value_in
 from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
 
@@ -73,10 +74,10 @@ class Collector(BackgroundThread):
                 read = self._decode(data)
                 self.version = read.version
                 received = Received(
-                    read.prediction[self._task.output.name],
+                    value_in(read.prediction, self._task.id_name),
                     record["ApproximateArrivalTimestamp"].timestamp(),
                     (int(record["SequenceNumber"]) << 32) + place,
-                    read.prediction[self._task.id],
+                    read.prediction[self._task.id_name],
                 )
                 self._keep(read.source_event_id, received)
 

@@ -17,7 +17,7 @@ from threeways.artifact import digests, mlmodel, runtime
 from threeways.artifact.sklearn import pickles
 from threeways.errors import ArtifactMismatch, ArtifactMissing, UsageError
 from threeways.scoring import tasks
-from threeways.settings import Settings, refuse
+from threeways.settings import DEFAULT_TASK, Settings, refuse
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -35,7 +35,7 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
     command loads it, so that a pickle has to be pinned. Raises UsageError: SettingsError, ArtifactError,
     TrackingError or DataError among them.
     """
-    task = tasks.find(settings.task)
+    task = tasks.find(settings.task or DEFAULT_TASK)
     model = _found(settings, console, local)
     hashes = digests.verify(model.folder, settings.model_sha256) if settings.model_sha256 else None
     info = mlmodel.read(model.folder, hashes)
@@ -104,7 +104,7 @@ def _found(settings: Settings, console: Console, local: Path) -> RegisteredModel
             location, "", info.version, info.model_id, settings.mlflow_experiment_id, folder
         )
     console.print("Looking up the registered model in MLflow")
-    model = resolve_or_train(console=console, folder=local, task=settings.task)
+    model = resolve_or_train(console=console, folder=local, task=settings.task or DEFAULT_TASK)
     require_run(settings, model)
     return model
 

@@ -22,7 +22,7 @@ from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
-from threeways.settings import Settings
+from threeways.settings import DEFAULT_TASK, Settings
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -75,7 +75,7 @@ def prepared(
     options: Options, find_model: Callable[[], RegisteredModel], console: Console
 ) -> tuple[Workload, RegisteredModel]:
     """Return what is put on the stream and the model for it. Raises UsageError."""
-    task = tasks.find(options.settings.task)
+    task = tasks.find(options.settings.task or DEFAULT_TASK)
     source = Source(options.events, options.n, options.columns)
     events = load(source, task, lambda line: console.out(line, highlight=False))
     workload = with_broken(events, options.poison)

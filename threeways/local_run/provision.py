@@ -58,7 +58,7 @@ def _load(model: RegisteredModel, settings: Settings, region: str) -> Stack:
         "ModelSha256": served.model_sha256 or "",
         "ModelRuntime": served.model_runtime or "",
         "RunId": served.run_id or "",
-        "Task": served.task,
+        "Task": served.task or "",
     }
     return load(TEMPLATE, parameters, region=region)
 

@@ -1,5 +1,7 @@
 """The one scoring path: payloads to events, events to features, features to predictions."""
 
-from threeways.scoring.task import Dicts, Features, Task, Time, Truth, Value
+from threeways.artifact.inputs import Table
+from threeways.scoring.outputs import Classes, Scores, Value
+from threeways.scoring.task import Dicts, Features, Task, Time, Truth
 
-__all__ = ["Dicts", "Features", "Task", "Time", "Truth", "Value"]
+__all__ = ["Classes", "Dicts", "Features", "Scores", "Table", "Task", "Time", "Truth", "Value"]

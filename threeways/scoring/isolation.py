@@ -10,14 +10,16 @@ only by a call with it alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from threeways.errors import ModelFailed
 
-type Call = Callable[[Sequence[int]], NDArray[np.float64]]
-"""Predicts some rows. Raises ModelFailed where the model is at fault, and whatever else `predict` raises."""
+type Call = Callable[[Sequence[int]], NDArray[Any]]
+"""Predicts some rows, one answer each along the first axis.
+
+Raises ModelFailed where the model is at fault, and whatever else `predict` raises."""
 
 
 class Pace:
@@ -56,15 +58,16 @@ def isolate(
     prove: Callable[[], None],
     *,
     failed: bool,
-) -> dict[int, float | Exception]:
-    """Each row's prediction, or what `predict` raises on it alone; rows without time left are missing.
+) -> dict[int, NDArray[Any] | Exception]:
+    """Return each row's prediction, an array of one, or what `predict` raises on it alone.
 
-    The rows are worked on in order. No call is expected to take more than half of the time that is left, so
-    that the first rows are done however many of them raise; only the very first row may take longer.
+    Rows without time left are missing. The rows are worked on in order. No call is expected to take more than
+    half of the time that is left, so that the first rows are done however many of them raise; only the very
+    first row may take longer.
     time_left: seconds. prove: called once if calls raise and none has succeeded; raises ModelFailed where the
     model is at fault. failed: whether a call with all rows has raised already.
     """
-    found: dict[int, float | Exception] = {}
+    found: dict[int, NDArray[Any] | Exception] = {}
     at = singled = 0
     size = len(rows)  # of the next group, where none of it is suspected
     suspected = len(rows) if failed else 0  # a call with the rows up to here has raised
@@ -76,7 +79,8 @@ def isolate(
             break
         part = rows[at : at + group]
         try:
-            found.update(zip(part, call(part).tolist(), strict=True))
+            answers = call(part)
+            found.update((row, answers[place : place + 1]) for place, row in enumerate(part))
             proven = True
             singles = among == 1
         except ModelFailed:

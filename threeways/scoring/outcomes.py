@@ -14,10 +14,10 @@ from threeways.scoring.task import EventId
 
 
 class Scored(msgspec.Struct, frozen=True, gc=False):
-    """One event's prediction: `value` in the task's unit, and what the reader should know about it."""
+    """One event's prediction, and what to know about it. value: as `Output.values` gives it."""
 
     event_id: EventId
-    value: float
+    value: Any
     flags: tuple[str, ...]
 
 
@@ -25,11 +25,11 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
 class ColumnScores:
     """What became of n events that came by column.
 
-    values: (n,) float64 in the task's unit, NaN where there is none. flags: name -> (n,) which have it.
-    faults: row -> why it has no value.
+    values: n answers, as `Output.checked` returns them; what the row of a fault holds means nothing. flags:
+    name -> (n,) which have it. faults: row -> why it has no value.
     """
 
-    values: NDArray[np.float64]
+    values: NDArray[Any]
     flags: dict[str, NDArray[np.bool_]]
     faults: dict[int, Fault]
 

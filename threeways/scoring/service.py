@@ -8,19 +8,21 @@ its reason in its own place; the others never notice. `threeways.scoring.isolati
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.inputs import Block
+from threeways.artifact.answers import Answers
+from threeways.artifact.inputs import Rows
 from threeways.errors import (
     DeadlineNear,
     InvalidPrediction,
@@ -33,20 +35,24 @@ from threeways.errors import (
 from threeways.scoring.isolation import Pace, isolate
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import ColumnScores, Fault, Outcome, Prediction, Scored
-from threeways.scoring.task import Columns, Dicts, Flags, Task
+from threeways.scoring.outputs import message_fields
+from threeways.scoring.task import Columns, Dicts, EventId, Flags, Task
 
 logger = logging.getLogger(__name__)
+
+UNSEEN_CATEGORY = "unseen_category"
+"""The flag of an event with a text that the model's encoder was not fitted on."""
 
 
 class Model(Protocol):
     """What the service needs of a model; `threeways.artifact.Model` is the one that is deployed."""
 
     @property
-    def input_kind(self) -> Literal["block", "dicts", "frame"]:
-        """What `predict` takes: a float64 block ("block", "frame") or one dict an event ("dicts")."""
+    def input_kind(self) -> Literal["block", "dicts", "frame", "texts"]:
+        """What `predict` takes: see `artifact.sklearn.input_kind`."""
 
-    def predict(self, features: Any) -> NDArray[np.float64]:
-        """Return the (n,) predictions of n rows."""
+    def predict(self, features: Any) -> NDArray[Any]:
+        """Return the answers for n rows, one along the first axis each."""
 
 
 type Take = Callable[[Sequence[int]], Any]
@@ -76,21 +82,23 @@ class ModelService[E]:
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self.model = model
+        self.output = output = task.output.bound(getattr(model, "answers", Answers()), task.name)
+        task = dataclasses.replace(task, output=output)
         self.task: Task[Any] = task
         self._dicts: Dicts[Any] | None = None
-        if model.input_kind == "dicts":
+        if model.input_kind == "dicts" and not task.mixed:
             taken = getattr(model, "vocabulary", None)
             self.task = task.for_dicts(None if taken is None else frozenset(taken))
             self._dicts = self.task.dicts
         self.version = version
         # a test's model may have no types to refuse anything for
-        self._refused: Callable[[Block], Faults] = getattr(model, "refused", lambda _: {})
+        self._refused: Callable[[Rows], Faults] = getattr(model, "refused", lambda _: {})
+        self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(model, "unseen", lambda _: None)
         self._clock = clock
         self._pace = Pace()
         self._careful = False  # the time did not suffice to isolate what made the last call raise
         self._encode = msgspec.json.Encoder().encode
-        names = {"value": task.output.name, "event_id": task.id}
-        self._made: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
+        self._made = _made(output.fields, task.id_name, task.name)
 
     @property
     def runtime(self) -> str:
@@ -104,10 +112,10 @@ class ModelService[E]:
         """
         example, arrived = [self.task.example], [datetime.now(UTC)]
         try:
-            value = float(self._call(self._prepared(example, arrived)[0], [0])[0])
+            answers = self._call(self._prepared(example, arrived)[0], [0])
         except Exception as error:
             raise ModelFailed(f"the model cannot predict {self.task.name}'s example: {error!r}") from error
-        if not np.isfinite(value):
+        for value in self.output.invalid(answers).values():
             raise ModelFailed(f"the model predicts {value} for {self.task.name}'s example")
 
     def score(
@@ -141,7 +149,7 @@ class ModelService[E]:
         take, flags, without = self._prepared(events, arrived)
         values, faults = self._predict(take, len(events), without, time_left)
         ids = map(self.task.event_id, events)
-        outcomes: list[Outcome] = list(map(Scored, ids, values.tolist(), flags))
+        outcomes: list[Outcome] = list(map(Scored, ids, self.output.values(values), flags))
         for row, fault in faults.items():
             outcomes[row] = fault
         return outcomes
@@ -158,6 +166,9 @@ class ModelService[E]:
         features = task.features_by_column(columns)
         take: Take = partial(_rows_of, features.block)
         flags = features.flags
+        unseen = self._unseen(features.block)
+        if unseen is not None:
+            flags = flags | {UNSEEN_CATEGORY: unseen}
         if dicts is not None and dicts.by_column is not None:
             take = partial(dicts.by_column, columns)
             flags = {name: mask for name, mask in flags.items() if name in dicts.about}
@@ -167,7 +178,7 @@ class ModelService[E]:
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
         """Return a scored event in the form that consumers read."""
-        made = {self.task.output.name: scored.value, self.task.id: scored.event_id}
+        made = message_fields(self.output, scored.value) | {self.task.id_name: scored.event_id}
         return Prediction(self.task.model_name, self.version, made, source_event_id, scored.flags)
 
     def messages(self, scored: Sequence[Scored], source_event_ids: Sequence[str | None]) -> list[bytes]:
@@ -189,37 +200,45 @@ class ModelService[E]:
             return lambda rows: dicts.rows([events[row] for row in rows]), flags, {}
         features = self.task.features(events, arrived)
         without = {**self._refused(features.block), **features.faults}
-        return partial(_rows_of, features.block), features.flags, without
+        flags, unseen = features.flags, self._unseen(features.block)
+        if unseen is not None:
+            flags = [
+                (*told, UNSEEN_CATEGORY) if one else told for told, one in zip(flags, unseen, strict=True)
+            ]
+        return partial(_rows_of, features.block), flags, without
 
     def _predict(
         self, take: Take, count: int, without: Mapping[int, PermanentError], time_left: Callable[[], float]
-    ) -> tuple[NDArray[np.float64], dict[int, Fault]]:
-        """Return the (count,) values, NaN where there is none, and for each such row the reason.
+    ) -> tuple[NDArray[Any], dict[int, Fault]]:
+        """Return the answers of so many rows, and for each row without one the reason.
 
-        without: rows that have no features, and why.
+        without: rows that have no features, and why. What the answer of such a row holds means nothing.
         """
         faults: dict[int, Fault] = dict(without)
         rows: Sequence[int] = range(count)
         if faults:
             rows = [row for row in rows if row not in faults]
         if not rows:
-            return np.full(count, np.nan), faults
+            return self.output.none(count), faults
         found, told = self._values(take, rows, time_left)
         faults |= told
-        if len(rows) == count and np.isfinite(found).all():
+        for place, value in self.output.invalid(found).items():
+            if rows[place] not in faults:
+                faults[rows[place]] = InvalidPrediction(
+                    f"the model predicts {value}, which is not a finite number"
+                )
+        if len(rows) == count:
             return found, faults
-        values = np.full(count, np.nan)
-        for row, value in zip(rows, found.tolist(), strict=True):
-            if math.isfinite(value):
-                values[row] = value
-            elif row not in faults:
-                faults[row] = InvalidPrediction(f"the model predicts {value}, which is not a finite number")
-        return values, faults
+        answers = np.zeros((count, *found.shape[1:]), dtype=found.dtype)
+        if found.dtype.kind == "f":
+            answers.fill(np.nan)
+        answers[list(rows)] = found
+        return answers, faults
 
     def _values(
         self, take: Take, rows: Sequence[int], time_left: Callable[[], float]
-    ) -> tuple[NDArray[np.float64], dict[int, Fault]]:
-        """Return the model's answer for each of these rows, by one call if it can be, and why it is NaN."""
+    ) -> tuple[NDArray[Any], dict[int, Fault]]:
+        """Return the model's answer for each of these rows, by one call if it can be, and why it has none."""
         failed, expected = False, self._pace.seconds(len(rows))
         if len(rows) == 1 or expected * (2 if self._careful else 1) <= time_left():
             try:
@@ -229,7 +248,7 @@ class ModelService[E]:
             except Exception as error:  # noqa: BLE001 - a model may raise anything at all
                 self.prove()  # a model that fails on its example is at fault itself: that raises
                 if len(rows) == 1:
-                    return np.full(1, np.nan), {rows[0]: _alone(error)}
+                    return self.output.none(1), {rows[0]: _alone(error)}
                 logger.warning("predict failed on %d events, which are isolated: %r", len(rows), error)
                 failed = True
         told = isolate(
@@ -239,9 +258,11 @@ class ModelService[E]:
         late = DeadlineNear("no time is left to predict it within this invocation")
         faults: dict[int, Fault] = dict.fromkeys(rows[len(told) :], late)
         faults |= {row: _alone(value) for row, value in told.items() if isinstance(value, Exception)}
-        return np.array([np.nan if row in faults else told[row] for row in rows], dtype=np.float64), faults
+        none = next((one for one in told.values() if not isinstance(one, Exception)), self.output.none(1))
+        kept = [none if row in faults else told[row] for row in rows]
+        return np.concatenate(cast("list[NDArray[Any]]", kept)), faults
 
-    def _call(self, take: Take, rows: Sequence[int]) -> NDArray[np.float64]:
+    def _call(self, take: Take, rows: Sequence[int]) -> NDArray[Any]:
         """Predict some rows. Pass a copy: a pipeline may change its input."""
         taken = take(rows)
         began = self._clock()
@@ -251,12 +272,28 @@ class ModelService[E]:
             self._pace.failed(len(rows), self._clock() - began)
             raise
         self._pace.succeeded(len(rows), self._clock() - began)
-        if values.shape != (len(rows),):
-            raise ModelFailed(f"the model answers {values.shape} numbers for {len(rows)} events")
-        return values
+        return self.output.checked(values, len(rows))
 
 
-def _rows_of(block: Block, rows: Sequence[int]) -> Block:
+def _made(fields: Sequence[str], event_id: str, task: str) -> Callable[[Any, EventId], Any]:
+    """Return what makes a message's `prediction`: a Struct takes half a dict's time, with the same JSON."""
+    if event_id in fields:
+        raise SettingsError(
+            f"TASK={task}: its predictions have a field {event_id}, and so is the event's id called; name "
+            "another field with the id (ID=)"
+        )
+    names = dict(
+        zip(
+            [*(f"value_{place}" for place in range(len(fields))), "event_id"],
+            [*fields, event_id],
+            strict=True,
+        )
+    )
+    struct: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
+    return struct if len(fields) == 1 else lambda value, named: struct(*value, named)
+
+
+def _rows_of(block: Rows, rows: Sequence[int]) -> Rows:
     """Return a copy of some of its rows, in order."""
     return block.copy() if len(rows) == len(block) else block[rows]
 

@@ -13,12 +13,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.inputs import Block
+from threeways.artifact.inputs import Block, Rows
 from threeways.errors import PermanentError, SettingsError
 from threeways.scoring.decoding import JsonEvents
+from threeways.scoring.outputs import Declared
 
 type EventId = int | str
 """What names an event to its producer: an integer of 64 bits, or 1 to 256 characters."""
@@ -31,36 +33,29 @@ type Flags = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Features:
+class Features[R: Rows = Block]:
     """The features of one batch of n events.
 
-    block: (n, len(task.columns)) float64; the row of an event in `faults` holds NaN.
-    flags: n tuples. faults: position in the batch -> why this event has no features.
+    block: (n, len(task.columns)) float64, or a `Table` of these columns where they are of mixed types; what
+    the row of an event in `faults` holds is not looked at. flags: n tuples. faults: position in the batch ->
+    why this event has no features.
     """
 
-    block: Block
+    block: R
     flags: Flags
     faults: dict[int, PermanentError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnFeatures:
+class ColumnFeatures[R: Rows = Block]:
     """The features of n events that came by column, all of them valid.
 
-    block: (n, len(task.columns)) float64. flags: flag name -> (n,) which events have it, in the order in
-    which an event's flags are told.
+    block: (n, len(task.columns)) float64, or a `Table`. flags: flag name -> (n,) which events have it, in the
+    order in which an event's flags are told.
     """
 
-    block: Block
+    block: R
     flags: dict[str, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """The output of a model that predicts one number. name: within `prediction`. unit: for people."""
-
-    name: str
-    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +133,28 @@ class Task[E]:
     floats that may be null have NaN. dicts: for models that take dicts.
     page, producer, training: modules with the page at `/`, events for `make run`, and `make train`.
     demo: the module with `table(folder)`, a database of events for `make batch` where none is given: its URL
-    and the table's name; and `files(folder)`, the same as parquet. prefixes: a table's column may have one of
-    these before the field's name. slices: how a batch job's report parts the events; default: by the first
-    numbers among the fields.
+    and the table's name; and `files(folder)`, the same as parquet. mixed: its features are a `Table`.
+    prefixes: a table's column may have one of these before the field's name. slices: how a batch job's report
+    parts the events; default: by the first numbers among the fields.
     """
 
     name: str
     event: type[E]
     example: E
     columns: tuple[str, ...]
-    features: Callable[[Sequence[E], Sequence[datetime]], Features]
-    output: Value
+    features: Callable[[Sequence[E], Sequence[datetime]], Features[Any]]
+    output: Declared
     id: str = "id"
     model_name: str = ""
     time: Time | None = None
     truth: Truth | None = None
-    features_by_column: Callable[[Columns], ColumnFeatures] | None = None
+    features_by_column: Callable[[Columns], ColumnFeatures[Any]] | None = None
     dicts: Dicts[Any] | None = None
     page: str | None = None
     producer: str | None = None
     training: str | None = None
     demo: str | None = None
+    mixed: bool = False
     prefixes: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
     decode: Callable[[bytes], E] = field(init=False, repr=False, compare=False)
@@ -169,6 +165,8 @@ class Task[E]:
     """A batch's events in order, and for each position that has none the reason."""
     event_id: Callable[[E], EventId] = field(init=False, repr=False, compare=False)
     """The producer's id of the event."""
+    id_name: str = field(init=False, repr=False, compare=False)
+    """What the field with the id is called in JSON."""
 
     def __post_init__(self) -> None:
         """Make the decoder of its events."""
@@ -178,6 +176,7 @@ class Task[E]:
             "decode": json.decode,
             "decode_all": json.decode_all,
             "event_id": attrgetter(self.id),
+            "id_name": _json_name(self.event, self.id),
         }
         for name, value in made.items():
             object.__setattr__(self, name, value)
@@ -204,3 +203,9 @@ class Task[E]:
 
 def _only(flags: Callable[[Sequence[Any]], Flags], names: frozenset[str]) -> Callable[[Sequence[Any]], Flags]:
     return lambda events: [tuple(one for one in told if one in names) for told in flags(events)]
+
+
+def _json_name(event: type, field_name: str) -> str:
+    if not issubclass(event, msgspec.Struct):
+        return field_name
+    return {one.name: one.encode_name for one in msgspec.structs.fields(event)}.get(field_name, field_name)

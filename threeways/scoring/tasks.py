@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from threeways import artifact
+from threeways.artifact import signature
+from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import SettingsError
+from threeways.scoring import signature_task
 from threeways.scoring.task import Task
 
 SYSTEMS = "threeways.systems"
@@ -18,6 +22,36 @@ SYSTEMS = "threeways.systems"
 def names() -> list[str]:
     """Return the short names that `TASK` may have, sorted. Raises SettingsError for a broken one."""
     return sorted(_task_of(module).name for module in _modules("*"))
+
+
+def of_model(
+    info: MLmodel,
+    folder: Path,
+    name: str | None,
+    model_name: str | None = None,
+    event_id: str | None = None,
+    default: str | None = None,
+    categories: Mapping[str, Collection[Any]] | None = None,
+) -> Task[Any]:
+    """Return the task of a model: the one that TASK or its metadata names, else the one its signature makes.
+
+    folder: the artifact's. name: TASK. model_name, event_id: MODEL_NAME and EVENT_ID, for the signature's.
+    default: the task where there is none of them. categories: the loaded model's.
+    Raises SettingsError for a task that is not there or cannot be so named, ArtifactError for a model that
+    names another task, or whose signature makes none.
+    """
+    named = name or info.task or (None if signature.inputs(info) else default)
+    if named is None:
+        called = model_name or str((info.metadata or {}).get("name", "model"))
+        return signature_task.task_of(info, folder, name=called, event_id=event_id, categories=categories)
+    task = find(named)
+    artifact.check_task(info, task.name)
+    if event_id is not None and event_id != task.id_name:
+        raise SettingsError(
+            f"EVENT_ID={event_id}, and the events of TASK={task.name} have their id in {task.id_name}; unset "
+            "EVENT_ID"
+        )
+    return task
 
 
 def find(name: str) -> Task[Any]:

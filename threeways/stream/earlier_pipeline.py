@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from threeways.errors import InvalidEvent, PermanentError, TransientError
 from threeways.scoring import service, tasks
-from threeways.settings import Settings
+from threeways.settings import DEFAULT_TASK
 from threeways.stream.handler import StreamHandler
 
 __all__ = ["ModelService", "base64_decode"]
@@ -50,7 +50,7 @@ class ModelService:
         self._service = (
             handler.service
             if handler
-            else service.ModelService(self.model, tasks.find(Settings().task), model_version)
+            else service.ModelService(self.model, tasks.find(DEFAULT_TASK), model_version)
         )
 
     def prepare_features(self, ride: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from threeways.atomic_files import write_json
 from threeways.errors import ArtifactMissing, TrackingError
 from threeways.scoring import tasks
 from threeways.scoring.task import Task
-from threeways.settings import LOCAL, Settings
+from threeways.settings import DEFAULT_TASK, LOCAL
 from threeways.training import flavour
 from threeways.training.examples import Examples, training_of
 from threeways.training.lock import exclusive
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-TASK: str = Settings().task
+TASK = DEFAULT_TASK
 """The task where none is named."""
 LAST_TRAIN = "last-train.json"
 

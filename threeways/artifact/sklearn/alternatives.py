@@ -7,21 +7,6 @@ import sys
 from threeways.artifact.sklearn.allowed import SkopsType
 
 PIN = "log the model with serialization_format='cloudpickle' and pin MODEL_SHA256"
-_LABELLERS = {
-    "sklearn.covariance._elliptic_envelope": "EllipticEnvelope",
-    "sklearn.discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
-    "sklearn.linear_model._logistic": "LogisticRegression LogisticRegressionCV",
-    "sklearn.linear_model._perceptron": "Perceptron",
-    "sklearn.linear_model._stochastic_gradient": "SGDOneClassSVM",
-    "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
-    "sklearn.neighbors._nearest_centroid": "NearestCentroid",
-    "sklearn.semi_supervised._label_propagation": "LabelPropagation LabelSpreading",
-    "sklearn.ensemble._iforest": "IsolationForest",
-    "sklearn.neighbors._lof": "LocalOutlierFactor",
-    "sklearn.svm._classes": "LinearSVC NuSVC OneClassSVM SVC",
-}
-"""scikit-learn's classifiers without "Classifier" in their names, and its outlier detectors."""
-_LABELLING = ("sklearn.cluster.", "sklearn.mixture.")
 _AT_HAND = sys.stdlib_module_names | {"__main__", "numpy", "scipy", "sklearn"}
 """Modules that are installed wherever a model is loaded, or that cloudpickle pickles by value."""
 
@@ -33,8 +18,6 @@ def suggestion(kind: SkopsType, where: str) -> str:
         if where == "model":
             return "log what it has found, its best_estimator_"
         return "put what it has found, its best_estimator_, in its place and log the model again"
-    if top == "sklearn" and _gives_labels(kind):
-        return "classes are not served yet, only numbers: train a regressor"
     if top == "_loss":  # how skops writes scikit-learn's losses before 1.9
         return (
             f"its scikit-learn is too old for skops: train it with the one that is installed here, or {PIN}"
@@ -45,8 +28,3 @@ def suggestion(kind: SkopsType, where: str) -> str:
             f"package, add it to [sklearn] in the Pipfile and run `make lock`"
         )
     return f"use what is on that list, or {PIN}"
-
-
-def _gives_labels(kind: SkopsType) -> bool:
-    named = "Classifier" in kind.name or kind.name in _LABELLERS.get(kind.module, "").split()
-    return named or kind.module.startswith(_LABELLING)

@@ -9,20 +9,26 @@ import numpy as np
 
 from threeways.artifact.sklearn import objects
 
-type InputKind = Literal["block", "dicts", "frame"]
+type InputKind = Literal["block", "dicts", "frame", "texts"]
+"""A float64 block, one dict a row, a DataFrame with named columns, or one text a row."""
 
 _DELEGATES = ("best_estimator_", "regressor_", "estimator_")
 """The attributes to which searches, target transformers and wrapped estimators pass their input unchanged."""
 
 
-def input_kind(estimator: Any, *, of_frame: bool = False, mixed: bool = False) -> InputKind:
-    """Return "dicts" if the first steps take them, "frame" if a DataFrame makes a difference, else "block".
+def input_kind(
+    estimator: Any, *, of_frame: bool = False, mixed: bool = False, numbers: bool = True
+) -> InputKind:
+    """Return "dicts" or "texts" if the first steps take them, "frame" if a DataFrame differs, else "block".
 
     of_frame: whether the signature is a DataFrame's. mixed: whether that has columns of several types.
+    numbers: whether all of its columns are numbers.
     """
     if _dict_takers(estimator):
         return "dicts"
-    if _names_columns(estimator):
+    if _takes_texts(estimator):
+        return "texts"
+    if not numbers or _names_columns(estimator):
         return "frame"
     if not of_frame and not hasattr(estimator, "feature_names_in_"):
         return "block"
@@ -70,16 +76,25 @@ def _dict_takers(estimator: Any) -> list[Any]:
     return [taker for part in _first_parts(estimator) for taker in _dict_takers(part)]
 
 
+def _takes_texts(estimator: Any) -> bool:
+    """Return whether the first steps take one text a row, as scikit-learn's vectorizers do."""
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+
+    if isinstance(estimator, CountVectorizer | HashingVectorizer):
+        return True
+    return any(_takes_texts(part) for part in _first_parts(estimator))
+
+
 def _first_parts(estimator: Any) -> list[Any]:
     """Return the estimators to which this one passes its input unchanged."""
-    from sklearn.ensemble import StackingRegressor, VotingRegressor
+    from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
     from sklearn.pipeline import FeatureUnion, Pipeline
 
     if isinstance(estimator, Pipeline):
         return [step for _, step in estimator.steps if step not in (None, "passthrough")][:1]
     if isinstance(estimator, FeatureUnion):
         return [part for _, part in estimator.transformer_list if not isinstance(part, str)]
-    if isinstance(estimator, VotingRegressor | StackingRegressor):
+    if isinstance(estimator, VotingRegressor | StackingRegressor | VotingClassifier | StackingClassifier):
         return list(estimator.estimators_)
     return [getattr(estimator, name) for name in _DELEGATES if hasattr(estimator, name)]
 

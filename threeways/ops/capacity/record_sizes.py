@@ -43,7 +43,7 @@ class Sizes:
 def sizes_of(task: Task[Any]) -> Sizes:
     """Return the sizes of a task's events and predictions, rounded up to ten bytes."""
     event_id = task.event_id(task.example)
-    made = {task.output.name: 1 / 3, task.id: event_id}
+    made: dict[str, Any] = dict.fromkeys(task.output.columns, 1 / 3) | {task.id_name: event_id}
     prediction = Prediction(task.model_name, _VERSION, made, _SOURCE_ID, ())
     sizes = [len(msgspec.json.encode(one)) + len(str(event_id)) for one in (task.example, prediction)]
     return Sizes(*(ceil((size + _LONGER) / 10) * 10 for size in sizes))

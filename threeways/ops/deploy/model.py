@@ -17,7 +17,7 @@ from threeways.ops import account
 from threeways.ops.deploy import in_image
 from threeways.ops.printing import say
 from threeways.scoring import tasks
-from threeways.settings import Runtime, Settings
+from threeways.settings import DEFAULT_TASK, Runtime, Settings
 
 PREFIX = "models"
 RUNTIME = "ModelRuntime"
@@ -117,13 +117,14 @@ def tell(named: str | None, settings: Settings, console: Console, local: Path) -
     named: as `make deploy` takes it. settings: task, runtime, and the digest that a pickle needs, unless it
     is a registered model. Raises what `model.build` would.
     """
-    found = find(named, local, settings.task)
+    task = settings.task or DEFAULT_TASK
+    found = find(named, local, task)
     if named and not named.startswith("models:/"):  # refuses an unpinned pickle
         artifact.load(found.folder, settings.model_sha256, settings.model_runtime)
-    checked = check(found, settings.task, settings.model_runtime)
+    checked = check(found, task, settings.model_runtime)
     say(
         console,
-        f"{checked.name} serves {settings.task}, by {checked.runtime}, in the image's target "
+        f"{checked.name} serves {task}, by {checked.runtime}, in the image's target "
         f"{image_target(checked.runtime or '')}; MODEL_SHA256={checked.sha256}",
     )
 

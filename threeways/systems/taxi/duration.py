@@ -1,6 +1,7 @@
 """How long will a taxi ride take? Minutes from pickup to drop-off."""
 
-from threeways.scoring.task import Truth, Value
+from threeways.scoring.outputs import Value
+from threeways.scoring.task import Truth
 from threeways.systems.taxi.rides import ride_task
 
 TRUTH = Truth(column="dropoff_datetime", since=True, least=1, most=60)

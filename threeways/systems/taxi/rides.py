@@ -21,6 +21,7 @@ from threeways.artifact.inputs import Block, DictRows
 from threeways.clock import NO_TIME, PLAIN, plain_times
 from threeways.errors import InvalidEvent, PermanentError
 from threeways.scoring.decoding import Id
+from threeways.scoring.outputs import Value
 from threeways.scoring.task import (
     ColumnFeatures,
     Columns,
@@ -31,7 +32,6 @@ from threeways.scoring.task import (
     Task,
     Time,
     Truth,
-    Value,
 )
 from threeways.systems.taxi.clock import new_york_wall_clock
 

@@ -1,6 +1,7 @@
 """How much will the rider tip? Dollars, for rides paid by card: tips in cash are not recorded."""
 
-from threeways.scoring.task import Truth, Value
+from threeways.scoring.outputs import Value
+from threeways.scoring.task import Truth
 from threeways.systems.taxi.rides import ride_task
 
 task = ride_task(

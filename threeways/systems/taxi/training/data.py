@@ -11,7 +11,7 @@ import numpy as np
 from threeways.artifact.inputs import Block
 from threeways.aws.files import Say
 from threeways.errors import DataError, UsageError
-from threeways.scoring.task import Task, Truth
+from threeways.scoring.task import Features, Task, Truth
 from threeways.systems.taxi.rides import RideEvent
 from threeways.training.examples import Examples
 
@@ -115,10 +115,11 @@ def _block_of(task: Task[Any], frame: pd.DataFrame) -> Block:
     from threeways.systems.taxi.trips.rides import columns_of, payloads_of
 
     if task.event is RideEvent and task.features_by_column:
-        return task.features_by_column(columns_of(frame).by_field()).block
+        block: Block = task.features_by_column(columns_of(frame).by_field()).block
+        return block
     events, faults = task.decode_all(list(payloads_of(frame)))
     if not faults:
-        features = task.features(events, [datetime.now(UTC)] * len(events))
+        features: Features = task.features(events, [datetime.now(UTC)] * len(events))
         if not features.faults:
             return features.block
         faults = features.faults
