@@ -21,7 +21,7 @@ POISON = 0.05
 
 def test_every_ride_that_is_put_comes_out_as_the_model_scores_it(site: Site) -> None:
     task = tasks.find("ride_duration")
-    events = with_broken(load(Source(count=site.events), task, print), POISON)
+    events = with_broken(task, load(Source(count=site.events), task, print), POISON)
     events = replace(events, kinds=list(kinds(task).values()))
     put: list[Outgoing] = []
 

@@ -25,4 +25,4 @@ def workload(
 ) -> Workload:
     """`count` events of a task, a share of them replaced by broken records."""
     events = load(Source(spec, count, columns), task, lambda _: None)
-    return replace(with_broken(events, share), kinds=list(kinds(task).values()))
+    return replace(with_broken(task, events, share), kinds=list(kinds(task).values()))

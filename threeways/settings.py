@@ -147,7 +147,10 @@ def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str
 
 def refuse(settings: Settings, why: str) -> None:
     """Raise UsageError where the environment names a model or a task, for a command that has its own."""
-    names = ("task", "model_location", "model_bucket", "model_sha256", "model_runtime", "run_id")
+    names = (
+        "task", "model_location", "model_bucket", "model_sha256", "model_runtime", "run_id", "model_name",
+        "event_id",
+    )  # fmt: skip
     given = [name.upper() for name in names if getattr(settings, name) != getattr(Settings(), name)]
     if given:
         raise UsageError(f"{', '.join(given)} cannot be honoured: {why}. Unset {', '.join(given)}")

@@ -28,6 +28,8 @@ def web(
         "MODEL_LOCATION": served.model_location,
         "MODEL_SHA256": served.model_sha256,
         "RUN_ID": served.run_id,
+        "TASK": served.task,
+        "MODEL_NAME": served.model_name,
     }
     given = {name: value or "" for name, value in chosen.items()} | tasks.search_path(settings.task or "")
     if port is not None:

@@ -84,7 +84,7 @@ def here(stack: RunningStack, folder: Path, make: MakeFunction) -> Site:
         config = replace(stack.config, environment=stack.config.environment | variables)
         return make(config, stack.emulator.environment(), stack.log)
 
-    settings = Settings(model_location=str(folder), run_id=stack.version, task=stack.task)
+    settings = Settings(model_location=str(folder), run_id=stack.version, task=stack.task or None)
     return Site(target_of(stack), stack.input_stream, oracle_of(settings), 2_000, start)
 
 

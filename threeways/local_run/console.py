@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.columns import Columns
 from rich.console import Console, Group
@@ -20,10 +21,14 @@ from threeways.local_run.progress import View
 from threeways.local_run.result import Result
 from threeways.local_run.stack import ReadBack
 from threeways.scoring.decoding import reason_kind
+from threeways.scoring.outputs import text_of
 
 PLAIN_SECONDS = 2.0
 EXAMPLES = 5
 REASONS = 6
+MOST_LABELS = 8
+"""Classes beyond so many are not shown one by one."""
+_MEASURES = {"accuracy": "accuracy", "log_loss": "log loss", "auc": "AUC"}
 NARROW = 66
 """A terminal of fewer columns gets two of the values by which an event is known."""
 NARROW_LABELS, LABEL_WIDTH = 2, 8
@@ -74,10 +79,7 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
         f"{ledger.rides_per_s:,.0f} predictions/s over {ledger.seconds:.1f} s; put to prediction "
         f"p50 {_seconds(ledger.latency_p50_s)}, p99 {_seconds(ledger.latency_p99_s)}"
     )
-    if ledger.rmse is not None:
-        unit = f" {result.task.output.unit}" if result.task.output.unit else ""
-        which = "that training keeps" if result.task.truth else "whose truth is known"
-        console.out(f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}")
+    _show_error(console, ledger, result)
     if ledger.lost:
         lost = result.account.whereabouts()["lost"]
         console.print(
@@ -86,6 +88,29 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
         )
     else:
         console.print("[bold green]lost 0[/]")
+
+
+def _show_error(console: Console, ledger: Ledger, result: Result) -> None:
+    """Print how good the predictions are whose truth is known; of classes, which were taken for which."""
+    if not ledger.error:
+        return
+    which = "that training keeps" if result.task.truth else "whose truth is known"
+    if ledger.rmse is not None:
+        unit = f" {result.task.output.unit}" if result.task.output.unit else ""
+        console.out(f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}")
+        return
+    counts = result.judgement().confusion
+    measures = ", ".join(f"{_MEASURES[name]} {value:.4f}" for name, value in ledger.error.items())
+    console.out(f"{measures} over the {counts.total():,} events {which}")
+    labels = sorted({label for pair in counts for label in pair})
+    if len(labels) <= MOST_LABELS:
+        table = Table(title="Predicted, by what was really so", title_justify="left")
+        table.add_column("really", overflow="fold")
+        for label in labels:
+            table.add_column(escape(label), justify="right", overflow="fold")
+        for true in labels:
+            table.add_row(escape(true), *(f"{counts[true, told]:,}" for told in labels))
+        console.print(table)
 
 
 def show_share(console: Console, ledger: Ledger, tolerate: float) -> None:
@@ -147,13 +172,36 @@ def _show_examples(console: Console, result: Result) -> None:
         widest = max(map(len, name.split()), default=0)
         least = min(widest, LABEL_WIDTH) if name in names else widest
         table.add_column(escape(name), justify="right", min_width=least, overflow="fold")
-    largest = max(abs(value) for _, value in shown)
-    digits = 1 if largest >= 10 else 2 if largest >= 1 else 4
+    digits = _digits([number for _, value in shown for number in _numbers_in(value)])
     for (index, predicted), about in zip(shown, labels, strict=True):
-        known = f"{true[index]:.{digits}f}" if index in true else "-"
+        known = _text(true[index], digits) if index in true else "-"
         row = [escape(about.get(name, "")) for name in names]
-        table.add_row(*row, f"{predicted:.{digits}f}", *([known] if true else []))
+        table.add_row(*row, escape(_text(predicted, digits)), *([escape(known)] if true else []))
     console.print(table)
+
+
+def _digits(numbers: list[float]) -> int:
+    """Return how many digits after the point tell numbers of this size apart."""
+    largest = max(map(abs, numbers), default=0.0)
+    return 1 if largest >= 10 else 2 if largest >= 1 else 4
+
+
+def _numbers_in(value: Any) -> list[float]:
+    """Return the numbers of a prediction, which may be a label or several fields by name."""
+    if isinstance(value, dict):
+        return [number for one in value.values() for number in _numbers_in(one)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def _text(value: Any, digits: int) -> str:
+    """Return a prediction in a few words: a class with its own probability."""
+    if isinstance(value, dict) and "label" in value:
+        numbers = next((one for name, one in value.items() if name != "label"), None)
+        own = numbers.get(text_of(value["label"])) if isinstance(numbers, dict) else numbers
+        return text_of(value["label"]) + ("" if own is None else f" {own:.{digits}f}")
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(one, digits)}" for name, one in value.items())
+    return f"{value:.{digits}f}" if isinstance(value, float) else text_of(value)
 
 
 def _bar(view: View) -> Table:

@@ -10,11 +10,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from threeways.errors import DataError, PermanentError
 from threeways.local_run.event_files import Row, lines_of, paths
 from threeways.local_run.event_schema import Field, id_path, replaced, value_at, value_fields_of
 from threeways.scoring.events import Events, within
+from threeways.scoring.outputs import Value
 from threeways.scoring.task import EventId, Task
 
 _SHOWN = 24
@@ -46,8 +48,12 @@ def read(spec: str, count: int, task: Task[Any], named: ColumnNames, tell: Calla
     unread = [name for name in made.names if name not in made.found]
     if unread:
         tell(f"EVENTS={spec} has no column {', '.join(unread)}: its events go without")
-    truth = np.array(made.truth, dtype=np.float64)
-    counted = within(task.truth, truth) if np.isfinite(truth).any() else np.ones(len(truth), dtype=np.bool_)
+    truth: NDArray[Any] = np.array(made.truth, dtype=object)
+    if not any(isinstance(one, str | bool) for one in made.truth):
+        truth = truth.astype(np.float64)  # a missing one is NaN
+    counted = np.ones(len(truth), dtype=np.bool_)
+    if truth.dtype.kind == "f" and np.isfinite(truth).any():
+        counted = within(task.truth, truth)
     return Events(
         name=spec,
         ids=made.ids,
@@ -80,7 +86,7 @@ class _Rows:
     named: ColumnNames
     payloads: list[bytes] = field(default_factory=list)
     ids: list[EventId] = field(default_factory=list)
-    truth: list[float] = field(default_factory=list)
+    truth: list[Any] = field(default_factory=list)
     found: set[str] = field(default_factory=set)
     columns: dict[str, None] = field(default_factory=dict)
     skipped: int = 0
@@ -155,8 +161,13 @@ class _Rows:
         """Return the name of the column that a field's values are in."""
         return next((name for name in self._columns[one.name] if name in row), None)
 
-    def _actual(self, row: Row) -> float:
-        """Return what the output really was, by ACTUAL= or by the task's truth; NaN where no column tells."""
+    def _actual(self, row: Row) -> Any:
+        """Return what the output really was, by ACTUAL= or by the task's truth; None or NaN where none tells.
+
+        It is a number for a task that predicts one, else whatever the column holds.
+        """
+        if self.named.actual and not isinstance(self.task.output, Value):
+            return row.get(self.named.actual)
         if self.named.actual:
             return _number(row.get(self.named.actual), self.named.actual, len(self.payloads) + self.skipped)
         truth = self.task.truth

@@ -38,9 +38,11 @@ class Source:
 class Workload:
     """What is put on the stream: events, some of them replaced by broken records.
 
-    broken: their positions. kinds: the broken records, taken in turn. key: position -> partition key.
+    task: theirs. broken: their positions. kinds: the broken records, taken in turn. key: position ->
+    partition key.
     """
 
+    task: Task[Any]
     events: Events
     broken: frozenset[int]
     kinds: Sequence[bytes] = ()
@@ -77,10 +79,10 @@ def load(source: Source, task: Task[Any], tell: Callable[[str], None]) -> Events
     return made
 
 
-def with_broken(events: Events, share: float) -> Workload:
+def with_broken(task: Task[Any], events: Events, share: float) -> Workload:
     """Replace a share of the events by broken records, always the same ones; `kinds` is to be set."""
     broken = np.random.default_rng(0).choice(len(events), round(share * len(events)), replace=False)
-    return Workload(events, frozenset(broken.tolist()))
+    return Workload(task, events, frozenset(broken.tolist()))
 
 
 def _require_taken(events: Events, task: Task[Any]) -> None:

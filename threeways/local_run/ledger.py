@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
+from typing import Any
 
 import msgspec
 
@@ -33,9 +34,13 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The first prediction for an event. at: Unix time at which the output stream took it."""
+    """The first prediction for an event.
 
-    value: float
+    value: what its message predicts: a number, a label, or several fields by name. at: Unix time at which the
+    output stream took it.
+    """
+
+    value: Any
     at: float
     number: int = 0
     """In the order of the output stream: of its sequence number, and of its place in an aggregated record."""
@@ -51,7 +56,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     rmse: in the output's unit, over the events whose truth is known and that training would keep; None
     without any. rmse_rides: how many those are. rides_per_s: predictions a second. broken: records broken on
     purpose. rides_given_up: the other events that are in quarantine or abandoned.
-    interrupted: it was ended before all was sent.
+    interrupted: it was ended before all was sent. task: its name. model_uri: where the model is. error:
+    measures of the predictions whose truth is known: `rmse`; or `accuracy`, `log_loss` and `auc` of classes.
     """
 
     sent: int
@@ -73,6 +79,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     broken: int = 0
     rides_given_up: int = 0
     interrupted: bool = False
+    task: str | None = None
+    model_uri: str | None = None
+    error: dict[str, float] = {}
 
     @property
     def failed(self) -> bool:

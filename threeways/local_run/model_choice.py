@@ -7,7 +7,7 @@ honour is refused, never ignored.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -20,9 +20,10 @@ from threeways.scoring import tasks
 from threeways.settings import DEFAULT_TASK, Settings, refuse
 
 if TYPE_CHECKING:
+    from threeways.scoring.task import Task
     from threeways.training.registry import RegisteredModel
 
-__all__ = ["choose", "named", "refuse", "require_run", "resolved"]
+__all__ = ["choose", "named", "names_model", "refuse", "require_run", "resolved", "task_of"]
 
 REGISTRY = "models:/"
 
@@ -35,11 +36,12 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
     command loads it, so that a pickle has to be pinned. Raises UsageError: SettingsError, ArtifactError,
     TrackingError or DataError among them.
     """
-    task = tasks.find(settings.task or DEFAULT_TASK)
+    if settings.task:
+        tasks.find(settings.task)  # a wrong name is told before a model is fetched
     model = _found(settings, console, local)
     hashes = digests.verify(model.folder, settings.model_sha256) if settings.model_sha256 else None
     info = mlmodel.read(model.folder, hashes)
-    artifact.check_task(info, task.name)
+    task = task_of(settings, model)
     served = f", served by {_runtime(settings, info, model.folder)}" if loads else ""
     if loads and served.endswith("sklearn") and not (settings.model_sha256 or model.trained_here):
         _refuse_pickles(info, model.folder)
@@ -50,18 +52,38 @@ def choose(settings: Settings, console: Console, local: Path, *, loads: bool = T
     return model
 
 
+def names_model(settings: Settings) -> bool:
+    """Tell whether the settings name a model; without one a command takes the registered one of the task."""
+    return bool(settings.model_location or settings.model_bucket)
+
+
+def task_of(settings: Settings, model: RegisteredModel | None) -> Task[Any]:
+    """Return the task that a model is used for; None: the registered one, which is still to be found.
+
+    Raises SettingsError or ArtifactError, as `tasks.of_model`.
+    """
+    if model is None or not names_model(settings):
+        return tasks.find(settings.task or DEFAULT_TASK)
+    served = resolved(settings, model)
+    info = mlmodel.read(model.folder)
+    return tasks.of_model(info, model.folder, settings.task, served.model_name, settings.event_id)
+
+
 def resolved(settings: Settings, model: RegisteredModel) -> Settings:
-    """Return the same settings with the chosen model in them: its folder, its run and its digest.
+    """Return the same settings with the chosen model in them: its folder, name, task, run and digest.
 
     The digest pins it. It is the person's, or that of a model which this checkout trained. Any other model's
     own digest would pin what nobody vouches for.
     """
+    task = settings.task or (mlmodel.read(model.folder).task if names_model(settings) else DEFAULT_TASK)
     own = artifact.digest(model.folder) if model.trained_here and not settings.model_sha256 else None
     return msgspec.structs.replace(
         settings,
         model_location=str(model.folder.absolute()),
         model_sha256=settings.model_sha256 or own,
         run_id=settings.run_id or model.run_id,
+        model_name=settings.model_name or model.name,
+        task=task,
     )
 
 
@@ -95,7 +117,7 @@ def _found(settings: Settings, console: Console, local: Path) -> RegisteredModel
             raise ArtifactMissing(f"no model is registered as {location}; name another in MODEL_LOCATION")
         require_run(settings, found)
         return found
-    if location or settings.model_bucket:
+    if names_model(settings):
         location = artifact.find(settings)
         folder = artifact.fetch(location)
         hashes = digests.verify(folder, settings.model_sha256) if settings.model_sha256 else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.console import Console
 
 from threeways.atomic_files import write_json
@@ -17,12 +18,11 @@ from threeways.local_run.event_rows import ColumnNames
 from threeways.local_run.events import Source, Workload, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
-from threeways.local_run.model_choice import resolved
+from threeways.local_run.model_choice import names_model, resolved, task_of
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
-from threeways.scoring import tasks
-from threeways.settings import DEFAULT_TASK, Settings
+from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -63,7 +63,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     ):
         stack.announce()
         result = run_session(stack, workload, options.rate, stopping, console)
-    ledger = ledger_of(result)
+    ledger = msgspec.structs.replace(ledger_of(result), model_uri=model.uri)
     show_ledger(console, ledger, result)
     show_share(console, ledger, options.tolerate)
     for path in (folder / "run.json", local / "last-run.json"):
@@ -75,10 +75,11 @@ def prepared(
     options: Options, find_model: Callable[[], RegisteredModel], console: Console
 ) -> tuple[Workload, RegisteredModel]:
     """Return what is put on the stream and the model for it. Raises UsageError."""
-    task = tasks.find(options.settings.task or DEFAULT_TASK)
+    found = find_model() if names_model(options.settings) else None
+    task = task_of(options.settings, found)
     source = Source(options.events, options.n, options.columns)
     events = load(source, task, lambda line: console.out(line, highlight=False))
-    workload = with_broken(events, options.poison)
+    workload = with_broken(task, events, options.poison)
     broken = f"{len(workload.broken):,} of them replaced by broken records"
     said = f"Events: {len(events):,} of {events.name}, {broken}"
     if events.skipped:
@@ -87,5 +88,5 @@ def prepared(
     console.out(said)
     if options.n > len(events):
         console.print(f"There are no {options.n:,} events: all {len(events):,} are sent.")
-    model = find_model()
+    model = found or find_model()
     return replace(workload, kinds=kinds_for(task, model.folder, resolved(options.settings, model))), model

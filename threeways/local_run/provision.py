@@ -59,6 +59,8 @@ def _load(model: RegisteredModel, settings: Settings, region: str) -> Stack:
         "ModelRuntime": served.model_runtime or "",
         "RunId": served.run_id or "",
         "Task": served.task or "",
+        "ModelName": served.model_name or "",
+        "EventId": served.event_id or "",
     }
     return load(TEMPLATE, parameters, region=region)
 

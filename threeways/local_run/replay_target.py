@@ -35,7 +35,7 @@ def local_target(
     """
     logs = new_folder(local / "replays")
     with RunningStack(logs, find_model(), None, console, settings=settings) as stack:
-        console.out(f"Up for TASK={stack.task}, with model version {stack.version}; logs in {logs}")
+        console.out(f"Up for {stack.served_as}, with model version {stack.version}; logs in {logs}")
         keeper = Keeper(Path(location).absolute().parent, logs.name)
         console.out(f"Predictions go to {keeper.predictions}, what still fails to {keeper.quarantine}")
         yield target_of(stack), keeper
@@ -45,7 +45,7 @@ def target_of(stack: RunningStack) -> Target:
     """Describe a function on this machine as a replay's target."""
     return Target(
         name="the function of template.yaml",
-        model=f"version {stack.version}, task {stack.task}",
+        model=f"version {stack.version}, {stack.served_as}",
         is_local=True,
         whose="this machine",
         real=False,

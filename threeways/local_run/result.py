@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from threeways.local_run.ledger import PLACES, Account, Ledger, percentile, rmse
+from threeways.local_run.judging import Judgement, judge
+from threeways.local_run.ledger import Account, Ledger, percentile
 from threeways.local_run.stack import ReadBack
 from threeways.scoring.events import Events
 from threeways.scoring.task import Task
@@ -25,7 +25,7 @@ class Result:
     version: str | None
     interrupted: bool = False
 
-    def predicted(self) -> list[tuple[int, float]]:
+    def predicted(self) -> list[tuple[int, Any]]:
         """Return (position, prediction) for each predicted event that training would keep."""
         found = []
         for event_id, received in self.account.predictions.items():
@@ -34,11 +34,15 @@ class Result:
                 found.append((sent.index, received.value))
         return found
 
-    def pairs(self) -> list[tuple[int, float, float]]:
+    def pairs(self) -> list[tuple[int, Any, Any]]:
         """Return (position, prediction, truth) for those of them whose truth is known."""
-        truth = self.events.truth
-        known = ((index, value, float(truth[index])) for index, value in self.predicted())
-        return [one for one in known if math.isfinite(one[2])]
+        truth = self.events.truth.tolist()
+        known = ((index, value, truth[index]) for index, value in self.predicted())
+        return [one for one in known if one[2] is not None and one[2] == one[2]]  # NaN is unknown, too
+
+    def judgement(self) -> Judgement:
+        """Return how good the predictions are whose truth is known."""
+        return judge([(value, true) for _, value, true in self.pairs()])
 
 
 def ledger_of(result: Result) -> Ledger:
@@ -49,10 +53,14 @@ def ledger_of(result: Result) -> Ledger:
     given_up = [*places["quarantined"], *places["abandoned"]]
     latencies = account.latencies()
     seconds, rides_per_s = account.throughput()
-    pairs = result.pairs()
+    error = result.judgement().error
     return Ledger(
         sent=len(account.sent),
-        **{place: counts[place] for place in PLACES},
+        predicted=counts["predicted"],
+        quarantined=counts["quarantined"],
+        abandoned=counts["abandoned"],
+        pending=counts["pending"],
+        lost=counts["lost"],
         duplicates=account.duplicates,
         batches=result.batches,
         cold_start_s=result.cold_start,
@@ -61,8 +69,10 @@ def ledger_of(result: Result) -> Ledger:
         latency_p50_s=percentile(latencies, 50),
         latency_p99_s=percentile(latencies, 99),
         model_version=result.version,
-        rmse=rmse([(predicted, true) for _, predicted, true in pairs]),
-        rmse_rides=len(pairs),
+        rmse=error.get("rmse"),
+        rmse_rides=len(result.pairs()) if "rmse" in error else 0,
+        task=result.task.name,
+        error=error,
         broken=sum(sent.index is None for sent in account.sent.values()),
         rides_given_up=sum(account.sent[event_id].index is not None for event_id in given_up),
         interrupted=result.interrupted,

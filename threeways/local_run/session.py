@@ -18,7 +18,6 @@ from threeways.local_run.producer import Producer
 from threeways.local_run.progress import RunProgress
 from threeways.local_run.result import Result
 from threeways.local_run.stack import RunningStack
-from threeways.scoring import tasks
 
 LOOK_SECONDS = 0.25
 
@@ -31,8 +30,7 @@ def run_session(
     stopping: set, it ends the run early. Raises what stopped the producer or the collector, and LocalFailed
     where the emulator has ended.
     """
-    task = tasks.find(stack.task)
-    collector = Collector(stack.kinesis, stack.output_stream, task)
+    collector = Collector(stack.kinesis, stack.output_stream, workload.task)
     producer = Producer(stack.kinesis, stack.input_stream, workload.outgoing(), rate)
     progress = RunProgress(len(workload), producer, collector, stack.mapping, stack.log)
     collector.start()
@@ -63,7 +61,7 @@ def run_session(
         positions=positions,
     )
     return Result(
-        task=task,
+        task=workload.task,
         events=workload.events,
         account=account,
         back=back,

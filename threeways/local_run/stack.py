@@ -112,7 +112,7 @@ class RunningStack:
             self.input_stream = stack.source.name
             self.output_stream = stack.function.environment["PREDICTIONS_STREAM_NAME"]
             self.quarantine = stack.function.environment["QUARANTINE_LOCATION"]
-            self.task = stack.function.environment["TASK"]
+            self.task = stack.function.environment.get("TASK", "")
             self.version = stack.function.environment["RUN_ID"]
             self.failures = stack.mapping.destination
             # What leads the function to the emulator, and to a task's module of the user's own.
@@ -161,10 +161,15 @@ class RunningStack:
             self.mapping.halt()
             self.function.__exit__(None, None, None)
 
+    @property
+    def served_as(self) -> str:
+        """The task in words."""
+        return f"TASK={self.task}" if self.task else "the task that its signature makes"
+
     def announce(self) -> None:
         """Say what is up."""
         self._console.out(
-            f"Up: streams, buckets, model {self._model.uri} and function for TASK={self.task}, "
+            f"Up: streams, buckets, model {self._model.uri} and function for {self.served_as}, "
             f"cold start {self.cold_start:.2f} s"
         )
 

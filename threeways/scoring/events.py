@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ class Events:
     """n valid events of a task, in order.
 
     name: where they are from, for people. ids: the events' own ids. payloads: their JSON, made anew by each
-    call. truth: (n,) float64, what the task's output really was, NaN where that is unknown. counted: (n,)
+    call. truth: (n,) what the task's output really was: float64, NaN where that is unknown, or of
+    objects where labels are, None where unknown. counted: (n,)
     which of them an error is told of: those that training keeps. skipped: rows of the source that are no
     valid event, and are not among the n. skipped_because: why the first of them is none. labels: position ->
     a few values by which a person knows the event, each by its name, the first two the ones that matter most.
@@ -33,7 +35,7 @@ class Events:
     name: str
     ids: Sequence[EventId]
     payloads: Callable[[], Iterator[bytes]]
-    truth: NDArray[np.float64]
+    truth: NDArray[Any]
     counted: NDArray[np.bool_]
     skipped: int = 0
     skipped_because: str = ""

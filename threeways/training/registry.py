@@ -52,6 +52,11 @@ class RegisteredModel:
     folder: Path
     trained_here: bool = False
 
+    @property
+    def name(self) -> str | None:
+        """The name that it is registered under; None for an artifact at a location."""
+        return _parts(self.uri)[0] if self.version else None
+
 
 def resolve(uri: str, folder: Path = LOCAL) -> RegisteredModel | None:
     """Resolve `models:/name@alias` or `models:/name/version` to a model; None where there is none.
