@@ -21,7 +21,7 @@ from threeways.local_run.progress import View
 from threeways.local_run.result import Result
 from threeways.local_run.stack import ReadBack
 from threeways.scoring.decoding import reason_kind
-from threeways.scoring.outputs import text_of
+from threeways.scoring.outputs import Declared, ModelOutput, text_of
 
 PLAIN_SECONDS = 2.0
 EXAMPLES = 5
@@ -164,7 +164,7 @@ def _show_examples(console: Console, result: Result) -> None:
     labels = [result.events.labels(index) for index, _ in shown]
     names = list(dict.fromkeys(name for one in labels for name in one))[: None if wide else NARROW_LABELS]
     table = Table(
-        title=f"A few of the predictions{f', in {output.unit}' if output.unit else f' of {output.name}'}",
+        title=f"A few of the predictions{_named(output)}",
         title_justify="left",
         padding=(0, 1) if wide else 0,
     )
@@ -178,6 +178,13 @@ def _show_examples(console: Console, result: Result) -> None:
         row = [escape(about.get(name, "")) for name in names]
         table.add_row(*row, escape(_text(predicted, digits)), *([escape(known)] if true else []))
     console.print(table)
+
+
+def _named(output: Declared) -> str:
+    """Return what is predicted, for a title: its unit, or its name where the task gives it one."""
+    if isinstance(output, ModelOutput):
+        return ""
+    return f", in {output.unit}" if output.unit else f" of {output.name}"
 
 
 def _digits(numbers: list[float]) -> int:
