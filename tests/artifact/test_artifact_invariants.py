@@ -242,15 +242,6 @@ def test_no_row_has_an_attribute_in_the_place_of_a_method_or_property() -> None:
                     assert not hasattr(type(held), "__get__"), (name, attribute)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two answers are equal to the last bit."""
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    if hasattr(one, "toarray"):
-        one, other = one.toarray(), other.toarray()
-    return bool(np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f"))
-
-
 def covering() -> list[str]:
     """The first sample of each class as it is dumped, and all that one of them adds."""
     chosen: list[str] = []
@@ -269,7 +260,7 @@ def test_what_scikit_learn_fits_is_loaded_and_answers_the_same_to_the_last_bit(
     name: str, tmp_path: Path
 ) -> None:
     sample = zoo.sample(name)
-    assert same(sample.answer(served(sample.estimator, tmp_path)), sample.answer())
+    assert zoo.same(zoo.dense(sample.answer(served(sample.estimator, tmp_path))), zoo.dense(sample.answer()))
 
 
 def test_an_honest_model_of_any_number_of_jobs_and_any_polynomial_is_loaded(tmp_path: Path) -> None:
@@ -278,6 +269,5 @@ def test_an_honest_model_of_any_number_of_jobs_and_any_polynomial_is_loaded(tmp_
         PolynomialFeatures(9).fit(X),
         make_pipeline(PolynomialFeatures((3, 5)), LinearRegression(n_jobs=8)).fit(X, Y),
     ):
-        assert same(
-            zoo.Sample("", model, X).answer(served(model, tmp_path)), zoo.Sample("", model, X).answer()
-        )
+        sample = zoo.Sample("", model, X)
+        assert zoo.same(zoo.dense(sample.answer(served(model, tmp_path))), zoo.dense(sample.answer()))

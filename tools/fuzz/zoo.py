@@ -65,6 +65,21 @@ class Sample(NamedTuple):
         raise TypeError(f"{self.name} has no method to try")
 
 
+def dense(answer: Any) -> Any:
+    """Return an answer with sparse matrices as arrays."""
+    if isinstance(answer, list | tuple):
+        return [dense(one) for one in answer]
+    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two dense answers are equal to the last bit, NaN with NaN."""
+    if isinstance(one, list) or isinstance(other, list):
+        return type(one) is type(other) and len(one) == len(other) and all(map(same, one, other))
+    floats = one.dtype.kind == other.dtype.kind == "f"
+    return bool(np.array_equal(one, other, equal_nan=floats))
+
+
 def names() -> list[str]:
     """Return the names of all samples."""
     return list(_makers())

@@ -13,6 +13,9 @@ from threeways.artifact.sklearn.forms import Dims, Form, Scope, check_value, ref
 from threeways.artifact.sklearn.rows import MODEL
 from threeways.errors import ArtifactError, ArtifactUntrusted
 
+_PATH_LENGTH = 500
+"""The characters of a path in messages: a file may name a dict's key with millions of them."""
+
 
 def check_schema(root: Any) -> None:
     """Check that each object of a schema has only the attributes of its row, of the types that fitting makes.
@@ -24,7 +27,7 @@ def check_schema(root: Any) -> None:
         where, node, form = pending.pop()
         if not form.admits(node):
             unknown(f"{where} is {_described(node)}")
-        pending.extend(form.parts(where, node))
+        pending.extend(form.parts(where[-_PATH_LENGTH:], node))
 
 
 def _described(node: Any) -> str:
