@@ -43,13 +43,14 @@ def numbers_of(run: memoryview) -> NDArray[np.int64]:
 
 
 def fields[Bytes: (bytes, memoryview)](
-    message: Bytes, run: re.Pattern[bytes] | None = None
+    message: Bytes, run: re.Pattern[bytes] | None = None, skipped: int | None = None
 ) -> Iterator[tuple[int, int | Bytes]]:
     """Yield the number and value of each field, in order. Raises ValueError, and nothing else, if malformed.
 
     Fields of four or eight bytes are skipped: no caller needs one, and the library identifies a field by
     number and wire type, so that one of them under another field's number is not that field. run: a pattern
-    of fields (see `run_of`) that are yielded together as the field RUN.
+    of fields (see `run_of`) that are yielded together as the field RUN. skipped: the limit on fields that are
+    skipped.
     """
     at, end = 0, len(message)
     while at < end:
@@ -69,6 +70,8 @@ def fields[Bytes: (bytes, memoryview)](
             size, at = _varint(message, at)
         elif wire in {_EIGHT_BYTES, _FOUR_BYTES}:
             size = 8 if wire == _EIGHT_BYTES else 4
+            if skipped is not None and (skipped := skipped - 1) < 0:
+                raise ValueError(f"too many fields of {size} bytes, at byte {at}")
         else:
             raise ValueError(f"wire type {wire} at byte {at}")
         if size > end - at:

@@ -73,6 +73,15 @@ def read(folder: Path, name: str, hashes: Hashes | None, most: int | None = None
     return content
 
 
+def require(content: bytes, sha256: str, path: Path) -> None:
+    """Raise ArtifactMismatch unless a graph's bytes are those that the exactness gate certified."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtifactMismatch(
+            f"{path} is not the graph that the exactness gate compared with scikit-learn: its MLmodel has "
+            f"another SHA-256; set MODEL_RUNTIME=sklearn, or write it again: python -m threeways export"
+        )
+
+
 def _hashes(folder: Path) -> Hashes:
     try:
         return {name: _of_file(path) for name, path in _files(folder)}

@@ -21,6 +21,22 @@ NAME_LENGTH = 1_000
 COLUMNS = 1_000_000
 """Columns of a signature's tensor."""
 
+# An ONNX file.
+ONNX_BYTES = 512 * 2**20
+"""The file. The forest's would have 370 MB: 27 bytes a split and 10 a leaf."""
+ONNX_NODES = 20_000
+"""Operators. A target encoder of 1,000 columns is written as 3,000."""
+ONNX_FIELDS = 1_000_000
+"""Fields of all of its messages, by which the objects are bounded that onnxruntime makes. A node has 10."""
+ONNX_OTHER_BYTES = 2**20
+"""Bytes of what is not looked into: names, versions, comments, intermediate values' types."""
+ONNX_VALUE_BYTES = 10_000
+"""The description of the input or the output."""
+ONNX_NUMBERS, ONNX_NUMBERS_PER_COLUMN = 1_000, 100
+"""The numbers in all values of a row: so many, plus so many for each input column."""
+ONNX_TREE_LEVELS = 1_000
+"""Levels of a tree; onnxruntime builds one by recursion. Trees grown on millions of rows have some 60."""
+
 # A skops file and its zip.
 FILE_BYTES = 2 * 2**30
 """A skops or ONNX file, as stored. The forest has 1.5 GB."""

@@ -6,7 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from threeways.artifact import answers, digests, mlmodel, signature
+=======
+from threeways.artifact import digests, limits, mlmodel, signature
+>>>>>>> ae7c3f9 (ONNX: a file's parts are counted before onnxruntime makes objects of them; the gate names its graph)
 from threeways.artifact.input_types import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
@@ -21,9 +25,14 @@ from threeways.artifact.sklearn import (
     structure,
     versions,
 )
+from threeways.artifact.sklearn.alternatives import PIN
 from threeways.artifact.sklearn.code_paths import CodePaths
+<<<<<<< HEAD
 from threeways.artifact.tables import TableTypes
 from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported
+=======
+from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported, ArtifactUntrusted
+>>>>>>> ae7c3f9 (ONNX: a file's parts are counted before onnxruntime makes objects of them; the gate names its graph)
 from threeways.settings import Runtime
 
 
@@ -52,7 +61,10 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
 def _onnx(
     folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: digests.Hashes | None, threads: int
 ) -> Model:
-    model = loader.load(_content(folder, flavour.data, hashes), folder / flavour.data, threads)
+    content = _content(folder, flavour.data, hashes, limits.ONNX_BYTES)
+    if flavour.gate and flavour.gate.sha256:
+        digests.require(content, flavour.gate.sha256, folder / flavour.data)
+    model = loader.load(content, folder / flavour.data, threads)
     columns = _columns(info, None)
     return Model(
         estimator=model,
@@ -87,7 +99,8 @@ def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: dig
         )
     if hashes is None and serialization in pickles.FORMATS:
         pickles.refuse(folder, serialization)
-    path, content = folder / flavour.pickled_model, _content(folder, flavour.pickled_model, hashes)
+    most = None if serialization in pickles.FORMATS else limits.FILE_BYTES
+    path, content = folder / flavour.pickled_model, _content(folder, flavour.pickled_model, hashes, most)
     if serialization in pickles.FORMATS:
         return pickles.load(content, path, CodePaths(folder, flavour.code, hashes or {}), info.python_version)
     estimator = skops_format.load(content, path)
@@ -95,9 +108,15 @@ def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: dig
     return estimator
 
 
-def _content(folder: Path, name: str, hashes: digests.Hashes | None) -> bytes:
+def _content(folder: Path, name: str, hashes: digests.Hashes | None, most: int | None) -> bytes:
+    """Read a file once: the bytes that are verified are those that are loaded. most: the limit on them."""
     try:
-        return digests.read(folder, name, hashes)  # read once: the verified bytes are those that are loaded
+        size = (folder / name).stat().st_size
+        if most is not None and size > most:
+            raise ArtifactUntrusted(
+                f"{folder / name} has {size} bytes, and {most} are read; train a smaller model, or {PIN}"
+            )
+        return digests.read(folder, name, hashes, most)
     except OSError as error:
         raise ArtifactUnreachable(f"{folder / name} cannot be read: {error}") from error
 

@@ -32,12 +32,14 @@ class Gate(msgspec.Struct, frozen=True):
     """The result of the exactness gate when the ONNX flavour was written.
 
     max_difference: the largest deviation from scikit-learn's predictions, over `rows` rows: data and points
-    around the thresholds. typed: whether those rows had the signature's column types, as in serving.
+    around the thresholds. typed: whether those rows had the signature's column types, as in serving. sha256:
+    of the graph that it compared; no other is served.
     """
 
     max_difference: float
     rows: int
     typed: bool = False
+    sha256: str | None = None
 
 
 class OnnxFlavour(msgspec.Struct, frozen=True):

@@ -21,13 +21,14 @@ def choose(flavours: Flavours, asked: Runtime | None, where: Path, *, typed: boo
     """Return "onnx" where the artifact has that flavour and onnxruntime is installed, else "sklearn".
 
     An ONNX flavour beside a scikit-learn one is used only if it passed the exactness gate, whose result is
-    recorded in the flavour. asked: MODEL_RUNTIME, which takes precedence. typed: whether the signature has
-    columns of types other than float64; then the gate must have tested rows of those types.
+    recorded in the flavour with the graph's SHA-256. asked: MODEL_RUNTIME, which takes precedence. typed:
+    whether the signature has columns of types other than float64; then the gate must have tested rows of
+    those types.
     Raises ArtifactUnsupported where the flavour is missing or its runtime is not installed.
     """
     onnx = flavours.onnx
     gate = onnx.gate if onnx else None
-    passed = gate is not None and (gate.typed or not typed)
+    passed = gate is not None and gate.sha256 is not None and (gate.typed or not typed)
     has: dict[Runtime, bool] = {
         "onnx": onnx is not None and (passed or flavours.sklearn is None),
         "sklearn": flavours.sklearn is not None,
@@ -36,8 +37,8 @@ def choose(flavours: Flavours, asked: Runtime | None, where: Path, *, typed: boo
         if not has[asked]:
             raise ArtifactUnsupported(
                 f"MODEL_RUNTIME={asked}, and {where} has no {asked} flavour"
-                f"{' that passed the exactness gate' if flavours.onnx else ''}; unset MODEL_RUNTIME, or "
-                f"log the model with it"
+                f"{' that passed the exactness gate, which records its SHA-256' if onnx else ''}; unset "
+                f"MODEL_RUNTIME, or write the flavour: python -m threeways export"
             )
         if not _installed(asked):
             raise _lacks(asked, where)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from threeways.artifact import limits
 from threeways.artifact.onnx import trees
 from threeways.artifact.onnx.errors import GraphNotAllowed
-from threeways.artifact.onnx.messages import Node, node_of, tensor_of, width_of
-from threeways.protobuf import bytes_of, fields
+from threeways.artifact.onnx.messages import Budget, Node, node_of, tensor_of, width_of
+from threeways.protobuf import bytes_of
 
 ML = "ai.onnx.ml"
 OPERATORS = frozenset(
@@ -24,8 +25,6 @@ OPERATORS = frozenset(
     | {(ML, "LabelEncoder"), (ML, "TreeEnsemble")}
 )
 """(domain, name) of the operators that a graph may have: those that `threeways.training.export` writes."""
-MAX_NUMBERS, MAX_PER_COLUMN = 1_000, 100
-"""The limit on the numbers in all values of a row: so many, plus so many for each input column."""
 
 # Field numbers of onnx.proto3: github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 _GRAPH, _FUNCTIONS, _TRAINING = 7, 25, 20
@@ -39,15 +38,19 @@ def check(content: bytes) -> int:
     Raises GraphNotAllowed for a graph that is not served, and ValueError where the bytes are not an ONNX
     model.
     """
-    graphs = []
-    for number, value in fields(memoryview(content)):
+    if len(content) > limits.ONNX_BYTES:
+        raise GraphNotAllowed(f"has more than {limits.ONNX_BYTES} bytes")
+    graphs, budget = [], Budget()
+    for number, value in budget.of(memoryview(content)):
         if number in {_FUNCTIONS, _TRAINING}:
             raise GraphNotAllowed("defines functions")
         if number == _GRAPH:
             graphs.append(bytes_of(value))
+        else:
+            budget.pass_over(value)
     if len(graphs) != 1:
         raise ValueError(f"it holds {len(graphs)} graphs")
-    return _read(graphs[0]).checked()
+    return _read(graphs[0], budget).checked()
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ class _Graph:
             if len(node.outputs) != 1 or node.outputs[0] in columns or node.outputs[0] in self.constants:
                 raise GraphNotAllowed(f"has a {node.operator} with other outputs than one new value")
             columns[node.outputs[0]] = self._columns(node, columns)
-        if sum(columns.values()) > MAX_NUMBERS + MAX_PER_COLUMN * width:
+        if sum(columns.values()) > limits.ONNX_NUMBERS + limits.ONNX_NUMBERS_PER_COLUMN * width:
             raise GraphNotAllowed(f"makes {sum(columns.values())} numbers of {width}")
         return width
 
@@ -87,7 +90,7 @@ class _Graph:
             case "LabelEncoder", [one], []:
                 return one
             case "TreeEnsemble", [_], [] if node.numbers.get("n_targets") == 1:
-                trees.check(node.integers)
+                trees.check(node.integers, node.tensors)
                 return 1
             case "Gather", [_], [[some]] if node.numbers.get("axis") == 1:
                 return some
@@ -100,14 +103,16 @@ class _Graph:
         return _otherwise(node)
 
 
-def _read(graph: memoryview) -> _Graph:
+def _read(graph: memoryview, budget: Budget) -> _Graph:
     found = _Graph()
-    for number, value in fields(graph):
+    for number, value in budget.of(graph):
         if number == _NODE:
-            found.nodes.append(node_of(bytes_of(value)))
+            found.nodes.append(node_of(bytes_of(value), budget))
             _require_known(found.nodes[-1])
+            if len(found.nodes) > limits.ONNX_NODES:
+                raise GraphNotAllowed(f"has more than {limits.ONNX_NODES} nodes")
         elif number == _INITIALIZER:
-            name, shape = tensor_of(bytes_of(value))
+            name, shape = tensor_of(bytes_of(value), budget)
             if name in found.constants:
                 raise GraphNotAllowed(f"has two constants {name!r}")
             found.constants[name] = shape
@@ -118,6 +123,8 @@ def _read(graph: memoryview) -> _Graph:
             found.outputs.append(width_of(bytes_of(value), any_shape=True)[0])
         elif number == _SPARSE_INITIALIZER:
             raise GraphNotAllowed("has sparse tensors")
+        else:
+            budget.pass_over(value)
     return found
 
 

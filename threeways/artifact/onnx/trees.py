@@ -13,18 +13,18 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact import limits
 from threeways.artifact.onnx.errors import GraphNotAllowed
 
 type Integers = NDArray[np.int64]
 
-MAX_LEVELS = 1_000
 _NONE: Integers = np.empty(0, dtype=np.int64)
 
 
-def check(integers: Mapping[str, Integers]) -> None:
+def check(integers: Mapping[str, Integers], tensors: Mapping[str, list[int]]) -> None:
     """Raise GraphNotAllowed unless every node is in at most one tree and no tree is too deep.
 
-    integers: a TreeEnsemble's attributes that are lists of integers.
+    integers: a TreeEnsemble's attributes that are lists of integers. tensors: the shapes of its tensors.
     """
     true, false, true_leaf, false_leaf, roots, features, targets = (
         integers.get(name, _NONE)
@@ -36,6 +36,10 @@ def check(integers: Mapping[str, Integers]) -> None:
     count = len(true)
     if {len(false), len(true_leaf), len(false_leaf), len(features)} != {count} or not count or not len(roots):
         _refuse("whose nodes are not all there")
+    lengths = {"nodes_splits": count, "nodes_modes": count, "leaf_weights": len(targets)}
+    tracks = integers.get("nodes_missing_value_tracks_true", true)
+    if tensors != {name: [length] for name, length in lengths.items()} or len(tracks) != count:
+        _refuse("whose thresholds or leaves are not all there")
     child, leaf = np.concatenate([true, false]), np.concatenate([true_leaf, false_leaf])
     parent = np.tile(np.arange(count), 2)
     if np.any((leaf != 0) & (leaf != 1)) or np.any(
@@ -54,16 +58,16 @@ def check(integers: Mapping[str, Integers]) -> None:
 
 
 def _require_shallow(level: Integers, children: Integers) -> None:
-    """Raise GraphNotAllowed for a tree of more than MAX_LEVELS levels.
+    """Raise GraphNotAllowed for a tree of more than limits.ONNX_TREE_LEVELS levels.
 
     level: the indices of the roots. children: (2, m) node indices, -1 for a leaf.
     """
-    for _ in range(MAX_LEVELS):
+    for _ in range(limits.ONNX_TREE_LEVELS):
         below = children[:, level].ravel()
         level = below[below >= 0]
         if not len(level):
             return
-    _refuse(f"of more than {MAX_LEVELS} levels")
+    _refuse(f"of more than {limits.ONNX_TREE_LEVELS} levels")
 
 
 def _refuse(how: str) -> NoReturn:

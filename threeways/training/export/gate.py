@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ def passed(content: bytes, estimator: Any, block: Block, types: InputTypes = PLA
         if _trees(content) != _trees(alone):
             raise GateFailed("its trees are not those of the regressor")
     return Gate(
-        max(found.max_difference for found in compared), sum(found.rows for found in compared), typed=True
+        max(found.max_difference for found in compared),
+        sum(found.rows for found in compared),
+        typed=True,
+        sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
