@@ -91,7 +91,7 @@ class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
     web_gather: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 256
     web_drain: Annotated[float, msgspec.Meta(ge=0, le=900)] = 5.0
     web_connections: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4_000
-    web_header_kib: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 16
+    web_header_kib: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 64
     web_request_mib: Annotated[int, msgspec.Meta(ge=12, le=65_536)] = 16
     web_answer_mib: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 16
 

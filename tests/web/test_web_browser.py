@@ -132,6 +132,24 @@ def test_the_browser_has_no_complaint(browser: webdriver.Chrome, client: httpx.C
     assert complaints == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (1280, 800)])
+def test_the_description_of_the_routes_fits_and_loads_nothing(
+    browser: webdriver.Chrome, client: httpx.Client, width: int, height: int
+) -> None:
+    browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium's own
+    look(browser, width, height)
+    browser.get(f"{client.base_url}/docs")
+    assert [one.text for one in browser.find_elements(By.TAG_NAME, "h2")][:2] == [
+        "POST /predict", "POST /predict/batch",
+    ]  # fmt: skip
+    for summary in browser.find_elements(By.TAG_NAME, "summary"):
+        summary.click()
+    assert '"PULocationID"' in browser.find_element(By.TAG_NAME, "details").text
+    assert_fits(browser, width)
+    complaints = [line["message"] for line in browser.get_log("browser")]  # type: ignore[no-untyped-call]  # selenium's own
+    assert [one for one in complaints if "favicon" not in one] == []
+
+
 def focused(browser: webdriver.Chrome) -> str | None:
     return browser.switch_to.active_element.get_attribute("id")
 

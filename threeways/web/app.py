@@ -10,13 +10,13 @@ from typing import Any
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
 
 from threeways import __version__
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
 from threeways.web import index, problems, routes
 from threeways.web.batcher import MAX_EVENTS, Batcher
+from threeways.web.docs import DocsPage
 from threeways.web.fast_path import FastPath, Predict
 from threeways.web.html import words
 from threeways.web.inline_budget import InlineBudget, one_core
@@ -70,7 +70,7 @@ def create(
             title=f"{words(service.task.name)}, as a web service",
             version=__version__,
             path="/docs",
-            render_plugins=[SwaggerRenderPlugin()],
+            render_plugins=[DocsPage()],
         ),
         logging_config=None,  # the process's own: `threeways.web.server`
     )

@@ -1,12 +1,9 @@
-"""Pages without scripts: a template, the one style, a policy that lets a browser run nothing, and answers."""
+"""Pages without scripts: a template, the one style, and answers."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
@@ -15,9 +12,8 @@ from litestar import MediaType, Response
 from threeways.errors import PermanentError, TransientError
 from threeways.scoring.task import Task
 from threeways.web.fast_path import Predict
+from threeways.web.policy import STYLE, WEB
 from threeways.web.problems import problem_of
-
-WEB = "threeways.web"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,23 +54,20 @@ class Page:
     """A page of a template, which may extend or import those here. package: whose file the template is."""
 
     def __init__(self, template: str, package: str = WEB) -> None:
-        self._style = files(WEB).joinpath("page.css").read_text("utf-8")
         loader = ChoiceLoader([PackageLoader(one, "") for one in dict.fromkeys((package, WEB))])
         environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
         environment.filters |= {"words": words, "number": number}
         self._template = environment.get_template(template)
-        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
-        self._policy = (
-            f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; "
-            "frame-ancestors 'none'"
-        )
+
+    def text(self, **values: Any) -> str:
+        """Return the page's HTML with its values, which are escaped."""
+        return self._template.render(style=STYLE, **values)
 
     def response(self, answer: Answer | None = None, **values: Any) -> Response[str]:
         """Return the page with its values, which are escaped, and the answer, if there was a question."""
-        text = self._template.render(style=self._style, answer=answer, **values)
         told = answer or Answer()
-        headers = {"Content-Security-Policy": self._policy, **told.headers}
-        return Response(text, status_code=told.status, media_type=MediaType.HTML, headers=headers)
+        text = self.text(answer=answer, **values)
+        return Response(text, status_code=told.status, media_type=MediaType.HTML, headers=told.headers)
 
 
 def words(name: str) -> str:

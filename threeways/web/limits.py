@@ -29,7 +29,7 @@ class Limits(msgspec.Struct, frozen=True):
     """
 
     connections: int = 4_000
-    header_bytes: int = 2**14
+    header_bytes: int = 2**16
     request_bytes: int = 2**24
     answer_bytes: int = 2**24
     seconds: float = 10.0

@@ -17,7 +17,7 @@ import msgspec
 from litestar.enums import HttpMethod, ScopeType
 
 from threeways.errors import ResourceShort
-from threeways.web import problems
+from threeways.web import policy, problems
 from threeways.web.access import AccessLog
 from threeways.web.metrics import Metrics
 from threeways.web.routes import Readiness
@@ -36,11 +36,7 @@ _SOON = 0.1
 """Seconds; a body that arrives within them does not restart the timeout."""
 _WITH_ALLOW = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.METHOD_NOT_ALLOWED})
 _random = random.Random().getrandbits  # noqa: S311 - ids only need to be unique
-_SAFETY = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-)
+_WITH_POLICY = (*policy.HEADERS, (policy.CSP, policy.POLICY.encode()))
 
 
 class RequestMiddleware:
@@ -169,7 +165,9 @@ class _RequestState:
             given = message.get("headers", ())
             if self.status in _WITH_ALLOW:
                 given = [(name, _with_head(value) if name == b"allow" else value) for name, value in given]
-            message["headers"] = [*given, own, *_SAFETY, *close]
+            has_policy = any(name == policy.CSP for name, _ in given)
+            safety = policy.HEADERS if has_policy else _WITH_POLICY
+            message["headers"] = [*given, own, *safety, *close]
         elif message["type"] == "http.response.body":
             if self.method == "HEAD":
                 message["body"] = b""
