@@ -71,7 +71,7 @@ def run(
     with opened_source(events, table, ours, console) as source, opened_sink(place, ours) as sink:
         done = run_job(options.asked, source, sink, find_service, console)
     good = done.run.good(options.tolerate)
-    show(done, console, place, good=good)
+    show(done, console, sink.name, good=good)
     with _all_but():
         tell(local / "last-batch.json", done.run)
         _report(options.report, done, console)
@@ -151,7 +151,7 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
         )
     table.add_row("rows a second", f"{run.rows_per_s:,.0f}")
     console.print(table)
-    console.print(f"Predictions and quarantine: {_without_password(place)}", highlight=False, soft_wrap=True)
+    console.print(f"Predictions and quarantine: {place}", highlight=False, soft_wrap=True)
 
 
 def _reasons(tally: Tally, console: Console) -> None:
@@ -186,14 +186,6 @@ def _missed(run: Run) -> str:
         f"{run.missed:,} rows were entered too late for LOOKBACK= and have no prediction, the oldest of "
         f"{since:%Y-%m-%d}; LOOKBACK={days}d scores them too"
     )
-
-
-def _without_password(place: str) -> str:
-    if not is_database(place):
-        return place
-    import sqlalchemy as sa
-
-    return sa.make_url(place).render_as_string(hide_password=True)
 
 
 def _made(options: Options, ours: Layout, local: Path, console: Console) -> tuple[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,14 +49,15 @@ class Part:
         return [f"{low:g}{end}" for low, end in zip(edges, ends, strict=True)]
 
 
-def numeric_fields(layout: Layout) -> list[str]:
-    """Return the fields by which a report parts the events where the task names none."""
-    return [leaf.name for leaf in layout.leaves if leaf.kind in ("integer", "float")][:_SLICES]
+def parts_of(layout: Layout, numbers: Callable[[str], Floats]) -> list[Part]:
+    """Return the parts of a report: the task's slices, else ten ranges of its first fields with numbers.
 
-
-def binned(field: str, values: Floats) -> Part:
-    """Return parts for a field by the numbers of its first events: ten ranges of equal width."""
-    return Part(Slice(field=field, title=field, edges=edges_of(values, _BINS)))
+    numbers: those that the first events have in a field.
+    """
+    if layout.task.slices:
+        return list(map(Part, layout.task.slices))
+    fields = [leaf.name for leaf in layout.leaves if leaf.kind in ("integer", "float")][:_SLICES]
+    return [Part(Slice(field=one, title=one, edges=edges_of(numbers(one), _BINS))) for one in fields]
 
 
 def edges_of(values: Floats, count: int) -> tuple[float, ...]:

@@ -14,13 +14,12 @@ def tables(layout: Layout, *, text_ids: bool) -> sa.MetaData:
     """Return the task's three tables."""
     found, names = sa.MetaData(), layout.names
     event_id: Any = sa.Text() if text_ids else sa.BigInteger()
-    time = (layout.time_name, sa.DateTime)
-    timed = layout.time is not None
+    times = [sa.Column(layout.time_name, sa.DateTime, nullable=False)] if layout.time else []
     sa.Table(
         names.predictions,
         found,
         sa.Column(layout.id.name, event_id, primary_key=True, autoincrement=False),
-        *([sa.Column(*time, nullable=False)] if timed else []),
+        *times,
         sa.Column(layout.task.output.name, sa.Double, nullable=False),
         sa.Column("flags", sa.Text, nullable=False),
         sa.Column("model_version", sa.Text),
@@ -28,11 +27,10 @@ def tables(layout: Layout, *, text_ids: bool) -> sa.MetaData:
     sa.Table(
         names.quarantine,
         found,
-        sa.Column(layout.id.name, sa.Text, nullable=False),
-        *([sa.Column(*time)] if timed else []),
-        sa.Column("payload", sa.Text, nullable=False),
-        sa.Column("code", sa.Text, nullable=False),
-        sa.Column("message", sa.Text, nullable=False),
+        *(
+            sa.Column(column, sa.DateTime if name == "time" else sa.Text, nullable=name == "time")
+            for name, column in layout.refused_columns.items()
+        ),
     )
     sa.Table(
         names.runs,
@@ -40,7 +38,7 @@ def tables(layout: Layout, *, text_ids: bool) -> sa.MetaData:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("finished_at", sa.DateTime, nullable=False),
         sa.Column("interval_start", sa.DateTime),
-        sa.Column("interval_end", sa.DateTime, nullable=not timed),
+        sa.Column("interval_end", sa.DateTime, nullable=not times),
         sa.Column("read_rows", sa.BigInteger, nullable=False),
         sa.Column("scored", sa.BigInteger, nullable=False),
         sa.Column("quarantined", sa.BigInteger, nullable=False),

@@ -87,36 +87,24 @@ def _figures(done: Done) -> str:
 def _predicted(done: Done) -> list[str]:
     tally = done.tally
     parts = [(part, slices) for part, slices in tally.parts if not (part.is_binned and done.run.judged)]
+    hours = [charts.by_hour(tally)] if tally.layout.time else []
     return [
         f"<h2>What is predicted: {escape(tally.layout.task.output.name)}</h2>",
-        _charts(
-            [
-                charts.predictions(tally),
-                *([charts.by_hour(tally)] if tally.layout.time else []),
-                *(charts.by_part(tally, *one) for one in parts),
-            ]
-        ),
+        _charts(charts.predictions(tally), *hours, *(charts.by_part(tally, *one) for one in parts)),
     ]
 
 
 def _judged(done: Done) -> list[str]:
     tally, run = done.tally, done.run
-    unit, of = charts.unit_of(tally), tally.layout.task.output.unit
+    unit, output = charts.unit_of(tally), tally.layout.task.output
     kept = ", which are those that training keeps" if tally.layout.task.truth else ""
-    error = (
-        "" if run.mae is None or run.rmse is None else f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {of}".rstrip()
-    )
-    parts = [(part, slices) for part, slices in tally.parts if part.is_binned]
+    error = f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {output.unit}".rstrip()
+    hours = [charts.error_by_hour(tally)] if tally.layout.time else []
+    parts = (charts.error_by_part(tally, *one) for one in tally.parts if one[0].is_binned)
     return [
-        f"<h2>Error, where {escape(tally.layout.task.output.name)} is known</h2>",
+        f"<h2>Error, where {escape(output.name)} is known</h2>",
         f"<p>{escape(f'{error} over {run.judged:,} events {_span(done)}{kept}')}.</p>",
-        _charts(
-            [
-                *([charts.error_by_hour(tally)] if tally.layout.time else []),
-                *(charts.error_by_part(tally, *one) for one in parts),
-                charts.runs([*done.before, run], unit),
-            ]
-        ),
+        _charts(*hours, *parts, charts.runs([*done.before, run], unit)),
     ]
 
 
@@ -170,7 +158,7 @@ def _history(done: Done) -> list[str]:
     return ["<h2>The last runs, this one first</h2>", _table(head, rows)]
 
 
-def _charts(pictures: Sequence[str]) -> str:
+def _charts(*pictures: str) -> str:
     return f'<div class="charts">{"".join(f"<figure>{one}</figure>" for one in pictures)}</div>'
 
 

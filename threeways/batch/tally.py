@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk, Refused
 from threeways.batch.layout import Layout
-from threeways.batch.parts import Part, binned, edges_of, numeric_fields
+from threeways.batch.parts import Part, edges_of, parts_of
 from threeways.scoring.outcomes import ColumnScores
 
 type Floats = NDArray[np.float64]
@@ -101,10 +101,7 @@ class Tally:
 
     def _begin(self, chunk: Chunk, predicted: Floats) -> None:
         """Choose the parts by the first events, where neither the task's slices nor its truth tell them."""
-        parts = list(map(Part, self.layout.task.slices))
-        if not parts:
-            parts = [binned(name, chunk.numbers(name)) for name in numeric_fields(self.layout)]
-        self.parts = [(part, Slices(part.count)) for part in parts]
+        self.parts = [(part, Slices(part.count)) for part in parts_of(self.layout, chunk.numbers)]
         truth = self.layout.truth
         if truth and np.isfinite([truth.least, truth.most]).all():
             width = truth.most / _BARS if truth.most > 0 else 1.0
