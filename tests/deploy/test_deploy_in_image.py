@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,11 +101,11 @@ def test_a_module_that_only_this_machine_has_is_told_and_code_paths_bring_it(
     with pytest.raises(
         ArtifactUnsupported, match=r"image: \S+ needs the module their_own_features, .*code_paths=\["
     ):
-        checked(here)
+        told(str(here), tmp_path, model_sha256=artifact.digest(here))
     along = saved(
         tmp_path / "along", pipeline, serialization_format="cloudpickle", code_paths=[str(own_module)]
     )
-    assert checked(along).runtime == "sklearn"
+    told(str(along), tmp_path, model_sha256=artifact.digest(along))
     sys.modules.pop("their_own_features")
 
 
@@ -156,7 +158,87 @@ def test_the_command_runs_no_pickle_that_is_not_pinned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = saved(tmp_path / "model", Ridge(), serialization_format="cloudpickle")
-    with pytest.raises(ArtifactUntrusted, match="MODEL_SHA256="):
+    with pytest.raises(ArtifactUntrusted, match="SHA256="):
         told(str(folder), tmp_path)
     with pytest.raises(ArtifactMismatch, match="not the artifact that was pinned"):
         told(str(folder), tmp_path, model_sha256="0" * 64)
+
+
+TELLING = """
+import json, os, socket
+with open({file!r}, "w") as file:
+    json.dump([os.getpid(), dict(os.environ), socket.if_nameindex()], file)
+"""
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> tuple[Path, Path]:
+    """A pickle whose code writes down where it runs, and the file that it writes."""
+    code, file = tmp_path / "own_code.py", tmp_path / "told.json"
+    code.write_text(TELLING.format(file=str(file)) + "\ndef change(x):\n    return x\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        change = importlib.import_module("own_code").change
+        pipeline = make_pipeline(FunctionTransformer(change), Ridge())
+        paths = [str(code)]
+        folder = saved(tmp_path / "model", pipeline, serialization_format="cloudpickle", code_paths=paths)
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("own_code")
+    file.unlink()
+    return folder, file
+
+
+def test_make_deploy_pins_no_pickle_with_its_own_digest(lab: Lab, telling: tuple[Path, Path]) -> None:
+    folder, file = telling
+    with pytest.raises(
+        ArtifactUntrusted, match=f"give its digest yourself: SHA256={artifact.digest(folder)}"
+    ):
+        lab.deploy(model=str(folder))
+    with pytest.raises(ArtifactMismatch, match=r"not the artifact that was pinned: .*, SHA256 is 000"):
+        lab.deploy(model=str(folder), sha256="0" * 64)
+    assert lab.tools.done == ["require", "require"]
+    assert not file.exists()
+
+
+def test_a_pickle_that_a_person_vouched_for_runs_in_the_image_and_never_beside_the_credentials(
+    lab: Lab, telling: tuple[Path, Path]
+) -> None:
+    folder, file = telling
+    lab.deploy(model=str(folder), sha256=artifact.digest(folder))
+    assert lab.tools.done.index("prove") < lab.tools.done.index("push"), (
+        "the image loads it, without a network"
+    )
+    assert lab.tools.targets == ["function"]
+    assert "trust  its digest is the one that you gave" in lab.said.getvalue()
+    assert not file.exists(), "this process and its children have not loaded it"
+
+
+def test_make_check_runs_it_without_credentials_and_where_it_can_without_a_network(
+    telling: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file = telling
+    secrets = {
+        "AWS_SECRET_ACCESS_KEY": "s3cret",
+        "AWS_PROFILE": "s3cret",
+        "MLFLOW_TRACKING_PASSWORD": "s3cret",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    told(str(folder), tmp_path, model_sha256=artifact.digest(folder))
+    pid, environment, interfaces = json.loads(file.read_text())
+    assert pid != os.getpid()
+    assert "s3cret" not in json.dumps(environment)
+    if sys.platform == "linux":
+        try:
+            subprocess.run(["unshare", "--user", "--net", "true"], check=True, capture_output=True)  # noqa: S607
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("NOT TESTED: without a network, for a user may make no namespace on this machine")
+        assert [name for _, name in interfaces if name != "lo"] == []
+
+
+def test_a_model_of_no_code_that_nobody_vouches_for_is_deployed_pinned(lab: Lab, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "model", RandomForestRegressor(2))
+    lab.deploy(model=str(folder))
+    assert lab.variables()["MODEL_SHA256"] == artifact.digest(folder)
+    assert "nobody vouches for it; it can run no code" in lab.said.getvalue()

@@ -6,11 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from threeways.artifact import answers, digests, mlmodel, signature
-=======
-from threeways.artifact import digests, limits, mlmodel, signature
->>>>>>> ae7c3f9 (ONNX: a file's parts are counted before onnxruntime makes objects of them; the gate names its graph)
+from threeways.artifact import answers, digests, limits, mlmodel, signature
 from threeways.artifact.input_types import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
@@ -27,12 +23,8 @@ from threeways.artifact.sklearn import (
 )
 from threeways.artifact.sklearn.alternatives import PIN
 from threeways.artifact.sklearn.code_paths import CodePaths
-<<<<<<< HEAD
 from threeways.artifact.tables import TableTypes
-from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported
-=======
 from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported, ArtifactUntrusted
->>>>>>> ae7c3f9 (ONNX: a file's parts are counted before onnxruntime makes objects of them; the gate names its graph)
 from threeways.settings import Runtime
 
 

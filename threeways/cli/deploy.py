@@ -19,6 +19,9 @@ def deploy(
     model: Annotated[
         str | None, typer.Option(help="models:/name@alias, a folder or s3://…; default: the registered one.")
     ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="The model's digest as you know it, which a pickle needs.")
+    ] = None,
     parameters: Annotated[str, typer.Option(help="Name=value, with spaces between several.")] = "",
     image: Annotated[str | None, typer.Option(help="One that is built; default: build it.")] = None,
     repository: Annotated[
@@ -36,7 +39,16 @@ def deploy(
 
     console = Console(highlight=False)
     options = Options(
-        stack, region, model, parameters, image, repository, at_once=at_once, yes=yes, event=not no_event
+        stack,
+        region,
+        model,
+        sha256,
+        parameters,
+        image,
+        repository,
+        at_once=at_once,
+        yes=yes,
+        event=not no_event,
     )
     with telling_interruption():
         run_deploy(options, tools(console), console, LOCAL, answered if sys.stdin.isatty() else None, agreed)

@@ -22,13 +22,15 @@ from threeways.ops.deploy.stack import Stack, look, require_quiet, require_usabl
 class Options:
     """What the user gave with the command; None and "" where nothing.
 
-    parameters: `Name=value` words. image: one that is built. to: the deployment to go back to. at_once: the
-    new version takes over in one step. yes: do not ask. event: send one through afterwards.
+    sha256: the model's digest, given by who vouches for it. parameters: `Name=value` words. image: one
+    that is built. to: the deployment to go back to. at_once: the new version takes over in one step. yes:
+    do not ask. event: send one through afterwards.
     """
 
     stack: str | None = None
     region: str | None = None
     model: str | None = None
+    sha256: str | None = None
     parameters: str = ""
     image: str | None = None
     repository: str | None = None
@@ -117,7 +119,7 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     streams.require_input(values, answers.region, client)
     if answers.repository:
         repository.require(answers.repository, answers.region, client("ecr"))
-    found = models.find(options.model, local, values["Task"])
+    found = models.find(options.model, local, values["Task"], options.sha256)
     asked = models.RUNTIMES[answers.parameters.get(models.RUNTIME, "")]
     chosen = models.check(found, values["Task"], asked, image=options.image)
     # Of a runtime that was not asked for, each model decides anew: one without ONNX needs the other image.

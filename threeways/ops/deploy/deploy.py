@@ -51,7 +51,10 @@ def deploy(
     local: where `make train` keeps its store, and this its packaged template. ask: None without a terminal.
     Raises a UsageError before anything is changed, DeploymentFailed after.
     """
-    refuse(from_environment(Settings), "MODEL= and PARAMETERS='Task=… ModelRuntime=…' say what is deployed")
+    refuse(
+        from_environment(Settings),
+        "MODEL=, SHA256= and PARAMETERS='Task=… ModelRuntime=…' say what is deployed",
+    )
     tools.require()
     if options.image:
         tools.architecture(options.image)  # that it is there
@@ -95,6 +98,7 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
         f"This touches {made.whose}",
         f"  stack  {answers.stack} in {answers.region}: {state}",
         f"  model  {made.chosen.name}, run {made.chosen.run_id or 'unknown'}, SHA-256 {made.chosen.sha256}",
+        f"  trust  {models.trust(made.chosen)}",
         f"  served by {models.served_by(made.chosen, answers.parameters)}",
         f"  image  {built}, for {made.values['Architecture']}, pushed to {where}",
         *made.changes,

@@ -8,11 +8,13 @@ files of the folder that a command was run in. So the function is started here, 
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from fnmatch import fnmatch
 from importlib.abc import MetaPathFinder
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
@@ -41,6 +43,8 @@ SECTIONS = ("default", "sklearn")
 _OF_PYTHON = "_sysconfigdata"
 """How the one module of Python's own begins that is called after the machine."""
 _REFUSED = 2
+_CREDENTIALS = ("AWS_", "MLFLOW_", "PG", "GITHUB_", "ACTIONS_", "BATCH_")
+"""How the variables begin that a model's own code has no business with."""
 
 
 def is_in_doubt(model: Model) -> bool:
@@ -64,7 +68,7 @@ def require(name: str, folder: Path, sha256: str, task: str) -> None:
     done = subprocess.run(  # noqa: S603 - this module
         [sys.executable, "-P", "-m", __name__],
         input=json.dumps([str(folder.resolve()), sha256, task]),
-        env=inherited_environment() | {"PYTHONPATH": str(ROOT)},
+        env=_without_credentials() | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -78,6 +82,27 @@ def require(name: str, folder: Path, sha256: str, task: str) -> None:
             f"the function does not start with {name} and the image's packages (exit status "
             f"{done.returncode}): {_last(done.stderr)}"
         )
+
+
+def _without_credentials() -> dict[str, str]:
+    """Return the environment less what AWS, MLflow and databases take credentials from.
+
+    A file in the home folder that another program could read, this one could, too.
+    """
+    kept = {
+        name: value for name, value in inherited_environment().items() if not name.startswith(_CREDENTIALS)
+    }
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return kept | nowhere | {"AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _leave_the_network() -> None:
+    """Cut this process off from every network, where the platform lets a user do it (Linux).
+
+    man7.org/linux/man-pages/man7/user_namespaces.7.html
+    """
+    with suppress(AttributeError, OSError):
+        os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
 
 
 class ImagesModules(MetaPathFinder):
@@ -121,6 +146,7 @@ def _normal(package: str) -> str:
 def main() -> int:
     """Load and prove the model that standard input names; 2 and the reason where it is refused."""
     finder = ImagesModules(names())
+    _leave_the_network()
     sys.meta_path[:] = [BuiltinImporter, FrozenImporter, finder]
     from threeways import artifact
     from threeways.scoring import tasks

@@ -11,8 +11,11 @@ from typing import Any, cast
 from rich.console import Console
 
 from threeways import artifact, bootstrap
+from threeways.artifact import digests, mlmodel, signature
+from threeways.artifact import runtime as runtimes
+from threeways.artifact.sklearn import pickles
 from threeways.aws.s3 import objects
-from threeways.errors import UsageError
+from threeways.errors import ArtifactMismatch, ArtifactUntrusted, UsageError
 from threeways.ops import account
 from threeways.ops.deploy import in_image
 from threeways.ops.printing import say
@@ -33,7 +36,9 @@ class Chosen:
     """A model that the function can use.
 
     name: as people know it. run_id: the MLflow run that made it, "" where nobody knows. sha256: the
-    artifact's digest. runtime: what it was checked with, None where it was not yet.
+    artifact's digest, which pins what is deployed. runtime: what it was checked with, None where it was not
+    yet. trained_here: whether this checkout trained it. vouched: whether a person gave its digest. Pinned is
+    not trusted: a pickle needs one of these two.
     """
 
     name: str
@@ -41,6 +46,8 @@ class Chosen:
     sha256: str
     run_id: str
     runtime: Runtime | None = None
+    trained_here: bool = False
+    vouched: bool = False
 
     @property
     def prefix(self) -> str:
@@ -72,11 +79,23 @@ def served_by(chosen: Chosen, given: Mapping[str, str]) -> str:
     return "sklearn, for it has no ONNX flavour that passed the exactness gate"
 
 
-def find(named: str | None, local: Path, task: str) -> Chosen:
+def find(named: str | None, local: Path, task: str, sha256: str | None = None) -> Chosen:
     """Return the model of a name: `models:/name@alias`, a folder, `s3://…`, or None for the registered one.
 
-    local: where `make train` keeps MLflow's store. Raises UsageError, TrackingError or ArtifactError.
+    local: where `make train` keeps MLflow's store. sha256: the digest that the person gave; another artifact
+    is refused. Raises UsageError, TrackingError or ArtifactError.
     """
+    found = _found(named, local, task)
+    if sha256 is None:
+        return found
+    try:
+        digests.verify(found.folder, sha256)
+    except ArtifactMismatch as error:
+        raise ArtifactMismatch(str(error).replace("MODEL_SHA256", "SHA256")) from None
+    return replace(found, vouched=True)
+
+
+def _found(named: str | None, local: Path, task: str) -> Chosen:
     from threeways.training.registry import champion_of, resolve
 
     uri = named or champion_of(tasks.find(task).name)
@@ -90,7 +109,11 @@ def find(named: str | None, local: Path, task: str) -> Chosen:
             "(models:/name@alias, a folder or s3://bucket/prefix)"
         )
     return Chosen(
-        registered.uri, registered.folder, artifact.digest(registered.folder), str(registered.run_id)
+        registered.uri,
+        registered.folder,
+        artifact.digest(registered.folder),
+        str(registered.run_id),
+        trained_here=registered.trained_here,
     )
 
 
@@ -100,9 +123,20 @@ def check(
     """Load and prove the model as the function does; return it, with the run that it names if none was known.
 
     runtime: what is to serve it; None: `onnx` where it has that flavour, gated, else `sklearn`.
-    image: the one that it goes into; None: the one that is built, whose packages have to be enough.
+    image: the one that it goes into; None: the one that is built, whose packages have to be enough. A pickle
+    that a person vouched for is not loaded here, where the person's credentials are: the image proves it.
     Raises what `model.build` would: ArtifactError, SettingsError, ModelFailed.
     """
+    pickled = pickle_of(chosen, runtime)
+    if pickled and not (chosen.vouched or chosen.trained_here):
+        raise ArtifactUntrusted(
+            f"{chosen.name} is a {pickled}, and loading one runs whatever code is in it; log the model with "
+            "serialization_format='skops', or, if you trust who made this very artifact as you trust your "
+            f"own code, give its digest yourself: SHA256={chosen.sha256}"
+        )
+    if pickled and not chosen.trained_here:
+        version = mlmodel.read(chosen.folder, digests.verify(chosen.folder, chosen.sha256)).version
+        return replace(chosen, run_id=chosen.run_id or version or "", runtime="sklearn")
     settings = Settings(model_sha256=chosen.sha256, model_runtime=runtime, task=task_name)
     service = bootstrap.service_of(chosen.folder, settings)
     if image is None and in_image.is_in_doubt(cast("artifact.Model", service.model)):
@@ -111,17 +145,35 @@ def check(
     return replace(chosen, run_id=chosen.run_id or service.version or "", runtime=served)
 
 
+def pickle_of(chosen: Chosen, runtime: Runtime | None) -> str | None:
+    """Return the format of the pickle that is loaded to serve a model by a runtime; None where none is."""
+    info = mlmodel.read(chosen.folder, digests.verify(chosen.folder, chosen.sha256))
+    mlmodel.require_served(info, str(chosen.folder / mlmodel.NAME))
+    typed = bool(signature.types(info).typed)
+    flavour = info.flavors.sklearn
+    if flavour is None or runtimes.choose(info.flavors, runtime, chosen.folder, typed=typed) != "sklearn":
+        return None
+    return flavour.serialization_format if flavour.serialization_format in pickles.FORMATS else None
+
+
+def trust(chosen: Chosen) -> str:
+    """Tell who vouches for a model, for people."""
+    if chosen.vouched:
+        return "its digest is the one that you gave"
+    return "trained by this checkout" if chosen.trained_here else "nobody vouches for it; it can run no code"
+
+
 def tell(named: str | None, settings: Settings, console: Console, local: Path) -> None:
     """Load the model and predict the task's example, with nothing but the packages of the function's image.
 
-    named: as `make deploy` takes it. settings: task, runtime, and the digest that a pickle needs, unless it
-    is a registered model. Raises what `model.build` would.
+    named: as `make deploy` takes it. settings: task, runtime, and the digest that a pickle needs unless this
+    checkout trained it; it is loaded in a process of its own. Raises what `model.build` would.
     """
     task = settings.task or DEFAULT_TASK
-    found = find(named, local, task)
-    if named and not named.startswith("models:/"):  # refuses an unpinned pickle
-        artifact.load(found.folder, settings.model_sha256, settings.model_runtime)
+    found = find(named, local, task, settings.model_sha256)
     checked = check(found, task, settings.model_runtime)
+    if not found.trained_here and pickle_of(found, settings.model_runtime):
+        in_image.require(found.name, found.folder, found.sha256, task)
     say(
         console,
         f"{checked.name} serves {task}, by {checked.runtime}, in the image's target "
