@@ -146,7 +146,7 @@ def test_a_bomb_is_refused_before_it_takes_memory_or_time(came: dict[str, Came],
     # Of a member that states 100 bytes 100 are unpacked; here they are the array that it should be: none.
     assert found.error in {"ArtifactUntrusted", "ArtifactIncomplete"} or name.startswith("a deflated member")
     assert BOMBS[name][1] in found.message
-    assert found.seconds < 3
+    assert found.seconds < 10
     assert found.grown < 150
     assert len(found.message) < 2_000
 

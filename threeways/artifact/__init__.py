@@ -14,7 +14,7 @@ nor make scikit-learn read outside its own memory (`sklearn/structure.py`).
 from threeways.artifact.digests import digest
 from threeways.artifact.fetch.download import fetch
 from threeways.artifact.fetch.location import find
-from threeways.artifact.loader import load
+from threeways.artifact.loader import load, prove
 from threeways.artifact.model import Model, check, check_task
 
-__all__ = ["Model", "check", "check_task", "digest", "fetch", "find", "load"]
+__all__ = ["Model", "check", "check_task", "digest", "fetch", "find", "load", "prove"]

@@ -26,8 +26,8 @@ ONNX_BYTES = 512 * 2**20
 """The file. The forest's would have 370 MB: 27 bytes a split and 10 a leaf."""
 ONNX_NODES = 20_000
 """Operators. A target encoder of 1,000 columns is written as 3,000."""
-ONNX_FIELDS = 1_000_000
-"""Fields of all of its messages, by which the objects are bounded that onnxruntime makes. A node has 10."""
+ONNX_FIELDS = 400_000
+"""Fields of all of its messages, by which the objects are bounded that onnxruntime makes. A node has 15."""
 ONNX_OTHER_BYTES = 2**20
 """Bytes of what is not looked into: names, versions, comments, intermediate values' types."""
 ONNX_VALUE_BYTES = 10_000
@@ -70,3 +70,11 @@ OUTPUTS = 100_000
 """Outputs of a tree or a constant, for which memory is taken by their number."""
 NGRAM = 50
 """The longest n-gram of a vectorizer, in words or characters. 3 to 8 are usual."""
+
+# The child process in which an artifact is loaded first that is not pinned.
+PROOF_SECONDS, PROOF_SECONDS_PER_BYTE = 30.0, 1 / 10e6
+"""Its time: so much, plus so much for each unpacked byte. The forest may take 175 s."""
+PROOF_BYTES, PROOF_BYTES_PER_BYTE = 2**30, {"sklearn": 4, "onnx": 20}
+"""What it may add to its address space, likewise, by runtime. The forest may add 6.9 GB, and adds 3.0."""
+PROOF_STACK_BYTES = 64 * 2**20
+"""The stack of each thread that it starts, so that its memory bounds them: 16 in a gigabyte."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from threeways.artifact.input_types import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
 from threeways.artifact.model import Model
 from threeways.artifact.onnx import loader
+from threeways.artifact.prepared import Prepared
 from threeways.artifact.runtime import choose
 from threeways.artifact.sklearn import (
     categories,
@@ -24,21 +26,58 @@ from threeways.artifact.sklearn import (
 from threeways.artifact.sklearn.alternatives import PIN
 from threeways.artifact.sklearn.code_paths import CodePaths
 from threeways.artifact.tables import TableTypes
-from threeways.errors import ArtifactMismatch, ArtifactUnreachable, ArtifactUnsupported, ArtifactUntrusted
+from threeways.errors import (
+    ArtifactError,
+    ArtifactMismatch,
+    ArtifactUnreachable,
+    ArtifactUnsupported,
+    ArtifactUntrusted,
+)
 from threeways.settings import Runtime
 
 
 def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None, threads: int = 1) -> Model:
     """Verify an artifact's folder and load its model.
 
-    sha256: the artifact's digest, as computed by `digest`. It is checked first, for every format; without it
-    no pickle is loaded. runtime: which runtime serves the model; None: see `runtime.choose`. threads: how
-    many threads share a large block in onnxruntime; scikit-learn ignores it. Every failure is an
-    ArtifactError that says how to fix it: Missing (no MLmodel), Incomplete (a file it names is missing or
-    damaged), Mismatch (another digest or scikit-learn version), Unsupported (flavour, format, or a module
-    that is not installed), Untrusted (it could run code or read outside its memory).
+    sha256: the artifact's digest, as computed by `digest`. It is checked first, for every format. Without it
+    no pickle is loaded, and a model is first built and asked in a child process, to see that it neither
+    crashes, hangs nor takes all memory (see `proof`). runtime: which runtime serves the model; None: see
+    `runtime.choose`. threads: how many threads share a large block in onnxruntime; scikit-learn ignores it.
+    Every failure is an ArtifactError that says how to fix it: Missing (no MLmodel), Incomplete (a file it
+    names is missing or damaged), Mismatch (another digest or scikit-learn version), Unsupported (flavour,
+    format, or a module that is not installed), Untrusted (it could run code, read outside its memory, or take
+    all of the machine's).
     """
     hashes = None if sha256 is None else digests.verify(folder, sha256)
+    try:
+        found = prepared(folder, hashes, runtime, threads)
+        if hashes is None:
+            from threeways.artifact import proof  # what is deployed is pinned, and needs none of it
+
+            proof.require(found, folder)
+        return found.build()
+    except (ArtifactError, MemoryError):
+        raise
+    except Exception as error:  # a backstop: the checks name what they know
+        raise ArtifactUnsupported(
+            f"{folder} cannot be loaded: {error!r:.500}; log the model again"
+        ) from error
+
+
+def prove(folder: Path, sha256: str, runtime: Runtime | None = None) -> None:
+    """Load an artifact and ask it for a prediction in a child process (see `proof`), before it is pinned.
+
+    sha256: its digest, which nobody vouched for. Raises what `load` does.
+    """
+    from threeways.artifact import proof
+
+    proof.require(prepared(folder, digests.verify(folder, sha256), runtime), folder)
+
+
+def prepared(
+    folder: Path, hashes: digests.Hashes | None, runtime: Runtime | None, threads: int = 1
+) -> Prepared:
+    """Read an artifact's files and check them; what is returned builds the model. See `load`."""
     info = mlmodel.read(folder, hashes)
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
     mlmodel.require_files(info, folder)
@@ -52,52 +91,74 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
 
 def _onnx(
     folder: Path, info: MLmodel, flavour: OnnxFlavour, hashes: digests.Hashes | None, threads: int
-) -> Model:
-    content = _content(folder, flavour.data, hashes, limits.ONNX_BYTES)
+) -> Prepared:
+    path, content = folder / flavour.data, _content(folder, flavour.data, hashes, limits.ONNX_BYTES)
     if flavour.gate and flavour.gate.sha256:
-        digests.require(content, flavour.gate.sha256, folder / flavour.data)
-    model = loader.load(content, folder / flavour.data, threads)
-    columns = _columns(info, None)
-    return Model(
-        estimator=model,
-        version=info.version,
-        input_kind="block",
-        columns=columns,
-        width=signature.width(info) or model.n_features_in_,
-        vocabulary=None,
-        info=info,
-        runtime="onnx",
-        input_types=replace(signature.types(info), common=DOUBLE, order="C", names=columns),
-        table_types=TableTypes(tuple(signature.inputs(info)) if signature.of_frame(info) else (), "block"),
-        answers=answers.Answers(names=signature.output_names(info)),
-    )
+        digests.require(content, flavour.gate.sha256, path)
+    width = loader.check(content, path)
+    loader.library()  # a child process has it then
 
-
-def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: digests.Hashes | None) -> Model:
-    versions.require_same_minor(flavour.sklearn_version, folder)
-    estimator = _estimator(folder, info, flavour, hashes)
-    if not callable(getattr(estimator, "predict", None)):
-        raise ArtifactUnsupported(
-            f"{folder} holds a {type(estimator).__name__}, which cannot predict; log a model"
+    def build() -> Model:
+        model = loader.load(content, path, threads, width)
+        columns = _columns(info, None)
+        return Model(
+            estimator=model,
+            version=info.version,
+            input_kind="block",
+            columns=columns,
+            width=signature.width(info) or model.n_features_in_,
+            vocabulary=None,
+            info=info,
+            runtime="onnx",
+            input_types=replace(signature.types(info), common=DOUBLE, order="C", names=columns),
+            table_types=TableTypes(
+                tuple(signature.inputs(info)) if signature.of_frame(info) else (), "block"
+            ),
+            answers=answers.Answers(names=signature.output_names(info)),
         )
-    return _described(estimator, info, answers.of_estimator(estimator, info))
+
+    return Prepared(build, len(content), "onnx", flavour.data, content)
 
 
-def _estimator(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: digests.Hashes | None) -> Any:
-    serialization = flavour.serialization_format
-    if serialization not in {"skops", *pickles.FORMATS}:
+def _sklearn(folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: digests.Hashes | None) -> Prepared:
+    versions.require_same_minor(flavour.sklearn_version, folder)
+    most = None if flavour.serialization_format in pickles.FORMATS else limits.FILE_BYTES
+    if hashes is None and most is None:
+        pickles.refuse(folder, flavour.serialization_format)
+    content = _content(folder, flavour.pickled_model, hashes, most)
+    estimator, size = _estimator(folder, info, flavour, hashes or {}, content)
+
+    def build() -> Model:
+        made = estimator()
+        if not callable(getattr(made, "predict", None)):
+            raise ArtifactUnsupported(
+                f"{folder} holds a {type(made).__name__}, which cannot predict; log a model"
+            )
+        return _described(made, info, answers.of_estimator(made, info))
+
+    return Prepared(build, size, "sklearn", flavour.pickled_model, content)
+
+
+def _estimator(
+    folder: Path, info: MLmodel, flavour: SklearnFlavour, hashes: digests.Hashes, content: bytes
+) -> tuple[Callable[[], Any], int]:
+    """Return what makes the checked estimator of a file's content, and the bytes that it is made of."""
+    serialization, path = flavour.serialization_format, folder / flavour.pickled_model
+    if serialization in pickles.FORMATS:
+        code = CodePaths(folder, flavour.code, hashes)
+        return lambda: pickles.load(content, path, code, info.python_version), len(content)
+    if serialization != "skops":
         raise ArtifactUnsupported(
             f"{folder} is in the format {serialization!r}; log the model with serialization_format='skops'"
         )
-    if hashes is None and serialization in pickles.FORMATS:
-        pickles.refuse(folder, serialization)
-    most = None if serialization in pickles.FORMATS else limits.FILE_BYTES
-    path, content = folder / flavour.pickled_model, _content(folder, flavour.pickled_model, hashes, most)
-    if serialization in pickles.FORMATS:
-        return pickles.load(content, path, CodePaths(folder, flavour.code, hashes or {}), info.python_version)
-    estimator = skops_format.load(content, path)
-    structure.check(estimator)
-    return estimator
+    build, size = skops_format.prepared(content, path)
+
+    def checked() -> Any:
+        estimator = build()
+        structure.check(estimator)
+        return estimator
+
+    return checked, size
 
 
 def _content(folder: Path, name: str, hashes: digests.Hashes | None, most: int | None) -> bytes:

@@ -52,16 +52,16 @@ class OnnxModel:
         return answer
 
 
-def load(content: bytes, path: Path, threads: int = 1) -> OnnxModel:
+def load(content: bytes, path: Path, threads: int = 1, width: int | None = None) -> OnnxModel:
     """Check a file's content and load it. path: for messages. threads: see `OnnxModel`.
+
+    width: what `check` returned, where it was called before.
 
     Raises ArtifactUntrusted for operators or references that are not allowed, ArtifactIncomplete for a
     damaged file, ArtifactUnsupported where its input is not a float64 block.
     """
-    width = check(content, path)
-    forbid_telemetry()
-    import onnxruntime
-
+    width = check(content, path) if width is None else width
+    onnxruntime = library()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # blocks come in any number of rows
@@ -74,6 +74,14 @@ def load(content: bytes, path: Path, threads: int = 1) -> OnnxModel:
         raise ArtifactIncomplete(f"{path} cannot be loaded by onnxruntime: {_line(error)}") from error
     _require_block(session, width, path)
     return OnnxModel(session, threads)
+
+
+def library() -> Any:
+    """Import onnxruntime, with its telemetry off."""
+    forbid_telemetry()
+    import onnxruntime
+
+    return onnxruntime
 
 
 def check(content: bytes, path: Path) -> int:

@@ -6,7 +6,9 @@ skops refuses types that it does not know, but its own list trusts many that are
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,24 @@ from threeways.errors import ArtifactError, ArtifactUntrusted
 
 
 def load(content: bytes, path: Path) -> Any:
-    """Load the object of a skops file, built only of types in `allowed.py`.
+    """Load the object of a skops file, as `prepared` and its `build` do."""
+    return prepared(content, path)[0]()
 
-    content: the file's bytes. path: where they were read, for messages. Its trees are not checked yet: see
+
+def prepared(content: bytes, path: Path) -> tuple[Callable[[], Any], int]:
+    """Check a skops file; return what builds its object, of types in `allowed.py`, and its unpacked bytes.
+
+    content: the file's bytes. path: where they were read, for messages. What is built is not checked yet: see
     `threeways.artifact.sklearn.structure`. Raises ArtifactIncomplete (not a sound zip), ArtifactUntrusted (a
-    type that is not on the list, a file not as skops writes it or over a bound) or ArtifactMismatch.
+    type that is not on the list, a file not as skops writes it or over a bound); building it raises
+    ArtifactUntrusted or ArtifactMismatch.
     """
     members = Members(content, path)
     read = _schema(members, path)
-    return _build(members, read, _audited(members, read, path), path)
+    trusted = _audited(members, read, path)
+    for module in {"skops.io", *(name.rpartition(".")[0] for name in trusted)}:
+        importlib.import_module(module)  # of our list; a child process has them then
+    return lambda: _build(members, read, trusted, path), sum(map(len, members.values()))
 
 
 def _schema(members: Members, path: Path) -> Any:
@@ -61,7 +72,6 @@ def _audited(members: Members, read: Any, path: Path) -> list[str]:
 
 def _build(members: Members, read: Any, trusted: list[str], path: Path) -> Any:
     """Build the object as `skops.io.load` does, from members and a schema that are read already."""
-    import skops.io  # noqa: F401  (registers the loaders)
     from skops.io._audit import audit_tree, get_tree
     from skops.io._utils import LoadContext
 
