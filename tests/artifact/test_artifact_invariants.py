@@ -225,6 +225,13 @@ def test_every_class_that_may_be_built_has_its_row_and_no_row_is_without() -> No
         assert sorted((row.module, row.name) for row in rows) == sorted(listed)
 
 
+def test_the_table_in_the_docs_is_the_one_that_is_checked() -> None:
+    import invariants
+
+    written = Path(__file__).parents[2] / "docs" / "invariants.md"
+    assert written.read_text() == invariants.page(), "python tools/invariants.py > docs/invariants.md"
+
+
 def test_no_row_has_an_attribute_in_the_place_of_a_method_or_property() -> None:
     from importlib import import_module
 

@@ -58,7 +58,7 @@ NPY_HEADER_BYTES = 10_000
 """The header of an array. A tree's nodes have 400."""
 
 # What an estimator's numbers may ask for (the rows of sklearn/table/).
-JOBS = 1_024
+JOBS = 512
 """`n_jobs`: joblib prepares that many workers. The largest machines have some 400 cores."""
 VERBOSE = 100
 """`verbose`: a higher number prints no more."""

@@ -42,7 +42,9 @@ def changed(rng: random.Random, name: str) -> bytes:
             members[member] = arrays.changed(rng, members[member])
         else:
             other, more = honest(rng.choice(zoo.names())) if rng.random() < 0.1 else (text, {})
-            with suppress(KeyError, IndexError):  # what an earlier change left has no such part
+            with suppress(
+                KeyError, IndexError, TypeError, AttributeError
+            ):  # what an earlier change left has no such part
                 nodes.change(rng, schema, json.loads(other))
             members = {**more, **members}
     nodes.renumber(schema)

@@ -24,7 +24,7 @@ from sklearn import (
     tree,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 type Makers = dict[str, Callable[[], Any]]
 
@@ -88,6 +88,12 @@ _TREES: Makers = {
         tree.DecisionTreeRegressor(max_depth=2), 3, max_features=0.5, random_state=0
     ),
 }
+
+
+def _piped() -> Any:
+    return make_pipeline(StandardScaler(), linear_model.Ridge())
+
+
 _REGRESSORS: Makers = {
     "BaggingRegressor, out of bag": lambda: ensemble.BaggingRegressor(
         n_estimators=9, oob_score=True, random_state=0
@@ -155,6 +161,16 @@ _REGRESSORS: Makers = {
         hidden_layer_sizes=(4,), activation="logistic", solver="lbfgs", max_iter=5
     ),
     "a pipeline": lambda: make_pipeline(StandardScaler(), linear_model.LinearRegression()),
+    "pipelines in a vote": lambda: ensemble.VotingRegressor(
+        [("a", _piped()), ("b", make_pipeline(_piped()))]
+    ),
+    "pipelines in a stack": lambda: ensemble.StackingRegressor([("a", _piped())], _piped(), cv=2),
+    "pipelines in a bag": lambda: ensemble.BaggingRegressor(_piped(), 2),
+    "pipelines in a boosting": lambda: ensemble.AdaBoostRegressor(_piped(), n_estimators=2),
+    "a pipeline of a sample": lambda: linear_model.RANSACRegressor(_piped(), min_samples=9, random_state=0),
+    "a pipeline of a target": lambda: compose.TransformedTargetRegressor(
+        _piped(), transformer=make_pipeline(StandardScaler(), MinMaxScaler())
+    ),
 }
 _CLASSIFIERS: Makers = {
     "LogisticRegression": linear_model.LogisticRegression,
@@ -224,6 +240,12 @@ _CLASSIFIERS: Makers = {
         [("a", naive_bayes.GaussianNB()), ("b", tree.DecisionTreeClassifier(max_depth=2))],
         voting="soft",
         flatten_transform=False,
+    ),
+    "pipelines in a vote of classes": lambda: ensemble.VotingClassifier(
+        [("a", make_pipeline(StandardScaler(), naive_bayes.GaussianNB()))], voting="soft"
+    ),
+    "a pipeline that is calibrated": lambda: calibration.CalibratedClassifierCV(
+        make_pipeline(StandardScaler(), naive_bayes.GaussianNB()), cv=2
     ),
     "StackingClassifier": lambda: ensemble.StackingClassifier(
         [

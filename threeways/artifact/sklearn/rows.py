@@ -21,7 +21,7 @@ RANDOM = OneOf(Plain("none int str"), Random())
 DTYPE = TypeOf()
 UFUNC = Function("absolute cbrt exp exp2 expm1 log log10 log1p log2 sqrt square")
 """NumPy's functions of one number, of which each result depends on its input alone."""
-ANY = "regressor classifier transformer pipeline neighbours"
+ANY = "regressor classifier transformer neighbours"
 MODEL = Part(ANY, fitted=True)
 TEMPLATE = OneOf(Plain("none str"), Part(ANY, fitted=False))
 """An estimator that is a parameter: it is fitted in copies, and need not be itself."""

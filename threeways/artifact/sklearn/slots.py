@@ -13,6 +13,11 @@ from threeways.artifact.sklearn.forms import Form, Node, Parts, Scope, check_val
 _STATEFUL = {"ObjectNode", "LossNode", "TreeNode"}
 
 
+def kinds(row: Any) -> set[str]:
+    """Return the names of slots that an object of a row fits; a pipeline fits those of its last step."""
+    return {row.name, *(("regressor", "classifier", "transformer") if row.kind == "pipeline" else [row.kind])}
+
+
 class Part(Form):
     """An object of one of these kinds or classes.
 
@@ -29,7 +34,7 @@ class Part(Form):
         if node["__loader__"] not in _STATEFUL:
             return False
         row = row_of(node["__module__"], node["__class__"])
-        return row is not None and bool({row.name, row.kind} & self.names)
+        return row is not None and bool(kinds(row) & self.names)
 
     def parts(self, where: str, node: Node) -> Parts:
         """Return the attributes, each with its form in the class's row."""

@@ -11,6 +11,7 @@ from typing import Any
 from threeways.artifact.sklearn.allowed import row_of
 from threeways.artifact.sklearn.forms import Dims, Form, Scope, check_value, refuse, unknown
 from threeways.artifact.sklearn.rows import MODEL
+from threeways.artifact.sklearn.slots import kinds
 from threeways.errors import ArtifactError, ArtifactUntrusted
 
 _PATH_LENGTH = 500
@@ -67,7 +68,7 @@ class _Checker:
         state = row.read(thing)
         fitted = fitted or bool(row.required & state.keys())
         scope = Scope(row.name, thing, state, self.part, fitted=fitted)
-        scope.dims["kinds"] = {row.name, row.kind}
+        scope.dims["kinds"] = kinds(row)
         self._seen[key] = (thing, scope.dims)
         missing = sorted(row.required - state.keys())
         if fitted and missing:

@@ -71,6 +71,7 @@ def _check_nodes(the: Scope) -> None:
     split = nodes[inner]
     check_children(the, np.flatnonzero(inner), split["left"], split["right"])
     by_category = split[split["is_categorical"] != 0]
+    the.require(the["raw_left_cat_bitsets"].dtype == np.uint32, "categories are no bitsets")
     sound = not np.any(by_category["bitset_idx"] >= len(the["raw_left_cat_bitsets"]))
     the.require(sound, "node asks for categories that are not there")
 
@@ -237,11 +238,7 @@ ROWS: list[Row] = [
         rules=(_check_nodes,),
         nodes=Array("V", "nodes"),
         binned_left_cat_bitsets=Array("u", f"* {_BITSET_WORDS}"),
-        raw_left_cat_bitsets=Array(
-            "u",
-            f"* {_BITSET_WORDS}",
-            rule=lambda sets, _, the: the.require(sets.dtype == np.uint32, "categories are no bitsets"),
-        ),
+        raw_left_cat_bitsets=Array("u", f"* {_BITSET_WORDS}"),
     ),
     *row(
         "sklearn.ensemble._hist_gradient_boosting.binning",

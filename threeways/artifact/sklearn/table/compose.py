@@ -46,7 +46,7 @@ def _check_pipeline(the: Scope) -> None:
         width, taken = before.get("width"), after.get("in")
         the.require(None in {width, taken} or width == taken, "step takes other columns than it is given")
     if dims:
-        the.dims["kinds"] = {"pipeline", *({"regressor", "classifier", "transformer"} & dims[-1]["kinds"])}
+        the.dims["kinds"] = dims[-1]["kinds"]
         whole = len(steps) == len(the["steps"])
         the.dims.update({"in": dims[0]["in"]} if whole and "in" in dims[0] else {})
         the.dims.update({name: dims[-1][name] for name in ("out", "classes", "width") if name in dims[-1]})
@@ -128,8 +128,8 @@ ROWS: list[Row] = [
             "inverse_func": OneOf(NONE, UFUNC),
         },
         _training_dim=Plain("int", 1, 2),
-        transformer_=Part("transformer pipeline"),
-        regressor_=Part("regressor pipeline"),
+        transformer_=Part("transformer"),
+        regressor_=Part("regressor"),
     ),
     *row(
         "sklearn.ensemble._voting",
@@ -165,7 +165,7 @@ ROWS: list[Row] = [
         rules=(_check_stack,),
         maybe={**NAMES, "estimators": _NAMED, "final_estimator": TEMPLATE, **_NAMES},
         **_STACKED,
-        estimators_=sequence(Part("regressor")),
+        estimators_=sequence(Part("regressor classifier")),
         final_estimator_=Part("regressor"),
     ),
     *row(

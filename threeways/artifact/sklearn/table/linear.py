@@ -132,7 +132,7 @@ ROWS: list[Row] = [
         "random_state residual_threshold stop_n_inliers stop_probability stop_score",
         "n_skips_no_inliers_ n_skips_invalid_data_ n_skips_invalid_model_ n_trials_ inlier_mask_",
         **IN,
-        estimator_=Part("regressor pipeline", "in"),
+        estimator_=Part("regressor", "in"),
     ),
     *row(
         "sklearn.linear_model._theil_sen",

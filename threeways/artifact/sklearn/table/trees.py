@@ -193,7 +193,7 @@ ROWS: list[Row] = [
         maybe={"estimator_": TEMPLATE},
         rules=(_bagged,),
         **_BAGGED,
-        estimators_=sequence(Part("regressor pipeline")),
+        estimators_=sequence(Part("regressor")),
     ),
     *row(
         "sklearn.ensemble._bagging",
@@ -206,7 +206,7 @@ ROWS: list[Row] = [
         rules=(_bagged,),
         **_LABELLED,
         **_BAGGED,
-        estimators_=sequence(Part("classifier pipeline")),
+        estimators_=sequence(Part("classifier")),
     ),
     *row(
         "sklearn.ensemble._weight_boosting",
@@ -218,7 +218,7 @@ ROWS: list[Row] = [
         rules=(_boosted,),
         **IN,
         **_WEIGHTS,
-        estimators_=sequence(Part("regressor pipeline", "in")),
+        estimators_=sequence(Part("regressor", "in")),
     ),
     *row(
         "sklearn.ensemble._weight_boosting",
@@ -231,6 +231,6 @@ ROWS: list[Row] = [
         **IN,
         **_LABELLED,
         **_WEIGHTS,
-        estimators_=sequence(Part("classifier pipeline", "in")),
+        estimators_=sequence(Part("classifier", "in")),
     ),
 ]
