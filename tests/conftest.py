@@ -47,6 +47,11 @@ OURS = (
     "WEB_PORT",
     "WEB_SECONDS",
     "WEB_GATHER",
+    "WEB_DRAIN",
+    "WEB_CONNECTIONS",
+    "WEB_HEADER_KIB",
+    "WEB_REQUEST_MIB",
+    "WEB_ANSWER_MIB",
     "THREEWAYS_MAKE",
     "THREEWAYS_TAKES",
 )

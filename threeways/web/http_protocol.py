@@ -21,6 +21,7 @@ HEADER_SECONDS = 10
 FIRST_SECONDS = 1
 """The time limit for a new client to begin its request when the server stops."""
 MAX_HEADERS = 100
+PIECE_BYTES = 2**12
 MAX_PIPELINED = 32
 """The limit on requests that a client sends before the first of them is answered."""
 UNREAD_BYTES = 2**12
@@ -62,16 +63,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._wind()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrives, headers in pieces of their limit."""
+        """Parse what arrives, headers in pieces, each of which is checked against the limits."""
         if self.transport.is_closing():
             return
-        most = self._limits.header_bytes
         in_body = self._is_arriving() and not self._arriving
-        if len(data) <= most or in_body:
+        if len(data) <= PIECE_BYTES or in_body:
             self._parse(data)
             return
-        for at in range(0, len(data), most):
-            self._parse(data[at : at + most])
+        for at in range(0, len(data), PIECE_BYTES):
+            self._parse(data[at : at + PIECE_BYTES])
             if self.transport.is_closing():
                 return
 

@@ -86,10 +86,11 @@ class Connections:
             self._large_bytes += size if before > SMALL_BYTES else after
         most = self.limits.request_bytes
         while self._held_bytes > most or self._large_bytes > most - most // 4:
-            unfinished = [one for one in self._held if one.unfinished]
-            if not unfinished:
+            largest_first = sorted(self._held, key=self._held.__getitem__, reverse=True)
+            unfinished = next((one for one in largest_first if one.unfinished), None)
+            if unfinished is None:
                 return
-            max(unfinished, key=self._held.__getitem__).refuse()
+            unfinished.refuse()
 
     def release(self, connection: Connection) -> None:
         """Forget a connection's request: it is answered, refused or gone."""
