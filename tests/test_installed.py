@@ -57,7 +57,7 @@ def test_each_file_beside_the_package_that_a_command_reads_is_in_the_wheel() -> 
             read.add("/".join(re.findall(r'"([^"]+)"', parts)))
     only_in_a_checkout = {
         "samconfig.toml", ".venv-sam/bin/sam", ".venv-localstack/bin/python", "tools/setup_tool.py",
-        "integration-test", "integration-test/docker-compose.yaml", "tools",
+        "integration-test", "integration-test/docker-compose.yaml", "tools", "Dockerfile",
     }  # fmt: skip
     assert read - only_in_a_checkout <= set(INCLUDED)
     for source, target in INCLUDED.items():

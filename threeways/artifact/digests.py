@@ -63,7 +63,8 @@ def read(folder: Path, name: str, hashes: Hashes | None, most: int | None = None
     if not path.is_file():  # a pipe or a device could be read for ever
         raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
     with path.open("rb") as file:
-        content = file.read() if most is None else file.read(most + 1)
+        # a buffer of the size that is asked for is made at once: never more than the file has
+        content = file.read() if most is None else file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     if hashes is None or (most is not None and len(content) > most):
         return content
     if hashes.get(os.path.normpath(name)) != hashlib.sha256(content).hexdigest():
