@@ -51,7 +51,7 @@ PARAMETERS: dict[str, Form] = {
 """The forms of parameters by name, where they are not plain values."""
 
 COMMON: dict[str, Form] = {
-    "_sklearn_version": TEXT,
+    "_sklearn_version": PLAIN,  # versions.py says what is wrong with one that is no text
     "_sklearn_output_config": Mapped(Plain("str", among=("default", "pandas", "polars"))),
 }
 """What any estimator may have."""
