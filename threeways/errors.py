@@ -43,9 +43,16 @@ Two kinds of errors decide what happens to a record; every other error stops a s
             └── ArtifactUntrusted   loading it could run code or read outside its memory
 """
 
+from __future__ import annotations
+
+from threeways.masking import masked
+
 
 class ThreewaysError(Exception):
-    """The base class of every error that this package raises on purpose."""
+    """The base class of every error that this package raises on purpose. Its message holds no password."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(masked(one) if isinstance(one, str) else one for one in args))
 
 
 class PermanentError(ThreewaysError):

@@ -23,6 +23,7 @@ from threeways.batch.record import Run, tell
 from threeways.batch.sink import Sink
 from threeways.batch.tally import Tally
 from threeways.errors import BatchError
+from threeways.masking import masked
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
@@ -151,7 +152,7 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
         )
     table.add_row("rows a second", f"{run.rows_per_s:,.0f}")
     console.print(table)
-    console.print(f"Predictions and quarantine: {place}", highlight=False, soft_wrap=True)
+    console.print(f"Predictions and quarantine: {masked(place)}", highlight=False, soft_wrap=True)
 
 
 def _reasons(tally: Tally, console: Console) -> None:

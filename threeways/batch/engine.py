@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from threeways import disk
 from threeways.batch import sessions
 from threeways.errors import BatchError, BatchFailed, DataError, DiskFailed
+from threeways.masking import masked
 
 _SQLITE = {
     sqlite3.SQLITE_BUSY,
@@ -96,11 +97,11 @@ def sqlite_file(url: sa.URL) -> Path | None:
 
 
 def shown(engine: sa.Engine) -> str:
-    """Return the URL without its password; a file's path is absolute."""
+    """Return the URL without its passwords; a file's path is absolute."""
     url = engine.url
     if path := sqlite_file(url):
         url = sa.URL.create("sqlite", database=str(path))
-    return url.set(drivername=engine.dialect.name).render_as_string(hide_password=True)
+    return masked(url.set(drivername=engine.dialect.name).render_as_string(hide_password=True))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
 from threeways.batch.window import Window
 from threeways.errors import BatchError, RepeatedEvent, TransientError
+from threeways.masking import masked
 from threeways.scoring.outcomes import ColumnScores
 from threeways.scoring.service import ModelService
 
@@ -211,7 +212,7 @@ def same_source(asked: Asked, source: Source, sink: Sink, before: list[Run]) -> 
     A user, a host and a port may change: each run is compared with the last.
     """
     other = before[-1].source if before else source.name
-    if not asked.same_source and identity(other) != identity(source.name):
+    if not asked.same_source and identity(masked(other)) != identity(source.name):
         raise BatchError(
             f"{sink.name} holds predictions of {other}, and would mix them with those of {source.name}; "
             "name another place, PREDICTIONS=, or say that it is the same source, SAME_SOURCE=1"

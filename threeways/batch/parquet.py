@@ -22,6 +22,7 @@ from threeways.batch.layout import Layout
 from threeways.batch.leaf import id_kinds_of
 from threeways.batch.values import Values, is_text
 from threeways.errors import DataError
+from threeways.masking import masked
 
 
 @contextmanager
@@ -49,7 +50,7 @@ class ParquetSource:
     def __init__(self, places: list[str], spec: str, layout: Layout) -> None:
         self._layout = layout
         path = Path(spec.strip()).expanduser()
-        self.name = spec if "://" in spec or " " in spec.strip() else str(path.absolute())
+        self.name = masked(spec) if "://" in spec or " " in spec.strip() else str(path.absolute())
         self.files, texts, first = list[File](), [], 0
         for place in places:
             with _file(place) as file:

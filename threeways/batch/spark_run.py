@@ -32,6 +32,7 @@ from threeways.batch.record import tell
 from threeways.batch.spark import column_of, scored
 from threeways.batch.tally import Tally
 from threeways.errors import BatchError
+from threeways.masking import masked
 from threeways.scoring.task import EventId
 from threeways.settings import Settings
 
@@ -108,7 +109,7 @@ def run_spark(
         highlight=False,
         soft_wrap=True,
     )
-    console.print(f"Predictions and quarantine: {place}, listed in its manifest.json", soft_wrap=True)
+    console.print(f"Predictions and quarantine: {masked(place)}, listed in its manifest.json", soft_wrap=True)
     return done.good(options.tolerate)
 
 

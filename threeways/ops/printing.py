@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from threeways.masking import masked
+
 
 def say(console: Console, *lines: str) -> None:
-    """Print each line as it is: no markup, no highlighting, no wrapping."""
+    """Print each line as it is, but for passwords in it: no markup, no highlighting, no wrapping."""
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(masked(line), markup=False, highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from threeways.atomic_files import write_atomic
 from threeways.errors import LocationError
+from threeways.masking import masked
 from threeways.ops import account
 from threeways.ops.locations import Folder, find
 from threeways.ops.replay.documents import Unreadable, entries_of
@@ -41,7 +42,7 @@ class Reader:
         self._console = console
         self._place = find(location)
         if not isinstance(self._place, Folder):
-            self._say(f"Reading {location} in {self._place.whose}")
+            self._say(f"Reading {masked(location)} in {self._place.whose}")
         with account.named_faults(f"{location} cannot be read"):
             self.read = list(self._entries())
 

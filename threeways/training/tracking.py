@@ -116,7 +116,7 @@ def named_faults(store: Store) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, ModuleNotFoundError) as error:  # of a driver
         text = " ".join(str(error).split())
         if isinstance(error, OSError) and isinstance(fault := disk.fault_of(error), DiskFailed):
             raise fault from error

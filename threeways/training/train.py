@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from threeways.atomic_files import write_json
 from threeways.errors import ArtifactMissing, TrackingError
+from threeways.masking import masked
 from threeways.scoring import tasks
 from threeways.scoring.task import Task
 from threeways.settings import DEFAULT_TASK, LOCAL
@@ -92,7 +93,7 @@ def _train(
         task, data, validation, lambda line: console.out(line, highlight=False)
     )
     console.print(cleaning_table(training, judging))
-    with step(console, f"opening MLflow's store, {store.uri}"), named_faults(store):
+    with step(console, f"opening MLflow's store, {masked(store.uri)}"), named_faults(store):
         client = connect(store)
         experiment = experiment_id(client, store, name)
     trained = _fitted(task, training, judging, console)
