@@ -10,15 +10,23 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from artifact_lab import logged
+from mlflow.models import infer_signature
 from rich.console import Console
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVR
 from small_training import Training
+from types_lab import saved
 
-from threeways import artifact
+from threeways import artifact, bootstrap
 from threeways.errors import ArtifactMissing, ArtifactUnsupported, ArtifactUntrusted, DataError, UsageError
+from threeways.settings import Settings
 from threeways.systems.taxi.duration import task
 from threeways.systems.taxi.rides import COLUMNS
 from threeways.training.export_command import export
@@ -46,6 +54,32 @@ def told(
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_model_by_its_signature_is_compared_on_a_file_s_rows_or_around_its_example(tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)), columns=["a", "b"])
+    fitted = HistGradientBoostingRegressor(max_iter=3).fit(frame, frame["a"])
+    signature = infer_signature(frame, fitted.predict(frame))
+    saved(tmp_path / "model", fitted, file_format="skops", signature=signature, input_example=frame[:1])
+    frame.to_parquet(tmp_path / "rows.parquet")
+    for rows, count in ((None, "1,000 rows"), (str(tmp_path / "rows.parquet"), "300 rows")):
+        out, copy = io.StringIO(), tmp_path / f"copy-{count[0]}"
+        assert export(tmp_path / "model", rows, copy, None, Console(file=out, width=110), None)
+        assert count in out.getvalue()
+        served = bootstrap.service_of(copy, Settings())
+        assert served.runtime == "onnx"
+        assert served.model.predict(frame.to_numpy()).tolist() == fitted.predict(frame).tolist()
+    frame[["a"]].to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match="lacks columns of the model"):
+        export(tmp_path / "model", str(tmp_path / "rows.parquet"), tmp_path / "no", None, Console(), None)
+
+
+def test_texts_are_no_rows_of_a_graph(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": ["x", "y"] * 5})
+    fitted = make_pipeline(OrdinalEncoder(), LinearRegression()).fit(frame, np.arange(10.0))
+    folder = saved(tmp_path / "model", fitted, frame)
+    with pytest.raises(ArtifactUnsupported, match="a are none; scikit-learn serves this model"):
+        export(folder, None, tmp_path / "no", artifact.digest(folder), Console(), None)
 
 
 def test_the_copy_is_served_by_onnx_and_says_the_same_to_the_bit(plain: Path, training: Training) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from threeways.artifact import answers, digests, limits, mlmodel, signature
 from threeways.artifact.input_types import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
@@ -82,7 +84,10 @@ def prepared(
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
     mlmodel.require_files(info, folder)
     signature.outputs(info)  # the model's page shows them
-    chosen = choose(info.flavors, runtime, folder, typed=bool(signature.types(info).typed))
+    flavours = info.flavors
+    if info.method != "predict":  # what graphs answer
+        flavours = msgspec.structs.replace(flavours, onnx=None)
+    chosen = choose(flavours, runtime, folder, typed=bool(signature.types(info).typed))
     if chosen == "onnx" and info.flavors.onnx:
         return _onnx(folder, info, info.flavors.onnx, hashes, threads)
     assert info.flavors.sklearn is not None  # noqa: S101  (choose() returns an available flavour)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from threeways.cli.errors import FAILED
 from threeways.errors import UsageError
-from threeways.settings import DEFAULT_TASK, LOCAL, Settings, from_environment
+from threeways.settings import LOCAL, Settings, from_environment
 
 
 def export(
@@ -42,5 +42,5 @@ def export(
     require_run(settings, model)
     if to is None and model.uri != str(model.folder):
         raise UsageError(f"say where the copy of {model.uri} goes: --to FOLDER")
-    if not write(model.folder, events, to, settings.model_sha256, console, settings.task or DEFAULT_TASK):
+    if not write(model.folder, events, to, settings.model_sha256, console, settings.task):
         raise typer.Exit(FAILED)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from threeways import artifact
 from threeways.errors import ArtifactUnsupported, UsageError
 from threeways.scoring import tasks
+from threeways.settings import DEFAULT_TASK
 from threeways.training import flavour
-from threeways.training.examples import training_of
+from threeways.training.export_rows import rows_of
 from threeways.training.flavour import Onnx
 from threeways.training.report import step
 
@@ -25,27 +26,24 @@ def export(
     to: Path | None,
     sha256: str | None,
     console: Console,
-    task_name: str,
+    task_name: str | None,
 ) -> bool:
     """Write a copy of an artifact with an ONNX flavour beside its scikit-learn one; return whether it was.
 
     folder: the artifact. events: what to compare on, as DATA= of `make train`; None: the system's own.
     to: the copy's folder, by default `folder` + "-onnx"; it is created complete or not at all. sha256:
-    the artifact's digest, which a pickle needs. task_name: its task. console: for the gate's result, or the
-    reason why there is no graph. Raises ArtifactError, DataError, UsageError.
+    the artifact's digest, which a pickle needs. task_name: TASK; None: the artifact's own. console: for the
+    gate's result, or the reason why there is no graph. Raises ArtifactError, DataError, UsageError.
     """
     source = artifact.fetch(str(folder)).resolve()
     target = (to or source.with_name(f"{source.name}-onnx")).expanduser().resolve()
     _require_free(source, target)
     model = artifact.load(source, sha256, "sklearn")
-    task = tasks.find(task_name)
-    artifact.check_task(model.info, task.name)
-    artifact.check(model, task.columns, task.dict_keys)
-    judged = training_of(task).sample(task, events, lambda line: console.out(line, highlight=False))
-    with step(
-        console, f"writing it as ONNX, comparing that with scikit-learn on {len(judged.target):,} rows"
-    ):
-        onnx = flavour.onnx_of(model.estimator, judged.block, model.input_types)
+    task = tasks.of_model(model.info, source, task_name, default=DEFAULT_TASK, categories=model.categories)
+    artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
+    rows = rows_of(task, model, events, lambda line: console.out(line, highlight=False))
+    with step(console, f"writing it as ONNX, comparing that with scikit-learn on {len(rows):,} rows"):
+        onnx = flavour.onnx_of(model.estimator, rows, model.input_types)
     if isinstance(onnx, str):
         console.out(
             f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it",
