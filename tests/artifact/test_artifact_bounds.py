@@ -44,8 +44,8 @@ def compressed(how: int) -> Callable[[Path], None]:
 
 
 def lying(path: Path) -> None:
-    """A member of 300 MB of zeros, deflated, that states 100 bytes: in the directory and before itself."""
-    zipped(path, parts(path) | {"zeros": bytes(300 * 2**20)}, compression=ZIP_DEFLATED)
+    """A member of 100 MB of zeros, deflated, that states 100 bytes: in the directory and before itself."""
+    zipped(path, parts(path) | {"zeros": bytes(100 * 2**20)}, compression=ZIP_DEFLATED)
     content = bytearray(path.read_bytes())
     directory = content.rindex(b"PK\x01\x02")
     local = struct.unpack_from("<I", content, directory + 42)[0]
@@ -58,7 +58,7 @@ def lying(path: Path) -> None:
 
 def zeros(path: Path) -> None:
     members = parts(path)
-    zipped(path, members | {array_of(path): npy(np.zeros(50_000_000))}, compression=ZIP_DEFLATED)
+    zipped(path, members | {array_of(path): npy(np.zeros(20_000_000))}, compression=ZIP_DEFLATED)
 
 
 def named_by_many(path: Path) -> None:
@@ -218,6 +218,7 @@ HEADERS = {
     "texts of other sizes": ("<U99999999", "(3,)"),
     "a negative side": ("<f8", "(-3,)"),
     "an expression": ("<f8", "(1+2,)"),
+    "a number": ("<f8", "(3)"),
 }
 
 

@@ -50,6 +50,10 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "texts of an attribute": lambda: field(GRAPH, field(NODE, field(ATTRIBUTE, field(9, b"") * MANY))),
     "parts of an input": lambda: field(GRAPH, field(INPUT, field(2, field(1, b"") * MANY))),
     "a shape": lambda: field(GRAPH, field(INITIALIZER, field(1, b"\1" * MANY))),
+    "an input of 2**31 - 1 columns": lambda: graph(
+        helper.make_node("Gather", ["block", "i"], ["g"], axis=1), flat("g"),
+        constants={**FLAT, "i": np.array([0])}, shape=(None, 2**31 - 1),
+    ).SerializeToString(),
     "a shape without its numbers": lambda: graph(
         helper.make_node("Gather", ["block", "i"], ["g"], axis=1), flat("g"),
         constants={**FLAT, "i": np.array([0])},
@@ -82,7 +86,7 @@ def test_a_file_over_the_bound_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "MLmodel").write_text("flavors: {onnx: {data: model.onnx}}")
     with (tmp_path / "model.onnx").open("wb") as file:
         file.truncate(limits.ONNX_BYTES + 1)
-    with pytest.raises(ArtifactUntrusted, match="are read"):
+    with pytest.raises(ArtifactUntrusted, match="that are read"):
         load(tmp_path)
 
 

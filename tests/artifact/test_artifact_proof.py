@@ -109,11 +109,19 @@ def test_a_fork_that_cannot_answer_is_asked_again_in_a_new_process() -> None:
 
 
 @pytest.mark.parametrize("name", ["linear", "dicts", "hist_boosting", "forest"])
-def test_a_sound_model_is_loaded_and_no_process_is_left(name: str) -> None:
-    model = load(logged(name))
-    assert model.estimator is not None
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+def test_a_sound_model_is_loaded_and_no_process_is_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    fork = os.fork
+
+    def recorded() -> int:
+        made.append(fork())
+        return made[-1]
+
+    monkeypatch.setattr(os, "fork", recorded)
+    assert load(logged(name)).estimator is not None
+    [child] = made
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 @pytest.fixture(scope="module")

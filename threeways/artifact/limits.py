@@ -19,7 +19,7 @@ MLMODEL_DEPTH = 32
 NAME_LENGTH = 1_000
 """Characters of an id, a version or a path in it."""
 COLUMNS = 1_000_000
-"""Columns of a signature's tensor."""
+"""Columns of a signature's tensor, and of a graph's input."""
 
 # An ONNX file.
 ONNX_BYTES = 512 * 2**20

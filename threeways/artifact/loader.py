@@ -170,13 +170,14 @@ def _content(folder: Path, name: str, hashes: digests.Hashes | None, most: int |
     """Read a file once: the bytes that are verified are those that are loaded. most: the limit on them."""
     try:
         size = (folder / name).stat().st_size
-        if most is not None and size > most:
-            raise ArtifactUntrusted(
-                f"{folder / name} has {size} bytes, and {most} are read; train a smaller model, or {PIN}"
-            )
-        return digests.read(folder, name, hashes, most)
+        content = b"" if most is not None and size > most else digests.read(folder, name, hashes, most)
     except OSError as error:
         raise ArtifactUnreachable(f"{folder / name} cannot be read: {error}") from error
+    if most is not None and max(size, len(content)) > most:
+        raise ArtifactUntrusted(
+            f"{folder / name} has more than the {most} bytes that are read; train a smaller model, or {PIN}"
+        )
+    return content
 
 
 def _described(estimator: Any, info: MLmodel, answered: answers.Answers) -> Model:

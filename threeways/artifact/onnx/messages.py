@@ -176,6 +176,8 @@ def width_of(message: memoryview, *, any_shape: bool = False) -> tuple[str, int]
     [*dimensions] = (one for tensor in tensors for shape in _within(tensor, 2) for one in _within(shape, 1))
     if len(dimensions) != 2 or len(found := _numbers(dimensions[1])) != 1:
         raise GraphNotAllowed("takes something other than a block of a fixed width")
+    if not 0 < found[0] <= limits.COLUMNS:  # onnxruntime takes a byte for each
+        raise GraphNotAllowed(f"takes a block of {found[0]} columns")
     return name, found[0]
 
 

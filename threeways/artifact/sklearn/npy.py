@@ -16,7 +16,7 @@ _LENGTH_BYTES = {b"\1\0": 2, b"\2\0": 4}
 """The bytes of the header's length, by version. Version 3 is for field names beyond Latin-1."""
 _HEADER = re.compile(
     r"\{'descr': (?:'(?P<plain>[^']{2,12})'|(?P<fields>\[[^\]]*\])), "
-    r"'fortran_order': (?:True|False), 'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
+    r"'fortran_order': (?:True|False), 'shape': \((?P<shape>|\d{1,18},|\d{1,18}(?:, \d{1,18})+)\), \} *\n"
 )
 """As NumPy writes it."""
 _SIZES = {
