@@ -55,6 +55,17 @@ class ThreewaysError(Exception):
         super().__init__(*(masked(one) if isinstance(one, str) else one for one in args))
 
 
+def without_frames[Error: Exception](error: Error) -> Error:
+    """Return an error that is kept as a value, without its traceback and context.
+
+    Their frames hold what was worked on, and often the error itself: a cycle, which takes a batch's memory
+    until it is collected, and for ever where it leads through a struct that the collector does not know
+    (`gc=False`).
+    """
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
 class PermanentError(ThreewaysError):
     """A record that can never be scored. `code` names the reason in metrics and in quarantine."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from doubles import FakeContext, FakeKinesis, client_error, kinesis_event, ride
+from doubles import FakeContext, FakeKinesis, FakeModel, client_error, kinesis_event, ride
 from kpl import aggregated, sealed
 from small_training import Training
 from test_stream_handler import ListQuarantine, Reports, failures, handler
@@ -23,6 +25,7 @@ from threeways.emulator.server import Emulator
 from threeways.ops.replay.documents import entries_of
 from threeways.stream import aggregation, quarantine, records
 from threeways.stream.aggregation import MAX_USER_RECORDS, UserRecord, deaggregate
+from threeways.stream.delivery import NoDelivery
 from threeways.stream.quarantine import S3Quarantine, read
 from threeways.stream.records import batch_of, from_event
 
@@ -151,6 +154,44 @@ def test_what_is_kept_when_the_quarantine_fails_half_way_does_not_come_again() -
     assert handler(FakeKinesis(), put, reports)(BROKEN, FakeContext()) == failures(1009)
     [report] = reports
     assert (report.quarantined.total(), report.unfinished, report.retries) == (8, 2, 1)
+
+
+def raising(block: Any) -> bool:
+    return bool((block[:, 3] == 13).any())
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
+        [sealed(field(1, b"k") + user_record(0, b"x" * 500_000) + user_record(7))],
+        [b"junk" * 100_000, ride(1)],
+        [ride("x" * 300_000), ride(1)],
+        [ride(1, 13.0), *map(ride, range(2, 500))],
+        [ride(1, pickup_datetime="yesterday" * 30_000), ride(2)],
+    ],
+    ids=["a broken aggregation", "no JSON", "no event", "a ride that predict raises on", "no time"],
+)
+def test_what_was_quarantined_leaves_nothing_in_memory(
+    payloads: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")  # pytest keeps what is logged, errors with their frames
+    event = kinesis_event(payloads)
+    handle = handler(FakeKinesis(), S3Quarantine(cast("Any", FakeS3()), "s3://b/q"), model=FakeModel(raising))
+    handle._delivery = NoDelivery()
+    handle(event, FakeContext())
+    gc.collect()
+    gc.disable()  # in cycles, too: the collector knows their number and not their size
+    tracemalloc.start()
+    try:
+        handle(event, FakeContext())
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(5):
+            handle(event, FakeContext())
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert after - before < 100_000
 
 
 def spread(data: bytes, each: int) -> bytes:

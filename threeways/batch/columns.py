@@ -17,7 +17,7 @@ from threeways.batch.interval import Interval
 from threeways.batch.layout import ACTUAL, TIME, Layout
 from threeways.batch.leaf import id_is_plain
 from threeways.batch.values import Values
-from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
+from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent, without_frames
 
 _MINUTE = np.timedelta64(1, "m")
 
@@ -149,7 +149,7 @@ def decoded(
         event = layout.task.decode(payload)
         return text, (event, _moment(layout, event, given))
     except PermanentError as error:
-        return text, error
+        return text, without_frames(error)
 
 
 def _moment(layout: Layout, event: Any, given: dict[str, Any]) -> datetime | None:

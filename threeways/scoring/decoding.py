@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent
+from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent, without_frames
 
 KEY_LENGTH = 256
 """How long a partition key, which an event's id becomes, may be at most.
@@ -125,7 +125,7 @@ class JsonEvents[E]:
                     raise payload
                 events.append(self.decode(payload))
             except PermanentError as fault:
-                faults[position] = fault
+                faults[position] = without_frames(fault)
         return events, faults
 
     def _quickly(self, payloads: Sequence[bytes | PermanentError]) -> list[E] | None:

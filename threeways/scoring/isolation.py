@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from threeways.errors import ModelFailed
+from threeways.errors import ModelFailed, without_frames
 
 type Call = Callable[[Sequence[int]], NDArray[Any]]
 """Predicts some rows, one answer each along the first axis.
@@ -92,7 +92,7 @@ def isolate(
             if len(part) > 1:
                 suspected = at + len(part)
                 continue
-            found[part[0]] = error
+            found[part[0]] = without_frames(error)
             singles = True
         at += len(part)
         if singles:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, overload
 
 import msgspec
 
-from threeways.errors import InvalidInvocation, UndecodableEvent
+from threeways.errors import InvalidInvocation, UndecodableEvent, without_frames
 from threeways.stream.aggregation import MAGIC, MAX_USER_RECORDS, deaggregate, is_aggregated
 
 LAST_SECOND = 253402300800
@@ -258,7 +258,7 @@ def deaggregated(record: Record) -> Iterator[Record]:
     try:
         users = deaggregate(record.data)
     except UndecodableEvent as error:
-        yield msgspec.structs.replace(record, payload=error)
+        yield msgspec.structs.replace(record, payload=without_frames(error))
         return
     for number, user in enumerate(users):
         yield msgspec.structs.replace(

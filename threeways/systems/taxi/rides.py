@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Block, DictRows
 from threeways.clock import NO_TIME, PLAIN, plain_times
-from threeways.errors import InvalidEvent, PermanentError
+from threeways.errors import InvalidEvent, PermanentError, without_frames
 from threeways.scoring.decoding import Id
 from threeways.scoring.outputs import Value
 from threeways.scoring.task import (
@@ -236,7 +236,7 @@ def _pickups(
         try:
             pickup[row] = new_york_wall_clock(texts[row], arrived[row])
         except InvalidEvent as error:
-            faults[row] = error
+            faults[row] = without_frames(error)
     return pickup, faults
 
 
