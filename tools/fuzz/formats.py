@@ -11,5 +11,11 @@ def _skops() -> Callable[[int], str]:
     return attempt
 
 
-FORMATS: dict[str, Callable[[], Callable[[int], str]]] = {"skops": _skops}
+def _kpl() -> Callable[[int], str]:
+    from .kpl import attempt
+
+    return attempt
+
+
+FORMATS: dict[str, Callable[[], Callable[[int], str]]] = {"skops": _skops, "kpl": _kpl}
 """An attempt takes a seed, and returns in a word what came of it; whatever it raises is a fault."""
