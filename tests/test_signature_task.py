@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -409,3 +410,11 @@ def test_what_cannot_be_served_is_refused_with_its_mend(fraud: Path, tmp_path: P
     )
     with pytest.raises(ArtifactError, match=r"raw as 'binary'.*columns of these types"):
         served(binary)
+
+
+def test_an_input_example_with_a_missing_number_is_read(tmp_path: Path) -> None:
+    frame = PAYMENTS[["amount", "hour"]].assign(amount=[math.nan, *PAYMENTS["amount"][1:]])
+    fitted = make_pipeline(SimpleImputer(), LinearRegression()).fit(frame, frame["hour"])
+    folder = logged(tmp_path / "m", fitted, frame, input_example=frame[:3])  # MLflow writes it as NaN
+    assert b"NaN" in (folder / "serving_input_example.json").read_bytes()
+    assert served(folder).task.example.column_0 is None

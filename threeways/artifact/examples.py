@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactIncomplete
@@ -36,8 +35,8 @@ def _first(info: MLmodel, folder: Path, names: Sequence[str]) -> dict[str, Any] 
     try:
         if file.stat().st_size > _MAX_BYTES:
             return None
-        content = msgspec.json.decode(file.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+        content = json.loads(file.read_bytes())  # MLflow writes NaN, which is no JSON
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactIncomplete(f"{file} is no input example: {error}; upload the artifact again") from error
     return _row(content, names)
 
