@@ -100,8 +100,10 @@ def _show_error(console: Console, ledger: Ledger, result: Result) -> None:
         console.out(f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}")
         return
     counts = result.judgement().confusion
-    measures = ", ".join(f"{_MEASURES[name]} {value:.4f}" for name, value in ledger.error.items())
-    console.out(f"{measures} over the {counts.total():,} events {which}")
+    measures = ", ".join(f"{_measure(name)} {value:.4f}" for name, value in ledger.error.items())
+    console.out(f"{measures} over the {len(result.pairs()):,} events {which}")
+    if not counts:
+        return
     labels = sorted({label for pair in counts for label in pair})
     if len(labels) <= MOST_LABELS:
         table = Table(title="Predicted, by what was really so", title_justify="left")
@@ -111,6 +113,14 @@ def _show_error(console: Console, ledger: Ledger, result: Result) -> None:
         for true in labels:
             table.add_row(escape(true), *(f"{counts[true, told]:,}" for told in labels))
         console.print(table)
+
+
+def _measure(name: str) -> str:
+    """Return what a measure is called; of several outputs it ends with the output's name."""
+    if name in _MEASURES:
+        return _MEASURES[name]
+    kind, _, output = name.partition("_")
+    return f"{_MEASURES.get(kind, kind.upper())} of {output}"
 
 
 def show_share(console: Console, ledger: Ledger, tolerate: float) -> None:

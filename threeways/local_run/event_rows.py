@@ -16,7 +16,7 @@ from threeways.errors import DataError, PermanentError
 from threeways.local_run.event_files import Row, lines_of, paths
 from threeways.local_run.event_schema import Field, id_path, replaced, value_at, value_fields_of
 from threeways.scoring.events import Events, within
-from threeways.scoring.outputs import Value
+from threeways.scoring.outputs import Declared, ModelOutput, Scores, Value
 from threeways.scoring.task import EventId, Task
 
 _SHOWN = 24
@@ -26,7 +26,10 @@ _LABELS = 4
 
 @dataclass(frozen=True, slots=True)
 class ColumnNames:
-    """Columns that the user names. actual: the truth. id: the event's id."""
+    """Columns that the user names. actual: the truth, of several outputs a column each, separated by commas.
+
+    id: the event's id.
+    """
 
     actual: str | None = None
     id: str | None = None
@@ -49,7 +52,7 @@ def read(spec: str, count: int, task: Task[Any], named: ColumnNames, tell: Calla
     if unread:
         tell(f"EVENTS={spec} has no column {', '.join(unread)}: its events go without")
     truth: NDArray[Any] = np.array(made.truth, dtype=object)
-    if not any(isinstance(one, str | bool) for one in made.truth):
+    if not any(isinstance(one, str | bool | dict) for one in made.truth):
         truth = truth.astype(np.float64)  # a missing one is NaN
     counted = np.ones(len(truth), dtype=np.bool_)
     if truth.dtype.kind == "f" and np.isfinite(truth).any():
@@ -102,6 +105,7 @@ class _Rows:
             for name, short in zip(self.names, last, strict=True)
         }
         self._columns[self._id[0]] = [self.named.id or self._id[0]]
+        self._truths = _truths(self.named.actual, self.task.output)
 
     def add(self, row: Row | None, data: bytes | None, why: str) -> None:
         """Make an event of a row, or count it as none."""
@@ -122,7 +126,8 @@ class _Rows:
     def check(self, name: str) -> None:
         """Raise DataError for a column that no row has, or where no row is an event."""
         has = ", ".join(self.columns) or "no column"
-        for variable, column in (("ACTUAL", self.named.actual), ("ID", self.named.id)):
+        truths = [("ACTUAL", column) for column in self._truths.values() or [self.named.actual]]
+        for variable, column in (*truths, ("ID", self.named.id)):
             if column is not None and column not in self.columns:
                 raise DataError(f"{variable}={column}: EVENTS={name} has no such column (it has {has})")
         if not self.payloads:
@@ -164,8 +169,11 @@ class _Rows:
     def _actual(self, row: Row) -> Any:
         """Return what the output really was, by ACTUAL= or by the task's truth; None or NaN where none tells.
 
-        It is a number for a task that predicts one, else whatever the column holds.
+        It is a number for a task that predicts one, of several outputs the values by their names, else
+        whatever the column holds.
         """
+        if self._truths:
+            return {name: row.get(column) for name, column in self._truths.items()}
         if self.named.actual and not isinstance(self.task.output, Value):
             return row.get(self.named.actual)
         if self.named.actual:
@@ -178,6 +186,19 @@ class _Rows:
         if truth.since:
             return _minutes(row.get(self.task.time.field) if self.task.time else None, row[truth.column])
         return _number(row[truth.column], truth.column, len(self.payloads) + self.skipped)
+
+
+def _truths(actual: str | None, output: Declared) -> dict[str, str]:
+    """Return the columns with the truth by the names of several outputs; {} for one. Raises DataError."""
+    numbers = output.numbers if isinstance(output, ModelOutput) else output
+    if actual is None or not isinstance(numbers, Scores) or len(numbers.names) < 2:
+        return {}
+    columns = [one.strip() for one in actual.split(",")]
+    if set(columns) <= set(numbers.names):
+        return dict(zip(columns, columns, strict=True))
+    if len(columns) == len(numbers.names):
+        return dict(zip(numbers.names, columns, strict=True))
+    raise DataError(f"ACTUAL={actual}: the model answers {', '.join(numbers.names)}; name a column for each")
 
 
 def _as_kind(value: Any, kinds: frozenset[str]) -> Any:

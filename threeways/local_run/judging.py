@@ -24,22 +24,54 @@ def judge(pairs: Sequence[tuple[Any, Any]]) -> Judgement:
     """Judge (prediction, truth) pairs: predictions as a message has them, without the event's id.
 
     A number is judged by the root mean square error. A label is judged by accuracy; with probabilities also
-    by log loss, and of two classes by the area under the ROC curve, of the second class in their order.
+    by log loss, and of two classes by the area under the ROC curve, of the second class in their order. Of
+    several outputs, whose truth is by their names, each is judged by itself: `rmse_minutes`.
     """
     if not pairs:
         return Judgement()
-    first, truth = pairs[0]
+    first, _ = pairs[0]
     if isinstance(first, dict) and "label" in first:
-        labels = [(text_of(true), text_of(one["label"])) for one, true in pairs]
+        labels = [(_class_of(true), _class_of(one["label"])) for one, true in pairs]
         probabilities = [one.get("probabilities") for one, _ in pairs]
         return Judgement(_accuracy(labels) | _by_probability(labels, probabilities), Counter(labels))
     if isinstance(first, dict):
-        return Judgement()  # several outputs: no one column tells what they really were
-    if isinstance(first, str | bool) or isinstance(truth, str | bool):
-        labels = [(text_of(true), text_of(one)) for one, true in pairs]
+        return Judgement(_by_output(pairs))
+    numbers = [(float(one), _number(true)) for one, true in pairs if not isinstance(one, str | bool)]
+    known = [(one, true) for one, true in numbers if true is not None]
+    if len(known) < len(pairs):
+        labels = [(_class_of(true), _class_of(one)) for one, true in pairs]
         return Judgement(_accuracy(labels), Counter(labels))
-    found = rmse([(float(one), float(true)) for one, true in pairs])
+    found = rmse(known)
     return Judgement({} if found is None else {"rmse": found})
+
+
+def _number(value: Any) -> float | None:
+    """Return a truth as a number, which a CSV file has as a text; None where it is none."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _class_of(value: Any) -> str:
+    """Return a class as text, the same whether a file has it as an integer, a float, a boolean or a text."""
+    text = text_of(value)
+    if text in {"True", "False"}:
+        return text.lower()
+    whole, point, rest = text.partition(".")
+    return whole if point and not rest.strip("0") and whole.removeprefix("-").isdecimal() else text
+
+
+def _by_output(pairs: Sequence[tuple[Any, Any]]) -> dict[str, float]:
+    """Judge each of several outputs whose truth is known."""
+    found: dict[str, float] = {}
+    if not isinstance(pairs[0][1], dict):
+        return found
+    for name in pairs[0][1]:
+        known = [(told[name], true[name]) for told, true in pairs]
+        error = judge([one for one in known if one[1] is not None and one[1] == one[1]]).error
+        found |= {f"{measure}_{name}": value for measure, value in error.items()}
+    return found
 
 
 def _accuracy(labels: Sequence[tuple[str, str]]) -> dict[str, float]:
@@ -55,14 +87,17 @@ def _by_probability(
     from sklearn.metrics import log_loss, roc_auc_score
 
     rows = [one for one in probabilities if one is not None]
-    classes, true = list(rows[0]), [label for label, _ in labels]
+    named = {_class_of(name): name for name in rows[0]}
+    classes, true = list(named), [label for label, _ in labels]
     if not set(true) <= set(classes):
         return {}
     # scikit-learn wants the classes sorted, and the columns with them.
     order = sorted(classes)
-    columns = [[row[name] for name in order] for row in rows]
+    columns = [[row[named[name]] for name in order] for row in rows]
     found = {"log_loss": float(log_loss(true, columns, labels=order))}
     if len(classes) == 2 and len(set(true)) == 2:
         second = classes[1]
-        found["auc"] = float(roc_auc_score([one == second for one in true], [row[second] for row in rows]))
+        found["auc"] = float(
+            roc_auc_score([one == second for one in true], [row[named[second]] for row in rows])
+        )
     return {name: value for name, value in found.items() if math.isfinite(value)}
