@@ -34,8 +34,8 @@ TAKES_digest := MODEL
 TAKES_check := MODEL SHA256
 TAKES_image := TARGET ARCH TAG
 TAKES_web-image := ARCH TAG
-TAKES_invoke := EVENT IMAGE
-TAKES_start-lambda := PORT IMAGE
+TAKES_invoke := EVENT IMAGE MODEL
+TAKES_start-lambda := PORT IMAGE MODEL
 TAKES_integration-test := EMULATOR TARGET IMAGE FUNCTION YES
 TAKES_mlflow := PORT
 TAKES_deploy := STACK REGION YES MODEL SHA256 IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EVENT NO_RIDE
@@ -181,10 +181,10 @@ wheel: $(READY) ## build the installable package into dist/
 .venv-%/.ready: tools/setup_tool.py tools/locks/%.txt | $(READY)
 	@$(PYTHON) tools/setup_tool.py $*
 
-invoke: $(READY) .venv-sam/.ready ## one event through the image, under SAM CLI (EVENT=good mixed poison empty kpl generated or a file)
+invoke: $(READY) .venv-sam/.ready ## one event through the image, under SAM CLI (EVENT=good mixed poison empty kpl generated or a file, MODEL= TASK=)
 	@$(PYTHON) -m threeways invoke
 
-start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs, under SAM CLI, until Ctrl-C (PORT=)
+start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs, under SAM CLI, until Ctrl-C (PORT= MODEL= TASK=)
 	@$(PYTHON) -m threeways start-lambda
 
 integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (TARGET=fast, IMAGE= FUNCTION= YES=1)

@@ -1,4 +1,4 @@
-"""The image under SAM CLI, with an emulator and the registered model: `make invoke`, `make start-lambda`.
+"""The image under SAM CLI, with an emulator and a model: `make invoke`, `make start-lambda`.
 
 `sam local` gets a template of one function, as the local template reader resolves `template.yaml`: the same
 handler, memory, timeout and variables, and the image that `make image` built.
@@ -25,8 +25,9 @@ from threeways.docker.relay import relay
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalFailed, UsageError
+from threeways.local_run.model_choice import choose
 from threeways.local_run.provision import Provisioned, provisioned
-from threeways.settings import LOCAL, inherited_environment
+from threeways.settings import LOCAL, Settings, from_environment, inherited_environment
 
 EVENTS = project.ROOT / "tests" / "events"
 GENERATED = "generated"
@@ -103,15 +104,16 @@ def run_sam(command: list[str], env: dict[str, str] | None = None) -> bytes:
 
 @contextmanager
 def prepared(image: str, console: Console) -> Iterator[tuple[Provisioned, Path]]:
-    """Run an emulator with the registered model and SAM CLI's template. Raises EngineError, UsageError."""
-    from threeways.training.train import resolve_or_train
+    """Run an emulator with the model that the settings name and SAM CLI's template.
 
+    Raises EngineError, UsageError.
+    """
     sam_cli.require()
     engine.require()
     engine.require_runnable(image)
-    console.print("Looking up the registered model in MLflow")
-    model = resolve_or_train(console=console, folder=LOCAL)
-    with provisioned(Emulator(), model) as up, relay(up.emulator.endpoint_url) as endpoint:
+    settings = from_environment(Settings)
+    model = choose(settings, console, LOCAL)
+    with provisioned(Emulator(), model, settings=settings) as up, relay(up.emulator.endpoint_url) as endpoint:
         path = LOCAL.absolute() / "sam" / f"template-{os.getpid()}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         made = template_of(up.stack.function, image, endpoint, engine.architecture(image))
