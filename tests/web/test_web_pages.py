@@ -34,13 +34,12 @@ def client() -> Iterator[httpx.Client]:
         "/docs",
         "/docs/openapi.json",
         "/docs/nothing",
-        "/model",
         "/metrics",
         "/predict",
         "/no",
     ],
 )
-def test_every_answer_runs_nothing_and_stands_in_no_frame(client: httpx.Client, path: str) -> None:
+def test_every_page_runs_nothing_and_stands_in_no_frame(client: httpx.Client, path: str) -> None:
     """cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html"""
     headers = client.get(path).headers
     assert headers["x-frame-options"] == "DENY"
@@ -51,6 +50,12 @@ def test_every_answer_runs_nothing_and_stands_in_no_frame(client: httpx.Client, 
     assert told["default-src"] == told["base-uri"] == told["frame-ancestors"] == "'none'"
     assert "unsafe" not in policy
     assert told.keys() == {"default-src", "style-src", "form-action", "base-uri", "frame-ancestors"}
+
+
+def test_what_is_json_is_taken_for_nothing_else(client: httpx.Client) -> None:
+    for path in ("/model", "/health", "/ready"):
+        headers = client.get(path).headers
+        assert (headers["content-type"], headers["x-content-type-options"]) == ("application/json", "nosniff")
 
 
 def test_an_error_has_the_policy_too(client: httpx.Client) -> None:

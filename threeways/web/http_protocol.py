@@ -22,6 +22,8 @@ FIRST_SECONDS = 1
 """The time limit for a new client to begin its request when the server stops."""
 MAX_HEADERS = 100
 PIECE_BYTES = 2**12
+FREE_HEADERS, FREE_BYTES = 20, 2**11
+"""What is not counted of a request: those that are usual, and few even on all connections together."""
 MAX_PIPELINED = 32
 """The limit on requests that a client sends before the first of them is answered."""
 UNREAD_BYTES = 2**12
@@ -43,6 +45,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _asked = False  # at least one request has arrived
     _dropped = False  # the body that arrives is refused
     _moved = False  # a part of a body has just arrived
+    _uncounted = 0  # bytes of a body that are too few to count
     _bare = 0  # bytes since the request's begin, or since the last part of its body
     _running: RequestResponseCycle | None = None
     _deferred: tuple[RequestResponseCycle, Any] | None = None  # until the answer before it is read
@@ -66,20 +69,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Parse what arrives, headers in pieces, each of which is checked against the limits."""
         if self.transport.is_closing():
             return
-        in_body = self._is_arriving() and not self._arriving
-        if len(data) <= PIECE_BYTES or in_body:
-            self._parse(data)
+        if len(data) <= PIECE_BYTES or (self._is_arriving() and not self._arriving):
+            self._moved = False
+            super().data_received(data)
+            if self._is_arriving():
+                self._check_arriving(data)
             return
         for at in range(0, len(data), PIECE_BYTES):
-            self._parse(data[at : at + PIECE_BYTES])
-            if self.transport.is_closing():
-                return
+            self.data_received(data[at : at + PIECE_BYTES])
 
-    def _parse(self, data: bytes) -> None:
-        self._moved = False
-        super().data_received(data)
-        if not self._is_arriving():
-            return
+    def _check_arriving(self, data: bytes) -> None:
+        """End a request whose headers, trailers or chunks' extensions go on without a part of its body."""
         self._bare = 0 if self._moved else self._bare + len(data)
         if self._bare > self._limits.header_bytes or len(self.headers) > MAX_HEADERS:
             self._end(431, self._too_large(), "headers")
@@ -97,7 +97,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")  # the parser ends, and the connection with it
-        self._arriving, self._dropped, self._bare = True, False, 0
+        self._arriving, self._dropped, self._bare, self._uncounted = True, False, 0, 0
         self._wind()
 
     def on_headers_complete(self) -> None:
@@ -108,7 +108,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         count = len(self.headers)
         if count > MAX_HEADERS or (self._bare and self._header_bytes() > self._limits.header_bytes):
             self.scope["state"]["refused"] = RequestRefused(431, self._too_large())
-        self._known.hold(self, HEADER_COST * count)
+        if count > FREE_HEADERS:
+            self._known.hold(self, HEADER_COST * count)
         super().on_headers_complete()
 
     def _header_bytes(self) -> int:
@@ -120,8 +121,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._dropped:
             return
         super().on_body(body)
-        if not self.cycle.response_complete:
-            self._known.hold(self, len(body))
+        self._uncounted += len(body)
+        if self._uncounted > FREE_BYTES and not self.cycle.response_complete:
+            self._known.hold(self, self._uncounted)
+            self._uncounted = 0
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Begin to answer a request, once the answer before it is read."""

@@ -36,7 +36,7 @@ _SOON = 0.1
 """Seconds; a body that arrives within them does not restart the timeout."""
 _WITH_ALLOW = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.METHOD_NOT_ALLOWED})
 _random = random.Random().getrandbits  # noqa: S311 - ids only need to be unique
-_WITH_POLICY = (*policy.HEADERS, (policy.CSP, policy.POLICY.encode()))
+_JSON = (b"content-type", b"application/json")
 
 
 class RequestMiddleware:
@@ -165,8 +165,7 @@ class _RequestState:
             given = message.get("headers", ())
             if self.status in _WITH_ALLOW:
                 given = [(name, _with_head(value) if name == b"allow" else value) for name, value in given]
-            has_policy = any(name == policy.CSP for name, _ in given)
-            safety = policy.HEADERS if has_policy else _WITH_POLICY
+            safety = policy.HEADERS if _JSON in given else policy.of_page(given)
             message["headers"] = [*given, own, *safety, *close]
         elif message["type"] == "http.response.body":
             if self.method == "HEAD":
