@@ -95,7 +95,7 @@ def test_spark_and_one_machine_leave_equal_rows(
     for name in ("here", "spark"):
         options = Options(spec, predictions=str(tmp_path / name), asked=asked, tolerate=1)
         if name == "spark":
-            assert run_spark(options, lambda: folder, console, tmp_path)
+            assert run_spark(options, lambda: (folder, Settings()), console, tmp_path)
         else:
             assert run(options, lambda: service_of(folder), console, tmp_path)
         runs[name] = json.loads((tmp_path / "last-batch.json").read_text())
@@ -128,7 +128,7 @@ def test_spark_scores_a_second_task_as_one_machine_does(tmp_path: Path) -> None:
         place = str(tmp_path / name)
         options = Options(spec, predictions=place, asked=asked, tolerate=1, task="ride_tip")
         if name == "spark":
-            assert run_spark(options, lambda: folder, console, tmp_path, settings)
+            assert run_spark(options, lambda: (folder, settings), console, tmp_path)
         else:
             assert run(options, lambda: service_of(folder, settings), console, tmp_path)
         runs[name] = json.loads((tmp_path / "last-batch.json").read_text())
@@ -155,7 +155,7 @@ def test_spark_refuses_an_id_that_is_there_twice(training: Training, tmp_path: P
     options = Options(str(tmp_path / "rides.parquet"), predictions=str(tmp_path / "out"))
     folder = training.report.model.folder
     with pytest.raises(BatchError, match="1 ride_ids are there more than once"):
-        run_spark(options, lambda: folder, Console(file=io.StringIO()), tmp_path)
+        run_spark(options, lambda: (folder, Settings()), Console(file=io.StringIO()), tmp_path)
     assert not list((tmp_path / "out").glob("*.parquet"))
 
 
@@ -164,4 +164,4 @@ def test_what_spark_cannot_read_is_refused_before_it_starts(tmp_path: Path) -> N
 
     options = Options("sqlite:///rides.db")
     with pytest.raises(BatchError, match="reads parquet files"):
-        run_spark(options, lambda: tmp_path, Console(file=io.StringIO()), tmp_path)
+        run_spark(options, lambda: (tmp_path, Settings()), Console(file=io.StringIO()), tmp_path)

@@ -37,8 +37,8 @@ class Chunk:
 
     ids: n. columns: the events by column, in the form of the task's `features_by_column`; None where the task
     has none, then events: n. time: (n,) datetime64[us] by the task's zone, NaT where the task has no time.
-    actual: (n,) what the output really was, NaN where that is not known. passed: rows of the source that this
-    chunk went over, for progress.
+    actual: (n,) what the output really was: float64, NaN where that is not known, or the texts of labels,
+    None where one is not known. passed: rows of the source that this chunk went over, for progress.
     """
 
     layout: Layout
@@ -46,7 +46,7 @@ class Chunk:
     columns: Columns | None
     events: list[Any] | None
     time: NDArray[np.datetime64]
-    actual: NDArray[np.float64]
+    actual: NDArray[Any]
     refused: list[Refused]
     passed: int
 
@@ -65,6 +65,12 @@ class Chunk:
             self.passed,
         )
 
+    def id_column(self) -> dict[str, NDArray[Any]]:
+        """Return the ids as a column, where the model takes them as one of its own."""
+        if not self.layout.id_is_feature:
+            return {}
+        return {self.layout.id.name: self.layout.id.array(self.ids)}
+
     def numbers(self, name: str) -> NDArray[np.float64]:
         """(n,) a field of the events that holds numbers; NaN where it is null."""
         if self.columns is not None:
@@ -81,8 +87,8 @@ class Chunk:
             columns = self.columns or {}
             given = {leaf.name: columns[leaf.name][row] for leaf in layout.leaves}
             given = {name: one.item() if isinstance(one, np.generic) else one for name, one in given.items()}
-            if layout.time in given:
-                given[layout.time] = moment
+            if (leaf := layout.time_leaf) and leaf.kind == "time":
+                given[leaf.name] = moment
             payload = payload_of(layout, self.ids[row], given).decode()
         return refusal(self.ids[row], payload, moment, error)
 

@@ -67,7 +67,7 @@ class Rows:
         columns = None
         if layout.by_column:
             columns = self.fields
-            if leaf := layout.time_leaf:
+            if (leaf := layout.time_leaf) and leaf.kind == "time":
                 columns = columns | {leaf.name: self.time.astype("datetime64[s]")}
         every = Chunk(
             layout,
@@ -89,8 +89,13 @@ class Rows:
         found = {leaf.name: values.value(leaf.name, row, leaf) for leaf in there}
         return found | {TIME: values.value(TIME, row)} if TIME in values.keys else found
 
-    def _actual(self) -> NDArray[np.float64]:
-        """(n,) the truth: minutes from the event's time, or the number itself; NaN where it is not known."""
+    def _actual(self) -> NDArray[Any]:
+        """(n,) the truth: minutes from the event's time, or the number itself; NaN where it is not known.
+
+        Where the output is a class it is a label's text, None where it is not known.
+        """
+        if self.layout.has_labels:
+            return self._actual_labels()
         truth, values = self.layout.truth, self._values
         lacking = [name for name in truth.where if f":where {name}" not in values.keys] if truth else []
         if truth is None or ACTUAL not in values.keys or (lacking and self.layout.naming.actual is None):
@@ -104,6 +109,13 @@ class Rows:
                 found = np.where(values.numbers(f":where {name}") == value, found, np.nan)
         return found
 
+    def _actual_labels(self) -> NDArray[Any]:
+        truth, values = self.layout.truth, self._values
+        found = np.full(len(self.ids), None, dtype=object)
+        if truth and ACTUAL in values.keys:
+            found[:] = values.labels(ACTUAL, self.layout.task.output.columns["label"])
+        return found
+
     def _mend(self, row: int, event: Any, time: datetime | None) -> PermanentError | None:
         """Put what an odd row's event holds into the columns; the reason where they can't hold it."""
         layout = self.layout
@@ -114,9 +126,10 @@ class Rows:
             if leaf.kind != "time":
                 value = leaf.of(event)
                 try:
-                    self.fields[leaf.name][row] = np.nan if value is None and leaf.kind == "float" else value
+                    self.fields[leaf.name][row] = leaf.stored(value)
                 except OverflowError:
-                    return InvalidEvent(f"`{value}` is beyond 64 bits - at `{leaf.at}`")
+                    beyond = "64 bits" if isinstance(value, int) else "the years 1 to 9999 in UTC"
+                    return InvalidEvent(f"`{value}` is beyond {beyond} - at `{leaf.at}`")
         return None
 
     def _time_of(self, given: dict[str, Any]) -> datetime | None:

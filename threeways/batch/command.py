@@ -40,7 +40,8 @@ class Options:
 
     events: a database URL, or parquet files; None: the task's system makes a database. table: of events,
     None: see `database.usual_table`. predictions: a database URL, a folder or `s3://bucket/prefix`. report:
-    the HTML file to write. tolerate: a share from 0 to 1. task: its name. naming: of the columns.
+    the HTML file to write. tolerate: a share from 0 to 1. task: its name; None: the model tells it. naming:
+    of the columns.
     """
 
     events: str | None = None
@@ -49,12 +50,12 @@ class Options:
     report: Path | None = None
     tolerate: float = TOLERATED
     asked: Asked = field(default_factory=Asked)
-    task: str = DEFAULT_TASK
+    task: str | None = DEFAULT_TASK
     naming: Naming = field(default_factory=Naming)
 
-    def layout(self) -> Layout:
-        """Return how the task's events lie in a table. Raises SettingsError."""
-        return layout.of(tasks.find(self.task), self.naming)
+    def layout(self) -> Layout | None:
+        """Return how the named task's events lie in a table; None: the model tells. Raises SettingsError."""
+        return layout.of(tasks.find(self.task), self.naming) if self.task else None
 
 
 def run(
@@ -65,6 +66,13 @@ def run(
     Raises UsageError or ModelFailed; then no prediction has changed.
     """
     ours = options.layout()
+    if ours is None or not ours.is_whole:
+        if ours and options.events:
+            with opened_source(options.events, options.table, ours, console):
+                pass  # what cannot be read is told before a model is trained
+        service = find_service()
+        ours = layout.of(service.declared, options.naming)
+        find_service = lambda: service  # noqa: E731
     events, table = (
         (options.events, options.table) if options.events else _made(options, ours, local, console)
     )
@@ -198,9 +206,9 @@ def _made(options: Options, ours: Layout, local: Path, console: Console) -> tupl
 def demo_of(task: Task[Any]) -> Any:
     """Return the module that makes events for a job that is given none. Raises BatchError: there is none."""
     if task.demo is None:
+        who = f"the model {task.name}" if task.from_signature else f"TASK={task.name}"
         raise BatchError(
-            f"TASK={task.name} makes no events by itself; give EVENTS=, a database URL (with TABLE=) or "
-            "parquet files"
+            f"{who} makes no events by itself; give EVENTS=, a database URL (with TABLE=) or parquet files"
         )
     return importlib.import_module(task.demo)
 

@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from threeways.batch import interval as intervals
-from threeways.batch import names, progress, scoring
+from threeways.batch import progress, scoring
 from threeways.batch import window as windows
 from threeways.batch.chunk import Chunk, Refused, Source, identity
 from threeways.batch.ids import Repeats
@@ -186,13 +186,14 @@ def score(
     scored = scoring.scored(service, chunk)
     rows = np.array([row for row in range(len(chunk.ids)) if row not in scored.faults], dtype=np.int64)
     refused = new([*chunk.refused, *(_faulty(chunk, row, scored) for row in scored.faults)])
-    tally.add(chunk, scored, rows)
+    columns = scoring.columns_of(service.output, scored.values[rows])
+    tally.add(chunk, columns, scored, rows)
     tally.refuse(refused)
     every = len(rows) == len(chunk.ids)
     return Scores(
         chunk.ids if every else [chunk.ids[row] for row in rows.tolist()],
         chunk.time[rows],
-        scored.values[rows],
+        columns,
         scoring.flags_of(scored, rows),
         refused,
         chunk.actual[rows],
@@ -229,11 +230,11 @@ def recorded(
 ) -> Run:
     """Return the record of a run that ends now. before: the runs before it, oldest first."""
     task, last = tally.layout.task.name, before[-1] if before else None
-    return Run(
+    made = Run(
         source=source.name,
         task=task,
         zone=str(tally.layout.zone),
-        **{names.of(task).mean: tally.mean()},  # type: ignore[arg-type]
+        **{tally.layout.names.mean: tally.mean()},  # type: ignore[arg-type]
         interval=interval,
         finished_at=intervals.now(),
         seconds=round(seconds, 3),
@@ -244,7 +245,8 @@ def recorded(
         undated_before=last.undated if last else 0,
         unscored_before=last.unscored if last else False,
         model_version=version,
-        judged=int(tally.all.judged[0]),
+        judged=tally.judged,
         mae=tally.mae(),
         rmse=tally.rmse(),
     )
+    return msgspec.structs.replace(made, **tally.outcomes.record()) if tally.outcomes else made

@@ -17,6 +17,7 @@ from threeways.batch import names
 from threeways.batch.leaf import Leaf, leaf_of
 from threeways.clock import wall_clock
 from threeways.errors import SettingsError
+from threeways.scoring.outputs import Classes, Scores, Value
 from threeways.scoring.task import Task, Truth
 
 TIME, ACTUAL = ":time", ":actual"
@@ -64,7 +65,7 @@ class Layout:
     @cached_property
     def names(self) -> names.Names:
         """The names of the task's tables."""
-        return names.of(self.task.name)
+        return (names.of_model if self.task.from_signature else names.of)(self.task.name)
 
     @cached_property
     def refused_columns(self) -> dict[str, str]:
@@ -82,6 +83,21 @@ class Layout:
     def time_leaf(self) -> Leaf | None:
         """The field of the event that tells its time."""
         return next((one for one in self.leaves if one.name == self.time), None)
+
+    @cached_property
+    def id_is_feature(self) -> bool:
+        """Whether the event's id is one of the columns that the model takes."""
+        return self.task.from_signature and self.id.name in self.task.columns
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the columns of its predictions are known: those of classes the model tells."""
+        return isinstance(self.task.output, Value | Scores)
+
+    @cached_property
+    def has_labels(self) -> bool:
+        """Whether the output is a class, so that the truth is a label."""
+        return isinstance(self.task.output, Classes)
 
     @cached_property
     def wanted(self) -> tuple[Wanted, ...]:
@@ -136,7 +152,7 @@ def of(task: Task[Any], naming: Naming | None = None) -> Layout:
     """Return the layout of a task's events. Raises SettingsError where they can lie in no table."""
     naming = naming or Naming()
     nodes: list[tuple[tuple[str, ...], dict[str, str | int]]] = []
-    leaves = list(_leaves(inspect.type_info(task.event), (), (), nodes))
+    leaves = list(_leaves(inspect.type_info(task.event), (), (), nodes, by_path=task.from_signature))
     event_id = next((one for one in leaves if one.attributes == task.id), None)
     if event_id is None:
         raise _refused(task, f"its event has no field {task.id} for the id; mend its `id`")
@@ -148,6 +164,19 @@ def of(task: Task[Any], naming: Naming | None = None) -> Layout:
             f"more than one field of its event is called {', '.join(twice)}, and a table's "
             "columns go by these names; rename all but one",
         )
+    time, name, clock, leaves = _timed(task, naming, leaves)
+    unknown = [one.field for one in task.slices if one.field not in [leaf.name for leaf in leaves]]
+    if unknown:
+        raise _refused(task, f"its event has no field {unknown[0]} for `slices`; mend the task")
+    _require_columns(task, [event_id.name, *([name] if time else []), *task.output.columns, *_OURS])
+    truth = _truth(task, naming, time)
+    return Layout(task, event_id, tuple(leaves), tuple(nodes), time, name, clock, truth, naming)
+
+
+def _timed(
+    task: Task[Any], naming: Naming, leaves: list[Leaf]
+) -> tuple[str | None, str, ZoneInfo, list[Leaf]]:
+    """Return the time's key and name, its clock, and the leaves with the time's marked."""
     time, zone = naming.time and TIME, task.time.zone if task.time else "UTC"
     name = naming.time or ""
     if task.time:
@@ -156,30 +185,50 @@ def of(task: Task[Any], naming: Naming | None = None) -> Layout:
         if time not in [one.name for one in leaves]:
             raise _refused(task, f"its event has no field {time} for `time`; mend the task")
     try:
-        clock = ZoneInfo(zone)
+        return time or None, name, ZoneInfo(zone), leaves
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise _refused(task, f"{zone} is no time zone; mend its `time`") from None
+
+
+def _truth(task: Task[Any], naming: Naming, time: str | None) -> Truth | None:
+    """Return what tells the output of the table's events. Raises SettingsError."""
     truth = task.truth
     if naming.actual:
+        if isinstance(task.output, Scores):
+            raise _refused(
+                task,
+                f"ACTUAL={naming.actual} is one column, and it predicts several, {task.output.name}; leave "
+                "ACTUAL= out",
+            )
         truth = replace(truth, column=naming.actual) if truth else Truth(column=naming.actual)
     if truth and truth.since and not time:
         raise _refused(task, "its truth counts from the event's time; give TIME= too")
-    unknown = [one.field for one in task.slices if one.field not in [leaf.name for leaf in leaves]]
-    if unknown:
-        raise _refused(task, f"its event has no field {unknown[0]} for `slices`; mend the task")
-    written = [task.id, *([name] if time else []), task.output.name, *_OURS]
+    return truth
+
+
+def _require_columns(task: Task[Any], written: list[str]) -> None:
+    """Raise SettingsError for columns of predictions that no table could have beside each other."""
     same = [one for one, count in Counter(map(str.lower, written)).items() if count > 1]
     if same:
         raise _refused(
             task,
             f"two columns of its predictions would be called {same[0]}; rename the field, the output "
-            "or TIME=",
+            "or TIME=, or the class that the column is named for (case does not matter)",
         )
-    return Layout(task, event_id, tuple(leaves), tuple(nodes), time or None, name, clock, truth, naming)
+    unfit = [
+        one for one in written if not one or "\0" in one or any(0xD800 <= ord(sign) < 0xE000 for sign in one)
+    ]
+    if unfit:
+        raise _refused(
+            task,
+            f"a column of its predictions would be called {unfit[0]!r}, which no table can have; rename the "
+            "output, or the class that the column is named for, and train again",
+        )
 
 
 def _refused(task: Task[Any], problem: str) -> SettingsError:
-    return SettingsError(f"TASK={task.name}: {problem}")
+    """Return an error that names the task, or the model whose signature makes it."""
+    return SettingsError(f"{'the model ' if task.from_signature else 'TASK='}{task.name}: {problem}")
 
 
 def _time_leaf(task: Task[Any], leaf: Leaf) -> Leaf:
@@ -189,7 +238,7 @@ def _time_leaf(task: Task[Any], leaf: Leaf) -> Leaf:
             f"its time, {leaf.name}, is neither text nor datetime, and the batch job goes "
             "by dates with a time; give the event such a field",
         )
-    return replace(leaf, kind="time")
+    return leaf if task.from_signature else replace(leaf, kind="time")  # it is a feature as it is, too
 
 
 def _leaves(
@@ -197,6 +246,8 @@ def _leaves(
     path: tuple[str, ...],
     attributes: tuple[str, ...],
     nodes: list[tuple[tuple[str, ...], dict[str, str | int]]],
+    *,
+    by_path: bool,
 ) -> Iterator[Leaf]:
     """Yield the leaf fields of a struct, those of nested structs in their place."""
     tag = getattr(told, "tag_field", None)
@@ -204,6 +255,6 @@ def _leaves(
     for one in told.fields:
         inner_path, inner = (*path, one.encode_name), (*attributes, one.name)
         if isinstance(one.type, inspect.StructType | inspect.DataclassType) and one.required:
-            yield from _leaves(one.type, inner_path, inner, nodes)
+            yield from _leaves(one.type, inner_path, inner, nodes, by_path=by_path)
         else:
-            yield leaf_of(one, inner_path, inner)
+            yield leaf_of(one, inner_path, inner, by_path=by_path)

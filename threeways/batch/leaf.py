@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from functools import cached_property
 from operator import attrgetter
@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from threeways.batch.id_kinds import EXACT, whole
 from threeways.scoring.decoding import KEY_LENGTH
 
-type Kind = Literal["integer", "float", "text", "boolean", "time", "other"]
-"""How a field's values are checked: `other` by decoding each; `time` is the event's own."""
+type Kind = Literal["integer", "float", "text", "boolean", "datetime", "time", "other"]
+"""How a field's values are checked: `other` by decoding each; `time` is the event's own, in seconds."""
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
+NO_LIMIT = _MOST
+"""The most characters of a text whose type sets no limit."""
 _KINDS: dict[type, Kind] = {
     inspect.IntType: "integer",
     inspect.FloatType: "float",
@@ -97,7 +99,15 @@ class Leaf:
     def lengths(self) -> tuple[int, int]:
         """The least and the most characters of a text."""
         told = self.types[0]
-        return told.min_length or 0, _MOST if told.max_length is None else told.max_length
+        return told.min_length or 0, NO_LIMIT if told.max_length is None else told.max_length
+
+    def stored(self, value: Any) -> Any:
+        """Return what an event holds as its place in `array` takes it."""
+        if value is None:
+            return np.nan if self.kind == "float" else None
+        if self.kind == "datetime" and value.tzinfo:
+            return value.astimezone(UTC).replace(tzinfo=None)
+        return value
 
     def value(self, given: Any, *, floats: bool = True) -> Any:
         """Return a value of a table as the event has it. floats: 130.0 is an integer in this column."""
@@ -136,6 +146,8 @@ class Leaf:
         """(n,) values that fit, as the features by column take them; None is a missing one."""
         if self.kind == "float":
             return np.array([np.nan if one is None else one for one in values], np.float64)
+        if self.kind == "datetime":
+            return np.array(values, dtype="datetime64[us]")
         if self.kind in ("text", "other") or self.nullable:
             found = np.empty(len(values), dtype=object)
             found[:] = values
@@ -150,20 +162,26 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def leaf_of(told: Any, path: tuple[str, ...], attributes: tuple[str, ...]) -> Leaf:
-    """Return the leaf for a field as msgspec tells it."""
+def leaf_of(told: Any, path: tuple[str, ...], attributes: tuple[str, ...], *, by_path: bool = False) -> Leaf:
+    """Return the leaf for a field as msgspec tells it.
+
+    by_path: a table's column is called as the JSON's field is, and datetimes are taken by column.
+    """
     types = [_plain(one) for one in getattr(_plain(told.type), "types", (_plain(told.type),))]
     nullable = any(isinstance(one, inspect.NoneType) for one in types)
     types = [one for one in types if not isinstance(one, inspect.NoneType)] or types
     kind: Kind = "other"
     if len(types) == 1 and not _is_special(types[0]):
         kind = _KINDS.get(type(types[0]), "other")
+        if by_path and isinstance(types[0], inspect.DateTimeType):
+            kind = "datetime"
     default = None if told.default is msgspec.NODEFAULT else told.default
     if told.default_factory is not msgspec.NODEFAULT:
         kind, default = "other", told.default_factory()
     if not told.required and default is None and not nullable:
         kind = "other"  # such as msgspec.UNSET
-    return Leaf(told.name, path, ".".join(attributes), kind, nullable, told.required, default, tuple(types))
+    name = path[-1] if by_path else told.name
+    return Leaf(name, path, ".".join(attributes), kind, nullable, told.required, default, tuple(types))
 
 
 def _plain(told: Any) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
 from dataclasses import dataclass
 
 
@@ -25,6 +28,30 @@ FIRST = next(iter(OLDER))
 """The task of a record that names none."""
 
 
+_LONGEST = 40
+"""With the longest ending it is within PostgreSQL's 63 bytes: postgresql.org/docs/current/limits.html"""
+
+
 def of(task: str) -> Names:
     """Return the names of a task's tables."""
-    return OLDER.get(task) or Names(f"{task}_predictions", f"{task}_quarantine", f"{task}_runs")
+    return OLDER.get(task) or _with_endings(task)
+
+
+def of_model(name: str) -> Names:
+    """Return the names of the tables of a model whose signature makes the task, plain in any SQL.
+
+    What is no ASCII letter, digit or underscore becomes an underscore. Where more than that is lost, a part
+    of the name's hash stands for it. Two models may have one name then: the record of the runs tells whose
+    the tables are.
+    """
+    ascii_letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^0-9A-Za-z_]", "_", ascii_letters).lower()
+    lost = len(ascii_letters) < len(name)
+    if lost or not plain.strip("_") or len(plain) > _LONGEST:
+        mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+        plain = f"{plain[: _LONGEST - 9].strip('_')}_{mark}"
+    return _with_endings(f"m{plain}" if not plain[0].isalpha() else plain)
+
+
+def _with_endings(base: str) -> Names:
+    return Names(f"{base}_predictions", f"{base}_quarantine", f"{base}_runs")

@@ -20,7 +20,7 @@ from threeways.batch import record, sessions
 from threeways.batch.chunk import MODULUS, Refused, name_of
 from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout
-from threeways.batch.predictions_tables import require_ours, tables
+from threeways.batch.predictions_tables import require_alike, require_ours, tables
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
 from threeways.errors import BatchError, InvalidEvent, PermanentError
@@ -70,7 +70,13 @@ class DatabaseSink:
         runs = self._runs
         found = self.connection.execute(sa.select(runs.c.run).order_by(runs.c.id)).scalars().all()
         self.connection.commit()
-        return [record.of(msgspec.json.decode(one, type=Run), self.layout) for one in found]
+        done = [record.of(msgspec.json.decode(one, type=Run), self.layout) for one in found]
+        for other in {one.task for one in done} - {self.layout.task.name}:
+            raise BatchError(
+                f"{self.name} holds predictions of {other} in tables that {self.layout.task.name} would have "
+                "too; name another place, PREDICTIONS="
+            )
+        return done
 
     @contextmanager
     def writing(self, interval: Interval | None, *, text_ids: bool) -> Iterator[DatabaseWriter]:
@@ -87,6 +93,7 @@ class DatabaseSink:
         connection, layout = self.connection, self.layout
         name, key = layout.names.predictions, layout.id.name
         tables(layout, text_ids=text_ids).create_all(connection)
+        require_alike(connection, layout, self.name)
         kinds = {one["name"].lower(): one["type"] for one in sa.inspect(connection).get_columns(name)}
         created = tables(layout, text_ids=not isinstance(kinds[key.lower()], sa.Integer | sa.Numeric))
         predictions = created.tables[name]
@@ -152,7 +159,12 @@ class DatabaseWriter:
         """Insert n predictions, over those of the same events."""
         table, dialect = self._predictions, self._connection.dialect
         times = [scores.time_texts()] if self._layout.time else []
-        columns = [scores.ids, *times, scores.values.tolist(), scores.flags, [version] * len(scores.ids)]
+        columns = [
+            scores.ids,
+            *times,
+            *(scores.columns[name].tolist() for name in self._layout.task.output.columns),
+        ]
+        columns += [scores.flags, [version] * len(scores.ids)]
         rows = zip(*columns, strict=True)
         key, *others = table.columns.keys()
         insert: Any = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)

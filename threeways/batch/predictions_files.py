@@ -13,6 +13,9 @@ from threeways.batch.layout import Layout
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
 
+ARROW = {float: pa.float64(), int: pa.int64(), str: pa.string(), bool: pa.bool_()}
+"""Arrow's types of an output's columns."""
+
 
 class Part(msgspec.Struct, frozen=True):
     """One file beside the manifest, and its rows."""
@@ -50,7 +53,10 @@ def tables_of(scores: Scores, version: str | None, layout: Layout, *, text_ids: 
     predictions = {
         layout.id.name: pa.array(ids, pa.string() if text_ids else pa.int64()),
         **times,
-        layout.task.output.name: pa.array(scores.values, pa.float64()),
+        **{
+            name: pa.array(scores.columns[name], ARROW[kind])
+            for name, kind in layout.task.output.columns.items()
+        },
         "flags": pa.array(scores.flags, pa.string()),
         "model_version": pa.array([version] * len(scores.ids), pa.string()),
     }

@@ -80,7 +80,7 @@ class ParquetSink:
                     f"{self.name} has {done} already, which {interval} overlaps; give FROM= and TO= of that "
                     "interval to score it again, or another PREDICTIONS="
                 )
-        text_ids = self._as_texts(kept, text_ids=text_ids)
+        text_ids = self._alike(kept, text_ids=text_ids)
         with tempfile.TemporaryDirectory() as scratch:
             writer = ParquetWriter(self._place, Path(scratch), self.layout, interval, kept, text_ids=text_ids)
             try:
@@ -92,14 +92,28 @@ class ParquetSink:
             for name in self._manifest.files() - writer.finished.files():
                 self._place.remove(name)
 
-    def _as_texts(self, kept: list[Entry], *, text_ids: bool) -> bool:
-        """Whether ids are to be written as texts, as those that are kept may be. Raises BatchError."""
+    def _alike(self, kept: list[Entry], *, text_ids: bool) -> bool:
+        """Whether ids are to be written as texts, as those that are kept may be.
+
+        Raises BatchError where what is kept has other columns.
+        """
         part = next((part for entry in kept for part in entry.predictions), None)
         found = self._place.read(part.name) if part else None
         if found is None:
             return text_ids
-        key = self.layout.id.name
-        texts = is_text(pq.read_schema(io.BytesIO(found)).field(key).type)
+        key, schema = self.layout.id.name, pq.read_schema(io.BytesIO(found))
+        ours, none = self.layout.task.output.columns, Scores.none(self.layout)
+        wanted = tables_of(none, None, self.layout, text_ids=text_ids)["predictions"].schema
+        others = {*schema.names} ^ {*wanted.names}
+        others |= {
+            one for one in ours if one not in others and schema.field(one).type != wanted.field(one).type
+        }
+        if others:
+            raise BatchError(
+                f"{self.name} has predictions of another output: {', '.join(sorted(others))} differ; name "
+                "another place, PREDICTIONS="
+            )
+        texts = is_text(schema.field(key).type)
         if text_ids and not texts:
             raise BatchError(
                 f"{self.name} has predictions whose {key} is an integer, and those of EVENTS= are texts; "

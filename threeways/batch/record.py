@@ -24,7 +24,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     entered late, into an interval that was done. missed: those entered too late for LOOKBACK, without a
     prediction, since missed_since. mean: of the predictions, None where there is none; mean_minutes: its name
     in the records of the first task. judged: the events whose output is known and one that training would
-    keep; mae, rmse: the error over them.
+    keep; mae, rmse: the error over them. Where a class is predicted, or several outputs: labels: how many
+    events have which; means: of the other columns; error: accuracy, log_loss, auc; confusion: true label ->
+    predicted label -> how many.
     """
 
     source: str
@@ -48,12 +50,23 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     judged: int = 0
     mae: float | None = None
     rmse: float | None = None
+    labels: dict[str, dict[str, int]] | msgspec.UnsetType = msgspec.UNSET
+    means: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    error: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    confusion: dict[str, dict[str, int]] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def average(self) -> float | None:
         """The mean prediction, None where there is none."""
         known = [one for one in (self.mean, self.mean_minutes) if isinstance(one, float)]
         return known[0] if known else None
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """How good the predictions are: measure -> its value; none where nothing is judged."""
+        if isinstance(self.error, dict):
+            return self.error
+        return {} if self.mae is None or self.rmse is None else {"MAE": self.mae, "RMSE": self.rmse}
 
     @property
     def what(self) -> str:

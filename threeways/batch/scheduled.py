@@ -19,8 +19,7 @@ from threeways.batch.job import Asked, run
 from threeways.batch.layout import Naming
 from threeways.batch.model import service_of
 from threeways.errors import ModelFailed, SettingsError
-from threeways.scoring import tasks
-from threeways.settings import DEFAULT_TASK, BatchSettings, Settings, from_environment
+from threeways.settings import BatchSettings, Settings, from_environment
 
 
 class TooManyQuarantined(ModelFailed):
@@ -45,14 +44,14 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             "BATCH_EVENTS and BATCH_PREDICTIONS say where events and predictions are; set both"
         )
     naming = Naming(settings.batch_id, settings.batch_time, settings.batch_actual)
-    ours = layout.of(tasks.find(model.task or DEFAULT_TASK), naming)
-    console = Console(width=200)
+    folder: Path = artifact.fetch(artifact.find(model))
+    service = service_of(folder, model, naming)
+    ours, console = layout.of(service.declared, naming), Console(width=200)
     with (
         opened_source(events, settings.batch_table, ours, console) as source,
         opened_sink(settings.batch_predictions, ours) as sink,
     ):
-        folder: Path = artifact.fetch(artifact.find(model))
-        done = run(asked, source, sink, lambda: service_of(folder, model), console).run
+        done = run(asked, source, sink, lambda: service, console).run
     if not done.good(TOLERATED):
         raise TooManyQuarantined(f"{done.quarantined:,} of {done.read:,} rows are in quarantine")
     told: dict[str, Any] = msgspec.to_builtins(done)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +22,22 @@ from threeways.scoring.task import EventId
 class Scores:
     """n predictions and the refused rows of one chunk.
 
-    ids: n. time: (n,) datetime64[us]. values: (n,) float64, finite. flags: n, names joined by commas. actual:
-    (n,) what the output really was, NaN where that is not known.
+    ids: n. time: (n,) datetime64[us]. columns: (n,) each, of the types that the output declares. flags: n,
+    names joined by commas. actual: see `Chunk`.
     """
 
     ids: Sequence[EventId]
     time: NDArray[np.datetime64]
-    values: NDArray[np.float64]
+    columns: Mapping[str, NDArray[Any]]
     flags: Sequence[str]
     refused: Sequence[Refused]
-    actual: NDArray[np.float64]
+    actual: NDArray[Any]
+
+    @classmethod
+    def none(cls, layout: Layout) -> Scores:
+        """Return no prediction at all, with the layout's columns."""
+        columns = {name: np.zeros(0, object) for name in layout.task.output.columns}
+        return cls([], np.zeros(0, "datetime64[us]"), columns, [], [], np.zeros(0))
 
     def time_texts(self) -> list[str]:
         """Return the times as `2021-02-01 08:15:00.000000`."""

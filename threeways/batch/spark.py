@@ -14,19 +14,30 @@ from threeways.batch import layout as layouts
 from threeways.batch.chunk import Refused
 from threeways.batch.interval import Interval
 from threeways.batch.layout import Layout, Naming
-from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
-from threeways.settings import DEFAULT_TASK, Settings
+from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def schema(*, text_ids: bool) -> dict[str, str]:
+_TYPES = {float: "double", int: "bigint", str: "string", bool: "boolean"}
+"""Spark's types of an output's columns."""
+
+
+def output_names(layout: Layout) -> dict[str, str]:
+    """Return what the output's columns are called in a frame, by position, and their own names."""
+    return {f"value_{place}": name for place, name in enumerate(layout.task.output.columns)}
+
+
+def schema(layout: Layout, *, text_ids: bool) -> dict[str, str]:
     """Return the columns of predictions and refused rows in one; `code` is null for the predictions."""
     texts = dict.fromkeys(("flags", "model_version", "id", "payload", "code", "message"), "string")
+    output = layout.task.output.columns
+    values = {ours: _TYPES[output[name]] for ours, name in output_names(layout).items()}
+    actual = "string" if layout.has_labels else "double"
     kind = "string" if text_ids else "bigint"
-    return {"event_id": kind, "time": "timestamp_ntz", "value": "double", "actual": "double", **texts}
+    return {"event_id": kind, "time": "timestamp_ntz", **values, "actual": actual, **texts}
 
 
 def scored(
@@ -54,7 +65,7 @@ def scored(
                 table = {keys[name]: part.column(name) for name in part.schema.names}
                 yield from _batches(service, table, ours, interval, text_ids=text_ids)
 
-    columns = ", ".join(map(" ".join, schema(text_ids=text_ids).items()))
+    columns = ", ".join(map(" ".join, schema(layout, text_ids=text_ids).items()))
     return frame.mapInArrow(batches, columns)
 
 
@@ -68,7 +79,8 @@ def loaded(model: Path, settings: Settings, naming: Naming) -> tuple[ModelServic
     """Return the model service of a worker's process and its layout, made once."""
     from threeways.batch.model import service_of
 
-    return service_of(model, settings), layouts.of(tasks.find(settings.task or DEFAULT_TASK), naming)
+    service = service_of(model, settings, naming)
+    return service, layouts.of(service.declared, naming)
 
 
 def _batches(
@@ -83,20 +95,24 @@ def _batches(
 
     from threeways.batch.columns import Rows
     from threeways.batch.job import score
-    from threeways.batch.predictions_files import refused_table
+    from threeways.batch.predictions_files import ARROW, refused_table
     from threeways.batch.tally import Tally
     from threeways.batch.values import Values
 
+    output = layout.task.output.columns
     chunk = Rows(Values(table, layout.zone), layout, text_ids=text_ids).chunk(interval)
     scores = score(service, chunk, Tally(layout))
     predictions = {
         "event_id": pa.array(scores.ids, pa.string() if text_ids else pa.int64()),
         "time": pa.array(scores.time, pa.timestamp("us")),
-        "value": pa.array(scores.values, pa.float64()),
-        "actual": pa.array(scores.actual, pa.float64()),
+        **{
+            ours: pa.array(scores.columns[name], ARROW[output[name]])
+            for ours, name in output_names(layout).items()
+        },
+        "actual": pa.array(scores.actual, pa.string() if layout.has_labels else pa.float64()),
         "flags": pa.array(scores.flags, pa.string()),
     }
     refused = refused_table(scores.refused, {name: name for name in Refused.__struct_fields__})
     both = pa.concat_tables([pa.table(predictions), refused], promote_options="default")
     both = both.append_column("model_version", pa.array([service.version] * len(both), pa.string()))
-    return both.select(list(schema(text_ids=text_ids))).combine_chunks().to_batches()  # type: ignore[no-any-return]
+    return both.select(list(schema(layout, text_ids=text_ids))).combine_chunks().to_batches()  # type: ignore[no-any-return]

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from rich.console import Console
 
 from threeways.aws import s3_files as s3
 from threeways.batch import command
+from threeways.batch import layout as layouts
 from threeways.batch.ids import Repeats
 from threeways.batch.job import CHUNK, chosen, recorded, same_source
 from threeways.batch.layout import Layout
@@ -29,7 +31,7 @@ from threeways.batch.parquet import opened as opened_events
 from threeways.batch.predictions_parquet import ParquetWriter
 from threeways.batch.predictions_parquet import opened as opened_predictions
 from threeways.batch.record import tell
-from threeways.batch.spark import column_of, scored
+from threeways.batch.spark import column_of, output_names, scored
 from threeways.batch.tally import Tally
 from threeways.errors import BatchError
 from threeways.masking import masked
@@ -42,24 +44,23 @@ if TYPE_CHECKING:
 
 def run_spark(
     options: command.Options,
-    find_folder: Callable[[], Path],
+    find_model: Callable[[], tuple[Path, Settings]],
     console: Console,
     local: Path,
-    settings: Settings | None = None,
 ) -> bool:
     """Run the job on a local Spark, or on the one that `spark-submit` has set up. Whether few rows were bad.
 
-    settings: how the model is served, their defaults if None. Raises UsageError: no Java, no pyspark, a
+    find_model: returns the artifact's folder, and how it is served. Raises UsageError: no Java, no pyspark, a
     database where parquet files are needed.
     """
     ours = options.layout()
-    events = options.events or command.demo_of(ours.task).files(local)
     place = s3.plain(options.predictions or str(local / "predictions-spark"))
-    if command.is_database(events) or command.is_database(place) or place.startswith("s3://"):
-        raise BatchError(
-            "ENGINE=spark reads parquet files and writes a folder; give EVENTS=events/*.parquet "
-            "PREDICTIONS=folder, or leave ENGINE= out"
-        )
+    _require_files(options.events, place)
+    if ours is None or not ours.is_whole:
+        found = find_model()
+        ours = layouts.of(service_of(*found, options.naming).declared, options.naming)
+        find_model = lambda: found  # noqa: E731
+    events = options.events or command.demo_of(ours.task).files(local)
     with (
         opened_events(events, lambda line: console.print(line, markup=False), ours) as source,
         opened_predictions(place, ours) as sink,
@@ -81,7 +82,8 @@ def run_spark(
                 "a prediction; name the time's column, TIME=, another PREDICTIONS=, or leave ENGINE= out"
             )
         asked, interval = options.asked, chosen(options.asked, sink, before, console)
-        model, serving = find_folder().absolute(), settings or Settings()
+        folder, serving = find_model()
+        model = folder.absolute()
         console.print(f"Events: {source.name}, {interval or 'all'}, on Spark {spark.version}", soft_wrap=True)
         began = time.monotonic()
         with sink.writing(interval, text_ids=source.text_ids) as writer:
@@ -96,7 +98,7 @@ def run_spark(
                 ]
                 out = reduce(lambda one, other: one.union(other), parts)
                 out.write.mode("overwrite").parquet(str(scratch))
-                version = service_of(model, serving).version
+                version = service_of(model, serving, options.naming).version
                 tally = _collect(scratch, writer, source, ours)
                 done = recorded(source, interval, tally, version, time.monotonic() - began, before)
             finally:
@@ -111,6 +113,14 @@ def run_spark(
     )
     console.print(f"Predictions and quarantine: {masked(place)}, listed in its manifest.json", soft_wrap=True)
     return done.good(options.tolerate)
+
+
+def _require_files(events: str | None, place: str) -> None:
+    if (events and command.is_database(events)) or command.is_database(place) or place.startswith("s3://"):
+        raise BatchError(
+            "ENGINE=spark reads parquet files and writes a folder; give EVENTS=events/*.parquet "
+            "PREDICTIONS=folder, or leave ENGINE= out"
+        )
 
 
 @contextmanager
@@ -184,9 +194,9 @@ def _collect(scratch: Path, writer: ParquetWriter, source: ParquetSource, layout
     """
     tally, repeats, repeated = Tally(layout), Repeats(), set[EventId]()
     times = {"time": layout.time_name} if layout.time else {}
-    output = {"value": layout.task.output.name, "flags": "flags", "model_version": "model_version"}
+    output, others = output_names(layout), {"flags": "flags", "model_version": "model_version"}
     names = {
-        "predictions": {"event_id": layout.id.name, **times, **output},
+        "predictions": {"event_id": layout.id.name, **times, **output, **others},
         "quarantine": layout.refused_columns,
     }
     for file in sorted(scratch.glob("part-*.parquet")):
@@ -196,7 +206,8 @@ def _collect(scratch: Path, writer: ParquetWriter, source: ParquetSource, layout
             scored, refused = table.filter(is_scored), table.filter(pc.invert(is_scored))
             for kind, rows in (("predictions", scored), ("quarantine", refused)):
                 writer.add(kind, rows.select(list(names[kind])).rename_columns(list(names[kind].values())))
-            tally.count(scored["value"].to_numpy(), scored["actual"].to_numpy())
+            columns = {name: _array(scored[ours]) for ours, name in output.items()}
+            tally.count(columns, _array(scored["actual"]))
             tally.quarantined += len(refused)
             tally.undated += refused["time"].null_count if layout.time else 0
             if source.owned:
@@ -208,3 +219,9 @@ def _collect(scratch: Path, writer: ParquetWriter, source: ParquetSource, layout
             "or leave ENGINE=spark out: then the first row of each counts"
         )
     return tally
+
+
+def _array(column: Any) -> NDArray[Any]:
+    """(n,) a column's values: numbers, or texts and booleans as objects."""
+    found: NDArray[Any] = column.to_numpy()
+    return found

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk, Refused
 from threeways.batch.layout import Layout
+from threeways.batch.outcomes import Outcomes
 from threeways.batch.parts import Part, edges_of, parts_of
 from threeways.scoring.outcomes import ColumnScores
+from threeways.scoring.outputs import Value
 
 type Floats = NDArray[np.float64]
+type Table = Mapping[str, NDArray[Any]]
+"""(n,) columns of predictions, by their names."""
 
 _BARS = 60
 _REASONS = 1_000  # a message may quote a row; more kinds than this are counted together
@@ -49,10 +55,14 @@ class Slices:
 
 
 class Tally:
-    """The whole run: counts, and events by hour, by the task's slices and by what is predicted of them."""
+    """The whole run: counts, and events by hour, by the task's slices and by what is predicted of them.
+
+    outcomes: what is predicted, where that is not one number; then the others have counts alone.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self.outcomes = None if isinstance(layout.task.output, Value) else Outcomes(layout.task.output)
         self.all = Slices(1)
         self.hours = Slices(24)
         self.parts: list[tuple[Part, Slices]] = []
@@ -69,16 +79,26 @@ class Tally:
         return int(self.all.events[0])
 
     @property
+    def judged(self) -> int:
+        """The events whose output is known and one to judge by."""
+        return self.outcomes.errors.judged if self.outcomes else int(self.all.judged[0])
+
+    @property
     def read(self) -> int:
         """How many rows were read: all of them are scored or quarantined."""
         return self.scored + self.quarantined
 
-    def add(self, chunk: Chunk, scores: ColumnScores, rows: NDArray[np.int64]) -> None:
-        """Add the events of a chunk that have a prediction: those at `rows`."""
+    def add(self, chunk: Chunk, columns: Table, scores: ColumnScores, rows: NDArray[np.int64]) -> None:
+        """Add the events of a chunk that have a prediction: those at `rows`. columns: their predictions."""
         if not len(rows):
             return
-        predicted, actual = scores.values[rows], chunk.actual[rows]
-        kept = self.count(predicted, actual)
+        actual = chunk.actual[rows]
+        kept = self.count(columns, actual)
+        for flag, mask in scores.flags.items():
+            self.flags[flag] += int(np.count_nonzero(mask[rows]))
+        if self.outcomes is not None:
+            return
+        [predicted] = columns.values()
         if not self.edges:
             self._begin(chunk, predicted)
         if self.layout.time:
@@ -88,15 +108,20 @@ class Tally:
             slices.add(part.of(chunk.numbers(part.slice.field)[rows]), predicted, actual, kept)
         bars = np.searchsorted(self.edges, predicted, side="right") - 1
         self.bars += np.bincount(np.clip(bars, 0, len(self.bars) - 1), minlength=len(self.bars))
-        for flag, mask in scores.flags.items():
-            self.flags[flag] += int(np.count_nonzero(mask[rows]))
 
-    def count(self, predicted: Floats, actual: Floats) -> NDArray[np.bool_]:
-        """Add (n,) events to the whole run's alone; which of them are judged."""
+    def count(self, columns: Table, actual: NDArray[Any]) -> NDArray[np.bool_]:
+        """Add (n,) events to the whole run's alone; which of them are judged by their number."""
+        everything = np.zeros(len(actual), np.int64)
+        if self.outcomes is not None:
+            self.outcomes.add(columns, actual)
+            unknown = np.full(len(actual), np.nan)
+            self.all.add(everything, unknown, unknown, np.zeros(len(actual), bool))
+            return np.zeros(len(actual), bool)
+        [predicted] = columns.values()
         kept, truth = np.isfinite(actual), self.layout.truth
         if truth:
             kept &= (actual >= truth.least) & (actual <= truth.most)
-        self.all.add(np.zeros(len(actual), np.int64), predicted, actual, kept)
+        self.all.add(everything, predicted, actual, kept)
         return kept
 
     def _begin(self, chunk: Chunk, predicted: Floats) -> None:

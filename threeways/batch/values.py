@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from threeways.arrow_times import END, FIRST, wall_times
 from threeways.batch import id_kinds
-from threeways.batch.leaf import Leaf
+from threeways.batch.leaf import NO_LIMIT, Leaf
 from threeways.clock import LENGTHS, plain_times
 from threeways.scoring.decoding import KEY_LENGTH
+from threeways.scoring.outputs import text_of
 
 type Odd = NDArray[np.bool_]
 type Times = NDArray[np.datetime64]
@@ -82,6 +83,16 @@ class Values:
         known = [float(one) if type(one) in (int, float, Decimal) else np.nan for one in _values(column)]
         return np.array(known, np.float64)
 
+    def labels(self, key: str, kind: type) -> list[str | None]:
+        """Return n labels as texts, None where there is none. kind: of the classes' values.
+
+        A table may have them in another type: 1.0 for 1, where some are missing, or 1 for true.
+        """
+        found = [
+            None if one is None or one != one else _label(one, kind) for one in _values(self._given[key])
+        ]
+        return [None if one is None else text_of(one) for one in found]
+
     def value(self, key: str, row: int, leaf: Leaf | None = None) -> Any:
         """Return what a row holds; as a leaf takes it where that is given."""
         column = self._given[key]
@@ -91,6 +102,9 @@ class Values:
     def checked(self, leaf: Leaf) -> tuple[NDArray[Any], Odd]:
         """Return (n,) a field's values, and which of them are not plainly sound."""
         column, floats = self._given[leaf.name], leaf.name in self._floats
+        if leaf.kind == "datetime":
+            found, odd = self.times(leaf.name)
+            return found, odd & ~_is_none(column) if leaf.nullable else odd
         if isinstance(column, pa.Array) and (told := _checked(column, leaf, floats=floats)):
             return told
         values = _values(column)
@@ -165,6 +179,12 @@ def _missing(column: Any) -> Odd:
     return missing
 
 
+def _is_none(column: Any) -> Odd:
+    if isinstance(column, pa.Array):
+        return _missing(column)
+    return np.array([one is None for one in column], bool)
+
+
 def _is_integer(column: Any) -> bool:
     """Whether a column holds integers of 64 bits."""
     kind = getattr(column, "type", None)
@@ -183,11 +203,30 @@ def _floats(column: Any) -> NDArray[np.float64]:
 
 
 def _are_plain_texts(values: Sequence[Any], least: int, most: int) -> bool:
-    """Whether all are texts in ASCII of `least` to `most` characters."""
-    if set(map(type, values)) != {str} or not "".join(values).isascii():
+    """Whether all are texts in ASCII of `least` to `most` characters; in any characters without a limit."""
+    if set(map(type, values)) != {str}:
         return False
+    if not (whole := "".join(values)).isascii():
+        return least == 0 and most == NO_LIMIT and _is_unicode(whole)
     lengths = set(map(len, values))
     return min(lengths) >= least and max(lengths) <= most
+
+
+def _label(value: Any, kind: type) -> Any:
+    if kind is bool and value in (0, 1):
+        return bool(value)
+    if kind is float and isinstance(value, int | Decimal):
+        return float(value)
+    return id_kinds.whole(value) if kind in (int, str) else value
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogate, which no UTF-8 has."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _times(values: Sequence[Any], zone: ZoneInfo) -> Times:

@@ -55,26 +55,25 @@ def batch(
     from threeways.batch.job import Asked
     from threeways.batch.layout import Naming
     from threeways.batch.model import service_of
-    from threeways.local_run.model_choice import choose, resolved
+    from threeways.local_run.model_choice import choose, names_model, resolved
 
     console, settings = Console(), from_environment(Settings)
     asked = Asked(start, end, last, chunk, lookback, same_source)
     naming = Naming(event_id, time, actual)
-    options = Options(
-        events, table, predictions, report, tolerate, asked, settings.task or DEFAULT_TASK, naming
-    )
+    task = settings.task or (None if names_model(settings) else DEFAULT_TASK)
+    options = Options(events, table, predictions, report, tolerate, asked, task, naming)
 
-    def find_folder() -> Path:
-        return choose(settings, console, LOCAL).folder
+    def find_model() -> tuple[Path, Settings]:
+        model = choose(settings, console, LOCAL)
+        return model.folder, resolved(settings, model)
 
     def find_service() -> ModelService[Any]:
-        model = choose(settings, console, LOCAL)
-        return service_of(model.folder, resolved(settings, model))
+        return service_of(*find_model(), naming)
 
     if engine == "spark":
         from threeways.batch.spark_run import run_spark
 
-        good = run_spark(options, find_folder, console, LOCAL, settings)
+        good = run_spark(options, find_model, console, LOCAL)
     elif engine == "local":
         from threeways.batch.command import run as run_batch
 

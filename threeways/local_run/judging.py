@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from threeways.local_run.ledger import rmse
+from threeways.scoring.judging import ClassErrors
 from threeways.scoring.outputs import text_of
 
 
@@ -33,14 +35,14 @@ def judge(pairs: Sequence[tuple[Any, Any]]) -> Judgement:
     if isinstance(first, dict) and "label" in first:
         labels = [(_class_of(true), _class_of(one["label"])) for one, true in pairs]
         probabilities = [one.get("probabilities") for one, _ in pairs]
-        return Judgement(_accuracy(labels) | _by_probability(labels, probabilities), Counter(labels))
+        return _judged(labels, probabilities)
     if isinstance(first, dict):
         return Judgement(_by_output(pairs))
     numbers = [(float(one), _number(true)) for one, true in pairs if not isinstance(one, str | bool)]
     known = [(one, true) for one, true in numbers if true is not None]
     if len(known) < len(pairs):
         labels = [(_class_of(true), _class_of(one)) for one, true in pairs]
-        return Judgement(_accuracy(labels), Counter(labels))
+        return _judged(labels)
     found = rmse(known)
     return Judgement({} if found is None else {"rmse": found})
 
@@ -74,30 +76,14 @@ def _by_output(pairs: Sequence[tuple[Any, Any]]) -> dict[str, float]:
     return found
 
 
-def _accuracy(labels: Sequence[tuple[str, str]]) -> dict[str, float]:
-    return {"accuracy": sum(true == told for true, told in labels) / len(labels)}
-
-
-def _by_probability(
-    labels: Sequence[tuple[str, str]], probabilities: Sequence[dict[str, float] | None]
-) -> dict[str, float]:
-    """Return log loss and AUC where each prediction has probabilities, of classes that the truth is among."""
-    if any(one is None for one in probabilities):
-        return {}
-    from sklearn.metrics import log_loss, roc_auc_score
-
+def _judged(
+    labels: Sequence[tuple[str, str]], probabilities: Sequence[dict[str, float] | None] = ()
+) -> Judgement:
+    """Judge (true, predicted) labels, with their probabilities by class where each has them."""
     rows = [one for one in probabilities if one is not None]
-    named = {_class_of(name): name for name in rows[0]}
-    classes, true = list(named), [label for label, _ in labels]
-    if not set(true) <= set(classes):
-        return {}
-    # scikit-learn wants the classes sorted, and the columns with them.
-    order = sorted(classes)
-    columns = [[row[named[name]] for name in order] for row in rows]
-    found = {"log_loss": float(log_loss(true, columns, labels=order))}
-    if len(classes) == 2 and len(set(true)) == 2:
-        second = classes[1]
-        found["auc"] = float(
-            roc_auc_score([one == second for one in true], [row[named[second]] for row in rows])
-        )
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    known = bool(rows) and len(rows) == len(labels)
+    classes = list(rows[0]) if known else []
+    errors = ClassErrors([_class_of(name) for name in classes])
+    numbers = np.array([[row[name] for name in classes] for row in rows]) if known else None
+    errors.add([true for true, _ in labels], [told for _, told in labels], numbers)
+    return Judgement(errors.error(), errors.confusion)

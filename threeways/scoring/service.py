@@ -70,8 +70,9 @@ def _for_ever() -> float:
 class ModelService[E]:
     """A model and its task, ready to predict.
 
-    task: the one for the model's dicts where it takes those. version: what predictions name as their model's
-    version. clock: seconds, to measure calls of `predict` with.
+    task: the one for the model's dicts where it takes those. declared: the same with the events as they
+    come. version: what predictions name as their model's version. clock: seconds, to measure calls of
+    `predict` with.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class ModelService[E]:
         self.output = output = task.output.bound(getattr(model, "answers", Answers()), task.name)
         task = dataclasses.replace(task, output=output)
         self.task: Task[Any] = task
+        self.declared: Task[Any] = task
         self._dicts: Dicts[Any] | None = None
         if model.input_kind == "dicts" and not task.mixed:
             taken = getattr(model, "vocabulary", None)
@@ -153,6 +155,18 @@ class ModelService[E]:
         for row, fault in faults.items():
             outcomes[row] = fault
         return outcomes
+
+    def score_rows(self, events: Sequence[E], arrived: Sequence[datetime]) -> ColumnScores:
+        """Score events as `score_events` does; return the answers by column. Raises ModelFailed."""
+        if not events:
+            return ColumnScores(self.output.none(0), {}, {})
+        take, told, without = self._prepared(events, arrived)
+        values, faults = self._predict(take, len(events), without, _for_ever)
+        flags: dict[str, NDArray[np.bool_]] = {}
+        for row, names in enumerate(told):
+            for name in names if row not in faults else ():
+                flags.setdefault(name, np.zeros(len(events), np.bool_))[row] = True
+        return ColumnScores(values, flags, faults)
 
     def score_columns(self, columns: Columns) -> ColumnScores:
         """Score events by column: the same, bit for bit, as `score_events` answers for them in this order.

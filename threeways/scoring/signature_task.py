@@ -111,6 +111,7 @@ def task_of(
         features_by_column=_features_by_column(fields),
         output=ModelOutput(numbers_of(info)),
         mixed=True,
+        from_signature=True,
         time=Time(timed.name) if timed else None,
     )
 
@@ -250,7 +251,7 @@ def _of_tensor(info: MLmodel, folder: Path, columns: Sequence[Column], name: str
             name=name, model_name=name, event=event, id="event_id",
             example=_example(event, [text], id_name, values, real=real, where=str(folder)),
             columns=(_TEXT,), features=_features_of([text]), features_by_column=_features_by_column([text]),
-            output=ModelOutput(numbers_of(info)), mixed=True,
+            output=ModelOutput(numbers_of(info)), mixed=True, from_signature=True,
         )  # fmt: skip
     signature.types(info)  # raises for what is no (-1, n) array
     width = tensor.shape[1]
@@ -286,5 +287,5 @@ def _of_tensor(info: MLmodel, folder: Path, columns: Sequence[Column], name: str
     columns_made = info.features or tuple(str(place) for place in range(width))
     return Task(
         name=name, model_name=name, event=event, id="event_id", example=example,
-        columns=columns_made, features=features, output=ModelOutput(numbers_of(info)),
+        columns=columns_made, features=features, output=ModelOutput(numbers_of(info)), from_signature=True,
     )  # fmt: skip

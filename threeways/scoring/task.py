@@ -135,7 +135,8 @@ class Task[E]:
     demo: the module with `table(folder)`, a database of events for `make batch` where none is given: its URL
     and the table's name; and `files(folder)`, the same as parquet. mixed: its features are a `Table`.
     prefixes: a table's column may have one of these before the field's name. slices: how a batch job's report
-    parts the events; default: by the first numbers among the fields.
+    parts the events; default: by the first numbers among the fields. from_signature: an artifact's signature
+    makes it, so that a table's columns are called as the fields in JSON are.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Task[E]:
     training: str | None = None
     demo: str | None = None
     mixed: bool = False
+    from_signature: bool = False
     prefixes: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
     decode: Callable[[bytes], E] = field(init=False, repr=False, compare=False)

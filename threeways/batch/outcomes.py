@@ -1,0 +1,74 @@
+"""Add up classes, or several outputs: each label's count, the means of numbers, and how good classes are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from threeways.scoring.judging import ClassErrors
+from threeways.scoring.outputs import Classes, Declared, text_of
+
+
+class Outcomes:
+    """What is predicted where that is not one number.
+
+    labels: column -> its texts or booleans, with how many events have each. errors: how good classes are.
+    """
+
+    def __init__(self, output: Declared) -> None:
+        self._classes = output if isinstance(output, Classes) else None
+        self.errors = ClassErrors([text_of(one) for one in self._classes.labels] if self._classes else ())
+        self.events = 0
+        self.labels: dict[str, Counter[str]] = {
+            name: Counter()
+            for name, kind in output.columns.items()
+            if kind in (str, bool) or (self._classes and name == "label")
+        }
+        self._sums = {name: 0.0 for name in output.columns if name not in self.labels}
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of each column of numbers."""
+        return {name: total / self.events for name, total in self._sums.items()} if self.events else {}
+
+    def add(self, columns: Mapping[str, NDArray[Any]], actual: NDArray[Any]) -> None:
+        """Add (n,) events. actual: labels as texts, None where one is not known."""
+        self.events += len(actual)
+        for name, counts in self.labels.items():
+            counts.update(map(text_of, columns[name].tolist()))
+        for name in self._sums:
+            self._sums[name] += float(columns[name].sum(dtype=np.float64))
+        if self._classes is None:
+            return
+        rows = np.array(
+            [place for place, one in enumerate(actual.tolist()) if one is not None], dtype=np.int64
+        )
+        if len(rows):
+            told = list(map(text_of, columns["label"][rows].tolist()))
+            self.errors.add(actual[rows].tolist(), told, self._numbers(columns, rows))
+
+    def record(self) -> dict[str, Any]:
+        """Return what a run's record tells of it."""
+        confusion: dict[str, dict[str, int]] = {}
+        for (true, told), count in sorted(self.errors.confusion.items()):
+            confusion.setdefault(true, {})[told] = count
+        judged = {"error": self.errors.error(), "confusion": confusion} if self._classes else {}
+        return {
+            "labels": {name: dict(one) for name, one in self.labels.items()},
+            "means": self.means,
+        } | judged
+
+    def _numbers(self, columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[Any] | None:
+        """Return what `ClassErrors.add` takes: probabilities, or the distance from a boundary."""
+        output = self._classes
+        numbers = [columns[name][rows] for name in columns if name != "label"]
+        if output is None or not numbers or (output.method == "decision_function" and len(numbers) > 1):
+            return None
+        if output.method == "decision_function":
+            return numbers[0]
+        made = np.column_stack(numbers)
+        return np.exp(made) if output.method == "predict_log_proba" else made
