@@ -141,6 +141,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._known.release(self)
         if self.transport.is_closing():
             return
+        if self._arriving:  # the next one's headers came with this request
+            self._known.hold(self, self._bare + HEADER_COST * len(self.headers))
         if self.cycle.response_complete:
             self._known.waiting[self] = None
         else:
