@@ -171,7 +171,7 @@ def test_a_version_that_is_no_text_is_refused(tmp_path: Path) -> None:
         state["_sklearn_version"] = state["fit_intercept"] | {"content": "3.5", "__id__": 7}
 
     edit_schema(folder / "model.skops", change)
-    with pytest.raises(ArtifactUntrusted, match=r"_sklearn_version is a str 3\.5"):
+    with pytest.raises(ArtifactUntrusted, match="as its version"):
         load(folder)
 
 

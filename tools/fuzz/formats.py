@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+type Attempt = Callable[[int], str]
+"""Takes a seed, and returns in a word what came of the attempt; whatever it raises is a fault."""
 
 
-def _skops() -> Callable[[int], str]:
-    from .skops_files import attempt
-
-    return attempt
+def _of(module: str, name: str = "attempt") -> Callable[[], Attempt]:
+    return lambda: cast("Attempt", getattr(import_module(f".{module}", __package__), name))
 
 
-def _kpl() -> Callable[[int], str]:
-    from .kpl import attempt
-
-    return attempt
-
-
-FORMATS: dict[str, Callable[[], Callable[[int], str]]] = {"skops": _skops, "kpl": _kpl}
-"""An attempt takes a seed, and returns in a word what came of it; whatever it raises is a fault."""
+FORMATS: dict[str, Callable[[], Attempt]] = {
+    "skops": _of("skops_files"),
+    "zip": _of("zip_files"),
+    "npy": _of("zip_files", "array"),
+    "mlmodel": _of("mlmodel_files"),
+    "onnx": _of("onnx_files"),
+    "kpl": _of("kpl"),
+}
