@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from artifact_lab import X, Y, dump, edit_schema, load_skops, served
-from fuzz import zoo
+from fuzz import runner, zoo
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression
@@ -249,25 +249,44 @@ def test_no_row_has_an_attribute_in_the_place_of_a_method_or_property() -> None:
                     assert not hasattr(type(held), "__get__"), (name, attribute)
 
 
-def covering() -> list[str]:
-    """The first sample of each class as it is dumped, and all that one of them adds."""
-    chosen: list[str] = []
-    seen: set[str] = set()
-    for name in zoo.names():
-        found = {kind.__name__ for kind in zoo.classes_in(zoo.sample(name).estimator)}
-        if not found <= seen:
-            chosen.append(name)
-            seen |= found
-    return chosen
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["skops", "skops-attributes"])
+def test_no_change_of_a_file_crashes_hangs_or_takes_all_memory(name: str) -> None:
+    found = runner.run(name, seconds=300, seed=7, attempts=1_500)
+    assert not found.faults, str(found)
+    assert found.outcomes["refused"] > 300
+
+
+def test_a_crash_a_hang_and_an_error_are_told_with_what_repeats_them(tmp_path: Path) -> None:
+    found = runner.Found("skops")
+    assert runner.fault(found, 5, "ends the process with -11") == 6
+    assert "--attempts 1 --seed 5" in str(found)
+
+
+QUICK = (
+    "SplineTransformer", "SelectKBest", "IsotonicRegression", "MLPRegressor", "PLSRegression", "LinearSVR",
+    "LogisticRegression", "TfidfVectorizer", "CountVectorizer", "RandomForestClassifier",
+    "HistGradientBoostingClassifier", "CalibratedClassifierCV", "MultiOutputRegressor", "NearestNeighbors",
+    "KNeighborsRegressor", "KNeighborsClassifier, brute", "TransformedTargetRegressor", "VotingClassifier",
+    "KBinsDiscretizer, onehot", "OneHotEncoder on nan categories, number", "OrdinalEncoder, NaN",
+    "TargetEncoder, classes", "GaussianNB", "LinearDiscriminantAnalysis", "SimpleImputer, constant",
+)  # fmt: skip
+
+
+def check_sample(name: str, folder: Path) -> None:
+    sample = zoo.sample(name)
+    assert zoo.same(zoo.dense(sample.answer(served(sample.estimator, folder))), zoo.dense(sample.answer()))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_what_is_fitted_answers_the_same_to_the_last_bit(name: str, tmp_path: Path) -> None:
+    check_sample(name, tmp_path)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("name", zoo.names())
-def test_what_scikit_learn_fits_is_loaded_and_answers_the_same_to_the_last_bit(
-    name: str, tmp_path: Path
-) -> None:
-    sample = zoo.sample(name)
-    assert zoo.same(zoo.dense(sample.answer(served(sample.estimator, tmp_path))), zoo.dense(sample.answer()))
+@pytest.mark.parametrize("name", [name for name in zoo.names() if name not in QUICK])
+def test_whatever_else_is_fitted_does_too(name: str, tmp_path: Path) -> None:
+    check_sample(name, tmp_path)
 
 
 def test_an_honest_model_of_any_number_of_jobs_and_any_polynomial_is_loaded(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ def _of(module: str, name: str = "attempt") -> Callable[[], Attempt]:
 
 FORMATS: dict[str, Callable[[], Attempt]] = {
     "skops": _of("skops_files"),
+    "skops-attributes": _of("skops_attributes"),
     "zip": _of("zip_files"),
     "npy": _of("zip_files", "array"),
     "mlmodel": _of("mlmodel_files"),

@@ -90,16 +90,16 @@ def _follow(found: Found, seed: int, end: float, attempts: int | None) -> int:
             try:
                 line = lines.get(timeout=patience)
             except Empty:
-                return _fault(found, seed, f"hangs for {patience:.0f} s")
+                return fault(found, seed, f"hangs for {patience:.0f} s")
             if line is None:
-                return _fault(found, seed, f"ends the process with {worker.wait()}")
+                return fault(found, seed, f"ends the process with {worker.wait()}")
             word, _, rest = line.strip().partition(" ")
             if word == "begun":
                 seed, began, patience = int(rest), time.monotonic(), HANG_SECONDS
             elif word == "ended":
                 found.slowest = max(found.slowest, time.monotonic() - began)
                 if rest.startswith("FAULT"):
-                    _fault(found, seed, rest.removeprefix("FAULT "))
+                    fault(found, seed, rest.removeprefix("FAULT "))
                 else:
                     found.outcomes[rest] += 1
     finally:
@@ -114,7 +114,8 @@ def _read(worker: subprocess.Popen[str], lines: Queue[str | None]) -> None:
     lines.put(None)
 
 
-def _fault(found: Found, seed: int, what: str) -> int:
+def fault(found: Found, seed: int, what: str) -> int:
+    """Note a fault, and return the seed after its own."""
     found.outcomes["fault"] += 1
     found.faults.append(
         f"  seed {seed}: {what}\n    python -m tools.fuzz {found.name} --attempts 1 --seed {seed}"

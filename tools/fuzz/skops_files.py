@@ -48,6 +48,11 @@ def changed(rng: random.Random, name: str) -> bytes:
                 nodes.change(rng, schema, json.loads(other))
             members = {**more, **members}
     nodes.renumber(schema)
+    return written(schema, members)
+
+
+def written(schema: nodes.Node, members: dict[str, bytes]) -> bytes:
+    """Return the bytes of a skops file of that schema and these arrays."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
         for member, content in members.items():
@@ -57,14 +62,18 @@ def changed(rng: random.Random, name: str) -> bytes:
 
 
 def attempt(seed: int) -> str:
-    """Load a changed file and let what it holds answer; return what came of it.
+    """Load a changed file and let what it holds answer; return what came of it."""
+    rng = random.Random(seed)  # noqa: S311  (it is to repeat)
+    name = rng.choice(zoo.names())
+    return loaded(name, changed(rng, name))
+
+
+def loaded(name: str, content: bytes) -> str:
+    """Load a file made of a sample's and let what it holds answer; return what came of it.
 
     Raises RuntimeError where it answers otherwise the second time: then it hands on memory that it did not
     write. Anything but an ArtifactError from loading is raised, and a lack of memory in answering.
     """
-    rng = random.Random(seed)  # noqa: S311  (it is to repeat)
-    name = rng.choice(zoo.names())
-    content = changed(rng, name)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
