@@ -45,7 +45,7 @@ LEFT = [
     "http://[::1]:8080/x@y",
     "sqlite:////tmp/a b/mlflow.db",
     "give the password in Secrets Manager; EVENTS=postgresql://…",
-    "write postgresql://user@host/database",
+    "write postgresql://user@host/database, or postgresql://user:password@host/database",
     "https://example.test:443/a?page=2",
 ]
 

@@ -107,9 +107,6 @@ def test_a_command_whose_environment_has_one_keeps_it_to_itself(
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(
-    "spelt", [f"rides:{SECRET}@/postgres?host=", f"rides@/postgres?password={SECRET}&host="]
-)
 def test_a_batch_run_that_succeeds_leaves_it_nowhere(
     postgres_server: str,
     training: Training,

@@ -42,6 +42,8 @@ def _masked_url(found: re.Match[str]) -> str:
     user, host = _split(rest, is_web=scheme.lower() in _WEB)
     if user is not None:
         name, colon, _ = user.partition(":")
+        if user == "user:password":  # which tells how a URL is written
+            return found[0]
         if colon:
             rest = f"{name}:{MASK}@{host}"
         elif scheme.lower() in _WEB:

@@ -119,8 +119,9 @@ class CommandLineSettings(msgspec.Struct, frozen=True, rename="upper"):
 class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The scheduled batch job's settings, in addition to the model's variables of `Settings`.
 
-    batch_events: a database URL or parquet files; batch_rides: its older name. batch_table: the table of
-    events. batch_predictions: a database URL or `s3://bucket/prefix`. batch_id, batch_time, batch_actual:
+    batch_events: a database URL, the ARN of a secret that is one, or parquet files; batch_rides: its older
+    name. batch_table: the table of events. batch_predictions: a database URL, a secret's ARN, or
+    `s3://bucket/prefix`. batch_id, batch_time, batch_actual:
     columns, where they are not called as the task's.
     """
 

@@ -18,9 +18,9 @@ PACKAGES = ("flatbuffers", "packaging", "prettytable", "protobuf", "wcwidth")
 only its tools for making models import; skops for packaging, prettytable and wcwidth, for model cards alone.
 """
 
-SERVICES = ("kinesis", "s3", "sts")
-"""The services whose descriptions botocore keeps, of four hundred. The code calls kinesis and s3; the SDK
-itself calls sts for credentials, where a container has a web identity (EKS). Your code calls another: add it.
+SERVICES = ("kinesis", "s3", "secretsmanager", "sts")
+"""The services whose descriptions botocore keeps, of four hundred. The code calls all but sts; the SDK itself
+calls sts for credentials, where a container has a web identity (EKS). Your code calls another: add it.
 """
 
 PATHS = (

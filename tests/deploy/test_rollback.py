@@ -11,7 +11,8 @@ from deploy_lab import STACK, Lab, client
 from small_training import Training
 
 from threeways.errors import DeploymentFailed, UsageError
-from threeways.ops.deploy import package
+from threeways.ops.deploy import change_set, changes, package
+from threeways.ops.deploy.stack import Stack
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -139,3 +140,49 @@ def test_a_failed_update_says_so_and_is_no_deployment_to_go_back_to(lab: Lab, tr
     with pytest.raises(DeploymentFailed):
         lab.deploy(parameters="MemorySize=4096")
     assert package.id_of(lab.rollback().template) == first
+
+
+def test_deployments_are_recorded_where_the_function_may_not_write_and_those_of_before_are_found(
+    lab: Lab,
+) -> None:
+    stack = lab.deploy()
+    s3, records = client("s3"), stack.outputs["DeploymentsBucket"]
+    [first] = s3.list_objects_v2(Bucket=records)["Contents"]
+    assert first["Key"].startswith("deployments/")
+    assert s3.list_objects_v2(Bucket=stack.outputs["ModelBucket"], Prefix="deployments/")["KeyCount"] == 0
+    # A stack of before has its records in the model bucket.
+    s3.copy_object(
+        Bucket=stack.outputs["ModelBucket"],
+        Key=first["Key"],
+        CopySource={"Bucket": records, "Key": first["Key"]},
+    )
+    s3.delete_object(Bucket=records, Key=first["Key"])
+    lab.deploy(parameters="MemorySize=2048")
+    lab.rollback()
+    assert client("lambda").get_function_configuration(FunctionName=lab.function())["MemorySize"] == 1024
+
+
+def test_a_rollback_to_a_template_without_a_bucket_for_records_leaves_that_in_the_account(lab: Lab) -> None:
+    change = {
+        "LogicalResourceId": "DeploymentsBucket",
+        "ResourceType": "AWS::S3::Bucket",
+        "Action": "Remove",
+        "PolicyAction": "Retain",
+    }
+    assert change_set.lost({"ResourceChange": change}) is None
+    assert change_set.lost({"ResourceChange": {**change, "LogicalResourceId": "ModelBucket"}}) is not None
+
+
+def test_what_cloudformation_does_not_say_of_a_parameter_its_template_does() -> None:
+    template = {"Parameters": {"BatchEvents": {"Default": ""}, "ShardCount": {"Default": "2"}}}
+    older = Stack("rides", "UPDATE_COMPLETE", {"BatchEvents": "****", "ShardCount": "2"}, {}, template)
+    assert changes._present(older) == {"BatchEvents": "", "ShardCount": "2"}
+
+
+def test_a_database_url_is_no_parameter_and_is_refused_without_its_password(lab: Lab) -> None:
+    given = "BatchEvents=postgresql://me:s3cr3t@db/rides"
+    with pytest.raises(UsageError, match="belongs into Secrets Manager, see BatchEventsSecretArn") as refused:
+        lab.deploy(parameters=given)
+    assert "s3cr3t" not in str(refused.value)
+    assert not lab.answers_file.exists()
+    assert "s3cr3t" not in lab.said.getvalue()

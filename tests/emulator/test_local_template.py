@@ -63,7 +63,7 @@ def test_the_projects_template_describes_its_function_streams_buckets_and_mappin
     stack = load(TEMPLATE, {"ModelLocation": "s3://somewhere/model", "RunId": "r1"})
     assert stack.source.name == "ride_events"
     assert {stream.name for stream in stack.streams.values()} == {"ride_events", "ride_predictions"}
-    assert set(stack.buckets) == {"ModelBucket", "QuarantineBucket", "FailuresBucket"}
+    assert set(stack.buckets) == {"ModelBucket", "DeploymentsBucket", "QuarantineBucket", "FailuresBucket"}
     function = stack.function
     assert (function.handler, function.timeout) == ("lambda_function.lambda_handler", 60.0)
     assert function.root == TEMPLATE.parent

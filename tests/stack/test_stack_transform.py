@@ -59,7 +59,8 @@ def test_the_transformed_template_makes_the_pipeline() -> None:
     assert (variables["MODEL_LOCATION"], variables["MODEL_SHA256"]) == (MODEL["ModelLocation"], "a" * 64)
     buckets = {bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]}
     assert outputs["ModelBucket"] in buckets
-    assert len(buckets) == 3
+    assert outputs["DeploymentsBucket"] in buckets
+    assert len(buckets) == 4
 
 
 @pytest.mark.usefixtures("aws")

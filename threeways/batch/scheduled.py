@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 
 from threeways import artifact
+from threeways.aws import secrets
 from threeways.batch import layout
 from threeways.batch.command import TOLERATED, opened_sink, opened_source
 from threeways.batch.job import Asked, run
@@ -30,8 +31,8 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Run once, for `{}`, `{"last": "day", "lookback": "2d"}` or `{"from": …, "to": …}`.
 
     See `Asked`; `{}` is everything since the last success. The answer is the run's record. The environment
-    says the rest: `BatchSettings`, and the model's variables of `Settings`. Raises UsageError, ModelFailed,
-    or TooManyQuarantined after the rows are kept.
+    says the rest: `BatchSettings`, and the model's variables of `Settings`; a secret's ARN stands for its
+    text, which is read now. Raises UsageError, ModelFailed, or TooManyQuarantined after the rows are kept.
     """
     try:
         asked = msgspec.convert(event, Asked)
@@ -43,13 +44,15 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         raise SettingsError(
             "BATCH_EVENTS and BATCH_PREDICTIONS say where events and predictions are; set both"
         )
+    events = secrets.resolved(events, "BATCH_EVENTS")
+    predictions = secrets.resolved(settings.batch_predictions, "BATCH_PREDICTIONS")
     naming = Naming(settings.batch_id, settings.batch_time, settings.batch_actual)
     folder: Path = artifact.fetch(artifact.find(model))
     service = service_of(folder, model, naming)
     ours, console = layout.of(service.declared, naming), Console(width=200)
     with (
         opened_source(events, settings.batch_table, ours, console) as source,
-        opened_sink(settings.batch_predictions, ours) as sink,
+        opened_sink(predictions, ours) as sink,
     ):
         done = run(asked, source, sink, lambda: service, console).run
     if not done.good(TOLERATED):

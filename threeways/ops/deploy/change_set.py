@@ -19,6 +19,9 @@ from threeways.ops.account import Client
 
 KEPT = {"AWS::Kinesis::Stream": "stream", "AWS::S3::Bucket": "bucket"}
 """The types of resources that hold what can't be made again."""
+RECORDS = "DeploymentsBucket"
+"""The one that a rollback to a template without it may leave in the account, without a stack: no producer,
+consumer or event depends on it."""
 PATIENCE = {"Delay": 1, "MaxAttempts": 300}
 """Of boto3's waiter: the seconds between two looks, and their number."""
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
@@ -47,6 +50,8 @@ def lost(change: Mapping[str, Any]) -> str | None:
     `Conditional` is no promise that it stays, and `Dynamic` none at all: both count as lost.
     """
     found = change.get("ResourceChange", {})
+    if found.get("LogicalResourceId") == RECORDS:
+        return None
     kind, action = KEPT.get(found.get("ResourceType", "")), found.get("Action")
     if kind is None:
         return None

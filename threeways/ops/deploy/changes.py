@@ -136,10 +136,18 @@ def _present(stack: Stack | None) -> dict[str, str]:
     if stack is None:
         return {}
     of_template = parameters.defaults(stack.template) if stack.template.get("Parameters") else {}
-    now = {**stack.parameters}
+    now = {name: _said(value, of_template.get(name)) for name, value in stack.parameters.items()}
     if "DeploymentType" in of_template:  # a first deployment overrides it, for once
         now["DeploymentType"] = of_template["DeploymentType"]
     return {name: value for name, value in now.items() if name not in parameters.OURS}
+
+
+def _said(value: str, deployed: str | None) -> str:
+    """Return a parameter's value: of one that is NoEcho CloudFormation says none, but its template has it.
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+    """
+    return deployed if value == "****" and deployed is not None else value
 
 
 def _check_stack(options: Options, stack: Stack, client: Client) -> None:

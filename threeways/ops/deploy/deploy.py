@@ -17,12 +17,21 @@ from rich.console import Console
 from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import change_set, changes, package, parameters, repository, smoke_test, streams
+from threeways.ops.deploy import (
+    change_set,
+    changes,
+    history,
+    package,
+    parameters,
+    repository,
+    smoke_test,
+    streams,
+)
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.answers import Ask
 from threeways.ops.deploy.changes import Options, Plan
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
-from threeways.ops.deploy.history import Deployment, History
+from threeways.ops.deploy.history import Deployment
 from threeways.ops.deploy.parameters import Document
 from threeways.ops.deploy.stack import Stack, require_after
 from threeways.ops.printing import say
@@ -160,7 +169,7 @@ def _carry_out(made: Plan, options: Options, tools: DockerAndSam, image: str, co
         before = None if made.is_first or made.stack is None else package.id_of(made.stack.template)
         now = datetime.now(UTC)
         deployment = Deployment(own_id, before, now, made.chosen.name, location, uri, template)
-        History(bucket, client("s3")).add(deployment)
+        history.of(after, client("s3")).add(deployment)
     return after
 
 

@@ -1,4 +1,8 @@
-"""What was deployed, each deployment whole, in the stack's model bucket: what `make rollback` goes to."""
+"""What was deployed, each deployment whole, in a bucket of its own: what `make rollback` goes to.
+
+Nothing that runs in the stack may write that bucket, or read it: who could write a record would have the next
+rollback deploy it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,10 @@ from threeways.aws.s3 import objects
 from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy.parameters import Document
+from threeways.ops.deploy.stack import Stack
 
 PREFIX = "deployments"
+OUTPUT = "DeploymentsBucket"
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -35,11 +41,21 @@ class Deployment(msgspec.Struct, frozen=True):
         return f"{self.id} of {self.deployed:%Y-%m-%d %H:%M} UTC: {self.model}, image {digest}"
 
 
-class History:
-    """The deployments of a stack, in its model bucket. Raises LocationError where that cannot be used."""
+def of(stack: Stack, s3: Any) -> History:
+    """Return a stack's deployments. Those from before it had a bucket for them are in its model bucket."""
+    models = stack.output("ModelBucket")
+    return History(stack.outputs.get(OUTPUT) or models, s3, models)
 
-    def __init__(self, bucket: str, s3: Any) -> None:
+
+class History:
+    """The deployments of a stack, in a bucket. Raises LocationError where that cannot be used.
+
+    older: a bucket that they are also looked for in.
+    """
+
+    def __init__(self, bucket: str, s3: Any, older: str | None = None) -> None:
         self._bucket, self._s3 = bucket, s3
+        self._read = list(dict.fromkeys((bucket, older or bucket)))
 
     def add(self, deployment: Deployment) -> None:
         """Keep one that is there now. One that took its own place is kept as it was."""
@@ -54,9 +70,23 @@ class History:
 
     def get(self, deployment_id: str) -> Deployment | None:
         """Return the deployment of an id; None where it is not known."""
-        with account.named_faults(f"the deployments in {self._bucket} cannot be read"):
+        return next((found for one in self._read if (found := self._in(one, deployment_id))), None)
+
+    def all(self) -> list[Deployment]:
+        """Every deployment, the newest first."""
+        keys = [key for bucket in self._read for key in self._keys(bucket)]
+        ids = dict.fromkeys(key.removeprefix(f"{PREFIX}/").removesuffix(".json") for key in keys)
+        found = [deployment for one in ids if (deployment := self.get(one))]
+        return sorted(found, key=lambda deployment: deployment.deployed, reverse=True)
+
+    def _keys(self, bucket: str) -> list[str]:
+        with account.named_faults(f"the deployments in {bucket} cannot be listed"):
+            return [found.key for found in objects(self._s3, bucket, f"{PREFIX}/")]
+
+    def _in(self, bucket: str, deployment_id: str) -> Deployment | None:
+        with account.named_faults(f"the deployments in {bucket} cannot be read"):
             try:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=f"{PREFIX}/{deployment_id}.json")
+                answer = self._s3.get_object(Bucket=bucket, Key=f"{PREFIX}/{deployment_id}.json")
             except self._s3.exceptions.NoSuchKey:
                 return None
             body: bytes = answer["Body"].read()
@@ -64,14 +94,5 @@ class History:
             return msgspec.json.decode(body, type=Deployment)
         except msgspec.DecodeError as error:
             raise UsageError(
-                f"s3://{self._bucket}/{PREFIX}/{deployment_id}.json is no deployment: {error}; "
-                "name another, TO="
+                f"s3://{bucket}/{PREFIX}/{deployment_id}.json is no deployment: {error}; name another, TO="
             ) from None
-
-    def all(self) -> list[Deployment]:
-        """Every deployment, the newest first."""
-        with account.named_faults(f"the deployments in {self._bucket} cannot be listed"):
-            keys = [found.key for found in objects(self._s3, self._bucket, f"{PREFIX}/")]
-        ids = [key.removeprefix(f"{PREFIX}/").removesuffix(".json") for key in keys]
-        found = [deployment for one in ids if (deployment := self.get(one))]
-        return sorted(found, key=lambda deployment: deployment.deployed, reverse=True)

@@ -26,6 +26,8 @@ MAX_BYTES = 51_200
 docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _QUOTES = 100
 """For the quotes that SAM CLI puts around digits where PyYAML does not."""
+_TOLD_HERE = ("Description", "ConstraintDescription")
+"""Of a parameter, for who gives one: values are checked against template.yaml, before any deployment."""
 _MAY_STAY = {"DeploymentPreference", "Events"}
 """Properties that are no part of a version."""
 
@@ -38,6 +40,9 @@ def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str)
     made: Document = copy.deepcopy(dict(document))
     for name, value in values.items():
         made["Parameters"][name]["Default"] = value
+    for parameter in made["Parameters"].values():
+        for told in _TOLD_HERE:
+            parameter.pop(told, None)
     for body in made["Resources"].values():
         if body.get("Metadata", {}).keys() == {"checkov"}:  # remarks for who audits template.yaml
             del body["Metadata"]

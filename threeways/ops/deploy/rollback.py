@@ -15,6 +15,7 @@ from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import change_set, changes, package, parameters, repository
+from threeways.ops.deploy import history as histories
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import NOTHING, Confirm, through
@@ -36,7 +37,7 @@ def rollback(
     whose, real = changes.whose_account(client)
     stack = existing(answers.stack, answers.region, client)
     require_usable(stack)
-    history = History(stack.output("ModelBucket"), client("s3"))
+    history = histories.of(stack, client("s3"))
     target = _target(options.to, stack, history)
     _require_there(target, client)
     current = history.get(package.id_of(stack.template) or "")
