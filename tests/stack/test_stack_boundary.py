@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from test_stack_template import DOCUMENT, listed, of_type, resolved
+from test_stack_template import DOCUMENT, listed, resolved
+from transformed import of_type
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rides-db-AbCdEf"
 OTHER = "arn:aws:secretsmanager:us-east-1:123456789012:secret:out/db-AbCdEf"

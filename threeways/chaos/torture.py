@@ -60,7 +60,7 @@ def torture(
     """
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     console.out(f"Torture: {options.n:,} events, SEED={seed} FAULTS={options.plan}")
-    workload, model = pipeline.prepared(options, find_model, console)
+    workload, model, settings = pipeline.prepared(options, find_model, console)
     workload = replace(workload, key=keys_of(len(workload)))
     folder = new_folder(local / "runs")
     schedule = options.plan.schedule(seed)
@@ -77,7 +77,7 @@ def torture(
         model,
         options.shards,
         console,
-        settings=options.settings,
+        settings=settings,
         emulator=Emulator(log=folder / "emulator.log", shard_limits=True),
         function=make,
     )

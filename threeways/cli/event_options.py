@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from threeways.cli.errors import FAILED, INTERRUPTED, TOO_MANY_BAD
-from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from threeways.local_run.ledger import Ledger
@@ -25,11 +23,6 @@ Tolerate = Annotated[
     float,
     typer.Option(min=0, max=1, help="Exit status 3 if a greater share of sound events is given up."),
 ]
-
-
-def with_event_id(settings: Settings, event_id: str | None) -> Settings:
-    """Return the settings in which --id names the id's field, too, where the signature makes the task."""
-    return msgspec.structs.replace(settings, event_id=event_id or settings.event_id)
 
 
 def end(ledger: Ledger, tolerate: float) -> None:

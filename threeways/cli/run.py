@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end, with_event_id
+from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end
 from threeways.settings import LOCAL, Settings, from_environment
 
 
@@ -31,7 +31,7 @@ def run(
     from threeways.local_run.pipeline import Options
     from threeways.local_run.pipeline import run as run_pipeline
 
-    console, settings = Console(), with_event_id(from_environment(Settings), event_id)
+    console, settings = Console(), from_environment(Settings)
     options = Options(events, n, rate, shards, poison, tolerate, settings, ColumnNames(actual, event_id))
     ledger = run_pipeline(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
     end(ledger, tolerate)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end, with_event_id
+from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end
 from threeways.settings import LOCAL, Settings, from_environment
 
 
@@ -27,7 +27,7 @@ def torture(
     from threeways.local_run.event_rows import ColumnNames
     from threeways.local_run.model_choice import choose
 
-    console, settings = Console(), with_event_id(from_environment(Settings), event_id)
+    console, settings = Console(), from_environment(Settings)
     columns = ColumnNames(actual, event_id)
     options = Options(
         plan=parse(faults),

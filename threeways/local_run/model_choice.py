@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from threeways.scoring.task import Task
     from threeways.training.registry import RegisteredModel
 
-__all__ = ["choose", "named", "names_model", "refuse", "require_run", "resolved", "task_of"]
+__all__ = [
+    "choose",
+    "named",
+    "names_model",
+    "refuse",
+    "require_run",
+    "resolved",
+    "task_of",
+    "with_event_id",
+]
 
 REGISTRY = "models:/"
 
@@ -67,6 +76,13 @@ def task_of(settings: Settings, model: RegisteredModel | None) -> Task[Any]:
     served = resolved(settings, model)
     info = mlmodel.read(model.folder)
     return tasks.of_model(info, model.folder, settings.task, served.model_name, settings.event_id)
+
+
+def with_event_id(settings: Settings, model: RegisteredModel | None, column: str | None) -> Settings:
+    """Return the settings for events with their id in a column, the id of the task that a signature makes."""
+    if column is None or model is None or resolved(settings, model).task is not None:
+        return settings
+    return msgspec.structs.replace(settings, event_id=column)
 
 
 def resolved(settings: Settings, model: RegisteredModel) -> Settings:

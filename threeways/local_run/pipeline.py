@@ -18,7 +18,7 @@ from threeways.local_run.event_rows import ColumnNames
 from threeways.local_run.events import Source, Workload, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
-from threeways.local_run.model_choice import names_model, resolved, task_of
+from threeways.local_run.model_choice import names_model, resolved, task_of, with_event_id
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
@@ -54,12 +54,12 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     find_model: is called once the events are known to be usable, since it may have to train a model first.
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
-    workload, model = prepared(options, find_model, console)
+    workload, model, settings = prepared(options, find_model, console)
     folder = new_folder(local / "runs")
     with (
         named_faults(folder),
         interruptible() as stopping,
-        RunningStack(folder, model, options.shards, console, settings=options.settings) as stack,
+        RunningStack(folder, model, options.shards, console, settings=settings) as stack,
     ):
         stack.announce()
         result = run_session(stack, workload, options.rate, stopping, console)
@@ -73,10 +73,11 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
 
 def prepared(
     options: Options, find_model: Callable[[], RegisteredModel], console: Console
-) -> tuple[Workload, RegisteredModel]:
-    """Return what is put on the stream and the model for it. Raises UsageError."""
+) -> tuple[Workload, RegisteredModel, Settings]:
+    """Return what is put on the stream, the model for it, and how that is served. Raises UsageError."""
     found = find_model() if names_model(options.settings) else None
-    task = task_of(options.settings, found)
+    settings = with_event_id(options.settings, found, options.columns.id)
+    task = task_of(settings, found)
     source = Source(options.events, options.n, options.columns)
     events = load(source, task, lambda line: console.out(line, highlight=False))
     workload = with_broken(task, events, options.poison)
@@ -89,4 +90,5 @@ def prepared(
     if options.n > len(events):
         console.print(f"There are no {options.n:,} events: all {len(events):,} are sent.")
     model = found or find_model()
-    return replace(workload, kinds=kinds_for(task, model.folder, resolved(options.settings, model))), model
+    kinds = kinds_for(task, model.folder, resolved(settings, model))
+    return replace(workload, kinds=kinds), model, settings
