@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
 import warnings
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from artifact_lab import X, Y, dump, edit_schema, load_skops, served
-from fuzz import runner, zoo
+from fuzz import nodes, runner, skops_files, zoo
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression
@@ -271,6 +272,15 @@ QUICK = (
     "KBinsDiscretizer, onehot", "OneHotEncoder on nan categories, number", "OrdinalEncoder, NaN",
     "TargetEncoder, classes", "GaussianNB", "LinearDiscriminantAnalysis", "SimpleImputer, constant",
 )  # fmt: skip
+
+
+@pytest.mark.exhaustive
+def test_every_class_that_may_be_built_has_a_sample() -> None:
+    files = [json.loads(skops_files.honest(name)[0]) for name in zoo.names()]
+    found = {(node["__module__"], node["__class__"]) for file in files for node in nodes.walk(file)}
+    for modules in FAMILIES.values():
+        for module, names in modules.items():
+            assert {(module, name) for name in names.split()} <= found
 
 
 def check_sample(name: str, folder: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from . import zoo_models, zoo_transformers
@@ -39,6 +40,7 @@ INPUTS: dict[str, Any] = {
     "texts": TEXTS,
     "dicts": DICTS,
     "line": X[:, 2],
+    "frame": pd.DataFrame(X, columns=list("abcdefg")),
 }
 TARGETS: dict[str, Any] = {
     "number": Y,
@@ -96,26 +98,6 @@ def sample(name: str) -> Sample:
         np.random.seed(1)  # noqa: NPY002  (what estimators without a seed draw from)
         fitted = make().fit(copy.deepcopy(given), TARGETS[target])
     return Sample(name, fitted, given)
-
-
-def classes_in(estimator: Any) -> Iterator[type]:
-    """Yield the classes of all objects inside an estimator that skops writes by their attributes."""
-    seen: set[int] = set()
-    pending = [estimator]
-    while pending:
-        thing = pending.pop()
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        if isinstance(thing, dict):
-            pending.extend(thing.values())
-        elif isinstance(thing, list | tuple):
-            pending.extend(thing)
-        elif isinstance(thing, np.ndarray) and thing.dtype == object:
-            pending.extend(thing.ravel().tolist())
-        elif type(thing).__module__.startswith(("sklearn.", "scipy.")) and not isinstance(thing, type):
-            yield type(thing)
-            pending.extend(getattr(thing, "__dict__", {}).values())
 
 
 @cache

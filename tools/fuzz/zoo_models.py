@@ -16,6 +16,7 @@ from sklearn import (
     ensemble,
     isotonic,
     linear_model,
+    model_selection,
     multioutput,
     naive_bayes,
     neighbors,
@@ -154,6 +155,8 @@ _REGRESSORS: Makers = {
     "KNeighborsRegressor, k-d tree of p": lambda: neighbors.KNeighborsRegressor(
         algorithm="kd_tree", p=3, leaf_size=4
     ),
+    "KNeighborsRegressor, chebyshev": lambda: neighbors.KNeighborsRegressor(metric="chebyshev"),
+    "LassoCV, folds": lambda: linear_model.LassoCV(alphas=5, cv=model_selection.KFold(3)),
     "MLPRegressor, sgd": lambda: neural_network.MLPRegressor(
         hidden_layer_sizes=(4,), activation="tanh", solver="sgd", max_iter=5, early_stopping=True
     ),
@@ -187,6 +190,10 @@ _CLASSIFIERS: Makers = {
     "SGDClassifier, modified Huber": lambda: linear_model.SGDClassifier(
         loss="modified_huber", early_stopping=True, max_iter=20
     ),
+    **{
+        f"SGDClassifier, {loss}": partial(linear_model.SGDClassifier, loss, max_iter=20)
+        for loss in ("squared_hinge", "epsilon_insensitive", "squared_epsilon_insensitive", "huber")
+    },
     "Perceptron": linear_model.Perceptron,
     "LinearSVC": svm.LinearSVC,
     "DecisionTreeClassifier": lambda: tree.DecisionTreeClassifier(max_depth=3, class_weight="balanced"),
@@ -204,6 +211,9 @@ _CLASSIFIERS: Makers = {
         max_iter=3, early_stopping=True, min_samples_leaf=5, class_weight="balanced"
     ),
     "CalibratedClassifierCV": lambda: calibration.CalibratedClassifierCV(cv=2),
+    "CalibratedClassifierCV, folds": lambda: calibration.CalibratedClassifierCV(
+        cv=model_selection.StratifiedKFold(2)
+    ),
     "CalibratedClassifierCV, isotonic": lambda: calibration.CalibratedClassifierCV(
         tree.DecisionTreeClassifier(max_depth=2), method="isotonic", cv=2, ensemble=False
     ),
@@ -255,6 +265,11 @@ _CLASSIFIERS: Makers = {
         cv=2,
     ),
 }
+_TWO_CLASSES: Makers = {
+    "GradientBoostingClassifier, exponential": lambda: ensemble.GradientBoostingClassifier(
+        loss="exponential", n_estimators=3, max_depth=2
+    ),
+}
 _MANY_LABELS: Makers = {
     "MultiOutputClassifier": lambda: multioutput.MultiOutputClassifier(naive_bayes.GaussianNB()),
     "DecisionTreeClassifier": lambda: tree.DecisionTreeClassifier(max_depth=3),
@@ -277,7 +292,7 @@ MAKERS: tuple[tuple[str, str, Makers], ...] = (
             "MultiTaskElasticNet": linear_model.MultiTaskElasticNet,
         },
     ),
-    ("numbers", "two", _CLASSIFIERS),
+    ("numbers", "two", {**_CLASSIFIERS, **_TWO_CLASSES}),
     ("numbers", "labels", _CLASSIFIERS),
     ("numbers", "many labels", _MANY_LABELS),
     ("categories", "labels", {"CategoricalNB": naive_bayes.CategoricalNB}),

@@ -162,6 +162,21 @@ MAKERS: tuple[tuple[str, str, Makers], ...] = (
         },
     ),
     (
+        "frame",
+        "number",
+        {
+            "columns by name": lambda: compose.ColumnTransformer(
+                [
+                    ("a", preprocessing.OneHotEncoder(), ["a", "b"]),
+                    ("b", preprocessing.StandardScaler(), compose.make_column_selector("[c-e]")),
+                ]
+            ),
+            "frames": lambda: make_pipeline(
+                preprocessing.StandardScaler().set_output(transform="pandas"), linear_model.Ridge()
+            ),
+        },
+    ),
+    (
         "dicts",
         "number",
         {

@@ -148,7 +148,7 @@ FAMILIES = {
     },
     "losses": {
         "sklearn._loss._loss": f"Cy{_LOSSES.replace(' ', ' Cy')}",
-        "sklearn._loss.link": "IdentityLink Interval LogLink LogitLink MultinomialLogit",
+        "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
         "sklearn._loss.loss": _LOSSES,
         "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive "
         "SquaredHinge",

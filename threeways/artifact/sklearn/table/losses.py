@@ -44,7 +44,7 @@ ROWS: list[Row] = [
     ),
     *(
         Row("sklearn._loss.link", name, "link", {}, frozenset(), state=NONE)
-        for name in ("IdentityLink", "LogLink", "LogitLink", "MultinomialLogit")
+        for name in ("HalfLogitLink", "IdentityLink", "LogLink", "LogitLink", "MultinomialLogit")
     ),
     *row(
         "sklearn._loss.link",
