@@ -26,6 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from threeways import artifact
+from threeways.artifact import proof
+from threeways.artifact.prepared import Prepared
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted
 from threeways.ops.deploy import in_image
 from threeways.ops.deploy import model as chosen
@@ -237,8 +239,19 @@ def test_make_check_runs_it_without_credentials_and_where_it_can_without_a_netwo
         assert [name for _, name in interfaces if name != "lo"] == []
 
 
-def test_a_model_of_no_code_that_nobody_vouches_for_is_deployed_pinned(lab: Lab, tmp_path: Path) -> None:
+def test_a_model_of_no_code_that_nobody_vouches_for_is_proven_and_deployed_pinned(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = saved(tmp_path / "model", RandomForestRegressor(2))
+    proven: list[Path] = []
+    require = proof.require
+
+    def recorded(found: Prepared, of: Path) -> None:
+        proven.append(of)
+        require(found, of)
+
+    monkeypatch.setattr(proof, "require", recorded)
     lab.deploy(model=str(folder))
+    assert proven == [folder]  # in a child process, before its digest is taken for a pin
     assert lab.variables()["MODEL_SHA256"] == artifact.digest(folder)
     assert "nobody vouches for it; it can run no code" in lab.said.getvalue()

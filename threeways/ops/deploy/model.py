@@ -138,6 +138,10 @@ def check(
         version = mlmodel.read(chosen.folder, digests.verify(chosen.folder, chosen.sha256)).version
         return replace(chosen, run_id=chosen.run_id or version or "", runtime="sklearn")
     settings = Settings(model_sha256=chosen.sha256, model_runtime=runtime, task=task_name)
+    if not (chosen.vouched or chosen.trained_here):
+        artifact.prove(
+            chosen.folder, chosen.sha256, runtime
+        )  # its own digest pins it, and vouches for nothing
     service = bootstrap.service_of(chosen.folder, settings)
     if image is None and in_image.is_in_doubt(cast("artifact.Model", service.model)):
         in_image.require(chosen.name, chosen.folder, chosen.sha256, task_name)
