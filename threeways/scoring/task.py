@@ -207,7 +207,7 @@ def _only(flags: Callable[[Sequence[Any]], Flags], names: frozenset[str]) -> Cal
     return lambda events: [tuple(one for one in told if one in names) for told in flags(events)]
 
 
-def _json_name(event: type, field_name: str) -> str:
-    if not issubclass(event, msgspec.Struct):
+def _json_name(event: Any, field_name: str) -> str:
+    if not (isinstance(event, type) and issubclass(event, msgspec.Struct)):  # a union of structs is no class
         return field_name
     return {one.name: one.encode_name for one in msgspec.structs.fields(event)}.get(field_name, field_name)
