@@ -20,7 +20,8 @@ from threeways.errors import SettingsError
 def manager(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in emulator.environment().items():
         monkeypatch.setenv(name, value)
-    return emulator.client("secretsmanager")
+    client: Any = emulator.client
+    return client("secretsmanager")
 
 
 def kept(manager: Any, name: str, text: str) -> str:

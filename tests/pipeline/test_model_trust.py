@@ -38,7 +38,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found = client.create_experiment("mine", str(store.artifacts))
         with mlflow.start_run(experiment_id=found) as run:
             made = mlflow.sklearn.log_model(
-                kept, name="model", serialization_format="cloudpickle", pip_requirements=["scikit-learn"]
+                kept,
+                name="model",
+                serialization_format="cloudpickle",
+                pip_requirements=["scikit-learn"],
+                metadata={"task": "ride_duration"},
             )
         registry.register(client, "pickled", made.model_id, run.info.run_id, "a pickle")
     return folder
