@@ -88,7 +88,8 @@ class Model:
             return None
         found = np.zeros(len(features), dtype=np.bool_)
         for name, known in self.categories.items():
-            found |= [one == one and one not in known for one in features.columns[name].tolist()]
+            told = (one == one and one not in known for one in features.columns[name].tolist())
+            found |= np.fromiter(told, np.bool_, len(found))
         return found if found.any() else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, ORANGE, GREY = "#1b6ca8", "#c77d2e", "#d9d9d9"
-_RUNS, _SHORT = 20, 6
+_RUNS, _SHORT, _LABELS, _LONGEST = 20, 6, 15, 60
 _TURNED: dict[str, Any] = {"rotation": 45, "ha": "right"}
 
 
@@ -31,6 +32,15 @@ def predictions(tally: Tally) -> str:
     width = tally.edges[1] - tally.edges[0]
     axes.bar(np.array(tally.edges), tally.bars, width=0.9 * width, color=BLUE)
     axes.set_xlim(tally.edges[0] - width / 2, tally.edges[-1] + width / 2)
+    return svg(axes)
+
+
+def labels(column: str, counts: Counter[str]) -> str:
+    """Draw how many events have each label, the most first."""
+    top = counts.most_common(_LABELS)
+    more = f": the {len(top)} with the most events" if len(top) < len(counts) else ""
+    axes = _axes(_plain(f"What is predicted: {column}{more}"), "", "events")
+    _bars(axes, [count for _, count in top], BLUE, [_plain(name) for name, _ in top], **_TURNED)
     return svg(axes)
 
 
@@ -104,6 +114,12 @@ def svg(axes: Axes) -> str:
         figure.savefig(body, format="svg", metadata={"Date": None}, transparent=True)
     text = body.getvalue()
     return text[text.index("<svg") :]
+
+
+def _plain(text: str) -> str:
+    """Return a text of somebody else's as it is drawn: short, and without mathematics between dollars."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    return (shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…").replace("$", r"\$")
 
 
 def _bars(axes: Axes, heights: Any, colour: Any, names: list[str] | None = None, **texts: Any) -> None:

@@ -14,11 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from threeways import disk
-from threeways.batch import layout
+from threeways.batch import layout, summary
 from threeways.batch.chunk import Source
 from threeways.batch.job import Asked, Done
 from threeways.batch.job import run as run_job
 from threeways.batch.layout import Layout, Naming
+from threeways.batch.outcomes import Outcomes
 from threeways.batch.record import Run, tell
 from threeways.batch.sink import Sink
 from threeways.batch.tally import Tally
@@ -31,7 +32,7 @@ from threeways.settings import DEFAULT_TASK
 
 TOLERATED = 0.05
 """The share of rows in quarantine above which a run is not a good one; the stack's alarm has the same."""
-_REASONS = 8
+_REASONS, _LABELS = 8, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +154,42 @@ def show(done: Done, console: Console, place: str, *, good: bool) -> None:
     table.add_row("quarantined", f"{run.quarantined:,}", style="" if good else "bold red")
     for flag, count in tally.flags.items():
         table.add_row(f"flagged {flag}", f"{count:,}")
-    if run.mae is not None and run.rmse is not None:
-        unit = tally.layout.task.output.unit
-        table.add_row(
-            f"error over {run.judged:,} events", f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {unit}".rstrip()
-        )
+    for name, value in _outcomes(done):
+        table.add_row(escape(name), value)
     table.add_row("rows a second", f"{run.rows_per_s:,.0f}")
     console.print(table)
+    if tally.outcomes:
+        _confusion(tally.outcomes, console)
     console.print(f"Predictions and quarantine: {masked(place)}", highlight=False, soft_wrap=True)
+
+
+def _outcomes(done: Done) -> Iterator[tuple[str, str]]:
+    """Yield how many events have each label, the most first, the means of numbers, and the error."""
+    run, outcomes = done.run, done.tally.outcomes
+    for column, counts in outcomes.labels.items() if outcomes else ():
+        for label, count in counts.most_common(_LABELS):
+            yield f"{column} {label}", f"{count:,}"
+    for column, mean in list(outcomes.means.items())[:_LABELS] if outcomes else ():
+        yield f"mean {column}", f"{mean:.6g}"
+    if run.errors:
+        told = summary.error(run.errors, done.tally.layout.task.output.unit)
+        yield f"error over {run.judged:,} events", told
+
+
+def _confusion(outcomes: Outcomes, console: Console) -> None:
+    """Print how often each label was predicted for each true one, and what could not be judged."""
+    matrix = outcomes.confusion(_LABELS)
+    if matrix is None:
+        return
+    table = Table(title="True labels, and what was predicted", title_justify="left")
+    table.add_column("true")
+    for label in matrix.predicted:
+        table.add_column(escape(label), justify="right")
+    for label, counts in matrix.rows:
+        table.add_row(escape(label), *(f"{one:,}" for one in counts))
+    console.print(table)
+    for line in outcomes.notes():
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _reasons(tally: Tally, console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,14 @@ from numpy.typing import NDArray
 
 from threeways.scoring.judging import ClassErrors
 from threeways.scoring.outputs import Classes, Declared, text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """rows: each true label with how many events have which predicted one, in the order of `predicted`."""
+
+    predicted: list[str]
+    rows: list[tuple[str, list[int]]]
 
 
 class Outcomes:
@@ -50,6 +59,34 @@ class Outcomes:
         if len(rows):
             told = list(map(text_of, columns["label"][rows].tolist()))
             self.errors.add(actual[rows].tolist(), told, self._numbers(columns, rows))
+
+    def confusion(self, most: int) -> Confusion | None:
+        """Return the confusion matrix of the most frequent labels; None: nothing is judged."""
+        counts = self.errors.confusion
+        if not counts:
+            return None
+        true, told = Counter[str](), Counter[str]()
+        for (one, other), count in counts.items():
+            true[one] += count
+            told[other] += count
+        kept = [name for name, _ in (true + told).most_common(most)]
+        predicted = sorted(name for name in kept if name in told or name not in true)
+        rows = sorted(name for name in kept if name in true)
+        return Confusion(predicted, [(one, [counts[one, other] for other in predicted]) for one in rows])
+
+    def notes(self) -> list[str]:
+        """Return what is to be known of the measures, in sentences."""
+        errors, found = self.errors, list[str]()
+        if errors.strangers:
+            found.append(
+                f"{errors.strangers:,} events have a true label that is none of the model's classes, so "
+                "there is no log loss and no AUC; check the column, ACTUAL="
+            )
+        if not errors.is_exact:
+            found.append(
+                "There are so many distinct probabilities that the AUC is that of their first five digits"
+            )
+        return found
 
     def record(self) -> dict[str, Any]:
         """Return what a run's record tells of it."""

@@ -146,14 +146,15 @@ def _text_ids(schema: Any, place: str, column: str | None) -> bool | None:
 def _names(schema: Any, place: str, layout: Layout) -> dict[str, str]:
     """Return key -> the file's name of each column (see `Layout.wanted`). Raises DataError for a missing one.
 
-    The id's may lack, unless ID= names it.
+    The id's may lack, unless ID= names it or the model takes it.
     """
+    needs_id = layout.naming.id is not None or layout.id_is_feature
     there = list(schema.names)
     wanted = {one: layout.prefixed(one, there) for one in layout.wanted}
     missing = [
         name
         for one, name in wanted.items()
-        if name not in there and (layout.naming.id if one.key == layout.id.name else one.required)
+        if name not in there and (needs_id if one.key == layout.id.name else one.required)
     ]
     if missing:
         raise DataError(

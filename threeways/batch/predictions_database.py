@@ -178,15 +178,18 @@ class DatabaseWriter:
 
     def _copied(self, rows: Iterable[tuple[Any, ...]]) -> sa.Table:
         """Fill a table of the session's own, from which the rows are inserted: COPY takes no conflict."""
+        from psycopg import sql
+
         table = self._predictions.to_metadata(sa.MetaData(), name=f"{self._predictions.name}_copied")
-        quote = self._connection.dialect.identifier_preparer.quote
-        mine, columns = quote(table.name), ", ".join(map(quote, table.columns.keys()))
         driver: Any = self._connection.connection.driver_connection
+        mine, like, *others = (
+            sql.Identifier(name).as_string(driver)  # SQLAlchemy's would double a % for its own parameters
+            for name in (table.name, self._predictions.name, *table.columns.keys())
+        )
         with driver.cursor() as cursor:
-            like = quote(self._predictions.name)
             cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {mine} (LIKE {like}) ON COMMIT DROP")
             cursor.execute(f"TRUNCATE {mine}")
-            with cursor.copy(f"COPY {mine} ({columns}) FROM STDIN") as copy:
+            with cursor.copy(f"COPY {mine} ({', '.join(others)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
         return table

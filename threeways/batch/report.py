@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from threeways.atomic_files import write_atomic
-from threeways.batch import charts
+from threeways.batch import charts, summary
 from threeways.batch.job import Done
+from threeways.batch.outcomes import Outcomes
 from threeways.batch.record import Run
+from threeways.scoring.outputs import Scores
 
-_REASONS, _RUNS = 20, 10
+_REASONS, _RUNS, _LABELS = 20, 10, 20
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -72,12 +74,20 @@ def _origin(run: Run) -> str:
 
 def _figures(done: Done) -> str:
     run, unit = done.run, done.tally.layout.task.output.unit
+    judged = [
+        ("-" if run.average is None else f"{run.average:.1f} {unit}", "mean prediction"),
+        ("-" if run.mae is None else f"{run.mae:.2f} {unit}", f"mean absolute error, {run.judged:,} events"),
+    ]
+    if done.tally.outcomes:
+        judged = [
+            (f"{value:.3f}", f"{summary.name_of(name)}, {run.judged:,} events")
+            for name, value in run.errors.items()
+        ]
     figures = [
         (f"{run.read:,}", "rows read"),
         (f"{run.scored:,}", "events predicted"),
         (f"{run.quarantined:,}", f"quarantined ({run.quarantined / run.read:.2%})"),
-        ("-" if run.average is None else f"{run.average:.1f} {unit}", "mean prediction"),
-        ("-" if run.mae is None else f"{run.mae:.2f} {unit}", f"mean absolute error, {run.judged:,} events"),
+        *judged,
         (f"{run.rows_per_s:,.0f}", "rows a second"),
     ]
     cells = "".join(f"<div><b>{escape(value)}</b>{escape(name)}</div>" for value, name in figures)
@@ -86,6 +96,8 @@ def _figures(done: Done) -> str:
 
 def _predicted(done: Done) -> list[str]:
     tally = done.tally
+    if tally.outcomes:
+        return _outcomes(tally.outcomes, tally.layout.task.output.name)
     parts = [(part, slices) for part, slices in tally.parts if not (part.is_binned and done.run.judged)]
     hours = [charts.by_hour(tally)] if tally.layout.time else []
     return [
@@ -94,11 +106,36 @@ def _predicted(done: Done) -> list[str]:
     ]
 
 
+def _outcomes(outcomes: Outcomes, name: str) -> list[str]:
+    """Return the counts of labels, and the means of numbers."""
+    means = [(column, f"{mean:.6g}") for column, mean in outcomes.means.items()]
+    return [
+        f"<h2>What is predicted: {escape(name)}</h2>",
+        _charts(*(charts.labels(column, counts) for column, counts in outcomes.labels.items())),
+        _table(("column", "mean"), means) if means else "",
+    ]
+
+
+def _confusion(done: Done, outcomes: Outcomes) -> list[str]:
+    """Return how good classes are, and the confusion matrix."""
+    run, matrix = done.run, outcomes.confusion(_LABELS)
+    rows = [(label, *(f"{one:,}" for one in counts)) for label, counts in (matrix.rows if matrix else ())]
+    told = f"{summary.error(run.errors, '')} over {run.judged:,} events with a known label"
+    return [
+        "<h2>Error, where the label is known</h2>",
+        f"<p>{escape(told)}. A row is a true label, a column what was predicted.</p>",
+        *(f"<p>{escape(line)}.</p>" for line in outcomes.notes()),
+        _table(("true", *(matrix.predicted if matrix else ())), rows),
+    ]
+
+
 def _judged(done: Done) -> list[str]:
     tally, run = done.tally, done.run
+    if tally.outcomes:
+        return _confusion(done, tally.outcomes)
     unit, output = charts.unit_of(tally), tally.layout.task.output
     kept = ", which are those that training keeps" if tally.layout.task.truth else ""
-    error = f"MAE {run.mae:.3f}, RMSE {run.rmse:.3f} {output.unit}".rstrip()
+    error = summary.error(run.errors, output.unit)
     hours = [charts.error_by_hour(tally)] if tally.layout.time else []
     parts = (charts.error_by_part(tally, *one) for one in tally.parts if one[0].is_binned)
     return [
@@ -110,6 +147,8 @@ def _judged(done: Done) -> list[str]:
 
 def _unjudged(done: Done) -> str:
     layout = done.tally.layout
+    if isinstance(layout.task.output, Scores):
+        return "It predicts several outputs, and no one column tells what they really were."
     if layout.truth is None:
         return f"No column tells what {layout.task.output.name} really was; ACTUAL= names one."
     return f"No {layout.task.output.name} {_span(done)} is known."
@@ -147,15 +186,24 @@ def _history(done: Done) -> list[str]:
             run.what,
             f"{run.scored:,}",
             f"{run.quarantined:,}",
-            "-" if run.average is None else f"{run.average:.2f}",
-            "-" if run.mae is None else f"{run.mae:.3f}",
+            *_history_errors(done, run),
             run.model_version or "",
         )
         for run in reversed([*done.before, done.run][-_RUNS:])
     ]
     unit = charts.unit_of(done.tally)
-    head = ("interval", "predicted", "quarantined", f"mean, {unit}", f"MAE, {unit}", "model version")
+    errors = ("error",) if done.tally.outcomes else (f"mean, {unit}", f"MAE, {unit}")
+    head = ("interval", "predicted", "quarantined", *errors, "model version")
     return ["<h2>The last runs, this one first</h2>", _table(head, rows)]
+
+
+def _history_errors(done: Done, run: Run) -> tuple[str, ...]:
+    if done.tally.outcomes:
+        return (summary.error(run.errors, "") or "-",)
+    return (
+        "-" if run.average is None else f"{run.average:.2f}",
+        "-" if run.mae is None else f"{run.mae:.3f}",
+    )
 
 
 def _charts(*pictures: str) -> str:

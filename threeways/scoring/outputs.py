@@ -227,7 +227,7 @@ class Classes:
             return {"label": answers}
         labels = np.empty(len(answers), dtype=object)
         labels[:] = self._labels(answers)
-        numbers = answers.reshape(len(answers), -1).T
+        numbers = answers[np.newaxis] if answers.ndim == 1 else answers.T
         return {"label": labels} | dict(zip(self._number_columns(), numbers, strict=True))
 
     @property
