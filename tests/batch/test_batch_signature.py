@@ -48,6 +48,7 @@ from threeways.batch.layout import Naming
 from threeways.batch.report import page
 from threeways.batch.scheduled import lambda_handler
 from threeways.batch.values import Values
+from threeways.cli.batch import batch as command
 from threeways.errors import BatchError, DataError, SettingsError
 from threeways.scoring.outputs import Classes
 from threeways.scoring.service import ModelService
@@ -518,3 +519,19 @@ def test_spark_serves_a_signature_as_one_machine_does(fraud: Path, tmp_path: Pat
     for name in ("read", "scored", "quarantined", "labels", "confusion"):
         assert runs["here"][name] == runs["spark"][name]
     assert runs["here"]["error"] == pytest.approx(runs["spark"]["error"])
+
+
+def test_the_command_serves_the_model_that_is_named_and_says_how_good_its_classes_are(
+    fraud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODEL_LOCATION", str(fraud))
+    monkeypatch.setenv("MODEL_SHA256", artifact.digest(fraud))
+    place = stored(PAYMENTS, f"sqlite:///{tmp_path / 'a.db'}", "payment_id")
+    command(events=place, table="payments", predictions=place, event_id="payment_id", actual="truth")
+    said = capsys.readouterr().out
+    for part in ("task model", "label fraud", "log loss", "AUC", "True labels"):
+        assert part in said
+    assert len(rows(place, "model_predictions")) == ROWS
+    with pytest.raises(BatchError, match="the model model makes no events by itself; give EVENTS="):
+        command(predictions=place)
