@@ -253,6 +253,13 @@ def test_times_are_taken_as_texts_with_an_offset_or_of_a_zone(typed: ModelServic
     assert set(made.columns["at"].astype(str).tolist()) == {"2021-02-01T08:15:00.000000"}
 
 
+def test_a_time_that_utc_does_not_hold_costs_its_event_alone(typed: ModelService[Any]) -> None:
+    sound, other = ({k: v for k, v in row.items() if v is not None} for row in TYPED_ROWS[:2])
+    answers = streamed(typed, [sound, other | {"at": "0001-01-01T00:00:00+14:00"}])
+    assert isinstance(answers[1], float)
+    assert answers[2] == "`0001-01-01 00:00:00+14:00` is beyond the years 1 to 9999 in UTC - at `$.at`"
+
+
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [

@@ -18,6 +18,7 @@ from threeways.batch.layout import ACTUAL, TIME, Layout
 from threeways.batch.leaf import id_is_plain
 from threeways.batch.values import Values
 from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent, without_frames
+from threeways.scoring.signature_task import BEYOND
 
 _MINUTE = np.timedelta64(1, "m")
 
@@ -128,7 +129,7 @@ class Rows:
                 try:
                     self.fields[leaf.name][row] = leaf.stored(value)
                 except OverflowError:
-                    beyond = "64 bits" if isinstance(value, int) else "the years 1 to 9999 in UTC"
+                    beyond = "64 bits" if isinstance(value, int) else BEYOND
                     return InvalidEvent(f"`{value}` is beyond {beyond} - at `{leaf.at}`")
         return None
 

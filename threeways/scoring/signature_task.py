@@ -25,7 +25,7 @@ from threeways.artifact.examples import example_rows
 from threeways.artifact.inputs import Block, Table
 from threeways.artifact.mlmodel import MLmodel
 from threeways.artifact.signature import Column
-from threeways.errors import ArtifactMismatch, ArtifactUnsupported
+from threeways.errors import ArtifactMismatch, ArtifactUnsupported, InvalidEvent, PermanentError
 from threeways.scoring.decoding import Id
 from threeways.scoring.outputs import ModelOutput, Scores, Value
 from threeways.scoring.task import ColumnFeatures, Columns, Features, Task, Time
@@ -45,6 +45,7 @@ _TYPES: dict[str, Any] = {
 }
 """The types of a signature, as JSON has them."""
 _OUTPUT_TYPES = {"integer": int, "long": int, "string": str, "boolean": bool}
+BEYOND = "the years 1 to 9999 in UTC"
 _TEXT, _TENSOR = "text", "inputs"
 """What a single column of texts and a tensor are called where the signature does not name them."""
 
@@ -178,18 +179,25 @@ def _features_of(fields: Sequence[_Field]) -> Callable[..., Features[Any]]:
             columns: Any = [[getattr(one, fields[0].attribute) for one in events]]
         else:
             columns = zip(*map(taken, events), strict=True)
-        made = {one.name: _array(one, values) for one, values in zip(fields, columns, strict=True)}
-        return Features(Table(made), [()] * len(events))
+        faults: dict[int, PermanentError] = {}
+        made = {one.name: _array(one, values, faults) for one, values in zip(fields, columns, strict=True)}
+        return Features(Table(made), [()] * len(events), faults)
 
     return features
 
 
-def _array(field: _Field, values: Sequence[Any]) -> NDArray[Any]:
-    """Return one column of a table: see `Table`."""
+def _array(field: _Field, values: Sequence[Any], faults: dict[int, PermanentError]) -> NDArray[Any]:
+    """Return one column of a table: see `Table`. faults: gets the rows whose value it cannot hold."""
     if field.type in {"float", "double"}:
         return np.array(values, dtype=np.float64)  # None is NaN
     if field.type == "datetime":
-        plain = [at.astimezone(UTC).replace(tzinfo=None) if at and at.tzinfo else at for at in values]
+        plain: list[datetime | None] = []
+        for at in values:
+            try:
+                plain.append(at.astimezone(UTC).replace(tzinfo=None) if at and at.tzinfo else at)
+            except OverflowError:
+                faults[len(plain)] = InvalidEvent(f"`{at}` is beyond {BEYOND} - at `$.{field.name}`")
+                plain.append(None)
         return np.array(plain, dtype="datetime64[us]")
     if field.type == "string" or not field.required:
         made = np.empty(len(values), dtype=object)
