@@ -19,6 +19,7 @@ from mlflow.models import infer_signature
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import IsolationForest, RandomForestRegressor
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -63,7 +64,8 @@ def logged(folder: Path, fitted: Any, frame: Any, method: str = "predict", **giv
     """Save a model as a notebook would, with a signature from what it was fitted on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        given.setdefault("signature", infer_signature(frame, getattr(fitted, method)(frame)))
+        if "signature" not in given:
+            given["signature"] = infer_signature(frame, getattr(fitted, method)(frame))
         mlflow.sklearn.save_model(
             fitted,
             str(folder),
@@ -410,6 +412,40 @@ def test_what_cannot_be_served_is_refused_with_its_mend(fraud: Path, tmp_path: P
     )
     with pytest.raises(ArtifactError, match=r"raw as 'binary'.*columns of these types"):
         served(binary)
+
+
+DICTS = PAYMENTS[["amount", "country"]]
+
+
+def dict_model(frame: pd.DataFrame) -> Any:
+    rows: list[Any] = frame.to_dict("records")
+    return make_pipeline(DictVectorizer(), LinearRegression()).fit(rows, PAYMENTS["hour"])
+
+
+def test_flat_events_are_the_dicts_of_a_dict_vectorizer(tmp_path: Path, caplog: Any) -> None:
+    fitted = dict_model(DICTS)
+    folder = logged(tmp_path / "m", fitted, DICTS, signature=infer_signature(DICTS, np.zeros(ROWS)))
+    rows: list[Any] = DICTS.to_dict("records")
+    assert values(scored(served(folder), records(DICTS))) == pytest.approx(
+        fitted.predict(rows).tolist(), rel=1e-13
+    )
+    assert "order cannot be checked" not in caplog.text  # dicts have none
+
+
+def test_a_signature_that_a_dict_vectorizer_would_pass_over_is_refused(tmp_path: Path) -> None:
+    fitted = dict_model(DICTS)
+    for place, (frame, why) in enumerate(
+        [
+            (DICTS[["amount"]], "dicts with country, which its task does not make"),
+            (DICTS.assign(country=1), "a number of country, and the model was trained on texts"),
+            (DICTS.assign(amount="a"), "text of amount, and the model was trained on numbers"),
+        ]
+    ):
+        folder = logged(
+            tmp_path / str(place), fitted, frame, signature=infer_signature(frame, np.zeros(ROWS))
+        )
+        with pytest.raises(ArtifactMismatch, match=why):
+            served(folder)
 
 
 def test_an_input_example_with_a_missing_number_is_read(tmp_path: Path) -> None:

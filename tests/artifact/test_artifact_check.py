@@ -63,7 +63,7 @@ def test_a_models_dicts_must_be_ones_that_the_task_makes() -> None:
     check(load(logged("dicts")), (), KEYS)
     check(load(logged("dicts")), (), {**KEYS, "more": str})
     with pytest.raises(
-        ArtifactMismatch, match=r"dicts with PU_DO, which the task does not make.*trip_distance"
+        ArtifactMismatch, match=r"dicts with PU_DO, which its task does not make.*trip_distance"
     ):
         check(load(logged("dicts")), (), {"trip_distance": float})
 

@@ -112,22 +112,10 @@ def check(
     Raises ArtifactMismatch naming both sides, or ArtifactUnsupported where pandas is needed but not
     installed.
     """
-    if model.input_kind == "dicts" and not mixed:
-        taken = model.vocabulary or {}
-        unknown = sorted(set(taken) - set(dict_features))
-        if unknown:
-            raise ArtifactMismatch(
-                f"the model takes dicts with {', '.join(unknown)}, which the task does not make "
-                f"(it makes {', '.join(dict_features) or 'none'}); name the task it was trained for in TASK"
-            )
-        for name, kinds in taken.items():
-            if dict_features[name] not in kinds:  # a DictVectorizer silently ignores unknown features
-                made, trained = ("text", "numbers") if dict_features[name] is str else ("a number", "texts")
-                raise ArtifactMismatch(
-                    f"the task makes {made} of {name}, and the model was trained on {trained} of it, so that "
-                    f"it would pass {name} over; name the task it was trained for in TASK, or train it on "
-                    f"{made}"
-                )
+    if model.input_kind == "dicts":
+        _check_dicts(model, _declared(model.info) if mixed else dict_features)
+        return
+    if model.input_kind == "texts" and mixed:
         return
     if model.input_kind == "frame":
         _require_pandas()
@@ -139,6 +127,31 @@ def check(
         )
     _check_columns(model, columns)
     _warn(model, columns)
+
+
+def _declared(info: MLmodel) -> dict[str, type]:
+    """Return the signature's columns as the keys of dicts: texts, or numbers."""
+    return {str(one.name): str if one.type == "string" else float for one in signature.inputs(info)}
+
+
+def _check_dicts(model: Model, made: Mapping[str, type]) -> None:
+    """Raise ArtifactMismatch for a key that the model was fitted on and would pass over."""
+    taken = model.vocabulary or {}
+    unknown = sorted(set(taken) - set(made))
+    if unknown:
+        raise ArtifactMismatch(
+            f"the model takes dicts with {', '.join(unknown)}, which its task does not make (it makes "
+            f"{', '.join(made) or 'none'}); name the task it was trained for in TASK, or log it with a "
+            "signature that has them"
+        )
+    for name, kinds in taken.items():
+        if made[name] not in kinds:  # a DictVectorizer silently ignores unknown features
+            given, trained = ("text", "numbers") if made[name] is str else ("a number", "texts")
+            raise ArtifactMismatch(
+                f"the task makes {given} of {name}, and the model was trained on {trained} of it, so that "
+                f"it would pass {name} over; name the task it was trained for in TASK, or train it on "
+                f"{given}"
+            )
 
 
 def _warn(model: Model, columns: tuple[str, ...]) -> None:
