@@ -12,7 +12,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 
 override .DEFAULT_GOAL := help
 .PHONY: help setup run torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
-	bench-image bench-web bench-batch digest check wheel \
+	bench-image bench-web bench-batch digest check import wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
 override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
@@ -32,6 +32,7 @@ TAKES_bench-image := IMAGES
 TAKES_bench-batch := ROWS MONTH FLAT
 TAKES_digest := MODEL
 TAKES_check := MODEL SHA256
+TAKES_import := FILE NAME EXAMPLES SHA256 ID METHOD
 TAKES_image := TARGET ARCH TAG
 TAKES_web-image := ARCH TAG
 TAKES_invoke := EVENT IMAGE MODEL SHA256
@@ -164,6 +165,9 @@ digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder o
 
 check: $(READY) ## whether the function would start with a model, with the image's packages alone (MODEL=folder or s3://… TASK= MODEL_SHA256=)
 	@$(PYTHON) -m threeways check
+
+import: $(READY) ## log and register a model that is only a pickle (FILE=lin_reg.bin NAME= EXAMPLES=rows.parquet SHA256= ID= METHOD=)
+	@$(PYTHON) -m threeways import
 
 image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function web batch, ARCH=x86_64 arm64, TAG=)
 	@$(PYTHON) -m threeways image

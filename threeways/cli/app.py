@@ -21,6 +21,7 @@ from threeways.cli.digest import digest
 from threeways.cli.doctor import doctor
 from threeways.cli.export import export
 from threeways.cli.image import image
+from threeways.cli.import_ import import_
 from threeways.cli.integration_test import integration_test
 from threeways.cli.invoke import invoke
 from threeways.cli.plan import plan
@@ -35,7 +36,7 @@ from threeways.cli.web import web
 
 COMMANDS = {
     "On this machine": (run, web, batch, train, torture),
-    "A model's artifact": (check, digest, export),
+    "A model's artifact": (check, digest, export, import_),
     "What was given up": (quarantine, replay),
     "AWS": (plan, doctor, deploy, rollback, destroy),
     "The image, with Docker": (image, invoke, start_lambda, integration_test),
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 for panel, commands in COMMANDS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
 
 
 def main() -> NoReturn:
