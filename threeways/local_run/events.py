@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import Any
@@ -27,11 +27,13 @@ class Source:
     """Where the events are from, as the user says it.
 
     spec: EVENTS, None for the task's own producer. count: how many, 0 is all. columns: ACTUAL and ID.
+    rows: of the model's input example, for a task without a producer.
     """
 
     spec: str | None = None
     count: int = 0
     columns: ColumnNames = field(default_factory=ColumnNames)
+    rows: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def load(source: Source, task: Task[Any], tell: Callable[[str], None]) -> Events
                 f"TASK={task.name} has no producer of events, and EVENTS= names none: variations of its "
                 "example are sent"
             )
-            return variations(task, source.count)
+            return variations(task, source.count, source.rows)
     elif task.producer is None or _is_by_fields(source.spec, source.columns, task):
         return event_rows.read(source.spec, source.count, task, source.columns, tell)
     made: Events = importlib.import_module(task.producer).load(source.spec, source.count, task)

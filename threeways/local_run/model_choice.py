@@ -14,8 +14,10 @@ from rich.console import Console
 
 from threeways import artifact
 from threeways.artifact import digests, mlmodel, runtime
+from threeways.artifact.examples import all_rows
 from threeways.artifact.sklearn import pickles
 from threeways.errors import ArtifactMismatch, ArtifactMissing, UsageError
+from threeways.local_run.event_schema import value_fields_of
 from threeways.scoring import tasks
 from threeways.settings import DEFAULT_TASK, Settings, refuse
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "choose",
+    "example_rows",
     "named",
     "names_model",
     "refuse",
@@ -35,6 +38,8 @@ __all__ = [
 ]
 
 REGISTRY = "models:/"
+_EXAMPLES = 1_000
+"""How many rows of an input example are used."""
 
 
 def choose(settings: Settings, console: Console, local: Path, *, loads: bool = True) -> RegisteredModel:
@@ -83,6 +88,12 @@ def with_event_id(settings: Settings, model: RegisteredModel | None, column: str
     if column is None or model is None or resolved(settings, model).task is not None:
         return settings
     return msgspec.structs.replace(settings, event_id=column)
+
+
+def example_rows(task: Task[Any], folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of a model's input example, by the names of the event's fields."""
+    names = [field.path[-1] for field in value_fields_of(task.event) if field.path[-1] != task.id_name]
+    return all_rows(mlmodel.read(folder), folder, names, _EXAMPLES)
 
 
 def resolved(settings: Settings, model: RegisteredModel) -> Settings:

@@ -18,7 +18,7 @@ from threeways.local_run.event_rows import ColumnNames
 from threeways.local_run.events import Source, Workload, load, with_broken
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import TOLERATED, Ledger
-from threeways.local_run.model_choice import names_model, resolved, task_of, with_event_id
+from threeways.local_run.model_choice import example_rows, names_model, resolved, task_of, with_event_id
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
@@ -79,6 +79,9 @@ def prepared(
     settings = with_event_id(options.settings, found, options.columns.id)
     task = task_of(settings, found)
     source = Source(options.events, options.n, options.columns)
+    task = task_of(options.settings, found)
+    rows = example_rows(task, found.folder) if found and task.from_signature else []
+    source = Source(options.events, options.n, options.columns, rows)
     events = load(source, task, lambda line: console.out(line, highlight=False))
     workload = with_broken(task, events, options.poison)
     broken = f"{len(workload.broken):,} of them replaced by broken records"
