@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+import signature_lab
 from doubles import FakeModel
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -205,6 +206,23 @@ def test_any_form_fits_a_phone_and_is_sent_as_it_is(
     appears(browser, "value")
     complaints = [line["message"] for line in browser.get_log("browser")]  # type: ignore[no-untyped-call]  # selenium's own
     assert [one for one in complaints if "favicon" not in one and "422" not in one] == []
+
+
+def test_a_classifier_s_form_and_answer_fit_a_phone(
+    browser: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Its labels are the signature's names, which are no identifiers."""
+    folder = signature_lab.classes(tmp_path_factory.mktemp("classes") / "model")
+    with serving(signature_lab.served(folder)) as client:
+        look(browser, 375, 812)
+        browser.get(str(client.base_url))
+        assert_fits(browser, 375)
+        keys(browser, Keys.TAB, "p1", Keys.ENTER)
+        appears(browser, "value")
+        assert_fits(browser, 375)
+    assert browser.find_element(By.TAG_NAME, "caption").text == "Probabilities"
+    shown = [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".answer th")]
+    assert shown == ["gold & more", "none"]
 
 
 def assert_fits(browser: webdriver.Chrome, width: int) -> None:

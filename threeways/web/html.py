@@ -18,16 +18,22 @@ from threeways.web.problems import problem_of
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a page says to what was typed: `value` and `flags`, or what is `wrong`.
+    """What a page says to what was typed: `values` and `flags`, or what is `wrong`.
 
+    values: what is predicted by its name within `prediction`: a number, a label, or a number for each class.
     wrong: by the name of the field, "" for the whole. status, headers: of the response.
     """
 
-    value: float | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     wrong: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def value(self) -> Any:
+        """The first value, such as the one number; None where there is none."""
+        return next(iter(self.values.values()), None)
 
 
 def refusal(wrong: Mapping[str, str]) -> Answer:
@@ -47,7 +53,8 @@ async def answer(
     except (PermanentError, TransientError) as error:
         problem, headers = problem_of(error, "")
         return Answer(wrong=place(problem.detail), status=problem.status, headers=headers)
-    return Answer(value=made.prediction[task.output.name], flags=made.flags or ())
+    values = {name: value for name, value in made.prediction.items() if name != task.id_name}
+    return Answer(values=values, flags=made.flags or ())
 
 
 class Page:
@@ -56,7 +63,7 @@ class Page:
     def __init__(self, template: str, package: str = WEB) -> None:
         loader = ChoiceLoader([PackageLoader(one, "") for one in dict.fromkeys((package, WEB))])
         environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        environment.filters |= {"words": words, "number": number}
+        environment.filters |= {"words": words, "number": number, "shown": shown}
         self._template = environment.get_template(template)
 
     def text(self, **values: Any) -> str:
@@ -79,3 +86,12 @@ def words(name: str) -> str:
 def number(value: float) -> str:
     """Return a number for people: two decimals, or three digits of one below 1."""
     return f"{value:,.2f}" if value == 0 or 1 <= abs(value) < 1e15 else f"{value:.3g}"
+
+
+def shown(value: Any) -> str:
+    """Return a predicted value for people: a number, or a label as JSON has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    return number(value) if isinstance(value, float) else str(value)

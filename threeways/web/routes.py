@@ -17,7 +17,7 @@ from litestar.params import Body
 
 from threeways.errors import PermanentError, TransientError
 from threeways.scoring.outcomes import Outcome, Prediction
-from threeways.web import batch, bodies, fast_path, metrics
+from threeways.web import batch, bodies, fast_path, metrics, schema
 from threeways.web.batcher import Batcher
 from threeways.web.fast_path import Predict
 from threeways.web.metrics import Metrics
@@ -71,6 +71,10 @@ def _problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
+def _answer(kind: type, description: str) -> dict[int, ResponseSpec]:
+    return {200: ResponseSpec(kind, description=description, generate_examples=False)}
+
+
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard against a body that is not uncompressed JSON. Raises RequestRefused."""
     del handler  # this is async because Litestar runs a synchronous guard in a thread
@@ -105,22 +109,23 @@ def prediction_routes(
 ) -> Sequence[HTTPRouteHandler]:
     """Return the two routes that predict. batch_seconds: the time limit for starting a part of a batch."""
     service, task = batcher.service, batcher.service.task
+    one, many = schema.answers(task)
 
     @post(
         fast_path.PATH, dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],
         request_max_body_size=bodies.SINGLE_BYTES, summary="Predict one event",
-        responses=_problems(400, 408, 413, 415, 422, 500, 503),
+        responses=_answer(one, "The prediction.") | _problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
-    async def predict(data: Annotated[Any, Body()]) -> Prediction:
+    async def predict(data: Annotated[Any, Body()]) -> Any:
         """Predict one event in the stream's format; a missing time defaults to now, and is flagged."""
         return await predict_one(data)
 
     @post(
         "/predict/batch", dto=bodies.batch(task), return_dto=None, status_code=200, guards=[json_only],
         request_max_body_size=bodies.BATCH_BYTES, summary="Predict up to 10,000 events",
-        responses=_problems(400, 408, 413, 415, 422, 500, 503),
+        responses=_answer(many, "A result for each event.") | _problems(400, 408, 413, 415, 422, 500, 503),
     )  # fmt: skip
-    async def predict_batch(data: Annotated[Any, Body()]) -> Response[batch.BatchAnswer]:
+    async def predict_batch(data: Annotated[Any, Body()]) -> Response[Any]:
         """Predict each event of an array; one that cannot be scored has its reason as its result."""
         time_left = _time_left(batch_seconds)
         work = partial(batch.answered, service, data, datetime.now(UTC), time_left)
