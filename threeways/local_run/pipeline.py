@@ -78,8 +78,6 @@ def prepared(
     found = find_model() if names_model(options.settings) else None
     settings = with_event_id(options.settings, found, options.columns.id)
     task = task_of(settings, found)
-    source = Source(options.events, options.n, options.columns)
-    task = task_of(options.settings, found)
     rows = example_rows(task, found.folder) if found and task.from_signature else []
     source = Source(options.events, options.n, options.columns, rows)
     events = load(source, task, lambda line: console.out(line, highlight=False))

@@ -17,7 +17,7 @@ from litestar.params import Body
 
 from threeways.errors import PermanentError, TransientError
 from threeways.scoring.outcomes import Outcome, Prediction
-from threeways.web import batch, bodies, fast_path, metrics, schema
+from threeways.web import answer_schema, batch, bodies, fast_path, metrics
 from threeways.web.batcher import Batcher
 from threeways.web.fast_path import Predict
 from threeways.web.metrics import Metrics
@@ -109,7 +109,7 @@ def prediction_routes(
 ) -> Sequence[HTTPRouteHandler]:
     """Return the two routes that predict. batch_seconds: the time limit for starting a part of a batch."""
     service, task = batcher.service, batcher.service.task
-    one, many = schema.answers(task)
+    one, many = answer_schema.answers(task)
 
     @post(
         fast_path.PATH, dto=bodies.single(task), return_dto=None, status_code=200, guards=[json_only],

@@ -10,9 +10,7 @@ from typing import Any
 import msgspec
 from litestar.openapi.spec import OpenAPIType, Schema
 
-from threeways.scoring.outcomes import Prediction
 from threeways.scoring.task import Task
-from threeways.web.batch import BatchAnswer, Result
 
 _NAMES = {
     "minLength": "min_length",
@@ -49,33 +47,6 @@ def events(task: Task[Any], most: int) -> Schema:
     """Return the schema of an array of events, with an example of two."""
     two = [example(task)] * 2
     return Schema(type=OpenAPIType.ARRAY, items=event(task), max_items=most, examples=[two])
-
-
-def answers(task: Task[Any]) -> tuple[type, type]:
-    """Return the types of the answers for one event and for a batch, with the fields of the task's output.
-
-    task: a service's, whose output is bound to its model.
-    """
-    names = [*task.output.fields, task.id_name]  # type: ignore[attr-defined]  # bound
-    columns = task.output.columns
-    types: list[Any] = [columns.get(name, float if name == "score" else dict[str, float]) for name in names]
-    types[-1] = int | str
-    fields = [(f"field_{place}", kind) for place, kind in enumerate(types)]
-    renamed = {f"field_{place}": name for place, name in enumerate(names)}
-    made = msgspec.defstruct("Predicted", fields, rename=renamed)
-    result: Any = _with(Result, prediction=made | None)
-    return _with(Prediction, prediction=made), _with(BatchAnswer, results=list[result])
-
-
-def _with(kind: type[msgspec.Struct], **types: Any) -> type:
-    """Return a struct like this one, described with other types for some of its fields."""
-    fields: list[Any] = [
-        (one.name, types.get(one.name, one.type), *([] if one.required else [one.default]))
-        for one in msgspec.structs.fields(kind)
-    ]
-    made = msgspec.defstruct(kind.__name__, fields)
-    made.__doc__ = kind.__doc__
-    return made
 
 
 def _schema(keywords: dict[str, Any], components: dict[str, Any], outer: tuple[str, ...] = ()) -> Schema:

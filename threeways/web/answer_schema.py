@@ -1,0 +1,38 @@
+"""Describe the answers of a service: their types with the fields of its task's output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from threeways.scoring.outcomes import Prediction
+from threeways.scoring.task import Task
+from threeways.web.batch import BatchAnswer, Result
+
+
+def answers(task: Task[Any]) -> tuple[type, type]:
+    """Return the types of the answers for one event and for a batch, with the fields of the task's output.
+
+    task: a service's, whose output is bound to its model.
+    """
+    names = [*task.output.fields, task.id_name]  # type: ignore[attr-defined]  # bound
+    columns = task.output.columns
+    types: list[Any] = [columns.get(name, float if name == "score" else dict[str, float]) for name in names]
+    types[-1] = int | str
+    fields = [(f"field_{place}", kind) for place, kind in enumerate(types)]
+    renamed = {f"field_{place}": name for place, name in enumerate(names)}
+    made = msgspec.defstruct("Predicted", fields, rename=renamed)
+    result: Any = _with(Result, prediction=made | None)
+    return _with(Prediction, prediction=made), _with(BatchAnswer, results=list[result])
+
+
+def _with(kind: type[msgspec.Struct], **types: Any) -> type:
+    """Return a struct like this one, described with other types for some of its fields."""
+    fields: list[Any] = [
+        (one.name, types.get(one.name, one.type), *([] if one.required else [one.default]))
+        for one in msgspec.structs.fields(kind)
+    ]
+    made = msgspec.defstruct(kind.__name__, fields)
+    made.__doc__ = kind.__doc__
+    return made
