@@ -32,6 +32,7 @@ from signature_models import (
     stored,
     streamed,
 )
+from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.multioutput import MultiOutputClassifier
@@ -49,7 +50,7 @@ from threeways.batch.report import page
 from threeways.batch.scheduled import lambda_handler
 from threeways.batch.values import Values
 from threeways.cli.batch import batch as command
-from threeways.errors import BatchError, DataError, SettingsError
+from threeways.errors import BatchError, DataError, ModelFailed, SettingsError, UsageError
 from threeways.scoring.outputs import Classes
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
@@ -327,6 +328,70 @@ def test_each_of_several_outputs_has_a_column_of_its_type(
         "country": PAYMENTS["country"].value_counts().to_dict()
     }
     assert "It predicts several outputs" in page(done)
+
+
+def test_a_label_that_the_model_does_not_list_is_of_the_signature_s_type(tmp_path: Path) -> None:
+    inputs = PAYMENTS[["amount"]]
+    naming = Naming(id="payment_id")
+    service = served(saved(tmp_path / "model", IsolationForest(n_estimators=5).fit(inputs), inputs), naming)
+    batch(service, stored(PAYMENTS, tmp_path / "a.parquet", "payment_id"), str(tmp_path / "out"), naming)
+    answers = streamed(service, PAYMENTS.to_dict("records"))  # type: ignore[arg-type]
+    assert {row["payment_id"]: row["label"] for row in kept(tmp_path / "out")} == answers
+    assert set(answers.values()) == {1, -1}
+
+
+def test_an_answer_of_another_type_than_the_signature_s_is_refused(tmp_path: Path) -> None:
+    inputs = PAYMENTS[["amount"]]
+    fitted = LinearRegression().fit(inputs, PAYMENTS["hour"])
+    signature = mlflow.models.ModelSignature(
+        Schema([ColSpec("double", "amount")]), Schema([ColSpec("long", "n")])
+    )
+    service = served(saved(tmp_path / "model", fitted, inputs, signature=signature), NAMED)
+    events = stored(PAYMENTS, tmp_path / "a.parquet", "payment_id")
+    with pytest.raises(
+        ModelFailed, match=r"answers [\d.]+ for n, which its signature has as int; log it again"
+    ):
+        batch(service, events, str(tmp_path / "out"), NAMED)
+    assert not list((tmp_path / "out").glob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "output", "says"),
+    [
+        ('a "b"', "n", "the signature or the id: .*rename that column"),
+        ("amount", 'the "n"', "its output: .*rename it"),
+    ],
+)
+def test_names_that_no_json_of_ours_has_are_refused_with_the_mend(
+    tmp_path: Path, column: str, output: str, says: str
+) -> None:
+    inputs = PAYMENTS[["amount"]].rename(columns={"amount": column})
+    fitted = LinearRegression().fit(inputs, PAYMENTS["hour"])
+    signature = mlflow.models.ModelSignature(
+        Schema([ColSpec("double", column)]), Schema([ColSpec("double", output)])
+    )
+    with pytest.raises(UsageError, match=says):
+        served(saved(tmp_path / "model", fitted, inputs, signature=signature))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "parquet"])
+def test_a_tensor_is_a_list_in_its_column(tmp_path: Path, kind: str) -> None:
+    block = np.random.default_rng(0).random((6, 3))
+    fitted = LinearRegression().fit(block, block @ [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    signature = mlflow.models.infer_signature(block, fitted.predict(block))
+    service = served(saved(tmp_path / "model", fitted, block, signature=signature))
+    lists: list[Any] = block.tolist()
+    lists[3], lists[4] = [1.0, None, 2.0], [1.0]
+    frame = pd.DataFrame({"id": range(6), "inputs": lists if kind == "parquet" else map(json.dumps, lists)})
+    events = stored(
+        frame, tmp_path / "a.parquet" if kind == "parquet" else f"sqlite:///{tmp_path / 'a.db'}", "id"
+    )
+    done = batch(service, events, str(tmp_path / "out"), table=None if kind == "parquet" else "payments")
+    answers = streamed(service, [{"id": n, "inputs": one} for n, one in enumerate(lists)])
+    assert {row["id"]: (row["value_0"], row["value_1"]) for row in kept(tmp_path / "out")} == {
+        name: value for name, value in answers.items() if name not in (3, 4)
+    }
+    assert {message for _, message in done.tally.reasons} == {answers[3], answers[4]}
 
 
 def test_whole_numbers_stay_whole(tmp_path: Path) -> None:

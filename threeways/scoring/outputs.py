@@ -136,11 +136,13 @@ class Classes:
     """A class of an event, with a number for each class where the model's method tells them.
 
     labels: the classes, in the order of the answer's columns; the model tells them. method: `predict` for the
-    label alone; else the label is the class with the highest number, of several the first.
+    label alone; else the label is the class with the highest number, of several the first. kind: the type of
+    labels that the model does not tell.
     """
 
     labels: tuple[Label, ...] = ()
     method: str = "predict"
+    kind: type = str
 
     @property
     def name(self) -> str:
@@ -162,7 +164,7 @@ class Classes:
     @property
     def columns(self) -> dict[str, type]:
         """The label, and a column for each class."""
-        kinds = {type(one) for one in self.labels} or {str}
+        kinds = {type(one) for one in self.labels} or {self.kind}
         label: dict[str, type] = {"label": kinds.pop() if len(kinds) == 1 else str}
         return label | dict.fromkeys(self._number_columns(), float)
 
@@ -349,7 +351,8 @@ class ModelOutput:
         if isinstance(self.numbers, Scores) and answers.method == "predict":
             return self.numbers
         if answers.labels and not (answers.method == "decision_function" and answers.classes is None):
-            return Classes().bound(answers, task)
+            whole = isinstance(self.numbers, Value) and self.numbers.whole
+            return Classes(kind=int if whole else str).bound(answers, task)
         return self.numbers if answers.numbers else Value("score")
 
 

@@ -303,7 +303,10 @@ def _made(fields: Sequence[str], event_id: str, task: str) -> Callable[[Any, Eve
             strict=True,
         )
     )
-    struct: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
+    try:
+        struct: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
+    except ValueError as error:
+        raise SettingsError(f"TASK={task}: its output: {error}; rename it") from None
     return struct if len(fields) == 1 else lambda value, named: struct(*value, named)
 
 

@@ -160,7 +160,14 @@ def _event_type(fields: Sequence[_Field], id_name: str) -> type:
         if not one.required and one.name != id_name
     ]
     renamed = {one.attribute: one.name for one in fields} | {"event_id": id_name}
-    return msgspec.defstruct("Event", declared, rename=renamed, frozen=True, gc=False, kw_only=True)
+    return _struct(declared, renamed)
+
+
+def _struct(declared: Sequence[Any], renamed: dict[str, str]) -> type:
+    try:
+        return msgspec.defstruct("Event", declared, rename=renamed, frozen=True, gc=False, kw_only=True)
+    except ValueError as error:  # a name that msgspec does not write as JSON
+        raise ArtifactUnsupported(f"the signature or the id: {error}; rename that column, or ID=") from None
 
 
 def _id_type(one: _Field) -> Any:
@@ -236,14 +243,9 @@ def _example(
 
 
 _PLAIN: dict[str, Any] = {
-    "boolean": False,
-    "integer": 1,
-    "long": 1,
-    "float": 1.0,
-    "double": 1.0,
-    "string": "a",
+    "boolean": False, "integer": 1, "long": 1, "float": 1.0, "double": 1.0, "string": "a",
     "datetime": "2021-01-01T00:00:00",
-}
+}  # fmt: skip
 
 
 def _of_tensor(info: MLmodel, folder: Path, columns: Sequence[Column], name: str, id_name: str) -> Task[Any]:
@@ -272,13 +274,7 @@ def _of_tensor(info: MLmodel, folder: Path, columns: Sequence[Column], name: str
         Annotated[int, Meta(ge=-_EXACT, le=_EXACT)] if whole else (bool if tensor.dtype == "bool" else float)
     )
     row = Annotated[list[number], Meta(min_length=width, max_length=width)]
-    event = msgspec.defstruct(
-        "Event",
-        [("event_id", Id), ("row", row)],
-        rename={"event_id": id_name, "row": field_name},
-        frozen=True,
-        kw_only=True,
-    )
+    event = _struct([("event_id", Id), ("row", row)], {"event_id": id_name, "row": field_name})
 
     def features(events: Sequence[Any], arrived: Sequence[datetime]) -> Features[Block]:  # noqa: ARG001
         return Features(np.array([one.row for one in events], dtype=np.float64), [()] * len(events))
