@@ -1,7 +1,8 @@
 """What the child process costs in which an unpinned artifact is proven: `python -m benchmarks.proof`.
 
 Each round loads each model twice, in new processes that import nothing before: pinned, and not pinned. The
-times are those of `artifact.load`, its imports and, of the pinned one, its digest included.
+times are the processor's for `artifact.load` and its child, which take turns; imports are included, and the
+digest of the pinned one.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ from threeways.emulator.child import bare_environment
 MOST = 1.2
 """What loading may take of what it takes without the child."""
 _LOAD = """
-import sys, time
+import resource, sys
 from pathlib import Path
 from threeways import artifact
+
+def spent():
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
 folder, sha256, runtime = Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3]
-began = time.perf_counter()
+began = spent()
 artifact.load(folder, sha256, runtime)
-print(time.perf_counter() - began)
+print(spent() - began)
 """
 
 

@@ -16,7 +16,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -101,6 +100,8 @@ def _read(reading: int, until: float) -> bytes | None:
 
 def _spawned(prepared: Prepared, folder: Path) -> tuple[bytes | None, str]:
     """Return what a new process says, as `_forked` does; it reads the same bytes, or refuses."""
+    import subprocess
+
     hashes = {
         mlmodel.NAME: hashlib.sha256((folder / mlmodel.NAME).read_bytes()).hexdigest(),
         os.path.normpath(prepared.file): hashlib.sha256(prepared.content).hexdigest(),
