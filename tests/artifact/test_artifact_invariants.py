@@ -172,6 +172,12 @@ def test_what_no_fitting_makes_is_refused(name: str, tmp_path: Path) -> None:
     assert time.perf_counter() - before < 5
 
 
+def test_a_pattern_that_is_not_on_the_list_is_refused_with_the_list(tmp_path: Path) -> None:
+    model = tampered("CountVectorizer", put(token_pattern=r"[^,]+"))
+    with pytest.raises(ArtifactUntrusted, match=r"token_pattern is a str .* and none of .*\\w\+"):
+        served_file(dump(model, tmp_path / "model.skops"))
+
+
 def served_file(path: Path) -> Any:
     from threeways.artifact.sklearn import structure
 

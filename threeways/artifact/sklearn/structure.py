@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from threeways.artifact.sklearn.allowed import row_of
-from threeways.artifact.sklearn.forms import Dims, Form, Scope, check_value, refuse, unknown
+from threeways.artifact.sklearn.forms import Dims, Form, Plain, Scope, check_value, refuse, unknown
 from threeways.artifact.sklearn.rows import MODEL
-from threeways.artifact.sklearn.slots import kinds
+from threeways.artifact.sklearn.slots import OneOf, kinds
 from threeways.errors import ArtifactError, ArtifactUntrusted
 
 _PATH_LENGTH = 500
@@ -27,7 +27,7 @@ def check_schema(root: Any) -> None:
     while pending:
         where, node, form = pending.pop()
         if not form.admits(node):
-            unknown(f"{where} is {_described(node)}")
+            unknown(f"{where} is {_described(node)}{_instead(form)}")
         pending.extend(form.parts(where[-_PATH_LENGTH:], node))
 
 
@@ -35,6 +35,13 @@ def _described(node: Any) -> str:
     content = node.get("content")
     value = f" {content:.40}" if isinstance(content, str) else ""
     return f"a {node['__class__']}{value} (by skops' {node['__loader__']})"
+
+
+def _instead(form: Form) -> str:
+    """Word which values may stand in a place, where they are listed."""
+    forms = form.forms if isinstance(form, OneOf) else (form,)
+    allowed = [value for one in forms if isinstance(one, Plain) for value in one.among or ()]
+    return f", and none of {', '.join(sorted(map(repr, allowed)))}" if allowed else ""
 
 
 def check(model: Any) -> None:
