@@ -50,7 +50,7 @@ COLUMNS = make_column_transformer(
 )
 
 
-def saved(folder: Path, fitted: Any, frame: pd.DataFrame, method: str = "predict", **given: Any) -> Path:
+def saved(folder: Path, fitted: Any, frame: Any, method: str = "predict", **given: Any) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         given.setdefault("signature", infer_signature(frame, getattr(fitted, method)(frame)))

@@ -283,7 +283,7 @@ def _of_tensor(info: MLmodel, folder: Path, columns: Sequence[Column], name: str
     plain = {id_name: 1, field_name: [number(1) if number in (float, bool) else 1] * width}
     given = values if values and values.get(field_name) is not None else {}
     try:
-        example = msgspec.convert(plain | given, event)
+        example: Any = msgspec.convert(plain | given, event)
     except msgspec.ValidationError as error:
         raise ArtifactMismatch(
             f"{folder}: its input example is no event of its signature: {error}; log both of the same data"
