@@ -150,17 +150,20 @@ def test_a_truth_of_other_labels_is_counted_and_told(fraud: Path, tmp_path: Path
 
 
 def test_truths_of_another_type_are_the_same_labels(tmp_path: Path) -> None:
-    for labels, truth in (
-        (PAYMENTS["hour"] % 2, (PAYMENTS["hour"] % 2).astype(float)),  # as pandas has them beside gaps
-        (PAYMENTS["new"], PAYMENTS["new"].astype(int)),  # as SQLite has them
-        (PAYMENTS["hour"] % 2 + 1.0, PAYMENTS["hour"] % 2 + 1),
+    for n, (labels, truth) in enumerate(
+        (
+            (PAYMENTS["hour"] % 2, (PAYMENTS["hour"] % 2).astype(float)),  # as pandas has them beside gaps
+            (PAYMENTS["new"], PAYMENTS["new"].astype(int)),  # as SQLite has them
+            (PAYMENTS["new"], PAYMENTS["new"].map(str)),  # as CSV has them
+            (PAYMENTS["hour"] % 2 + 1.0, PAYMENTS["hour"] % 2 + 1),
+        )
     ):
-        folder = tmp_path / str(labels.dtype)
+        folder, out = tmp_path / f"{n}", tmp_path / f"{n}-out"
         service = served(classifier(folder, labels), NAMED)
-        events = stored(PAYMENTS.assign(truth=truth), tmp_path / f"{labels.dtype}.parquet", "payment_id")
-        done = batch(service, events, str(tmp_path / f"{labels.dtype}-out"), NAMED)
+        events = stored(PAYMENTS.assign(truth=truth), tmp_path / f"{n}.parquet", "payment_id")
+        done = batch(service, events, str(out), NAMED)
         assert "log_loss" in done.run.errors, labels.dtype
-        [kind] = {type(row["label"]) for row in kept(tmp_path / f"{labels.dtype}-out")}
+        [kind] = {type(row["label"]) for row in kept(out)}
         assert kind is type(labels[0].item())
 
 
@@ -317,9 +320,11 @@ def test_each_of_several_outputs_has_a_column_of_its_type(
     service = served(saved(tmp_path / "model", fitted, inputs, signature=signature), NAMED)
     place = database(kind, tmp_path, request)
     events = stored(PAYMENTS, tmp_path / "payments.parquet" if kind == "parquet" else place, "payment_id")
-    with pytest.raises(SettingsError, match="ACTUAL=truth is one column, and it predicts several"):
+    with pytest.raises(
+        SettingsError, match="ACTUAL=truth: it predicts kind, country; name a column for each"
+    ):
         batch(service, events, place, NAMED)
-    by_id = Naming(id="payment_id")
+    by_id = Naming(id="payment_id", actual="truth,country")
     done = batch(service, events, place, by_id, table=None if kind == "parquet" else "payments")
     answers = streamed(service, PAYMENTS.to_dict("records"))  # type: ignore[arg-type]
     made = found(place, "model")
@@ -327,7 +332,33 @@ def test_each_of_several_outputs_has_a_column_of_its_type(
     assert done.run.labels == {"kind": PAYMENTS["truth"].value_counts().to_dict()} | {
         "country": PAYMENTS["country"].value_counts().to_dict()
     }
-    assert "It predicts several outputs" in page(done)
+    right = sum(answers[one.payment_id][0] == one.truth for one in PAYMENTS.itertuples())
+    assert done.run.error == {"accuracy_kind": right / ROWS, "accuracy_country": 1.0}
+    assert "accuracy_kind" in page(done)
+
+
+def test_several_numbers_are_judged_each_by_its_column(tmp_path: Path) -> None:
+    inputs = PAYMENTS[["amount"]]
+    targets = pd.DataFrame({"minutes": PAYMENTS["hour"] * 2.0, "litres": PAYMENTS["amount"]})
+    service = served(saved(tmp_path / "model", LinearRegression().fit(inputs, targets), inputs,
+        signature=mlflow.models.infer_signature(inputs, targets)), NAMED)  # fmt: skip
+    frame = PAYMENTS.join(targets)
+    frame.loc[2, "minutes"] = np.nan
+    events = stored(frame, tmp_path / "a.parquet", "payment_id")
+    answers = streamed(service, PAYMENTS.to_dict("records"))  # type: ignore[arg-type]
+    off = np.array([answers[one.payment_id][0] - one.minutes for one in frame.itertuples()])
+    done = batch(service, events, str(tmp_path / "a"), Naming(id="payment_id", actual="minutes"), chunk=7)
+    assert done.run.error == {
+        "mae_minutes": pytest.approx(np.nanmean(np.abs(off))),
+        "rmse_minutes": pytest.approx(np.sqrt(np.nanmean(off**2))),
+    }
+    assert done.run.judged == ROWS - 1
+    both = Naming(id="payment_id", actual="hour, amount")
+    assert len(batch(service, events, str(tmp_path / "b"), both).run.errors) == 4
+    none = batch(service, events, str(tmp_path / "c"), Naming(id="payment_id"))
+    assert "as ACTUAL=minutes,litres." in page(none)
+    with pytest.raises(DataError, match="lacks nowhere"):
+        batch(service, events, str(tmp_path / "d"), Naming(id="payment_id", actual="hour,nowhere"))
 
 
 def test_a_label_that_the_model_does_not_list_is_of_the_signature_s_type(tmp_path: Path) -> None:
@@ -562,21 +593,29 @@ def test_the_schedule_serves_a_signature_and_batch_id_names_its_id(
 
 
 @pytest.mark.exhaustive
-def test_spark_serves_a_signature_as_one_machine_does(fraud: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("several", [False, True])
+def test_spark_serves_a_signature_as_one_machine_does(fraud: Path, tmp_path: Path, several: bool) -> None:
     from test_batch_spark import spark_or_skip
 
     run_spark = spark_or_skip()
     frame = PAYMENTS.copy()
     frame.loc[3, "amount"] = np.nan
+    named = NAMED
+    if several:
+        inputs, targets = PAYMENTS[["amount"]], PAYMENTS[["hour", "country"]]
+        fitted = MultiOutputClassifier(DecisionTreeClassifier()).fit(inputs, targets.astype(str))
+        signature = mlflow.models.infer_signature(inputs, targets.astype(str))
+        fraud = saved(tmp_path / "model", fitted, inputs, signature=signature)
+        named = Naming(id="payment_id", actual="country")
     events = stored(frame, tmp_path / "a.parquet", "payment_id")
     console, settings = Console(file=io.StringIO()), Settings(model_sha256=artifact.digest(fraud))
     runs = {}
     for name in ("here", "spark"):
-        options = Options(events, predictions=str(tmp_path / name), task=None, naming=NAMED)
+        options = Options(events, predictions=str(tmp_path / name), task=None, naming=named)
         if name == "spark":
             assert run_spark(options, lambda: (fraud, settings), console, tmp_path)
         else:
-            assert run_command(options, lambda: served(fraud, NAMED), console, tmp_path)
+            assert run_command(options, lambda: served(fraud, named), console, tmp_path)
         runs[name] = json.loads((tmp_path / "last-batch.json").read_text())
     for kind in ("predictions", "quarantine"):
         here, spark = (
@@ -588,7 +627,7 @@ def test_spark_serves_a_signature_as_one_machine_does(fraud: Path, tmp_path: Pat
         assert pq.read_schema(next((tmp_path / "here").glob(f"{kind}*"))) == pq.read_schema(
             next((tmp_path / "spark").glob(f"{kind}*"))
         )
-    for name in ("read", "scored", "quarantined", "labels", "confusion"):
+    for name in ("read", "scored", "quarantined", "judged", "labels", "confusion"):
         assert runs["here"][name] == runs["spark"][name]
     assert runs["here"]["error"] == pytest.approx(runs["spark"]["error"])
 

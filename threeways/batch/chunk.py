@@ -38,7 +38,8 @@ class Chunk:
     ids: n. columns: the events by column, in the form of the task's `features_by_column`; None where the task
     has none, then events: n. time: (n,) datetime64[us] by the task's zone, NaT where the task has no time.
     actual: (n,) what the output really was: float64, NaN where that is not known, or the texts of labels,
-    None where one is not known. passed: rows of the source that this chunk went over, for progress.
+    None where one is not known; of several outputs (n, k) of either. passed: rows of the source that this
+    chunk went over, for progress.
     """
 
     layout: Layout

@@ -93,10 +93,13 @@ class Rows:
     def _actual(self) -> NDArray[Any]:
         """(n,) the truth: minutes from the event's time, or the number itself; NaN where it is not known.
 
-        Where the output is a class it is a label's text, None where it is not known.
+        Where the output is a class it is a label's text, None where it is not known. Of several outputs it is
+        (n, k) of either.
         """
         if self.layout.has_labels:
             return self._actual_labels()
+        if self.layout.truths:
+            return self._actual_outputs()
         truth, values = self.layout.truth, self._values
         lacking = [name for name in truth.where if f":where {name}" not in values.keys] if truth else []
         if truth is None or ACTUAL not in values.keys or (lacking and self.layout.naming.actual is None):
@@ -115,6 +118,15 @@ class Rows:
         found = np.full(len(self.ids), None, dtype=object)
         if truth and ACTUAL in values.keys:
             found[:] = values.labels(ACTUAL, self.layout.task.output.columns["label"])
+        return found
+
+    def _actual_outputs(self) -> NDArray[Any]:
+        kinds, truths = self.layout.task.output.columns, self.layout.truths
+        found = np.full((len(self.ids), len(truths)), None, dtype=object)
+        for place, name in enumerate(truths):
+            key, kind = f"{ACTUAL} {name}", kinds[name]
+            is_label = kind in (str, bool)
+            found[:, place] = self._values.labels(key, kind) if is_label else self._values.numbers(key)
         return found
 
     def _mend(self, row: int, event: Any, time: datetime | None) -> PermanentError | None:

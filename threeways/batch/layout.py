@@ -90,6 +90,11 @@ class Layout:
         return self.task.from_signature and self.id.name in self.task.columns
 
     @cached_property
+    def truths(self) -> dict[str, str]:
+        """The columns with the truth by the names of several outputs; none for one."""
+        return _truths(self.task, self.naming)
+
+    @cached_property
     def is_whole(self) -> bool:
         """Whether the columns of its predictions are known: those of classes the model tells."""
         return isinstance(self.task.output, Value | Scores)
@@ -110,6 +115,7 @@ class Layout:
             found.append(Wanted(leaf.name, called, leaf.required or timed))
         if self.time == TIME:
             found.append(Wanted(TIME, self.time_name, required=True))
+        found += [Wanted(f"{ACTUAL} {name}", one, required=True) for name, one in self.truths.items()]
         if truth:
             found.append(Wanted(ACTUAL, truth.column, given.actual is not None))
             found += [Wanted(f":where {name}", name, required=False) for name in truth.where]
@@ -195,15 +201,24 @@ def _truth(task: Task[Any], naming: Naming, time: str | None) -> Truth | None:
     truth = task.truth
     if naming.actual:
         if isinstance(task.output, Scores):
-            raise _refused(
-                task,
-                f"ACTUAL={naming.actual} is one column, and it predicts several, {task.output.name}; leave "
-                "ACTUAL= out",
-            )
+            _truths(task, naming)
+            return None
         truth = replace(truth, column=naming.actual) if truth else Truth(column=naming.actual)
     if truth and truth.since and not time:
         raise _refused(task, "its truth counts from the event's time; give TIME= too")
     return truth
+
+
+def _truths(task: Task[Any], naming: Naming) -> dict[str, str]:
+    """Return the columns with the truth by the names of several outputs. Raises SettingsError."""
+    if naming.actual is None or not isinstance(task.output, Scores):
+        return {}
+    columns, names = [one.strip() for one in naming.actual.split(",")], task.output.names
+    if len(set(columns)) == len(columns) and set(columns) <= set(names):
+        return dict(zip(columns, columns, strict=True))
+    if len(columns) == len(names):
+        return dict(zip(names, columns, strict=True))
+    raise _refused(task, f"ACTUAL={naming.actual}: it predicts {', '.join(names)}; name a column for each")
 
 
 def _require_columns(task: Task[Any], written: list[str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,36 @@ class Confusion:
     rows: list[tuple[str, list[int]]]
 
 
+@dataclass(slots=True)
+class NumberErrors:
+    """The sums of n numbers' errors."""
+
+    judged: int = 0
+    absolute: float = 0.0
+    squared: float = 0.0
+
+    def add(self, predicted: NDArray[Any], actual: NDArray[np.float64]) -> None:
+        """Add (n,) events; those whose truth is NaN do not count."""
+        off = (predicted - actual)[np.isfinite(actual)]
+        self.judged += len(off)
+        self.absolute += float(np.abs(off).sum())
+        self.squared += float((off**2).sum())
+
+    def error(self) -> dict[str, float]:
+        """Return the mean absolute and the root mean square error."""
+        if not self.judged:
+            return {}
+        return {"mae": self.absolute / self.judged, "rmse": math.sqrt(self.squared / self.judged)}
+
+
 class Outcomes:
     """What is predicted where that is not one number.
 
     labels: column -> its texts or booleans, with how many events have each. errors: how good classes are.
+    truths: the names of those of several outputs whose truth is told.
     """
 
-    def __init__(self, output: Declared) -> None:
+    def __init__(self, output: Declared, truths: Sequence[str] = ()) -> None:
         self._classes = output if isinstance(output, Classes) else None
         self.errors = ClassErrors([text_of(one) for one in self._classes.labels] if self._classes else ())
         self.events = 0
@@ -36,6 +60,9 @@ class Outcomes:
             name: Counter()
             for name, kind in output.columns.items()
             if kind in (str, bool) or (self._classes and name == "label")
+        }
+        self._each: dict[str, ClassErrors | NumberErrors] = {
+            name: ClassErrors() if name in self.labels else NumberErrors() for name in truths
         }
         self._sums = {name: 0.0 for name in output.columns if name not in self.labels}
 
@@ -51,6 +78,8 @@ class Outcomes:
             counts.update(map(text_of, columns[name].tolist()))
         for name in self._sums:
             self._sums[name] += float(columns[name].sum(dtype=np.float64))
+        for place, (name, errors) in enumerate(self._each.items()):
+            _add(errors, columns[name], actual[:, place])
         if self._classes is None:
             return
         rows = np.array(
@@ -88,12 +117,25 @@ class Outcomes:
             )
         return found
 
+    @property
+    def judged(self) -> int:
+        """The events whose truth is known; of several outputs those of the one with the most."""
+        return max([self.errors.judged, *(one.judged for one in self._each.values())])
+
+    def error(self) -> dict[str, float]:
+        """Return how good the predictions are; of several outputs `rmse_<name>` and the like."""
+        return self.errors.error() | {
+            f"{measure}_{name}": value
+            for name, one in self._each.items()
+            for measure, value in one.error().items()
+        }
+
     def record(self) -> dict[str, Any]:
         """Return what a run's record tells of it."""
         confusion: dict[str, dict[str, int]] = {}
         for (true, told), count in sorted(self.errors.confusion.items()):
             confusion.setdefault(true, {})[told] = count
-        judged = {"error": self.errors.error(), "confusion": confusion} if self._classes else {}
+        judged = {"error": self.error(), "confusion": confusion} if self._classes or self._each else {}
         return {
             "labels": {name: dict(one) for name, one in self.labels.items()},
             "means": self.means,
@@ -109,3 +151,12 @@ class Outcomes:
             return numbers[0]
         made = np.column_stack(numbers)
         return np.exp(made) if output.method == "predict_log_proba" else made
+
+
+def _add(errors: ClassErrors | NumberErrors, predicted: NDArray[Any], actual: NDArray[Any]) -> None:
+    """Add (n,) events of one output."""
+    if isinstance(errors, NumberErrors):
+        errors.add(predicted, actual.astype(np.float64))
+        return
+    rows = [place for place, one in enumerate(actual.tolist()) if one is not None]
+    errors.add(actual[rows].tolist(), list(map(text_of, predicted[rows].tolist())))

@@ -120,12 +120,13 @@ def _confusion(done: Done, outcomes: Outcomes) -> list[str]:
     """Return how good classes are, and the confusion matrix."""
     run, matrix = done.run, outcomes.confusion(_LABELS)
     rows = [(label, *(f"{one:,}" for one in counts)) for label, counts in (matrix.rows if matrix else ())]
-    told = f"{summary.error(run.errors, '')} over {run.judged:,} events with a known label"
+    told = f"{summary.error(run.errors, '')} over {run.judged:,} events with a known output"
+    about = " A row is a true label, a column what was predicted." if matrix else ""
     return [
-        "<h2>Error, where the label is known</h2>",
-        f"<p>{escape(told)}. A row is a true label, a column what was predicted.</p>",
+        f"<h2>Error, where {escape(done.tally.layout.task.output.name)} is known</h2>",
+        f"<p>{escape(told)}.{about}</p>",
         *(f"<p>{escape(line)}.</p>" for line in outcomes.notes()),
-        _table(("true", *(matrix.predicted if matrix else ())), rows),
+        _table(("true", *matrix.predicted), rows) if matrix else "",
     ]
 
 
@@ -148,7 +149,8 @@ def _judged(done: Done) -> list[str]:
 def _unjudged(done: Done) -> str:
     layout = done.tally.layout
     if isinstance(layout.task.output, Scores):
-        return "It predicts several outputs, and no one column tells what they really were."
+        names = ",".join(layout.task.output.names[:3])
+        return f"No column tells what they really were; ACTUAL= names one of each, as ACTUAL={names}."
     if layout.truth is None:
         return f"No column tells what {layout.task.output.name} really was; ACTUAL= names one."
     return f"No {layout.task.output.name} {_span(done)} is known."

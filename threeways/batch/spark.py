@@ -30,14 +30,22 @@ def output_names(layout: Layout) -> dict[str, str]:
     return {f"value_{place}": name for place, name in enumerate(layout.task.output.columns)}
 
 
+def actual_names(layout: Layout) -> dict[str, bool]:
+    """Return what the columns of the truth are called in a frame, and whether each has labels."""
+    if not layout.truths:
+        return {"actual_0": layout.has_labels}
+    kinds = layout.task.output.columns
+    return {f"actual_{place}": kinds[name] in (str, bool) for place, name in enumerate(layout.truths)}
+
+
 def schema(layout: Layout, *, text_ids: bool) -> dict[str, str]:
     """Return the columns of predictions and refused rows in one; `code` is null for the predictions."""
     texts = dict.fromkeys(("flags", "model_version", "id", "payload", "code", "message"), "string")
     output = layout.task.output.columns
     values = {ours: _TYPES[output[name]] for ours, name in output_names(layout).items()}
-    actual = "string" if layout.has_labels else "double"
+    actual = {name: "string" if labels else "double" for name, labels in actual_names(layout).items()}
     kind = "string" if text_ids else "bigint"
-    return {"event_id": kind, "time": "timestamp_ntz", **values, "actual": actual, **texts}
+    return {"event_id": kind, "time": "timestamp_ntz", **values, **actual, **texts}
 
 
 def scored(
@@ -91,6 +99,7 @@ def _batches(
     *,
     text_ids: bool,
 ) -> list[Any]:
+    import numpy as np
     import pyarrow as pa
 
     from threeways.batch.columns import Rows
@@ -109,7 +118,14 @@ def _batches(
             ours: pa.array(scores.columns[name], ARROW[output[name]])
             for ours, name in output_names(layout).items()
         },
-        "actual": pa.array(scores.actual, pa.string() if layout.has_labels else pa.float64()),
+        **{
+            name: pa.array(
+                actual.astype(object if labels else np.float64), pa.string() if labels else pa.float64()
+            )
+            for (name, labels), actual in zip(
+                actual_names(layout).items(), np.atleast_2d(scores.actual.T), strict=True
+            )
+        },
         "flags": pa.array(scores.flags, pa.string()),
     }
     refused = refused_table(scores.refused, {name: name for name in Refused.__struct_fields__})

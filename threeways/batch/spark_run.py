@@ -31,7 +31,7 @@ from threeways.batch.parquet import opened as opened_events
 from threeways.batch.predictions_parquet import ParquetWriter
 from threeways.batch.predictions_parquet import opened as opened_predictions
 from threeways.batch.record import tell
-from threeways.batch.spark import column_of, output_names, scored
+from threeways.batch.spark import actual_names, column_of, output_names, scored
 from threeways.batch.tally import Tally
 from threeways.errors import BatchError
 from threeways.masking import masked
@@ -207,7 +207,8 @@ def _collect(scratch: Path, writer: ParquetWriter, source: ParquetSource, layout
             for kind, rows in (("predictions", scored), ("quarantine", refused)):
                 writer.add(kind, rows.select(list(names[kind])).rename_columns(list(names[kind].values())))
             columns = {name: _array(scored[ours]) for ours, name in output.items()}
-            tally.count(columns, _array(scored["actual"]))
+            actual = [_array(scored[name]) for name in actual_names(layout)]
+            tally.count(columns, np.column_stack(actual).astype(object) if layout.truths else actual[0])
             tally.quarantined += len(refused)
             tally.undated += refused["time"].null_count if layout.time else 0
             if source.owned:

@@ -62,7 +62,11 @@ class Tally:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.outcomes = None if isinstance(layout.task.output, Value) else Outcomes(layout.task.output)
+        self.outcomes = (
+            None
+            if isinstance(layout.task.output, Value)
+            else Outcomes(layout.task.output, list(layout.truths))
+        )
         self.all = Slices(1)
         self.hours = Slices(24)
         self.parts: list[tuple[Part, Slices]] = []
@@ -81,7 +85,7 @@ class Tally:
     @property
     def judged(self) -> int:
         """The events whose output is known and one to judge by."""
-        return self.outcomes.errors.judged if self.outcomes else int(self.all.judged[0])
+        return self.outcomes.judged if self.outcomes else int(self.all.judged[0])
 
     @property
     def read(self) -> int:

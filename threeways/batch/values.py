@@ -213,8 +213,8 @@ def _are_plain_texts(values: Sequence[Any], least: int, most: int) -> bool:
 
 
 def _label(value: Any, kind: type) -> Any:
-    if kind is bool and value in (0, 1):
-        return bool(value)
+    if kind is bool:
+        return bool(value) if value in (0, 1) else str(value).lower()
     if kind is float and isinstance(value, int | Decimal):
         return float(value)
     return id_kinds.whole(value) if kind in (int, str) else value

@@ -47,7 +47,10 @@ def batch(
     event_id: Annotated[str | None, typer.Option("--id", help="The column with the events' ids.")] = None,
     time: Annotated[str | None, typer.Option(help="The column with the events' time.")] = None,
     actual: Annotated[
-        str | None, typer.Option(help="The column with what the prediction should have been.")
+        str | None,
+        typer.Option(
+            help="The column with what the prediction should have been; of several outputs one each."
+        ),
     ] = None,
 ) -> None:
     """Score a table of events into one of predictions, by interval; default: all since the last success."""
