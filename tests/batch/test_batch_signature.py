@@ -150,14 +150,13 @@ def test_a_truth_of_other_labels_is_counted_and_told(fraud: Path, tmp_path: Path
 
 
 def test_truths_of_another_type_are_the_same_labels(tmp_path: Path) -> None:
-    for n, (labels, truth) in enumerate(
-        (
-            (PAYMENTS["hour"] % 2, (PAYMENTS["hour"] % 2).astype(float)),  # as pandas has them beside gaps
-            (PAYMENTS["new"], PAYMENTS["new"].astype(int)),  # as SQLite has them
-            (PAYMENTS["new"], PAYMENTS["new"].map(str)),  # as CSV has them
-            (PAYMENTS["hour"] % 2 + 1.0, PAYMENTS["hour"] % 2 + 1),
-        )
-    ):
+    pairs: list[tuple[Any, Any]] = [
+        (PAYMENTS["hour"] % 2, (PAYMENTS["hour"] % 2).astype(float)),  # as pandas has them beside gaps
+        (PAYMENTS["new"], PAYMENTS["new"].astype(int)),  # as SQLite has them
+        (PAYMENTS["new"], PAYMENTS["new"].map(str)),  # as CSV has them
+        (PAYMENTS["hour"] % 2 + 1.0, PAYMENTS["hour"] % 2 + 1),
+    ]
+    for n, (labels, truth) in enumerate(pairs):
         folder, out = tmp_path / f"{n}", tmp_path / f"{n}-out"
         service = served(classifier(folder, labels), NAMED)
         events = stored(PAYMENTS.assign(truth=truth), tmp_path / f"{n}.parquet", "payment_id")
@@ -348,7 +347,7 @@ def test_several_numbers_are_judged_each_by_its_column(tmp_path: Path) -> None:
     answers = streamed(service, PAYMENTS.to_dict("records"))  # type: ignore[arg-type]
     off = np.array([answers[one.payment_id][0] - one.minutes for one in frame.itertuples()])
     done = batch(service, events, str(tmp_path / "a"), Naming(id="payment_id", actual="minutes"), chunk=7)
-    assert done.run.error == {
+    assert done.run.errors == {
         "mae_minutes": pytest.approx(np.nanmean(np.abs(off))),
         "rmse_minutes": pytest.approx(np.sqrt(np.nanmean(off**2))),
     }
