@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from threeways.batch.columns import Rows
 from threeways.batch.command import Options
 from threeways.batch.command import run as run_command
 from threeways.batch.layout import Naming
+from threeways.batch.names import of_model
 from threeways.batch.report import page
 from threeways.batch.scheduled import lambda_handler
 from threeways.batch.values import Values
@@ -645,3 +647,29 @@ def test_the_command_serves_the_model_that_is_named_and_says_how_good_its_classe
     assert len(rows(place, "model_predictions")) == ROWS
     with pytest.raises(BatchError, match="the model model makes no events by itself; give EVENTS="):
         command(predictions=place)
+
+
+def test_a_model_s_tables_have_names_that_need_no_quotes() -> None:
+    names = [
+        "fraud",
+        "fraud-eu prod.2",
+        "Fraud/ü",
+        "1st",
+        "_x",
+        "",
+        "モデル",
+        "模型",
+        "a" * 200,
+        "a" * 201,
+        "☂",
+        "x\ud800",
+    ]
+    made = [of_model(name).predictions for name in names]
+    assert made[:4] == [
+        "fraud_predictions", "fraud_eu_prod_2_predictions", "fraud_u_predictions", "m1st_predictions"
+    ]  # fmt: skip
+    assert len(set(made)) == len(names)
+    for one in made:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*_predictions", one)
+        assert len(f"{one}_copied") <= 63
+    assert made == [of_model(name).predictions for name in names]
