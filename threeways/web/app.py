@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -23,6 +23,10 @@ from threeways.web.inline_budget import InlineBudget, one_core
 from threeways.web.metrics import Metrics
 from threeways.web.middleware import RequestMiddleware
 from threeways.web.model_info import About, about
+from threeways.web.other_protocols import OtherProtocols
+
+if TYPE_CHECKING:
+    from threeways.web.protocols.app import Protocols
 
 SECONDS = 10.0
 
@@ -55,6 +59,7 @@ def create(
         finally:
             readiness.serving = False
             batcher.close()
+            others.close()
 
     info = about(service)
     handlers: list[Any] = [
@@ -74,7 +79,17 @@ def create(
         ),
         logging_config=None,  # the process's own: `threeways.web.server`
     )
-    return RequestMiddleware(FastPath(app, service.task, predict), counts, seconds, readiness)
+
+    def protocols() -> Protocols:
+        from threeways.web.protocols.app import Protocols
+
+        def make(rows: ModelService[Any]) -> Batcher:
+            return Batcher(rows, gather, counts.gathered, budget=budget)
+
+        return Protocols(service, make, counts, readiness, seconds)
+
+    others = OtherProtocols(app, protocols)
+    return RequestMiddleware(FastPath(others, service.task, predict), counts, seconds, readiness)
 
 
 def _page(task: Task[Any], info: About, predict: Predict) -> HTTPRouteHandler:

@@ -81,7 +81,7 @@ def batch(task: Task[Any]) -> type[AbstractDTO[Any]]:
 FEW_COMMAS = 100_000
 """An array with no more of them has no more elements, which then take a few megabytes at the most."""
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_NONE = msgspec.Raw()
+NONE = msgspec.Raw()
 
 
 @cache
@@ -90,7 +90,7 @@ def _decoder_of_many() -> Callable[[bytes], tuple[msgspec.Raw, ...]]:
 
     An array-like struct has a field an element: msgspec skips further ones, without making anything of them.
     """
-    fields = [(f"element_{number}", msgspec.Raw, _NONE) for number in range(MOST_EVENTS + 1)]
+    fields = [(f"element_{number}", msgspec.Raw, NONE) for number in range(MOST_EVENTS + 1)]
     decode = msgspec.json.Decoder(msgspec.defstruct("Elements", fields, array_like=True)).decode
     return lambda body: msgspec.structs.astuple(decode(body))
 
@@ -106,7 +106,7 @@ def elements(body: bytes) -> list[bytes]:
         if body.count(b",") <= FEW_COMMAS:
             found = _decode_array(body)
         else:
-            found = [element for element in _decoder_of_many()(body) if element is not _NONE]
+            found = [element for element in _decoder_of_many()(body) if element is not NONE]
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"{error}: a batch is a JSON array of events") from None
     except RecursionError:
