@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.errors import PermanentError, TransientError
+from threeways.errors import (
+    PermanentError,
+    ResourceShort,
+    SettingsError,
+    TransientError,
+    UnpredictableEvent,
+)
 from threeways.scoring.task import EventId
 
 
@@ -47,3 +54,31 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     prediction: dict[str, Any]
     source_event_id: str | None = None
     flags: tuple[str, ...] | None = None
+
+
+def prediction_maker(fields: Sequence[str], event_id: str, task: str) -> Callable[[Any, EventId], Any]:
+    """Return what makes a message's `prediction`: a Struct takes half a dict's time, with the same JSON."""
+    if event_id in fields:
+        raise SettingsError(
+            f"TASK={task}: its predictions have a field {event_id}, and so is the event's id called; name "
+            "another field with the id (ID=)"
+        )
+    names = dict(
+        zip(
+            [*(f"value_{place}" for place in range(len(fields))), "event_id"],
+            [*fields, event_id],
+            strict=True,
+        )
+    )
+    try:
+        struct: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
+    except ValueError as error:
+        raise SettingsError(f"TASK={task}: its output: {error}; rename it") from None
+    return struct if len(fields) == 1 else lambda value, named: struct(*value, named)
+
+
+def fault_of(error: Exception) -> Fault:
+    """Return what an error says of the one event that predict raised it on."""
+    if isinstance(error, MemoryError | OSError):
+        return ResourceShort(f"predict lacked something: {error!r}")
+    return UnpredictableEvent(f"predict raises on this event alone: {error!r}")

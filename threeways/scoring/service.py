@@ -28,15 +28,21 @@ from threeways.errors import (
     InvalidPrediction,
     ModelFailed,
     PermanentError,
-    ResourceShort,
     SettingsError,
-    UnpredictableEvent,
 )
 from threeways.scoring.isolation import Pace, isolate
 from threeways.scoring.on_demand import OnDemand
-from threeways.scoring.outcomes import ColumnScores, Fault, Outcome, Prediction, Scored
+from threeways.scoring.outcomes import (
+    ColumnScores,
+    Fault,
+    Outcome,
+    Prediction,
+    Scored,
+    fault_of,
+    prediction_maker,
+)
 from threeways.scoring.outputs import message_fields
-from threeways.scoring.task import Columns, Dicts, EventId, Flags, Task
+from threeways.scoring.task import Columns, Dicts, Flags, Task
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +106,7 @@ class ModelService[E]:
         self._pace = Pace()
         self._careful = False  # the time did not suffice to isolate what made the last call raise
         self._encode = msgspec.json.Encoder().encode
-        self._made = _made(output.fields, task.id_name, task.name)
+        self._made = prediction_maker(output.fields, task.id_name, task.name)
 
     @property
     def runtime(self) -> str:
@@ -262,7 +268,7 @@ class ModelService[E]:
             except Exception as error:  # noqa: BLE001 - a model may raise anything at all
                 self.prove()  # a model that fails on its example is at fault itself: that raises
                 if len(rows) == 1:
-                    return self.output.none(1), {rows[0]: _alone(error)}
+                    return self.output.none(1), {rows[0]: fault_of(error)}
                 logger.warning("predict failed on %d events, which are isolated: %r", len(rows), error)
                 failed = True
         told = isolate(
@@ -271,7 +277,7 @@ class ModelService[E]:
         self._careful = len(told) < len(rows)
         late = DeadlineNear("no time is left to predict it within this invocation")
         faults: dict[int, Fault] = dict.fromkeys(rows[len(told) :], late)
-        faults |= {row: _alone(value) for row, value in told.items() if isinstance(value, Exception)}
+        faults |= {row: fault_of(value) for row, value in told.items() if isinstance(value, Exception)}
         none = next((one for one in told.values() if not isinstance(one, Exception)), self.output.none(1))
         kept = [none if row in faults else told[row] for row in rows]
         return np.concatenate(cast("list[NDArray[Any]]", kept)), faults
@@ -289,34 +295,6 @@ class ModelService[E]:
         return self.output.checked(values, len(rows))
 
 
-def _made(fields: Sequence[str], event_id: str, task: str) -> Callable[[Any, EventId], Any]:
-    """Return what makes a message's `prediction`: a Struct takes half a dict's time, with the same JSON."""
-    if event_id in fields:
-        raise SettingsError(
-            f"TASK={task}: its predictions have a field {event_id}, and so is the event's id called; name "
-            "another field with the id (ID=)"
-        )
-    names = dict(
-        zip(
-            [*(f"value_{place}" for place in range(len(fields))), "event_id"],
-            [*fields, event_id],
-            strict=True,
-        )
-    )
-    try:
-        struct: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
-    except ValueError as error:
-        raise SettingsError(f"TASK={task}: its output: {error}; rename it") from None
-    return struct if len(fields) == 1 else lambda value, named: struct(*value, named)
-
-
 def _rows_of(block: Rows, rows: Sequence[int]) -> Rows:
     """Return a copy of some of its rows, in order."""
     return block.copy() if len(rows) == len(block) else block[rows]
-
-
-def _alone(error: Exception) -> Fault:
-    """Return what an error says of the one event that predict raised it on."""
-    if isinstance(error, MemoryError | OSError):
-        return ResourceShort(f"predict lacked something: {error!r}")
-    return UnpredictableEvent(f"predict raises on this event alone: {error!r}")

@@ -1,0 +1,82 @@
+"""What an output of a task is: its protocol, and how messages hold its values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from threeways.artifact.answers import Answers, Label
+
+type Array = NDArray[Any]
+
+
+class Declared(Protocol):
+    """What a task says that it predicts."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def unit(self) -> str:
+        """The unit of its numbers, for people; empty where it has none."""
+
+    @property
+    def columns(self) -> dict[str, type]:
+        """The columns of a table of predictions, with the type of their values: float, int, str or bool."""
+
+    def bound(self, answers: Answers, task: str) -> Output:
+        """Return the output with what the model tells of it. Raises ArtifactMismatch where they differ."""
+
+
+class Output(Declared, Protocol):
+    """What a model's service predicts."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names within a message's `prediction`."""
+
+    def checked(self, answer: Any, rows: int) -> Array:
+        """Return what the model returned for so many rows, an array of as many. Raises ModelFailed."""
+
+    def none(self, rows: int) -> Array:
+        """Return what stands in for the answers of so many rows that have none."""
+
+    def invalid(self, answers: Array) -> dict[int, str]:
+        """Return the rows whose answer cannot be served: index -> what it is."""
+
+    def values(self, answers: Array) -> list[Any]:
+        """Return the value of each row: of its one field, or a tuple in the order of `fields`."""
+
+    def table(self, answers: Array) -> dict[str, Array]:
+        """Return the (n,) columns of a table of predictions."""
+
+
+def text_of(label: Label) -> str:
+    """Return a label as JSON's name of a field: booleans as `true` and `false`."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def message_fields(output: Output, value: Any) -> dict[str, Any]:
+    """Return a row's value by the names within `prediction`."""
+    fields = output.fields
+    return {fields[0]: value} if len(fields) == 1 else dict(zip(fields, value, strict=True))
+
+
+def value_in(prediction: dict[str, Any], id_name: str) -> Any:
+    """Return what a message predicts: its one field's value, or its fields by name. Raises ValueError."""
+    fields = {name: value for name, value in prediction.items() if name != id_name}
+    if not fields:
+        raise ValueError(f"a message predicts nothing: {prediction}")
+    return next(iter(fields.values())) if len(fields) == 1 else fields
+
+
+def described(answers: Answers) -> str:
+    """Return in words what a model answers, for messages."""
+    labels: Sequence[Label] = answers.classes or ()
+    named = f" ({', '.join(map(text_of, labels[:5]))}{', …' if len(labels) > 5 else ''})" if labels else ""
+    if answers.numbers:
+        return "numbers"
+    return f"labels{named}" if answers.method == "predict" else f"by {answers.method}{named}"
