@@ -78,8 +78,7 @@ class TableTypes:
             values if of is None else values.astype(of, copy=False)
             for values, of in zip(table.columns.values(), types or [None] * len(table.columns), strict=True)
         ]
-        plain = all(part.dtype == np.float64 for part in parts)
-        made = np.empty((len(table), len(parts)), np.result_type(*parts), order="C" if plain else "F")
+        made = np.empty((len(table), len(parts)), np.result_type(*parts), order="F")  # as pandas' blocks lie
         for at, part in enumerate(parts):
             made[:, at] = part
         return made
