@@ -19,7 +19,7 @@ from sklearn import (
 from sklearn.feature_extraction import text
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from .zoo_models import Makers
+from .zoo_classifiers import Makers
 
 _NUMBERS: Makers = {
     "StandardScaler": preprocessing.StandardScaler,
