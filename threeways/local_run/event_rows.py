@@ -206,7 +206,7 @@ def _as_kind(value: Any, kinds: frozenset[str]) -> Any:
     if isinstance(value, float) and value.is_integer() and "int" in kinds and "float" not in kinds:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and not {"int", "float", "bool"} & kinds:
-        return str(value) if "str" in kinds else value  # zones and codes, which a table has as integers
+        return str(value) if "str" in kinds else value  # codes, which a table has as integers
     if not isinstance(value, str):
         return value
     if "int" in kinds and value.removeprefix("-").isdecimal() and str(int(value)) == value:
