@@ -171,7 +171,7 @@ def test_without_the_digest_nothing_of_the_file_is_run_and_the_digest_is_told(tm
 
     file = pickled(tmp_path, Harmful())
     chosen = Chosen("trips", rows(tmp_path, RIDES))
-    with pytest.raises(ArtifactUntrusted, match=f"--sha256 {digest(file)}"):
+    with pytest.raises(ArtifactUntrusted, match=f"--sha256={digest(file)}"):
         import_model(file, chosen, Console(), tmp_path)
     with pytest.raises(ArtifactMismatch, match="is not the file that was pinned"):
         import_model(file, Chosen("trips", chosen.examples, "0" * 64), Console(), tmp_path)

@@ -35,6 +35,6 @@ def import_(
 
     if examples is None:
         raise UsageError(
-            "a pickle has no signature; give rows of what the model was trained on: --examples rows.parquet"
+            "a pickle has no signature; give rows of what the model was trained on: --examples=rows.parquet"
         )
     import_model(file, Chosen(name, examples, sha256, event_id, method), Console(), LOCAL)

@@ -20,6 +20,7 @@ from threeways.bootstrap import service_of
 from threeways.errors import ArtifactError, ArtifactUnsupported, DataError, TrackingError, UsageError
 from threeways.settings import Settings
 from threeways.training import example_table, pickled
+from threeways.training.lock import exclusive
 from threeways.training.registry import ALIAS, RegisteredModel, register, resolve
 from threeways.training.report import step
 from threeways.training.tracking import connect, experiment_id, named_faults, quieten, store_of
@@ -67,7 +68,11 @@ def import_model(file: Path, chosen: Chosen, console: Console, folder: Path) -> 
     with tempfile.TemporaryDirectory() as scratch, step(console, "proving that it is served"):
         given |= _served_format(Path(scratch), given, chosen)
     store = store_of(folder)
-    with step(console, f"logging to MLflow and registering, in {store.uri}"), named_faults(store):
+    with (
+        exclusive(folder / "train.lock", lambda: console.out("waiting for another training here to end")),
+        step(console, f"logging to MLflow and registering, in {store.uri}"),
+        named_faults(store),
+    ):
         client = connect(store)
         experiment = experiment_id(client, store, chosen.name)
         run_id, model_id = _log(experiment, file, str(chosen.sha256), given)

@@ -45,7 +45,7 @@ def _require_pinned(file: Path, found: str, sha256: str | None) -> None:
     if sha256 is None:
         raise ArtifactUntrusted(
             f"{file} is a pickle, and loading one runs whatever code is in it; if you trust who made this "
-            f"very file as you trust your own code, say so with its digest: --sha256 {found}"
+            f"very file as you trust your own code, say so with its digest: --sha256={found}"
         )
     wanted = sha256.strip().lower()
     if not re.fullmatch("[0-9a-f]{64}", wanted):
