@@ -5,8 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +292,59 @@ def test_a_refused_body_is_not_kept(clients: dict[str, httpx.Client]) -> None:
         assert resident() - before < 4 * BATCH_BYTES
     finally:
         gc.enable()
+
+
+@pytest.mark.exhaustive
+def test_mlflow_s_server_beside_it_answers_the_same(
+    clients: dict[str, httpx.Client], folders: dict[str, Path]
+) -> None:
+    """The real server on a port of its own, with each form that both take."""
+    for kind in ("classes", "labels", "outputs", "tensor"):
+        with mlflow_served(folders[kind]) as theirs:
+            forms = [table("dataframe_split"), table("dataframe_records", 7)]
+            if kind == "tensor":
+                forms = [
+                    json.dumps({"inputs": NUMBERS.tolist()}),
+                    json.dumps({"instances": NUMBERS.tolist()}),
+                ]
+            for body in forms:
+                own, other = asked(clients[kind], body), asked(theirs, body)
+                assert own.status_code == other.status_code == 200
+                assert own.json() == other.json()
+                assert own.headers["content-type"] == other.headers["content-type"]
+            for path in ("/ping", "/version"):
+                own, other = clients[kind].get(path), theirs.get(path)
+                assert (own.status_code, own.content) == (other.status_code, other.content)
+            refused = asked(theirs, json.dumps({"rows": []})).status_code
+            assert refused == 400
+            assert asked(clients[kind], json.dumps({"rows": []})).status_code == 422
+
+
+@contextmanager
+def mlflow_served(folder: Path) -> Iterator[httpx.Client]:
+    """A client of `mlflow models serve`."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(folder)]
+    options = ["--host=127.0.0.1", f"--port={port}", "--env-manager=local"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it looks for uvicorn there
+    running = subprocess.Popen(
+        [*command, *options], env=os.environ | {"PATH": path}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
+            for _ in range(600):
+                try:
+                    client.get("/ping")
+                    break
+                except httpx.TransportError:
+                    assert running.poll() is None
+                    time.sleep(0.1)
+            yield client
+    finally:
+        os.killpg(running.pid, signal.SIGTERM)
+        running.wait(30)
 
 
 def resident() -> int:
