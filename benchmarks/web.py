@@ -1,8 +1,10 @@
 """The web service beside the usual way: Flask, gunicorn and MLflow's pyfunc, one ride a request.
 
-Both serve the same model on this machine, in interleaved rounds, and one load generator asks both over
+Beside `mlflow models serve` too, with the same request to `/invocations`, one row each.
+
+All serve the same model on this machine, in interleaved rounds, and one load generator asks each over
 connections that each send the next request when the last is answered. Prints medians and writes
-`.local/bench-web.json`. Both are kept to one OpenMP thread a process, which is faster for either here.
+`.local/bench-web.json`. All are kept to one OpenMP thread a process, which is faster for each here.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,7 +34,7 @@ from load import Load, ask  # noqa: E402 - it is beside this file
 LOCAL = ROOT / ".local"
 CONNECTIONS, BATCH = 64, 10_000
 WORKERS = 2
-GOALS = {"requests": 10.0, "p99": 1.0, "batch": 100.0}
+GOALS = {"requests": 10.0, "p99": 1.0, "batch": 100.0, "invocations": 10.0}
 
 
 @contextmanager
@@ -39,14 +42,15 @@ def served(command: list[str], environment: dict[str, str], port: int) -> Iterat
     """A service in processes of its own, from when it takes connections; yields its port."""
     env = os.environ | {"OMP_NUM_THREADS": "1"} | environment
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603 - one of the two below
+        process = subprocess.Popen(  # noqa: S603 - one of those below
             command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
         )
         try:
             _wait_for(port, process)
             yield port
         finally:
-            process.send_signal(signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has ended
+                os.killpg(process.pid, signal.SIGTERM)  # MLflow's command starts its server as a child
             process.wait(30)
 
 
@@ -85,6 +89,28 @@ def usual(folder: Path) -> tuple[list[str], dict[str, str], int]:
     return [*command, "--chdir", "benchmarks", "usual_web:app"], {"MODEL": str(folder)}, port
 
 
+def mlflow_server(folder: Path) -> tuple[list[str], dict[str, str], int]:
+    """MLflow's own, with a worker for each of two cores."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(folder)]
+    options = ["--host=127.0.0.1", f"--port={port}", "--env-manager=local", f"--workers={WORKERS}"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it looks for uvicorn there
+    return [*command, *options], {"PATH": path}, port
+
+
+def rows_of(payloads: list[bytes]) -> list[bytes]:
+    """The events' features in MLflow's scoring protocol, a row each."""
+    from threeways.systems.taxi.duration import task
+
+    events = [task.decode(payload) for payload in payloads]
+    block = task.features(events, [datetime.now(UTC)] * len(events)).block
+    columns = list(task.columns)
+    return [
+        json.dumps({"dataframe_split": {"columns": columns, "data": [row]}}).encode()
+        for row in block.tolist()
+    ]
+
+
 def rides(count: int) -> list[bytes]:
     """Events of the synthetic city."""
     from threeways.systems.taxi.trips.city import trips
@@ -99,20 +125,26 @@ def measured(folder: Path, seconds: float, rounds: int, console: Console) -> dic
     """Each side's rounds, in turn; the first of each warms it up and is left out."""
     single = rides(BATCH)
     batch = [b"[" + b",".join(single) + b"]"]
-    found: dict[str, list[Load]] = {"ours": [], "alone": [], "usual": [], "batch": []}
+    rows = rows_of(single[:1_000])
+    found: dict[str, list[Load]] = {
+        "ours": [], "alone": [], "usual": [], "mlflow": [], "batch": [], "rows": [],
+    }  # fmt: skip
     with ExitStack() as services:
         ports = {
             "ours": services.enter_context(served(*ours(folder))),
             "alone": services.enter_context(served(*ours(folder, gather=1))),
             "usual": services.enter_context(served(*usual(folder))),
+            "mlflow": services.enter_context(served(*mlflow_server(folder))),
         }
-        ports["batch"] = ports["ours"]
+        ports["batch"] = ports["rows"] = ports["ours"]
         for round_number in range(rounds + 1):
             console.print(f"round {round_number} of {rounds}" + ("" if round_number else ", to warm up"))
             for side, port in ports.items():
                 bodies, path, connections = single, "/predict", CONNECTIONS
                 if side == "batch":
                     bodies, path, connections = batch, "/predict/batch", 1
+                elif side in {"rows", "mlflow"}:
+                    bodies, path = rows, "/invocations"
                 load = ask(port, path, bodies, connections, seconds if round_number else 1)
                 if load.failed:
                     sys.exit(f"{side}: {load.failed} requests failed: no measure")
@@ -133,6 +165,10 @@ def measures(found: dict[str, list[Load]]) -> list[dict[str, Any]]:
          rate["batch"] * BATCH / rate["usual"], GOALS["batch"]),
         ("requests a second, gathering switched off", rate["alone"], rate["usual"],
          rate["alone"] / rate["usual"], None),
+        ("requests a second to /invocations; usual: mlflow models serve", rate["rows"], rate["mlflow"],
+         rate["rows"] / rate["mlflow"], GOALS["invocations"]),
+        ("the same, p99, milliseconds", p99["rows"] * 1e3, p99["mlflow"] * 1e3,
+         p99["mlflow"] / p99["rows"], GOALS["p99"]),
     ]  # fmt: skip
     return [
         {"name": name, "ours": mine, "usual": theirs, "ratio": ratio, "goal": goal,
