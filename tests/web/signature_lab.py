@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
 from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -82,6 +83,13 @@ def tensor(folder: Path) -> Path:
     """A regressor on an array, whose answers are whole numbers' sums of floats."""
     fitted = LinearRegression().fit(NUMBERS, NUMBERS.sum(axis=1))
     return logged(folder, fitted, NUMBERS, metadata={"name": "of_array"})
+
+
+def texts(folder: Path) -> Path:
+    """A classifier on one column of texts that has no name."""
+    data = np.array(["good film", "bad film", "good book", "bad book"], dtype=object)
+    fitted = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(data, [1, 0, 1, 0])
+    return logged(folder, fitted, data, "predict_proba", metadata={"name": "of_texts"})
 
 
 def served(folder: Path) -> ModelService[Any]:

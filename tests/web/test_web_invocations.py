@@ -32,7 +32,13 @@ from threeways.scoring.service import ModelService
 from threeways.systems.taxi.duration import task
 from threeways.web.bodies import BATCH_BYTES
 
-MAKERS = (signature_lab.classes, signature_lab.labels, signature_lab.outputs, signature_lab.tensor)
+MAKERS = (
+    signature_lab.classes,
+    signature_lab.labels,
+    signature_lab.outputs,
+    signature_lab.tensor,
+    signature_lab.texts,
+)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +118,22 @@ def test_an_array_is_answered_as_mlflow_answers(
     answer = asked(clients["tensor"], json.dumps(body))
     assert answer.status_code == 200, answer.text
     assert answer.json() == mlflow_s(folders["tensor"], json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": ["good film", "a, [b]"]},
+        {"instances": ["good film"]},
+        {"dataframe_split": {"columns": [0], "data": [["good film"], ["bad"]]}},
+    ],
+)
+def test_texts_without_a_column_s_name_are_answered_as_mlflow_answers(
+    clients: dict[str, httpx.Client], folders: dict[str, Path], body: dict[str, Any]
+) -> None:
+    answer = asked(clients["texts"], json.dumps(body))
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == mlflow_s(folders["texts"], json.dumps(body))
 
 
 def test_csv_is_answered_as_mlflow_answers(
@@ -349,3 +371,14 @@ def mlflow_served(folder: Path) -> Iterator[httpx.Client]:
 
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_columns_that_are_numbers_are_taken_by_their_number(tmp_path: Path) -> None:
+    frame = pd.DataFrame(NUMBERS)
+    fitted = LinearRegression().fit(NUMBERS, NUMBERS @ [1.0, 10.0])
+    folder = signature_lab.logged(tmp_path / "model", fitted, frame)
+    with serving(signature_lab.served(folder)) as client:
+        there = asked(client, json.dumps({"dataframe_split": {"columns": [0, 1], "data": [[1.0, 2.0]]}}))
+        turned = asked(client, json.dumps({"dataframe_split": {"columns": [1, 0], "data": [[2.0, 1.0]]}}))
+    assert there.json() == turned.json()
+    assert there.json()["predictions"] == pytest.approx([21.0])

@@ -96,6 +96,7 @@ def of_csv(reader: RowReader, body: bytes) -> list[Any]:
         raise UndecodableEvent(f"line {lines.line_num} is no CSV: {error}") from None
     if reader.array:
         return [reader.row_of_texts(row, place) for place, row in enumerate(rows)]
+    names = list(reader.called(names))
     if len(set(names)) < len(names):
         raise InvalidEvent("two of the columns have one name; give each once")
     columns = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))

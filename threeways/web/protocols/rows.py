@@ -29,12 +29,13 @@ _PLACE = re.compile(r" - at `\$\[(\d+)\](?:\[0\])?`$")
 class RowReader:
     """Reads rows of a signature's columns, or of its one array.
 
-    task: the one that the signature makes. names: of the columns in order; of an array the one name.
+    task: the one that the signature makes. unnamed: its columns have no names, so that a table's are taken by
+    position, whatever they are called. names: of the columns in order; of an array the one name.
     array: whether a row is the list of an array's numbers. width, number: how many, and their type. event:
     the type of a row, with the attributes that the task's features take.
     """
 
-    def __init__(self, task: Task[Any]) -> None:
+    def __init__(self, task: Task[Any], unnamed: bool) -> None:
         own = [one for one in msgspec.structs.fields(task.event) if one.name != "event_id"]
         self.array = not task.mixed
         self._columns = {one.encode_name: one for one in own}
@@ -44,7 +45,7 @@ class RowReader:
             [meta] = own[0].type.__metadata__
             self.number, self.width = number, meta.max_length
         self.names = (own[0].encode_name,) if self.array else task.columns
-        self.unnamed = self.names == tuple(map(str, range(len(self.names))))
+        self.unnamed = unnamed
         declared: list[Any] = [
             (one.name, one.type, *([] if one.required else [None]))
             for one in sorted(own, key=lambda one: not one.required)
@@ -88,12 +89,18 @@ class RowReader:
         """
         if self.array:
             return self.arrays(rows)
+        names = self.called(names)
         decode = self._positions(tuple(names))
         events = [_decoded(decode, row, place, names) for place, row in enumerate(rows)]
         for place, event in enumerate(events):
             if event.beyond is not UNSET:
                 raise InvalidEvent(f"row {place} has more than its {len(names)} columns - at `$`")
         return events
+
+    def called(self, names: Sequence[str]) -> Sequence[str]:
+        """Return what the columns of a table are called here."""
+        others = len(names) == len(self.names) and set(names) != set(self.names)
+        return self.names if self.unnamed and others else names
 
     def columns(self, body: bytes) -> list[Any]:
         """Return the events of a JSON object of columns, each an array of values, or one value of one row."""

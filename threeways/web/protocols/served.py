@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact import Model
+from threeways.artifact import Model, signature
 from threeways.artifact.answers import Answers
 from threeways.errors import ArtifactError, PermanentError, TransientError
 from threeways.scoring import signature_task
@@ -99,7 +99,8 @@ class ServedRows:
         task = service.declared
         self.output: Output = service.output
         made = task if task.from_signature else _signature_s(service)
-        self.reader = reader = RowReader(made)
+        unnamed = isinstance(service.model, Model) and signature.names(service.model.info) is None
+        self.reader = reader = RowReader(made, unnamed)
         example = reader.event(
             **{
                 one.name: getattr(made.example, one.name)
