@@ -258,6 +258,17 @@ def test_several_labels_too(tmp_path: Path) -> None:
     ).tolist()
 
 
+def test_probabilities_of_several_outputs_are_refused_with_the_mend(tmp_path: Path) -> None:
+    target = pd.DataFrame({"kind": KINDS, "where": PAYMENTS["country"]})
+    frame = PAYMENTS[["amount", "hour"]]
+    fitted = MultiOutputClassifier(DecisionTreeClassifier(max_depth=2)).fit(frame, target)
+    folder = logged(
+        tmp_path / "m", fitted, frame, "predict_proba", signature=infer_signature(frame, np.zeros((ROWS, 2)))
+    )
+    with pytest.raises(ArtifactMismatch, match=r"no one list of classes.*pyfunc_predict_fn='predict'"):
+        served(folder)
+
+
 TEXTS = pd.DataFrame({"title": ["free money now", "lunch at noon", "money for free", "see you at lunch"] * 5})
 SPAM = ["spam", "ham", "spam", "ham"] * 5
 

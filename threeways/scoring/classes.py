@@ -57,6 +57,11 @@ class Classes:
 
     def bound(self, answers: Answers, task: str) -> Self:
         """Return it with the model's labels. Raises ArtifactMismatch for a model without classes."""
+        if answers.labels and answers.method != "predict" and answers.classes is None:
+            raise ArtifactMismatch(
+                f"the model's {answers.method} has no one list of classes, as of several outputs; log it "
+                "with pyfunc_predict_fn='predict'"
+            )
         if answers.numbers or (answers.method != "predict" and answers.classes is None):
             raise ArtifactMismatch(
                 f"the model answers {described(answers)}, and TASK={task} predicts a class; train a "
