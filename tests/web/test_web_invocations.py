@@ -296,13 +296,20 @@ def test_a_model_without_a_signature_says_where_its_events_go() -> None:
         assert client.get("/ping").status_code == 200
 
 
-def test_a_refused_body_is_not_kept(clients: dict[str, httpx.Client]) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/invocations", b'{"inputs": {"visits": ["' + b"a" * (BATCH_BYTES - 100) + b'"]}}'),
+        ("/predict/batch", b"[" + b"{}," * (BATCH_BYTES // 3 - 1) + b"{}]"),
+    ],
+    ids=["rows", "batch"],
+)
+def test_a_refused_body_is_not_kept(clients: dict[str, httpx.Client], path: str, body: bytes) -> None:
     """An error's frames hold the body, and a cycle through them would until the collector runs."""
-    body = b'{"inputs": {"visits": ["' + b"a" * (BATCH_BYTES - 100) + b'"]}}'
     json_type = {"Content-Type": "application/json"}
 
     def ask() -> None:
-        answer = clients["classes"].post("/invocations", content=body, headers=json_type)
+        answer = clients["classes"].post(path, content=body, headers=json_type)
         assert answer.status_code == 422
 
     ask()

@@ -97,7 +97,10 @@ class Batcher:
         self._batches += 1
         running = asyncio.get_running_loop().run_in_executor(self._batches_thread, work)
         running.add_done_callback(self._batch_done)
-        return await asyncio.shield(running)  # a batch whose request was cancelled still counts
+        try:
+            return await asyncio.shield(running)  # a batch whose request was cancelled still counts
+        finally:
+            del running  # its error's frames, this one among them, would keep it and the body
 
     def close(self) -> None:
         """Wait for running predicts; nothing can be scored afterwards."""

@@ -120,34 +120,21 @@ class ServedRows:
         first fault of a row, with its number, and ModelFailed.
         """
         if len(body) > SINGLE_BYTES:
-            found = await self._batcher.run_batch(lambda: self._scored(read, body))
+            outcomes = await self._batcher.run_batch(lambda: self._score(read(body)))
         else:
             events = read(body)
             if len(events) > _FEW:
-                found = await self._batcher.run_batch(lambda: self._scored(lambda _: events, body))
+                outcomes = await self._batcher.run_batch(lambda: self._score(events))
             else:
                 arrived = datetime.now(UTC)
-                found = await asyncio.gather(*(self._batcher.score(one, arrived) for one in events))
-        try:
-            if isinstance(found, Exception):
-                raise found
-            values = _values(found)
-        finally:
-            del found  # an error and the frame that holds it would keep the body
+                outcomes = await asyncio.gather(*(self._batcher.score(one, arrived) for one in events))
+        values = _values(outcomes)
         self._counts.predicted(len(values))
         return values
 
     def close(self) -> None:
         """Wait for running predicts."""
         self._batcher.close()
-
-    def _scored(self, read: Callable[[bytes], list[Any]], body: bytes) -> list[Outcome] | Exception:
-        """Return the outcomes of a body's rows, or the error, without the frames that hold the body."""
-        try:
-            return self._score(read(body))
-        except (PermanentError, TransientError, RequestRefused) as error:
-            error.__context__ = None
-            return error.with_traceback(None)
 
     def _score(self, events: list[Any]) -> list[Outcome]:
         ends = time.monotonic() + self._seconds
