@@ -75,6 +75,8 @@ def test_the_projects_template_describes_its_function_streams_buckets_and_mappin
         "MODEL_RUNTIME": "",
         "RUN_ID": "r1",
         "TASK": "ride_duration",
+        "MODEL_NAME": "",
+        "EVENT_ID": "",
         "POWERTOOLS_SERVICE_NAME": "three-ways",
         "AGGREGATE_PREDICTIONS": "false",
         "PARALLELIZATION_FACTOR": "1",

@@ -31,7 +31,7 @@ __all__ = ["folder", "tip", "tip_here"]  # a fixture is found where it is import
 def test_an_artifact_of_another_task_is_refused_by_each_command(
     tip: Path, arguments: tuple[str, ...]
 ) -> None:
-    said = refused(*arguments, MODEL_LOCATION=str(tip))
+    said = refused(*arguments, MODEL_LOCATION=str(tip), TASK="ride_duration")
     assert "trained for the task 'tip_amount', and TASK is 'ride_duration'; set TASK=tip_amount" in said
 
 
@@ -39,7 +39,7 @@ def test_an_artifact_of_another_task_is_refused_by_each_command(
 def test_batch_refuses_an_artifact_of_another_task_until_that_is_named(tip: Path, tmp_path: Path) -> None:
     url, out = rides(tmp_path / "rides.db", [(n, *RIDE) for n in range(3)]), tmp_path / "p.db"
     given = ("batch", "--rides", url, "--predictions", f"sqlite:///{out}")
-    assert "trained for the task 'tip_amount'" in refused(*given, MODEL_LOCATION=str(tip))
+    assert "trained for the task 'tip_amount'" in refused(*given, MODEL_LOCATION=str(tip), TASK="ride_duration")
     with pytest.raises(OperationalError, match="no such table: ride_predictions"):
         rows(f"sqlite:///{out}")
     done = invoked(*given, MODEL_LOCATION=str(tip), **TIP)
@@ -54,6 +54,7 @@ def test_the_scheduled_job_and_a_deployment_refuse_an_artifact_of_another_task(
     monkeypatch.setenv("BATCH_RIDES", rides(tmp_path / "rides.db", [(1, *RIDE)]))
     monkeypatch.setenv("BATCH_PREDICTIONS", f"sqlite:///{tmp_path / 'p.db'}")
     monkeypatch.setenv("MODEL_LOCATION", str(tip))
+    monkeypatch.setenv("TASK", "ride_duration")
     with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
         scheduled.lambda_handler({}, None)
     with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
@@ -62,14 +63,14 @@ def test_the_scheduled_job_and_a_deployment_refuse_an_artifact_of_another_task(
     monkeypatch.setenv("TASK", "tip_amount")
     assert scheduled.lambda_handler({}, None)["task"] == "tip_amount"
     nothing: Any = None
-    with pytest.raises(UsageError, match=r"TASK, MODEL_LOCATION cannot be honoured: MODEL= and PARAMETERS="):
+    with pytest.raises(UsageError, match=r"TASK, MODEL_LOCATION cannot be honoured: MODEL=, SHA256= and PARAM"):
         deploy(Options(), nothing, nothing, tmp_path, None, nothing)
 
 
 @pytest.mark.usefixtures("tip_here")
 def test_replay_refuses_an_artifact_of_another_task(tip: Path, tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_text("{}")
-    said = refused("replay", "--from", str(tmp_path), MODEL_LOCATION=str(tip))
+    said = refused("replay", "--from", str(tmp_path), MODEL_LOCATION=str(tip), TASK="ride_duration")
     assert "trained for the task 'tip_amount'" in said
 
 

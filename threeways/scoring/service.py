@@ -90,7 +90,8 @@ class ModelService[E]:
     ) -> None:
         self.model = model
         self.output = output = task.output.bound(getattr(model, "answers", Answers()), task.name)
-        task = dataclasses.replace(task, output=output)
+        if output is not task.output:
+            task = dataclasses.replace(task, output=output)
         self.task: Task[Any] = task
         self.declared: Task[Any] = task
         self._dicts: Dicts[Any] | None = None
@@ -99,7 +100,6 @@ class ModelService[E]:
             self.task = task.for_dicts(None if taken is None else frozenset(taken))
             self._dicts = self.task.dicts
         self.version = version
-        # a test's model may have no types to refuse anything for
         self._refused: Callable[[Rows], Faults] = getattr(model, "refused", lambda _: {})
         self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(model, "unseen", lambda _: None)
         self._clock = clock
