@@ -95,12 +95,21 @@ def of_target(found: dict[str, Any], target: str, wanted: dict[str, str]) -> dic
         if one["ref"] in refs
     ]
     metadata = {name: value for name, value in found["metadata"].items() if name == "tools"}
-    return {
+    made = {
         **found,
         "metadata": {**metadata, "component": image},
         "components": components,
         "dependencies": [{"ref": target, "dependsOn": sorted(refs.values())}, *depends],
     }
+    without: dict[str, Any] = _without_addresses(made)
+    return without
+
+
+def _without_addresses(value: Any) -> Any:
+    """Leave out addresses, which name each package's homepage and index: its purl identifies it."""
+    if isinstance(value, dict):
+        return {name: _without_addresses(one) for name, one in value.items() if name != "externalReferences"}
+    return [_without_addresses(one) for one in value] if isinstance(value, list) else value
 
 
 def name_of(component: dict[str, Any]) -> str:
