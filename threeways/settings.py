@@ -170,9 +170,11 @@ def makes_variables() -> dict[str, str]:
     """Return what was given of the variables that the running target of the Makefile takes.
 
     The Makefile passes them on as they are, in the environment: as arguments of a command they would be read
-    by make and a shell first. An empty one counts as not given. Outside of make there are none.
+    by make and a shell first. An empty one counts as not given. Outside of make there are none. They are this
+    process's alone: a command that it starts is given its own arguments, and does not read them again.
     """
     takes = from_environment(CommandLineSettings).threeways_takes.split()
+    os.environ.pop("THREEWAYS_TAKES", None)
     return {name: os.environ[name] for name in takes if os.environ.get(name)}
 
 

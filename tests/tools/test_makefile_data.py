@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from test_command_errors import OF_MAKE
 
+from threeways import settings
+
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import run_tests
 
@@ -139,3 +141,13 @@ def test_words_for_pytest_are_split_and_never_run() -> None:
     words = run_tests.command({"ARGS": "-n0 -k 'one or $(touch pwn)' a;b"})
     assert words[-4:] == ["-n0", "-k", "one or $(touch pwn)", "a;b"]
     assert run_tests.command({})[1:3] == ["-m", "pytest"]
+
+
+def test_what_make_gives_a_command_is_not_given_to_the_commands_that_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A benchmark's own process made fewer rows than it was told to: it took make's number for its own."""
+    monkeypatch.setenv("THREEWAYS_TAKES", "ROWS FLAT")
+    monkeypatch.setenv("ROWS", "7")
+    assert settings.makes_variables() == {"ROWS": "7"}
+    assert "THREEWAYS_TAKES" not in settings.inherited_environment()
