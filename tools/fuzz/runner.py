@@ -81,7 +81,7 @@ def _follow(found: Found, seed: int, end: float, attempts: int | None) -> int:
     ]
     worker = subprocess.Popen(  # noqa: S603  (this program again)
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        cwd=Path(__file__).parents[2], env={**os.environ, "OMP_NUM_THREADS": "2", "MALLOC_PERTURB_": "85"},
+        cwd=Path(__file__).parents[2], env={**os.environ, "OMP_NUM_THREADS": "2", **_perturbed(found.name)},
     )  # fmt: skip
     lines: Queue[str | None] = Queue()
     threading.Thread(target=_read, args=(worker, lines), daemon=True).start()
@@ -119,6 +119,14 @@ def _seconds_of(pid: int) -> float:
     """Return the processor's time that a process has taken: proc_pid_stat(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _perturbed(name: str) -> dict[str, str]:
+    """Fill freed memory for scikit-learn's own code, so that an answer made of it shows: mallopt(3).
+
+    It makes a large match of a regular expression, as the check of graphs does, ten times as long.
+    """
+    return {"MALLOC_PERTURB_": "85"} if name.startswith("skops") else {}
 
 
 def _read(worker: subprocess.Popen[str], lines: Queue[str | None]) -> None:
