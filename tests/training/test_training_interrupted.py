@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ def test_a_training_that_is_killed_leaves_the_alias_where_it_was_and_the_next_on
             first.kill()
     second.join(60)
     assert not second.is_alive()
-    assert resolve(champion_of("ride_duration"), folder=folder) == training.report.model
+    before = replace(training.report.model, trained_here=False)  # its files lie below another folder
+    assert resolve(champion_of("ride_duration"), folder=folder) == before
     assert len(connect(store_of(folder)).search_runs(["1", "2"])) == 2  # the killed one harms nothing
     assert not (folder / "last-train.json").exists()
 
