@@ -57,6 +57,8 @@ from threeways.scoring.outputs import Classes
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
 
+pytestmark = pytest.mark.exhaustive  # slow: `make test` has five minutes
+
 pytest_plugins = ["postgres_server"]
 
 NAMED = Naming(id="payment_id", actual="truth")

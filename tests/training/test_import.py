@@ -35,6 +35,8 @@ from threeways.settings import Settings
 from threeways.training.import_command import Chosen, import_model
 from threeways.training.registry import RegisteredModel
 
+pytestmark = pytest.mark.exhaustive  # slow: `make test` has five minutes
+
 RANDOM = np.random.default_rng(0)
 RIDES = pd.DataFrame(
     {

@@ -32,6 +32,8 @@ from threeways.scoring.service import ModelService
 from threeways.systems.taxi.duration import task
 from threeways.web.bodies import BATCH_BYTES
 
+pytestmark = pytest.mark.exhaustive  # slow: `make test` has five minutes
+
 MAKERS = (
     signature_lab.classes,
     signature_lab.labels,

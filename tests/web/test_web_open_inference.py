@@ -16,6 +16,8 @@ from web_lab import serving
 
 from threeways import __version__
 
+pytestmark = pytest.mark.exhaustive  # slow: `make test` has five minutes
+
 MAKERS = (signature_lab.classes, signature_lab.labels, signature_lab.outputs, signature_lab.tensor)
 DATATYPES = {
     "capital gain, %": "FP64", "visits": "INT64", "new?": "BOOL", "joined": "BYTES", "home-town": "BYTES",
