@@ -22,7 +22,6 @@ here. The source of each, also of those whose licence asks for it to be had (LGP
 _TEXTS = re.compile(r"(licen[cs]e|copying|notice|authors|third.?party)", re.IGNORECASE)
 _SOURCE = ("source", "source code", "code", "repository", "github", "homepage", "home", "changelog")
 _CLASSIFIER = "License :: "
-_CODE = (".py", ".pyc", ".so")
 _LONG = 100
 
 

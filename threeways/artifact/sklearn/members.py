@@ -54,16 +54,6 @@ class Members(Mapping[str, bytes]):
         return self._members[name]
 
 
-def unpacked_bytes(content: bytes, path: Path) -> int:
-    """Return the size of all members together, as the zip states it. Raises what `Members` raises."""
-    _require_small_directory(content, path)
-    try:
-        with ZipFile(BytesIO(content)) as archive:
-            return sum(member.file_size for member in archive.infolist())
-    except (BadZipFile, EOFError, struct.error, NotImplementedError, ValueError) as error:
-        raise _damaged(path, error) from error
-
-
 def _require_small_directory(content: bytes, path: Path) -> None:
     """Check the directory's size before Python builds an object for each of its entries."""
     end = content[-_END.size :]

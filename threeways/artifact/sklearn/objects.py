@@ -1,13 +1,10 @@
-"""Walk all objects of a loaded model, and check their attributes."""
+"""Walk all objects of a loaded model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from inspect import getattr_static
 from typing import Any
-
-from threeways.errors import ArtifactUntrusted
 
 
 def walk(root: Any) -> Iterator[Any]:
@@ -39,16 +36,3 @@ def walk(root: Any) -> Iterator[Any]:
 def attributes(thing: Any) -> dict[str, Any]:
     """Return the instance's own attributes: a scikit-learn object's parameters and fitted state."""
     return getattr(thing, "__dict__", {}) if type(thing).__module__.startswith("sklearn.") else {}
-
-
-def require_own_methods(thing: Any) -> None:
-    """Raise ArtifactUntrusted where an instance attribute shadows a method or descriptor of the class.
-
-    A file can set any attribute; one named like the method that validates input would replace it.
-    """
-    for name in attributes(thing):
-        method = getattr_static(type(thing), name, None)
-        if callable(method) or hasattr(type(method), "__get__"):
-            raise ArtifactUntrusted(
-                f"the {type(thing).__name__} has its method {name!r} replaced; log it again"
-            )

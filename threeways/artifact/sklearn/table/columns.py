@@ -15,7 +15,6 @@ from threeways.artifact.sklearn.rows import (
     IN,
     INTEGER,
     NONE,
-    NUMBER,
     RECORD,
     UFUNC,
     Row,
@@ -26,8 +25,6 @@ from threeways.artifact.sklearn.rows import (
 from threeways.artifact.sklearn.slots import Bound, Function, OneOf, Part
 
 _EACH = Array("f", "in")
-_MAYBE_EACH = OneOf(NONE, _EACH)
-_PAIR = together(NUMBER, NUMBER)
 
 
 def _check_polynomial(the: Scope) -> None:
@@ -106,21 +103,7 @@ def _is_bare(function: Any) -> bool:
     )
 
 
-def _check_neighbours(the: Scope) -> None:
-    """Check that the donors are numbers, and the mask says which of them are missing."""
-    sound = bool(np.array_equal(np.isnan(the["_fit_X"]), the["_mask_fit_X"]))
-    the.require(sound or not _is_nan(the["missing_values"]), "donors are missing elsewhere than it says")
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and value != value
-
-
-_UNIVARIATE = {**IN, "scores_": _EACH}
-_SCORES = Function("chi2 f_classif f_regression mutual_info_classif mutual_info_regression r_regression")
 _DONE = OneOf(NONE, UFUNC, Function("check_array"), Bound())
-_IMPORTANCE = Plain("str", among=("auto", "coef_", "feature_importances_"))
-_INDICATOR = OneOf(NONE, Part("MissingIndicator", "in"))
 
 ROWS: list[Row] = [
     *row(

@@ -15,12 +15,11 @@ from threeways.artifact.sklearn.rows import (
     NAMES,
     NONE,
     NUMBER,
-    UFUNC,
     Row,
     row,
     together,
 )
-from threeways.artifact.sklearn.slots import Bound, Function, OneOf, Part
+from threeways.artifact.sklearn.slots import Function, OneOf, Part
 from threeways.artifact.sklearn.table import ordered
 
 _EACH = Array("f", "in")
@@ -40,7 +39,6 @@ def _is_nan(value: Any) -> bool:
 
 _UNIVARIATE = {**IN, "scores_": _EACH}
 _SCORES = Function("chi2 f_classif f_regression mutual_info_classif mutual_info_regression r_regression")
-_DONE = OneOf(NONE, UFUNC, Function("check_array"), Bound())
 _IMPORTANCE = Plain("str", among=("auto", "coef_", "feature_importances_"))
 _INDICATOR = OneOf(NONE, Part("MissingIndicator", "in"))
 
