@@ -61,7 +61,7 @@ def usual_way(rides: Path, out: Path, predict: Callable[[Any], Any]) -> None:
 
 
 def usual_month(rides: Path, out: Path, predict: Callable[[Any], Any]) -> None:
-    """The same script on a month's file of trips."""
+    """Score a month's parquet file of trips the usual way: pandas and one predict."""
     import pandas as pd
 
     frame = pd.read_parquet(rides).rename(columns={"lpep_pickup_datetime": "pickup_datetime"})

@@ -48,5 +48,5 @@ def event(data: list[bytes]) -> dict[str, Any]:
 
 
 def with_broken(data: list[bytes], every: int) -> list[bytes]:
-    """The same with each `every`th one replaced by a record that can never be scored."""
+    """Replace each `every`th payload by a record that can never be scored."""
     return [BROKEN if position % every == 0 else payload for position, payload in enumerate(data)]

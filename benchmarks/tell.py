@@ -49,7 +49,7 @@ def goal(one: Measure) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What it ran on."""
+    """Describe the machine that the benchmark ran on."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -25,14 +25,13 @@ def service_of(folder: Path | None, settings: Settings, threads: int = 1) -> Mod
     model that cannot serve it, ModelFailed where it fails on the task's example.
     """
     default = DEFAULT_TASK if folder is None else None
-    if settings.task:
-        tasks.find(settings.task)
+    named = tasks.find(settings.task) if settings.task else None
     folder = folder or artifact.fetch(artifact.find(settings))
     model = artifact.load(folder, settings.model_sha256, settings.model_runtime, threads)
     task: Task[Any] = tasks.of_model(
         model.info,
         folder,
-        settings.task,
+        named,
         settings.model_name,
         settings.event_id,
         default,

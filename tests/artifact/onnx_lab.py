@@ -24,7 +24,7 @@ def content() -> bytes:
 
 
 def parsed() -> onnx.ModelProto:
-    """The same, to be tampered with."""
+    """Parse the graph, so that a test can tamper with it."""
     return onnx.load_model_from_string(content())
 
 

@@ -45,7 +45,7 @@ class Untold(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
 
 class Bare:
-    """The same without anything of scikit-learn's."""
+    """A classifier without a base class or tags of scikit-learn."""
 
     _estimator_type = "classifier"
 

@@ -175,7 +175,7 @@ def test_the_exit_status_is_what_the_ledger_says(changes: dict[str, Any], status
 
 def test_predictions_whose_truth_is_unknown_are_compared_with_nothing(tmp_path: Path) -> None:
     made = result(tmp_path, task=TIP, truth=np.full(20, np.nan))
-    assert made.pairs() == []
+    assert made.pairs == []
     assert len(made.predicted()) > 0
     assert ledger_of(made).rmse is None
     said = printed(80, lambda console: module.show_ledger(console, ledger_of(made), made))

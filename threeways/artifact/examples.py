@@ -9,10 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from threeways.artifact import limits
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import ArtifactIncomplete
-
-_MAX_BYTES = 10 * 2**20
 
 
 def example_rows(info: MLmodel, folder: Path, names: Sequence[str]) -> tuple[dict[str, Any] | None, bool]:
@@ -33,7 +32,7 @@ def all_rows(info: MLmodel, folder: Path, names: Sequence[str], most: int) -> li
         return []
     file = folder / path
     try:
-        if file.stat().st_size > _MAX_BYTES:
+        if file.stat().st_size > limits.EXAMPLE_BYTES:
             return []
         content = json.loads(file.read_bytes())  # MLflow writes NaN, which is no JSON
     except (OSError, ValueError, RecursionError) as error:

@@ -18,6 +18,8 @@ MLMODEL_DEPTH = 32
 """Nesting of its YAML. MLflow's own fields have 4 levels."""
 NAME_LENGTH = 1_000
 """Characters of an id, a version or a path in it."""
+EXAMPLE_BYTES = 10 * 2**20
+"""The input example; a larger one is not read. A thousand rows of a hundred columns have 2 MB."""
 COLUMNS = 1_000_000
 """Columns of a signature's tensor, and of a graph's input."""
 

@@ -101,7 +101,7 @@ def _onnx(
     if flavour.gate and flavour.gate.sha256:
         digests.require(content, flavour.gate.sha256, path)
     width = loader.check(content, path)
-    loader.library()  # a child process has it then
+    loader.imported()  # a forked child has onnxruntime then
 
     def build() -> Model:
         model = loader.load(content, path, threads, width)

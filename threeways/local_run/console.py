@@ -99,9 +99,9 @@ def _show_error(console: Console, ledger: Ledger, result: Result) -> None:
         unit = f" {result.task.output.unit}" if result.task.output.unit else ""
         console.out(f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}")
         return
-    counts = result.judgement().confusion
+    counts = result.judgement.confusion
     measures = ", ".join(f"{_measure(name)} {value:.4f}" for name, value in ledger.error.items())
-    console.out(f"{measures} over the {len(result.pairs()):,} events {which}")
+    console.out(f"{measures} over the {len(result.pairs):,} events {which}")
     if not counts:
         return
     labels = sorted({label for pair in counts for label in pair})
@@ -168,7 +168,7 @@ def _show_examples(console: Console, result: Result) -> None:
     found = result.predicted()
     if not found:
         return
-    output, true = result.task.output, {index: value for index, _, value in result.pairs()}
+    output, true = result.task.output, {index: value for index, _, value in result.pairs}
     wide = console.width >= NARROW
     shown = found[:: max(1, len(found) // EXAMPLES)][:EXAMPLES]
     labels = [result.events.labels(index) for index, _ in shown]

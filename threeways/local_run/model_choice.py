@@ -78,14 +78,14 @@ def task_of(settings: Settings, model: RegisteredModel | None) -> Task[Any]:
     """
     if model is None or not names_model(settings):
         return tasks.find(settings.task or DEFAULT_TASK)
-    served = resolved(settings, model)
-    info = mlmodel.read(model.folder)
-    return tasks.of_model(info, model.folder, settings.task, served.model_name, settings.event_id)
+    named = tasks.find(settings.task) if settings.task else None
+    info, name = mlmodel.read(model.folder), settings.model_name or model.name
+    return tasks.of_model(info, model.folder, named, name, settings.event_id)
 
 
 def with_event_id(settings: Settings, model: RegisteredModel | None, column: str | None) -> Settings:
     """Return the settings for events with their id in a column, the id of the task that a signature makes."""
-    if column is None or model is None or resolved(settings, model).task is not None:
+    if column is None or model is None or _task_name(settings, model) is not None:
         return settings
     return msgspec.structs.replace(settings, event_id=column)
 
@@ -102,7 +102,6 @@ def resolved(settings: Settings, model: RegisteredModel) -> Settings:
     The digest pins it. It is the person's, or that of a model which this checkout trained. Any other model's
     own digest would pin what nobody vouches for.
     """
-    task = settings.task or (mlmodel.read(model.folder).task if names_model(settings) else DEFAULT_TASK)
     own = artifact.digest(model.folder) if model.trained_here and not settings.model_sha256 else None
     return msgspec.structs.replace(
         settings,
@@ -110,8 +109,15 @@ def resolved(settings: Settings, model: RegisteredModel) -> Settings:
         model_sha256=settings.model_sha256 or own,
         run_id=settings.run_id or model.run_id,
         model_name=settings.model_name or model.name,
-        task=task,
+        task=_task_name(settings, model),
     )
+
+
+def _task_name(settings: Settings, model: RegisteredModel) -> str | None:
+    """Return what names the task of a model: TASK, or its metadata; None where its signature makes it."""
+    if settings.task or not names_model(settings):
+        return settings.task or DEFAULT_TASK
+    return mlmodel.read(model.folder).task
 
 
 def named(settings: Settings, location: str | None) -> Settings:

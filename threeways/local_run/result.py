@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from threeways.local_run.judging import Judgement, judge
@@ -34,15 +35,17 @@ class Result:
                 found.append((sent.index, received.value))
         return found
 
+    @cached_property
     def pairs(self) -> list[tuple[int, Any, Any]]:
         """Return (position, prediction, truth) for those of them whose truth is known."""
         truth = self.events.truth.tolist()
         known = ((index, value, truth[index]) for index, value in self.predicted())
         return [one for one in known if one[2] is not None and one[2] == one[2]]  # NaN is unknown, too
 
+    @cached_property
     def judgement(self) -> Judgement:
         """Return how good the predictions are whose truth is known."""
-        return judge([(value, true) for _, value, true in self.pairs()])
+        return judge([(value, true) for _, value, true in self.pairs])
 
 
 def ledger_of(result: Result) -> Ledger:
@@ -53,7 +56,7 @@ def ledger_of(result: Result) -> Ledger:
     given_up = [*places["quarantined"], *places["abandoned"]]
     latencies = account.latencies()
     seconds, rides_per_s = account.throughput()
-    error = result.judgement().error
+    error = result.judgement.error
     return Ledger(
         sent=len(account.sent),
         predicted=counts["predicted"],
@@ -70,7 +73,7 @@ def ledger_of(result: Result) -> Ledger:
         latency_p99_s=percentile(latencies, 99),
         model_version=result.version,
         rmse=error.get("rmse"),
-        rmse_rides=len(result.pairs()) if "rmse" in error else 0,
+        rmse_rides=len(result.pairs) if "rmse" in error else 0,
         task=result.task.name,
         error=error,
         broken=sum(sent.index is None for sent in account.sent.values()),

@@ -27,7 +27,7 @@ def names() -> list[str]:
 def of_model(
     info: MLmodel,
     folder: Path,
-    name: str | None,
+    named: Task[Any] | None,
     model_name: str | None = None,
     event_id: str | None = None,
     default: str | None = None,
@@ -35,16 +35,16 @@ def of_model(
 ) -> Task[Any]:
     """Return the task of a model: the one that TASK or its metadata names, else the one its signature makes.
 
-    folder: the artifact's. name: TASK. model_name, event_id: MODEL_NAME and EVENT_ID, for the signature's.
-    default: the task where there is none of them. categories: the loaded model's.
+    folder: the artifact's. named: the task that TASK names. model_name, event_id: MODEL_NAME and EVENT_ID, for
+    the signature's. default: the task where there is none of them. categories: the loaded model's.
     Raises SettingsError for a task that is not there or cannot be so named, ArtifactError for a model that
     names another task, or whose signature makes none.
     """
-    named = name or info.task or (None if signature.inputs(info) else default)
-    if named is None:
+    own = info.task or (None if signature.inputs(info) else default)
+    if named is None and own is None:
         called = model_name or str((info.metadata or {}).get("name", "model"))
         return signature_task.task_of(info, folder, name=called, event_id=event_id, categories=categories)
-    task = find(named)
+    task = named or find(str(own))
     artifact.check_task(info, task.name)
     if event_id is not None and event_id != task.id_name:
         raise SettingsError(

@@ -38,8 +38,9 @@ def export(
     source = artifact.fetch(str(folder)).resolve()
     target = (to or source.with_name(f"{source.name}-onnx")).expanduser().resolve()
     _require_free(source, target)
+    named = tasks.find(task_name) if task_name else None
     model = artifact.load(source, sha256, "sklearn")
-    task = tasks.of_model(model.info, source, task_name, default=DEFAULT_TASK, categories=model.categories)
+    task = tasks.of_model(model.info, source, named, default=DEFAULT_TASK, categories=model.categories)
     artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
     rows = rows_of(task, model, events, lambda line: console.out(line, highlight=False))
     with step(console, f"writing it as ONNX, comparing that with scikit-learn on {len(rows):,} rows"):

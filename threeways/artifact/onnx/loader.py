@@ -61,7 +61,7 @@ def load(content: bytes, path: Path, threads: int = 1, width: int | None = None)
     damaged file, ArtifactUnsupported where its input is not a float64 block.
     """
     width = check(content, path) if width is None else width
-    onnxruntime = library()
+    onnxruntime = imported()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # blocks come in any number of rows
@@ -76,7 +76,7 @@ def load(content: bytes, path: Path, threads: int = 1, width: int | None = None)
     return OnnxModel(session, threads)
 
 
-def library() -> Any:
+def imported() -> Any:
     """Import onnxruntime, with its telemetry off."""
     forbid_telemetry()
     import onnxruntime
