@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from image_code import answer_of
 from rich.console import Console
 
 from threeways.batch.command import Options, run
 from threeways.batch.job import Asked
 from threeways.batch.model import service_of
 from threeways.docker import engine
-from threeways.emulator import container
 from threeways.systems.taxi.trips import demo
 
 LOCAL = Path(__file__).resolve().parents[1] / ".local"
@@ -71,18 +71,7 @@ def in_container(image: str, shared: Path) -> dict[str, int]:
         "BATCH_PREDICTIONS": "/shared/predictions",
         "MODEL_LOCATION": "/shared/model",
     }
-    given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
-    command = ["run", "--rm", "--network", "none", *container.AS_LAMBDA, *given]
-    command += [
-        "--volume",
-        f"{shared}:/shared",
-        "--entrypoint",
-        "python3",
-        image,
-        "-c",
-        RUN % (handler, EVENT),
-    ]
-    answer: dict[str, int] = json.loads(engine.docker(*command).splitlines()[-1])
+    answer: dict[str, int] = answer_of(image, RUN % (handler, EVENT), variables, shared, "/shared")
     return answer
 
 

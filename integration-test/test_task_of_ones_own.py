@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from image_code import answer_of
 
 from threeways.docker import engine
-from threeways.emulator import container
 from threeways.settings import inherited_environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,16 +73,5 @@ def in_container(event: dict[str, Any], folder: Path) -> dict[str, Any]:
         "TEST_RUN": "true",
         "POWERTOOLS_METRICS_NAMESPACE": "test",
     }
-    words = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
-    command = ["run", "--rm", "--network", "none", *container.AS_LAMBDA, *words]
-    command += [
-        "--volume",
-        f"{folder}:/own:ro",
-        "--entrypoint",
-        "python3",
-        TAG,
-        "-c",
-        RUN % json.dumps(batch),
-    ]
-    answer: dict[str, Any] = json.loads(engine.docker(*command).splitlines()[-1])
+    answer: dict[str, Any] = answer_of(TAG, RUN % json.dumps(batch), variables, folder, "/own:ro")
     return answer

@@ -35,8 +35,8 @@ def of_model(
 ) -> Task[Any]:
     """Return the task of a model: the one that TASK or its metadata names, else the one its signature makes.
 
-    folder: the artifact's. named: the task that TASK names. model_name, event_id: MODEL_NAME and EVENT_ID, for
-    the signature's. default: the task where there is none of them. categories: the loaded model's.
+    folder: the artifact's. named: the task that TASK names. model_name, event_id: MODEL_NAME and EVENT_ID,
+    for the signature's. default: the task where there is none of them. categories: the loaded model's.
     Raises SettingsError for a task that is not there or cannot be so named, ArtifactError for a model that
     names another task, or whose signature makes none.
     """
