@@ -11,8 +11,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.awslambda.models import lambda_backends
 
 from threeways.errors import TemplateError
+from threeways.ops.doctor import other_consumers
 from threeways.ops.doctor.check import examine
 from threeways.ops.doctor.deployed import fetch
 
@@ -134,6 +136,71 @@ def test_a_stream_of_another_stack_is_looked_up_too() -> None:
     deploy(stack)
     assert found() == set()
     assert found(rate=1001) == {"W9712"}
+
+
+def of_another_stack(number: int, source: str) -> str:
+    """Have a further function read a source, as another stack would; its mapping's UUID."""
+    functions = client("lambda")
+    code = client("s3").get_object(Bucket="code", Key="code.zip")["Body"].read()
+    role = functions.list_functions()["Functions"][0]["Role"]
+    name = f"other-{number}"
+    functions.create_function(
+        FunctionName=name, Role=role, Handler="app.handler", Runtime="python3.13", Code={"ZipFile": code}
+    )
+    made = functions.create_event_source_mapping(
+        FunctionName=name, EventSourceArn=source, StartingPosition="TRIM_HORIZON",
+        MaximumRecordAgeInSeconds=3600, BisectBatchOnFunctionError=True,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failures"}}, BatchSize=10,
+    )  # fmt: skip
+    return str(made["UUID"])
+
+
+@pytest.mark.usefixtures("aws")
+def test_consumers_of_other_stacks_are_counted_and_examined() -> None:
+    deploy(STACK)
+    kinesis = client("kinesis")
+    stream = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+    own = mapping()
+    second = of_another_stack(2, stream)
+    assert found() == set()
+    third = of_another_stack(3, stream)
+    [finding] = examine(fetch("rides", client), "rides")
+    assert finding.id == "W9713"
+    assert "3 consumers read Orders (Mapping, OtherStackother2, OtherStackother3)" in finding.what
+    fan_out = kinesis.register_stream_consumer(StreamARN=stream, ConsumerName="fast")["Consumer"][
+        "ConsumerARN"
+    ]
+    mappings = lambda_backends["123456789012"]["us-east-1"]._event_source_mappings
+    mappings[third].event_source_arn = fan_out  # moto's API takes no consumer's ARN as a source
+    assert found() == set()
+    client("lambda").update_event_source_mapping(UUID=second, MaximumRecordAgeInSeconds=-1)
+    [finding] = examine(fetch("rides", client), "rides")
+    assert (finding.id, finding.where.split("/")[1]) == ("E9702", "OtherStackother2")
+    assert own in {
+        one["UUID"] for one in client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    }
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_stack_s_own_fan_out_is_counted_once() -> None:
+    """By its ARN, for moto's CloudFormation makes no StreamConsumer."""
+    kinesis = client("kinesis")
+    kinesis.create_stream(StreamName="orders", ShardCount=1)
+    arn = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]["StreamARN"]
+    own, other = (
+        kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=name)["Consumer"]["ConsumerARN"]
+        for name in ("own", "other")
+    )
+    template: dict[str, Any] = {
+        "Resources": {
+            "Orders": {"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "orders"}},
+            "Fan": {"Type": "AWS::Kinesis::StreamConsumer", "Properties": {"ConsumerName": "own"}},
+        }
+    }
+    assert other != own
+    other_consumers.add(template, [("Fan", "AWS::Kinesis::StreamConsumer", own)], client)
+    assert sorted(template["Resources"]) == ["Fan", "Fanoutother", "Orders"]
 
 
 @pytest.mark.usefixtures("aws")

@@ -106,6 +106,8 @@ CASES = [
         None,
     ),
     ("ShardCount: 2", "ShardCount: 2, RetentionPeriodHours: 48", None),
+    ("ShardCount: 2", "ShardCount: 2, RecordDistributionStrategy: AUTO", "W9716"),
+    ("ShardCount: 2", "ShardCount: 2, RecordDistributionStrategy: USER_PARTITION_KEY", None),
     ("Timeout: 30", "MemorySize: 512", "W9722"),
     ("Timeout: 30", "Timeout: 3600", "E9707"),
     ("Runtime: python3.13", "Runtime: python3.8", "W9723"),
@@ -145,17 +147,37 @@ def test_a_stream_on_demand_begins_with_what_four_shards_carry() -> None:
     assert found(text, rate=4001) == {"W9712"}
 
 
-def test_three_consumers_of_one_stream_are_too_many_unless_they_have_fan_outs_of_their_own() -> None:
-    def mapping(name: str, source: str) -> str:
-        event = SOUND.split("          Properties:\n")[1].replace("            ", "      ")
-        event = event.replace("Stream:", "EventSourceArn:").replace("Type: S3, ", "")
-        head = f"  {name}:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n"
-        return head + "      FunctionName: elsewhere\n" + event.replace("Orders.Arn", source)
+def mapping(name: str, source: str) -> str:
+    """A sound mapping of a function elsewhere, in CloudFormation's form. source: its stream, as YAML."""
+    event = SOUND.split("          Properties:\n")[1].replace("            ", "      ")
+    event = event.replace("Stream:", "EventSourceArn:").replace("Type: S3, ", "")
+    head = f"  {name}:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n"
+    return head + "      FunctionName: elsewhere\n" + event.replace("!GetAtt Orders.Arn", source)
 
+
+def test_three_consumers_of_one_stream_are_too_many_unless_they_have_fan_outs_of_their_own() -> None:
     fan_out = "  Fan: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: !GetAtt Orders.Arn}}\n"
-    two = SOUND + fan_out + mapping("Second", "Orders.Arn")
-    assert found(two + mapping("Third", "Fan.ConsumerARN")) == set()
-    assert found(two + mapping("Third", "Orders.Arn")) == {"W9713"}
+    two = SOUND + fan_out + mapping("Second", "!GetAtt Orders.Arn")
+    assert found(two + mapping("Third", "!GetAtt Fan.ConsumerARN")) == set()
+    assert found(two + mapping("Third", "!GetAtt Orders.Arn")) == {"W9713"}
+
+
+def test_consumers_of_a_stream_elsewhere_are_counted_by_its_arn() -> None:
+    theirs = "arn:aws:kinesis:us-east-1:123456789012:stream/theirs"
+    two = SOUND + mapping("Second", theirs) + mapping("Third", theirs)
+    assert found(two) == set()
+    assert found(two + mapping("Fourth", f"{theirs}/consumer/fast:1")) == set()
+    assert found(two + mapping("Fourth", theirs)) == {"W9713"}
+
+
+def test_a_stream_takes_twenty_fan_out_consumers() -> None:
+    """docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"""
+    fan_out = (
+        "  Fan{}: {{Type: AWS::Kinesis::StreamConsumer, Properties: {{StreamARN: !GetAtt Orders.Arn}}}}\n"
+    )
+    twenty = SOUND + "".join(map(fan_out.format, range(20)))
+    assert found(twenty) == set()
+    assert found(twenty + fan_out.format(20)) == {"W9715"}
 
 
 def test_async_settings_are_meant_where_something_else_calls_the_function() -> None:
@@ -211,7 +233,7 @@ def test_the_rules_are_a_pack_for_cfn_lint_with_ids_of_their_own() -> None:
 
     loaded = get_rules([str(RULES)], [], [])
     ours = {rule.id: rule for rule in loaded if rule.id[1:3] == "97"}
-    assert len(ours) == 21
+    assert len(ours) == 23
     for rule in ours.values():
         assert rule.description
         assert rule.fix

@@ -14,13 +14,8 @@ from threeways.aws import errors
 from threeways.errors import TemplateError
 from threeways.ops.account import Client
 from threeways.ops.deploy.stack import resources
+from threeways.ops.doctor import other_consumers
 from threeways.ops.doctor.values import Reference, TemplateValues
-
-_SETTINGS = (
-    "BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "FunctionResponseTypes",
-    "MaximumBatchingWindowInSeconds", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts",
-    "ParallelizationFactor", "StartingPosition",
-)  # fmt: skip
 
 
 def fetch(stack: str, client: Client) -> str:
@@ -31,7 +26,7 @@ def fetch(stack: str, client: Client) -> str:
     fix = (
         "Correct the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
         "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
-        "DescribeStreamSummary of Kinesis"
+        "DescribeStreamSummary and ListStreamConsumers of Kinesis"
     )
     with errors.named(lambda error: TemplateError(f"STACK={stack} cannot be read: {error}. {fix}")):
         cloudformation = client("cloudformation")
@@ -39,13 +34,15 @@ def fetch(stack: str, client: Client) -> str:
         [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         template = _document(body, stack)
         _set_parameters(template, described.get("Parameters", []))
-        for logical_id, kind, physical_id in resources(stack, client):
+        held = list(resources(stack, client))
+        for logical_id, kind, physical_id in held:
             found = template["Resources"].get(logical_id)
             if found and physical_id and (read := _LIVE.get(kind)):
                 found["Properties"] = {**(found.get("Properties") or {}), **read(client, physical_id)}
         for found in list(template["Resources"].values()):
             if found.get("Type") == "AWS::Lambda::EventSourceMapping":
                 _point_at_stream(template, found["Properties"], client)
+        other_consumers.add(template, held, client)
     return json.dumps(template, indent=1, default=str)
 
 
@@ -77,8 +74,7 @@ def _mapping(client: Client, uuid: str) -> dict[str, Any]:
     docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html
     """
     answer = client("lambda").get_event_source_mapping(UUID=uuid)
-    settings = {name: answer[name] for name in _SETTINGS if answer.get(name) is not None}
-    return {**settings, "_EventSourceArn": answer.get("EventSourceArn", "")}
+    return {**other_consumers.settings(answer), "_EventSourceArn": answer.get("EventSourceArn", "")}
 
 
 def _function(client: Client, name: str) -> dict[str, Any]:
@@ -110,6 +106,7 @@ def _stream(client: Client, name: str) -> dict[str, Any]:
         "ShardCount": summary["OpenShardCount"],
         "RetentionPeriodHours": summary["RetentionPeriodHours"],
         "StreamModeDetails": summary.get("StreamModeDetails", {}),
+        "RecordDistributionStrategy": summary.get("RecordDistributionStrategy", "USER_PARTITION_KEY"),
     }
 
 

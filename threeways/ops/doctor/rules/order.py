@@ -35,6 +35,23 @@ def lanes_for_aggregates(consumer: Consumer, _: Stack) -> str | None:
     )
 
 
+@of_consumer(
+    "W9716",
+    "The stream distributes records by itself, and not by their partition keys",
+    page="streams/latest/dev/service-managed-record-distribution.html",
+    fix="RecordDistributionStrategy: USER_PARTITION_KEY. If no order is needed, silence this rule here.",
+)
+def keys_ignored(consumer: Consumer, _: Stack) -> str | None:
+    """`AUTO` puts records of one partition key on several shards."""
+    stream = consumer.stream
+    if stream is None or stream.properties.get("RecordDistributionStrategy") != "AUTO":
+        return None
+    return (
+        f"{stream.logical_id} ignores partition keys (RecordDistributionStrategy AUTO): records of one key "
+        "are on several shards, which are read at once, so that their order is lost."
+    )
+
+
 @of_stack(
     "W9714",
     "One partition key comes faster than it can be carried",

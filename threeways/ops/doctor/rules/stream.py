@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from math import ceil
 
 from threeways.ops.doctor.rule import Fault, of_consumer, of_stack
-from threeways.ops.doctor.stack import STREAM, Consumer, Stack
+from threeways.ops.doctor.stack import STREAM, Consumer, Resource, Stack
 from threeways.ops.doctor.values import Reference
 
 RECORDS_A_SHARD = 1_000
 BYTES_A_SHARD = 2**20
 ON_DEMAND_SHARDS = 4
+SHARING_WELL = 2
+"""The polling consumers of one stream that don't yet wait for each other's reads."""
+FAN_OUT_CONSUMERS = 20
 
 
 @of_consumer(
@@ -70,14 +73,47 @@ def many_readers(stack: Stack) -> Iterator[Fault]:
     """A shard gives 2 MB and 5 reads a second to all standard consumers together."""
     readers: dict[str, list[Consumer]] = defaultdict(list)
     for consumer in stack.consumers:
-        found = stack.resource(consumer.source) if isinstance(consumer.source, Reference) else None
-        if found is not None and found.kind == STREAM:
-            readers[found.logical_id].append(consumer)
+        if (stream := _polled(consumer, stack)) is not None:
+            readers[stream].append(consumer)
     for stream, consumers in readers.items():
-        if len(consumers) > 2:
+        if len(consumers) > SHARING_WELL:
             names = ", ".join(consumer.logical_id for consumer in consumers)
             yield Fault(
                 consumers[0].path,
                 f"{len(consumers)} consumers read {stream} ({names}): a shard gives 2 MB and 5 reads a "
                 "second to all of them together, so each falls behind when the others read.",
             )
+
+
+@of_stack(
+    "W9715",
+    "More enhanced fan-out consumers than a stream takes",
+    page="streams/latest/dev/service-sizes-and-limits.html",
+    fix=(
+        "fewer: one function that does the work of several, or consumers that may wait a little by polling. "
+        "In On-demand Advantage, which takes 50, silence this rule here."
+    ),
+)
+def too_much_fan_out(stack: Stack) -> Iterator[Fault]:
+    """A stream takes 20 registered consumers, 50 in On-demand Advantage."""
+    registered: dict[str, list[Resource]] = defaultdict(list)
+    for consumer in stack.of_kind("AWS::Kinesis::StreamConsumer"):
+        arn = consumer.properties.get("StreamARN")
+        found = stack.resource(arn)
+        registered[found.logical_id if found else str(arn)].append(consumer)
+    for stream, consumers in registered.items():
+        if len(consumers) > FAN_OUT_CONSUMERS:
+            yield Fault(
+                consumers[FAN_OUT_CONSUMERS].path,
+                f"{len(consumers)} consumers are registered on {stream}, which takes {FAN_OUT_CONSUMERS} (50 "
+                "in On-demand Advantage): registering the next one fails, and with it its deployment.",
+            )
+
+
+def _polled(consumer: Consumer, stack: Stack) -> str | None:
+    """Return what names the stream that a consumer polls; None where it has reads of its own."""
+    source = consumer.source
+    found = stack.resource(source) if isinstance(source, Reference) else None
+    if found is not None:
+        return found.logical_id if found.kind == STREAM else None
+    return source if isinstance(source, str) and ":stream/" in source and "/consumer/" not in source else None
