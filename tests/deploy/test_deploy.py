@@ -58,7 +58,7 @@ def test_a_first_deployment_that_broke_off_goes_on(lab: Lab) -> None:
 def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) -> None:
     stack = lab.deploy()
     lab.consume()
-    answer = smoke_test.send(stack, "ride_duration", client, lab.console, look=0.5)
+    answer = smoke_test.send(stack, "ride_duration", "", client, lab.console, look=0.5)
     assert answer["version"] == training.report.model.run_id
     assert answer["prediction"]["ride_id"].startswith("deploy-check-")
     again = lab.deploy(event=True)
@@ -69,13 +69,13 @@ def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) ->
 def test_a_ride_that_is_quarantined_or_never_predicted_is_a_failure(lab: Lab) -> None:
     stack = lab.deploy()
     with pytest.raises(DeploymentFailed, match=r"no prediction after 0 s.*aws logs tail.*make rollback"):
-        smoke_test.send(stack, "ride_duration", client, lab.console, patience=0.2, look=0.1)
+        smoke_test.send(stack, "ride_duration", "", client, lab.console, patience=0.2, look=0.1)
     lab.consume()
     proof = pytest.MonkeyPatch()
     with proof.context() as patched:
         patched.setattr(smoke_test, "example", lambda task: ("x", b"junk"))
         with pytest.raises(DeploymentFailed, match=r"in quarantine.*undecodable.*make rollback"):
-            smoke_test.send(stack, "ride_duration", client, lab.console, look=0.5)
+            smoke_test.send(stack, "ride_duration", "", client, lab.console, look=0.5)
 
 
 def test_a_model_s_mlmodel_is_uploaded_last_so_that_half_a_model_is_none(training: Training) -> None:
@@ -159,7 +159,8 @@ def test_a_model_written_as_literals_turns_the_mapping_on_whatever_parameters_ca
     assert made["Parameters"]["ModelLocation"]["Default"] == "s3://m/models/a"
     variables = made["Resources"]["Predictor"]["Properties"]["Environment"]["Variables"]
     assert variables["MODEL_LOCATION"] == "s3://m/models/a"
-    assert variables["PREDICTIONS_STREAM_NAME"] == {"Ref": "OutputStream"}, "a resource is no parameter"
+    stream = variables["PREDICTIONS_STREAM_NAME"]["Fn::If"][1]
+    assert stream == {"Ref": "OutputStream"}, "a resource is no parameter"
     assert len(package.text_of(made)) < package.MAX_BYTES
     assert document == parameters.template(), "the document itself stays"
 
@@ -180,7 +181,7 @@ def test_a_packaged_template_leaves_what_an_account_has_no_use_for_and_keeps_the
     )
     assert json.loads(after) == json.loads(before)
     assert "\n" not in after
-    assert set(names) == {"InputName"}
+    assert set(names) == {"InputName", "OutputName"}
 
 
 def test_at_once_goes_without_codedeploy() -> None:

@@ -58,9 +58,9 @@ def test_answers_come_back_as_they_were_kept(tmp_path: Path) -> None:
     file = tmp_path / "samconfig.toml"
     assert answers.load(file) is None
     kept = Answers("mine", "eu-west-1", {"ShardCount": "3", "KmsKeyArn": ""}, "a/b")
-    assert answers.save(kept, file)
+    assert answers.save(kept, file) is None
     assert answers.load(file) == kept
-    assert answers.save(Answers("other", "eu-west-1"), file)
+    assert answers.save(Answers("other", "eu-west-1"), file) is None
     assert answers.load(file) == Answers("other", "eu-west-1")
 
 
@@ -70,7 +70,7 @@ def test_a_file_of_somebody_else_is_read_and_left_as_it_is(tmp_path: Path) -> No
     file.write_text(theirs + "parameter_overrides = \"ShardCount=2 StreamMode='PROVISIONED'\"\n")
     before = file.read_text()
     assert answers.load(file) == Answers("s", "", {"ShardCount": "2", "StreamMode": "PROVISIONED"})
-    assert not answers.save(Answers("other", "eu-west-1"), file)
+    assert answers.save(Answers("other", "eu-west-1"), file)
     assert file.read_text() == before
 
 

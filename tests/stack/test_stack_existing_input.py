@@ -34,6 +34,25 @@ def test_the_stack_makes_no_stream_of_its_own_and_everything_names_the_existing_
     assert not mentions(made, "InputStream")
 
 
+def test_a_shared_output_is_made_by_another_and_everything_names_it() -> None:
+    """docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html"""
+    made = resolved(OutputStreamArn=ARN)
+    assert set(of_type(made, "AWS::Kinesis::Stream")) == {"InputStream"}
+    variables = made["Resources"]["Predictor"]["Properties"]["Environment"]["Variables"]
+    assert variables["PREDICTIONS_STREAM_NAME"] == "uploads"
+    statements = predictor_statements(OutputStreamArn=ARN)
+    assert statements["PutPredictions"]["Resource"] == ARN
+    assert statements["EncryptPredictions"]["Action"] == "kms:GenerateDataKey"
+    condition = {"StringEquals": {"kms:EncryptionContext:aws:kinesis:arn": ARN}}
+    assert statements["EncryptPredictions"]["Condition"] == condition
+    assert {made["Outputs"][name]["Value"] for name in ("OutputStreamName", "OutputStreamArn")} == {
+        "uploads",
+        ARN,
+    }
+    assert not mentions(made, "OutputStream")
+    assert "EncryptPredictions" not in predictor_statements()
+
+
 def streams(widget: dict[str, Any]) -> list[list[Any]]:
     shown = widget["properties"].get("metrics", [])
     return [metric for metric in shown if metric[0] == "AWS/Kinesis"]

@@ -18,7 +18,7 @@ from threeways.emulator.template_values import Resolver
 DOCUMENT = parse(TEMPLATE.read_text())
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0d1e"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:page"
-CHOSEN = {"InputStream"}
+CHOSEN = {"InputStream", "OutputStream"}
 """Resources that `resolved` leaves out where their condition fails; the others' tests look at them anyway."""
 
 

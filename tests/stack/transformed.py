@@ -77,8 +77,8 @@ def without_what_moto_lacks(document: dict[str, Any]) -> dict[str, Any]:
     """
     for name in ("BatchImageUri", "WebImageUri"):
         assert document["Parameters"][name]["Default"] == ""
-    makes_input = document["Parameters"]["InputStreamArn"]["Default"] == ""
-    left_out = {"HasBatch", "HasWeb"} | (set() if makes_input else {"MakesInputStream"})
+    given = [way for way in ("Input", "Output") if document["Parameters"][f"{way}StreamArn"]["Default"]]
+    left_out = {"HasBatch", "HasWeb", *(f"Makes{way}Stream" for way in given)}
     left = {
         name: body
         for name, body in document["Resources"].items()

@@ -30,6 +30,9 @@ def deploy(
     at_once: Annotated[
         bool, typer.Option("--at-once", help="The new version takes over in one step.")
     ] = False,
+    events_from: Annotated[
+        str | None, typer.Option(help="A stack whose input stream is read, too: this is a further consumer.")
+    ] = None,
     no_event: NoEvent = False,
     yes: Yes = False,
 ) -> None:
@@ -49,6 +52,7 @@ def deploy(
         at_once=at_once,
         yes=yes,
         event=not no_event,
+        events_from=events_from,
     )
     with telling_interruption():
         run_deploy(options, tools(console), console, LOCAL, answered if sys.stdin.isatty() else None, agreed)

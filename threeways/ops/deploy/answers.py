@@ -64,10 +64,15 @@ def load(path: Path = FILE) -> Answers | None:
     )
 
 
-def save(answers: Answers, path: Path = FILE) -> bool:
-    """Keep the answers; False where the file is not ours, and so is left as it is."""
+def save(answers: Answers, path: Path = FILE, *, is_further: bool = False) -> str | None:
+    """Keep the answers; where the file is left as it is, why.
+
+    is_further: the stack is a further consumer of another's stream, whose answers are not to be replaced.
+    """
     if path.exists() and not path.read_text(encoding="utf-8").startswith(MARK):
-        return False
+        return "is not of `make deploy`'s making"
+    if is_further and path.exists() and (found := load(path)) and found.stack != answers.stack:
+        return f"has the answers for {found.stack}"
     chosen = [f'{name}="{value}"' for name, value in sorted(answers.parameters.items())]
     lines = [
         MARK,
@@ -81,7 +86,7 @@ def save(answers: Answers, path: Path = FILE) -> bool:
         f"parameter_overrides = {json.dumps(chosen)}",
     ]
     write_atomic(path, ("\n".join(lines) + "\n").encode())
-    return True
+    return None
 
 
 def guided(ask: Ask, region: str, architecture: str, document: Mapping[str, Any]) -> Answers:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
+from threeways.ops.deploy import further, parameters, repository, streams
 from threeways.ops.deploy import model as models
-from threeways.ops.deploy import parameters, repository, streams
 from threeways.ops.deploy.answers import Answers, Ask
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.model import Chosen
@@ -22,6 +22,7 @@ from threeways.ops.deploy.stack import Stack, look, require_quiet, require_usabl
 class Options:
     """What the user gave with the command; None and "" where nothing.
 
+    task: what is predicted. events_from: the stack whose input stream is read, too.
     sha256: the model's digest, given by who vouches for it. parameters: `Name=value` words. image: one
     that is built. to: the deployment to go back to. at_once: the new version takes over in one step. yes:
     do not ask. event: send one through afterwards.
@@ -38,6 +39,8 @@ class Options:
     at_once: bool = False
     yes: bool = False
     event: bool = True
+    task: str | None = None
+    events_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def settle(options: Options, file: Path, ask: Ask | None, tools: DockerAndSam) -
     """Return the answers: given with the command, kept, or asked for. ask: None without a terminal."""
     found = kept.load(file)
     region = options.region or (found and found.region) or account.region() or ""
-    if found is None and not options.stack:
+    given = _given(options)
+    stack = options.stack or further.own_name(options.events_from, given.get("Task"))
+    if found is None and not stack:
         if ask is None:
             raise UsageError(
                 f"there is no {file.name} yet, and no terminal to ask on: name the stack, STACK=, its "
@@ -77,14 +82,22 @@ def settle(options: Options, file: Path, ask: Ask | None, tools: DockerAndSam) -
             )
         found = kept.guided(ask, region, tools.machine(), parameters.template())
         region = found.region
-    if found is None or (options.stack and options.stack != found.stack):
+    if found is None or (stack and stack != found.stack):
         found = Answers("", "")  # another stack's answers are not this one's
     return Answers(
-        kept.check_stack(options.stack or found.stack),
+        kept.check_stack(stack or found.stack),
         kept.check_region(region),
-        {**found.parameters, **parameters.given(options.parameters)},
+        {**found.parameters, **given},
         options.repository or found.repository,
     )
+
+
+def _given(options: Options) -> dict[str, str]:
+    """Return the parameters that the user gave. Raises UsageError where TASK= and Task= differ."""
+    given = parameters.given(options.parameters)
+    if options.task and given.setdefault("Task", options.task) != options.task:
+        raise UsageError(f"TASK={options.task} and PARAMETERS=Task={given['Task']} differ: give one of them")
+    return given
 
 
 SERVICES = ("cloudformation", "s3", "ecr", "kinesis", "lambda", "cloudwatch")
@@ -111,12 +124,16 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     stack = look(answers.stack, client)
     values = {**parameters.defaults(document), **_present(stack), **answers.parameters}
     values = {name: value for name, value in values.items() if name in document["Parameters"]}
+    if options.events_from:
+        read = further.parameters_of(options.events_from, answers, stack, client)
+        answers = replace(answers, parameters={**answers.parameters, **read})
+        values |= read
     parameters.check(document, values)
     streams.require_two(values, answers.parameters)
     if stack is not None:
         _check_stack(options, stack, client)
     streams.require_free(stack, values, client)
-    streams.require_input(values, answers.region, client)
+    streams.require_existing(values, answers.region, client)
     if answers.repository:
         repository.require(answers.repository, answers.region, client("ecr"))
     found = models.find(options.model, local, values["Task"], options.sha256)

@@ -9,9 +9,11 @@ stack is deployed with it. A later one uploads first and deploys once. Whatever 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 
 from threeways.errors import DeploymentFailed, UsageError
@@ -60,10 +62,12 @@ def deploy(
     local: where `make train` keeps its store, and this its packaged template. ask: None without a terminal.
     Raises a UsageError before anything is changed, DeploymentFailed after.
     """
+    settings = from_environment(Settings)
     refuse(
-        from_environment(Settings),
-        "MODEL=, SHA256= and PARAMETERS='Task=… ModelRuntime=…' say what is deployed",
+        msgspec.structs.replace(settings, task=None),
+        "MODEL=, SHA256=, TASK= and PARAMETERS='ModelRuntime=…' say what is deployed",
     )
+    options = replace(options, task=options.task or settings.task)
     tools.require()
     if options.image:
         tools.architecture(options.image)  # that it is there
@@ -78,8 +82,8 @@ def deploy(
     image = options.image or tools.build(made.values["Architecture"], _target(made))
     _require_architecture(image, made, tools)
     tools.prove(image, made.chosen, made.values)
-    if not kept.save(answers, answers_file):
-        say(console, f"{answers_file} is not of `make deploy`'s making, and stays as it is")
+    if reason := kept.save(answers, answers_file, is_further=bool(options.events_from)):
+        say(console, f"{answers_file} {reason}, and stays as it is")
     stack = _carry_out(made, options, tools, image, console)
     say(console, f"Deployed: {answers.stack} with {made.chosen.name}")
     if options.event:
@@ -127,7 +131,7 @@ def _event(made: Plan, options: Options) -> str:
     others = ", which its other consumers get, too" if made.values[streams.INPUT_ARN] else ""
     return (
         f"  event  one is put on {streams.input_name(made.values)}{others}; its prediction stays on "
-        f"{made.values[streams.OUTPUT_NAME]}"
+        f"{streams.output_name(made.values)}"
     )
 
 
@@ -186,7 +190,7 @@ def through(stack: Stack, task: str, run_id: str, client: Client, console: Conso
     if stack.parameters.get("Consume", "true") != "true":
         say(console, "The consumer is paused (Consume=false): no event was sent, and events wait")
         return
-    answer = smoke_test.send(stack, task, client, console)
+    answer = smoke_test.send(stack, task, run_id, client, console)
     if run_id and answer.get("version") != run_id:
         raise DeploymentFailed(
             f"the event was answered by {answer.get('version')}, not by {run_id}: is another consumer of "

@@ -38,6 +38,7 @@ def example(task_name: str) -> tuple[str, bytes]:
 def send(
     stack: Stack,
     task_name: str,
+    run_id: str,
     client: Client,
     console: Console,
     patience: float = PATIENCE_SECONDS,
@@ -45,11 +46,13 @@ def send(
 ) -> dict[str, Any]:
     """Put one event on the input stream and wait for its prediction, which is the answer.
 
+    run_id: the model's; on an output stream of several consumers only its predictions count. "": unknown.
     Raises DeploymentFailed where it does not come, or the event lands in quarantine.
     """
     outputs = Outputs(
         kinesis=client("kinesis"), s3=client("s3"), output_stream=stack.output(streams.OUTPUT_NAME),
         quarantine=stack.output("QuarantineLocation"),
+        version=run_id if run_id and stack.parameters.get(streams.OUTPUT_ARN) else None,
     )  # fmt: skip
     proof = Proof(outputs, [datetime.now(UTC)], patience=look)
     own_id, data = example(task_name)

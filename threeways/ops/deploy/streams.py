@@ -10,8 +10,10 @@ from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy.stack import Stack
 
-INPUT_ARN, INPUT_NAME, OUTPUT_NAME = "InputStreamArn", "InputStreamName", "OutputStreamName"
-"""The template's parameters that name them."""
+INPUT_ARN, INPUT_NAME = "InputStreamArn", "InputStreamName"
+OUTPUT_ARN, OUTPUT_NAME = "OutputStreamArn", "OutputStreamName"
+"""The template's parameters that name them: what is there, and what the stack makes."""
+PAIRS = ((INPUT_ARN, INPUT_NAME), (OUTPUT_ARN, OUTPUT_NAME))
 
 
 def input_name(values: Mapping[str, str]) -> str:
@@ -19,8 +21,16 @@ def input_name(values: Mapping[str, str]) -> str:
 
     docs.aws.amazon.com/service-authorization/latest/reference/list_amazonkinesis.html (Resource types)
     """
-    arn = values[INPUT_ARN]
-    return arn.rpartition("/")[2] if arn else values[INPUT_NAME]
+    return _name(values, INPUT_ARN, INPUT_NAME)
+
+
+def output_name(values: Mapping[str, str]) -> str:
+    """Return the name of the output stream, likewise."""
+    return _name(values, OUTPUT_ARN, OUTPUT_NAME)
+
+
+def _name(values: Mapping[str, str], arn: str, name: str) -> str:
+    return values[arn].rpartition("/")[2] if values.get(arn) else values[name]
 
 
 def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
@@ -28,62 +38,66 @@ def require_two(values: Mapping[str, str], given: Mapping[str, str]) -> None:
 
     values: of every parameter. given: those that the user chose.
     """
-    if given.get(INPUT_ARN) and INPUT_NAME in given:
+    for arn, name in PAIRS:
+        if given.get(arn) and name in given:
+            raise UsageError(
+                f"{name}={given[name]} names a stream that the stack makes, {arn} one that is "
+                "there: give one of them (samconfig.toml keeps what was given before)"
+            )
+    if input_name(values) == output_name(values):
         raise UsageError(
-            f"{INPUT_NAME}={given[INPUT_NAME]} names a stream that the stack makes, {INPUT_ARN} one that is "
-            "there: give one of them (samconfig.toml keeps what was given before)"
-        )
-    if input_name(values) == values[OUTPUT_NAME]:
-        raise UsageError(
-            f"{values[OUTPUT_NAME]} would be both input and output, and the function would read its own "
+            f"{output_name(values)} would be both input and output, and the function would read its own "
             f"predictions: give the output another name, PARAMETERS={OUTPUT_NAME}=…"
         )
 
 
 def require_free(stack: Stack | None, values: Mapping[str, str], client: Client) -> None:
     """Raise UsageError where a stream that the deployment makes anew is there already."""
-    makes_input = not values[INPUT_ARN] and (stack is None or bool(stack.parameters.get(INPUT_ARN)))
-    names = [INPUT_NAME] * makes_input + [OUTPUT_NAME] * (stack is None)
-    for name in names:
+    for arn, name in PAIRS:
+        if values.get(arn) or not (stack is None or stack.parameters.get(arn)):
+            continue
         with account.named_faults(f"the stream {values[name]} cannot be looked up"):
             found = _summary(values[name], client)
         if found:
-            read_it = f", or have the stack read that one, PARAMETERS={INPUT_ARN}={found['StreamARN']}"
+            use = "read that one" if name == INPUT_NAME else "put on that one, beside others"
             raise UsageError(
                 f"there is a stream {values[name]} already, which is none of this stack's: give another "
-                f"name, PARAMETERS={name}=…{read_it if name == INPUT_NAME else ''}"
+                f"name, PARAMETERS={name}=…, or have the stack {use}, PARAMETERS={arn}={found['StreamARN']}"
             )
 
 
-def require_input(values: Mapping[str, str], region: str, client: Client) -> None:
-    """Raise UsageError where `InputStreamArn` is no stream that a stack of the region can consume.
+def require_existing(values: Mapping[str, str], region: str, client: Client) -> None:
+    """Raise UsageError where a stream that is given by its ARN is none that a stack of the region can use.
 
     Alarms and dashboard name the stream in the stack's own account and region. Raises LocationError where it
     can't be looked up.
     """
-    arn = values[INPUT_ARN]
-    if not arn:
-        return
+    for name, _ in PAIRS:
+        if values.get(name):
+            _require(name, values[name], region, client)
+
+
+def _require(name: str, arn: str, region: str, client: Client) -> None:
     _, _, _, where, whose, _ = arn.split(":", 5)
     if where != region:
         raise UsageError(
-            f"{INPUT_ARN}={arn} is in {where}, the stack in {region}: deploy it there, REGION={where}"
+            f"{name}={arn} is in {where}, the stack in {region}: deploy it there, REGION={where}"
         )
-    with account.named_faults(f"the stream {INPUT_ARN}={arn} cannot be looked up"):
+    with account.named_faults(f"the stream {name}={arn} cannot be looked up"):
         own = client("sts").get_caller_identity()["Account"]
         if whose != own:
             raise UsageError(
-                f"{INPUT_ARN}={arn} is in account {whose}, the stack in {own}: deploy it with credentials of "
+                f"{name}={arn} is in account {whose}, the stack in {own}: deploy it with credentials of "
                 f"{whose}"
             )
-        found = _summary(input_name(values), client)
+        found = _summary(arn.rpartition("/")[2], client)
     if found is None:
         raise UsageError(
-            f"{INPUT_ARN}={arn} is not there: give the output {INPUT_ARN} of the stack that makes the "
-            f"stream, or leave {INPUT_ARN} out, and this stack makes one"
+            f"{name}={arn} is not there: give the output {name} of the stack that makes the "
+            f"stream, or leave {name} out, and this stack makes one"
         )
     if found["StreamStatus"] not in ("ACTIVE", "UPDATING"):
-        raise UsageError(f"{INPUT_ARN}={arn} is {found['StreamStatus']}: wait until it is ACTIVE")
+        raise UsageError(f"{name}={arn} is {found['StreamStatus']}: wait until it is ACTIVE")
 
 
 def _summary(name: str, client: Client) -> Mapping[str, Any] | None:

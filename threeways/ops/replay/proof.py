@@ -30,6 +30,7 @@ SLACK = timedelta(seconds=2)
 
 class _Prediction(msgspec.Struct):
     source_event_id: str
+    version: str | None = None
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Proof:
     ) -> None:
         self._kinesis, self._s3, self._stream = outputs.kinesis, outputs.s3, outputs.output_stream
         self._quarantine = split_location(outputs.quarantine) if outputs.quarantine else None
+        self._version = outputs.version
         self._patience = patience
         listed = self._kinesis.list_shards(StreamName=self._stream)
         # The server's own clock, to the second: ours may be wrong.
@@ -123,11 +125,12 @@ class Proof:
             for page in reader.pages():
                 for data in chain.from_iterable(_messages(record["Data"]) for record in page):
                     try:
-                        event_id = decode(data).source_event_id
+                        prediction = decode(data)
                     except msgspec.DecodeError:
                         continue  # another producer's
-                    if event_id in ids:
-                        found.predicted.setdefault(event_id, data)
+                    is_ours = self._version in (None, prediction.version)
+                    if is_ours and prediction.source_event_id in ids:
+                        found.predicted.setdefault(prediction.source_event_id, data)
                 if page and page[-1]["ApproximateArrivalTimestamp"] > began + SLACK:
                     break
 

@@ -17,12 +17,17 @@ LONGEST_SECONDS = 15 * 60
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """Where a function puts things. quarantine: `s3://bucket/prefix`, None where it has none."""
+    """Where a function puts things.
+
+    quarantine: `s3://bucket/prefix`, None where it has none. version: the model's, as its messages name it;
+    others' may be on the same stream. None: unknown, and any counts.
+    """
 
     kinesis: Any
     s3: Any
     output_stream: str
     quarantine: str | None
+    version: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,8 @@ def deployed(name: str) -> Target:
         s3=s3,
         output_stream=settings.predictions_stream_name,
         quarantine=settings.quarantine_location,
+        # An alias may send invocations to two versions, each with a model of its own.
+        version=settings.run_id if configuration["Version"] == "$LATEST" else None,
     )
 
 
