@@ -41,6 +41,11 @@ def build(settings: Settings | None = None) -> StreamHandler:
     """
     settings = settings or from_environment(Settings)
     model_service = bootstrap.service_of(None, settings)
+    if model_service.fan_out is not None and settings.aggregate_predictions:
+        raise SettingsError(
+            f"AGGREGATE_PREDICTIONS packs an event's one message under its own key, and TASK="
+            f"{model_service.task.name} makes several with keys of their own; unset AGGREGATE_PREDICTIONS"
+        )
     return StreamHandler(
         model_service,
         _delivery(settings),

@@ -8,12 +8,14 @@ Two kinds of errors decide what happens to a record; every other error stops a s
     │   ├── InvalidEvent          it is JSON, but not an event of the task
     │   ├── UnpredictableEvent    `predict` raises on it, and on it alone
     │   ├── InvalidPrediction     its prediction is not a finite number
+    │   ├── InvalidMessages       what the task makes of its prediction cannot be put on a stream
     │   ├── ResourceExhausted     memory, a file or a socket was lacking at each try, for too long
     │   ├── NoTimeToScore         an invocation of its own was too short to score it
     │   ├── NoTimeToDeliver       an invocation of its own is too short to deliver its predictions in order
     │   └── RepeatedEvent         another row of the batch job has the same id, and is used instead
     ├── TransientError            trying again may succeed: retry, then report the record as unfinished
     │   ├── DeadlineNear          the invocation has no time left for another try
+    │   │   └── NoRoom            the messages of the events before it are all that an invocation takes
     │   ├── ResourceShort         memory, a file or a socket was lacking while it was scored
     │   ├── DeliveryFailed        the predictions stream refuses every record for now
     │   └── QuarantineFailed      the quarantine did not acknowledge it
@@ -96,6 +98,12 @@ class InvalidPrediction(PermanentError):
     code = "invalid_prediction"
 
 
+class InvalidMessages(PermanentError):
+    """The task's `messages` raises on its prediction, or makes too many, too large or no valid ones."""
+
+    code = "invalid_messages"
+
+
 class ResourceExhausted(PermanentError):
     """`ResourceShort` for so long that it is attributed to the record."""
 
@@ -126,6 +134,10 @@ class TransientError(ThreewaysError):
 
 class DeadlineNear(TransientError):
     """Too little of the invocation's time is left for another attempt."""
+
+
+class NoRoom(DeadlineNear):
+    """The messages of the events before it are as many as an invocation takes."""
 
 
 class ResourceShort(TransientError):

@@ -102,7 +102,7 @@ class JsonEvents[E]:
             where = "" if "(byte " in str(error) else f" (byte {len(payload)})"
             raise UndecodableEvent(format_of(payload) or f"{error}{where}") from None
         named = self._id(event)
-        if isinstance(named, str) and not _fits_a_key(named):
+        if isinstance(named, str) and not fits_a_key(named):
             raise InvalidEvent(
                 f"Expected `str` of length <= {KEY_LENGTH} in UTF-16 - at `$.{self._id_field}`"
             )
@@ -137,9 +137,9 @@ class JsonEvents[E]:
         except (TypeError, msgspec.DecodeError, RecursionError):
             return None
         texts = [named for named in map(self._id, events) if type(named) is str]
-        return events if all(map(_fits_a_key, texts)) else None
+        return events if all(map(fits_a_key, texts)) else None
 
 
-def _fits_a_key(text: str) -> bool:
+def fits_a_key(text: str) -> bool:
     """Whether Kinesis takes it as a partition key, were it to count as Java does: a pair beyond U+FFFF."""
     return text.isascii() or len(text.encode("utf-16-le")) <= 2 * KEY_LENGTH

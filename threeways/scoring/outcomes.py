@@ -28,6 +28,12 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
     flags: tuple[str, ...]
 
 
+class ScoredEvent(Scored, frozen=True, gc=False):
+    """The same with its event, for a task that makes messages of both."""
+
+    event: Any
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnScores:
     """What became of n events that came by column.
@@ -54,6 +60,12 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     prediction: dict[str, Any]
     source_event_id: str | None = None
     flags: tuple[str, ...] | None = None
+
+
+class PartialPrediction(Prediction, frozen=True, omit_defaults=True, gc=False):
+    """One of an event's messages. messages: how many there are of it."""
+
+    messages: int = 0
 
 
 def prediction_maker(fields: Sequence[str], event_id: str, task: str) -> Callable[[Any, EventId], Any]:

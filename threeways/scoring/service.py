@@ -9,13 +9,12 @@ its reason in its own place; the others never notice. `threeways.scoring.isolati
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import Any, Literal, Protocol, cast
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,45 +23,26 @@ from numpy.typing import NDArray
 from threeways.artifact.answers import Answers
 from threeways.artifact.inputs import Rows
 from threeways.errors import (
-    DeadlineNear,
-    InvalidPrediction,
     ModelFailed,
     PermanentError,
     SettingsError,
 )
-from threeways.scoring.isolation import Pace, isolate
+from threeways.scoring.messages import Messages
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import (
     ColumnScores,
-    Fault,
     Outcome,
     Prediction,
     Scored,
-    fault_of,
+    ScoredEvent,
     prediction_maker,
 )
 from threeways.scoring.outputs import message_fields
+from threeways.scoring.predicting import Model, Predictor, Take
 from threeways.scoring.task import Columns, Dicts, Flags, Task
-
-logger = logging.getLogger(__name__)
 
 UNSEEN_CATEGORY = "unseen_category"
 """The flag of an event with a text that the model's encoder was not fitted on."""
-
-
-class Model(Protocol):
-    """What the service needs of a model; `threeways.artifact.Model` is the one that is deployed."""
-
-    @property
-    def input_kind(self) -> Literal["block", "dicts", "frame", "texts"]:
-        """What `predict` takes: see `artifact.sklearn.input_kind`."""
-
-    def predict(self, features: Any) -> NDArray[Any]:
-        """Return the answers for n rows, one along the first axis each."""
-
-
-type Take = Callable[[Sequence[int]], Any]
-"""Gives some of a batch's rows, in the form that `Model.predict` takes."""
 
 
 type Faults = Mapping[int, PermanentError]
@@ -102,10 +82,9 @@ class ModelService[E]:
         self.version = version
         self._refused: Callable[[Rows], Faults] = getattr(model, "refused", lambda _: {})
         self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(model, "unseen", lambda _: None)
-        self._clock = clock
-        self._pace = Pace()
-        self._careful = False  # the time did not suffice to isolate what made the last call raise
+        self._predictor = Predictor(model, output, self.prove, clock)
         self._encode = msgspec.json.Encoder().encode
+        self.fan_out = Messages(self.task, output, version) if task.messages else None
         self._made = prediction_maker(output.fields, task.id_name, task.name)
 
     @property
@@ -120,11 +99,16 @@ class ModelService[E]:
         """
         example, arrived = [self.task.example], [datetime.now(UTC)]
         try:
-            answers = self._call(self._prepared(example, arrived)[0], [0])
+            answers = self._predictor.call(self._prepared(example, arrived)[0], [0])
         except Exception as error:
             raise ModelFailed(f"the model cannot predict {self.task.name}'s example: {error!r}") from error
         for value in self.output.invalid(answers).values():
             raise ModelFailed(f"the model predicts {value} for {self.task.name}'s example")
+        if self.fan_out is not None:
+            told = [ScoredEvent(1, one, (), example[0]) for one in self.output.values(answers)]
+            for fault in self.fan_out.fanned_out(told, ["example"], _for_ever):
+                if isinstance(fault, Exception):
+                    raise ModelFailed(f"TASK={self.task.name}: its example: {fault}") from fault
 
     def score(
         self,
@@ -155,9 +139,14 @@ class ModelService[E]:
         if not events:
             return []
         take, flags, without = self._prepared(events, arrived)
-        values, faults = self._predict(take, len(events), without, time_left)
+        values, faults = self._predictor.predict(take, len(events), without, time_left)
         ids = map(self.task.event_id, events)
-        outcomes: list[Outcome] = list(map(Scored, ids, self.output.values(values), flags))
+        told = self.output.values(values)
+        outcomes: list[Outcome] = (
+            list(map(Scored, ids, told, flags))
+            if self.fan_out is None
+            else list(map(ScoredEvent, ids, told, flags, events))
+        )
         for row, fault in faults.items():
             outcomes[row] = fault
         return outcomes
@@ -167,7 +156,7 @@ class ModelService[E]:
         if not events:
             return ColumnScores(self.output.none(0), {}, {})
         take, told, without = self._prepared(events, arrived)
-        values, faults = self._predict(take, len(events), without, _for_ever)
+        values, faults = self._predictor.predict(take, len(events), without, _for_ever)
         flags: dict[str, NDArray[np.bool_]] = {}
         for row, names in enumerate(told):
             for name in names if row not in faults else ():
@@ -193,7 +182,7 @@ class ModelService[E]:
             take = partial(dicts.by_column, columns)
             flags = {name: mask for name, mask in flags.items() if name in dicts.about}
         without = self._refused(features.block) if dicts is None else {}
-        values, faults = self._predict(take, len(features.block), without, _for_ever)
+        values, faults = self._predictor.predict(take, len(features.block), without, _for_ever)
         return ColumnScores(values, flags, faults)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
@@ -226,73 +215,6 @@ class ModelService[E]:
                 (*told, UNSEEN_CATEGORY) if one else told for told, one in zip(flags, unseen, strict=True)
             ]
         return partial(_rows_of, features.block), flags, without
-
-    def _predict(
-        self, take: Take, count: int, without: Mapping[int, PermanentError], time_left: Callable[[], float]
-    ) -> tuple[NDArray[Any], dict[int, Fault]]:
-        """Return the answers of so many rows, and for each row without one the reason.
-
-        without: rows that have no features, and why. What the answer of such a row holds means nothing.
-        """
-        faults: dict[int, Fault] = dict(without)
-        rows: Sequence[int] = range(count)
-        if faults:
-            rows = [row for row in rows if row not in faults]
-        if not rows:
-            return self.output.none(count), faults
-        found, told = self._values(take, rows, time_left)
-        faults |= told
-        for place, value in self.output.invalid(found).items():
-            if rows[place] not in faults:
-                faults[rows[place]] = InvalidPrediction(
-                    f"the model predicts {value}, which is not a finite number"
-                )
-        if len(rows) == count:
-            return found, faults
-        answers = np.zeros((count, *found.shape[1:]), dtype=found.dtype)
-        if found.dtype.kind == "f":
-            answers.fill(np.nan)
-        answers[list(rows)] = found
-        return answers, faults
-
-    def _values(
-        self, take: Take, rows: Sequence[int], time_left: Callable[[], float]
-    ) -> tuple[NDArray[Any], dict[int, Fault]]:
-        """Return the model's answer for each of these rows, by one call if it can be, and why it has none."""
-        failed, expected = False, self._pace.seconds(len(rows))
-        if len(rows) == 1 or expected * (2 if self._careful else 1) <= time_left():
-            try:
-                return self._call(take, rows), {}
-            except ModelFailed:
-                raise
-            except Exception as error:  # noqa: BLE001 - a model may raise anything at all
-                self.prove()  # a model that fails on its example is at fault itself: that raises
-                if len(rows) == 1:
-                    return self.output.none(1), {rows[0]: fault_of(error)}
-                logger.warning("predict failed on %d events, which are isolated: %r", len(rows), error)
-                failed = True
-        told = isolate(
-            lambda some: self._call(take, some), rows, self._pace, time_left, self.prove, failed=failed
-        )
-        self._careful = len(told) < len(rows)
-        late = DeadlineNear("no time is left to predict it within this invocation")
-        faults: dict[int, Fault] = dict.fromkeys(rows[len(told) :], late)
-        faults |= {row: fault_of(value) for row, value in told.items() if isinstance(value, Exception)}
-        none = next((one for one in told.values() if not isinstance(one, Exception)), self.output.none(1))
-        kept = [none if row in faults else told[row] for row in rows]
-        return np.concatenate(cast("list[NDArray[Any]]", kept)), faults
-
-    def _call(self, take: Take, rows: Sequence[int]) -> NDArray[Any]:
-        """Predict some rows. Pass a copy: a pipeline may change its input."""
-        taken = take(rows)
-        began = self._clock()
-        try:
-            values = self.model.predict(taken)
-        except Exception:
-            self._pace.failed(len(rows), self._clock() - began)
-            raise
-        self._pace.succeeded(len(rows), self._clock() - began)
-        return self.output.checked(values, len(rows))
 
 
 def _rows_of(block: Rows, rows: Sequence[int]) -> Rows:

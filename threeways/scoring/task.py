@@ -7,7 +7,7 @@ A task is one `Task` in one module, called `task`; everything else in the projec
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -56,6 +56,19 @@ class ColumnFeatures[R: Rows = Block]:
 
     block: R
     flags: dict[str, NDArray[np.bool_]]
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One message of an event, for the output stream.
+
+    prediction: what it says, by name; the event's id is added to it. key: its partition key; messages of one
+    key are on one shard. Default: the event's id. id: what tells it from the event's other messages, such
+    as whom it is for; a redelivered event's message of the same id is a duplicate. Default: its place.
+    """
+
+    prediction: Mapping[str, Any]
+    key: EventId | None = None
+    id: EventId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,9 @@ class Task[E]:
     and the table's name; and `files(folder)`, the same as parquet. mixed: its features are a `Table`.
     prefixes: a table's column may have one of these before the field's name. slices: how a batch job's report
     parts the events; default: by the first numbers among the fields. from_signature: an artifact's signature
-    makes it, so that a table's columns are called as the fields in JSON are.
+    makes it, so that a table's columns are called as the fields in JSON are. messages: what the stream puts
+    of an event and its prediction by name, none to 10,000; a pure function of both. Default: one message,
+    the prediction.
     """
 
     name: str
@@ -159,6 +174,7 @@ class Task[E]:
     from_signature: bool = False
     prefixes: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
+    messages: Callable[[E, Mapping[str, Any]], Iterable[Message]] | None = None
     decode: Callable[[bytes], E] = field(init=False, repr=False, compare=False)
     """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
     decode_all: Callable[[Sequence[bytes | PermanentError]], tuple[list[E], dict[int, PermanentError]]] = (

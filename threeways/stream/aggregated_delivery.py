@@ -32,8 +32,15 @@ class AggregatedDelivery:
     def __init__(self, inner: Delivery) -> None:
         self._inner = inner
 
-    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
-        """Deliver all entries, or report which are unfinished; `retries` counts packed ones."""
+    def deliver(
+        self, entries: Sequence[Entry], deadline: Deadline, events: Sequence[int] | None = None
+    ) -> Receipt:
+        """Deliver all entries, or report which are unfinished; `retries` counts packed ones.
+
+        events: none may be given: an event's messages have partition keys of their own, which packing loses.
+        """
+        if events is not None:
+            raise ValueError("events of several messages cannot be packed")
         groups = list(_groups(entries))
         receipt = self._inner.deliver([_packed(entries, group) for group in groups], deadline)
         receipt.unfinished = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +20,7 @@ import msgspec
 from threeways.aws.calls import Backoff, Begun, Deadline, begin, is_fatal
 from threeways.errors import DeadlineNear, DeliveryFailed
 from threeways.scoring.decoding import KEY_LENGTH
+from threeways.stream.waiting import Waiting, WaitingEvents
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -66,8 +67,14 @@ class Receipt:
 class Delivery(Protocol):
     """Where predictions go."""
 
-    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
-        """Deliver all entries, or report which are unfinished. Raises nothing for a transient failure."""
+    def deliver(
+        self, entries: Sequence[Entry], deadline: Deadline, events: Sequence[int] | None = None
+    ) -> Receipt:
+        """Deliver all entries, or report which are unfinished. Raises nothing for a transient failure.
+
+        events: the number of each entry's event, ascending, where an event may have several: those have no
+        order among them, and all of them are acknowledged before the next event's of their order key are put.
+        """
 
     def seconds(self, of_a_key: int) -> float:
         """Estimate the seconds to deliver so many entries of one key."""
@@ -76,7 +83,12 @@ class Delivery(Protocol):
 class NoDelivery:
     """Discards predictions and counts them as delivered: `TEST_RUN`."""
 
-    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:  # noqa: ARG002 - the protocol's
+    def deliver(
+        self,
+        entries: Sequence[Entry],  # noqa: ARG002 - the protocol's
+        deadline: Deadline,  # noqa: ARG002
+        events: Sequence[int] | None = None,  # noqa: ARG002
+    ) -> Receipt:
         """Return a receipt without unfinished entries."""
         return Receipt()
 
@@ -105,10 +117,13 @@ class StreamDelivery:
         """Estimate the seconds for so many calls, by the moving average of recent calls."""
         return of_a_key * self._call_seconds
 
-    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:
+    def deliver(
+        self, entries: Sequence[Entry], deadline: Deadline, events: Sequence[int] | None = None
+    ) -> Receipt:
         """Deliver, retrying failed entries until the deadline."""
         receipt = Receipt()
-        waiting = _Waiting([entry.order_key for entry in entries])
+        keys = [entry.order_key for entry in entries]
+        waiting = Waiting(keys) if events is None else WaitingEvents(keys, events)
         try:
             self._deliver(entries, waiting, receipt, deadline)
         except (DeadlineNear, DeliveryFailed) as error:
@@ -118,7 +133,7 @@ class StreamDelivery:
         return receipt
 
     def _deliver(
-        self, entries: Sequence[Entry], waiting: _Waiting, receipt: Receipt, deadline: Deadline
+        self, entries: Sequence[Entry], waiting: Waiting | WaitingEvents, receipt: Receipt, deadline: Deadline
     ) -> None:
         """Put each key's first waiting entry, round after round, until all are acknowledged."""
         failed_before: set[int] = set()
@@ -189,45 +204,6 @@ class StreamDelivery:
             for position, result in zip(positions, results, strict=True)
             if "SequenceNumber" not in result
         }
-
-
-class _Waiting:
-    """The positions of entries that are not acknowledged; iterating yields them all.
-
-    keys: each entry's order key.
-    """
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._acknowledged = bytearray(len(keys))
-        self._heads: Sequence[int] = range(len(keys))
-        self._behind: dict[int, int] = {}
-        """Position -> the next position of the same key."""
-        if len(set(keys)) == len(keys):
-            return
-        last: dict[str, int] = {}
-        for position, key in enumerate(keys):
-            if key in last:
-                self._behind[last[key]] = position
-            last[key] = position
-        followers = set(self._behind.values())
-        self._heads = [position for position in self._heads if position not in followers]
-
-    def __iter__(self) -> Iterator[int]:
-        return (position for position, done in enumerate(self._acknowledged) if not done)
-
-    def heads(self) -> Sequence[int]:
-        """Return each key's first waiting position, in order."""
-        if 0 not in self._acknowledged:
-            return ()
-        if 1 in self._acknowledged:
-            put = [self._behind.get(one) if self._acknowledged[one] else one for one in self._heads]
-            self._heads = sorted([one for one in put if one is not None])
-        return self._heads
-
-    def acknowledge(self, positions: Iterable[int]) -> None:
-        """Mark some heads as acknowledged: their keys' next entries may be put."""
-        for position in positions:
-            self._acknowledged[position] = 1
 
 
 def _chunks(

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from threeways.aws.calls import Context, Deadline
 from threeways.errors import PermanentError, QuarantineFailed
+from threeways.scoring.messages import FannedOut
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import Outcome, Scored
 from threeways.scoring.service import ModelService
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES = 6 * 2**20 - 2**16
 """Lambda's limit on an answer is 6 MB: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+WITHOUT_MESSAGES = "withoutMessages"
+"""The answer's key for the ids of the events that are done without a message; AWS does not look at it."""
 KEPT_SHARE = 0.2
 """The share of an invocation's time that is reserved for delivery and quarantine."""
 
@@ -94,6 +97,10 @@ class StreamHandler:
         outcomes: Sequence[Outcome] = self.service.score(
             batch.payloads, OnDemand(batch.arrived_at, moment), lambda: deadline.remaining() - kept
         )
+        if self.service.fan_out is not None:
+            outcomes = self.service.fan_out.fanned_out(
+                outcomes, batch.event_ids, lambda: deadline.remaining() - kept
+            )
         left = deadline.remaining()
         aside: retries.Aside = []
         if batch.wholes:
@@ -104,7 +111,11 @@ class StreamHandler:
         faults += aside
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
         quarantining = self._beside.submit(self._set_aside, faults, deadline) if faults else None
-        unfinished, messages = self._deliver(*delivered, deadline, invocation)
+        silent: list[str] = []
+        if self.service.fan_out is None:
+            unfinished, messages = self._deliver(*delivered, deadline, invocation)
+        else:
+            unfinished, messages, silent = self._fan_out(*delivered, deadline, invocation)
         stored, again = quarantining.result() if quarantining else (0, 0)
         unfinished += [record for record, _ in faults[stored:]] + not_scored
         unfinished += later
@@ -113,6 +124,8 @@ class StreamHandler:
         invocation.unfinished = len(unfinished)
         self._report(invocation, context)
         answer = self._failures(unfinished)
+        if silent:
+            answer[WITHOUT_MESSAGES] = silent
         if left < kept / 2 and unfinished:
             retries.require_progress(unfinished, first, batch)
         if self._returns_predictions:
@@ -130,6 +143,22 @@ class StreamHandler:
         invocation.retries += receipt.retries
         invocation.predictions = len(entries) - len(receipt.unfinished)
         return [batch[position] for position in receipt.unfinished], messages
+
+    def _fan_out(
+        self, batch: Batch, scored: Sequence[Scored], deadline: Deadline, invocation: Invocation
+    ) -> tuple[list[Record], list[bytes], list[str]]:
+        """Deliver each record's messages, none to many; return the same, and the ids of those with none."""
+        made = [(place, one) for place, each in enumerate(scored) for one in cast("FannedOut", each).messages]
+        events = [place for place, _ in made]
+        entries = [Entry(batch.partition_keys[place], key, data) for place, (key, data) in made]
+        receipt = self._delivery.deliver(entries, deadline, events)
+        late = {events[position] for position in receipt.unfinished}
+        silent = [batch.event_ids[place] for place in sorted(set(range(len(batch))).difference(events))]
+        invocation.retries += receipt.retries
+        invocation.predictions = len(batch) - len(late)
+        invocation.messages = len(entries) - len(receipt.unfinished)
+        invocation.without_messages = len(silent)
+        return [batch[place] for place in sorted(late)], [one.data for one in entries], silent
 
     def _set_aside(
         self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from threeways.errors import (
     DeadlineNear,
+    NoRoom,
     NoTimeToDeliver,
     NoTimeToScore,
     PermanentError,
@@ -85,7 +86,12 @@ def settled(batch: Batch, outcomes: Sequence[Outcome], now: float) -> list[Outco
         elif isinstance(outcome, DeadlineNear) and batch.sequence_numbers[place] == first:
             if several:
                 raise too_slow()
-            if begun and first in batch.wholes:  # otherwise the next try isolates it
+            if isinstance(outcome, NoRoom):
+                found[place] = NoTimeToDeliver(
+                    "its aggregated record has events with more messages than an invocation takes: lower the "
+                    "producer's AggregationMaxCount, and replay it"
+                )
+            elif begun and first in batch.wholes:  # otherwise the next try isolates it
                 found[place] = NoTimeToScore(
                     "an invocation with no other record was over before it was scored: raise the function's "
                     "timeout or memory, and replay it"

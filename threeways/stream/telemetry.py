@@ -26,6 +26,7 @@ class Invocation:
     retries: attempts at `PutRecords` entries and quarantine objects beyond their first.
     oldest_age: the oldest record's age in seconds when the invocation began. scattered: user keys of
     aggregated records that came under several partition keys, where the mapping may have several lanes.
+    messages: acknowledged ones, None where each prediction is one. without_messages: events that have none.
     """
 
     events: int = 0
@@ -35,6 +36,8 @@ class Invocation:
     retries: int = 0
     oldest_age: float = 0.0
     scattered: int = 0
+    messages: int | None = None
+    without_messages: int = 0
 
 
 class Telemetry(Protocol):
@@ -87,6 +90,11 @@ class PowertoolsTelemetry:
             metrics.add_metric(name=name, unit=unit, value=value)
         if invocation.scattered:
             metrics.add_metric(name="KeysAcrossLanes", unit="Count", value=invocation.scattered)
+        more = {}
+        if invocation.messages is not None:
+            metrics.add_metric(name="Messages", unit="Count", value=invocation.messages)
+            metrics.add_metric(name="WithoutMessages", unit="Count", value=invocation.without_messages)
+            more = {"messages": invocation.messages, "without_messages": invocation.without_messages}
         metrics.add_metadata("ModelVersion", self._model_version)
         metrics.add_metadata("Runtime", self._runtime)
         metrics.add_metadata("RequestId", request_id)
@@ -107,6 +115,7 @@ class PowertoolsTelemetry:
                 "retries": invocation.retries,
                 "oldest_age_s": round(invocation.oldest_age, 3),
                 "keys_across_lanes": invocation.scattered,
+                **more,
                 "cold_start": cold,
                 "request_id": request_id,
             },

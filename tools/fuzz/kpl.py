@@ -53,7 +53,12 @@ class Stores:
         self.quarantined: set[str] = set()
         self._decode = msgspec.json.Decoder(_Id)
 
-    def deliver(self, entries: Sequence[Entry], deadline: Deadline) -> Receipt:  # noqa: ARG002 - the protocol's
+    def deliver(
+        self,
+        entries: Sequence[Entry],
+        deadline: Deadline,  # noqa: ARG002 - the protocol's
+        events: Sequence[int] | None = None,  # noqa: ARG002
+    ) -> Receipt:
         """Take all predictions."""
         self.predicted.update(self._decode.decode(entry.data).source_event_id for entry in entries)
         return Receipt()
