@@ -44,6 +44,8 @@ class Outcome:
 
 
 _DONE = Outcome(Kind.DONE)
+WITHOUT_MESSAGES = "withoutMessages"
+"""The answer's key for the ids of events that are done without a message; AWS does not look at it."""
 
 
 def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool) -> Outcome:
@@ -63,6 +65,14 @@ def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool
     except ValueError as error:
         return Outcome(Kind.FAILED, why=f"unusable reply: {error}", bad_reply=True)
     return _DONE if first is None else Outcome(Kind.PARTIAL, first, f"reported from {numbers[first]}")
+
+
+def without_messages(result: InvocationResult) -> list[str]:
+    """Return the ids of the events that an answer tells to be done without a message."""
+    payload = result.payload or b""
+    return (
+        list(msgspec.json.decode(payload)[WITHOUT_MESSAGES]) if WITHOUT_MESSAGES.encode() in payload else []
+    )
 
 
 def _identifiers(payload: bytes) -> list[str]:

@@ -43,6 +43,8 @@ class TortureLedger(Ledger, frozen=True, kw_only=True):
 def out_of_order(account: Account) -> list[str]:
     """Event ids whose first prediction came before that of the event before them under the same key.
 
+    Of events with several messages it is the first one's that must not come before the last one's.
+
     The order of a key is that of its sequence numbers, on both streams: the emulator numbers all shards of
     all streams from one counter, so that it holds across shards too.
     """
@@ -54,10 +56,10 @@ def out_of_order(account: Account) -> list[str]:
     for events in of_key.values():
         last = 0
         for _, event_id in sorted(events):
-            number = account.predictions[event_id].number
-            if number < last:
+            received = account.predictions[event_id]
+            if received.number < last:
                 found.append(event_id)
-            last = max(last, number)
+            last = max(last, received.number, received.last)
     return found
 
 

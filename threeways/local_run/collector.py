@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +12,7 @@ import msgspec
 from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.local_run.background import BackgroundThread
 from threeways.local_run.ledger import Received
+from threeways.scoring.messages import event_of
 from threeways.scoring.outputs import value_in
 from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
@@ -23,6 +26,7 @@ IDLE_SECONDS = 0.1
 class _Read(msgspec.Struct):
     prediction: dict[str, Any]
     source_event_id: str
+    messages: int = 0
     version: str | None = None
 
 
@@ -30,7 +34,8 @@ class Collector(BackgroundThread):
     """Reads every shard of a stream from its beginning and keeps what it finds; stopped, it reads to the end.
 
     Shards that come into being meanwhile are read too. task: whose predictions they are.
-    predictions: event id -> its first prediction. duplicates: predictions beyond the first.
+    predictions: event id -> its first prediction; of several messages once all of them are there.
+    duplicates: predictions beyond the first. messages: the others.
     recent: the last of them, as (event id, Unix time of arrival).
     version: the model's, as the last prediction names it.
     """
@@ -41,6 +46,8 @@ class Collector(BackgroundThread):
         self._decode = msgspec.json.Decoder(_Read).decode
         self._begun: set[str] = set()
         self.predictions: dict[str, Received] = {}
+        self._parts: dict[str, dict[str, Received]] = {}
+        """Event id -> its messages by their ids."""
         self.recent: deque[tuple[str, float]] = deque(maxlen=2_000)
         self.duplicates = 0
         self.version: str | None = None
@@ -79,7 +86,32 @@ class Collector(BackgroundThread):
                     (int(record["SequenceNumber"]) << 32) + place,
                     read.prediction[self._task.id_name],
                 )
-                self._keep(read.source_event_id, received)
+                if read.messages:
+                    self._keep_message(read, received)
+                else:
+                    self._keep(read.source_event_id, received)
+
+    @property
+    def messages(self) -> int:
+        """How many messages there are of the predictions, each counted once."""
+        parts = self._parts
+        return sum(len(parts[one]) if one in parts else 1 for one in self.predictions)
+
+    def _keep_message(self, read: _Read, received: Received) -> None:
+        """Keep one of an event's messages; the event's prediction is there with the last of them."""
+        event_id = event_of(read.source_event_id)
+        parts = self._parts.setdefault(event_id, {})
+        kept = parts.get(read.source_event_id)
+        self.duplicates += kept is not None
+        if kept is not None and kept.number < received.number:
+            return
+        parts[read.source_event_id] = received
+        if len(parts) < read.messages:
+            return
+        first, last = (choose(parts.values(), key=attrgetter("number")) for choose in (min, max))
+        if event_id not in self.predictions:
+            self.recent.append((event_id, last.at))
+        self.predictions[event_id] = replace(first, at=last.at, last=last.number)
 
     def _keep(self, event_id: str, received: Received) -> None:
         """Keep the prediction that was delivered first, which may not be the one that is read first."""

@@ -70,6 +70,8 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
     for name, note in _NOTES.items():
         style = "bold red" if name == "lost" and ledger.lost else "bold" if name in ("sent", "lost") else ""
         table.add_row(name, f"{getattr(ledger, name):,}", note, style=style, end_section=name == "sent")
+        if name == "predicted" and result.task.messages is not None:
+            table.add_row("without messages", f"{ledger.without_messages:,}", "of which the task makes none")
     console.print(table)
     console.out(
         f"duplicates {ledger.duplicates:,} (they repeat a source_event_id), batches {ledger.batches:,}, "
@@ -79,6 +81,8 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
         f"{ledger.rides_per_s:,.0f} predictions/s over {ledger.seconds:.1f} s; put to prediction "
         f"p50 {_seconds(ledger.latency_p50_s)}, p99 {_seconds(ledger.latency_p99_s)}"
     )
+    if result.task.messages is not None:
+        console.out(f"messages {ledger.messages:,}, of {ledger.predicted:,} events with all of theirs")
     _show_error(console, ledger, result)
     if ledger.lost:
         lost = result.account.whereabouts()["lost"]

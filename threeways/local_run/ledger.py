@@ -18,6 +18,8 @@ from threeways.stream.records import kinesis_id
 
 PLACES = ("predicted", "quarantined", "abandoned", "pending", "lost")
 """Where an event can be, in the order in which it is looked for."""
+WITHOUT_MESSAGES = "without_messages"
+"""Where it is besides, if its task makes no message of it."""
 TOLERATED = 0.05
 """The share of events given up above which a run is not a good one; that of `make batch` is the same."""
 
@@ -46,6 +48,8 @@ class Received:
     """In the order of the output stream: of its sequence number, and of its place in an aggregated record."""
     entity: int | str = ""
     """What it says that it is for: the event's own id."""
+    last: int = 0
+    """The same of the last of an event's messages, where it has several; `number` is the first one's."""
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +62,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     purpose. rides_given_up: the other events that are in quarantine or abandoned.
     interrupted: it was ended before all was sent. task: its name. model_uri: where the model is. error:
     measures of the predictions whose truth is known: `rmse`; or `accuracy`, `log_loss` and `auc` of classes.
+    without_messages: events that are done, and of which the task makes no message; the sum has them, too.
+    messages: what was found of the predicted ones.
     """
 
     sent: int
@@ -82,6 +88,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     task: str | None = None
     model_uri: str | None = None
     error: dict[str, float] = {}
+    without_messages: int = 0
+    messages: int = 0
 
     @property
     def failed(self) -> bool:
@@ -101,7 +109,9 @@ class Account:
     An event id is Kinesis's own, "shard:sequence number", with ":sub-sequence number" after it for a user
     record of a KPL-aggregated record.
     sent, predictions: by event id, in order. quarantined, abandoned: event ids.
-    positions: shard -> the sequence number up to which the mapping is done with it, or None.
+    positions: shard -> the sequence number up to which the mapping is done with it, or None. predictions: of
+    events of several messages those of which all are there. without_messages: what the function says it has
+    none of. messages: how many there are of the predictions.
     """
 
     sent: Mapping[str, Sent]
@@ -110,12 +120,14 @@ class Account:
     quarantined: Collection[str]
     abandoned: Collection[str]
     positions: Mapping[str, str | None]
+    without_messages: Collection[str] = ()
+    messages: int = 0
 
     def whereabouts(self) -> dict[str, list[str]]:
         """For each place the event ids of the events there: each once, in the first place that has it."""
         places: dict[str, list[str]] = {name: [] for name in PLACES}
         for event_id in self.sent:
-            places[self._place(event_id)].append(event_id)
+            places.setdefault(self._place(event_id), []).append(event_id)
         return places
 
     def _place(self, event_id: str) -> str:
@@ -128,7 +140,9 @@ class Account:
             return "abandoned"
         shard, _, sequence = whole.partition(":")
         done = self.positions.get(shard)
-        return "pending" if done is None or int(sequence) > int(done) else "lost"
+        if done is None or int(sequence) > int(done):
+            return "pending"
+        return WITHOUT_MESSAGES if event_id in self.without_messages else "lost"
 
     def latencies(self) -> list[float]:
         """Seconds from put to prediction, for each predicted event."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from threeways.local_run.judging import Judgement, judge
-from threeways.local_run.ledger import Account, Ledger, percentile
+from threeways.local_run.ledger import WITHOUT_MESSAGES, Account, Ledger, percentile
 from threeways.local_run.stack import ReadBack
 from threeways.scoring.events import Events
 from threeways.scoring.task import Task
@@ -37,7 +37,12 @@ class Result:
 
     @cached_property
     def pairs(self) -> list[tuple[int, Any, Any]]:
-        """Return (position, prediction, truth) for those of them whose truth is known."""
+        """Return (position, prediction, truth) for those of them whose truth is known.
+
+        None are of a task with messages of its own: what those say is no prediction.
+        """
+        if self.task.messages is not None:
+            return []
         truth = self.events.truth.tolist()
         known = ((index, value, truth[index]) for index, value in self.predicted())
         return [one for one in known if one[2] is not None and one[2] == one[2]]  # NaN is unknown, too
@@ -64,6 +69,8 @@ def ledger_of(result: Result) -> Ledger:
         abandoned=counts["abandoned"],
         pending=counts["pending"],
         lost=counts["lost"],
+        without_messages=counts.get(WITHOUT_MESSAGES, 0),
+        messages=account.messages,
         duplicates=account.duplicates,
         batches=result.batches,
         cold_start_s=result.cold_start,

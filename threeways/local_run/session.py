@@ -59,6 +59,8 @@ def run_session(
         quarantined=back.quarantined,
         abandoned=back.abandoned,
         positions=positions,
+        without_messages=stack.without_messages,
+        messages=collector.messages,
     )
     return Result(
         task=workload.task,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 from rich.console import Console
 
+from threeways.aws.batch_reply import without_messages
 from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
@@ -101,6 +102,8 @@ class RunningStack:
         self._leaving = threading.Event()
         self._guard = threading.Thread(target=self._end_with_emulator, name="emulator-guard", daemon=True)
         self.cold_start = 0.0
+        self.without_messages: set[str] = set()
+        """The ids of the events that the function is done with and has no message of, as it says."""
 
     def __enter__(self) -> Self:
         """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
@@ -145,7 +148,9 @@ class RunningStack:
     def invoke(self, payload: bytes) -> InvocationResult:
         """Invoke the function. Raises LocalFailed where the emulator has ended."""
         self.emulator.check()
-        return self.function.invoke(payload)
+        result = self.function.invoke(payload)
+        self.without_messages.update(without_messages(result))
+        return result
 
     def _stop(self) -> None:
         """Stop the mapping. That the emulator has ended was told to whoever used it."""

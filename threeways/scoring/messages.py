@@ -135,7 +135,7 @@ def event_of(message_id: str) -> str:
 
 def _text(text: str, what: str) -> str:
     """Return a key or an id. Raises InvalidMessages where it is none that Kinesis takes as a key."""
-    if not text or not fits_a_key(text):
+    if not 0 < len(text) <= KEY_LENGTH or not fits_a_key(text):
         raise InvalidMessages(f"a message's {what}, {text[:64]!r}, is not of 1 to {KEY_LENGTH} characters")
     return text
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+from threeways.aws.batch_reply import WITHOUT_MESSAGES
 from threeways.aws.calls import Context, Deadline
 from threeways.errors import PermanentError, QuarantineFailed
 from threeways.scoring.messages import FannedOut
@@ -34,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES = 6 * 2**20 - 2**16
 """Lambda's limit on an answer is 6 MB: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-WITHOUT_MESSAGES = "withoutMessages"
-"""The answer's key for the ids of the events that are done without a message; AWS does not look at it."""
 KEPT_SHARE = 0.2
 """The share of an invocation's time that is reserved for delivery and quarantine."""
 

@@ -73,7 +73,8 @@ def send(
                 "The model and the code do not fit: make rollback"
             )
         if found.predicted:
-            prediction: dict[str, Any] = msgspec.json.decode(found.predicted[event_id])
+            first, _, _ = found.predicted[event_id].partition(b"\n")  # of several messages
+            prediction: dict[str, Any] = msgspec.json.decode(first)
             return prediction
         console.print(f"  {time.monotonic() - began:.0f} s: no prediction of it yet", highlight=False)
     raise DeploymentFailed(

@@ -10,13 +10,14 @@ from threeways.ops.printing import say
 
 
 class ReplayLedger(msgspec.Struct, kw_only=True):
-    """read = predicted + quarantined + unfinished + lost, in events; user records count on their own.
+    """read = predicted + without_messages + quarantined + unfinished + lost, in events.
 
-    predicted, quarantined: read back from the output stream and from quarantine. unfinished: the function was
-    not done with them. lost: it said it was, and they are in neither. gone: Kinesis records that a failure
-    document only names, and that the stream no longer holds. unreadable, not_opened: objects; the latter
-    after Ctrl-C (interrupted). removed: objects whose every event was read back; the function may have
-    replaced one itself.
+    User records count on their own. predicted, quarantined: read back from the output stream and from
+    quarantine. without_messages: the function was done with them, and their task makes no message of them.
+    unfinished: the function was not done with them. lost: it said it was, and they are in neither. gone:
+    Kinesis records that a failure document only names, and that the stream no longer holds. unreadable,
+    not_opened: objects; the latter after Ctrl-C (interrupted). removed: objects whose every event was read
+    back; the function may have replaced one itself.
     """
 
     objects: int = 0
@@ -25,6 +26,7 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
     not_opened: int = 0
     read: int = 0
     predicted: int = 0
+    without_messages: int = 0
     quarantined: int = 0
     unfinished: int = 0
     lost: int = 0
@@ -41,6 +43,7 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
 _COUNTS = {
     "read": "events, each once",
     "predicted": "found on the output stream",
+    "without_messages": "the function made no message of them",
     "quarantined": "found in quarantine again, with the reason of today",
     "unfinished": "the function was not done with them: they stay where they were",
     "lost": "neither, though the function was done with them: they stay where they were",
@@ -57,8 +60,11 @@ def show(console: Console, ledger: ReplayLedger) -> None:
     table.add_column(justify="right")
     table.add_column(style="dim")
     for name, note in _COUNTS.items():
-        count, is_good = getattr(ledger, name), name in ("read", "predicted", "quarantined")
-        if count or is_good or name in ("unfinished", "lost"):
+        count, is_good = (
+            getattr(ledger, name),
+            name in ("read", "predicted", "without_messages", "quarantined"),
+        )
+        if count or (is_good and name != "without_messages") or name in ("unfinished", "lost"):
             style = "bold red" if count and not is_good else ""
             row = name.replace("_", " "), f"{count:,}", note
             table.add_row(*row, style=style, end_section=name == "read")

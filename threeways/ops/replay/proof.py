@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.aws.s3 import objects
 from threeways.errors import UndecodableEvent
 from threeways.ops.replay.target import Outputs
+from threeways.scoring.messages import event_of
 from threeways.stream.aggregation import data_of
 from threeways.stream.quarantine import QuarantineEntry, split_location
 
@@ -31,13 +33,15 @@ SLACK = timedelta(seconds=2)
 class _Prediction(msgspec.Struct):
     source_event_id: str
     version: str | None = None
+    messages: int = 1
 
 
 @dataclass
 class Found:
     """What was read back.
 
-    By event id: a prediction's bytes as they are on the output stream; the new entry in quarantine.
+    By event id: its messages' bytes as they are on the output stream, a line each and all of them; the new
+    entry in quarantine.
     objects: the quarantine's objects that hold those entries, `s3://bucket/key`.
     """
 
@@ -119,18 +123,22 @@ class Proof:
         """
         began = self._now()
         decode = msgspec.json.Decoder(_Prediction).decode
+        parts: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": self._since}
         for shard in list_shards(self._kinesis, self._stream):
             reader = ShardReader(self._kinesis, shard.id, {"StreamName": self._stream}, start)
             for page in reader.pages():
                 for data in chain.from_iterable(_messages(record["Data"]) for record in page):
                     try:
-                        prediction = decode(data)
+                        told = decode(data)
                     except msgspec.DecodeError:
                         continue  # another producer's
-                    is_ours = self._version in (None, prediction.version)
-                    if is_ours and prediction.source_event_id in ids:
-                        found.predicted.setdefault(prediction.source_event_id, data)
+                    event_id = event_of(told.source_event_id)
+                    if event_id in ids and self._version in (None, told.version):
+                        of_event = parts[event_id]
+                        of_event.setdefault(told.source_event_id, data)
+                        if len(of_event) >= told.messages:
+                            found.predicted.setdefault(event_id, b"\n".join(of_event.values()))
                 if page and page[-1]["ApproximateArrivalTimestamp"] > began + SLACK:
                     break
 

@@ -113,9 +113,11 @@ class Replay:
         }
         proof = self.make_proof(hours)
         done = [record.event_id for record in self.sender.send(waiting)]
-        found = proof.find(done)
+        found = proof.find([one for one in done if one not in self.sender.without_messages])
         self.keep(found)
-        self._settled |= found.predicted.keys() | found.quarantined.keys()
+        silent = self.sender.without_messages.intersection(done)
+        self.ledger.without_messages += len(silent)
+        self._settled |= found.predicted.keys() | found.quarantined.keys() | silent
         self._fresh |= found.objects
         self._lost = (self._lost | set(done)) - self._settled
         self._account(done, found)

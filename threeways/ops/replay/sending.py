@@ -8,7 +8,7 @@ from itertools import groupby
 
 import msgspec
 
-from threeways.aws.batch_reply import Kind, Outcome, outcome_of
+from threeways.aws.batch_reply import Kind, Outcome, outcome_of, without_messages
 from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import REQUEST_LIMIT, InvocationResult
 from threeways.aws.kinesis import region_of
@@ -58,6 +58,8 @@ class Sender:
         self._tell = tell
         self._backoff = backoff
         self._failures = 0
+        self.without_messages: set[str] = set()
+        """The ids of the events that the function is done with and has no message of, as it says."""
 
     @property
     def over(self) -> bool:
@@ -100,6 +102,7 @@ class Sender:
 
     def _outcome(self, batch: Sequence[Record]) -> Outcome:
         result = self._invoke(event_of(map(member_of, batch)))
+        self.without_messages.update(without_messages(result))
         return outcome_of(result, [record.sequence_number for record in batch], report=True)
 
 
