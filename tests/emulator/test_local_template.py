@@ -144,7 +144,11 @@ def test_an_unknown_parameter_and_one_without_a_value_are_named(template: Path) 
             "reads three-ways-in, which is no stream",
         ),
         ("Type: Kinesis\n", "Type: Api\n", "0 functions' Kinesis events"),
-        ("Clock: {Type: Schedule}", "Clock: {Type: Kinesis}", "2 functions' Kinesis events"),
+        (
+            "Clock: {Type: Schedule}",
+            "Clock: {Type: Kinesis}",
+            r"Events\.Clock reads None, which is",
+        ),
         ("Resources:", "Resource:", "has no Resources"),
         ("Resources:", "Resources: [", "is not YAML"),
     ],

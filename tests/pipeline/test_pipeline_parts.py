@@ -151,7 +151,8 @@ def test_a_function_that_loses_rides_is_found_out_and_the_exit_status_says_so(
     def forgetful(*arguments: Any, **more: Any) -> Stack:
         stack = load(*arguments, **more)
         environment = stack.function.environment | {"TEST_RUN": "true"}  # acknowledges, and delivers nothing
-        return replace(stack, function=replace(stack.function, environment=environment))
+        function = replace(stack.function, environment=environment)
+        return replace(stack, mappings=tuple(replace(one, function=function) for one in stack.mappings))
 
     monkeypatch.setattr(provisioning, "load", forgetful)
     monkeypatch.chdir(training.folder.parent)

@@ -10,8 +10,10 @@ from threeways.emulator.server import ACCOUNT
 from threeways.emulator.template_values import Resolver
 
 STACK = "three-ways"
+"""The stack's name, where it is given none."""
 FUNCTION, STREAM, BUCKET = "AWS::Serverless::Function", "AWS::Kinesis::Stream", "AWS::S3::Bucket"
 QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
+MAPPING = "AWS::Lambda::EventSourceMapping"
 _KINDS = {
     FUNCTION: ("FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"),
     STREAM: ("Name", "arn:aws:kinesis:{region}:{account}:stream/{name}"),
@@ -58,7 +60,8 @@ def _resource(logical_id: str, body: Mapping[str, Any], resolver: Resolver, regi
     name = resolver.resolve({key: properties.get(key)}, logical_id).get(key)
     if not name:
         fifo = properties.get("FifoQueue") or properties.get("FifoTopic")
-        name = f"{STACK}-{logical_id.lower()}{'.fifo' if fifo else ''}"
+        stack = resolver.reference("AWS::StackName", logical_id)
+        name = f"{stack}-{logical_id.lower()}{'.fifo' if fifo else ''}"
     arn = arn.format(region=region, account=ACCOUNT, name=name)
     return Resource(logical_id, kind, str(name), arn, body)
 

@@ -6,7 +6,8 @@ docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ import yaml
 
 from threeways.aws.cloudformation.document import parse
 from threeways.aws.cloudformation.values import NO_VALUE, as_text
-from threeways.emulator import resources
+from threeways.emulator import resources, template_mappings
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.mapping.settings import from_event
-from threeways.emulator.resources import BUCKET, FUNCTION, QUEUE, STREAM, TOPIC, Resource
+from threeways.emulator.resources import BUCKET, FUNCTION, MAPPING, QUEUE, STREAM, TOPIC, Resource
 from threeways.emulator.server import ACCOUNT
-from threeways.emulator.stack import Stack, Stream
+from threeways.emulator.stack import SourceMapping, Stack, Stream
+from threeways.emulator.template_mappings import Declared
 from threeways.emulator.template_values import Resolver
 from threeways.errors import LocalError
 
@@ -29,11 +31,18 @@ _ON_DEMAND_SHARDS = 4
 _STREAM_ARN = re.compile(r"arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/([a-zA-Z0-9_.-]{1,128})")
 
 
-def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-east-1") -> Stack:
+def load(
+    path: Path,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    region: str = "us-east-1",
+    name: str = resources.STACK,
+) -> Stack:
     """Read the stack that a template describes. parameters: values that override the parameters' defaults.
 
-    Resources without a name get one from their logical id. Raises LocalError, saying what and where, for a
-    template that cannot be read, an unknown parameter, or what is not supported here.
+    name: the stack's. Resources without a name get one from it and their logical id. Raises LocalError,
+    saying what and where, for a template that cannot be read, an unknown parameter, or what is not supported
+    here.
     """
     document = _read(path)
     references: dict[str, Any] = {
@@ -42,14 +51,27 @@ def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str
         "AWS::AccountId": ACCOUNT,
         "AWS::Partition": "aws",
         "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": resources.STACK,
+        "AWS::StackName": name,
     }
     conditions = document.get("Conditions") or {}
-    known = resources.known(document["Resources"], Resolver(references, {}, conditions), region)
-    resolver = Resolver(
-        {**references, **resources.references(known)}, resources.attributes(known), conditions
-    )
-    return _stack(document, known, resolver, path)
+    plain = Resolver(references, {}, conditions)
+    known = resources.known(document["Resources"], plain, region)
+    functions = [one for one in known if one.kind == FUNCTION]
+    defaults = (document.get("Globals") or {}).get("Function") or {}
+    aliases = template_mappings.aliases(functions, defaults, plain)
+    references |= resources.references(known) | template_mappings.references(functions, aliases)
+    resolver = Resolver(references, resources.attributes(known), conditions)
+    mappings = {key: body for key, body in document["Resources"].items() if body.get("Type") == MAPPING}
+    declared = [
+        *template_mappings.of_events(functions, aliases, resolver),
+        *template_mappings.standalone(mappings, functions, aliases, resolver),
+    ]
+    if not declared:
+        raise LocalError(
+            "the template has 0 functions' Kinesis events and 0 AWS::Lambda::EventSourceMapping; at least "
+            "one of them is what runs here"
+        )
+    return _stack(known, declared, defaults, resolver, path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -75,7 +97,13 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     return values
 
 
-def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolver, path: Path) -> Stack:
+def _stack(
+    known: list[Resource],
+    declared: list[Declared],
+    defaults: Mapping[str, Any],
+    resolver: Resolver,
+    path: Path,
+) -> Stack:
     of_kind: dict[str, dict[str, Resource]] = {kind: {} for kind in (FUNCTION, STREAM, BUCKET, QUEUE, TOPIC)}
     for one in known:
         of_kind[one.kind][one.logical_id] = one
@@ -83,25 +111,30 @@ def _stack(document: Mapping[str, Any], known: list[Resource], resolver: Resolve
         logical_id: Stream(logical_id, one.name, _shards(one, resolver), one.arn)
         for logical_id, one in of_kind[STREAM].items()
     }
-    consumer, event = _the_consumer(of_kind[FUNCTION].values())
-    where = f"{consumer.logical_id}.Events"
-    properties = resolver.resolve(event, where)
-    read = properties.get("Stream")
+    configs = {
+        one.logical_id: _function(one, _merged(defaults, one.properties), resolver, path)
+        for one in (found.function for found in declared)
+    }
+    mappings = tuple(
+        SourceMapping(
+            where=one.where,
+            function=replace(configs[one.function.logical_id], arn=one.function_arn),
+            source=_source(one, streams),
+            settings=from_event(one.properties, one.where),
+        )
+        for one in declared
+    )
+    return Stack(streams, of_kind[BUCKET], of_kind[QUEUE], of_kind[TOPIC], mappings)
+
+
+def _source(declared: Declared, streams: Mapping[str, Stream]) -> Stream:
+    read = declared.properties.get("Stream")
     source = next((stream for stream in streams.values() if stream.arn == read), None) or _existing(read)
     if source is None:
         raise LocalError(
-            f"template: {where} reads {read}, which is no stream of the template and no stream's ARN"
+            f"template: {declared.where} reads {read}, which is no stream of the template and no stream's ARN"
         )
-    defaults = (document.get("Globals") or {}).get("Function") or {}
-    return Stack(
-        streams=streams,
-        buckets=of_kind[BUCKET],
-        queues=of_kind[QUEUE],
-        topics=of_kind[TOPIC],
-        function=_function(consumer, _merged(defaults, consumer.properties), resolver, path),
-        source=source,
-        mapping=from_event(properties),
-    )
+    return source
 
 
 def _existing(arn: Any) -> Stream | None:
@@ -115,19 +148,6 @@ def _shards(stream: Resource, resolver: Resolver) -> int:
     mode = (properties.get("StreamModeDetails") or {}).get("StreamMode")
     default = _ON_DEMAND_SHARDS if mode == "ON_DEMAND" else 1
     return int(properties.get("ShardCount", default))
-
-
-def _the_consumer(functions: Iterable[Resource]) -> tuple[Resource, Any]:
-    """Return the function that reads Kinesis, and that event's properties."""
-    found = [
-        (resource, event.get("Properties") or {})
-        for resource in functions
-        for event in (resource.properties.get("Events") or {}).values()
-        if event.get("Type") == "Kinesis"
-    ]
-    if len(found) != 1:
-        raise LocalError(f"the template has {len(found)} functions' Kinesis events; exactly one can run here")
-    return found[0]
 
 
 def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from threeways.aws.invocation import InvocationResult
+from threeways.emulator.function.config import version_of
 from threeways.emulator.mapping.decisions import Condition
 from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
 
@@ -50,7 +51,11 @@ def metadata(discarded: DiscardedRecords, origin: Origin, function_arn: str, now
     }
     if result is not None:
         failed = {"functionError": "Unhandled"} if result.error else {}
-        document["responseContext"] = {"statusCode": 200, "executedVersion": "$LATEST", **failed}
+        document["responseContext"] = {
+            "statusCode": 200,
+            "executedVersion": version_of(function_arn),
+            **failed,
+        }
     return document
 
 

@@ -77,11 +77,19 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
     MetricsConfig: _Metrics = msgspec.field(default_factory=_Metrics)
 
 
-def from_event(properties: Mapping[str, Any]) -> MappingSettings:
+def from_event(properties: Mapping[str, Any], where: str = "") -> MappingSettings:
     """Return the settings of a Kinesis event whose intrinsic functions are resolved.
 
-    Raises LocalError, naming the property, for anything that AWS would refuse or that is not supported here.
+    where: its place in a template. Raises LocalError, naming place and property, for anything that AWS would
+    refuse or that is not supported here.
     """
+    try:
+        return _settings(properties)
+    except LocalError as error:
+        raise LocalError(f"template: {where}: {error}" if where else str(error)) from None
+
+
+def _settings(properties: Mapping[str, Any]) -> MappingSettings:
     try:
         # Parameters are always strings; CloudFormation accepts "500" for 500, too.
         event = msgspec.convert(dict(properties), _Event, strict=False)
