@@ -90,7 +90,9 @@ class Endpoint(ABC):
     @overload
     def client(self, service: Literal["s3"]) -> S3Client: ...
     @overload
-    def client(self, service: Literal["sqs", "sns", "secretsmanager"]) -> Any: ...
+    def client(
+        self, service: Literal["sqs", "sns", "secretsmanager", "dynamodb", "dynamodbstreams"]
+    ) -> Any: ...
     def client(self, service: str) -> Any:
         """Return a boto3 client, one a service, safe for threads; it reads no profile, file or proxy."""
         endpoint = self.endpoint_url

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from threeways.emulator import moto_patch
+from threeways.emulator.patches import patch_service
 from threeways.errors import LocalError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
@@ -46,6 +47,11 @@ def make_server(*, shard_limits: bool, iterator_seconds: float, give_up: Callabl
             """Log nothing."""
 
     def create_app(service: Any) -> Any:
+        try:
+            patch_service(service)
+        except LocalError as error:
+            give_up(str(error))
+            raise
         app = create_backend_app(service)
         app.register_error_handler(OSError, refuse)
         return app

@@ -1,0 +1,307 @@
+"""moto's DynamoDB, patched: concurrent conditional writes have one winner, and streams say what happened."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from threeways.emulator.patches import dynamodb as patch
+from threeways.emulator.server import Emulator
+from threeways.errors import LocalError
+
+WRITERS, KEYS = 4, 30
+NEW = "attribute_not_exists(id)"
+REFUSED = {"ConditionalCheckFailedException", "TransactionCanceledException"}
+
+UNMENDED = """
+import sys
+from threading import Barrier, Thread
+from moto.dynamodb.exceptions import ConditionalCheckFailed
+from moto.dynamodb.models import DynamoDBBackend
+sys.setswitchinterval(1e-6)
+backend = DynamoDBBackend("us-east-1", "123456789012")
+key = [{"AttributeName": "id", "KeyType": "HASH"}], [{"AttributeName": "id", "AttributeType": "S"}]
+backend.create_table("t", key[0], None, key[1], None, None, None, "PAY_PER_REQUEST", None, [], False, None)
+start, won = Barrier(4), []
+def write():
+    for number in range(150):
+        start.wait()
+        try:
+            backend.put_item("t", {"id": {"S": str(number)}}, condition_expression="attribute_not_exists(id)")
+        except ConditionalCheckFailed:
+            continue
+        won.append(number)
+threads = [Thread(target=write) for _ in range(4)]
+[t.start() for t in threads], [t.join() for t in threads]
+print(len(won), len(set(won)))
+"""
+
+
+@pytest.fixture
+def table(emulator: Emulator) -> str:
+    return make_table(emulator)
+
+
+def make_table(emulator: Emulator, view: str = "NEW_AND_OLD_IMAGES") -> str:
+    name = f"table-{uuid.uuid4().hex[:8]}"
+    emulator.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": view},
+    )
+    return name
+
+
+def stream_of(emulator: Emulator, table: str) -> str:
+    arn: str = emulator.client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    return arn
+
+
+def shard_of(emulator: Emulator, table: str) -> dict[str, str]:
+    arn = stream_of(emulator, table)
+    stream = emulator.client("dynamodbstreams").describe_stream(StreamArn=arn)["StreamDescription"]
+    return {"StreamArn": arn, "ShardId": stream["Shards"][0]["ShardId"]}
+
+
+def iterator(emulator: Emulator, table: str, start: str = "TRIM_HORIZON", **more: str) -> str:
+    where = {**shard_of(emulator, table), "ShardIteratorType": start, **more}
+    found: str = emulator.client("dynamodbstreams").get_shard_iterator(**where)["ShardIterator"]
+    return found
+
+
+def changes(emulator: Emulator, table: str, at: str | None = None) -> list[tuple[str, Any, Any]]:
+    """What the stream holds: name, old and new image."""
+    found = emulator.client("dynamodbstreams").get_records(ShardIterator=at or iterator(emulator, table))
+    parts = [(record["eventName"], record["dynamodb"]) for record in found["Records"]]
+    return [(name, part.get("OldImage"), part.get("NewImage")) for name, part in parts]
+
+
+def race(write: Callable[[str, int], Any]) -> list[tuple[str, int]]:
+    """Have each of the writers try each of the keys at once; who was not refused, of (key, writer)."""
+    start = Barrier(WRITERS)
+
+    def run(writer: int) -> list[tuple[str, int]]:
+        won = []
+        for key in map(str, range(KEYS)):
+            start.wait()
+            try:
+                write(key, writer)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in REFUSED:
+                    raise
+            else:
+                won.append((key, writer))
+        return won
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return [one for won in pool.map(run, range(WRITERS)) for one in won]
+
+
+WRITES: dict[str, Callable[[Any, str, str, int], Any]] = {
+    "put": lambda client, table, key, writer: client.put_item(
+        TableName=table, Item={"id": {"S": key}, "by": {"N": str(writer)}}, ConditionExpression=NEW
+    ),
+    "update": lambda client, table, key, writer: client.update_item(
+        TableName=table,
+        Key={"id": {"S": key}},
+        UpdateExpression="SET #by = :by",
+        ConditionExpression="attribute_not_exists(#by)",
+        ExpressionAttributeNames={"#by": "by"},
+        ExpressionAttributeValues={":by": {"N": str(writer)}},
+    ),
+    "transaction": lambda client, table, key, writer: client.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": table, "Item": {"id": {"S": f"{key} by {writer}"}}}},
+            {
+                "Put": {
+                    "TableName": table,
+                    "Item": {"id": {"S": key}, "by": {"N": str(writer)}},
+                    "ConditionExpression": NEW,
+                }
+            },
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRITES)
+def test_of_concurrent_conditional_writes_of_a_key_one_wins_and_is_what_is_stored(
+    emulator: Emulator, table: str, kind: str
+) -> None:
+    client = emulator.client("dynamodb")
+    won = race(lambda key, writer: WRITES[kind](client, table, key, writer))
+    assert sorted(int(key) for key, _ in won) == list(range(KEYS))
+    for key, writer in won:
+        assert client.get_item(TableName=table, Key={"id": {"S": key}})["Item"]["by"] == {"N": str(writer)}
+    inserted = [new["id"]["S"] for name, _, new in changes(emulator, table) if "by" in new]
+    assert sorted(map(int, inserted)) == list(range(KEYS))
+    losers = {f"{key} by {writer}" for key in map(str, range(KEYS)) for writer in range(WRITERS)} - {
+        f"{key} by {writer}" for key, writer in won
+    }
+    stored = {item["id"]["S"] for item in client.scan(TableName=table)["Items"]}
+    assert not losers & stored, "a cancelled transaction stored nothing"
+
+
+def test_of_concurrent_conditional_deletes_of_a_key_one_wins(emulator: Emulator, table: str) -> None:
+    client = emulator.client("dynamodb")
+    for key in range(KEYS):
+        client.put_item(TableName=table, Item={"id": {"S": str(key)}})
+    condition = "attribute_exists(id)"
+    won = race(
+        lambda key, _: client.delete_item(
+            TableName=table, Key={"id": {"S": key}}, ConditionExpression=condition
+        )
+    )
+    assert sorted(int(key) for key, _ in won) == list(range(KEYS))
+    assert [name for name, _, _ in changes(emulator, table)].count("REMOVE") == KEYS
+
+
+def test_concurrent_increments_all_count(emulator: Emulator, table: str) -> None:
+    client = emulator.client("dynamodb")
+    add = {"UpdateExpression": "ADD seen :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+    race(lambda _, __: client.update_item(TableName=table, Key={"id": {"S": "k"}}, **add))
+    assert client.get_item(TableName=table, Key={"id": {"S": "k"}})["Item"]["seen"] == {
+        "N": str(WRITERS * KEYS)
+    }
+    counted = [int(new["seen"]["N"]) for _, _, new in changes(emulator, table)]
+    assert counted == list(range(1, 1 + WRITERS * KEYS)), "the stream has each change, in order"
+
+
+def test_unmended_moto_has_several_winners_so_the_mend_is_still_needed() -> None:
+    done = subprocess.run([sys.executable, "-c", UNMENDED], capture_output=True, text=True, check=True)
+    winners, keys = map(int, done.stdout.split())
+    assert keys == 150
+    assert winners > keys
+
+
+def test_an_update_that_creates_an_item_is_one_insert_and_one_without_effect_is_none(
+    emulator: Emulator, table: str
+) -> None:
+    client = emulator.client("dynamodb")
+    item = {"id": {"S": "k"}, "n": {"N": "1"}}
+    for _ in range(2):
+        client.update_item(
+            TableName=table,
+            Key={"id": {"S": "k"}},
+            UpdateExpression="SET n = :n",
+            ExpressionAttributeValues={":n": {"N": "1"}},
+        )
+        client.put_item(TableName=table, Item=item)
+    client.delete_item(TableName=table, Key={"id": {"S": "k"}})
+    client.delete_item(TableName=table, Key={"id": {"S": "k"}})
+    assert changes(emulator, table) == [("INSERT", None, item), ("REMOVE", item, None)]
+
+
+def test_a_stream_record_keeps_the_image_of_its_time(emulator: Emulator, table: str) -> None:
+    client, key = emulator.client("dynamodb"), {"id": {"S": "k"}}
+    for name in ("a", "b"):
+        client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="ADD seen :s SET held = :l",
+            ExpressionAttributeValues={":s": {"SS": [name]}, ":l": {"L": [{"B": name.encode()}]}},
+        )
+    first, second = changes(emulator, table)
+    assert first == ("INSERT", None, {**key, "seen": {"SS": ["a"]}, "held": {"L": [{"B": b"a"}]}})
+    assert second[1] == first[2]
+    assert sorted(second[2]["seen"]["SS"]) == ["a", "b"]
+
+
+def test_an_update_that_fails_half_way_changes_nothing(emulator: Emulator, table: str) -> None:
+    client, key = emulator.client("dynamodb"), {"id": {"S": "k"}}
+    with pytest.raises(ClientError, match="size"):
+        client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET a = :a, b = :b",
+            ExpressionAttributeValues={":a": {"S": "small"}, ":b": {"S": "x" * 410_000}},
+        )
+    assert "Item" not in client.get_item(TableName=table, Key=key)
+    assert not changes(emulator, table)
+
+
+def test_a_cancelled_transaction_undoes_all_of_it_and_its_streams_readers_go_on(
+    emulator: Emulator, table: str
+) -> None:
+    client, other = emulator.client("dynamodb"), make_table(emulator)
+    client.put_item(TableName=other, Item={"id": {"S": "there"}, "n": {"N": "1"}})
+    at = iterator(emulator, other, "LATEST")
+    refused = {"Put": {"TableName": table, "Item": {"id": {"S": "k"}}, "ConditionExpression": "id = :x"}}
+    refused["Put"]["ExpressionAttributeValues"] = {":x": {"S": "no"}}
+    with pytest.raises(ClientError, match="ConditionalCheckFailed") as raised:
+        client.transact_write_items(
+            TransactItems=[
+                {"Delete": {"TableName": other, "Key": {"id": {"S": "there"}}}},
+                {"Put": {"TableName": other, "Item": {"id": {"S": "new"}}}},
+                refused,
+            ]
+        )
+    reasons = [reason["Code"] for reason in raised.value.response["CancellationReasons"]]
+    assert reasons == ["None", "None", "ConditionalCheckFailed"]
+    assert [item["id"]["S"] for item in client.scan(TableName=other)["Items"]] == ["there"]
+    assert not changes(emulator, other, at)
+    client.put_item(TableName=other, Item={"id": {"S": "later"}})
+    assert [new["id"]["S"] for _, _, new in changes(emulator, other, at)] == ["later"]
+
+
+def test_a_transaction_sent_again_with_its_token_is_done_once(emulator: Emulator, table: str) -> None:
+    client = emulator.client("dynamodb")
+    put = {"Put": {"TableName": table, "Item": {"id": {"S": "k"}}, "ConditionExpression": NEW}}
+    token = uuid.uuid4().hex
+    for _ in range(2):
+        client.transact_write_items(TransactItems=[put], ClientRequestToken=token)
+    assert len(changes(emulator, table)) == 1
+    other = {"Put": {"TableName": table, "Item": {"id": {"S": "other"}}}}
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        client.transact_write_items(TransactItems=[other], ClientRequestToken=token)
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        client.transact_write_items(TransactItems=[put])
+
+
+def test_a_stream_is_read_page_by_page_from_any_position(emulator: Emulator, table: str) -> None:
+    client, streams = emulator.client("dynamodb"), emulator.client("dynamodbstreams")
+    for number in range(5):
+        client.put_item(TableName=table, Item={"id": {"S": str(number)}})
+    first = streams.get_records(ShardIterator=iterator(emulator, table), Limit=2)
+    second = streams.get_records(ShardIterator=first["NextShardIterator"], Limit=2)
+    numbers = [record["dynamodb"]["SequenceNumber"] for record in first["Records"] + second["Records"]]
+    assert numbers == sorted(set(numbers), key=int)
+    after = iterator(emulator, table, "AFTER_SEQUENCE_NUMBER", SequenceNumber=numbers[3])
+    assert [new["id"]["S"] for _, _, new in changes(emulator, table, after)] == ["4"]
+    at = iterator(emulator, table, "AT_SEQUENCE_NUMBER", SequenceNumber=numbers[3])
+    assert [new["id"]["S"] for _, _, new in changes(emulator, table, at)] == ["3", "4"]
+    assert not changes(emulator, table, iterator(emulator, table, "LATEST"))
+    with pytest.raises(ClientError, match="Invalid ShardIterator"):
+        streams.get_records(ShardIterator="bm9uZQ==")
+
+
+def test_a_page_of_large_items_ends_at_a_megabyte_and_nothing_is_passed_over(
+    emulator: Emulator, table: str
+) -> None:
+    client, streams = emulator.client("dynamodb"), emulator.client("dynamodbstreams")
+    for number in range(4):
+        client.put_item(TableName=table, Item={"id": {"S": str(number)}, "x": {"S": "x" * 390_000}})
+    at, sizes = iterator(emulator, table), []
+    while True:
+        page = streams.get_records(ShardIterator=at)
+        if not page["Records"]:
+            break
+        sizes.append(len(page["Records"]))
+        at = page["NextShardIterator"]
+    assert sizes == [2, 2]
+
+
+def test_another_dynamodb_is_refused_with_the_version_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch, "DIGEST", "of another source")
+    with pytest.raises(LocalError, match=r"another DynamoDB.*install moto==5\.2\.5"):
+        patch.patch()

@@ -1,0 +1,107 @@
+"""moto's SQS, patched: no message that was acknowledged is lost while others are deleted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from threeways.emulator import moto_patch, moto_server
+from threeways.emulator.patches import sqs as patch
+from threeways.emulator.server import Emulator
+from threeways.errors import LocalError
+
+UNMENDED = """
+import sys
+from threading import Thread
+from moto.sqs.models import Message, Queue
+sys.setswitchinterval(1e-5)
+queue, deleted = Queue("q", "us-east-1", "123456789012"), []
+def send():
+    message = Message(str(len(queue._messages)), "x")
+    message.mark_sent()
+    message.mark_received(0)
+    queue.add_message(message)
+    return message
+def delete(share):
+    for message in share:
+        queue.delete_message(message.receipt_handle)
+        deleted.append(message)
+first = [send() for _ in range(600)]
+threads = [Thread(target=delete, args=(first[at::3],)) for at in range(3)]
+[t.start() for t in threads]
+later = []
+while len(deleted) < len(first):
+    later.append(send())
+[t.join() for t in threads]
+print(len(later), len(set(later) & set(queue._messages)))
+"""
+
+
+@pytest.fixture
+def queue(emulator: Emulator) -> str:
+    url: str = emulator.client("sqs").create_queue(QueueName=f"q-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    return url
+
+
+def test_messages_that_are_sent_while_others_are_deleted_stay_and_each_is_received_once(
+    emulator: Emulator, queue: str
+) -> None:
+    sqs = emulator.client("sqs")
+
+    def send(writer: int) -> None:
+        for number in range(8):
+            entries = [{"Id": str(at), "MessageBody": f"{writer}-{number}-{at}"} for at in range(5)]
+            assert not sqs.send_message_batch(QueueUrl=queue, Entries=entries).get("Failed")
+
+    def receive(_: int) -> list[str]:
+        bodies: list[str] = []
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+            if not found and senders_done.done():
+                break
+            bodies += [message["Body"] for message in found]
+            done = [{"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]} for at, one in enumerate(found)]
+            if done:
+                assert not sqs.delete_message_batch(QueueUrl=queue, Entries=done).get("Failed")
+        return bodies
+
+    with ThreadPoolExecutor(8) as pool:
+        senders = [pool.submit(send, writer) for writer in range(4)]
+        senders_done = pool.submit(lambda: [sender.result() for sender in senders])
+        received = [body for bodies in pool.map(receive, range(3)) for body in bodies]
+    assert sorted(received) == sorted(f"{w}-{n}-{at}" for w in range(4) for n in range(8) for at in range(5))
+
+
+def test_a_long_poll_lets_others_in_and_ends_with_what_they_send(emulator: Emulator, queue: str) -> None:
+    sqs = emulator.client("sqs")
+    with ThreadPoolExecutor(1) as pool:
+        started = time.monotonic()
+        waiting = pool.submit(sqs.receive_message, QueueUrl=queue, WaitTimeSeconds=10)
+        time.sleep(0.2)
+        sqs.send_message(QueueUrl=queue, MessageBody="now")
+        assert time.monotonic() - started < 5, "sending waited for the poll"
+        assert [message["Body"] for message in waiting.result()["Messages"]] == ["now"]
+    assert time.monotonic() - started < 5
+
+
+def test_unmended_moto_loses_messages_so_the_mend_is_still_needed() -> None:
+    done = subprocess.run([sys.executable, "-c", UNMENDED], capture_output=True, text=True, check=True)
+    acknowledged, stored = map(int, done.stdout.split())
+    assert stored < acknowledged
+
+
+def test_another_sqs_ends_the_emulator_with_the_version_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch, "DIGEST", "of another source")
+    monkeypatch.setattr(moto_patch, "patch", lambda **_: None)
+    said: list[str] = []
+    server = moto_server.make_server(shard_limits=False, iterator_seconds=300, give_up=said.append)
+    with pytest.raises(LocalError, match="another SQS"):
+        server.app.create_app("sqs")
+    server.server_close()
+    assert "install moto==5.2.5" in said[0]
