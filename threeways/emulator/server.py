@@ -1,4 +1,4 @@
-"""Kinesis, DynamoDB, S3, SQS and SNS on 127.0.0.1: a patched moto server in its own process, on a free port."""
+"""Kinesis, DynamoDB, S3, SQS and SNS on 127.0.0.1: a patched moto server, a process on a free port."""
 
 from __future__ import annotations
 

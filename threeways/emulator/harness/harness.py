@@ -1,4 +1,4 @@
-"""A harness around a handler: its own stream, the event source mapping and a function."""
+"""A harness around a handler: a stream, the event source mapping and a function."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from threeways.emulator.mapping import (
     MappingCounts,
     MappingEvent,
     MappingSettings,
+    as_kinesis,
 )
 from threeways.emulator.mapping.settings import from_event
 from threeways.emulator.server import Emulator
@@ -55,14 +56,16 @@ class Options:
     """The options of a Harness in addition to its handler and the event's properties.
 
     root: the folder of a handler that is given by name. stream: an existing stream, or None for a new one
-    with so many `shards`. on_failure: the kind of failure destination to create. environment, timeout
-    (seconds), memory (MB), concurrency: the function's. clock: epoch seconds. backoff: as for
-    EventSourceMapping; by default 10 ms. faults: the schedule of faults in AWS calls of a function that runs
-    in its own processes, and of any other client at `Harness.proxy.endpoint_url`; a kill kills the function.
+    with so many `shards`. table: an existing table, whose stream is read instead. on_failure: the kind of
+    failure destination to create. environment, timeout (seconds), memory (MB), concurrency: the function's.
+    clock: epoch seconds. backoff: as for EventSourceMapping; by default 10 ms. faults: the schedule of faults
+    in AWS calls of a function that runs in its own processes, and of any other client at
+    `Harness.proxy.endpoint_url`; a kill kills the function.
     """
 
     root: Path | None = None
     stream: str | None = None
+    table: str | None = None
     shards: int = 1
     on_failure: DestinationKind | None = None
     environment: Mapping[str, str] | None = None
@@ -78,7 +81,7 @@ _OPTIONS = frozenset(one.name for one in fields(Options))
 
 
 class Harness:
-    """Drives a handler from a Kinesis stream as AWS does. A context manager that ends what it started.
+    """Drives a handler from a stream as AWS does. A context manager that ends what it started.
 
     emulator: a running one. handler: a callable(event, context), run in this process, or its name,
     `module.function` within the folder `root`, run in processes of its own as on Lambda.
@@ -93,7 +96,7 @@ class Harness:
         self.emulator = emulator
         self.kinesis = emulator.client("kinesis")
         name = f"harness-{uuid.uuid4().hex[:12]}"
-        self.stream = options.stream or name
+        self.stream = options.stream or (stream_of(emulator, options.table) if options.table else name)
         self.events: list[MappingEvent] = []
         self.log: list[str] = []
         self._invocations: list[Invocation] = []
@@ -107,7 +110,7 @@ class Harness:
         self._exit = ExitStack()
         self.proxy = self._exit.enter_context(FaultProxy(emulator.endpoint_url, options.faults))
         self.function = self._function(handler, options)
-        if options.stream is None:
+        if options.stream is None and options.table is None:
             self.kinesis.create_stream(StreamName=name, ShardCount=options.shards)
         self.mapping = self._mapping(settings, options)
         self._started = False
@@ -130,7 +133,7 @@ class Harness:
     def _mapping(self, settings: MappingSettings, options: Options) -> EventSourceMapping:
         client = self.emulator.client
         return EventSourceMapping(
-            self.kinesis,
+            as_kinesis(client("dynamodbstreams")) if options.table else self.kinesis,
             self.stream,
             self._invoke,
             settings,
@@ -227,6 +230,14 @@ class Harness:
         self.kinesis.merge_shards(
             StreamName=self.stream, ShardToMerge=shard_id, AdjacentShardToMerge=adjacent
         )
+
+
+def stream_of(emulator: Emulator, table: str) -> str:
+    """Return the ARN of a table's stream. Raises LocalError where it has none."""
+    arn = emulator.client("dynamodb").describe_table(TableName=table)["Table"].get("LatestStreamArn")
+    if arn is None:
+        raise LocalError(f"the table {table} has no stream: give it a StreamSpecification")
+    return str(arn)
 
 
 def _config(handler: str, options: Options) -> FunctionConfig:

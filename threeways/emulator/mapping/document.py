@@ -1,6 +1,7 @@
 """Build the documents that Lambda sends about discarded records.
 
-docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html and
+docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def metadata(discarded: DiscardedRecords, origin: Origin, function_arn: str, now
         },
         "version": "1.0",
         "timestamp": _iso(now),
-        "KinesisBatchInfo": {
+        "DDBStreamBatchInfo" if origin.is_table else "KinesisBatchInfo": {
             "shardId": origin.shard_id,
             "startSequenceNumber": records[0].sequence_number,
             "endSequenceNumber": records[-1].sequence_number,

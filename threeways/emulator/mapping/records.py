@@ -1,10 +1,14 @@
-"""Kinesis records as in a Lambda event: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html."""
+"""Stream records as in a Lambda event.
+
+Of Kinesis: docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html; of a DynamoDB table's stream:
+docs.aws.amazon.com/lambda/latest/dg/with-ddb.html.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +23,8 @@ if TYPE_CHECKING:
 class StreamRecord:
     """One record of a shard. arrived: epoch seconds. encoded: its JSON in an event's `Records`.
 
-    It is encoded once, when it is read; retries and size limits use that form.
+    partition_key: what it stays in order with; of a table's stream the item's key. It is encoded once, when
+    it is read; retries and size limits use that form.
     """
 
     sequence_number: str
@@ -51,10 +56,17 @@ class Origin:
     role_arn: str
     region: str
 
+    @property
+    def is_table(self) -> bool:
+        """Whether the stream is a DynamoDB table's."""
+        return self.stream_arn.split(":")[2:3] == ["dynamodb"]
+
 
 def encode_all(raw: Iterable[RecordTypeDef], origin: Origin) -> list[StreamRecord]:
     """Encode GetRecords' records (`Data` in bytes, `ApproximateArrivalTimestamp` a datetime) for events."""
     encoder = msgspec.json.Encoder()
+    if origin.is_table:
+        return [_encode_change(record, origin, encoder) for record in raw]
     return [_encode(record, origin, encoder) for record in raw]
 
 
@@ -69,3 +81,20 @@ def _encode(raw: RecordTypeDef, origin: Origin, encoder: msgspec.json.Encoder) -
         event_source_arn=origin.stream_arn,
     )
     return StreamRecord(number, key, arrived, encoder.encode(member))
+
+
+def _encode_change(raw: Any, origin: Origin, encoder: msgspec.json.Encoder) -> StreamRecord:
+    """Encode a change of an item: in order by the item's key, with its time in whole seconds.
+
+    docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
+    """
+    change = raw["dynamodb"]
+    arrived = change["ApproximateCreationDateTime"].timestamp()
+    member = {
+        **raw,
+        "awsRegion": origin.region,
+        "dynamodb": {**change, "ApproximateCreationDateTime": int(arrived)},
+        "eventSourceARN": origin.stream_arn,
+    }
+    key = msgspec.json.encode(change["Keys"], order="deterministic").decode()
+    return StreamRecord(change["SequenceNumber"], key, arrived, encoder.encode(member))

@@ -1,7 +1,8 @@
-"""An event source mapping's settings, from a template's Kinesis event.
+"""An event source mapping's settings, from a template's Kinesis or DynamoDB event.
 
-docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html and
-docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-kinesis.html
+docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html, services-ddb-params.html and
+docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-kinesis.html,
+sam-property-function-dynamodb.html
 """
 
 from __future__ import annotations
@@ -97,6 +98,10 @@ def _settings(properties: Mapping[str, Any]) -> MappingSettings:
         raise LocalError(f"the Kinesis event's settings: {_explained(str(error))}") from None
     if 0 <= event.MaximumRecordAgeInSeconds < 60:
         raise LocalError("MaximumRecordAgeInSeconds is -1 (for ever) or 60 to 604800")
+    if event.StartingPosition == "AT_TIMESTAMP" and ":dynamodb:" in event.Stream:
+        raise LocalError(
+            "a table's stream is read from TRIM_HORIZON or LATEST on; AT_TIMESTAMP is for Kinesis"
+        )
     if (event.StartingPosition == "AT_TIMESTAMP") != (event.StartingPositionTimestamp is not None):
         raise LocalError(
             "StartingPositionTimestamp (Unix time, seconds) goes with StartingPosition AT_TIMESTAMP,"

@@ -34,14 +34,15 @@ LIST_SECONDS = 1.0
 
 
 class EventSourceMapping:
-    """Feeds a function from a Kinesis stream as AWS does. A context manager that runs the mapping.
+    """Feeds a function from a stream as AWS does. A context manager that runs the mapping.
 
     docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html; docs/event-source-mapping.md has the details.
-    stream: the stream's name. invoke: called with an event's JSON bytes, from one thread a lane at a time;
-    `LocalFunction.invoke`, or any function with its results (an exception counts as a function error).
-    clients: boto3's; the one for the settings' failure destination is required. uuid: part of the objects'
-    names there. on_event: called from the lanes' threads with what a user should see; it must return quickly.
-    clock: epoch seconds. backoff: consecutive failures (from 1) -> seconds until the next try.
+    stream: the stream's name; of a table's stream, which is read through `as_kinesis`, its ARN. invoke:
+    called with an event's JSON bytes, from one thread a lane at a time; `LocalFunction.invoke`, or any
+    function with its results (an exception counts as a function error). clients: boto3's; the one for the
+    settings' failure destination is required. uuid: part of the objects' names there. on_event: called from
+    the lanes' threads with what a user should see; it must return quickly. clock: epoch seconds. backoff:
+    consecutive failures (from 1) -> seconds until the next try.
     """
 
     def __init__(
