@@ -27,7 +27,7 @@ TAKES_train := DATA VALIDATION
 TAKES_test := ARGS
 TAKES_validate := TEMPLATE
 TAKES_doctor := TEMPLATE STACK RATE KEY_RATE BYTES
-TAKES_plan := RATE SHARDS MEMORY ARCH
+TAKES_plan := RATE SHARDS MEMORY ARCH CONSUMERS
 TAKES_bench-image := IMAGES
 TAKES_bench-batch := ROWS MONTH FLAT
 TAKES_digest := MODEL
@@ -139,7 +139,7 @@ validate: $(READY) .venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready 
 doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=, KEY_RATE=)
 	@$(PYTHON) -m threeways doctor
 
-plan: $(READY) ## what a deployment needs and costs at RATE= events a second, and what breaks first (SHARDS= MEMORY= ARCH= TASK=)
+plan: $(READY) ## what a deployment needs and costs at RATE= events a second, and what breaks first (SHARDS= MEMORY= ARCH= TASK= CONSUMERS=)
 	@$(PYTHON) -m threeways plan
 
 bench: $(READY) ## cold start, memory and the handler against one MLflow predict and one put a record: five minutes

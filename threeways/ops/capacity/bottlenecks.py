@@ -17,8 +17,8 @@ class Bottleneck:
     fix: str
 
 
-def as_planned(plan: Plan) -> list[Bottleneck]:
-    """Return the limits of the deployment as planned, the lowest first."""
+def as_planned(plan: Plan, consumers: int = 1) -> list[Bottleneck]:
+    """Return the limits of the deployment as planned, the lowest first. consumers: that poll the stream."""
     shards = plan.shards
     found = [
         Bottleneck(
@@ -32,9 +32,9 @@ def as_planned(plan: Plan) -> list[Bottleneck]:
             "raise ShardCount",
         ),
         Bottleneck(
-            "GetRecords gives 2 MB a second of a shard: IteratorAge grows",
-            shards * limits.SHARD_READ_BYTES / plan.sizes.event,
-            "raise ShardCount, or give another consumer's enhanced fan-out",
+            f"GetRecords gives 2 MB a second of a shard{_to_all(consumers)}: IteratorAge grows",
+            shards * limits.SHARD_READ_BYTES / plan.sizes.event / consumers,
+            "raise ShardCount, or give consumers reads of their own, EnhancedFanOut=true",
         ),
         Bottleneck(
             f"GetRecords gives {limits.CALL_RECORDS:,} records, once a second: IteratorAge grows",
@@ -59,6 +59,10 @@ def as_planned(plan: Plan) -> list[Bottleneck]:
         rate = plan.rate * limits.CONCURRENCY / plan.busy
         found.append(Bottleneck(what, rate, "ask for a higher Lambda quota before you deploy"))
     return sorted(found, key=lambda limit: limit.rate)
+
+
+def _to_all(consumers: int) -> str:
+    return f" to {consumers} consumers together" if consumers > 1 else ""
 
 
 def with_more_shards(plan: Plan) -> list[Bottleneck]:

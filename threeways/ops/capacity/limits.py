@@ -12,6 +12,10 @@ SHARD_BYTES = 2**20
 """Bytes a second into a shard, partition keys included."""
 SHARD_READ_BYTES = 2 * 2**20
 """Bytes a second out of a shard by `GetRecords`, for all its consumers together."""
+SHARD_CALLS = 5
+"""`GetRecords` a second of a shard, for all its consumers together."""
+FAN_OUT_CONSUMERS = 20
+"""Registered consumers of a stream; 50 in On-demand Advantage."""
 CALL_RECORDS = 10_000
 """Records in one `GetRecords`, which Lambda calls for each shard once a second.
 docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html"""

@@ -22,6 +22,8 @@ class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_demand_stream_hour: Dollars
     on_demand_gb_in: Dollars
     on_demand_gb_out: Dollars
+    fan_out_shard_hour: Dollars
+    fan_out_gb_out: Dollars
 
 
 class Lambda(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from threeways.ops.capacity import bottlenecks, cost, limits, sizing, traffic
+from threeways.ops.capacity import bottlenecks, cost, limits, readers, sizing, traffic
 from threeways.ops.capacity.cost import Line
 from threeways.ops.capacity.prices import Prices
 from threeways.ops.capacity.sizing import Plan
 from threeways.stream.delivery import MAX_ENTRIES, OVERLAPPED, PUT_SECONDS
 
 
-def print_plan(plan: Plan, prices: Prices, architecture: str, console: Console) -> None:
-    """Print the whole report."""
+def print_plan(
+    plan: Plan, prices: Prices, architecture: str, console: Console, consumers: Sequence[str] = ()
+) -> None:
+    """Print the whole report. consumers: the tasks of several consumers, of which the plan is the first's."""
+    several = [*readers.told(plan, consumers, prices), ""] if consumers else []
     for line in (
         *_needs(plan),
         "",
@@ -22,7 +25,8 @@ def print_plan(plan: Plan, prices: Prices, architecture: str, console: Console) 
         "",
         *_costs(plan, prices, architecture),
         "",
-        *_breaks(plan),
+        *several,
+        *_breaks(plan, max(1, len(consumers))),
     ):
         bold = bool(line) and not line.startswith(" ")
         console.print(line, style="bold" if bold else None, markup=False, highlight=False, soft_wrap=True)
@@ -127,10 +131,10 @@ def _lines(lines: Sequence[Line]) -> Iterator[str]:
     return (f"  {line.item:27} ${line.dollars:10.6f}   {line.arithmetic}" for line in lines)
 
 
-def _breaks(plan: Plan) -> Iterator[str]:
+def _breaks(plan: Plan, consumers: int) -> Iterator[str]:
     yield "What breaks first"
     for title, found in (
-        ("as planned", bottlenecks.as_planned(plan)),
+        ("as planned", bottlenecks.as_planned(plan, consumers)),
         ("with more shards as full as these", bottlenecks.with_more_shards(plan)),
     ):
         yield f"  {title}:"
