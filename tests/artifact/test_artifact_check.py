@@ -134,10 +134,11 @@ def test_frames_made_inside_keep_their_names_where_a_block_is_taken(tmp_path: Pa
         assert np.allclose(model.predict(X), pipeline.predict(X), rtol=1e-12)
 
 
-def test_named_columns_without_pandas_are_refused_with_the_mend(
+def test_frames_without_pandas_are_refused_with_the_mend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = loaded(tmp_path, by_name().fit(FRAME, Y))
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).set_output(transform="pandas")
+    model = loaded(tmp_path, pipeline.fit(FRAME, Y))
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ArtifactUnsupported, match="pandas is not installed"):
         check(model, NAMES, KEYS)

@@ -62,16 +62,9 @@ def checked(folder: Path, **options: Any) -> Chosen:
     return chosen.check(given, "ride_duration", **options)
 
 
-def test_a_pipeline_by_column_names_is_refused_before_the_image_is_built(lab: Lab, tmp_path: Path) -> None:
-    folder = saved(tmp_path / "model", by_name(), FRAME)
-    assert checked(folder, image="mine").runtime == "sklearn", (
-        "it works here, and an image of theirs is asked itself"
-    )
-    with pytest.raises(
-        ArtifactUnsupported, match=f"would not in the function's image.*columns by position, or {MEND}"
-    ):
-        lab.deploy(model=str(folder))
-    assert lab.tools.done == ["require"]
+def test_a_pipeline_by_column_names_goes_into_the_image_without_pandas(lab: Lab, tmp_path: Path) -> None:
+    lab.deploy(model=str(saved(tmp_path / "model", by_name(), FRAME)))
+    assert lab.tools.targets == ["function"]
 
 
 def test_so_is_one_that_makes_frames_within_itself(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact.column_arrays import ColumnArrays
 from threeways.artifact.inputs import Block
 
 DOUBLE = np.dtype(np.float64)
@@ -37,7 +38,8 @@ class InputTypes:
     Build it with `of_columns` or `of_tensor`. typed: the columns of types other than float64. common: the
     dtype of an array that holds all columns. order: that array's memory layout, "C" by row or "F" by column,
     as in a DataFrame; float32 sums depend on it. mixed: whether a DataFrame keeps types apart that one array
-    cannot. frame: whether the model takes a DataFrame. names: the columns' names; None: 0, 1, ….
+    cannot. frame: whether the model takes a DataFrame. by_position: whether it takes `ColumnArrays` instead.
+    names: the columns' names; None: 0, 1, ….
     """
 
     typed: tuple[TypedColumns, ...] = ()
@@ -45,6 +47,7 @@ class InputTypes:
     order: Literal["C", "F"] = "C"
     mixed: bool = False
     frame: bool = False
+    by_position: bool = False
     names: tuple[str, ...] | None = None
 
     def invalid_rows(self, block: Block) -> dict[int, str]:
@@ -66,12 +69,17 @@ class InputTypes:
         """Convert a block without invalid rows to the input of `predict`: an array or a DataFrame."""
         if not self.frame:
             return self._array(block)
+        dtypes = {column: one.dtype for one in self.typed for column in one.columns or ()}
+        if self.by_position:
+            made_of = [
+                block[:, at].astype(dtypes.get(at, DOUBLE), copy=False) for at in range(block.shape[1])
+            ]
+            return ColumnArrays(made_of)
         import pandas as pd
 
         names: Sequence[Any] = self.names or range(block.shape[1])
         if not self.mixed:
             return pd.DataFrame(self._array(block), columns=list(names))
-        dtypes = {column: one.dtype for one in self.typed for column in one.columns or ()}
         made = {name: block[:, at].astype(dtypes.get(at, DOUBLE)) for at, name in enumerate(names)}
         return pd.DataFrame(made)
 

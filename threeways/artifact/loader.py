@@ -16,11 +16,13 @@ from threeways.artifact.model import Model
 from threeways.artifact.onnx import loader
 from threeways.artifact.prepared import Prepared
 from threeways.artifact.runtime import choose
+from threeways.artifact.signature import Column
 from threeways.artifact.sklearn import (
     categories,
     input_kind,
     linear_dicts,
     pickles,
+    positions,
     skops_format,
     structure,
     versions,
@@ -200,8 +202,10 @@ def _described(estimator: Any, info: MLmodel, answered: answers.Answers) -> Mode
     named = getattr(estimator, "feature_names_in_", None)
     columns = _columns(info, None if named is None else tuple(map(str, named)))
     width = signature.width(info) or getattr(estimator, "n_features_in_", None)
+    known = categories.known(estimator, columns) if kind == "frame" else {}
     if kind == "block":
         input_kind.drop_feature_names(estimator)
+    by_position = kind == "frame" and positions.rewrite(estimator, columns or (), _declared(info, columns))
     return Model(
         estimator=estimator,
         version=info.version,
@@ -210,11 +214,19 @@ def _described(estimator: Any, info: MLmodel, answered: answers.Answers) -> Mode
         width=width,
         vocabulary=None,
         info=info,
-        input_types=replace(types, frame=kind == "frame", names=columns),
-        table_types=table,
+        input_types=replace(types, frame=kind == "frame", by_position=by_position, names=columns),
+        table_types=replace(table, by_position=by_position),
         answers=answered,
-        categories=categories.known(estimator, columns) if kind == "frame" else {},
+        categories=known,
     )
+
+
+def _declared(info: MLmodel, columns: tuple[str, ...] | None) -> list[Column]:
+    """Return the signature's columns; doubles, as a task's block has them, without a signature of columns."""
+    declared = signature.inputs(info)
+    if declared and (signature.of_frame(info) or signature.types(info).typed):
+        return declared
+    return [Column("double", name) for name in columns or ()]
 
 
 def _columns(info: MLmodel, fitted: tuple[str, ...] | None) -> tuple[str, ...] | None:

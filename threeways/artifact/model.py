@@ -50,6 +50,11 @@ class Model:
     answers: Answers = field(default_factory=Answers)
     categories: Mapping[str, Collection[Any]] = field(default_factory=dict)
 
+    @property
+    def needs_pandas(self) -> bool:
+        """Whether it takes a DataFrame."""
+        return self.input_kind == "frame" and not self.table_types.by_position
+
     def predict(self, features: Any, columns: Sequence[str] | None = None) -> NDArray[Any]:
         """Return the answers for n rows: an (n, width) float64 block, a `Table` or n dicts.
 
@@ -117,7 +122,7 @@ def check(
         return
     if model.input_kind == "texts" and mixed:
         return
-    if model.input_kind == "frame":
+    if model.needs_pandas:
         _require_pandas()
     texts = signature.not_numbers(model.info)
     if texts and not mixed:
@@ -197,9 +202,9 @@ def _require_pandas() -> None:
         import pandas  # noqa: F401, ICN001  (only whether it is installed)
     except ImportError as error:
         raise ArtifactUnsupported(
-            "the model names DataFrame columns, which needs pandas, and pandas is not installed here; "
-            "train the pipeline with columns by position, or add pandas to [sklearn] in the Pipfile and run "
-            "`make lock`"
+            "the model takes a DataFrame, which needs pandas, and pandas is not installed here; use the "
+            "image's target `frame`, which has it, or train the model so that arrays will do, as "
+            "docs/runtimes.md says"
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact.column_arrays import ColumnArrays
 from threeways.artifact.inputs import DictRows, Table
 from threeways.artifact.signature import NUMPY_TYPES, Column
 from threeways.errors import UnpredictableEvent
@@ -23,11 +24,13 @@ _NANOSECONDS = np.array(["1677-09-22", "2262-04-11"], dtype="datetime64[us]")
 class TableTypes:
     """The types of a model's named columns, as its signature declares them.
 
-    columns: the signature's, in order. kind: what the model takes: see `InputKind`.
+    columns: the signature's, in order. kind: what the model takes: see `InputKind`. by_position: whether it
+    takes `ColumnArrays` in the place of a DataFrame.
     """
 
     columns: tuple[Column, ...]
     kind: str
+    by_position: bool = False
 
     def convert(self, table: Table) -> Any:
         """Return the input of `predict` for rows without an invalid one."""
@@ -36,6 +39,11 @@ class TableTypes:
         if self.kind == "texts":
             [texts] = table.columns.values()
             return texts.tolist()
+        if self.by_position:
+            declared = self._declared(table)
+            return ColumnArrays(
+                [_plain(values, declared.get(name)) for name, values in table.columns.items()]
+            )
         if self.kind == "frame":
             return self._frame(table)
         return self._array(table)
@@ -82,6 +90,17 @@ class TableTypes:
         for at, part in enumerate(parts):
             made[:, at] = part
         return made
+
+
+def _plain(values: NDArray[Any], declared: Column | None) -> NDArray[Any]:
+    """Return one column as scikit-learn has it of a DataFrame: a text that is missing is NaN."""
+    of = declared.type if declared else None
+    if of in NUMPY_TYPES and values.dtype.kind != "O":
+        return values.astype(NUMPY_TYPES[of], copy=False)
+    if of != "string" or declared is None or declared.required:
+        return values
+    missing = values == np.array(None)
+    return np.where(missing, np.nan, values) if missing.any() else values
 
 
 def _column(pandas: Any, values: NDArray[Any], declared: Column | None) -> Any:

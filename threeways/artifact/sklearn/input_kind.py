@@ -33,9 +33,7 @@ def input_kind(
     if not of_frame and not hasattr(estimator, "feature_names_in_"):
         return "block"
     return (
-        "frame"
-        if any(_distinguishes_frames(part, mixed=mixed) for part in _receivers(estimator))
-        else "block"
+        "frame" if any(distinguishes_frames(part, mixed=mixed) for part in _receivers(estimator)) else "block"
     )
 
 
@@ -61,7 +59,7 @@ def drop_feature_names(estimator: Any) -> None:
     For an estimator that was fitted on a DataFrame but selects columns by position.
     """
     parts = list(objects.walk(estimator))
-    if not any(_makes_frames(part) for part in parts):
+    if not any(makes_frames(part) for part in parts):
         for part in parts:
             objects.attributes(part).pop("feature_names_in_", None)
 
@@ -73,7 +71,7 @@ def _dict_takers(estimator: Any) -> list[Any]:
         isinstance(estimator, FeatureHasher) and estimator.input_type == "dict"
     ):
         return [estimator]
-    return [taker for part in _first_parts(estimator) for taker in _dict_takers(part)]
+    return [taker for part in first_parts(estimator) for taker in _dict_takers(part)]
 
 
 def _takes_texts(estimator: Any) -> bool:
@@ -82,10 +80,10 @@ def _takes_texts(estimator: Any) -> bool:
 
     if isinstance(estimator, CountVectorizer | HashingVectorizer):
         return True
-    return any(_takes_texts(part) for part in _first_parts(estimator))
+    return any(_takes_texts(part) for part in first_parts(estimator))
 
 
-def _first_parts(estimator: Any) -> list[Any]:
+def first_parts(estimator: Any) -> list[Any]:
     """Return the estimators to which this one passes its input unchanged."""
     from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
     from sklearn.pipeline import FeatureUnion, Pipeline
@@ -104,14 +102,14 @@ def _receivers(estimator: Any) -> Iterator[Any]:
     from sklearn.compose import ColumnTransformer
 
     yield estimator
-    parts = _first_parts(estimator)
+    parts = first_parts(estimator)
     if isinstance(estimator, ColumnTransformer):
         parts = [part for _, part, _ in estimator.transformers_ if not isinstance(part, str)]
     for part in parts:
         yield from _receivers(part)
 
 
-def _distinguishes_frames(part: Any, *, mixed: bool) -> bool:
+def distinguishes_frames(part: Any, *, mixed: bool) -> bool:
     """Return whether the part may treat a DataFrame and an array of the same numbers differently.
 
     Any function or class that is not scikit-learn's may; a ColumnTransformer by position and a NumPy function
@@ -128,18 +126,19 @@ def _distinguishes_frames(part: Any, *, mixed: bool) -> bool:
 
 
 def _names_columns(estimator: Any) -> bool:
-    from sklearn.compose import ColumnTransformer
-
     if not hasattr(estimator, "feature_names_in_"):
         return False
-    for part in objects.walk(estimator):
-        if isinstance(part, ColumnTransformer) and any(
-            _is_name(columns) for *_, columns in part.transformers_
-        ):
-            return True
-        if _makes_frames(part):
-            return True
-    return False
+    return any(selects_by_name(part) or makes_frames(part) for part in objects.walk(estimator))
+
+
+def selects_by_name(part: Any) -> bool:
+    """Return whether the part is a fitted ColumnTransformer that selects columns by name."""
+    from sklearn.compose import ColumnTransformer
+
+    return isinstance(part, ColumnTransformer) and any(
+        _is_name(columns)
+        for *_, columns in getattr(part, "transformers_", ())  # a template has none
+    )
 
 
 def _is_name(columns: Any) -> bool:
@@ -151,7 +150,7 @@ def _is_name(columns: Any) -> bool:
     return any(isinstance(column, str) for column in columns) if hasattr(columns, "__iter__") else False
 
 
-def _makes_frames(part: Any) -> bool:
+def makes_frames(part: Any) -> bool:
     """Return whether `set_output` configured the part to output DataFrames."""
     config = objects.attributes(part).get("_sklearn_output_config", {})
     return isinstance(config, dict) and config.get("transform", "default") != "default"

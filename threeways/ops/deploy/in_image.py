@@ -57,7 +57,7 @@ def is_in_doubt(model: Model) -> bool:
     makes_frames = any(
         "_sklearn_output_config" in objects.attributes(part) for part in objects.walk(model.estimator)
     )
-    return flavour.serialization_format != "skops" or model.input_kind == "frame" or makes_frames
+    return flavour.serialization_format != "skops" or model.needs_pandas or makes_frames
 
 
 def require(name: str, folder: Path, sha256: str, task: str) -> None:
