@@ -40,7 +40,8 @@ It is checked twice. **Before anything is loaded**: each object has only the att
 that begins with `__` is in any), each of a type below; in each slot stands an object of a class that belongs
 there. **After it is loaded**, and before it predicts: shapes, ranges and what ties the arrays together. Names
 of shapes stand for one number within an object: `in` its features, `out` its outputs, `classes` the classes
-of each output. "The same in" after a part says that it shares that number with its owner.
+of each output, `decisions` the numbers that decide between them. "The same in" after a part says that it
+shares that number with its owner.
 
 Every estimator may also have `feature_names_in_` (one text for each feature), `_sklearn_output_config` and
 `_sklearn_version`. Parameters that are not listed are plain values: None, a boolean, a number or a text;

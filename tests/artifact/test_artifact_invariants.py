@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from artifact_lab import X, Y, dump, edit_schema, load_skops
 from fuzz import zoo
+from invariants_lab import kd_tree, put, served_file, tampered
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import GradientBoostingRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression
@@ -28,17 +29,6 @@ from threeways.errors import ArtifactUntrusted
 
 ADDRESS = {"data": (4096, True), "shape": (10,), "typestr": "<f8", "version": 3}
 """What NumPy reads of an object that says where its numbers are: at an address of the file's choice."""
-
-
-def tampered(name: str, change: Callable[[Any], Any]) -> Any:
-    """A fitted estimator of the zoo with one change."""
-    model = copy.deepcopy(zoo.sample(name).estimator)
-    change(model)
-    return model
-
-
-def put(**attributes: Any) -> Callable[[Any], None]:
-    return lambda model: vars(model).update(attributes)
 
 
 def constant_at_an_address() -> Any:
@@ -80,21 +70,6 @@ def without_encodings() -> Any:
     model = TargetEncoder(target_type="continuous").fit(X, Y)
     model.encodings_ = []
     return model
-
-
-def kd_tree(**changes: Any) -> Callable[[Any], None]:
-    def change(model: Any) -> None:
-        names = "data order nodes bounds leaf_size levels count trims leaves splits calls metric weights"
-        state = dict(zip(names.split(), model._tree.__getstate__(), strict=True))
-        nodes: Any = np.array(state["nodes"])
-        for name, value in changes.items():
-            if name in nodes.dtype.names:
-                nodes[name][-1] = value
-            else:
-                state[name] = value(np.array(state[name]))
-        model._tree.__setstate__(tuple({**state, "nodes": nodes}.values()))
-
-    return change
 
 
 ATTACKS: dict[str, Callable[[], Any]] = {
@@ -175,14 +150,6 @@ def test_a_pattern_that_is_not_on_the_list_is_refused_with_the_list(tmp_path: Pa
     model = tampered("CountVectorizer", put(token_pattern=r"[^,]+"))
     with pytest.raises(ArtifactUntrusted, match=r"token_pattern is a str .* and none of .*\\w\+"):
         served_file(dump(model, tmp_path / "model.skops"))
-
-
-def served_file(path: Path) -> Any:
-    from threeways.artifact.sklearn import structure
-
-    model = load_skops(path)
-    structure.check(model)
-    return model
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ QUICK = (
     "HistGradientBoostingClassifier", "CalibratedClassifierCV", "MultiOutputRegressor", "NearestNeighbors",
     "KNeighborsRegressor", "KNeighborsClassifier, brute", "TransformedTargetRegressor", "VotingClassifier",
     "KBinsDiscretizer, onehot", "OneHotEncoder on nan categories, number", "OrdinalEncoder, NaN",
+    "SVC, probabilities", "SVR", "GaussianProcessRegressor, of sums", "GaussianProcessClassifier",
+    "KernelRidge", "RadiusNeighborsClassifier", "OneVsRestClassifier on numbers, many labels",
+    "OneVsOneClassifier, machines", "RegressorChain", "TunedThresholdClassifierCV, F1",
+    "LabelSpreading, neighbours",
     "TargetEncoder, classes", "GaussianNB", "LinearDiscriminantAnalysis", "SimpleImputer, constant",
 )  # fmt: skip
 

@@ -15,6 +15,8 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from artifact_lab import dump, edit_schema, fitted, load_skops, npy
+from scipy.sparse import csr_array
+from sklearn.cluster import KMeans
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
@@ -145,14 +147,14 @@ def test_one_id_for_nodes_of_two_kinds_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        SVR().fit([[0.0], [1.0]], [0, 1]),
+        SVR().fit(csr_array([[0.0], [1.0]]), [0, 1]),
         FunctionTransformer(os.path.basename),
         FunctionTransformer(partial(np.clip, a_min=0)),
         FunctionTransformer(partial(np.exp)),
         DummyRegressor(strategy="constant", constant=np.array([object])),
     ],
     ids=[
-        "support vectors",
+        "sparse support vectors",
         "a function of the user's",
         "a partial function",
         "a partial listed one",
@@ -172,8 +174,9 @@ def test_the_types_that_the_artifact_calls_trusted_are_not(tmp_path: Path) -> No
     from threeways.artifact import load
 
     folder = copy_of("linear", tmp_path)
-    dump(SVR().fit([[0.0], [1.0]], [0, 1]), folder / "model.skops")
-    edit_mlmodel(folder, "skops_trusted_types:\n", "skops_trusted_types:\n    - sklearn.svm._classes.SVR\n")
+    dump(KMeans(2, n_init=1).fit([[0.0], [1.0]]), folder / "model.skops")
+    trusted = "skops_trusted_types:\n    - sklearn.cluster._kmeans.KMeans\n"
+    edit_mlmodel(folder, "skops_trusted_types:\n", trusted)
     with pytest.raises(ArtifactUntrusted, match="allow-list"):
         load(folder)
 

@@ -70,6 +70,13 @@ DEGREE = 100
 """The degree of polynomials and splines. 3 is usual."""
 OUTPUTS = 100_000
 """Outputs of a tree or a constant, for which memory is taken by their number."""
+KERNEL_ROWS = 20_000
+"""Rows that a kernel compares each event with: it makes as many numbers for it. Fitting takes the square of
+them: 3.2 GB for these."""
+KERNELS = 100
+"""Kernels that are added and multiplied to one. Of a series with a trend and seasons they are some 10."""
+MACHINE_CLASSES = 300
+"""Classes of a support vector machine: libsvm takes up to their cube of steps for a row's probabilities."""
 NGRAM = 10
 """The longest n-gram of a vectorizer, in words or characters: a text makes one of each length at each place.
 Words are mostly taken by 1 or 2, characters by 3 to 5."""

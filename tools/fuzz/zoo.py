@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import zoo_models, zoo_transformers
+from . import zoo_kernels, zoo_models, zoo_several, zoo_transformers
 
 ROWS = 61
 _RNG = np.random.default_rng(3)
@@ -52,6 +52,10 @@ TARGETS: dict[str, Any] = {
 }
 
 
+_MAKERS = (*zoo_models.MAKERS, *zoo_kernels.MAKERS, *zoo_several.MAKERS, *zoo_transformers.MAKERS)
+_METHODS = ("predict_proba", "decision_function", "predict"), ("transform",), ("kneighbors",)
+
+
 class Sample(NamedTuple):
     """A fitted estimator and rows that it takes."""
 
@@ -62,9 +66,9 @@ class Sample(NamedTuple):
     def answer(self, estimator: Any = None) -> Any:
         """Return what the estimator (another one in its place) makes of the rows."""
         chosen = self.estimator if estimator is None else estimator
-        for method in ("predict_proba", "predict", "transform", "kneighbors"):
-            if hasattr(chosen, method):
-                return getattr(chosen, method)(copy.deepcopy(self.rows))  # some change them in place
+        for methods in _METHODS:
+            if found := [getattr(chosen, method) for method in methods if hasattr(chosen, method)]:
+                return [method(copy.deepcopy(self.rows)) for method in found]  # some change them in place
         raise TypeError(f"{self.name} has no method to try")
 
 
@@ -103,7 +107,7 @@ def sample(name: str) -> Sample:
 @cache
 def _makers() -> dict[str, tuple[Callable[[], Any], str, str]]:
     found = {}
-    for rows, target, makers in (*zoo_models.MAKERS, *zoo_transformers.MAKERS):
+    for rows, target, makers in _MAKERS:
         for text, make in makers.items():
             name = text if text not in found else f"{text} on {rows}, {target}"
             found[name] = (make, rows, target)

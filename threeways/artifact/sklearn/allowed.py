@@ -4,7 +4,7 @@ Each entry was found by dumping the fitted estimators that are served, and was t
 data and calling `predict` on it runs only scikit-learn's and NumPy's own code. Each class has a row in the
 table of invariants (`table/`), in the module that FAMILIES names: what its objects may have, and what ties it
 together. Left out on purpose: methods, operators, bound functions, NumPy's and SciPy's other types, SciPy's
-sparse matrices, support vectors, and every function but those below.
+sparse matrices, and every function but those below.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ _PARTS = {
         # what selected the columns; the selection is fitted, and does not call it again
         "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",
         "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
+        # what chose a threshold; a prediction reads the names of its arguments
+        "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score brier_score_loss "
+        "cohen_kappa_score f1_score fbeta_score jaccard_score log_loss matthews_corrcoef precision_score "
+        "recall_score",
+        "sklearn.metrics._ranking": "average_precision_score roc_auc_score",
     },
     "JsonNode": {"builtins": "str"},
     "ListNode": {"builtins": "list"},
@@ -58,12 +63,13 @@ FAMILIES = {
         "sklearn.linear_model._base": "LinearRegression",
         "sklearn.linear_model._bayes": "ARDRegression BayesianRidge",
         "sklearn.linear_model._coordinate_descent": "ElasticNet ElasticNetCV Lasso LassoCV "
-        "MultiTaskElasticNet MultiTaskLasso",
+        "MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV",
         "sklearn.linear_model._glm.glm": "GammaRegressor PoissonRegressor TweedieRegressor",
         "sklearn.linear_model._huber": "HuberRegressor",
         "sklearn.linear_model._least_angle": "Lars LarsCV LassoLars LassoLarsCV LassoLarsIC",
         "sklearn.linear_model._logistic": "LogisticRegression LogisticRegressionCV",
         "sklearn.linear_model._omp": "OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV",
+        "sklearn.linear_model._passive_aggressive": "PassiveAggressiveClassifier PassiveAggressiveRegressor",
         "sklearn.linear_model._perceptron": "Perceptron",
         "sklearn.linear_model._quantile": "QuantileRegressor",
         "sklearn.linear_model._ransac": "RANSACRegressor",
@@ -93,7 +99,7 @@ FAMILIES = {
         "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
     },
     "other": {
-        "sklearn.cross_decomposition._pls": "PLSRegression",
+        "sklearn.cross_decomposition._pls": "CCA PLSCanonical PLSRegression",
         "sklearn.dummy": "DummyClassifier DummyRegressor",
         "sklearn.isotonic": "IsotonicRegression",
         "sklearn.neural_network._multilayer_perceptron": "MLPClassifier MLPRegressor",
@@ -103,11 +109,30 @@ FAMILIES = {
         "sklearn.metrics._dist_metrics": "ChebyshevDistance64 EuclideanDistance64 ManhattanDistance64 "
         "MinkowskiDistance64",
         "sklearn.neighbors._ball_tree": "BallTree",
-        "sklearn.neighbors._classification": "KNeighborsClassifier",
+        "sklearn.neighbors._classification": "KNeighborsClassifier RadiusNeighborsClassifier",
         "sklearn.neighbors._kd_tree": "KDTree",
         "sklearn.neighbors._nearest_centroid": "NearestCentroid",
-        "sklearn.neighbors._regression": "KNeighborsRegressor",
+        "sklearn.neighbors._regression": "KNeighborsRegressor RadiusNeighborsRegressor",
         "sklearn.neighbors._unsupervised": "NearestNeighbors",
+    },
+    "machines": {"sklearn.svm._classes": "NuSVC NuSVR SVC SVR"},
+    "kernels": {
+        "sklearn.gaussian_process._gpc": "GaussianProcessClassifier _BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process._gpr": "GaussianProcessRegressor",
+        "sklearn.gaussian_process.kernels": "ConstantKernel DotProduct ExpSineSquared Exponentiation Matern "
+        "PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel",
+        "sklearn.kernel_ridge": "KernelRidge",
+        "sklearn.semi_supervised._label_propagation": "LabelPropagation LabelSpreading",
+    },
+    "several": {
+        "sklearn.metrics._scorer": "_CurveScorer _Scorer",
+        "sklearn.model_selection._classification_threshold": "FixedThresholdClassifier "
+        "TunedThresholdClassifierCV",
+        "sklearn.multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier "
+        "_ConstantPredictor",
+        "sklearn.multioutput": "ClassifierChain RegressorChain",
+        "sklearn.semi_supervised._self_training": "SelfTrainingClassifier",
+        "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
     },
     "compose": {
         "sklearn.calibration": "CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration "

@@ -18,6 +18,11 @@ def suggestion(kind: SkopsType, where: str) -> str:
         if where == "model":
             return "log what it has found, its best_estimator_"
         return "put what it has found, its best_estimator_, in its place and log the model again"
+    if kind.module.startswith("scipy.sparse"):
+        return (
+            f"train it on dense rows (sparse_output=False in its encoders, sparse_threshold=0 in its "
+            f"ColumnTransformer), or {PIN}"
+        )
     if top == "_loss":  # how skops writes scikit-learn's losses before 1.9
         return (
             f"its scikit-learn is too old for skops: train it with the one that is installed here, or {PIN}"

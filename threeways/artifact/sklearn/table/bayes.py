@@ -12,6 +12,7 @@ from threeways.artifact.sklearn.rows import (
     row,
     sequence,
 )
+from threeways.artifact.sklearn.table.labels import decisions
 
 
 def _check_categories(the: Scope) -> None:
@@ -72,13 +73,14 @@ ROWS: list[Row] = [
         "classifier",
         "covariance_estimator n_components priors shrinkage solver store_covariance tol",
         "_max_components explained_variance_ratio_ covariance_ _n_features_out",
+        rules=(decisions,),
         maybe={"covariance_estimator": NONE, "xbar_": Array("f", "in"), "scalings_": Array("f", "in *")},
         **IN,
         classes_=_CLASSES,
         priors_=_EACH_CLASS,
         means_=_BY_FEATURE,
-        coef_=Array("f", "1 in | classes in"),
-        intercept_=Array("f", "1 | classes"),
+        coef_=Array("f", "decisions in"),
+        intercept_=Array("f", "decisions"),
     ),
     *row(
         "sklearn.discriminant_analysis",
@@ -86,6 +88,7 @@ ROWS: list[Row] = [
         "classifier",
         "covariance_estimator priors reg_param shrinkage solver store_covariance tol",
         "covariance_",
+        rules=(decisions,),
         maybe={"covariance_estimator": NONE},
         **IN,
         classes_=_CLASSES,

@@ -45,6 +45,7 @@ def _check_start(the: Scope) -> None:
     start, stage = the["init_"], the["n_trees_per_iteration_"]
     classes = the.dims.get("classes", (1,))
     the.require(stage == (1 if classes == (2,) else classes[0]), "stages have not one tree for each class")
+    the.dim("decisions", stage, "stages")
     loss = the["_loss"]
     the.require((loss.n_classes or 1) == max(1, *classes), "loss is of another number of classes")
     if isinstance(start, str):
@@ -82,6 +83,7 @@ def _check_hist(the: Scope) -> None:
     width, stage = the["n_features_in_"], the["n_trees_per_iteration_"]
     classes = the.dims.get("classes", (1,))
     the.require(stage == (1 if classes == (2,) else classes[0]), "stages have not one tree for each class")
+    the.dim("decisions", stage, "stages")
     categorical = the["_bin_mapper"].is_categorical_
     # The dtype too: NumPy's functions disagree on the truth of objects and texts.
     the.require(categorical.shape == (width,), "binning is of another number of features")

@@ -49,7 +49,9 @@ def _check_pipeline(the: Scope) -> None:
         the.dims["kinds"] = dims[-1]["kinds"]
         whole = len(steps) == len(the["steps"])
         the.dims.update({"in": dims[0]["in"]} if whole and "in" in dims[0] else {})
-        the.dims.update({name: dims[-1][name] for name in ("out", "classes", "width") if name in dims[-1]})
+        the.dims.update(
+            {name: dims[-1][name] for name in ("out", "classes", "decisions", "width") if name in dims[-1]}
+        )
 
 
 def _check_votes(the: Scope) -> None:

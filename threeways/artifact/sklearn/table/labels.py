@@ -40,6 +40,13 @@ LABELS = Array("biufUO", "*")
 CLASSES: Form = _Classes(LABELS, sequence(LABELS))
 CLASS_COUNTS: Form = _Counts(Plain("int", 1), sequence(Plain("int", 1)), Array("iu", "*"))
 
+
+def decisions(the: Scope) -> None:
+    """Check that one number decides between two classes, and otherwise one for each class."""
+    (classes,) = np.ravel(the.dims["classes"]).tolist()
+    the.dim("decisions", 1 if classes == 2 else classes, "decision")
+
+
 ROWS: list[Row] = [
     *row("sklearn.preprocessing._label", "LabelEncoder", "labels", classes_=CLASSES),
     *row(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threeways.artifact.sklearn.containers import Array
 from threeways.artifact.sklearn.rows import IN, NONE, NUMBER, RECORD, Row, row
 from threeways.artifact.sklearn.slots import OneOf, Part
+from threeways.artifact.sklearn.table.labels import decisions
 
 _COEF = Array("f", "in | out in")
 _ONE = Array("f", "in")
@@ -14,11 +15,14 @@ _ONE_TARGET = {**IN, "coef_": _ONE, "intercept_": OneOf(NUMBER, Array("f", "1"))
 _BY_CLASS = {
     **IN,
     "classes_": Array("biufUO", "classes"),
-    "coef_": Array("f", "1 in | classes in"),
-    "intercept_": OneOf(NUMBER, Array("f", "1 | classes")),
+    "coef_": Array("f", "decisions in"),
+    "intercept_": OneOf(NUMBER, Array("f", "decisions")),
 }
 _SGD_RECORDS = "t_ n_iter_ _standard_coef _standard_intercept _average_coef _average_intercept"
-_LOSS = OneOf(NONE, Part("closs"))
+_SGD_PARAMETERS = (
+    "alpha average early_stopping epsilon eta0 fit_intercept l1_ratio learning_rate loss max_iter "
+    "n_iter_no_change penalty power_t random_state shuffle tol validation_fraction verbose warm_start"
+)
 
 ROWS: list[Row] = [
     *row(
@@ -70,6 +74,15 @@ ROWS: list[Row] = [
         "regressor",
         "alpha copy_X fit_intercept l1_ratio max_iter random_state selection tol warm_start",
         "n_iter_ dual_gap_ eps_",
+        **_ANY_LINEAR,
+    ),
+    *row(
+        "sklearn.linear_model._coordinate_descent",
+        "MultiTaskElasticNetCV MultiTaskLassoCV",
+        "regressor",
+        "alphas copy_X cv eps fit_intercept l1_ratio max_iter n_jobs positive precompute "
+        "random_state selection tol verbose",
+        "n_iter_ dual_gap_ mse_path_ l1_ratio_ l1_ratio alpha_ alphas_",
         **_ANY_LINEAR,
     ),
     *row(
@@ -146,9 +159,15 @@ ROWS: list[Row] = [
         "sklearn.linear_model._stochastic_gradient",
         "SGDRegressor",
         "regressor",
-        "alpha average early_stopping epsilon eta0 fit_intercept l1_ratio learning_rate loss "
-        "max_iter n_iter_no_change penalty power_t random_state shuffle tol "
-        "validation_fraction verbose warm_start",
+        _SGD_PARAMETERS,
+        _SGD_RECORDS,
+        **_ONE_TARGET,
+    ),
+    *row(
+        "sklearn.linear_model._passive_aggressive",
+        "PassiveAggressiveRegressor",
+        "regressor",
+        f"C {_SGD_PARAMETERS}",
         _SGD_RECORDS,
         **_ONE_TARGET,
     ),
@@ -168,6 +187,7 @@ ROWS: list[Row] = [
         "C class_weight dual fit_intercept intercept_scaling loss max_iter multi_class penalty "
         "random_state tol verbose",
         "n_iter_",
+        rules=(decisions,),
         **_BY_CLASS,
     ),
     *row(
@@ -177,6 +197,7 @@ ROWS: list[Row] = [
         "C class_weight dual fit_intercept intercept_scaling l1_ratio max_iter n_jobs penalty "
         "random_state solver tol verbose warm_start",
         "n_iter_",
+        rules=(decisions,),
         **_BY_CLASS,
     ),
     *row(
@@ -186,6 +207,7 @@ ROWS: list[Row] = [
         "class_weight Cs cv dual fit_intercept intercept_scaling l1_ratios max_iter n_jobs "
         "penalty random_state refit scoring solver tol use_legacy_attributes verbose",
         "n_iter_ Cs_ Cs scores_ coefs_paths_ C_ l1_ratio_ l1_ratios_ l1_ratios",
+        rules=(decisions,),
         **_BY_CLASS,
     ),
     *row(
@@ -197,29 +219,25 @@ ROWS: list[Row] = [
         "n_iter_ solver_ alpha_ best_score_ cv_results_ classes_",
         **IN,
         _label_binarizer=Part("LabelBinarizer"),
-        coef_=_COEF,
-        intercept_=_INTERCEPT,
+        coef_=Array("f", "in | decisions in"),
+        intercept_=OneOf(NUMBER, Array("f", "decisions")),
     ),
-    *row(
-        "sklearn.linear_model._stochastic_gradient",
-        "SGDClassifier",
-        "classifier",
-        "alpha average class_weight early_stopping epsilon eta0 fit_intercept l1_ratio "
-        "learning_rate loss max_iter n_iter_no_change n_jobs penalty power_t random_state "
-        "shuffle tol validation_fraction verbose warm_start",
-        f"{_SGD_RECORDS} _expanded_class_weight",
-        maybe={"_loss_function_": _LOSS},
-        **_BY_CLASS,
-    ),
-    *row(
-        "sklearn.linear_model._perceptron",
-        "Perceptron",
-        "classifier",
-        "alpha average class_weight early_stopping epsilon eta0 fit_intercept l1_ratio "
-        "learning_rate loss max_iter n_iter_no_change n_jobs penalty power_t random_state "
-        "shuffle tol validation_fraction verbose warm_start",
-        f"{_SGD_RECORDS} _expanded_class_weight",
-        maybe={"_loss_function_": _LOSS},
-        **_BY_CLASS,
+    *(
+        one
+        for module, name, more in (
+            ("_stochastic_gradient", "SGDClassifier", ""),
+            ("_perceptron", "Perceptron", ""),
+            ("_passive_aggressive", "PassiveAggressiveClassifier", "C"),
+        )
+        for one in row(
+            f"sklearn.linear_model.{module}",
+            name,
+            "classifier",
+            f"{more} class_weight n_jobs {_SGD_PARAMETERS}",
+            f"{_SGD_RECORDS} _expanded_class_weight",
+            rules=(decisions,),
+            maybe={"_loss_function_": OneOf(NONE, Part("closs"))},
+            **_BY_CLASS,
+        )
     ),
 ]

@@ -8,17 +8,32 @@ from typing import Any
 import numpy as np
 
 from threeways.artifact.sklearn.containers import Array, Mapped
-from threeways.artifact.sklearn.forms import Count, Plain, Scope
-from threeways.artifact.sklearn.rows import FLAG, IN, INTEGER, NONE, NUMBER, Row, row, together
+from threeways.artifact.sklearn.forms import PLAIN, Count, Plain, Scope
+from threeways.artifact.sklearn.rows import (
+    FLAG,
+    IN,
+    INTEGER,
+    NONE,
+    NUMBER,
+    RECORD,
+    Row,
+    row,
+    sequence,
+    together,
+)
 from threeways.artifact.sklearn.slots import OneOf, Part
 from threeways.artifact.sklearn.table.labels import CLASSES
 
 _METRICS = "chebyshev cityblock cosine euclidean l1 l2 manhattan minkowski sqeuclidean"
 
 
-def _check_rows(the: Scope) -> None:
-    """Check that there are as many rows as neighbours asked for, in memory as it is searched."""
+def _check_count(the: Scope) -> None:
+    """Check that there are as many rows as neighbours asked for."""
     the.require(the["n_neighbors"] <= the["n_samples_fit_"], "rows are fewer than its neighbours")
+
+
+def _check_rows(the: Scope) -> None:
+    """Check that the rows are finite, and in memory as they are searched."""
     the.require(the["_fit_X"].flags.c_contiguous, "rows are not in order of rows")
     the.require(bool(np.isfinite(the["_fit_X"]).all()), "rows are not finite")
     tree, method = the["_tree"], the["_fit_method"]
@@ -27,13 +42,13 @@ def _check_rows(the: Scope) -> None:
 
 
 def _check_labels(the: Scope) -> None:
-    """Check that each row's labels are among the classes: the loop counts them by index."""
+    """Check that the rows' labels are those of the classes: the loop counts them by index."""
     labels, classes = the["_y"], the.dims["classes"]
     columns = labels.reshape(len(labels), -1)
     the.require(columns.shape[1] == len(classes), "labels are not as many as its outputs")
     for column, count in zip(columns.T, classes, strict=True):
-        sound = column.min() >= 0 and column.max() < count
-        the.require(bool(sound), "labels are not among its classes")
+        sound = column.min() >= 0 and column.max() == count - 1
+        the.require(bool(sound), "labels are not those of its classes")
 
 
 def _state(tree: Any) -> Mapping[str, Any]:
@@ -57,13 +72,14 @@ def _state(tree: Any) -> Mapping[str, Any]:
 
 
 def _check_tree(the: Scope) -> None:
-    """Check that each node's rows are rows, and that every node without children is a leaf."""
+    """Check that each node's rows are rows, its children share them, and one without children is a leaf."""
     nodes, count, rows = the["nodes"], the["count"], the.dims["rows"]
     the.require(nodes.dtype.names == ("idx_start", "idx_end", "is_leaf", "radius"), "nodes are none")
     the.require(1 <= the["levels"] <= 60 and count == 2 ** the["levels"] - 1, "nodes are not of its levels")
     the.require(len(the["bounds"]) == (2 if the.name == "KDTree" else 1), "bounds are not of its kind")
     order = the["order"]
-    the.require(bool(order.min() >= 0 and order.max() < rows), "order is not one of its rows")
+    sound = order.min() >= 0 and order.max() < rows and np.bincount(order, minlength=rows).min() == 1
+    the.require(bool(sound), "order is not one of its rows")
     start, end, leaf = nodes["idx_start"], nodes["idx_end"], nodes["is_leaf"]
     the.require(
         bool(np.all((start >= 0) & (start <= end) & (end <= rows))), "node's rows are not among its rows"
@@ -71,6 +87,10 @@ def _check_tree(the: Scope) -> None:
     the.require(
         bool(np.all((leaf == 0) | (leaf == 1)) and np.all(leaf[count // 2 :] == 1)), "node has no children"
     )
+    inner = np.flatnonzero(leaf == 0)
+    one, other = 2 * inner + 1, 2 * inner + 2
+    shared = [start[one] == start[inner], end[one] == start[other], end[other] == end[inner]]
+    the.require(bool(np.all(shared) and (start[0], end[0]) == (0, rows)), "nodes do not share its rows")
 
 
 def _check_distance(the: Scope) -> None:
@@ -79,7 +99,6 @@ def _check_distance(the: Scope) -> None:
 
 
 _ARGUMENTS = {
-    "n_neighbors": Plain("int", 1),
     "metric": Plain("str", among=_METRICS.split()),
     "metric_params": OneOf(NONE, Mapped(NUMBER)),
     "p": Plain("none int float", 0.01, 1e6),
@@ -96,6 +115,14 @@ _FITTED = {
     "_fit_X": Array("f", "rows in"),
     "_tree": OneOf(NONE, Part("KDTree BallTree", "rows in")),
 }
+_COUNTED = {**_ARGUMENTS, "n_neighbors": Plain("int", 1)}
+_WITHIN = {**_ARGUMENTS, "n_neighbors": NONE, "radius": NUMBER}
+_LABELS: dict[str, Any] = {
+    "classes_": CLASSES,
+    "outputs_2d_": FLAG,
+    "_y": Array("i", "rows | rows out"),
+}
+_PARAMETERS = "algorithm leaf_size metric metric_params n_jobs n_neighbors p radius weights"
 _TREE = together(
     Array("f", "rows in"), Array("i", "rows"), Array("V", "*"), Array("f", "* * *"),
     Plain("int", 1), INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, Part("distance"), NONE,
@@ -107,17 +134,27 @@ ROWS: list[Row] = [
         "NearestNeighbors",
         "neighbours",
         "algorithm leaf_size metric metric_params n_jobs n_neighbors p radius",
-        rules=(_check_rows,),
-        maybe=_ARGUMENTS,
+        rules=(_check_count, _check_rows),
+        maybe=_COUNTED,
         **_FITTED,
     ),
     *row(
         "sklearn.neighbors._regression",
         "KNeighborsRegressor",
         "regressor",
-        "algorithm leaf_size metric metric_params n_jobs n_neighbors p radius weights",
+        _PARAMETERS,
+        rules=(_check_count, _check_rows),
+        maybe=_COUNTED,
+        **_FITTED,
+        _y=Array("biuf", "rows | rows out"),
+    ),
+    *row(
+        "sklearn.neighbors._regression",
+        "RadiusNeighborsRegressor",
+        "regressor",
+        _PARAMETERS,
         rules=(_check_rows,),
-        maybe=_ARGUMENTS,
+        maybe=_WITHIN,
         **_FITTED,
         _y=Array("biuf", "rows | rows out"),
     ),
@@ -125,13 +162,22 @@ ROWS: list[Row] = [
         "sklearn.neighbors._classification",
         "KNeighborsClassifier",
         "classifier",
-        "algorithm leaf_size metric metric_params n_jobs n_neighbors p radius weights",
-        rules=(_check_rows, _check_labels),
-        maybe=_ARGUMENTS,
+        _PARAMETERS,
+        rules=(_check_count, _check_rows, _check_labels),
+        maybe=_COUNTED,
         **_FITTED,
-        classes_=CLASSES,
-        outputs_2d_=FLAG,
-        _y=Array("i", "rows | rows out"),
+        **_LABELS,
+    ),
+    *row(
+        "sklearn.neighbors._classification",
+        "RadiusNeighborsClassifier",
+        "classifier",
+        f"outlier_label {_PARAMETERS}",
+        rules=(_check_rows, _check_labels),
+        maybe=_WITHIN | {"outlier_label": RECORD},
+        **_FITTED,
+        **_LABELS,
+        outlier_label_=OneOf(NONE, sequence(PLAIN), Array("biufUO", "*")),
     ),
     *(
         Row(

@@ -107,11 +107,10 @@ ROWS: list[Row] = [
     ),
     *row(
         "sklearn.cross_decomposition._pls",
-        "PLSRegression",
+        "CCA PLSCanonical PLSRegression",
         "regressor",
-        "copy max_iter n_components scale tol",
-        "deflation_mode mode algorithm _norm_y_weights _x_scores _y_scores x_scores_ y_scores_ n_iter_ "
-        "_n_features_out",
+        "algorithm copy max_iter n_components scale tol",
+        "deflation_mode mode _norm_y_weights _x_scores _y_scores x_scores_ y_scores_ n_iter_ _n_features_out",
         **IN,
         _predict_1d=FLAG,
         _x_mean=Array("f", "in"),

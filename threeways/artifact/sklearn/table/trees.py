@@ -21,7 +21,7 @@ from threeways.artifact.sklearn.rows import (
     together,
 )
 from threeways.artifact.sklearn.slots import Part
-from threeways.artifact.sklearn.table.labels import CLASS_COUNTS, CLASSES
+from threeways.artifact.sklearn.table.labels import CLASS_COUNTS, CLASSES, decisions
 
 LEAF = -1
 """The child index of a leaf in a `Tree`."""
@@ -227,7 +227,7 @@ ROWS: list[Row] = [
         "estimator learning_rate n_estimators random_state",
         "estimator_params",
         maybe={"estimator_": TEMPLATE},
-        rules=(_boosted,),
+        rules=(_boosted, decisions),
         **IN,
         **_LABELLED,
         **_WEIGHTS,
