@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pytest
+from doubles import FakeKinesis, FakeModel, kinesis_event
 
+from threeways.artifact.answers import Answers
+from threeways.scoring import tasks
+from threeways.scoring.service import ModelService
 from threeways.settings import inherited_environment
+from threeways.stream.delivery import StreamDelivery
+from threeways.stream.handler import StreamHandler
+from threeways.stream.quarantine import NoQuarantine
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "tasks.md").read_text("utf-8")
@@ -19,9 +29,10 @@ TEXT = (ROOT / "docs" / "tasks.md").read_text("utf-8")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package and the model of the documentation."""
     folder = tmp_path_factory.mktemp("shop")
-    task, model = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    task, model, feeds = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     (folder / "shop").mkdir()
     (folder / "shop" / "delivery.py").write_text(task)
+    (folder / "shop" / "feeds.py").write_text(feeds)
     (folder / "log.py").write_text(model)
     subprocess.run([sys.executable, "log.py"], cwd=folder, env=_variables(), check=True)
     return folder
@@ -54,6 +65,29 @@ def test_a_task_in_a_package_of_ones_own_scores_a_table(shop: Path) -> None:
     done = called(shop, "batch", "--events", "orders.parquet", "--predictions", "sqlite:///out.db")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "50" in done.stdout
+
+
+class Affinity(FakeModel):
+    """A recommender of three users."""
+
+    answers = Answers(names=("bob", "ann", "cy"))
+
+    def predict(self, features: Any) -> Any:
+        return np.array([[0.7, 0.9, 0.1]] * len(features))
+
+
+def test_a_task_with_several_messages_puts_them_under_the_ids_that_the_page_tells(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(shop)
+    client, model = FakeKinesis(), Affinity()
+    service = ModelService(model, tasks.find("shop.feeds"), "v1")
+    service.prove()
+    handle = StreamHandler(service, StreamDelivery(cast("Any", client), "predictions"), NoQuarantine())
+    assert handle(kinesis_event([b'{"upload_id": 1, "seconds": 2}'])) == {"batchItemFailures": []}
+    example = json.loads(re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)[0].replace("4963…", "1001"))
+    assert json.loads(client.stored[0]["Data"]) == {**example, "version": "v1"}
+    assert [record["PartitionKey"] for record in client.stored] == ["ann", "bob"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from threeways.batch.leaf import Leaf, leaf_of
 from threeways.clock import wall_clock
 from threeways.errors import SettingsError
 from threeways.scoring.outputs import Classes, Scores, Value
+from threeways.scoring.ranking import Ranking
 from threeways.scoring.task import Task, Truth
 
 TIME, ACTUAL = ":time", ":actual"
@@ -97,7 +98,7 @@ class Layout:
     @cached_property
     def is_whole(self) -> bool:
         """Whether the columns of its predictions are known: those of classes the model tells."""
-        return isinstance(self.task.output, Value | Scores)
+        return isinstance(self.task.output, Value | Scores | Ranking)
 
     @cached_property
     def has_labels(self) -> bool:
@@ -200,6 +201,8 @@ def _truth(task: Task[Any], naming: Naming, time: str | None) -> Truth | None:
     """Return what tells the output of the table's events. Raises SettingsError."""
     truth = task.truth
     if naming.actual:
+        if isinstance(task.output, Ranking):
+            raise _refused(task, "it ranks names, which are not judged yet; leave ACTUAL= out")
         if isinstance(task.output, Scores):
             _truths(task, naming)
             return None

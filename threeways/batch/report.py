@@ -14,6 +14,7 @@ from threeways.batch.job import Done
 from threeways.batch.outcomes import Outcomes
 from threeways.batch.record import Run
 from threeways.scoring.outputs import Scores
+from threeways.scoring.ranking import Ranking
 
 _REASONS, _RUNS, _LABELS = 20, 10, 20
 
@@ -151,6 +152,8 @@ def _unjudged(done: Done) -> str:
     if isinstance(layout.task.output, Scores):
         names = ",".join(layout.task.output.names[:3])
         return f"No column tells what they really were; ACTUAL= names one of each, as ACTUAL={names}."
+    if isinstance(layout.task.output, Ranking):
+        return "Rankings are not judged."
     if layout.truth is None:
         return f"No column tells what {layout.task.output.name} really was; ACTUAL= names one."
     return f"No {layout.task.output.name} {_span(done)} is known."

@@ -211,6 +211,8 @@ def _numbers_in(value: Any) -> list[float]:
     """Return the numbers of a prediction, which may be a label or several fields by name."""
     if isinstance(value, dict):
         return [number for one in value.values() for number in _numbers_in(one)]
+    if isinstance(value, list):
+        return [one["score"] for one in value]
     return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
@@ -222,6 +224,8 @@ def _text(value: Any, digits: int) -> str:
         return text_of(value["label"]) + ("" if own is None else f" {own:.{digits}f}")
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(one, digits)}" for name, one in value.items())
+    if isinstance(value, list):  # a ranking
+        return ", ".join(f"{one['name']} {_text(one['score'], digits)}" for one in value)
     return f"{value:.{digits}f}" if isinstance(value, float) else text_of(value)
 
 

@@ -17,6 +17,7 @@ from threeways.local_run.event_files import Row, lines_of, paths
 from threeways.local_run.event_schema import Field, id_path, replaced, value_at, value_fields_of
 from threeways.scoring.events import Events, within
 from threeways.scoring.outputs import Declared, ModelOutput, Scores, Value
+from threeways.scoring.ranking import Ranking
 from threeways.scoring.task import EventId, Task
 
 _SHOWN = 24
@@ -190,6 +191,8 @@ class _Rows:
 
 def _truths(actual: str | None, output: Declared) -> dict[str, str]:
     """Return the columns with the truth by the names of several outputs; {} for one. Raises DataError."""
+    if actual is not None and isinstance(output, Ranking):
+        raise DataError(f"ACTUAL={actual}: the task ranks names, which are not judged yet; leave ACTUAL= out")
     numbers = output.numbers if isinstance(output, ModelOutput) else output
     if actual is None or not isinstance(numbers, Scores) or len(numbers.names) < 2:
         return {}

@@ -32,6 +32,8 @@ def judge(pairs: Sequence[tuple[Any, Any]]) -> Judgement:
     if not pairs:
         return Judgement()
     first, _ = pairs[0]
+    if isinstance(first, list):  # rankings, which are not judged
+        return Judgement()
     if isinstance(first, dict) and "label" in first:
         labels = [(_class_of(true), _class_of(one["label"])) for one, true in pairs]
         probabilities = [one.get("probabilities") for one, _ in pairs]

@@ -2,6 +2,9 @@
 
 from threeways.artifact.inputs import Table
 from threeways.scoring.outputs import Classes, Scores, Value
+from threeways.scoring.ranking import Ranking
 from threeways.scoring.task import Dicts, Features, Message, Task, Time, Truth
 
-__all__ = ["Classes", "Dicts", "Features", "Message", "Scores", "Table", "Task", "Time", "Truth", "Value"]
+__all__ = [
+    "Classes", "Dicts", "Features", "Message", "Ranking", "Scores", "Table", "Task", "Time", "Truth", "Value",
+]  # fmt: skip

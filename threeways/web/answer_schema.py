@@ -18,7 +18,8 @@ def answers(task: Task[Any]) -> tuple[type, type]:
     """
     names = [*task.output.fields, task.id_name]  # type: ignore[attr-defined]  # bound
     columns = task.output.columns
-    types: list[Any] = [columns.get(name, float if name == "score" else dict[str, float]) for name in names]
+    others: dict[str, Any] = {"score": float, "ranked": list[dict[str, str | float]]}
+    types: list[Any] = [columns.get(name, others.get(name, dict[str, float])) for name in names]
     types[-1] = int | str
     fields = [(f"field_{place}", kind) for place, kind in enumerate(types)]
     renamed = {f"field_{place}": name for place, name in enumerate(names)}

@@ -94,4 +94,6 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, list):  # a ranking
+        return ", ".join(f"{one['name']} {shown(one['score'])}" for one in value)
     return number(value) if isinstance(value, float) else str(value)
