@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from threeways.cli.errors import FAILED, INTERRUPTED, TOO_MANY_BAD
+from threeways.cli.errors import FAILED, INTERRUPTED, TOO_MANY_BAD, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from threeways.errors import UsageError
     from threeways.local_run.ledger import Ledger
 
 Events = Annotated[
@@ -33,3 +36,15 @@ def end(ledger: Ledger, tolerate: float) -> None:
         raise typer.Exit(INTERRUPTED)
     if ledger.share_given_up > tolerate:
         raise typer.Exit(TOO_MANY_BAD)
+
+
+def end_all(ledgers: Mapping[str, Ledger], refused: Mapping[str, UsageError], tolerate: float) -> None:
+    """End with the exit status that the ledgers of several consumers say, or that one of them was refused."""
+    if any(ledger.failed for ledger in ledgers.values()):
+        raise typer.Exit(FAILED)
+    if any(ledger.interrupted for ledger in ledgers.values()):
+        raise typer.Exit(INTERRUPTED)
+    for error in refused.values():
+        raise typer.Exit(status_of(error))
+    for ledger in ledgers.values():
+        end(ledger, tolerate)

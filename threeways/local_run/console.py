@@ -51,9 +51,9 @@ def screen(console: Console) -> Iterator[Callable[[View], None]]:
         following = time.monotonic() + PLAIN_SECONDS
         console.out(
             f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  back {view.back:,}"
-            f"  {view.per_second:,.0f}/s  latency p50 {_seconds(view.latency_p50)}"
+            f"  {view.per_second:,.0f}/s  latency p50 {seconds_text(view.latency_p50)}"
             f"  quarantined {view.quarantined:,}  retries {view.retries:,}"
-            f"  iterator age {_seconds(view.iterator_age)}"
+            f"  iterator age {seconds_text(view.iterator_age)}"
         )
 
     yield show
@@ -79,7 +79,7 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
     )
     console.out(
         f"{ledger.rides_per_s:,.0f} predictions/s over {ledger.seconds:.1f} s; put to prediction "
-        f"p50 {_seconds(ledger.latency_p50_s)}, p99 {_seconds(ledger.latency_p99_s)}"
+        f"p50 {seconds_text(ledger.latency_p50_s)}, p99 {seconds_text(ledger.latency_p99_s)}"
     )
     if result.task.messages is not None:
         console.out(f"messages {ledger.messages:,}, of {ledger.predicted:,} events with all of theirs")
@@ -245,9 +245,9 @@ def _numbers(view: View) -> Columns:
         "back": f"{view.back:,}",
         "events/s": f"{view.per_second:,.0f}",
         "elapsed": f"{view.elapsed:.0f} s",
-        "latency p50": _seconds(view.latency_p50),
-        "p99": _seconds(view.latency_p99),
-        "iterator age": _seconds(view.iterator_age),
+        "latency p50": seconds_text(view.latency_p50),
+        "p99": seconds_text(view.latency_p99),
+        "iterator age": seconds_text(view.iterator_age),
         "batches": f"{view.batches:,}",
         "quarantined": f"{view.quarantined:,}",
         "retries": f"{view.retries:,}",
@@ -257,7 +257,8 @@ def _numbers(view: View) -> Columns:
     return Columns(shown, padding=(0, 2), equal=True)
 
 
-def _seconds(value: float | None) -> str:
+def seconds_text(value: float | None) -> str:
+    """Return a duration for people, - where there is none."""
     if value is None:
         return "-"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"

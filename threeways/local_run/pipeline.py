@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -22,6 +22,7 @@ from threeways.local_run.model_choice import example_rows, names_model, resolved
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
+from threeways.scoring.task import Task
 from threeways.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,9 +67,21 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
     ledger = msgspec.structs.replace(ledger_of(result), model_uri=model.uri)
     show_ledger(console, ledger, result)
     show_share(console, ledger, options.tolerate)
-    for path in (folder / "run.json", local / "last-run.json"):
-        write_json(path, ledger)
+    write_run(folder, local, {result.task.name: ledger})
     return ledger
+
+
+def write_run(
+    folder: Path, local: Path, ledgers: Mapping[str, Ledger], refused: Mapping[str, str] | None = None
+) -> None:
+    """Write a run's ledgers, by consumer, into its folder and as `last-run.json`; the first one's on top.
+
+    refused: the consumers that could not start, and why.
+    """
+    first = msgspec.to_builtins(next(iter(ledgers.values())))
+    consumers = {**ledgers, **{name: {"refused": why} for name, why in (refused or {}).items()}}
+    for path in (folder / "run.json", local / "last-run.json"):
+        write_json(path, {**first, "consumers": consumers})
 
 
 def prepared(
@@ -79,6 +92,18 @@ def prepared(
     settings = with_event_id(options.settings, found, options.columns.id)
     task = task_of(settings, found)
     rows = example_rows(task, found.folder) if found and task.from_signature else []
+    workload = workload_of(options, task, rows, console)
+    model = found or find_model()
+    return with_kinds(workload, model, settings), model, settings
+
+
+def workload_of(
+    options: Options, task: Task[Any], rows: Sequence[Mapping[str, Any]], console: Console
+) -> Workload:
+    """Return the events that the user asks for, some to be replaced by broken records, and say so.
+
+    rows: of the model's input example. Raises DataError.
+    """
     source = Source(options.events, options.n, options.columns, rows)
     events = load(source, task, lambda line: console.out(line, highlight=False))
     workload = with_broken(task, events, options.poison)
@@ -90,6 +115,10 @@ def prepared(
     console.out(said)
     if options.n > len(events):
         console.print(f"There are no {options.n:,} events: all {len(events):,} are sent.")
-    model = found or find_model()
-    kinds = kinds_for(task, model.folder, resolved(settings, model))
-    return replace(workload, kinds=kinds), model, settings
+    return workload
+
+
+def with_kinds(workload: Workload, model: RegisteredModel, settings: Settings) -> Workload:
+    """Return the workload with its broken records, by what the model takes."""
+    kinds = kinds_for(workload.task, model.folder, resolved(settings, model))
+    return replace(workload, kinds=kinds)

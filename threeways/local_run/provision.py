@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from threeways import project
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.provision import provision
+from threeways.emulator.resources import STACK
 from threeways.emulator.stack import Stack
 from threeways.emulator.template import load
 from threeways.local_run.model_choice import resolved
@@ -45,14 +46,32 @@ def provisioned(
     None. Raises LocalError.
     """
     with emulator:
-        stack = _load(model, settings or Settings(), emulator.region)
-        provision(stack, emulator, shards=shards)
-        _upload(model, stack.buckets["ModelBucket"].name, emulator)
-        yield Provisioned(emulator, stack)
+        yield Provisioned(emulator, deployed(emulator, model, shards, settings or Settings()))
 
 
-def _load(model: RegisteredModel, settings: Settings, region: str) -> Stack:
-    names, served = load(TEMPLATE).buckets, resolved(settings, model)
+def deployed(
+    emulator: Endpoint,
+    model: RegisteredModel,
+    shards: int | None,
+    settings: Settings,
+    name: str = STACK,
+    parameters: Mapping[str, str] | None = None,
+) -> Stack:
+    """Put a stack of the template, and the model, into a running emulator.
+
+    name: the stack's, another for each in one emulator. parameters: the template's, beside the model's.
+    Raises LocalError.
+    """
+    stack = _load(model, settings, emulator.region, name, parameters or {})
+    provision(stack, emulator, shards=shards)
+    _upload(model, stack.buckets["ModelBucket"].name, emulator)
+    return stack
+
+
+def _load(
+    model: RegisteredModel, settings: Settings, region: str, name: str, further: Mapping[str, str]
+) -> Stack:
+    names, served = load(TEMPLATE, name=name).buckets, resolved(settings, model)
     parameters = {
         "ModelLocation": f"s3://{names['ModelBucket'].name}/{_key(model)}",
         "ModelSha256": served.model_sha256 or "",
@@ -61,8 +80,9 @@ def _load(model: RegisteredModel, settings: Settings, region: str) -> Stack:
         "Task": served.task or "",
         "ModelName": served.model_name or "",
         "EventId": served.event_id or "",
+        **further,
     }
-    return load(TEMPLATE, parameters, region=region)
+    return load(TEMPLATE, parameters, region=region, name=name)
 
 
 def _upload(model: RegisteredModel, bucket: str, emulator: Endpoint) -> None:

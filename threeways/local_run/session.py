@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,66 +13,112 @@ from threeways.aws import errors
 from threeways.errors import LocalFailed
 from threeways.local_run.collector import Collector
 from threeways.local_run.console import screen
+from threeways.local_run.consumer import RunningConsumer
 from threeways.local_run.events import Workload
 from threeways.local_run.ledger import Account
 from threeways.local_run.producer import Producer
-from threeways.local_run.progress import RunProgress
+from threeways.local_run.progress import RunProgress, View
 from threeways.local_run.result import Result
-from threeways.local_run.stack import RunningStack
 
 LOOK_SECONDS = 0.25
 
 
 def run_session(
-    stack: RunningStack, workload: Workload, rate: float | None, stopping: threading.Event, console: Console
+    stack: RunningConsumer,
+    workload: Workload,
+    rate: float | None,
+    stopping: threading.Event,
+    console: Console,
 ) -> Result:
-    """Put the events, watch until nothing is left to do, and read everything back.
-
-    stopping: set, it ends the run early. Raises what stopped the producer or the collector, and LocalFailed
-    where the emulator has ended.
-    """
-    collector = Collector(stack.kinesis, stack.output_stream, workload.task)
-    producer = Producer(stack.kinesis, stack.input_stream, workload.outgoing(), rate)
-    progress = RunProgress(len(workload), producer, collector, stack.mapping, stack.log)
-    collector.start()
-    producer.start()
+    """Do what `run_sessions` does, for one consumer."""
     with screen(console) as shown:
-        while not (stopping.is_set() or producer.error or collector.error):
-            stack.emulator.check()
-            shown(progress.view())
-            if not producer.is_alive() and stack.mapping.drained():
-                break
-            stopping.wait(LOOK_SECONDS)
-        if stopping.is_set():
-            console.print(
-                "Stopping: what is on its way is finished and counted. Ctrl-C again gives up at once."
-            )
-        producer.end()
-        positions = stack.mapping.stop()
-        collector.stop()
-        shown(progress.view())
+
+        def show(views: Mapping[str, View]) -> None:
+            for view in views.values():
+                shown(view)
+
+        consumers = {workload.task.name: (stack, workload)}
+        return run_sessions(consumers, rate, stopping, console, show)[workload.task.name]
+
+
+def run_sessions(
+    consumers: Mapping[str, tuple[RunningConsumer, Workload]],
+    rate: float | None,
+    stopping: threading.Event,
+    console: Console,
+    show: Callable[[Mapping[str, View]], None],
+) -> dict[str, Result]:
+    """Put the events, watch until no consumer has anything left to do, and read everything back.
+
+    consumers: of one input stream, by name. Their workloads are of the same events; the first one's are put.
+    stopping: set, it ends the run early. show: gets each consumer's view. Raises what stopped the producer or
+    a collector, and LocalFailed where the emulator has ended.
+    """
+    first, workload = next(iter(consumers.values()))
+    producer = Producer(first.kinesis, first.input_stream, workload.outgoing(), rate)
+    watched = {name: _Watched(*one, producer) for name, one in consumers.items()}
+    for one in watched.values():
+        one.collector.start()
+    producer.start()
+
+    def look() -> None:
+        show({name: one.progress.view() for name, one in watched.items()})
+
+    while not (stopping.is_set() or producer.error or any(one.collector.error for one in watched.values())):
+        first.emulator.check()
+        look()
+        if not producer.is_alive() and all(one.consumer.mapping.drained() for one in watched.values()):
+            break
+        stopping.wait(LOOK_SECONDS)
+    if stopping.is_set():
+        console.print("Stopping: what is on its way is finished and counted. Ctrl-C again gives up at once.")
+    producer.end()
+    for one in watched.values():
+        one.consumer.mapping.halt()
+    for one in watched.values():
+        one.stop()
+    look()
     producer.stop()
-    back = stack.read_back()
-    account = Account(
-        sent=producer.sent,
-        predictions=collector.predictions,
-        duplicates=collector.duplicates,
-        quarantined=back.quarantined,
-        abandoned=back.abandoned,
-        positions=positions,
-        without_messages=stack.without_messages,
-        messages=collector.messages,
-    )
-    return Result(
-        task=workload.task,
-        events=workload.events,
-        account=account,
-        back=back,
-        batches=stack.mapping.counts().batches,
-        cold_start=stack.cold_start,
-        version=collector.version or stack.version,
-        interrupted=stopping.is_set(),
-    )
+    return {name: one.result(stopping) for name, one in watched.items()}
+
+
+class _Watched:
+    """A consumer of a run, what reads its predictions back, and its progress."""
+
+    def __init__(self, consumer: RunningConsumer, workload: Workload, producer: Producer) -> None:
+        self.consumer, self._workload, self._producer = consumer, workload, producer
+        self.collector = Collector(consumer.kinesis, consumer.output_stream, workload.task)
+        self.progress = RunProgress(len(workload), producer, self.collector, consumer.mapping, consumer.log)
+        self._positions: dict[str, str | None] = {}
+
+    def stop(self) -> None:
+        """Stop the mapping, and read the output stream to its end."""
+        self._positions = self.consumer.mapping.stop()
+        self.collector.stop()
+
+    def result(self, stopping: threading.Event) -> Result:
+        """Read back what is not on the output stream, and return all."""
+        back = self.consumer.read_back()
+        account = Account(
+            sent=self._producer.sent,
+            predictions=self.collector.predictions,
+            duplicates=self.collector.duplicates,
+            quarantined=back.quarantined,
+            abandoned=back.abandoned,
+            positions=self._positions,
+            without_messages=self.consumer.without_messages,
+            messages=self.collector.messages,
+        )
+        return Result(
+            task=self._workload.task,
+            events=self._workload.events,
+            account=account,
+            back=back,
+            batches=self.consumer.mapping.counts().batches,
+            cold_start=self.consumer.cold_start,
+            version=self.collector.version or self.consumer.version,
+            interrupted=stopping.is_set(),
+        )
 
 
 def named_faults(folder: Path) -> AbstractContextManager[None]:

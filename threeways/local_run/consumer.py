@@ -1,0 +1,248 @@
+"""A consumer on this machine: a stack of `template.yaml` in a running emulator, its function, its mapping."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+import msgspec
+from rich.console import Console
+
+from threeways.aws.batch_reply import without_messages
+from threeways.aws.invocation import FunctionError, InvocationResult
+from threeways.aws.s3 import objects
+from threeways.emulator.endpoint import Endpoint
+from threeways.emulator.function import LocalFunction
+from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent
+from threeways.emulator.mapping.document import kinesis_ids
+from threeways.emulator.resources import STACK
+from threeways.emulator.stack import Stack
+from threeways.errors import LocalError, LocalFailed
+from threeways.local_run.progress import FunctionLog
+from threeways.local_run.provision import deployed
+from threeways.scoring import tasks
+from threeways.settings import Settings
+from threeways.stream.quarantine import QuarantineEntry, split_location
+
+if TYPE_CHECKING:
+    from threeways.training.registry import RegisteredModel
+
+LOOK_SECONDS = 0.2
+"""Between two looks at whether the emulator still runs."""
+
+type MakeFunction = Callable[[FunctionConfig, Mapping[str, str], Callable[[str], None]], Function]
+"""Makes the function of its config, the variables that lead it to the emulator, and where its log goes."""
+
+
+class Function(AbstractContextManager["Function"], Protocol):
+    """A Lambda function that is started with its context, and ends with it, at most once."""
+
+    def warm(self) -> FunctionError | None:
+        """As `LocalFunction.warm`."""
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """As `LocalFunction.invoke`."""
+
+
+def in_processes(
+    config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
+) -> Function:
+    """Run the function in processes of this machine: AWS's runtime interface client, without an image."""
+    return LocalFunction(config, environment=environment, on_log=on_log)
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What lies in quarantine and at the failure destination: event ids, and why they are there.
+
+    reasons: (code, message) -> how many. folder: where copies of the objects are kept.
+    """
+
+    quarantined: frozenset[str]
+    abandoned: frozenset[str]
+    reasons: Counter[tuple[str, str]]
+    folder: Path
+
+
+class RunningConsumer:
+    """A deployed stack: its output stream and buckets, a model in its bucket, its function and its mapping.
+
+    A context manager. folder: its own; logs and copies go there. emulator: one that runs. shards: of every
+    stream, the template's if None. settings: how the model is served, their defaults if None. function: what
+    runs the handler. name: the stack's. parameters: the template's; with `InputStreamArn` it reads a stream
+    that is there already.
+    """
+
+    MAKES = "output stream, buckets"
+    """What is up with it, for people."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: RegisteredModel,
+        shards: int | None,
+        console: Console,
+        *,
+        emulator: Endpoint,
+        settings: Settings | None = None,
+        function: MakeFunction = in_processes,
+        name: str = STACK,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        self._folder = folder
+        self._model = model
+        self._shards = shards
+        self._console = console
+        self._settings = settings or Settings()
+        self.emulator = emulator
+        self._make_function = function
+        self._name, self._parameters = name, parameters or {}
+        self._exit = ExitStack()
+        self._told: set[str] = set()
+        self._telling = threading.Lock()
+        self._leaving = threading.Event()
+        self._guard = threading.Thread(target=self._end_with_emulator, name="emulator-guard", daemon=True)
+        self.cold_start = 0.0
+        self.without_messages: set[str] = set()
+        """The ids of the events that the function is done with and has no message of, as it says."""
+
+    def __enter__(self) -> Self:
+        """Bring everything up. Raises LocalError; whatever came up until then is taken down again."""
+        with ExitStack() as starting:
+            self._start(starting)
+            self._exit = starting.pop_all()
+        return self
+
+    def _start(self, starting: ExitStack) -> None:
+        """Deploy the stack, start its function, and begin to read. starting: takes it down again."""
+        stack = self._deployed()
+        self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
+        self.config = stack.function
+        self.input_stream, self.input_arn = stack.source.name, stack.source.arn
+        self.output_stream = stack.function.environment["PREDICTIONS_STREAM_NAME"]
+        self.quarantine = stack.function.environment["QUARANTINE_LOCATION"]
+        self.task = stack.function.environment.get("TASK", "")
+        self.version = stack.function.environment["RUN_ID"]
+        self.failures = stack.mapping.destination
+        # What leads the function to the emulator, and to a task's module of the user's own.
+        variables = self.emulator.environment() | tasks.search_path(self.task)
+        self.log = FunctionLog(self._folder / "function.log")
+        starting.callback(self.log.close)
+        self.function = starting.enter_context(self._make_function(stack.function, variables, self.log))
+        self._warm()
+        self.mapping = EventSourceMapping(
+            self.kinesis,
+            self.input_stream,
+            self.invoke,
+            stack.mapping,
+            clients=Clients(self.s3, self.emulator.client("sqs"), self.emulator.client("sns")),
+            function_arn=stack.function.arn,
+            on_event=self._tell,
+        )
+        self.mapping.start()
+        starting.callback(self._stop)
+        starting.callback(self._guard.join)
+        starting.callback(self._leaving.set)
+        self._guard.start()
+
+    def _deployed(self) -> Stack:
+        return deployed(
+            self.emulator, self._model, self._shards, self._settings, self._name, self._parameters
+        )
+
+    def __exit__(self, *_: object) -> None:
+        """Take everything down."""
+        self._exit.close()
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """Invoke the function. Raises LocalFailed where the emulator has ended."""
+        self.emulator.check()
+        result = self.function.invoke(payload)
+        self.without_messages.update(without_messages(result))
+        return result
+
+    def _stop(self) -> None:
+        """Stop the mapping. That the emulator has ended was told to whoever used it."""
+        with suppress(LocalFailed):
+            self.mapping.stop()
+
+    def _end_with_emulator(self) -> None:
+        """End what waits for an emulator that has ended: the function asks it until its own deadline."""
+        left = False
+        while not left and not self.emulator.ended():
+            left = self._leaving.wait(LOOK_SECONDS)
+        if self.emulator.ended():
+            self.mapping.halt()
+            self.function.__exit__(None, None, None)
+
+    @property
+    def served_as(self) -> str:
+        """The task in words."""
+        return f"TASK={self.task}" if self.task else "the task that its signature makes"
+
+    def announce(self) -> None:
+        """Say what is up."""
+        self._console.out(
+            f"Up: {self.MAKES}, model {self._model.uri} and function for {self.served_as}, "
+            f"cold start {self.cold_start:.2f} s"
+        )
+
+    def read_back(self) -> ReadBack:
+        """Everything in quarantine and at the failure destination, copied into the run's folder."""
+        reasons: Counter[tuple[str, str]] = Counter()
+        quarantined = set()
+        decoder = msgspec.json.Decoder(QuarantineEntry)
+        for body in self._copy(*split_location(self.quarantine), "quarantine"):
+            for entry in decoder.decode_lines(body):
+                if entry.source_event_id not in quarantined:
+                    quarantined.add(entry.source_event_id)
+                    reasons[entry.code, entry.message] += 1
+        abandoned: set[str] = set()
+        if self.failures:
+            for body in self._copy(self.failures, "", "failures"):
+                abandoned |= kinesis_ids(body)
+        return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
+
+    def _warm(self) -> None:
+        """Start the function once before the events do, so that a model that cannot be used stops the run."""
+        started = time.monotonic()
+        fault = self.function.warm()
+        self.cold_start = time.monotonic() - started
+        if fault is not None:
+            raise LocalError(
+                f"the function does not start. {fault.type}: {fault.message}\n"
+                f"Its log is {self._folder / 'function.log'}"
+            )
+
+    def _tell(self, event: MappingEvent) -> None:
+        """Write what befell the mapping to a file; on the screen, the first of a kind."""
+        with self._telling:
+            with (self._folder / "mapping.log").open("a", encoding="utf-8") as log:
+                log.write(f"{msgspec.json.encode(event).decode()}\n")
+            if event.kind in self._told:
+                return
+            self._told.add(event.kind)
+        self._console.print(
+            f"[yellow]{event.kind}[/] on {event.shard_id}, {event.records} records: {event.message} "
+            f"(more of the kind only in {self._folder / 'mapping.log'})",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _copy(self, bucket: str, prefix: str, name: str) -> list[bytes]:
+        """Copy the objects under a prefix into the run's folder; returns their bodies."""
+        bodies = []
+        for found in objects(self.s3, bucket, prefix):
+            body = self.s3.get_object(Bucket=bucket, Key=found.key)["Body"].read()
+            target = self._folder / name / found.key.removeprefix(prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(body)
+            bodies.append(body)
+        return bodies
