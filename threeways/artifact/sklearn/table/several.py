@@ -66,8 +66,8 @@ _CHAIN: dict[str, Any] = {
 _CHAIN_MAYBE = {"order": RECORD, "chain_method": RECORD, "base_estimator": TEMPLATE}
 _RESPONSE = {"response_method": Plain("str", among=("auto", "predict_proba", "decision_function"))}
 _METRICS = Function(
-    "accuracy_score average_precision_score balanced_accuracy_score brier_score_loss cohen_kappa_score "
-    "f1_score fbeta_score jaccard_score log_loss matthews_corrcoef precision_score recall_score roc_auc_score"
+    "accuracy_score balanced_accuracy_score cohen_kappa_score f1_score fbeta_score jaccard_score "
+    "matthews_corrcoef precision_score recall_score"
 )
 """What thresholds are chosen by; a prediction at most reads the names of their arguments."""
 _REQUESTS = (
