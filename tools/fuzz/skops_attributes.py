@@ -87,7 +87,8 @@ def attempt(seed: int) -> str:
         if (one["__loader__"], one["__class__"]) == ("ObjectNode", case.kind)
     ]
     for holder in holders:
-        if case.attribute in holder["content"]["content"]:
+        child = holder["content"]["content"].get(case.attribute)
+        if child is not None and case.change in _changes(child):  # one object may have another value there
             _apply(case, holder, members)
     nodes.renumber(schema)
     return skops_files.loaded(case.sample, skops_files.written(schema, members))

@@ -41,8 +41,8 @@ _PARTS = {
         "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",
         "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
         # what chose a threshold; a prediction reads the names of its arguments
-        "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score cohen_kappa_score f1_score "
-        "fbeta_score jaccard_score matthews_corrcoef precision_score recall_score",
+        "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score cohen_kappa_score "
+        "f1_score fbeta_score jaccard_score matthews_corrcoef precision_score recall_score",
     },
     "JsonNode": {"builtins": "str"},
     "ListNode": {"builtins": "list"},
