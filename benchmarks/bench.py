@@ -22,7 +22,7 @@ os.environ["OMP_NUM_THREADS"] = (
 
 from rich.console import Console
 
-from benchmarks import handlers, latency, models, picture, stages, start, tell
+from benchmarks import handlers, latency, mixed, models, picture, stages, start, tell
 
 LOCAL = Path(".local")
 
@@ -44,8 +44,12 @@ def main() -> int:
         others = models.linear(folder / "linear", fitted), models.forest(folder / "forest", fitted)
         console.print(f"Cold starts and memory: {given.starts} rounds of each side")
         found = start.measures(trained, folder, given.starts, max(1, given.starts // 4))
+        texts = mixed.model(folder / "mixed")
+        starts = max(2, given.starts // 3)
+        found.append(start.mixed_measure(texts, folder, starts, mixed.payloads(start.BATCH)))
         console.print(f"The handler: {given.rounds} rounds of each side")
         found += fresh(handlers.measured, trained, *others, given.rounds)
+        found += fresh(mixed.measured, texts, max(2, given.rounds // 4))
         console.print("Where the time goes")
         spent = fresh(stages.of, trained, given.rounds // 2 + 1)
         picture.draw(spent, LOCAL / "bench.png")

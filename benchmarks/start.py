@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -35,10 +35,13 @@ MODULES = {
     "usual": "usual_lambda",
     "floor": "floor_lambda",
 }
-RUNTIMES = {"ours": "onnx", "sklearn": "sklearn"}
-GOALS = {"ours": (0.17, 0.45), "sklearn": (0.45, 0.75)}
+MIXED = {"mixed": "lambda_function", "usual": "usual_mixed_lambda"}
+"""The sides of a model on columns of mixed types."""
+RUNTIMES = {"ours": "onnx", "sklearn": "sklearn", "mixed": "sklearn"}
+GOALS = {"ours": (0.17, 0.45), "sklearn": (0.45, 0.75), "mixed": (0.45, None)}
 """Side -> what cold start and memory may be of the usual way's."""
 SECONDS, MEMORY = "cold start, seconds", f"peak RSS after {BATCHES} batches, MB"
+MIXED_NAME = "a scikit-learn artifact on 12 numbers and 3 texts"
 NAMES = {"ours": "our model (onnx)", "sklearn": "a scikit-learn artifact"}
 
 
@@ -56,16 +59,19 @@ def answering() -> Iterator[str]:
 class Started:
     """One side's process, from its start to its first answer. A context manager; it ends with it."""
 
-    def __init__(self, side: str, artifact: Path, url: str, event: Path) -> None:
+    def __init__(
+        self, side: str, artifact: Path, url: str, event: Path, modules: Mapping[str, str] = MODULES
+    ) -> None:
         # Its home is beside the event: no configuration of the user's, and room for what libraries keep.
-        self._command = [sys.executable, str(HERE / "starting.py"), MODULES[side], str(event)]
+        self._command = [sys.executable, str(HERE / "starting.py"), modules[side], str(event)]
+        self._folder = HERE if side == "usual" else ROOT
         self._environment = environment(side, artifact, url) | {"HOME": str(event.parent)}
         self.seconds = 0.0
 
     def __enter__(self) -> Self:
         began = time.perf_counter()
         self._process = subprocess.Popen(  # noqa: S603 - our own programs
-            self._command, cwd=HERE if MODULES["usual"] in self._command else ROOT, env=self._environment,
+            self._command, cwd=self._folder, env=self._environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
@@ -159,7 +165,24 @@ def measures(artifact: Path, folder: Path, rounds: int, memory_rounds: int) -> l
     ]
 
 
+def mixed_measure(artifact: Path, folder: Path, rounds: int, payloads: list[bytes]) -> Measure:
+    """Cold start in seconds of a model on columns of mixed types, and of the usual way, in turn."""
+    event = _written(folder / "mixed.json", payloads)
+    with answering() as url:
+
+        def started(side: str) -> float:
+            with Started(side, artifact, url, event, MIXED) as process:
+                return process.seconds
+
+        seconds = in_turn({side: lambda side=side: started(side) for side in MIXED}, rounds)  # type: ignore[misc]  # the loop's own
+    return cost(f"{SECONDS}, {MIXED_NAME}", seconds, GOALS["mixed"][0], ours="mixed")
+
+
 def _event(path: Path, size: int) -> Path:
-    content: dict[str, Any] = rides.event(rides.payloads(size))
+    return _written(path, rides.payloads(size))
+
+
+def _written(path: Path, payloads: list[bytes]) -> Path:
+    content: dict[str, Any] = rides.event(payloads)
     path.write_text(json.dumps(content))
     return path

@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 from small_training import Training
 
-from benchmarks import floor, handlers, image_usual, latency, models, picture, rides, stages, start, usual
+from benchmarks import (
+    floor,
+    handlers,
+    image_usual,
+    latency,
+    mixed,
+    models,
+    picture,
+    rides,
+    stages,
+    start,
+    usual,
+    usual_mixed,
+)
 from benchmarks.output import Output
 
 
@@ -59,6 +72,23 @@ def test_the_linear_model_gets_the_tutorial_s_dicts_on_both_sides(tmp_path: Path
     handlers.theirs(model, other, usual.dict_features)(event)
     assert len(predicted(mine)) == 20
     assert predicted(mine) == pytest.approx(predicted(other), rel=1e-9)
+
+
+def test_both_sides_classify_the_same_payments_alike(tmp_path: Path) -> None:
+    folder = mixed.model(tmp_path / "mixed")
+    event = rides.event(mixed.payloads(20))
+    mine, other = Kept(), Kept()
+    handlers.done(mixed.ours(folder, mine)(event))
+    mixed.theirs(folder, other)(event)
+    told, usual_told = (
+        {one["prediction"].pop("payment_id"): one["prediction"] for one in side.messages}
+        for side in (mine, other)
+    )
+    assert len(told) == 20
+    assert told == usual_told
+    assert {one["label"] for one in told.values()} <= set(usual_mixed.CLASSES)
+    values = list(json.loads(mixed.payloads(1)[0]).values())
+    assert [sum(isinstance(one, kind) for one in values) for kind in (int | float, str)] == [12, 3 + 1]
 
 
 def test_the_floor_makes_the_handler_s_own_bytes(folder: Path) -> None:
