@@ -68,7 +68,7 @@ def make(forgetful: Emulator) -> Iterator[Make]:
         harness = Harness(forgetful, handler, **event)
         harnesses.append(harness)
         cut, shards = Cut(harness.kinesis), harness.mapping._shards
-        shards._kinesis = cut  # type: ignore[assignment]
+        shards._kinesis = cut
         return harness, handler, cut
 
     yield made

@@ -34,13 +34,15 @@ class Kind(Enum):
 class Outcome:
     """What became of a batch.
 
-    first: for `PARTIAL`, the position of the lowest reported record. why: for people, one line.
+    first: for `PARTIAL`, the position of the lowest reported record; reported: those of all. why: for people,
+    one line.
     """
 
     kind: Kind
     first: int = 0
     why: str = ""
     bad_reply: bool = False
+    reported: tuple[int, ...] = ()
 
 
 _DONE = Outcome(Kind.DONE)
@@ -49,7 +51,7 @@ WITHOUT_MESSAGES = "withoutMessages"
 
 
 def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool) -> Outcome:
-    """Tell the outcome for a batch of records with these sequence numbers, in order.
+    """Tell the outcome for a batch of records with these sequence numbers, in order; messages have ids.
 
     report: whether `ReportBatchItemFailures` is set; without it only an error fails a batch.
     """
@@ -61,10 +63,13 @@ def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool
         return _DONE
     try:
         identifiers = _identifiers(result.payload or b"null")
-        first = min((numbers.index(identifier) for identifier in identifiers), default=None)
+        reported = tuple(numbers.index(identifier) for identifier in identifiers)
     except ValueError as error:
         return Outcome(Kind.FAILED, why=f"unusable reply: {error}", bad_reply=True)
-    return _DONE if first is None else Outcome(Kind.PARTIAL, first, f"reported from {numbers[first]}")
+    if not reported:
+        return _DONE
+    first = min(reported)
+    return Outcome(Kind.PARTIAL, first, f"reported from {numbers[first]}", reported=reported)
 
 
 def without_messages(result: InvocationResult) -> list[str]:

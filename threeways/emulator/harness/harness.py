@@ -1,4 +1,4 @@
-"""A harness around a handler: a stream, the event source mapping and a function."""
+"""A harness around a handler: a source of events, the event source mapping and a function."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Self
 
 from threeways.aws.invocation import InvocationResult
-from threeways.emulator.faults import FaultProxy, Schedule
+from threeways.emulator.faults import FaultProxy
 from threeways.emulator.function import InProcessFunction, LocalFunction
-from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.harness.destinations import DestinationKind, FailureDestination
+from threeways.emulator.harness.destinations import FailureDestination
+from threeways.emulator.harness.options import OPTIONS, Options, function_config, queue_of, stream_of
 from threeways.emulator.mapping import (
     Clients,
     EventSourceMapping,
     MappingCounts,
     MappingEvent,
     MappingSettings,
+    QueueMapping,
+    QueueSettings,
     as_kinesis,
 )
+from threeways.emulator.mapping.queue_settings import from_sqs_event
 from threeways.emulator.mapping.settings import from_event
+from threeways.emulator.schedule import ScheduleRule, ScheduleSettings, from_schedule
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
 
@@ -42,61 +45,38 @@ class Invocation:
 
     @property
     def ids(self) -> list[str]:
-        """Its records' event ids, `shard:sequence number`."""
-        return [record["eventID"] for record in self.event["Records"]]
+        """Its records' event ids (of Kinesis `shard:sequence number`), or its messages' ids."""
+        return [record.get("eventID") or record["messageId"] for record in self.event.get("Records", [])]
 
     @property
     def data(self) -> list[bytes]:
-        """Its records' data, decoded."""
-        return [base64.b64decode(record["kinesis"]["data"]) for record in self.event["Records"]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The options of a Harness in addition to its handler and the event's properties.
-
-    root: the folder of a handler that is given by name. stream: an existing stream, or None for a new one
-    with so many `shards`. table: an existing table, whose stream is read instead. on_failure: the kind of
-    failure destination to create. environment, timeout (seconds), memory (MB), concurrency: the function's.
-    clock: epoch seconds. backoff: as for EventSourceMapping; by default 10 ms. faults: the schedule of faults
-    in AWS calls of a function that runs in its own processes, and of any other client at
-    `Harness.proxy.endpoint_url`; a kill kills the function.
-    """
-
-    root: Path | None = None
-    stream: str | None = None
-    table: str | None = None
-    shards: int = 1
-    on_failure: DestinationKind | None = None
-    environment: Mapping[str, str] | None = None
-    timeout: float = 3.0
-    memory: int = 512
-    concurrency: int | None = None
-    clock: Callable[[], float] = time.time
-    backoff: Callable[[int], float] = lambda _: 0.01
-    faults: Schedule | None = None
-
-
-_OPTIONS = frozenset(one.name for one in fields(Options))
+        """Its Kinesis records' data, decoded, or its messages' bodies."""
+        records = self.event.get("Records", [])
+        return [
+            record["body"].encode() if "body" in record else base64.b64decode(record["kinesis"]["data"])
+            for record in records
+        ]
 
 
 class Harness:
-    """Drives a handler from a stream as AWS does. A context manager that ends what it started.
+    """Drives a handler from a stream, queue or schedule as AWS does. A context manager that ends all of it.
 
     emulator: a running one. handler: a callable(event, context), run in this process, or its name,
     `module.function` within the folder `root`, run in processes of its own as on Lambda.
-    given: fields of `Options`, and properties of a SAM template's Kinesis event, in AWS's names
-    (`BatchSize=10`). `proxy.schedule` may be replaced while it runs.
-    Nothing is read before `start`, so that the first batches hold everything that was put until then.
+    given: fields of `Options`, and properties of a SAM template's event of that kind, in AWS's names
+    (`BatchSize=10`). mapping: the EventSourceMapping, QueueMapping or ScheduleRule. queue_url: the queue's,
+    if any. `proxy.schedule` may be replaced while it runs. Nothing is read before `start`, so that the first
+    batches hold everything that was put until then.
     """
 
     def __init__(self, emulator: Emulator, handler: Handler | str, **given: Any) -> None:
-        options = Options(**{name: value for name, value in given.items() if name in _OPTIONS})
-        event = {name: value for name, value in given.items() if name not in _OPTIONS}
+        options = Options(**{name: value for name, value in given.items() if name in OPTIONS})
+        event = {name: value for name, value in given.items() if name not in OPTIONS}
         self.emulator = emulator
         self.kinesis = emulator.client("kinesis")
         name = f"harness-{uuid.uuid4().hex[:12]}"
         self.stream = options.stream or (stream_of(emulator, options.table) if options.table else name)
+        self.queue_url = ""
         self.events: list[MappingEvent] = []
         self.log: list[str] = []
         self._invocations: list[Invocation] = []
@@ -104,15 +84,15 @@ class Harness:
         self.destination = (
             FailureDestination(emulator, options.on_failure, name) if options.on_failure else None
         )
-        given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
-        given |= {"DestinationConfig": self.destination.config} if self.destination else {}
-        settings = from_event(given)
+        settings = self._settings(event, options)
         self._exit = ExitStack()
         self.proxy = self._exit.enter_context(FaultProxy(emulator.endpoint_url, options.faults))
         self.function = self._function(handler, options)
-        if options.stream is None and options.table is None:
+        if options.queue is not None:
+            self.queue_url = queue_of(emulator, options.queue, name)
+        elif self.stream == name and options.schedule is None:
             self.kinesis.create_stream(StreamName=name, ShardCount=options.shards)
-        self.mapping = self._mapping(settings, options)
+        self.mapping: Any = self._mapping(settings, options)
         self._started = False
 
     def _function(self, handler: Handler | str, options: Options) -> LocalFunction | InProcessFunction:
@@ -121,7 +101,7 @@ class Harness:
         variables = self.emulator.environment() | {"AWS_ENDPOINT_URL": self.proxy.endpoint_url}
         function = self._exit.enter_context(
             LocalFunction(
-                _config(handler, options),
+                function_config(handler, options),
                 environment=variables,
                 concurrency=options.concurrency,
                 on_log=self.log.append,
@@ -130,8 +110,34 @@ class Harness:
         self.proxy.on_kill = function.sigkill
         return function
 
-    def _mapping(self, settings: MappingSettings, options: Options) -> EventSourceMapping:
-        client = self.emulator.client
+    def _settings(
+        self, event: Mapping[str, Any], options: Options
+    ) -> MappingSettings | QueueSettings | ScheduleSettings:
+        if options.schedule is not None:
+            return from_schedule(options.schedule, event, self.stream)
+        if options.queue is not None:
+            return from_sqs_event({"Queue": self.stream, **event})
+        given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
+        return from_event(
+            given | ({"DestinationConfig": self.destination.config} if self.destination else {})
+        )
+
+    def _mapping(
+        self, settings: MappingSettings | QueueSettings | ScheduleSettings, options: Options
+    ) -> EventSourceMapping | QueueMapping | ScheduleRule:
+        client, on_event = self.emulator.client, self.events.append
+        if isinstance(settings, ScheduleSettings):
+            return ScheduleRule(self._invoke, settings, on_event=on_event, clock=options.clock)
+        if isinstance(settings, QueueSettings):
+            return QueueMapping(
+                client("sqs"),
+                self.queue_url,
+                self._invoke,
+                settings,
+                function_timeout=options.timeout,
+                on_event=on_event,
+                backoff=options.backoff,
+            )
         return EventSourceMapping(
             as_kinesis(client("dynamodbstreams")) if options.table else self.kinesis,
             self.stream,
@@ -139,7 +145,7 @@ class Harness:
             settings,
             clients=Clients(client("s3"), client("sqs"), client("sns")),
             function_arn=self.function.arn,
-            on_event=self.events.append,
+            on_event=on_event,
             clock=options.clock,
             backoff=options.backoff,
         )
@@ -156,10 +162,18 @@ class Harness:
             self.mapping.stop()
 
     def put(self, data: object, key: str = "key") -> str:
-        """Put one record, bytes as they are, a str as UTF-8, anything else as JSON; return its event id."""
+        """Put one record, bytes as they are, a str as UTF-8, anything else as JSON; return its event id.
+
+        To a queue it is sent as a message, whose id is returned.
+        """
         encoded = data.encode() if isinstance(data, str) else data
         if not isinstance(encoded, bytes):
             encoded = json.dumps(encoded).encode()
+        if self.queue_url:
+            sent = self.emulator.client("sqs").send_message(
+                QueueUrl=self.queue_url, MessageBody=encoded.decode()
+            )
+            return str(sent["MessageId"])
         answer = self.kinesis.put_record(StreamName=self.stream, Data=encoded, PartitionKey=key)
         return f"{answer['ShardId']}:{answer['SequenceNumber']}"
 
@@ -188,7 +202,8 @@ class Harness:
 
     def stop(self) -> dict[str, str | None]:
         """Stop the mapping; return the positions by shard id."""
-        return self.mapping.stop()
+        stopped: dict[str, str | None] = self.mapping.stop()
+        return stopped
 
     @property
     def invocations(self) -> list[Invocation]:
@@ -210,11 +225,13 @@ class Harness:
 
     def counts(self) -> MappingCounts:
         """Return the mapping's counters; `counts().metrics()` has AWS's names."""
-        return self.mapping.counts()
+        counts: MappingCounts = self.mapping.counts()
+        return counts
 
     def positions(self) -> dict[str, str | None]:
         """Return by shard id the sequence number up to which everything is done; None: nothing yet."""
-        return self.mapping.positions()
+        positions: dict[str, str | None] = self.mapping.positions()
+        return positions
 
     def split(self, shard_id: str = "shardId-000000000000") -> None:
         """Split a shard in the middle of its hash key range."""
@@ -230,26 +247,3 @@ class Harness:
         self.kinesis.merge_shards(
             StreamName=self.stream, ShardToMerge=shard_id, AdjacentShardToMerge=adjacent
         )
-
-
-def stream_of(emulator: Emulator, table: str) -> str:
-    """Return the ARN of a table's stream. Raises LocalError where it has none."""
-    arn = emulator.client("dynamodb").describe_table(TableName=table)["Table"].get("LatestStreamArn")
-    if arn is None:
-        raise LocalError(f"the table {table} has no stream: give it a StreamSpecification")
-    return str(arn)
-
-
-def _config(handler: str, options: Options) -> FunctionConfig:
-    if options.root is None:
-        raise LocalError(f"the handler {handler} is a name: give the folder that it is in with `root=`")
-    return FunctionConfig(
-        logical_id="Harness",
-        name="harness",
-        handler=handler,
-        timeout=options.timeout,
-        memory=options.memory,
-        environment=dict(options.environment or {}),
-        root=options.root,
-        arn="arn:aws:lambda:us-east-1:123456789012:function:harness",
-    )

@@ -16,6 +16,7 @@ type EventKind = Literal[
     "throttled",
     "discarded",
     "read_failed",
+    "delete_failed",
     "destination_failed",
 ]
 

@@ -37,6 +37,14 @@ class Work:
     stopping: Event
 
 
+def invoked(invoke: Callable[[bytes], InvocationResult], event: bytes) -> InvocationResult:
+    """Invoke a function; what it raises is its error."""
+    try:
+        return invoke(event)
+    except BaseException as error:  # noqa: BLE001 - an in-process handler may raise anything, even SystemExit
+        return InvocationResult(error=FunctionError(type(error).__name__, str(error)))
+
+
 @dataclass
 class Lane:
     """A lane's work in its thread, until the mapping stops or the shard has ended.
@@ -70,18 +78,12 @@ class Lane:
             self._carry_out(batch, decision, None)
             return
         work.reporter.age(self.shard.id, work.clock() - batch.records[-1].arrived)
-        result = self._invoke(event_of(batch.records))
+        result = invoked(work.invoke, event_of(batch.records))
         numbers = [record.sequence_number for record in batch.records]
         outcome = outcome_of(result, numbers, report=work.settings.report_batch_item_failures)
         decision = after_invocation(batch, outcome, work.settings)
         self._report_outcome(batch, outcome, decision, result)
         self._carry_out(batch, decision, result)
-
-    def _invoke(self, event: bytes) -> InvocationResult:
-        try:
-            return self.work.invoke(event)
-        except BaseException as error:  # noqa: BLE001 - an in-process handler may raise anything, even SystemExit
-            return InvocationResult(error=FunctionError(type(error).__name__, str(error)))
 
     def _carry_out(self, batch: Batch, decision: Decision, result: InvocationResult | None) -> None:
         """Advance the checkpoint past finished and discarded records; requeue the others at the front."""
