@@ -11,16 +11,17 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 	$(foreach _,$(.VARIABLES),$(if $(findstring command,$(origin $(_))),$(_)))
 
 override .DEFAULT_GOAL := help
-.PHONY: help setup run torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
+.PHONY: help setup run watch torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
 	bench-image bench-web bench-batch digest check import wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
 override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
 
 # What each target takes. Another name on the command line, a misspelt one above all, is refused.
-TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE CONSUMERS MODEL SHA256
+TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE CONSUMERS PAGE MODEL SHA256
 TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL SHA256
 TAKES_replay := FROM FUNCTION YES MODEL SHA256
+TAKES_watch := PORT
 TAKES_web := PORT MODEL SHA256
 TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL SHA256
 TAKES_train := DATA VALIDATION
@@ -96,7 +97,7 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 $(READY): Pipfile Pipfile.lock
 	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
-run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= CONSUMERS="a b" MODEL= TASK=)
+run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= CONSUMERS="a b" PAGE=1 MODEL= TASK=)
 	@$(PYTHON) -m threeways run
 
 torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= EVENTS= TOLERATE= MODEL= TASK=)
@@ -104,6 +105,9 @@ torture: $(READY) ## the same under throttles, resets, kills and resharding; not
 
 replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)
 	@$(PYTHON) -m threeways replay
+
+watch: $(READY) ## a page of the run that goes on here, on 127.0.0.1, until Ctrl-C (PORT=8090)
+	@exec $(PYTHON) -m threeways watch
 
 web: $(READY) ## the model as a web service with a page, on 127.0.0.1, until Ctrl-C (PORT=8080 MODEL= TASK=)
 	@exec $(PYTHON) -m threeways web

@@ -25,6 +25,7 @@ from threeways.errors import LocalFailed
 from threeways.local_run import stack as stacks
 from threeways.local_run.session import run_session
 from threeways.local_run.stack import RunningStack
+from threeways.local_run.watch.publisher import Publisher
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are set on Linux alone")
 
@@ -95,7 +96,8 @@ def test_a_run_ends_at_once_and_says_why(
                 ended.append(time.monotonic())
 
             threading.Thread(target=strike).start()
-            run_session(stack, workload(100_000), None, threading.Event(), Console(file=io.StringIO()))
+            console = Console(file=io.StringIO())
+            run_session(stack, workload(100_000), None, threading.Event(), console, Publisher(tmp_path))
 
     with pytest.raises(LocalFailed, match="the emulator ended"):
         run()

@@ -27,6 +27,7 @@ from threeways.local_run.folders import new_folder
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
+from threeways.local_run.watch.publisher import Publisher
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -93,7 +94,7 @@ def torture(
         )
         resharder.start()
         try:
-            result = run_session(stack, workload, None, stopping, console)
+            result = run_session(stack, workload, None, stopping, console, Publisher(folder))
         finally:
             resharder.stop()
         struck = functions[0].proxy.counts() + Counter({"outage": schedule.began.total()})

@@ -32,10 +32,11 @@ from threeways.cli.run import run
 from threeways.cli.start_lambda import start_lambda
 from threeways.cli.torture import torture
 from threeways.cli.train import train
+from threeways.cli.watch import watch
 from threeways.cli.web import web
 
 COMMANDS = {
-    "On this machine": (run, web, batch, train, torture),
+    "On this machine": (run, watch, web, batch, train, torture),
     "A model's artifact": (check, digest, export, import_),
     "What was given up": (quarantine, replay),
     "AWS": (plan, doctor, deploy, rollback, destroy),

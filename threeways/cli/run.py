@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -27,6 +28,9 @@ def run(
     consumers: Annotated[
         str | None, typer.Option(help="Tasks on one input stream, each a consumer: 'one another'.")
     ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Serve a page to watch it, on 127.0.0.1, as long as it runs.")
+    ] = False,
 ) -> None:
     """Events in, predictions out: the whole streaming pipeline on this machine, with a ledger at its end."""
     from threeways.local_run import consumers as many
@@ -34,14 +38,17 @@ def run(
     from threeways.local_run.model_choice import choose
     from threeways.local_run.pipeline import Options
     from threeways.local_run.pipeline import run as run_pipeline
+    from threeways.local_run.watch.server import watched
 
     console, settings = Console(), from_environment(Settings)
     named = many.named(consumers, settings) if consumers and consumers.strip(" ,") else []
     if len(named) == 1:
         settings = named[0].settings
     options = Options(events, n, rate, shards, poison, tolerate, settings, ColumnNames(actual, event_id))
-    if len(named) > 1:
-        end_all(*many.run(options, named, lambda own: choose(own, console, LOCAL), console, LOCAL), tolerate)
-        return
-    ledger = run_pipeline(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
+    with watched(LOCAL / "runs", console) if page else nullcontext():
+        if len(named) > 1:
+            done = many.run(options, named, lambda own: choose(own, console, LOCAL), console, LOCAL)
+            end_all(*done, tolerate)
+            return
+        ledger = run_pipeline(options, lambda: choose(settings, console, LOCAL), console, LOCAL)
     end(ledger, tolerate)

@@ -19,19 +19,10 @@ def web(
     ] = None,
 ) -> None:
     """Serve the registered model, or MODEL_LOCATION's, as a web service on 127.0.0.1, until Ctrl-C."""
-    from threeways.local_run.model_choice import choose, resolved
-    from threeways.scoring import tasks
+    from threeways.local_run.model_choice import choose, serving_variables
 
     settings = from_environment(Settings)
-    served = resolved(settings, choose(settings, Console(), LOCAL))
-    chosen = {
-        "MODEL_LOCATION": served.model_location,
-        "MODEL_SHA256": served.model_sha256,
-        "RUN_ID": served.run_id,
-        "TASK": served.task,
-        "MODEL_NAME": served.model_name,
-    }
-    given = {name: value or "" for name, value in chosen.items()} | tasks.search_path(settings.task or "")
+    given = serving_variables(settings, choose(settings, Console(), LOCAL))
     if port is not None:
         given["WEB_PORT"] = str(port)
     # The service takes this process's place: what runs is what a container runs, and Ctrl-C is its alone.

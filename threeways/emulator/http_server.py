@@ -34,8 +34,8 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, handler: type[Handler], name: str) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, handler: type[Handler], name: str, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self._thread = Thread(target=self.serve_forever, args=(LOOK_SECONDS,), name=name, daemon=True)
 
     @property

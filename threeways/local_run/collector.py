@@ -42,7 +42,7 @@ class Collector(BackgroundThread):
 
     def __init__(self, client: KinesisClient, stream: str, task: Task[Any]) -> None:
         super().__init__()
-        self._client, self._stream, self._task = client, stream, task
+        self._client, self._stream, self.task = client, stream, task
         self._decode = msgspec.json.Decoder(_Read).decode
         self._begun: set[str] = set()
         self.predictions: dict[str, Received] = {}
@@ -81,10 +81,10 @@ class Collector(BackgroundThread):
                 read = self._decode(data)
                 self.version = read.version
                 received = Received(
-                    value_in(read.prediction, self._task.id_name),
+                    value_in(read.prediction, self.task.id_name),
                     record["ApproximateArrivalTimestamp"].timestamp(),
                     (int(record["SequenceNumber"]) << 32) + place,
-                    read.prediction[self._task.id_name],
+                    read.prediction[self.task.id_name],
                 )
                 if read.messages:
                     self._keep_message(read, received)

@@ -25,6 +25,7 @@ from threeways.emulator.mapping.document import kinesis_ids
 from threeways.emulator.resources import STACK
 from threeways.emulator.stack import Stack
 from threeways.errors import LocalError, LocalFailed
+from threeways.local_run.model_choice import serving_variables
 from threeways.local_run.progress import FunctionLog
 from threeways.local_run.provision import deployed
 from threeways.scoring import tasks
@@ -110,6 +111,8 @@ class RunningConsumer:
         self._leaving = threading.Event()
         self._guard = threading.Thread(target=self._end_with_emulator, name="emulator-guard", daemon=True)
         self.cold_start = 0.0
+        self.troubles: Counter[str] = Counter()
+        """What befell its mapping, by kind."""
         self.without_messages: set[str] = set()
         """The ids of the events that the function is done with and has no message of, as it says."""
 
@@ -183,6 +186,11 @@ class RunningConsumer:
             self.function.__exit__(None, None, None)
 
     @property
+    def serving(self) -> dict[str, str]:
+        """The variables by which a process of this machine serves its model."""
+        return serving_variables(self._settings, self._model)
+
+    @property
     def served_as(self) -> str:
         """The task in words."""
         return f"TASK={self.task}" if self.task else "the task that its signature makes"
@@ -226,6 +234,7 @@ class RunningConsumer:
         with self._telling:
             with (self._folder / "mapping.log").open("a", encoding="utf-8") as log:
                 log.write(f"{msgspec.json.encode(event).decode()}\n")
+            self.troubles[event.kind] += 1
             if event.kind in self._told:
                 return
             self._told.add(event.kind)

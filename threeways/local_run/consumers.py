@@ -28,6 +28,7 @@ from threeways.local_run.pipeline import Options, with_kinds, workload_of, write
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_sessions
 from threeways.local_run.stack import RunningStack
+from threeways.local_run.watch.publisher import Publisher
 from threeways.scoring import tasks
 from threeways.scoring.events import Events
 from threeways.scoring.task import Task
@@ -116,7 +117,8 @@ def run(
         kinds = with_kinds(workloads[leader.name], models[leader.name], leader.settings).kinds
         attached = {name: (one, replace(workloads[name], kinds=kinds)) for name, one in running.items()}
         with consumers_screen(console) as show:
-            results = run_sessions(attached, options.rate, stopping, console, show)
+            told = Publisher(folder, {name: str(error) for name, error in refused.items()})
+            results = run_sessions(attached, options.rate, stopping, console, show, told)
     ledgers = {
         name: msgspec.structs.replace(ledger_of(result), model_uri=models[name].uri)
         for name, result in results.items()

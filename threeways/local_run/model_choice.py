@@ -113,6 +113,19 @@ def resolved(settings: Settings, model: RegisteredModel) -> Settings:
     )
 
 
+def serving_variables(settings: Settings, model: RegisteredModel) -> dict[str, str]:
+    """Return the variables by which a process of this machine serves the chosen model."""
+    served = resolved(settings, model)
+    chosen = {
+        "MODEL_LOCATION": served.model_location,
+        "MODEL_SHA256": served.model_sha256,
+        "RUN_ID": served.run_id,
+        "TASK": served.task,
+        "MODEL_NAME": served.model_name,
+    }
+    return {name: value or "" for name, value in chosen.items()} | tasks.search_path(settings.task or "")
+
+
 def _task_name(settings: Settings, model: RegisteredModel) -> str | None:
     """Return what names the task of a model: TASK, or its metadata; None where its signature makes it."""
     if settings.task or not names_model(settings):

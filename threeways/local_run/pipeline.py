@@ -22,6 +22,7 @@ from threeways.local_run.model_choice import example_rows, names_model, resolved
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_session
 from threeways.local_run.stack import RunningStack
+from threeways.local_run.watch.publisher import Publisher
 from threeways.scoring.task import Task
 from threeways.settings import Settings
 
@@ -63,7 +64,7 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
         RunningStack(folder, model, options.shards, console, settings=settings) as stack,
     ):
         stack.announce()
-        result = run_session(stack, workload, options.rate, stopping, console)
+        result = run_session(stack, workload, options.rate, stopping, console, Publisher(folder))
     ledger = msgspec.structs.replace(ledger_of(result), model_uri=model.uri)
     show_ledger(console, ledger, result)
     show_share(console, ledger, options.tolerate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -34,7 +35,7 @@ class Outgoing:
 class Producer(BackgroundThread):
     """Puts records until there are no more; stopped, it puts no more than what is on its way.
 
-    sent: event id -> what was acknowledged, in order.
+    sent: event id -> what was acknowledged, in order. by_shard: how many of them are on each shard.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Producer(BackgroundThread):
         super().__init__()
         self._client, self._stream, self._records, self._rate = client, stream, records, rate
         self.sent: dict[str, Sent] = {}
+        self.by_shard: Counter[str] = Counter()
 
     def work(self) -> None:
         """Put everything. What a call did not store is put again."""
@@ -78,6 +80,7 @@ class Producer(BackgroundThread):
                 if "SequenceNumber" in result:
                     event_id = f"{result['ShardId']}:{result['SequenceNumber']}"
                     self.sent[event_id] = Sent(at, record.index, record.partition_key)
+                    self.by_shard[result["ShardId"]] += 1
                 else:
                     failed.append(record)
             batch = failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +21,15 @@ RATE_SECONDS = 3.0
 
 
 class FunctionLog:
-    """Takes the function's log lines: keeps them in a file and adds up the metrics among them."""
+    """Takes the function's log lines: keeps them in a file and adds up the metrics among them.
+
+    totals: by the metrics' names. reasons: quarantined events by their code.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.totals = {"Retries": 0.0, "Quarantined": 0.0}
+        self.reasons: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._file = path.open("w", encoding="utf-8")
 
@@ -41,6 +45,8 @@ class FunctionLog:
             metrics = json.loads(line)
         except ValueError:
             return  # a line that only looks like metrics is still in the file
+        if "reason" in metrics:
+            self.reasons[metrics["reason"]] += int(sum(metrics.get("QuarantinedByReason", ())))
         for name in self.totals:
             if name in metrics:
                 self.totals[name] += sum(metrics[name])

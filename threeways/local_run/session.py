@@ -19,6 +19,7 @@ from threeways.local_run.ledger import Account
 from threeways.local_run.producer import Producer
 from threeways.local_run.progress import RunProgress, View
 from threeways.local_run.result import Result
+from threeways.local_run.watch.publisher import Publisher
 
 LOOK_SECONDS = 0.25
 
@@ -29,6 +30,7 @@ def run_session(
     rate: float | None,
     stopping: threading.Event,
     console: Console,
+    publisher: Publisher,
 ) -> Result:
     """Do what `run_sessions` does, for one consumer."""
     with screen(console) as shown:
@@ -38,7 +40,7 @@ def run_session(
                 shown(view)
 
         consumers = {workload.task.name: (stack, workload)}
-        return run_sessions(consumers, rate, stopping, console, show)[workload.task.name]
+        return run_sessions(consumers, rate, stopping, console, show, publisher)[workload.task.name]
 
 
 def run_sessions(
@@ -47,12 +49,14 @@ def run_sessions(
     stopping: threading.Event,
     console: Console,
     show: Callable[[Mapping[str, View]], None],
+    publisher: Publisher,
 ) -> dict[str, Result]:
     """Put the events, watch until no consumer has anything left to do, and read everything back.
 
     consumers: of one input stream, by name. Their workloads are of the same events; the first one's are put.
-    stopping: set, it ends the run early. show: gets each consumer's view. Raises what stopped the producer or
-    a collector, and LocalFailed where the emulator has ended.
+    stopping: set, it ends the run early. show: gets each consumer's view. publisher: writes the state for
+    those who watch. Raises what stopped the producer or a collector, and LocalFailed where the emulator has
+    ended.
     """
     first, workload = next(iter(consumers.values()))
     producer = Producer(first.kinesis, first.input_stream, workload.outgoing(), rate)
@@ -61,8 +65,11 @@ def run_sessions(
         one.collector.start()
     producer.start()
 
-    def look() -> None:
-        show({name: one.progress.view() for name, one in watched.items()})
+    def look(*, ended: bool = False) -> None:
+        views = {name: one.progress.view() for name, one in watched.items()}
+        show(views)
+        seen = {name: (one.consumer, one.collector, views[name]) for name, one in watched.items()}
+        publisher.write(seen, producer, workload, ended=ended)
 
     while not (stopping.is_set() or producer.error or any(one.collector.error for one in watched.values())):
         first.emulator.check()
@@ -77,7 +84,7 @@ def run_sessions(
         one.consumer.mapping.halt()
     for one in watched.values():
         one.stop()
-    look()
+    look(ended=True)
     producer.stop()
     return {name: one.result(stopping) for name, one in watched.items()}
 
