@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from payments_lab import PAYMENTS, logged
 from sklearn.dummy import DummyRegressor
-from test_signature_task import PAYMENTS, logged
 
 from threeways.artifact import mlmodel
 from threeways.local_run.events import Source, load
