@@ -14,6 +14,7 @@ from mlflow.models import infer_signature
 from numpy.typing import NDArray
 
 from threeways.artifact import Model, digest, load
+from threeways.scoring import tasks
 
 FORMATS = ("skops", "cloudpickle")
 _TRUSTED = [
@@ -23,6 +24,20 @@ _TRUSTED = [
     "sklearn.utils.validation.check_array",
 ]
 logging.getLogger("mlflow").setLevel(logging.ERROR)  # of a signature left out
+NAMES = tasks.find("ride_duration").columns
+RNG = np.random.default_rng(3)
+BLOCK = np.column_stack(
+    [
+        *(RNG.integers(1, 40, 400) for _ in range(2)),
+        RNG.integers(1_001, 40_040, 400),
+        RNG.random(400) * 20,
+        RNG.integers(0, 1_440, 400),
+        RNG.integers(0, 7, 400),
+    ]
+).astype(np.float64)
+MINUTES = BLOCK[:, 3] * 3 + BLOCK[:, 0] % 7 + RNG.random(400)
+INTEGERS = dict.fromkeys(NAMES, "int64") | {"trip_distance": "float64"}
+"""As pandas has the rides: whole numbers, and the miles."""
 
 
 def saved(
