@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import httpx
 import mlflow
 import numpy as np
 import pandas as pd
@@ -95,3 +96,7 @@ def texts(folder: Path) -> Path:
 def served(folder: Path) -> ModelService[Any]:
     """The service of such a model."""
     return bootstrap.service_of(folder, Settings(model_sha256=artifact.digest(folder)))
+
+
+def asked(client: httpx.Client, body: str, kind: str = "application/json") -> httpx.Response:
+    return client.post("/invocations", content=body.encode(), headers={"Content-Type": kind})

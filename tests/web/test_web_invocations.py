@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
@@ -22,15 +21,14 @@ import pandas as pd
 import pytest
 import signature_lab
 from mlflow.pyfunc import scoring_server
-from signature_lab import NUMBERS, PEOPLE
+from signature_lab import NUMBERS, PEOPLE, asked
 from sklearn.linear_model import LinearRegression
 from small_training import Training
-from web_lab import problem, service, serving
+from web_lab import serving
 
 from threeways import artifact
 from threeways.scoring.service import ModelService
 from threeways.systems.taxi.duration import task
-from threeways.web.bodies import BATCH_BYTES
 
 pytestmark = pytest.mark.exhaustive  # slow: `make test` has five minutes
 
@@ -65,10 +63,6 @@ def mlflow_s(folder: Path, body: str, kind: str = "application/json") -> Any:
     answer = scoring_server.invocations(body, kind, loaded, schema)  # type: ignore[no-untyped-call]
     assert answer.status == 200, answer
     return json.loads(answer.response)
-
-
-def asked(client: httpx.Client, body: str, kind: str = "application/json") -> httpx.Response:
-    return client.post("/invocations", content=body.encode(), headers={"Content-Type": kind})
 
 
 def table(form: str, rows: int = 60) -> str:
@@ -180,88 +174,6 @@ def test_columns_in_another_order_beyond_the_model_s_or_optional_ones_left_out(
         assert answer.json() == mlflow_s(folders["classes"], bodies[0])
 
 
-def split(**changed: Any) -> dict[str, Any]:
-    row = json.loads(PEOPLE[:1].to_json(orient="records", date_format="iso"))[0] | changed
-    return {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
-
-
-def without(name: str) -> dict[str, Any]:
-    row = json.loads(PEOPLE[:1].to_json(orient="records", date_format="iso"))[0]
-    del row[name]
-    return {"dataframe_records": [row]}
-
-
-REFUSED: list[tuple[Any, int, str]] = [
-    (b"{", 400, "truncated"),
-    (b"[1]", 422, "dataframe_split, dataframe_records, inputs, instances"),
-    ({}, 422, "none of them"),
-    ({"inputs": [1], "instances": [1]}, 422, "inputs, instances"),
-    (split(visits="3"), 422, "row 0: Expected `int`, got `str` - at `$.visits`"),
-    (split(visits=2**63), 422, "row 0: Expected `int` <= 9223372036854775807 - at `$.visits`"),
-    (split(visits=2.5), 422, "row 0: Expected `int`, got `float` - at `$.visits`"),
-    (split(joined="yesterday"), 422, "row 0: Invalid RFC3339 encoded datetime - at `$.joined`"),
-    (split(**{"new?": 1}), 422, "row 0: Expected `bool`, got `int` - at `$.new?`"),
-    (split(**{"capital gain, %": None}), 422, "row 0: Expected `float`, got `null` - at `$.capital gain, %`"),
-    (without("home-town"), 422, "row 0: Object missing required field `home-town`"),
-    ({"dataframe_split": {"columns": ["visits"], "data": [[1]]}}, 422, "`capital gain, %, new?, joined"),
-    ({"dataframe_split": {"data": [[1]]}}, 422, "no `columns`"),
-    ({"dataframe_split": {"columns": list(PEOPLE), "data": [[1]]}}, 422, "row 0: Expected `array` of"),
-    ({"dataframe_split": {"columns": [*PEOPLE, "visits"], "data": []}}, 422, "two of the columns"),
-    (split() | {"params": {"temperature": 1}}, 422, "no parameters"),
-    ({"inputs": {"visits": [1, 2]}}, 422, "Object missing required field"),
-    ({"inputs": json.loads(PEOPLE[:2].to_json(orient="columns", date_format="iso"))}, 422, "Expected"),
-    ({"dataframe_records": [{}] * 10_001}, 422, "over 10000"),
-    (b'{"dataframe_records": [' + b"[" * 100_000, 400, "nested too deeply"),
-    (b'{"inputs": "\xff"}', 400, "utf-8"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("body", "status", "said"), REFUSED, ids=lambda one: str(one)[:40])
-def test_what_is_wrong_is_said_with_row_and_field(
-    clients: dict[str, httpx.Client], body: Any, status: int, said: str
-) -> None:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = clients["classes"].post(
-        "/invocations", content=content, headers={"Content-Type": "application/json"}
-    )
-    assert answer.status_code == status, answer.text
-    assert said in problem(answer)["detail"]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("visits\n1", "Object missing required field"),
-        (PEOPLE.assign(visits="many").to_csv(index=False), "row 0: Expected `int`, got `str` - at `$"),
-        (PEOPLE[:2].assign(visits=[1.0, np.nan]).to_csv(index=False), "row 1: Expected `int`"),
-        (PEOPLE[:2].to_csv(index=False) + "1,2\n", "row 2 has 2 values, and there are 6 columns"),
-        ('a\n"b', "line 2 is no CSV"),
-        ("a,a\n1,2", "two of the columns"),
-        ("", "Object missing required field"),
-    ],
-)  # fmt: skip
-def test_wrong_csv_is_told_with_its_row(clients: dict[str, httpx.Client], text: str, said: str) -> None:
-    answer = asked(clients["classes"], text, "text/csv")
-    assert answer.status_code in {400, 422}
-    assert said in problem(answer)["detail"]
-
-
-def test_content_types_methods_and_sizes_beyond_the_protocol_s(clients: dict[str, httpx.Client]) -> None:
-    client = clients["classes"]
-    for kind in ("application/vnd.apache.parquet", "text/plain", "application/json; charset=latin-1", ""):
-        answer = asked(client, "{}", kind)
-        assert answer.status_code == 415
-        assert "application/json or text/csv" in problem(answer)["detail"]
-    packed = client.post(
-        "/invocations", content=b"x", headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"}
-    )
-    assert packed.status_code == 415
-    assert asked(client, " " * (BATCH_BYTES + 1)).status_code == 413
-    got = client.get("/invocations")
-    assert (got.status_code, got.headers["allow"]) == (405, "POST")
-    assert client.post("/ping").headers["allow"] == "GET, HEAD"
-
-
 def test_ping_and_version(clients: dict[str, httpx.Client]) -> None:
     client = clients["classes"]
     ping = client.get("/ping")
@@ -288,41 +200,6 @@ def test_a_task_s_model_takes_rows_of_its_signature(training: Training) -> None:
         answer = asked(client, body)
         assert answer.status_code == 200, answer.text
         assert answer.json()["predictions"] == pytest.approx(mlflow_s(folder, body)["predictions"], rel=1e-12)
-
-
-def test_a_model_without_a_signature_says_where_its_events_go() -> None:
-    with serving(service()) as client:
-        answer = asked(client, "{}")
-        assert answer.status_code == 404
-        assert "send events to POST /predict" in problem(answer)["detail"]
-        assert client.get("/ping").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/invocations", b'{"inputs": {"visits": ["' + b"a" * (BATCH_BYTES - 100) + b'"]}}'),
-        ("/predict/batch", b"[" + b"{}," * (BATCH_BYTES // 3 - 1) + b"{}]"),
-    ],
-    ids=["rows", "batch"],
-)
-def test_a_refused_body_is_not_kept(clients: dict[str, httpx.Client], path: str, body: bytes) -> None:
-    """An error's frames hold the body, and a cycle through them would until the collector runs."""
-    json_type = {"Content-Type": "application/json"}
-
-    def ask() -> None:
-        answer = clients["classes"].post(path, content=body, headers=json_type)
-        assert answer.status_code == 422
-
-    ask()
-    gc.disable()
-    try:
-        before = resident()
-        for _ in range(10):
-            ask()
-        assert resident() - before < 4 * BATCH_BYTES
-    finally:
-        gc.enable()
 
 
 @pytest.mark.exhaustive
@@ -376,10 +253,6 @@ def mlflow_served(folder: Path) -> Iterator[httpx.Client]:
     finally:
         os.killpg(running.pid, signal.SIGTERM)
         running.wait(30)
-
-
-def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_columns_that_are_numbers_are_taken_by_their_number(tmp_path: Path) -> None:
