@@ -13,7 +13,9 @@ import mlflow
 import msgspec
 import numpy as np
 import pandas as pd
+import pytest
 import sqlalchemy as sa
+from batch_lab import kept
 from mlflow.models import infer_signature
 from rich.console import Console
 from sklearn.compose import make_column_transformer
@@ -48,6 +50,8 @@ INPUTS = ["amount", "hour", "country", "new"]
 COLUMNS = make_column_transformer(
     (OneHotEncoder(handle_unknown="ignore"), ["country"]), remainder="passthrough"
 )
+NAMED = Naming(id="payment_id", actual="truth")
+PLACES = ["sqlite", "parquet", pytest.param("postgresql", marks=pytest.mark.exhaustive)]
 
 
 def saved(folder: Path, fitted: Any, frame: Any, method: str = "predict", **given: Any) -> Path:
@@ -126,3 +130,23 @@ def streamed(service: ModelService[Any], events: list[dict[str, Any]]) -> dict[A
         name: one.value if isinstance(one, Scored) else str(one)
         for name, one in zip(ids, outcomes, strict=True)
     }
+
+
+def database(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    if kind == "postgresql":
+        return str(request.getfixturevalue("postgres"))
+    return f"sqlite:///{tmp_path / 'a.db'}" if kind == "sqlite" else str(tmp_path / "out")
+
+
+def found(place: str, model: str) -> list[dict[str, Any]]:
+    """The predictions of a place, in the order of their ids."""
+    if "://" not in place:
+        return sorted(kept(Path(place)), key=lambda row: str(row["payment_id"]))
+    engine = sa.create_engine(place.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        made = connection.exec_driver_sql(f"SELECT * FROM {model}_predictions ORDER BY 1")  # noqa: S608
+        return [dict(row) for row in made.mappings()]
+
+
+def first(frame: Any) -> Any:
+    return np.arange(len(frame), dtype=float).reshape(-1, 1)
