@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -250,3 +252,22 @@ def test_no_change_of_a_byte_ends_in_another_error(tmp_path: Path) -> None:
             assert isinstance(load_skops(path), LinearRegression)
         except ArtifactError:
             continue
+
+
+def test_loading_imports_no_estimator_beside_the_file_s_and_leaves_skops_as_it_was(tmp_path: Path) -> None:
+    path = dump(LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0]), tmp_path / "model.skops")
+    code = f"""
+import sys
+from pathlib import Path
+from threeways.artifact.sklearn.skops_format import load
+path = Path({str(path)!r})
+print(load(path.read_bytes(), path).predict([[3.0]]).round(6).tolist())
+print([name for name in ("sklearn.gaussian_process", "sklearn.datasets", "skops.io") if name in sys.modules])
+import skops.io
+from sklearn.utils import all_estimators
+names = skops.io._trusted_types.SKLEARN_ESTIMATOR_TYPE_NAMES
+print(len(names) == len(all_estimators()) > 100, skops.io.get_untrusted_types(file=path))
+print(load(path.read_bytes(), path).predict([[3.0]]).round(6).tolist())
+"""
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.splitlines() == ["[3.0]", "[]", "True []", "[3.0]"]

@@ -46,8 +46,6 @@ class Outcome:
 
 
 _DONE = Outcome(Kind.DONE)
-WITHOUT_MESSAGES = "withoutMessages"
-"""The answer's key for the ids of events that are done without a message; AWS does not look at it."""
 
 
 def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool) -> Outcome:
@@ -70,14 +68,6 @@ def outcome_of(result: InvocationResult, numbers: Sequence[str], *, report: bool
         return _DONE
     first = min(reported)
     return Outcome(Kind.PARTIAL, first, f"reported from {numbers[first]}", reported=reported)
-
-
-def without_messages(result: InvocationResult) -> list[str]:
-    """Return the ids of the events that an answer tells to be done without a message."""
-    payload = result.payload or b""
-    return (
-        list(msgspec.json.decode(payload)[WITHOUT_MESSAGES]) if WITHOUT_MESSAGES.encode() in payload else []
-    )
 
 
 def _identifiers(payload: bytes) -> list[str]:

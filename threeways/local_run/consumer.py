@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 from rich.console import Console
 
-from threeways.aws.batch_reply import without_messages
 from threeways.aws.invocation import FunctionError, InvocationResult
 from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
@@ -29,6 +28,7 @@ from threeways.local_run.model_choice import serving_variables
 from threeways.local_run.progress import FunctionLog
 from threeways.local_run.provision import deployed
 from threeways.scoring import tasks
+from threeways.scoring.messages import without_messages
 from threeways.settings import Settings
 from threeways.stream.quarantine import QuarantineEntry, split_location
 
@@ -168,7 +168,7 @@ class RunningConsumer:
         """Invoke the function. Raises LocalFailed where the emulator has ended."""
         self.emulator.check()
         result = self.function.invoke(payload)
-        self.without_messages.update(without_messages(result))
+        self.without_messages.update(without_messages(result.payload or b""))
         return result
 
     def _stop(self) -> None:

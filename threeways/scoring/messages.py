@@ -37,6 +37,8 @@ docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html"
 ROOM_MESSAGES, ROOM_BYTES = 50_000, 4 * MAX_EVENT_BYTES
 """What an invocation's messages may be, beside what the last event's are: they are held in memory."""
 
+WITHOUT_MESSAGES = "withoutMessages"
+"""The key of a function's answer with the ids of events that are done without a message; it is not AWS's."""
 _FEWER = "make fewer of an event, or let the event be for fewer"
 
 type Made = tuple[str, bytes]
@@ -126,6 +128,11 @@ class Messages:
             return ResourceShort(f"the task's messages lacked something: {error!r}")
         except Exception as error:  # noqa: BLE001 - a task's function may raise anything at all
             return InvalidMessages(f"the task's messages raise on this event: {error!r}")
+
+
+def without_messages(answer: bytes) -> list[str]:
+    """Return the ids of the events that a function's answer tells to be done without a message."""
+    return list(msgspec.json.decode(answer)[WITHOUT_MESSAGES]) if WITHOUT_MESSAGES.encode() in answer else []
 
 
 def event_of(message_id: str) -> str:

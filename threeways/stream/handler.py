@@ -17,10 +17,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
-from threeways.aws.batch_reply import WITHOUT_MESSAGES
 from threeways.aws.calls import Context, Deadline
 from threeways.errors import PermanentError, QuarantineFailed
-from threeways.scoring.messages import FannedOut
+from threeways.scoring.messages import WITHOUT_MESSAGES, FannedOut
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import Outcome, Scored
 from threeways.scoring.service import ModelService

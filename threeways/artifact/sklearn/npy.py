@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 
 from threeways.artifact import limits
 from threeways.errors import ArtifactUntrusted
@@ -61,12 +62,18 @@ def _plain_size(descr: str) -> int | None:
 
 def _fields_size(descr: str) -> int | None:
     """Return the bytes of one node of a tree, or None for any other structure."""
+    return _nodes().get(descr)
+
+
+@cache
+def _nodes() -> dict[str, int]:
+    """Return the bytes of a node by its structure."""
     from numpy.lib.format import dtype_to_descr
     from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
     from sklearn.tree._tree import NODE_DTYPE
 
     known = {repr(dtype_to_descr(dtype)): dtype.itemsize for dtype in (NODE_DTYPE, PREDICTOR_RECORD_DTYPE)}
-    return {**known, repr(_SEARCH_TREE): 32}.get(descr)
+    return {**known, repr(_SEARCH_TREE): 32}
 
 
 def _refused(name: str, why: str) -> ArtifactUntrusted:

@@ -16,6 +16,7 @@ from threeways.artifact import limits
 from threeways.artifact.sklearn import npy, schema
 from threeways.artifact.sklearn.alternatives import PIN
 from threeways.artifact.sklearn.members import SCHEMA, Members
+from threeways.artifact.sklearn.skops_reader import reader
 from threeways.artifact.sklearn.versions import requires_same_minor
 from threeways.errors import ArtifactError, ArtifactUntrusted
 
@@ -36,8 +37,9 @@ def prepared(content: bytes, path: Path) -> tuple[Callable[[], Any], int]:
     members = Members(content, path)
     read = _schema(members, path)
     trusted = _audited(members, read, path)
-    for module in {"skops.io", *(name.rpartition(".")[0] for name in trusted)}:
-        importlib.import_module(module)  # of our list; a child process has them then
+    reader()  # as the modules of our list, for a child process to have them
+    for module in {name.rpartition(".")[0] for name in trusted}:
+        importlib.import_module(module)
     return lambda: _build(members, read, trusted, path), sum(map(len, members.values()))
 
 
@@ -72,13 +74,12 @@ def _audited(members: Members, read: Any, path: Path) -> list[str]:
 
 def _build(members: Members, read: Any, trusted: list[str], path: Path) -> Any:
     """Build the object as `skops.io.load` does, from members and a schema that are read already."""
-    from skops.io._audit import audit_tree, get_tree
-    from skops.io._utils import LoadContext
-
+    skops = reader()
     with requires_same_minor(path):
         try:
-            tree = get_tree(read, LoadContext(src=members, protocol=schema.PROTOCOL), trusted)
-            audit_tree(tree, trusted)
+            context = skops.utils.LoadContext(src=members, protocol=schema.PROTOCOL)
+            tree = skops.audit.get_tree(read, context, trusted)
+            skops.audit.audit_tree(tree, trusted)
             return tree.construct()
         except Exception as error:
             # All types are allowed, but their contents are inconsistent.

@@ -8,11 +8,12 @@ from itertools import groupby
 
 import msgspec
 
-from threeways.aws.batch_reply import Kind, Outcome, outcome_of, without_messages
+from threeways.aws.batch_reply import Kind, Outcome, outcome_of
 from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import REQUEST_LIMIT, InvocationResult
 from threeways.aws.kinesis import region_of
 from threeways.aws.kinesis_event import ROLE_ARN, EventRecord, KinesisPart, event_of
+from threeways.scoring.messages import without_messages
 from threeways.stream.records import Record
 
 BATCH = 500
@@ -102,7 +103,7 @@ class Sender:
 
     def _outcome(self, batch: Sequence[Record]) -> Outcome:
         result = self._invoke(event_of(map(member_of, batch)))
-        self.without_messages.update(without_messages(result))
+        self.without_messages.update(without_messages(result.payload or b""))
         return outcome_of(result, [record.sequence_number for record in batch], report=True)
 
 
