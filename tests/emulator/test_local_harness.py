@@ -74,7 +74,7 @@ def test_waiting_in_vain_ends_with_the_counts(event_source_mapping: Make) -> Non
 
 def test_settings_are_checked_as_a_templates(event_source_mapping: Make, tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="FilterCriteria"):
-        event_source_mapping(nothing, FilterCriteria={})
+        event_source_mapping(nothing, FilterCriteria={"Filters": [{"Pattern": "{}"}]})
     with pytest.raises(LocalError, match="`root=`"):
         event_source_mapping("shop.handler")
 

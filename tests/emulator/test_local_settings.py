@@ -79,7 +79,7 @@ def test_a_failure_destination_is_a_bucket_a_queue_or_a_topic_by_its_arn(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("FilterCriteria", {"Filters": []}),
+        ("FilterCriteria", {"Filter": []}),
         ("TumblingWindowInSeconds", 30),
         ("StartingPositionTimestamp", 1),
         ("StartingPosition", "AT_TIMESTAMP"),

@@ -135,7 +135,11 @@ def test_an_unknown_parameter_and_one_without_a_value_are_named(template: Path) 
         ("BOTH: own", "BOTH: !Select [0, !Split ['', b]]", r"Fn::Split that is not \[separator, text\]"),
         ("BOTH: own", "BOTH: !Select [0, !Split ['/', [b]]]", r"Fn::Split that is not \[separator, text\]"),
         ("BOTH: own", "BOTH: !GetAtt Out.StreamMode", r"asks for Out\.StreamMode"),
-        ("BatchSize: 5", "FilterCriteria: {}", "FilterCriteria"),
+        (
+            "BatchSize: 5",
+            "FilterCriteria: {Filters: [{Pattern: '{'}]}",
+            r"Records: FilterCriteria\.Filters\[0\]",
+        ),
         ("BatchSize: 5", "TumblingWindowInSeconds: 5", "TumblingWindowInSeconds"),
         ("!GetAtt In.Arn, Starting", "arn:aws:kinesis:elsewhere, Starting", "no stream of the template"),
         (

@@ -38,17 +38,18 @@ class MappingEvent:
 class MappingCounts:
     """A snapshot of the counters.
 
-    polled: records read from the stream. batches: formed of them. invocations: of the function, without
-    throttled ones. records: done by the function. failed: invocations with an error or an invalid reply
-    (`bad_replies`). partial: replies that reported a record. retried: invocations of records that were tried
-    before. bisected: splits. throttled: invocations refused. sent, unsuccessful: records in all invocations,
-    refused ones included, and those of them that were not done by it. discarded: records discarded;
-    sent_to_destination: those of them that the destination acknowledged; destination_failures: failed
-    attempts to send. iterator_age: by shard, seconds from the arrival of the last batch's last record to its
-    last invocation.
+    polled: records read from the stream. filtered: those of them that no filter let through. batches: formed
+    of the others. invocations: of the function, without throttled ones. records: done by the function.
+    failed: invocations with an error or an invalid reply (`bad_replies`). partial: replies that reported a
+    record. retried: invocations of records that were tried before. bisected: splits. throttled: invocations
+    refused. sent, unsuccessful: records in all invocations, refused ones included, and those of them that
+    were not done by it. discarded: records discarded; sent_to_destination: those of them that the destination
+    acknowledged; destination_failures: failed attempts to send. iterator_age: by shard, seconds from the
+    arrival of the last batch's last record to its last invocation.
     """
 
     polled: int = 0
+    filtered: int = 0
     batches: int = 0
     invocations: int = 0
     records: int = 0
@@ -73,6 +74,7 @@ class MappingCounts:
         """
         return {
             "PolledEventCount": self.polled,
+            "FilteredOutEventCount": self.filtered,
             "InvokedEventCount": self.sent,
             "FailedInvokeEventCount": self.unsuccessful,
             "DroppedEventCount": self.discarded - self.sent_to_destination,

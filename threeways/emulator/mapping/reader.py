@@ -6,16 +6,22 @@ error, and reports what it read to the shard's `Progress`, which determines the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from threeways.emulator.mapping.buffer import Buffer
 from threeways.emulator.mapping.counts import MappingEvent
+from threeways.emulator.mapping.filters import of_kinesis, of_table
 from threeways.emulator.mapping.lane import Work
 from threeways.emulator.mapping.position import Shard
-from threeways.emulator.mapping.records import Origin, encode_all
+from threeways.emulator.mapping.records import Origin, StreamRecord, encode_all
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis.type_defs import RecordTypeDef
 
 IDLE = (0.05, 0.1, 0.2)
 """Seconds between polls of a shard without new records, by consecutive empty polls. AWS waits one second."""
@@ -68,11 +74,25 @@ class Reader:
         if self._iterator is None:
             self._iterator = self.shard.iterator_after(self._last)
         answer = self.shard.read(self._iterator, limit)
-        records = encode_all(answer["Records"], self.origin)
+        raw = answer["Records"]
+        records = encode_all(raw, self.origin)
         if records:
             self._last = records[-1].sequence_number
             self.shard.progress.read(record.sequence_number for record in records)
             self.work.reporter.count(polled=len(records))
-            self.buffer.put(records)
+            self.buffer.put(self._let_through(raw, records) if self.work.settings.filters else records)
         self._iterator = answer.get("NextShardIterator")
         return len(records), answer["MillisBehindLatest"] == 0 and len(records) < limit
+
+    def _let_through(self, raw: Sequence[RecordTypeDef], records: list[StreamRecord]) -> list[StreamRecord]:
+        """Return the records that a filter matches; the others are done."""
+        filters = self.work.settings.filters
+        if self.origin.is_table:
+            matched = [of_table(filters, record.encoded) for record in records]
+        else:
+            matched = [of_kinesis(filters, record["Data"]) for record in raw]
+        self.shard.progress.done(
+            record.sequence_number for record, taken in zip(records, matched, strict=True) if not taken
+        )
+        self.work.reporter.count(filtered=matched.count(False))
+        return [record for record, taken in zip(records, matched, strict=True) if taken]

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from threeways.emulator.mapping import filters
+from threeways.emulator.mapping.filters import Filter
 from threeways.errors import LocalError
 
 UNLIMITED = -1
@@ -31,7 +33,8 @@ class MappingSettings:
     batch_size: records. window: seconds that a batch may wait for more. maximum_record_age: seconds.
     destination: for discarded records: an S3 bucket's name, or the ARN of an SQS queue or SNS topic.
     parallelization_factor: lanes, and so concurrent invocations, a shard.
-    starting_timestamp: epoch seconds, only for AT_TIMESTAMP.
+    starting_timestamp: epoch seconds, only for AT_TIMESTAMP. filters: a record has to match one of them, if
+    there are any.
     """
 
     starting_position: Position = "TRIM_HORIZON"
@@ -45,6 +48,7 @@ class MappingSettings:
     destination: str | None = None
     parallelization_factor: int = 1
     starting_timestamp: float | None = None
+    filters: tuple[Filter, ...] = ()
 
 
 class _OnFailure(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,6 +58,14 @@ class _OnFailure(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Destinations(msgspec.Struct, forbid_unknown_fields=True):
     OnFailure: _OnFailure | None = None
+
+
+class _Filter(msgspec.Struct, forbid_unknown_fields=True):
+    Pattern: str
+
+
+class _Filters(msgspec.Struct, forbid_unknown_fields=True):
+    Filters: list[_Filter] = []
 
 
 class _Metrics(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,6 +87,7 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
     MaximumRecordAgeInSeconds: Annotated[int, Meta(ge=-1, le=604_800)] = UNLIMITED
     ParallelizationFactor: Annotated[int, Meta(ge=1, le=10)] = 1
     DestinationConfig: _Destinations = msgspec.field(default_factory=_Destinations)
+    FilterCriteria: _Filters = msgspec.field(default_factory=_Filters)
     MetricsConfig: _Metrics = msgspec.field(default_factory=_Metrics)
 
 
@@ -119,6 +132,9 @@ def _settings(properties: Mapping[str, Any]) -> MappingSettings:
         destination=_destination(event.DestinationConfig.OnFailure),
         parallelization_factor=event.ParallelizationFactor,
         starting_timestamp=event.StartingPositionTimestamp,
+        filters=filters.read(
+            [one.Pattern for one in event.FilterCriteria.Filters], table=":dynamodb:" in event.Stream
+        ),
     )
 
 

@@ -1,0 +1,74 @@
+"""What a mapping with a filter sends: docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from threeways.emulator.harness import Harness
+from threeways.stream.aggregation import pack
+
+type Make = Callable[..., Harness]
+CARD = {"Filters": [{"Pattern": json.dumps({"data": {"paid": ["card"]}})}]}
+
+
+def nothing(event: Any, context: Any) -> None:
+    """A handler that is content with everything."""
+
+
+def test_only_what_matches_is_sent_and_the_rest_counts_as_done(event_source_mapping: Make) -> None:
+    harness = event_source_mapping(nothing, BatchSize=4, FilterCriteria=CARD)
+    ids = [harness.put({"id": n, "paid": "card" if n % 3 == 0 else "cash"}) for n in range(20)]
+    harness.drain()
+    sent = [json.loads(data)["id"] for one in harness.invocations for data in one.data]
+    assert sent == [0, 3, 6, 9, 12, 15, 18]
+    assert [len(one.ids) for one in harness.invocations] == [4, 3]  # batches are of what matches
+    assert harness.positions() == {"shardId-000000000000": ids[-1].partition(":")[2]}
+    counts = harness.counts()
+    assert (counts.polled, counts.filtered, counts.records) == (20, 13, 7)
+    assert counts.metrics()["FilteredOutEventCount"] == 13
+    assert counts.metrics()["DroppedEventCount"] == 0
+
+
+def test_a_failing_batch_does_not_hold_back_what_was_filtered_out_nor_lose_it(
+    event_source_mapping: Make,
+) -> None:
+    failed: list[Any] = []
+
+    def once(event: Any, context: Any) -> None:
+        if not failed:
+            failed.append(event)
+            raise ValueError("once")
+
+    harness = event_source_mapping(once, BatchSize=1, FilterCriteria=CARD)
+    for n, paid in enumerate(["cash", "card", "cash", "card", "cash"]):
+        harness.put({"id": n, "paid": paid})
+    harness.drain()
+    assert [json.loads(one.data[0])["id"] for one in harness.invocations] == [1, 1, 3]
+
+
+def test_data_that_is_not_json_and_an_aggregated_record_are_dropped_by_a_polling_mapping(
+    event_source_mapping: Make,
+) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html: aggregated records need fan-out"""
+    harness = event_source_mapping(nothing, FilterCriteria=CARD)
+    harness.put("no JSON")
+    harness.put(pack("k", [b'{"paid": "card"}', b'{"paid": "card"}']))
+    harness.put({"paid": "card"})
+    harness.drain()
+    assert [data for one in harness.invocations for data in one.data] == [b'{"paid": "card"}']
+    assert harness.counts().filtered == 2
+
+
+def test_a_shard_that_is_split_while_everything_is_filtered_out_is_read_on(
+    event_source_mapping: Make,
+) -> None:
+    harness = event_source_mapping(nothing, FilterCriteria=CARD)
+    harness.put({"paid": "cash"})
+    harness.start()
+    harness.split()
+    harness.put({"paid": "card"}, key="other")
+    harness.put({"paid": "card"}, key="key")
+    harness.drain()
+    assert harness.counts().records == 2
