@@ -38,7 +38,7 @@ Resources:
           PART: !Select [1, !Split ["/", !GetAtt Out.Arn]]
           PICKED: !Select ["0", [!Ref Words, b]]
       Events:
-        Clock: {Type: Schedule}
+        Clock: {Type: Api}
         Records:
           Type: Kinesis
           Properties: {Stream: !GetAtt In.Arn, StartingPosition: LATEST, BatchSize: 5}
@@ -149,7 +149,7 @@ def test_an_unknown_parameter_and_one_without_a_value_are_named(template: Path) 
         ),
         ("Type: Kinesis\n", "Type: Api\n", "0 functions' Kinesis events"),
         (
-            "Clock: {Type: Schedule}",
+            "Clock: {Type: Api}",
             "Clock: {Type: Kinesis}",
             r"Events\.Clock reads None, which is",
         ),
@@ -204,16 +204,16 @@ def test_a_queue_or_topic_of_the_template_is_made_and_can_be_the_failure_destina
     assert arn in topics or any(url.endswith("/three-ways-given") for url in queues)
 
 
-def test_a_topics_reference_is_its_arn_and_a_queues_url_is_not_known_yet(template: Path) -> None:
-    """docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sns-topic.html"""
+def test_a_topics_reference_is_its_arn_and_a_queues_its_url(template: Path) -> None:
+    """docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
     both = '  T: {Type: "AWS::SNS::Topic"}\n  Q: {Type: "AWS::SQS::Queue", Properties: {FifoQueue: true}}\n'
     changed(template, "Resources:\n", f"Resources:\n{both}")
     changed(template, "BOTH: own", "BOTH: !Ref T")
     stack = load(template, {"Words": "w"})
     assert stack.function.environment["BOTH"] == "arn:aws:sns:us-east-1:123456789012:three-ways-t"
     assert stack.queues["Q"].name == "three-ways-q.fifo"
-    with pytest.raises(LocalError, match="refers to Q"):
-        load(changed(template, "BOTH: !Ref T", "BOTH: !Ref Q"), {"Words": "w"})
+    url = load(changed(template, "BOTH: !Ref T", "BOTH: !Ref Q"), {"Words": "w"}).function.environment["BOTH"]
+    assert url == "https://sqs.us-east-1.amazonaws.com/123456789012/three-ways-q.fifo"
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])

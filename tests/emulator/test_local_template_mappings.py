@@ -130,7 +130,7 @@ def test_a_mapping_whose_condition_does_not_hold_is_not_there(write: Callable[..
         ("!Ref TipAliaslive", "plain:live", "names live of Plain, which has no alias"),
         (
             "!GetAtt Rides.Arn",
-            "arn:aws:sqs:us-east-1:123456789012:q",
+            "arn:aws:mq:us-east-1:123456789012:broker:q",
             "Standing reads arn:.*no stream",
         ),
         ('BatchSize: "7"', "BatchSize: 0", "template: Standing: .*BatchSize"),

@@ -12,7 +12,7 @@ from threeways.emulator.template_values import Resolver
 STACK = "three-ways"
 """The stack's name, where it is given none."""
 FUNCTION, STREAM, BUCKET = "AWS::Serverless::Function", "AWS::Kinesis::Stream", "AWS::S3::Bucket"
-QUEUE, TOPIC = "AWS::SQS::Queue", "AWS::SNS::Topic"
+QUEUE, TOPIC, TABLE = "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::DynamoDB::Table"
 MAPPING = "AWS::Lambda::EventSourceMapping"
 _KINDS = {
     FUNCTION: ("FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"),
@@ -20,6 +20,7 @@ _KINDS = {
     BUCKET: ("BucketName", "arn:aws:s3:::{name}"),
     QUEUE: ("QueueName", "arn:aws:sqs:{region}:{account}:{name}"),
     TOPIC: ("TopicName", "arn:aws:sns:{region}:{account}:{name}"),
+    TABLE: ("TableName", "arn:aws:dynamodb:{region}:{account}:table/{name}"),
 }
 """The property that names a resource of a kind, and its ARN."""
 
@@ -67,20 +68,27 @@ def _resource(logical_id: str, body: Mapping[str, Any], resolver: Resolver, regi
 
 
 def references(resources: Iterable[Resource]) -> dict[str, str]:
-    """Return the values of `Ref`: a name, or a topic's ARN.
+    """Return the values of `Ref`: a name, a topic's ARN, or a queue's URL, which the emulator takes, too."""
+    return {resource.logical_id: _reference(resource) for resource in resources}
 
-    A queue's URL is unknown until the emulator runs.
-    """
-    return {
-        resource.logical_id: resource.arn if resource.kind == TOPIC else resource.name
-        for resource in resources
-        if resource.kind != QUEUE
-    }
+
+def _reference(resource: Resource) -> str:
+    if resource.kind == QUEUE:
+        region, account, name = resource.arn.split(":")[3:6]
+        return f"https://sqs.{region}.amazonaws.com/{account}/{name}"
+    return resource.arn if resource.kind == TOPIC else resource.name
 
 
 def attributes(resources: Iterable[Resource]) -> dict[str, str]:
-    """Return the values of `GetAtt` for each resource's ARN."""
-    return {
-        f"{resource.logical_id}.{'TopicArn' if resource.kind == TOPIC else 'Arn'}": resource.arn
-        for resource in resources
-    }
+    """Return the values of `GetAtt` for each resource's ARN, and for a table's stream and a queue's name.
+
+    The label at the end of a stream's ARN is a time that is not known yet: a star stands for it.
+    """
+    found = {}
+    for resource in resources:
+        found[f"{resource.logical_id}.{'TopicArn' if resource.kind == TOPIC else 'Arn'}"] = resource.arn
+        if resource.kind == TABLE and "StreamSpecification" in resource.properties:
+            found[f"{resource.logical_id}.StreamArn"] = f"{resource.arn}/stream/*"
+        if resource.kind == QUEUE:
+            found[f"{resource.logical_id}.QueueName"] = resource.name
+    return found

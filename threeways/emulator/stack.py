@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from threeways.emulator.function.config import FunctionConfig
+from threeways.emulator.mapping.queue_settings import QueueSettings
 from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.resources import Resource
+from threeways.emulator.schedule import ScheduleSettings
 from threeways.errors import LocalError
 
 
@@ -35,10 +37,25 @@ class SourceMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """What invokes a function of a template other than a Kinesis stream. where: its place there.
+
+    source: a table's or a queue's name, of this stack or another's, or a schedule's.
+    """
+
+    where: str
+    function: FunctionConfig
+    source: str
+    settings: MappingSettings | QueueSettings | ScheduleSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """The template's resources by logical id. The name of a FIFO queue or topic ends in `.fifo`.
 
-    mappings: at least one. Several may have one function, or one stream, in common.
+    mappings: from Kinesis streams. Several may have one function, or one stream, in common. triggers: all
+    that invokes functions beside them. There is at least one of both. tables, queues: their properties, as
+    far as they matter here, are resolved.
     """
 
     streams: dict[str, Stream]
@@ -46,6 +63,8 @@ class Stack:
     queues: dict[str, Resource]
     topics: dict[str, Resource]
     mappings: tuple[SourceMapping, ...]
+    tables: dict[str, Resource] = field(default_factory=dict)
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def function(self) -> FunctionConfig:

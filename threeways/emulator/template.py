@@ -15,10 +15,10 @@ import yaml
 
 from threeways.aws.cloudformation.document import parse
 from threeways.aws.cloudformation.values import NO_VALUE, as_text
-from threeways.emulator import resources, template_mappings
+from threeways.emulator import resources, template_mappings, template_sources
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.mapping.settings import from_event
-from threeways.emulator.resources import BUCKET, FUNCTION, MAPPING, QUEUE, STREAM, TOPIC, Resource
+from threeways.emulator.resources import BUCKET, FUNCTION, MAPPING, QUEUE, STREAM, TABLE, TOPIC, Resource
 from threeways.emulator.server import ACCOUNT
 from threeways.emulator.stack import SourceMapping, Stack, Stream
 from threeways.emulator.template_mappings import Declared
@@ -69,7 +69,7 @@ def load(
     if not declared:
         raise LocalError(
             "the template has 0 functions' Kinesis events and 0 AWS::Lambda::EventSourceMapping; at least "
-            "one of them is what runs here"
+            f"one of them, or an event of type {', '.join(template_mappings.KINDS[1:])}, is what runs here"
         )
     return _stack(known, declared, defaults, resolver, path)
 
@@ -104,9 +104,10 @@ def _stack(
     resolver: Resolver,
     path: Path,
 ) -> Stack:
-    of_kind: dict[str, dict[str, Resource]] = {kind: {} for kind in (FUNCTION, STREAM, BUCKET, QUEUE, TOPIC)}
+    kinds = (FUNCTION, STREAM, BUCKET, QUEUE, TOPIC, TABLE)
+    of_kind: dict[str, dict[str, Resource]] = {kind: {} for kind in kinds}
     for one in known:
-        of_kind[one.kind][one.logical_id] = one
+        of_kind[one.kind][one.logical_id] = template_sources.resolved(one, resolver)
     streams = {
         logical_id: Stream(logical_id, one.name, _shards(one, resolver), one.arn)
         for logical_id, one in of_kind[STREAM].items()
@@ -123,8 +124,15 @@ def _stack(
             settings=from_event(one.properties, one.where),
         )
         for one in declared
+        if one.kind == "Kinesis"
     )
-    return Stack(streams, of_kind[BUCKET], of_kind[QUEUE], of_kind[TOPIC], mappings)
+    triggers = tuple(
+        template_sources.trigger(one, replace(configs[one.function.logical_id], arn=one.function_arn))
+        for one in declared
+        if one.kind != "Kinesis"
+    )
+    buckets, queues, topics = of_kind[BUCKET], of_kind[QUEUE], of_kind[TOPIC]
+    return Stack(streams, buckets, queues, topics, mappings, of_kind[TABLE], triggers)
 
 
 def _source(declared: Declared, streams: Mapping[str, Stream]) -> Stream:

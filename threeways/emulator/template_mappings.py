@@ -1,7 +1,7 @@
-"""Read a template's event source mappings: functions' Kinesis events, and mappings that stand by themselves.
+"""Read what invokes a template's functions: their events, and event source mappings that stand by themselves.
 
-docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-kinesis.html and
-docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html
+docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-eventsource.html
+and docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from threeways.errors import LocalError
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A mapping as the template has it, resolved. where: its place there.
+    """An event as the template has it, resolved. where: its place there. kind: its `Type`.
 
-    function_arn: what it invokes: of an alias, where the function has one. properties: those of a SAM Kinesis
-    event.
+    function_arn: what it invokes: of an alias, where the function has one. properties: those of a SAM event
+    of this kind.
     """
 
     where: str
     function: Resource
     function_arn: str
     properties: Mapping[str, Any]
+    kind: str = "Kinesis"
+
+
+KINDS = ("Kinesis", "DynamoDB", "SQS", "Schedule", "ScheduleV2")
+"""The types of events that run here."""
 
 
 def aliases(functions: Iterable[Resource], defaults: Mapping[str, Any], resolver: Resolver) -> dict[str, str]:
@@ -60,15 +65,16 @@ def references(functions: Iterable[Resource], names: Mapping[str, str]) -> dict[
 def of_events(
     functions: Iterable[Resource], names: Mapping[str, str], resolver: Resolver
 ) -> Iterator[Declared]:
-    """Yield the mappings that functions' Kinesis events declare. names: as `aliases` has them."""
+    """Yield the events of functions that run here. names: as `aliases` has them."""
     for function in functions:
         alias = names.get(function.logical_id)
         arn = f"{function.arn}:{alias}" if alias else function.arn
         for name, event in (function.properties.get("Events") or {}).items():
-            if event.get("Type") == "Kinesis":
+            kind = event.get("Type")
+            if kind in KINDS:
                 where = f"{function.logical_id}.Events.{name}"
                 properties = resolver.resolve(event.get("Properties") or {}, where)
-                yield Declared(where, function, arn, properties)
+                yield Declared(where, function, arn, properties, kind)
 
 
 def standalone(
@@ -97,7 +103,15 @@ def standalone(
         _require_published(f"{where}.FunctionName", function, qualifier, names)
         arn = f"{function.arn}:{qualifier}" if qualifier else function.arn
         event = {key: value for key, value in given.items() if key not in {"FunctionName", "Tags"}}
-        yield Declared(where, function, arn, {"Stream": event.pop("EventSourceArn", None), **event})
+        source = event.pop("EventSourceArn", None)
+        kind = {"dynamodb": "DynamoDB", "sqs": "SQS"}.get(service_of(source), "Kinesis")
+        named = "Queue" if kind == "SQS" else "Stream"
+        yield Declared(where, function, arn, {named: source, **event}, kind)
+
+
+def service_of(arn: Any) -> str:
+    """Return the service of an ARN; empty where it is none."""
+    return ([*str(arn).split(":"), "", "", ""])[2]
 
 
 def _require_published(where: str, function: Resource, qualifier: str, names: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from threeways.aws.invocation import InvocationResult
 from threeways.emulator.faults import FaultProxy
 from threeways.emulator.function import InProcessFunction, LocalFunction
 from threeways.emulator.harness.destinations import FailureDestination
-from threeways.emulator.harness.options import OPTIONS, Options, function_config, queue_of, stream_of
+from threeways.emulator.harness.options import OPTIONS, Options, function_config, queue_of
 from threeways.emulator.mapping import (
     Clients,
     EventSourceMapping,
@@ -31,6 +31,7 @@ from threeways.emulator.mapping.queue_settings import from_sqs_event
 from threeways.emulator.mapping.settings import from_event
 from threeways.emulator.schedule import ScheduleRule, ScheduleSettings, from_schedule
 from threeways.emulator.server import Emulator
+from threeways.emulator.triggers import stream_of
 from threeways.errors import LocalError
 
 type Handler = Callable[[Any, Any], Any]

@@ -74,14 +74,6 @@ def function_config(handler: str, options: Options) -> FunctionConfig:
     )
 
 
-def stream_of(emulator: Emulator, table: str) -> str:
-    """Return the ARN of a table's stream. Raises LocalError where it has none."""
-    arn = emulator.client("dynamodb").describe_table(TableName=table)["Table"].get("LatestStreamArn")
-    if arn is None:
-        raise LocalError(f"the table {table} has no stream: give it a StreamSpecification")
-    return str(arn)
-
-
 def queue_of(emulator: Emulator, given: str | Mapping[str, str], name: str) -> str:
     """Return the URL of a queue: an existing one by its name, or a new one with these attributes."""
     sqs = emulator.client("sqs")
