@@ -17,12 +17,13 @@ from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from onnx_lab import BLOCK, FLAT, attributes, content, flat, graph, parsed
 
 from threeways.artifact.onnx import loader
+from threeways.artifact.onnx.session import OnnxModel
 from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactUntrusted
 
 PATH = Path("model.onnx")
 
 
-def load(model: onnx.ModelProto | bytes) -> loader.OnnxModel:
+def load(model: onnx.ModelProto | bytes) -> OnnxModel:
     return loader.load(model if isinstance(model, bytes) else model.SerializeToString(), PATH)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.onnx import loader
+from threeways.artifact.onnx.session import OnnxModel
 from threeways.training.export import exported
 
 type Floats = NDArray[np.float64]
@@ -22,7 +23,7 @@ HOLES: Floats = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
 ROWS: Floats = np.vstack([X[:250], X[:250] + RNG.normal(size=(250, 4))])
 
 
-def graph_of(estimator: Any) -> loader.OnnxModel:
+def graph_of(estimator: Any) -> OnnxModel:
     """The estimator's graph, through the file and its check."""
     return loader.load(exported(estimator), Path("model.onnx"))
 

@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import table_lab
 import yaml
 from artifact_lab import logged
 from mlflow.models import infer_signature
 from rich.console import Console
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVR
 from small_training import Training
 from types_lab import saved
@@ -74,12 +75,29 @@ def test_a_model_by_its_signature_is_compared_on_a_file_s_rows_or_around_its_exa
         export(tmp_path / "model", str(tmp_path / "rows.parquet"), tmp_path / "no", None, Console(), None)
 
 
-def test_texts_are_no_rows_of_a_graph(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"a": ["x", "y"] * 5})
-    fitted = make_pipeline(OrdinalEncoder(), LinearRegression()).fit(frame, np.arange(10.0))
-    folder = saved(tmp_path / "model", fitted, frame)
-    with pytest.raises(ArtifactUnsupported, match="a are none; scikit-learn serves this model"):
-        export(folder, None, tmp_path / "no", artifact.digest(folder), Console(), None)
+def test_a_model_of_mixed_columns_is_compared_on_a_file_s_rows_or_around_its_example(tmp_path: Path) -> None:
+    folder = table_lab.saved(
+        make_pipeline(table_lab.columns(), LinearRegression()).fit(table_lab.FRAME, table_lab.TARGET),
+        tmp_path / "model",
+    )
+    table_lab.FRAME.to_parquet(tmp_path / "rows.parquet")
+    for rows, count in ((None, "1,000 rows"), (str(tmp_path / "rows.parquet"), "240 rows")):
+        out, copy = io.StringIO(), tmp_path / f"copy-{count[0]}"
+        assert export(folder, rows, copy, None, Console(file=out, width=110), None)
+        assert count in out.getvalue()
+        assert bootstrap.service_of(copy, Settings()).runtime == "onnx"
+    table_lab.FRAME.assign(amount="much").to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match="other types than the model's signature"):
+        export(folder, str(tmp_path / "rows.parquet"), tmp_path / "no", None, Console(), None)
+
+
+def test_a_model_that_takes_texts_themselves_has_no_graph(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": ["one two", "two three"] * 5})
+    fitted = make_pipeline(CountVectorizer(), LinearRegression()).fit(frame["a"], np.arange(10.0))
+    folder, out = saved(tmp_path / "model", fitted, frame), io.StringIO()
+    console = Console(file=out, width=200)
+    assert not export(folder, None, tmp_path / "no", artifact.digest(folder), console, None)
+    assert "takes texts themselves" in out.getvalue()
 
 
 def test_the_copy_is_served_by_onnx_and_says_the_same_to_the_bit(plain: Path, training: Training) -> None:

@@ -84,7 +84,7 @@ def test_any_threshold_moved_by_one_ulp_is_caught_by_what_the_graph_says(
             model, "TreeEnsemble", "nodes_splits", one_moved(place, lambda t: float(np.nextafter(t, toward)))
         )
         # as if the converter itself were wrong, so that both graphs are
-        monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
+        monkeypatch.setattr(gate, "exported", lambda _, moved=moved, **given: moved)
         with pytest.raises(GateFailed, match=r"it predicts .* where scikit-learn predicts"):
             passed(moved, model, X[:40])
 
@@ -95,7 +95,7 @@ def test_any_leaf_changed_by_a_millionth_is_caught_by_what_the_graph_says(
     model = RandomForestRegressor(2, max_leaf_nodes=10, random_state=0).fit(X, Y)
     for place in range(20):
         moved = changed(model, "TreeEnsemble", "leaf_weights", one_moved(place, lambda value: value + 1e-6))
-        monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
+        monkeypatch.setattr(gate, "exported", lambda _, moved=moved, **given: moved)
         with pytest.raises(GateFailed, match=r"it predicts .* where scikit-learn predicts"):
             passed(moved, model, X[:40])
 
@@ -106,7 +106,7 @@ def test_a_threshold_that_is_a_float32_itself_is_caught_in_a_forest(monkeypatch:
         moved = changed(
             model, "TreeEnsemble", "nodes_splits", one_moved(place, lambda t: float(np.nextafter(t, -np.inf)))
         )
-        monkeypatch.setattr(gate, "exported", lambda _, moved=moved: moved)
+        monkeypatch.setattr(gate, "exported", lambda _, moved=moved, **given: moved)
         with pytest.raises(GateFailed, match="it predicts"):
             passed(moved, model, X[:40])
 
@@ -138,7 +138,7 @@ def test_a_missing_value_sent_the_other_way_is_caught(monkeypatch: pytest.Monkey
     tracks = attribute(model, "TreeEnsemble", "nodes_missing_value_tracks_true")
     tracks.ints[1] = 1 - tracks.ints[1]
     content = model.SerializeToString()
-    monkeypatch.setattr(gate, "exported", lambda _: content)
+    monkeypatch.setattr(gate, "exported", lambda _, **given: content)
     with pytest.raises(GateFailed, match="it predicts"):
         passed(content, fitted, X)  # none of these rows lacks anything
 

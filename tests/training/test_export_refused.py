@@ -11,15 +11,20 @@ import pytest
 from export_lab import X, Y
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.feature_extraction import DictVectorizer
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
-    OneHotEncoder,
+    PowerTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -96,7 +101,10 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
     ),
     "another regressor": (SVR(), X, Y, "a SVR is not among the regressors that are written: .*Ridge"),
     "another transformer": (
-        make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()), X, Y, "a OneHotEncoder is not among",
+        make_pipeline(PowerTransformer(), Ridge()), X, Y, "a PowerTransformer is not among",
+    ),
+    "another classifier": (
+        GaussianNB(), X, Y > 9, "a GaussianNB is not among the classifiers that are written: .*Logistic",
     ),
     "a union": (make_pipeline(FeatureUnion([("a", StandardScaler())]), Ridge()), X, Y, "a FeatureUnion is"),
     "a target transformed": (TransformedTargetRegressor(Ridge()), X, Y, "a TransformedTargetRegressor is"),
@@ -113,8 +121,9 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
         make_pipeline(TargetEncoder(), Ridge()), X.astype(np.int64) + 2**60, Y, r"integers beyond 2\^53",
     ),
     "booleans": (make_pipeline(TargetEncoder(), Ridge()), X > 2, Y, "are not numbers"),
-    "several answers, linear": (LinearRegression(), X, np.c_[Y, Y], "several numbers a row"),
-    "several answers, trees": (RandomForestRegressor(3), X, np.c_[Y, Y], "answers 2 numbers a row"),
+    "several classes, trees": (
+        RandomForestClassifier(3), X, np.c_[Y > 9, Y > 5], "answers 2 classes a row",
+    ),
     "a start of its own": (
         GradientBoostingRegressor(init=Ridge(), n_estimators=3), X, Y, "starts from a Ridge",
     ),

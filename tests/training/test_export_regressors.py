@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_lab import HOLES, RNG, ROWS, X, Y, at_thresholds, require_equal
+from export_lab import HOLES, RNG, ROWS, X, Y, at_thresholds, graph_of, require_equal
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingRegressor,
     HistGradientBoostingRegressor,
     RandomForestRegressor,
 )
-from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LinearRegression, Ridge, RidgeCV
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
+from sklearn.utils import all_estimators
 
+from threeways.training.export import linear
 from threeways.training.export.convert import _REGRESSORS
 
 FEW_ULPS = 1e-14
@@ -27,12 +31,14 @@ TREES: dict[str, Callable[..., Any]] = {
     "DecisionTreeRegressor": lambda: DecisionTreeRegressor(random_state=0),
     "ExtraTreeRegressor": lambda: ExtraTreeRegressor(random_state=0),
 }
-LINEAR = (LinearRegression, Ridge, RidgeCV, Lasso, LassoCV, ElasticNet)
+KINDS = dict(all_estimators("regressor"))
+LINEAR = [KINDS[name] for name in linear.REGRESSORS if name in KINDS and not name.startswith("MultiTask")]
+SEVERAL = [KINDS[name] for name in linear.REGRESSORS if name.startswith("MultiTask")]
 
 
 def test_every_regressor_that_is_written_is_tested_here() -> None:
-    tested = {*TREES, "GradientBoostingRegressor", *(made.__name__ for made in LINEAR)}
-    assert tested == set(_REGRESSORS)
+    tested = {*TREES, "GradientBoostingRegressor", *(made.__name__ for made in (*LINEAR, *SEVERAL))}
+    assert tested | {*linear.GENERALIZED} == set(_REGRESSORS)
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -107,10 +113,39 @@ def test_a_gradient_boosting_is_equal_from_wherever_it_starts(loss: str, init: s
     require_equal(fitted, within=FEW_ULPS)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Class PassiveAgg")
 @pytest.mark.parametrize("made", LINEAR)
 def test_linear_models_are_equal_within_a_few_ulps(made: Callable[..., Any]) -> None:
-    require_equal(made().fit(X, Y), within=1e-12)
-    require_equal(made(fit_intercept=False).fit(X.astype(np.float32), Y.astype(np.float32)), within=1e-12)
+    block = StandardScaler().fit_transform(X)
+    require_equal(made().fit(block, Y), within=1e-12)
+    if made.__name__ in {"LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"}:
+        require_equal(made(fit_intercept=False).fit(X.astype(np.float32), Y.astype(np.float32)), within=1e-12)
+
+
+@pytest.mark.parametrize("made", [*SEVERAL, LinearRegression, RandomForestRegressor, DecisionTreeRegressor])
+def test_several_outputs_are_several_columns(made: Callable[..., Any]) -> None:
+    fitted = made().fit(X, np.column_stack([Y, X[:, 2] * 2]))
+    answers, refused = graph_of(fitted).ask(ROWS, "predict")
+    np.testing.assert_allclose(answers, fitted.predict(ROWS), rtol=1e-12, atol=1e-12)
+    assert not refused.any()
+
+
+@pytest.mark.parametrize("name", linear.GENERALIZED)
+@pytest.mark.parametrize("power", [0, 1.5])
+def test_a_generalized_linear_model_is_equal_by_its_link(name: str, power: float) -> None:
+    made = KINDS[name](power=power) if name == "TweedieRegressor" else KINDS[name]()
+    require_equal(make_pipeline(StandardScaler(), made).fit(X, Y), within=1e-12)
+
+
+def test_a_row_that_scikit_learn_refuses_is_refused() -> None:
+    odd = ROWS[:3].copy()
+    odd[1, 2] = 1e300
+    forest = graph_of(TREES["RandomForestRegressor"]().fit(X, Y))
+    assert forest.ask(odd, "predict")[1].tolist() == [False, True, False]
+    odd[2, 0] = np.nan
+    assert graph_of(Ridge().fit(X, Y)).ask(odd, "predict")[1].tolist() == [False, False, True]
+    with pytest.raises(ValueError, match="takes no such row"):
+        forest.predict(odd)
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")

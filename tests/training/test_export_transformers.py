@@ -10,10 +10,20 @@ import pytest
 from export_lab import HOLES, ROWS, X, Y, require_equal
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from threeways.training.export.transformers import TRANSFORMERS
 
@@ -34,6 +44,13 @@ ALONE: dict[str, Callable[[], Any]] = {
     "StandardScaler without deviation": lambda: StandardScaler(with_std=False),
     "StandardScaler of nothing": lambda: StandardScaler(with_mean=False, with_std=False),
     "MinMaxScaler": lambda: MinMaxScaler((-1, 3)),
+    "MaxAbsScaler": MaxAbsScaler,
+    "RobustScaler": RobustScaler,
+    "RobustScaler without center": lambda: RobustScaler(with_centering=False),
+    "RobustScaler without scale": lambda: RobustScaler(with_scaling=False),
+    "SimpleImputer": SimpleImputer,
+    "OneHotEncoder": lambda: OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+    "OrdinalEncoder": lambda: OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
 }
 COLUMNS: dict[str, Callable[[], Any]] = {
     "lists, out of order": lambda: ColumnTransformer([("a", encoder(), [1, 0]), ("b", "passthrough", [3])]),

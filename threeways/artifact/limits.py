@@ -33,9 +33,17 @@ ONNX_FIELDS = 400_000
 ONNX_OTHER_BYTES = 2**20
 """Bytes of what is not looked into: names, versions, comments, intermediate values' types."""
 ONNX_VALUE_BYTES = 10_000
-"""The description of the input or the output."""
+"""The description of an input or an output."""
 ONNX_NUMBERS, ONNX_NUMBERS_PER_COLUMN = 1_000, 100
 """The numbers in all values of a row: so many, plus so many for each input column."""
+ONNX_CATEGORIES, ONNX_NUMBERS_PER_CATEGORY = 10_000, 4
+"""And so many for each category that the file lists, at most so many: OneHotEncoder makes each a column."""
+ONNX_BATCH_NUMBERS = 2**24
+"""The numbers in all values that onnxruntime makes at a time: more rows are predicted in several runs."""
+ONNX_TEXT_BYTES = 10_000
+"""A category or a class. The longest names of places have 200."""
+ONNX_TEXT_NUMBERS = 16
+"""A text in a value counts as so many numbers, and one more for each 8 bytes if it is a constant."""
 ONNX_TREE_LEVELS = 1_000
 """Levels of a tree; onnxruntime builds one by recursion. Trees grown on millions of rows have some 60."""
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from threeways.artifact import answers, digests, limits, mlmodel, signature
 from threeways.artifact.input_types import DOUBLE
 from threeways.artifact.mlmodel import MLmodel, OnnxFlavour, SklearnFlavour
@@ -29,6 +27,7 @@ from threeways.artifact.sklearn import (
 )
 from threeways.artifact.sklearn.alternatives import PIN
 from threeways.artifact.sklearn.code_paths import CodePaths
+from threeways.artifact.sklearn.input_kind import InputKind
 from threeways.artifact.tables import TableTypes
 from threeways.errors import (
     ArtifactError,
@@ -86,10 +85,7 @@ def prepared(
     mlmodel.require_served(info, str(folder / mlmodel.NAME))
     mlmodel.require_files(info, folder)
     signature.outputs(info)  # the model's page shows them
-    flavours = info.flavors
-    if info.method != "predict":  # what graphs answer
-        flavours = msgspec.structs.replace(flavours, onnx=None)
-    chosen = choose(flavours, runtime, folder, typed=bool(signature.types(info).typed))
+    chosen = choose(info.flavors, runtime, folder, typed=bool(signature.types(info).typed))
     if chosen == "onnx" and info.flavors.onnx:
         return _onnx(folder, info, info.flavors.onnx, hashes, threads)
     assert info.flavors.sklearn is not None  # noqa: S101  (choose() returns an available flavour)
@@ -102,26 +98,32 @@ def _onnx(
     path, content = folder / flavour.data, _content(folder, flavour.data, hashes, limits.ONNX_BYTES)
     if flavour.gate and flavour.gate.sha256:
         digests.require(content, flavour.gate.sha256, path)
-    width = loader.check(content, path)
+    checked = loader.check(content, path)
     loader.imported()  # a forked child has onnxruntime then
 
     def build() -> Model:
-        model = loader.load(content, path, threads, width)
         columns = _columns(info, None)
+        model = loader.load(content, path, threads, checked, signature.names(info))
+        if not model.has(info.method):
+            raise ArtifactUnsupported(
+                f"{path} does not answer {info.method}; write it again: python -m threeways export"
+            )
+        kind: InputKind = "columns" if model.by_name else "block"
         return Model(
             estimator=model,
             version=info.version,
-            input_kind="block",
+            input_kind=kind,
             columns=columns,
             width=signature.width(info) or model.n_features_in_,
             vocabulary=None,
             info=info,
             runtime="onnx",
             input_types=replace(signature.types(info), common=DOUBLE, order="C", names=columns),
-            table_types=TableTypes(
-                tuple(signature.inputs(info)) if signature.of_frame(info) else (), "block"
+            table_types=TableTypes(tuple(signature.inputs(info)) if signature.of_frame(info) else (), kind),
+            answers=answers.Answers(
+                info.method, model.classes is not None, model.classes, signature.output_names(info)
             ),
-            answers=answers.Answers(names=signature.output_names(info)),
+            categories={name: dict.fromkeys([*known, None]) for name, known in model.categories.items()},
         )
 
     return Prepared(build, len(content), "onnx", flavour.data, content)

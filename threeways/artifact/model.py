@@ -68,10 +68,12 @@ class Model:
         rows = len(features)
         if not rows:
             return np.empty(0)
-        if columns is not None and self.columns is not None and self.input_kind == "frame":
+        if columns is not None and self.columns is not None and self.input_kind in {"columns", "frame"}:
             features = features[:, [list(columns).index(name) for name in self.columns]]
         for fault in self.refused(features).values():
             raise fault
+        if self.input_kind == "columns" and not isinstance(features, Table):
+            features = Table(dict(zip(self.columns or (), features.T, strict=True)))
         if isinstance(features, Table):
             features = self.table_types.convert(features)
         elif self.input_kind != "dicts":

@@ -34,6 +34,8 @@ class TableTypes:
 
     def convert(self, table: Table) -> Any:
         """Return the input of `predict` for rows without an invalid one."""
+        if self.kind == "columns":
+            return table
         if self.kind == "dicts":
             return DictRows({name: values.tolist() for name, values in table.columns.items()})
         if self.kind == "texts":
@@ -47,6 +49,15 @@ class TableTypes:
         if self.kind == "frame":
             return self._frame(table)
         return self._array(table)
+
+    def as_doubles(self, table: Table) -> Any:
+        """Return the same input with float columns in float64, rounded to float32."""
+        declared = [Column("double" if one.type == "float" else one.type, one.name) for one in self.columns]
+        rounded = {
+            name: values.astype(np.float32).astype(np.float64) if one.type == "float" else values
+            for (name, values), one in zip(table.columns.items(), self.columns, strict=True)
+        }
+        return TableTypes(tuple(declared), self.kind).convert(Table(rounded))
 
     def invalid_rows(self, table: Table) -> dict[int, UnpredictableEvent]:
         """Return the rows with a value that its column's type cannot hold: index -> error."""

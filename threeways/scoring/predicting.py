@@ -24,7 +24,7 @@ class Model(Protocol):
     """What the service needs of a model; `threeways.artifact.Model` is the one that is deployed."""
 
     @property
-    def input_kind(self) -> Literal["block", "dicts", "frame", "texts"]:
+    def input_kind(self) -> Literal["block", "columns", "dicts", "frame", "texts"]:
         """What `predict` takes: see `artifact.sklearn.input_kind`."""
 
     def predict(self, features: Any) -> NDArray[Any]:

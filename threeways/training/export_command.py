@@ -42,9 +42,9 @@ def export(
     model = artifact.load(source, sha256, "sklearn")
     task = tasks.of_model(model.info, source, named, default=DEFAULT_TASK, categories=model.categories)
     artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
-    rows = rows_of(task, model, events, lambda line: console.out(line, highlight=False))
+    rows = rows_of(task, model, source, events, lambda line: console.out(line, highlight=False))
     with step(console, f"writing it as ONNX, comparing that with scikit-learn on {len(rows):,} rows"):
-        onnx = flavour.onnx_of(model.estimator, rows, model.input_types)
+        onnx = flavour.onnx_of(model.estimator, rows, model.input_types, model.table_types, model.info.method)
     if isinstance(onnx, str):
         console.out(
             f"{source} cannot be served as ONNX: {onnx}. Nothing was written; scikit-learn serves it",

@@ -2,50 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from threeways.artifact.inputs import Block, Table
+from threeways.artifact.examples import all_rows
+from threeways.artifact.inputs import Block, Rows, Table
 from threeways.artifact.model import Model
-from threeways.artifact.signature import NUMPY_TYPES, inputs
-from threeways.errors import ArtifactUnsupported, DataError
+from threeways.artifact.signature import NUMPY_TYPES, Column
+from threeways.errors import DataError
 from threeways.scoring.task import Task
 from threeways.training.examples import Say, training_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS = 1_000
 """How many rows are made around an example."""
 _SPREAD = 0.5
+_MISSING = 0.05
 
 
-def rows_of(task: Task[Any], model: Model, events: str | None, say: Say) -> Block:
-    """Return the (n, len(task.columns)) rows to compare on.
+def rows_of(task: Task[Any], model: Model, folder: Path, events: str | None, say: Say) -> Rows:
+    """Return the rows to compare on: a table for a model that takes a DataFrame, else a block.
 
-    events: what the user names as EVENTS; None: the system's own, or, for a task that its signature makes,
-    variations of the artifact's input example. Raises DataError, or ArtifactUnsupported where a column holds
-    no numbers.
+    folder: the artifact's. events: what the user names as EVENTS; None: the system's own, or, for a task that
+    its signature makes, variations of the artifact's input example. Raises DataError.
     """
+    if model.input_kind in {"dicts", "texts"}:
+        return np.empty((0, len(task.columns)))  # no graph takes them, which its converter tells
+    columns, frame = model.table_types.columns, model.input_kind == "frame"
     if task.training is not None:
-        return training_of(task).sample(task, events, say).block
-    other = [
-        str(one.name) for one in inputs(model.info) if one.tensor is None and one.type not in NUMPY_TYPES
-    ]
-    if other:
-        raise ArtifactUnsupported(
-            f"a graph takes numbers alone, and {', '.join(other)} are none; scikit-learn serves this model"
-        )
+        block = training_of(task).sample(task, events, say).block
+        return _table_of(block, task.columns, columns) if frame else block
     if events is not None:
-        return _of_file(events, task.columns)
-    features = task.features([task.example], [datetime.now(UTC)])
-    [row] = _block(features.block)
+        read = _of_file(events, task.columns)
+        return table_of(read, columns, f"EVENTS={events}") if frame else _numbers(read, events)
+    examples = [task.example, *_examples(task, model, folder)] if frame else [task.example]
+    features = task.features(examples, [datetime.now(UTC)] * len(examples))
     say(f"EVENTS= names no rows: {ROWS:,} variations of the artifact's example are compared")
+    if frame and isinstance(features.block, Table):
+        return _varied(features.block, columns)
+    [row] = _block(features.block)
     factors = np.random.default_rng(0).uniform(1 - _SPREAD, 1 + _SPREAD, (ROWS, len(row)))
     whole = np.isfinite(row) & (row == np.floor(row))
     made: Block = row * factors
     made[:, whole] = np.round(made[:, whole])
     return made
+
+
+def table_of(frame: pd.DataFrame, columns: Sequence[Column], where: str) -> Table:
+    """Return a DataFrame's rows as a model's named columns. Raises DataError for values of another type."""
+    try:
+        return Table({str(one.name): _column(frame[one.name], one) for one in columns})
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where} holds other types than the model's signature: {error}") from error
+
+
+def _column(values: pd.Series[Any], column: Column) -> NDArray[Any]:
+    if column.type in {"double", "float"}:
+        return values.to_numpy(np.float64, na_value=np.nan)
+    if column.type == "datetime":
+        return values.to_numpy("datetime64[us]")
+    missing = values.isna().to_numpy()
+    if missing.any() and column.required:
+        raise ValueError(f"{column.name} is missing in a row, and it is required")
+    kind = np.bool_ if column.type == "boolean" else np.int64
+    if column.required and column.type != "string":
+        return values.to_numpy(kind)
+    made = np.empty(len(values), dtype=object)
+    told = values[~missing]
+    made[~missing] = told.astype(str).tolist() if column.type == "string" else told.to_numpy(kind).tolist()
+    return made
+
+
+def _table_of(block: Block, names: Sequence[str], columns: Sequence[Column]) -> Table:
+    """Return a block as named columns of the signature's types."""
+    kinds = [np.dtype(NUMPY_TYPES[one.type]) for one in columns]
+    made = [np.int64 if kind.kind == "i" else np.bool_ if kind.kind == "b" else np.float64 for kind in kinds]
+    return Table({name: block[:, at].astype(made[at]) for at, name in enumerate(names)})
+
+
+def _examples(task: Task[Any], model: Model, folder: Path) -> list[Any]:
+    """Return the rows of the input example that are events."""
+    found = []
+    for row in all_rows(model.info, folder, task.columns, ROWS):
+        told = {name: value for name, value in row.items() if value is not None}
+        try:
+            found.append(msgspec.convert({task.id_name: 1} | told, type(task.example)))
+        except msgspec.ValidationError:
+            continue
+    return found
+
+
+def _varied(table: Table, columns: Sequence[Column]) -> Table:
+    """Return rows with each value of some row, numbers changed, some missing where they may be."""
+    rng = np.random.default_rng(0)
+    made = {}
+    for (name, values), column in zip(table.columns.items(), columns, strict=True):
+        some = values[rng.integers(0, len(values), ROWS)]
+        if some.dtype.kind in "fi":
+            factors = rng.uniform(1 - _SPREAD, 1 + _SPREAD, ROWS)
+            some = np.rint(some * factors).astype(some.dtype) if some.dtype.kind == "i" else some * factors
+        if not column.required and some.dtype.kind in "fO":
+            some[rng.random(ROWS) < _MISSING] = np.nan if some.dtype.kind == "f" else None
+        made[name] = some
+    return Table(made)
 
 
 def _block(features: Block | Table) -> Block:
@@ -54,18 +121,25 @@ def _block(features: Block | Table) -> Block:
     return features
 
 
-def _of_file(events: str, columns: tuple[str, ...]) -> Block:
+def _numbers(frame: pd.DataFrame, events: str) -> Block:
+    try:
+        return np.ascontiguousarray(frame.to_numpy(np.float64))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"EVENTS={events} holds other than numbers: {error}") from error
+
+
+def _of_file(events: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """Read the columns of a parquet, CSV or JSON lines file. Raises DataError."""
     import pandas as pd
 
     readers: dict[str, Any] = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
     read = readers.get(Path(events).suffix.lower(), lambda path: pd.read_json(path, lines=True))
     try:
-        frame = read(events)
-        return np.ascontiguousarray(frame[list(columns)].to_numpy(np.float64))
+        found: pd.DataFrame = read(events)[list(columns)]
     except KeyError as error:
         raise DataError(f"EVENTS={events} lacks columns of the model: {error.args[0]}") from error
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"EVENTS={events} cannot be read: {error}; give parquet, CSV or JSON lines"
         ) from error
+    return found

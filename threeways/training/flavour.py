@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from threeways.artifact.input_types import InputTypes
-from threeways.artifact.inputs import Block
+from threeways.artifact.inputs import Rows, Table
 from threeways.artifact.mlmodel import NAME, Gate
+from threeways.artifact.tables import TableTypes
 from threeways.errors import ArtifactError
-from threeways.training.export import PLAIN, GateFailed, NotExportable, exported, passed
+from threeways.training.export import PLAIN, GateFailed, NotExportable, exported, passed, table_passed
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -33,15 +34,25 @@ class Onnx:
     gate: Gate
 
 
-def onnx_of(estimator: Any, block: Block, types: InputTypes = PLAIN) -> Onnx | str:
+def onnx_of(
+    estimator: Any,
+    rows: Rows,
+    types: InputTypes = PLAIN,
+    table_types: TableTypes | None = None,
+    method: str = "predict",
+) -> Onnx | str:
     """Return the estimator's graph, or the reason why there is none; scikit-learn serves the model then.
 
-    block: (n, width) rows to compare the two on, the validation set. types: the column types of the model's
-    input.
+    rows: the rows to compare the two on, the validation set: an (n, width) block, or a table for a model that
+    takes a DataFrame. types, table_types: the column types of the model's input. method: what is asked.
     """
     try:
-        content = exported(estimator)
-        return Onnx(content, passed(content, estimator, block, types))
+        if isinstance(rows, Table):
+            declared = table_types or TableTypes((), "frame")
+            content = exported(estimator, declared.columns, method)
+            return Onnx(content, table_passed(content, estimator, rows, declared, method))
+        content = exported(estimator, method=method)
+        return Onnx(content, passed(content, estimator, rows, types, method))
     except (NotExportable, GateFailed, ArtifactError) as error:
         return str(error)
 

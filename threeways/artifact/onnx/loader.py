@@ -8,63 +8,43 @@ files, operators that loop or make large outputs from small inputs, trees deep e
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from threeways.artifact.onnx import graph as onnx_graph
 from threeways.artifact.onnx.errors import GraphNotAllowed
+from threeways.artifact.onnx.graph import Checked
+from threeways.artifact.onnx.messages import DOUBLE, FLOAT, INT64, STRING
+from threeways.artifact.onnx.session import OnnxModel
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
 from threeways.settings import forbid_telemetry
 
-FEWEST_ROWS = 4_096
-"""The smallest number of rows for which a thread of its own pays off."""
+_TYPES = {DOUBLE: "tensor(double)", FLOAT: "tensor(float)", INT64: "tensor(int64)", STRING: "tensor(string)"}
 
 
-class OnnxModel:
-    """An onnxruntime session with one input, an (n, width) float64 block, and one output of n numbers.
-
-    A row is predicted on one thread, so that a tree ensemble's sums are made in the order of its trees: a
-    row's prediction never depends on the rest of the batch. It is thread-safe. threads: how many threads
-    share the rows of a large block.
-    """
-
-    def __init__(self, session: Any, threads: int = 1) -> None:
-        [block], [answer] = session.get_inputs(), session.get_outputs()
-        self._session = session
-        self._input, self._outputs = block.name, [answer.name]
-        self._threads = threads
-        self.n_features_in_ = int(block.shape[1])
-
-    def predict(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the (n,) predictions of an (n, width) block. onnxruntime's exceptions propagate."""
-        parts = min(self._threads, len(block) // FEWEST_ROWS)
-        if parts < 2:
-            return self._run(block)
-        with ThreadPoolExecutor(parts) as pool:
-            return np.concatenate(list(pool.map(self._run, np.array_split(block, parts))))
-
-    def _run(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        answer: NDArray[np.float64] = self._session.run(self._outputs, {self._input: block})[0]
-        return answer
-
-
-def load(content: bytes, path: Path, threads: int = 1, width: int | None = None) -> OnnxModel:
+def load(
+    content: bytes,
+    path: Path,
+    threads: int = 1,
+    checked: Checked | None = None,
+    columns: Collection[str] | None = None,
+) -> OnnxModel:
     """Check a file's content and load it. path: for messages. threads: see `OnnxModel`.
 
-    width: what `check` returned, where it was called before.
+    checked: what `check` returned, where it was called before. columns: the names of the model's columns; a
+    graph whose inputs are all among them takes those, and any other a float64 block.
 
     Raises ArtifactUntrusted for operators or references that are not allowed, ArtifactIncomplete for a
-    damaged file, ArtifactUnsupported where its input is not a float64 block.
+    damaged file, ArtifactUnsupported where its inputs are neither.
     """
-    width = check(content, path) if width is None else width
+    checked = check(content, path) if checked is None else checked
     onnxruntime = imported()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # blocks come in any number of rows
+    # Of what it changes in a graph, some computes in float32: a scale before a product, in FusedMatMul.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # Otherwise a file that also looks like onnxruntime's own format would be parsed as that, unchecked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 4  # its messages are in the exceptions that it raises
@@ -72,8 +52,9 @@ def load(content: bytes, path: Path, threads: int = 1, width: int | None = None)
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base class
         raise ArtifactIncomplete(f"{path} cannot be loaded by onnxruntime: {_line(error)}") from error
-    _require_block(session, width, path)
-    return OnnxModel(session, threads)
+    by_name = columns is not None and set(checked.inputs) <= set(columns) and _narrow(checked)
+    _require_inputs(session, checked, path, by_name=by_name)
+    return OnnxModel(session, checked, by_name=by_name, threads=threads)
 
 
 def imported() -> Any:
@@ -84,8 +65,8 @@ def imported() -> Any:
     return onnxruntime
 
 
-def check(content: bytes, path: Path) -> int:
-    """Return the width of the input block. Raises what `load` raises, without using onnxruntime."""
+def check(content: bytes, path: Path) -> Checked:
+    """Return what the graph takes and gives. Raises what `load` raises, without using onnxruntime."""
     try:
         return onnx_graph.check(content)
     except GraphNotAllowed as error:
@@ -96,14 +77,23 @@ def check(content: bytes, path: Path) -> int:
         raise ArtifactIncomplete(f"{path} is no ONNX model: {error}; upload the artifact again") from error
 
 
-def _require_block(session: Any, width: int, path: Path) -> None:
+def _narrow(checked: Checked) -> bool:
+    return all(one.width == 1 for one in checked.inputs.values())
+
+
+def _require_inputs(session: Any, checked: Checked, path: Path, *, by_name: bool) -> None:
+    """Raise ArtifactUnsupported unless the inputs are columns by name, or one float64 block."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    takes = [(one.type, len(one.shape)) for one in inputs]
-    gives = [one.type for one in outputs]
-    if takes != [("tensor(double)", 2)] or gives != ["tensor(double)"] or inputs[0].shape[1] != width:
+    takes = [(one.type, len(one.shape), one.shape[-1]) for one in inputs]
+    known = [(_TYPES.get(one.kind), 2, one.width) for one in checked.inputs.values()]
+    names = [one.name for one in inputs] == list(checked.inputs)
+    block = [(_TYPES[DOUBLE], 2, checked.width)]
+    numbers = outputs[0].type == "tensor(double)" or onnx_graph.LABEL in checked.outputs
+    if takes != known or not names or not numbers or (not by_name and takes != block):
         raise ArtifactUnsupported(
-            f"{path} takes {takes} and gives {gives}; what is served takes one (n, width) block of float64 "
-            f"and gives n numbers in float64, as `python -m threeways export` writes it"
+            f"{path} takes {[one[:2] for one in takes]} and gives {[one.type for one in outputs]}; what is "
+            f"served takes one (n, width) block of float64, or its signature's columns by name, and gives "
+            f"numbers in float64 or labels, as `python -m threeways export` writes it"
         )
 
 

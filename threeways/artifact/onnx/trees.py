@@ -18,6 +18,14 @@ from threeways.artifact.onnx.errors import GraphNotAllowed
 
 type Integers = NDArray[np.int64]
 
+ATTRIBUTES = frozenset(
+    {
+        "aggregate_function", "leaf_targetids", "leaf_weights", "n_targets", "nodes_falseleafs",
+        "nodes_falsenodeids", "nodes_featureids", "nodes_missing_value_tracks_true", "nodes_modes",
+        "nodes_splits", "nodes_trueleafs", "nodes_truenodeids", "post_transform", "tree_roots",
+    }
+)  # fmt: skip
+"""Those of a TreeEnsemble: onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html"""
 _NONE: Integers = np.empty(0, dtype=np.int64)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from threeways.artifact.sklearn import objects
 
-type InputKind = Literal["block", "dicts", "frame", "texts"]
-"""A float64 block, one dict a row, a DataFrame with named columns, or one text a row."""
+type InputKind = Literal["block", "columns", "dicts", "frame", "texts"]
+"""A float64 block, columns by name, one dict a row, a DataFrame with named columns, or one text a row."""
 
 _DELEGATES = ("best_estimator_", "regressor_", "estimator_")
 """The attributes to which searches, target transformers and wrapped estimators pass their input unchanged."""

@@ -5,8 +5,9 @@ HistGradientBoosting (1.20: "Expected an int, got a boolean"); so the few estima
 are converted here, directly from their fitted state.
 """
 
+from threeways.training.export.compared import GateFailed
 from threeways.training.export.convert import exported
-from threeways.training.export.gate import PLAIN, GateFailed, passed
+from threeways.training.export.gate import PLAIN, passed, table_passed
 from threeways.training.export.graph import NotExportable
 
-__all__ = ["PLAIN", "GateFailed", "NotExportable", "exported", "passed"]
+__all__ = ["PLAIN", "GateFailed", "NotExportable", "exported", "passed", "table_passed"]

@@ -2,61 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from threeways.artifact.inputs import Block
+from threeways.artifact.onnx.graph import OUTPUTS
+from threeways.artifact.onnx.messages import DOUBLE, FLOAT, INT64, STRING, Input
+from threeways.artifact.signature import Column
 from threeways.artifact.sklearn import input_kind
 from threeways.artifact.sklearn.linear_dicts import LinearDicts
-from threeways.training.export import trees
-from threeways.training.export.graph import BLOCK, Graph, NotExportable, Writer
+from threeways.training.export import classes, ensembles, linear
+from threeways.training.export.graph import BLOCK, Graph, NotExportable, Parts
 from threeways.training.export.transformers import TRANSFORMERS
-from threeways.training.export.trees import Tree
 
 _TAKES = {
-    "dicts": "it takes dicts, for its DictVectorizer",
-    "frame": "it takes a DataFrame with named columns",
+    "dicts": "it takes dicts, for its DictVectorizer, and a graph takes a block of numbers; train it on the "
+    "task's columns",
+    "frame": "it takes a DataFrame with named columns, and a graph takes a block of numbers; give its "
+    "ColumnTransformer columns by position, and leave out set_output, or log it with its signature",
+    "texts": "it takes texts themselves, and a graph takes columns; scikit-learn serves it",
 }
-_FIXES = {
-    "dicts": "train it on the task's columns",
-    "frame": "give its ColumnTransformer columns by position, and leave out set_output",
+_KINDS = {
+    "double": DOUBLE,
+    "float": FLOAT,
+    "integer": INT64,
+    "long": INT64,
+    "boolean": INT64,
+    "string": STRING,
 }
+"""The inputs of a graph by the signature's types."""
 
 
-def exported(estimator: Any) -> bytes:
-    """Return the ONNX file of a fitted regressor, or of a Pipeline that ends in one.
+def exported(estimator: Any, columns: Sequence[Column] = (), method: str = "predict") -> bytes:
+    """Return the ONNX file of a fitted model, or of a Pipeline that ends in one.
 
-    Its input is an (n, width) float64 block, its output n numbers. Raises NotExportable.
+    columns: the signature's, for a model that takes a DataFrame: its inputs are those, by name. Else it is
+    an (n, width) float64 block. method: what is asked. Raises NotExportable.
     """
     kind = "dicts" if isinstance(estimator, LinearDicts) else input_kind.input_kind(estimator)
-    if kind != "block":
-        raise NotExportable(f"{_TAKES[kind]}, and a graph takes a block of numbers; {_FIXES[kind]}")
-    graph = Graph(_width(estimator))
-    return graph.file(_answer(graph, BLOCK, estimator))
+    if kind in {"dicts", "texts"} or (kind == "frame" and not columns):
+        raise NotExportable(_TAKES[kind])
+    if columns:
+        graph, parts = _by_name(estimator, columns)
+    else:
+        graph = Graph({BLOCK: Input(DOUBLE, _width(estimator))})
+        parts = (graph.use(BLOCK),)
+    _answer(graph, parts, estimator, method)
+    return graph.file()
 
 
-def split_regressor(estimator: Any, rows: Any) -> tuple[Any, Block]:
-    """Return a pipeline's final regressor, and the rows as its transformers transform them, in float64."""
+def split_final(estimator: Any, rows: Any) -> tuple[Any, Block]:
+    """Return a pipeline's final model, and the rows as its transformers transform them, in float64."""
     from sklearn.pipeline import Pipeline
 
     while type(estimator) is Pipeline:
         if len(estimator.steps) > 1:
             rows = estimator[:-1].transform(rows)
         estimator = estimator.steps[-1][1]
-    return estimator, np.asarray(rows, dtype=np.float64)
+    return estimator, np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
 
 
-def trees_of(regressor: Any) -> list[Tree]:
-    """Return the trees of a tree-based regressor, without its constants; none for any other."""
-    write = _TREES.get(_known(regressor))
-    return write(regressor) if write else []
-
-
-def rounds(regressor: Any) -> bool:
-    """Return whether the regressor rounds its input to float32, as `sklearn.tree` does, refusing overflow."""
-    return _known(regressor) in _TREES and _REGRESSORS[_known(regressor)] is not _histogram_boosting
+def _by_name(estimator: Any, columns: Sequence[Column]) -> tuple[Graph, Parts]:
+    """Return a graph whose inputs are columns by name, and those that the model was fitted on, in order."""
+    declared = {str(one.name): one for one in columns}
+    inputs = {
+        name: Input(DOUBLE if kind == INT64 and not one.required else kind, 1)
+        for name, one in declared.items()
+        if (kind := _KINDS.get(str(one.type))) is not None
+    }
+    graph = Graph(inputs, [name for name, one in declared.items() if not one.required])
+    fitted = getattr(estimator, "feature_names_in_", None)
+    return graph, tuple(declared) if fitted is None else tuple(map(str, fitted))
 
 
 def _width(estimator: Any) -> int:
@@ -74,137 +92,98 @@ def _width(estimator: Any) -> int:
             return int(found)
     while type(estimator) is Pipeline:
         estimator = estimator.steps[-1][1]
-    _writer(estimator, "regressors", _REGRESSORS)
+    _require_final(estimator)
     raise NotExportable(f"the {type(estimator).__name__} is not fitted; fit it and log the model again")
 
 
-def _answer(graph: Graph, value: str, estimator: Any) -> str:
-    """Add the estimator's prediction for a value's rows to the graph, and return its name."""
+def _answer(graph: Graph, parts: Parts, estimator: Any, method: str) -> None:
+    """Add what the estimator answers for a value's rows to the graph."""
     from sklearn.pipeline import Pipeline
 
     if type(estimator) is Pipeline:
         for _, step in estimator.steps[:-1]:
-            value = _transformed(graph, value, step)
-        return _answer(graph, value, estimator.steps[-1][1])
-    return _writer(estimator, "regressors", _REGRESSORS)(graph, value, estimator)
+            parts = _transformed(graph, parts, step)
+        return _answer(graph, parts, estimator.steps[-1][1], method)
+    name = _require_final(estimator)
+    parts = _used(graph, parts)
+    if name in classes.CLASSIFIERS:
+        return classes.answer(graph, parts, estimator, method)
+    if method != "predict":
+        raise NotExportable(f"a {name} has no {method}")
+    value = _REGRESSORS[name](graph, parts, estimator)
+    return graph.output(OUTPUTS[method], value, flat=graph.width(value) == 1)
 
 
-def _transformed(graph: Graph, value: str, step: Any) -> str:
+def _transformed(graph: Graph, parts: Parts, step: Any) -> Parts:
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
     if step is None or (isinstance(step, str) and step == "passthrough"):
-        return value
+        return parts
     if type(step) is Pipeline:
         for _, part in step.steps:
-            value = _transformed(graph, value, part)
-        return value
+            parts = _transformed(graph, parts, part)
+        return parts
     if type(step) is ColumnTransformer:
-        return _columns(graph, value, step)
-    return _writer(step, "transformers", TRANSFORMERS, "ColumnTransformer", "Pipeline")(graph, value, step)
+        return _columns(graph, parts, step)
+    name = _require_written(step, "transformers", TRANSFORMERS, "ColumnTransformer", "Pipeline")
+    return TRANSFORMERS[name](graph, _used(graph, parts), step)
 
 
-def _columns(graph: Graph, value: str, transformer: Any) -> str:
+def _columns(graph: Graph, parts: Parts, transformer: Any) -> Parts:
     if transformer.transformer_weights is not None:
         raise NotExportable("a ColumnTransformer has weights")
     taken = transformer._transformer_to_input_indices  # noqa: SLF001  (columns resolved to indices)
-    parts = [
-        _transformed(graph, graph.columns(value, taken[name]), part)
-        for name, part, _ in transformer.transformers_
-        if len(taken[name]) and not (isinstance(part, str) and part == "drop")
-    ]
-    return graph.concat(parts)
+    made: Parts = ()
+    for name, part, _ in transformer.transformers_:
+        if len(taken[name]) and not (isinstance(part, str) and part == "drop"):
+            graph.sparse = False
+            made += _transformed(graph, graph.select(parts, taken[name]), part)
+    graph.sparse = bool(transformer.sparse_output_)
+    if not made:
+        raise NotExportable("a ColumnTransformer drops all columns")
+    return _used(graph, made)
 
 
-def _writer(part: Any, kind: str, writers: Mapping[str, Writer], *others: str) -> Writer:
-    """Return the function that converts a class. Raises NotExportable, naming the supported classes."""
-    writer = writers.get(_known(part))
-    if writer is None and hasattr(part, "best_estimator_"):
+def _used(graph: Graph, parts: Parts) -> Parts:
+    """Return parts with the inputs among them in use."""
+    return tuple(graph.use(one) for one in parts)
+
+
+def _require_final(model: Any) -> str:
+    """Return the name of a model's class. Raises NotExportable where it is not written."""
+    from sklearn.base import is_classifier
+
+    if is_classifier(model):
+        return _require_written(model, "classifiers", classes.CLASSIFIERS)
+    return _require_written(model, "regressors", _REGRESSORS)
+
+
+def _require_written(part: Any, kind: str, writers: Collection[str], *others: str) -> str:
+    """Return the name of a part's class. Raises NotExportable for another, naming the supported classes."""
+    name = (
+        type(part).__name__ if type(part).__module__.startswith("sklearn.") else ""
+    )  # a user's may do anything
+    if name in writers:
+        return name
+    if hasattr(part, "best_estimator_"):
         raise NotExportable(
             f"a {type(part).__name__} is a search; log what it has found, its best_estimator_"
         )
-    if writer is None:
-        name = type(part).__name__ if _known(part) else f"{type(part).__module__}.{type(part).__name__}"
-        raise NotExportable(
-            f"a {name} is not among the {kind} that are written: {', '.join([*sorted(writers), *others])}"
-        )
-    return writer
+    called = name or f"{type(part).__module__}.{type(part).__name__}"
+    raise NotExportable(
+        f"a {called} is not among the {kind} that are written: {', '.join([*sorted(writers), *others])}"
+    )
 
 
-def _known(part: Any) -> str:
-    """Return the class's name if it is scikit-learn's; a user's class of the same name may do anything."""
-    return type(part).__name__ if type(part).__module__.startswith("sklearn.") else ""
-
-
-def _histogram_boosting(graph: Graph, value: str, model: Any) -> str:
-    if model._preprocessor is not None:  # noqa: SLF001  (it encodes categories)
-        raise NotExportable("a HistGradientBoosting has categorical features")
-    start = trees.constant(float(model._baseline_prediction[0, 0]))  # noqa: SLF001  (the initial value)
-    raw = trees.add(graph, value, [start, *_histogram_trees(model)])
-    if model.loss not in {"poisson", "gamma"}:
-        return raw
-    # onnxruntime's Exp gives other last bits for vectorised rows than for the remainder; Pow does not.
-    return graph.add("Pow", graph.constant(np.array([[np.e]])), raw)
-
-
-def _histogram_trees(model: Any) -> list[Tree]:
-    return [trees.of_histogram(predictor) for [predictor] in model._predictors]  # noqa: SLF001  (one tree a stage)
-
-
-def _boosting(graph: Graph, value: str, model: Any) -> str:
-    from sklearn.dummy import DummyRegressor
-
-    if type(model.init_) is DummyRegressor:
-        start = float(np.ravel(model.init_.constant_)[0])
-    elif isinstance(model.init_, str) and model.init_ == "zero":
-        start = 0.0
-    else:
-        raise NotExportable(f"a GradientBoosting starts from a {type(model.init_).__name__}")
-    return trees.add(graph, _float32(graph, value), [trees.constant(start), *_boosting_trees(model)])
-
-
-def _boosting_trees(model: Any) -> list[Tree]:
-    return [trees.of_sklearn(tree.tree_, model.learning_rate) for tree in model.estimators_[:, 0]]
-
-
-def _forest(graph: Graph, value: str, model: Any) -> str:
-    total = trees.add(graph, _float32(graph, value), _forest_trees(model))
-    return graph.add("Div", total, graph.constant(np.array([[float(len(model.estimators_))]])))
-
-
-def _forest_trees(model: Any) -> list[Tree]:
-    return [trees.of_sklearn(tree.tree_) for tree in model.estimators_]
-
-
-def _tree(graph: Graph, value: str, model: Any) -> str:
-    return trees.add(graph, _float32(graph, value), [trees.of_sklearn(model.tree_)])
-
-
-def _float32(graph: Graph, value: str) -> str:
-    """Round to float32 as `sklearn.tree` does with its input, before it compares with float64 thresholds."""
-    return graph.cast(graph.cast(value, np.float32), np.float64)
-
-
-def _linear(graph: Graph, value: str, model: Any) -> str:
-    weights = np.asarray(model.coef_, dtype=np.float64)
-    if weights.ndim != 1 and len(weights) != 1:
-        raise NotExportable("a linear model answers several numbers a row")
-    product = graph.add("MatMul", value, graph.constant(weights.reshape(-1, 1)))
-    return graph.add("Add", product, graph.constant(np.array([[float(np.ravel(model.intercept_)[0])]])))
-
-
-_REGRESSORS: dict[str, Writer] = {
-    "HistGradientBoostingRegressor": _histogram_boosting,
-    "GradientBoostingRegressor": _boosting,
-    **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), _forest),
-    **dict.fromkeys(("DecisionTreeRegressor", "ExtraTreeRegressor"), _tree),
-    **dict.fromkeys(("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"), _linear),
-}
-_TREES: dict[str, Callable[[Any], list[Tree]]] = {
-    "HistGradientBoostingRegressor": _histogram_trees,
-    "GradientBoostingRegressor": _boosting_trees,
-    **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), _forest_trees),
-    **dict.fromkeys(
-        ("DecisionTreeRegressor", "ExtraTreeRegressor"), lambda model: [trees.of_sklearn(model.tree_)]
-    ),
+_REGRESSORS: Mapping[str, Callable[[Graph, Parts, Any], str]] = {
+    "HistGradientBoostingRegressor": ensembles.histogram_regressor,
+    "GradientBoostingRegressor": ensembles.boosting,
+    **dict.fromkeys(linear.REGRESSORS, linear.scores),
+    **dict.fromkeys(linear.GENERALIZED, linear.generalized),
+    **{
+        name: ensembles.forest
+        for name in (*ensembles.FORESTS, *ensembles.SINGLE)
+        if name.endswith("Regressor")
+    },
 }

@@ -1,4 +1,4 @@
-"""Convert scikit-learn's transformers to ONNX operators."""
+"""Convert scikit-learn's transformers of numbers, and its imputer, to ONNX operators."""
 
 from __future__ import annotations
 
@@ -6,65 +6,113 @@ from typing import Any
 
 import numpy as np
 
-from threeways.training.export.graph import ML, Graph, NotExportable, Writer
+from threeways.artifact.onnx.graph import MISSING
+from threeways.artifact.onnx.messages import BOOL, DOUBLE, INT64, STRING
+from threeways.training.export import encoders
+from threeways.training.export.graph import Graph, NotExportable, Parts, Writer
 
-_MAX_INTEGER = 2.0**53
 
-
-def _function(_: Graph, value: str, transformer: Any) -> str:
+def _function(_: Graph, parts: Parts, transformer: Any) -> Parts:
     if transformer.func is not None:
         raise NotExportable("a FunctionTransformer calls a function")
-    return value
+    return parts
 
 
-def _target(graph: Graph, value: str, encoder: Any) -> str:
-    """Map each column's categories to their mean target, and any other number to the overall mean."""
-    if encoder.target_type_ != "continuous":
-        raise NotExportable("a TargetEncoder encodes classes")
-    mean = np.array([encoder.target_mean_], dtype=np.float64)
-    parts = []
-    for column, (keys, values) in enumerate(zip(encoder.categories_, encoder.encodings_, strict=True)):
-        if not np.issubdtype(keys.dtype, np.number):
-            raise NotExportable("a TargetEncoder's categories are not numbers")
-        if np.issubdtype(keys.dtype, np.integer) and np.any(np.abs(keys.astype(np.float64)) > _MAX_INTEGER):
-            raise NotExportable(
-                "a TargetEncoder's categories are integers beyond 2^53, which float64 mixes up"
-            )
-        encoded = graph.add(
-            "LabelEncoder",
-            graph.columns(value, [column]),
-            domain=ML,
-            keys_tensor=keys.astype(np.float64),
-            values_tensor=values.astype(np.float64),
-            default_tensor=mean,
-        )
-        parts.append(encoded)
-    return graph.concat(parts)
+def _standard(graph: Graph, parts: Parts, scaler: Any) -> Parts:
+    return _scaled(
+        graph, parts, scaler.mean_ if scaler.with_mean else None, scaler.scale_ if scaler.with_std else None
+    )
 
 
-def _standard(graph: Graph, value: str, scaler: Any) -> str:
-    if scaler.with_mean:
-        value = graph.add("Sub", value, _row(graph, scaler.mean_))
-    if scaler.with_std:
-        value = graph.add("Div", value, _row(graph, scaler.scale_))
-    return value
+def _robust(graph: Graph, parts: Parts, scaler: Any) -> Parts:
+    return _scaled(
+        graph,
+        parts,
+        scaler.center_ if scaler.with_centering else None,
+        scaler.scale_ if scaler.with_scaling else None,
+    )
 
 
-def _min_max(graph: Graph, value: str, scaler: Any) -> str:
+def _max_abs(graph: Graph, parts: Parts, scaler: Any) -> Parts:
+    if getattr(scaler, "clip", False):
+        raise NotExportable("a MaxAbsScaler clips")
+    return _scaled(graph, parts, None, scaler.scale_)
+
+
+def _scaled(graph: Graph, parts: Parts, center: Any, scale: Any) -> Parts:
+    value = _finite_or_missing(graph, parts)
+    if center is not None:
+        value = graph.add("Sub", value, graph.row(center))
+    if scale is not None:
+        value = graph.add("Div", value, graph.row(scale))
+    return (value,)
+
+
+def _min_max(graph: Graph, parts: Parts, scaler: Any) -> Parts:
     if scaler.clip:
         raise NotExportable("a MinMaxScaler clips")
-    value = graph.add("Mul", value, _row(graph, scaler.scale_))
-    return graph.add("Add", value, _row(graph, scaler.min_))
+    value = graph.add("Mul", _finite_or_missing(graph, parts), graph.row(scaler.scale_))
+    return (graph.add("Add", value, graph.row(scaler.min_)),)
 
 
-def _row(graph: Graph, numbers: Any) -> str:
-    """Add a (1, columns) float64 constant; a scaler that was fitted on float32 has float32 numbers."""
-    return graph.constant(np.asarray(numbers, dtype=np.float64)[None, :])
+def _finite_or_missing(graph: Graph, parts: Parts) -> str:
+    value = graph.numbers(parts)
+    graph.refuse_infinite(value)
+    return value
+
+
+def _imputed(graph: Graph, parts: Parts, imputer: Any) -> Parts:
+    if not (isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)):
+        raise NotExportable(f"a SimpleImputer takes {imputer.missing_values!r} for missing, and not NaN")
+    statistics = np.asarray(imputer.statistics_, dtype=object)
+    kept = [at for at, value in enumerate(statistics) if imputer.keep_empty_features or value == value]
+    texts = {graph.kind(one) == STRING for one in parts}
+    if texts == {True}:
+        if imputer.indicator_ is not None:
+            raise NotExportable("a SimpleImputer of texts adds indicators")
+        found = graph.select(parts, kept)
+        return tuple(_text(graph, one, statistics[at]) for one, at in zip(found, kept, strict=True))
+    if True in texts:
+        raise NotExportable("a SimpleImputer takes texts and numbers together; give each its own")
+    whole = graph.joined(parts)
+    if graph.kind(whole) == INT64 and imputer.strategy in {"mean", "median"}:
+        whole = graph.cast(whole, DOUBLE)
+    if graph.kind(whole) == INT64:  # none is missing
+        return graph.select((whole,), kept)
+    graph.refuse_infinite(whole)
+    [value] = graph.select((whole,), kept)
+    instead = graph.row(statistics[kept].astype(float))
+    made: Parts = (graph.add("Where", _missing(graph, value), instead, value, width=len(kept)),)
+    if imputer.indicator_ is not None and len(imputer.indicator_.features_):
+        [told] = graph.select((whole,), imputer.indicator_.features_.tolist())
+        made += (graph.cast(_missing(graph, told), DOUBLE),)
+    return made
+
+
+def _missing(graph: Graph, value: str) -> str:
+    return graph.add("IsNaN", value, kind=BOOL)
+
+
+def _text(graph: Graph, value: str, instead: Any) -> str:
+    """Replace a column's missing texts."""
+    if type(instead) is not str:
+        raise NotExportable(f"a SimpleImputer replaces missing texts by {instead!r}, which is no text")
+    if value not in graph.optional:
+        return value
+    encoders.require_usable(instead)
+    missing = graph.add("Equal", value, graph.constant(np.array([[MISSING]], dtype=object)), kind=BOOL)
+    chosen = graph.constant(np.array([[instead]], dtype=object))
+    return graph.add("Where", missing, chosen, value, kind=STRING, width=1)
 
 
 TRANSFORMERS: dict[str, Writer] = {
     "FunctionTransformer": _function,
-    "TargetEncoder": _target,
-    "StandardScaler": _standard,
+    "MaxAbsScaler": _max_abs,
     "MinMaxScaler": _min_max,
+    "OneHotEncoder": encoders.one_hot,
+    "OrdinalEncoder": encoders.ordinal,
+    "RobustScaler": _robust,
+    "SimpleImputer": _imputed,
+    "StandardScaler": _standard,
+    "TargetEncoder": encoders.target,
 }

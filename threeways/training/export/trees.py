@@ -45,13 +45,14 @@ def constant(value: float) -> Tree:
     )  # fmt: skip
 
 
-def of_sklearn(tree: Any, scale: float = 1.0) -> Tree:
-    """Convert a fitted `sklearn.tree` regressor's `tree_`, its leaves multiplied by `scale`."""
-    if tree.n_outputs != 1:
-        raise NotExportable(f"a tree answers {tree.n_outputs} numbers a row")
+def of_sklearn(tree: Any, *, scale: float = 1.0, output: int = 0, of_class: int = 0) -> Tree:
+    """Convert a fitted `sklearn.tree`'s `tree_`, its leaves multiplied by `scale`.
+
+    output, of_class: which of its values.
+    """
     return Tree(
         tree.children_left, tree.children_right, tree.children_left == -1, tree.feature, tree.threshold,
-        np.asarray(tree.missing_go_to_left, dtype=bool), scale * tree.value[:, 0, 0],
+        np.asarray(tree.missing_go_to_left, dtype=bool), scale * tree.value[:, output, of_class],
     )  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def add(graph: Graph, value: str, trees: Sequence[Tree]) -> str:
         "TreeEnsemble",
         value,
         domain=ML,
+        width=1,
         aggregate_function=_SUM,
         n_targets=1,
         post_transform=0,
