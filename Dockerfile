@@ -1,6 +1,8 @@
 # The images, for x86-64 and arm64. The Lambda function's: `make image` or `docker build .`; the others by target:
-#   function   [packages] and [sklearn]: serves any artifact. It is what is built where no target is named.
+#   function   [packages] and [sklearn]: serves any artifact but what takes a DataFrame. It is what is built where
+#              no target is named.
 #   fast       [packages] alone: serves an artifact's ONNX flavour, in less than half the size
+#   frame      the same as function, and [frame], which is pandas: for models that take a DataFrame
 #   web        the web service (`make web-image`)
 #   batch      the batch job, on a schedule or by hand
 # It needs no BuildKit, so `sam build` can build it too; the stages are in the order of who needs them, for the
@@ -81,6 +83,36 @@ LABEL org.opencontainers.image.title="three-ways" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
+# What a model that takes a DataFrame needs beside them.
+FROM packages AS frame-packages
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ARG HTTPS_PROXY
+RUN python3 requirements.py Pipfile.lock frame sklearn > requirements-frame.txt \
+ && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+      --require-hashes --no-deps --only-binary=:all: --target /frame --requirement requirements-frame.txt \
+ && python3 strip_packages.py /frame \
+ && python3 notices.py /frame > /NOTICES && mv /NOTICES /frame/THIRD_PARTY_NOTICES-frame.txt \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /frame -p /var/task /frame \
+ && chmod -R a+rX /frame
+
+# The function on the stream, for models that take a DataFrame.
+FROM ${BASE} AS frame
+COPY --from=packages /packages /var/task/
+COPY --from=sklearn-packages /sklearn /var/task/
+COPY --from=frame-packages /frame /var/task/
+COPY --from=code /code /var/task/
+COPY sbom/frame.cdx.json /var/task/sbom.cdx.json
+CMD ["lambda_function.lambda_handler"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="three-ways-frame" \
+      org.opencontainers.image.description="Ride events from Kinesis in, predicted durations out, with pandas" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
 # The web service: the function's packages and code, and what is the web's alone.
 FROM packages AS web-packages
 ARG PIP_INDEX_URL
@@ -121,7 +153,7 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG HTTPS_PROXY
-RUN python3 requirements.py Pipfile.lock batch sklearn > requirements-batch.txt \
+RUN python3 requirements.py Pipfile.lock batch sklearn frame > requirements-batch.txt \
  && python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --no-deps --only-binary=:all: --target /batch --requirement requirements-batch.txt \
  && python3 strip_packages.py /batch \
@@ -138,6 +170,7 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var
 FROM ${BASE} AS batch
 COPY --from=packages /packages /var/task/
 COPY --from=sklearn-packages /sklearn /var/task/
+COPY --from=frame-packages /frame /var/task/
 COPY --from=batch-packages /batch /var/task/
 COPY --from=code /code /var/task/
 COPY --from=batch-code /code /var/task/

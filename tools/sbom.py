@@ -21,6 +21,7 @@ FOLDER = ROOT / "sbom"
 TARGETS = {
     "fast": ("default",),
     "function": ("default", "sklearn"),
+    "frame": ("default", "sklearn", "frame"),
     "web": ("default", "sklearn", "web"),
     "batch": ("default", "sklearn", "batch"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from deploy_lab import STACK, Lab, client
@@ -15,8 +15,12 @@ from threeways.aws.kinesis import read_all
 from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy import package, parameters, smoke_test
+from threeways.ops.deploy.smoke_test import Example
+from threeways.scoring import tasks
 
 pytest_plugins = ["deploy_fixtures"]
+
+RIDE = cast("Example", smoke_test.example_of(tasks.find("ride_duration")))
 
 
 def test_a_first_deployment_makes_the_stack_then_uploads_then_turns_the_mapping_on(
@@ -58,7 +62,7 @@ def test_a_first_deployment_that_broke_off_goes_on(lab: Lab) -> None:
 def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) -> None:
     stack = lab.deploy()
     lab.consume()
-    answer = smoke_test.send(stack, "ride_duration", "", client, lab.console, look=0.5)
+    answer = smoke_test.send(stack, RIDE, "", client, lab.console, look=0.5)
     assert answer["version"] == training.report.model.run_id
     assert answer["prediction"]["ride_id"].startswith("deploy-check-")
     again = lab.deploy(event=True)
@@ -69,13 +73,13 @@ def test_a_ride_goes_through_the_deployed_stack(lab: Lab, training: Training) ->
 def test_a_ride_that_is_quarantined_or_never_predicted_is_a_failure(lab: Lab) -> None:
     stack = lab.deploy()
     with pytest.raises(DeploymentFailed, match=r"no prediction after 0 s.*aws logs tail.*make rollback"):
-        smoke_test.send(stack, "ride_duration", "", client, lab.console, patience=0.2, look=0.1)
+        smoke_test.send(stack, RIDE, "", client, lab.console, patience=0.2, look=0.1)
     lab.consume()
     proof = pytest.MonkeyPatch()
     with proof.context() as patched:
         patched.setattr(smoke_test, "example", lambda task: ("x", b"junk"))
         with pytest.raises(DeploymentFailed, match=r"in quarantine.*undecodable.*make rollback"):
-            smoke_test.send(stack, "ride_duration", "", client, lab.console, look=0.5)
+            smoke_test.send(stack, RIDE, "", client, lab.console, look=0.5)
 
 
 def test_a_model_s_mlmodel_is_uploaded_last_so_that_half_a_model_is_none(training: Training) -> None:

@@ -28,7 +28,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threeways import artifact
 from threeways.artifact import proof
 from threeways.artifact.prepared import Prepared
-from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted
+from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ArtifactUntrusted, UsageError
 from threeways.ops.deploy import in_image
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.model import Chosen, tell
@@ -39,7 +39,6 @@ pytest_plugins = ["deploy_fixtures"]
 
 BLOCK = np.random.default_rng(0).random((60, len(COLUMNS))) * 100
 FRAME = pd.DataFrame(BLOCK, columns=list(COLUMNS))
-MEND = r"add pandas to \[sklearn\] in the Pipfile and run `make lock`"
 
 
 def saved(folder: Path, model: Any, rides: Any = BLOCK, **options: Any) -> Path:
@@ -59,7 +58,7 @@ def by_name() -> Any:
 
 def checked(folder: Path, **options: Any) -> Chosen:
     given = Chosen(str(folder), folder, artifact.digest(folder), "")
-    return chosen.check(given, "ride_duration", **options)
+    return chosen.check(given, Settings(task="ride_duration"), **options)
 
 
 def test_a_pipeline_by_column_names_goes_into_the_image_without_pandas(lab: Lab, tmp_path: Path) -> None:
@@ -67,10 +66,26 @@ def test_a_pipeline_by_column_names_goes_into_the_image_without_pandas(lab: Lab,
     assert lab.tools.targets == ["function"]
 
 
-def test_so_is_one_that_makes_frames_within_itself(tmp_path: Path) -> None:
+def test_one_that_makes_frames_within_itself_goes_into_the_image_with_pandas(
+    lab: Lab, tmp_path: Path
+) -> None:
     pipeline = make_pipeline(StandardScaler(), Ridge()).set_output(transform="pandas")
-    with pytest.raises(ArtifactUnsupported, match=f"requires pandas to be installed.*; {MEND}"):
-        checked(saved(tmp_path / "model", pipeline))
+    folder = saved(tmp_path / "model", pipeline)
+    lab.deploy(model=str(folder), parameters="Task=ride_duration")
+    assert lab.tools.targets == ["frame"]
+    assert "image  target frame, built now" in lab.said.getvalue()
+    assert checked(folder, image="mine").target == "function", "an image of theirs is asked itself"
+
+
+@pytest.mark.exhaustive
+def test_a_pickle_is_tried_in_the_image_and_again_in_the_one_with_pandas(lab: Lab, tmp_path: Path) -> None:
+    pipeline = make_pipeline(StandardScaler(), Ridge()).set_output(transform="pandas")
+    folder = saved(tmp_path / "model", pipeline, serialization_format="cloudpickle")
+    lab.tools.faults["prove"] = UsageError("the function would not start with it: it requires pandas")
+    lab.deploy(model=str(folder), sha256=artifact.digest(folder), parameters="Task=ride_duration")
+    assert lab.tools.targets == ["function", "frame"]
+    said = told(str(folder), tmp_path, model_sha256=artifact.digest(folder), task="ride_duration")
+    assert "in the image's target frame" in said
 
 
 @pytest.fixture
@@ -83,6 +98,19 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(file.parent))
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     return file
+
+
+def test_without_a_task_it_is_the_artifact_s_else_its_signature_s(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "model", RandomForestRegressor(2), FRAME)
+    few = "PULocationID, DOLocationID, zone_pair, trip_distance and 2 more"
+    assert f"serves the events of its signature (id: an event's id; {few}), by sklearn" in told(
+        str(folder), tmp_path
+    )
+    named = tmp_path / "named"
+    shutil.copytree(folder, named)
+    with (named / "MLmodel").open("a") as file:
+        file.write("metadata: {task: ride_duration}\n")
+    assert "serves ride_duration, by sklearn" in told(str(named), tmp_path)
 
 
 @pytest.mark.exhaustive
@@ -144,7 +172,7 @@ def told(named: str, local: Path, **settings: Any) -> str:
 
 def test_the_command_says_what_serves_the_model_and_how_to_pin_it(tmp_path: Path) -> None:
     folder = saved(tmp_path / "model", RandomForestRegressor(2))
-    said = told(str(folder), tmp_path)
+    said = told(str(folder), tmp_path, task="ride_duration")
     assert "serves ride_duration, by sklearn, in the image's target function" in said
     assert f"MODEL_SHA256={artifact.digest(folder)}" in said
 

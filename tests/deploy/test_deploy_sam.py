@@ -22,6 +22,7 @@ from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.model import check, find
 from threeways.ops.deploy.repository import Login
+from threeways.settings import Settings
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -117,7 +118,7 @@ BUILT = None if WHY else engine.docker("image", "ls", "--quiet", "three-ways:lat
 def test_the_image_itself_says_whether_it_can_use_the_model(lab: Lab, tmp_path: Path) -> None:
     said = io.StringIO()
     tools = DockerAndSam(tmp_path, Console(file=said))
-    chosen = check(find(None, lab.local, "ride_duration"), "ride_duration")
+    chosen = check(find(None, lab.local, "ride_duration"), Settings(task="ride_duration"))
     values = {"Task": "ride_duration", "MemorySize": "1024", "ModelRuntime": "sklearn"}
     tools.prove("three-ways", chosen, values)
     assert "loaded the model" in said.getvalue()

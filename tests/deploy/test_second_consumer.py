@@ -13,6 +13,7 @@ from small_training import Training
 from threeways.aws.kinesis import read_all
 from threeways.errors import UsageError
 from threeways.ops.deploy import smoke_test
+from threeways.scoring import tasks
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -61,12 +62,13 @@ def test_consumers_may_share_an_output_stream_whose_messages_name_their_model(
     assert lab.variables(second.name)["PREDICTIONS_STREAM_NAME"] == "ride_predictions"
     assert sorted(client("kinesis").list_streams()["StreamNames"]) == ["ride_events", "ride_predictions"]
     lab.consume(second.name)
-    run_id = training.report.model.run_id
+    run_id, ride = training.report.model.run_id, smoke_test.example_of(tasks.find("ride_duration"))
+    assert ride
     theirs = Thread(
         target=answers_of_another_model, args=(first.outputs["InputStreamName"], "ride_predictions")
     )
     theirs.start()
-    answer = smoke_test.send(second, "ride_duration", run_id, client, lab.console, look=0.5)
+    answer = smoke_test.send(second, ride, run_id, client, lab.console, look=0.5)
     theirs.join()
     assert answer["version"] == run_id, "and not the other's, which came first"
 

@@ -18,6 +18,7 @@ from threeways.errors import ArtifactMismatch, ArtifactUntrusted, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import deploy
+from threeways.settings import Settings
 
 __all__ = ["folder", "tip", "tip_here"]  # a fixture is found where it is imported
 
@@ -60,8 +61,11 @@ def test_the_scheduled_job_and_a_deployment_refuse_an_artifact_of_another_task(
     with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
         scheduled.lambda_handler({}, None)
     with pytest.raises(ArtifactMismatch, match="trained for the task 'tip_amount'"):
-        chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), "ride_duration")
-    assert chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), "tip_amount").runtime == "sklearn"
+        chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), Settings(task="ride_duration"))
+    assert (
+        chosen.check(chosen.find(str(tip), tmp_path, "ride_duration"), Settings(task="tip_amount")).runtime
+        == "sklearn"
+    )
     monkeypatch.setenv("TASK", "tip_amount")
     assert scheduled.lambda_handler({}, None)["task"] == "tip_amount"
     nothing: Any = None

@@ -83,7 +83,7 @@ def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
         assert option in DOCKERFILE
     assert "--mount" not in DOCKERFILE, "`sam build` uses the classic builder, which knows no mounts"
     assert not re.search(r"https?://", DOCKERFILE), "where packages come from is pip's configuration's to say"
-    for target in ("fast", "function"):
+    for target in images.FUNCTIONS:
         stage = STAGES[f"${{BASE}} AS {target}"]
         assert stage.index("/packages") < stage.index("--from=code") < stage.index("LABEL"), (
             "what changes most comes last"
@@ -106,7 +106,7 @@ def test_the_web_service_and_the_batch_job_are_not_in_the_function() -> None:
     assert "COPY --from=web-code" in STAGES["${BASE} AS web"]
     for target in ("web", "batch"):
         assert "USER 65534" in STAGES[f"${{BASE}} AS {target}"]
-    for target in ("fast", "function"):
+    for target in images.FUNCTIONS:
         assert not re.search("web|batch", STAGES[f"${{BASE}} AS {target}"])
     for file in (
         "web_service.py",

@@ -62,7 +62,7 @@ def test_each_package_of_an_image_says_its_licence_and_where_its_source_is(targe
         folder = Path(str(package.locate_file("")))
         assert notices.licence(package) or notices.texts(package, folder), name
         assert notices.source(package), name
-    assert DOCKERFILE.count("python3 notices.py") == len({"packages", "sklearn", "web", "batch"})
+    assert DOCKERFILE.count("python3 notices.py") == len({"packages", "sklearn", "frame", "web", "batch"})
 
 
 def test_the_notices_name_the_texts_of_the_licences_that_ask_for_more(

@@ -14,7 +14,7 @@ from threeways.cli.prompts import agreed
 def integration_test(
     emulator: Annotated[str, typer.Option(help="moto, localstack or aws.")] = "moto",
     target: Annotated[
-        Literal["function", "fast"], typer.Option(help="The image to build, without --image.")
+        Literal["function", "fast", "frame"], typer.Option(help="The image to build, without --image.")
     ] = "function",
     image: Annotated[str | None, typer.Option(help="One that is built.")] = None,
     function: Annotated[

@@ -16,8 +16,8 @@ from threeways.errors import EngineError
 from threeways.settings import inherited_environment
 
 TAG = "three-ways"
-FUNCTIONS = FUNCTION, FAST = "function", "fast"
-LIMITS_MB = {FUNCTION: 300, FAST: 150, "web": 350, "batch": 550}
+FUNCTIONS = FUNCTION, FAST, FRAME = "function", "fast", "frame"
+LIMITS_MB = {FUNCTION: 300, FAST: 150, FRAME: 400, "web": 350, "batch": 550}
 """The Dockerfile's targets, the default one first, and what each may add to its base."""
 PIP_SETTINGS = {
     "PIP_INDEX_URL": "global.index-url",

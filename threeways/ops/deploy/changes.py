@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from threeways.errors import UsageError
+from threeways.errors import ArtifactMismatch, UsageError
 from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import further, parameters, repository, streams
+from threeways.ops.deploy import further, parameters, repository, smoke_test, streams
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.answers import Answers, Ask
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.model import Chosen
+from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack, look, require_quiet, require_usable
+from threeways.scoring.task import Task
+from threeways.settings import Settings
+
+TASK, MODEL_NAME, EVENT_ID = "Task", "ModelName", "EventId"
+"""The template's parameters that tell the function what its model predicts."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,9 @@ class Options:
 class Plan:
     """What is to be done.
 
-    values: of all parameters but the model's. client: for the stack's region. changes: a line for each
-    parameter that gets another value.
+    values: of all parameters but the model's. task: what the model serves. example: an event of it, None
+    where none can be sent. client: for the stack's region. changes: a line for each parameter that gets
+    another value.
     """
 
     answers: Answers
@@ -56,6 +64,8 @@ class Plan:
     stack: Stack | None
     values: Mapping[str, str]
     chosen: Chosen
+    task: Task[Any]
+    example: Example | None
     client: Client
     whose: str
     real: bool
@@ -136,16 +146,62 @@ def make(options: Options, answers: Answers, local: Path) -> Plan:
     streams.require_existing(values, answers.region, client)
     if answers.repository:
         repository.require(answers.repository, answers.region, client("ecr"))
-    found = models.find(options.model, local, values["Task"], options.sha256)
-    asked = models.RUNTIMES[answers.parameters.get(models.RUNTIME, "")]
-    chosen = models.check(found, values["Task"], asked, image=options.image)
+    asked = _asked(options, answers, stack, values)
+    found = models.find(options.model, local, asked.task, options.sha256)
+    chosen, task = _checked(found, asked, answers, options.image)
+    values |= _of_task(found, asked)
     # Of a runtime that was not asked for, each model decides anew: one without ONNX needs the other image.
     values[models.RUNTIME] = answers.parameters.get(
         models.RUNTIME, "onnx" if chosen.runtime == "onnx" else ""
     )
     parameters.check(document, chosen.parameters("a-bucket"))
     changes = parameters.changed(_present(stack), values)
-    return Plan(answers, document, stack, values, chosen, client, whose, real, changes)
+    example = smoke_test.example_of(task)
+    return Plan(answers, document, stack, values, chosen, task, example, client, whose, real, changes)
+
+
+def _asked(options: Options, answers: Answers, stack: Stack | None, values: Mapping[str, str]) -> Settings:
+    """Return which task and runtime are asked for: those that were given, else the stack's, else the model's.
+
+    Raises UsageError where no model is known, for its signature makes the task.
+    """
+    given = answers.parameters
+    task = values[TASK] if stack is not None or TASK in given else None
+    if options.model is None and task == "":
+        raise UsageError(
+            "the stack's task is made by its model's signature, so that no registered model is known for it: "
+            "name one, MODEL=models:/name@alias, a folder or s3://bucket/prefix"
+        )
+    kept = given if task else values  # of a task with a name they were for another model
+    registered = (options.model or "").startswith("models:/")
+    return Settings(
+        task=task or None,
+        model_name=given.get(MODEL_NAME) or (None if registered else kept.get(MODEL_NAME)) or None,
+        event_id=kept.get(EVENT_ID) or None,
+        model_runtime=models.RUNTIMES[given.get(models.RUNTIME, "")],
+    )
+
+
+def _checked(found: Chosen, asked: Settings, answers: Answers, image: str | None) -> tuple[Chosen, Task[Any]]:
+    """Return the model, checked, and its task. Raises ArtifactError, SettingsError or ModelFailed."""
+    try:
+        chosen = models.check(found, asked, image=image)
+    except ArtifactMismatch as error:
+        if asked.task is None or TASK in answers.parameters:
+            raise
+        raise ArtifactMismatch(
+            f"{error}. The stack's Task is {asked.task}: PARAMETERS='Task=' has the model name its own, by "
+            "its metadata or its signature"
+        ) from None
+    assert chosen.task is not None  # noqa: S101  (it was checked)
+    return chosen, chosen.task
+
+
+def _of_task(found: Chosen, asked: Settings) -> dict[str, str]:
+    """Return the template's parameters that tell the function its task; a signature's has no name."""
+    settings = models.settings_of(found, asked)
+    told = {TASK: settings.task, MODEL_NAME: settings.model_name, EVENT_ID: settings.event_id}
+    return {name: value or "" for name, value in told.items()}
 
 
 def _present(stack: Stack | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from threeways.docker.images import FAST, FRAME, FUNCTION
 from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
@@ -35,6 +36,7 @@ from threeways.ops.deploy.changes import Options, Plan
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.history import Deployment
 from threeways.ops.deploy.parameters import Document
+from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack, require_after
 from threeways.ops.printing import say
 from threeways.settings import Settings, from_environment, refuse
@@ -81,14 +83,29 @@ def deploy(
     _require_kept(made)
     image = options.image or tools.build(made.values["Architecture"], _target(made))
     _require_architecture(image, made, tools)
-    tools.prove(image, made.chosen, made.values)
+    image = _proven(image, options, made, tools)
     if reason := kept.save(answers, answers_file, is_further=bool(options.events_from)):
         say(console, f"{answers_file} {reason}, and stays as it is")
     stack = _carry_out(made, options, tools, image, console)
     say(console, f"Deployed: {answers.stack} with {made.chosen.name}")
-    if options.event:
-        through(stack, made.values["Task"], made.chosen.run_id, made.client, console)
+    if options.event and made.example:
+        through(stack, made.example, made.chosen.run_id, made.client, console)
     return stack
+
+
+def _proven(image: str, options: Options, made: Plan, tools: DockerAndSam) -> str:
+    """Have the image load the model; return it, or the one with pandas where a pickle turns out to need that.
+
+    Such a pickle is loaded nowhere before. Raises UsageError where the function would refuse the model.
+    """
+    try:
+        tools.prove(image, made.chosen, made.values)
+    except UsageError as error:
+        if options.image or made.chosen.target == FRAME or "pandas" not in str(error):
+            raise
+        image = tools.build(made.values["Architecture"], FRAME)
+        tools.prove(image, made.chosen, made.values)
+    return image
 
 
 def _require_architecture(image: str, made: Plan, tools: DockerAndSam) -> None:
@@ -112,6 +129,7 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
         f"  stack  {answers.stack} in {answers.region}: {state}",
         f"  model  {made.chosen.name}, run {made.chosen.run_id or 'unknown'}, SHA-256 {made.chosen.sha256}",
         f"  trust  {models.trust(made.chosen)}",
+        f"  task   {models.told_task(made.task)}",
         f"  served by {models.served_by(made.chosen, answers.parameters)}",
         f"  image  {built}, for {made.values['Architecture']}, pushed to {where}",
         *made.changes,
@@ -121,13 +139,16 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
 
 def _target(made: Plan) -> str:
     """Return the Dockerfile's target that the function's image is built of."""
-    return models.image_target(made.values[models.RUNTIME])
+    by_onnx = made.values[models.RUNTIME] == "onnx"
+    return FUNCTION if made.chosen.target == FAST and not by_onnx else made.chosen.target
 
 
 def _event(made: Plan, options: Options) -> str:
     """Return what the announcement says of the event that is sent through."""
     if not options.event or made.values["Consume"] != "true":
         return "  event  none is sent"
+    if made.example is None:
+        return f"  event  none is sent, for {made.task.id_name} takes neither a text nor an integer as its id"
     others = ", which its other consumers get, too" if made.values[streams.INPUT_ARN] else ""
     return (
         f"  event  one is put on {streams.input_name(made.values)}{others}; its prediction stays on "
@@ -172,7 +193,7 @@ def _carry_out(made: Plan, options: Options, tools: DockerAndSam, image: str, co
     if package.id_of(after.template) == own_id:
         before = None if made.is_first or made.stack is None else package.id_of(made.stack.template)
         now = datetime.now(UTC)
-        deployment = Deployment(own_id, before, now, made.chosen.name, location, uri, template)
+        deployment = Deployment(own_id, before, now, made.chosen.name, location, uri, template, made.example)
         history.of(after, client("s3")).add(deployment)
     return after
 
@@ -185,12 +206,12 @@ def _apply(
     return require_after(made.answers.stack, made.client)
 
 
-def through(stack: Stack, task: str, run_id: str, client: Client, console: Console) -> None:
+def through(stack: Stack, example: Example, run_id: str, client: Client, console: Console) -> None:
     """Send an event through the stack and tell its prediction. Raises DeploymentFailed."""
     if stack.parameters.get("Consume", "true") != "true":
         say(console, "The consumer is paused (Consume=false): no event was sent, and events wait")
         return
-    answer = smoke_test.send(stack, task, run_id, client, console)
+    answer = smoke_test.send(stack, example, run_id, client, console)
     if run_id and answer.get("version") != run_id:
         raise DeploymentFailed(
             f"the event was answered by {answer.get('version')}, not by {run_id}: is another consumer of "

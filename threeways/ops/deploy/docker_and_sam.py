@@ -20,12 +20,11 @@ from threeways.ops.deploy.repository import Login
 from threeways.settings import inherited_environment
 
 LAMBDA_NAMES = {"amd64": "x86_64", "arm64": "arm64"}
+TOLD = {"TASK": "Task", "MODEL_NAME": "ModelName", "EVENT_ID": "EventId", "MODEL_RUNTIME": "ModelRuntime"}
+"""The function's variables that are parameters of the template."""
 PROVE = """
 import sys, model, threeways.errors, threeways.settings
-task, sha256, run_id, runtime = {task!r}, {chosen.sha256!r}, {chosen.run_id!r}, {runtime!r}
-settings = threeways.settings.Settings(
-    model_location="/model", model_sha256=sha256, model_runtime=runtime or None, run_id=run_id or None,
-    task=task, test_run=True)
+settings = threeways.settings.from_environment(threeways.settings.Settings, {given!r})
 try:
     model.build(settings)
 except threeways.errors.ThreewaysError as error:
@@ -70,7 +69,13 @@ class DockerAndSam:
                 f"NOT TRIED: the model in the image: it is for {self.architecture(image)}, not this machine"
             )
             return
-        code = PROVE.format(task=values["Task"], chosen=chosen, runtime=values["ModelRuntime"])
+        given = {name: values.get(parameter, "") for name, parameter in TOLD.items()} | {
+            "MODEL_LOCATION": "/model",
+            "MODEL_SHA256": chosen.sha256,
+            "RUN_ID": chosen.run_id,
+            "TEST_RUN": "true",
+        }
+        code = PROVE.format(given=given)
         with self._readable(chosen.folder) as folder:
             said = engine.inside(
                 image, code, "--volume", f"{folder}:/model:ro", "--memory", f"{values['MemorySize']}m"

@@ -15,6 +15,7 @@ from threeways.aws.s3 import objects
 from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.deploy.parameters import Document
+from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack
 
 PREFIX = "deployments"
@@ -25,7 +26,8 @@ class Deployment(msgspec.Struct, frozen=True):
     """One deployment. id: of its template. before: the id of the one that it took the place of.
 
     model: as people know it. model_location: `s3://bucket/prefix`. image: its URI, by digest. template: as it
-    was deployed, its parameters' values as their defaults.
+    was deployed, its parameters' values as their defaults. example: an event of it, None where
+    none is recorded.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Deployment(msgspec.Struct, frozen=True):
     model_location: str
     image: str
     template: Document
+    example: Example | None = None
 
     def __str__(self) -> str:
         digest = self.image.rpartition("@")[2][:19]

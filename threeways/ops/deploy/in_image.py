@@ -21,15 +21,17 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, Pat
 from importlib.metadata import MetadataPathFinder, packages_distributions
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from threeways import project
+from threeways.docker.images import FRAME, FUNCTION
 from threeways.errors import ArtifactUnsupported, ThreewaysError, UsageError
-from threeways.settings import inherited_environment
+from threeways.settings import Settings, inherited_environment
 
 if TYPE_CHECKING:
     from threeways.artifact import Model
-    from threeways.scoring.task import Task
 
 ROOT = project.ROOT
 OURS = frozenset({"threeways", "model", "lambda_function"})
@@ -38,8 +40,8 @@ LEFT_OUT = (
     "systems.*.page", "systems.*.training", "systems.*.trips", "training", "web",
 )  # fmt: skip
 """Parts of `threeways` that `.dockerignore` and the Dockerfile keep out of the function's image."""
-SECTIONS = ("default", "sklearn")
-"""The lock's sections that the target `function` is made of."""
+SECTIONS = {FUNCTION: ("default", "sklearn"), FRAME: ("default", "sklearn", "frame")}
+"""Of the Dockerfile's targets with scikit-learn the lock's sections that each is made of."""
 _OF_PYTHON = "_sysconfigdata"
 """How the one module of Python's own begins that is called after the machine."""
 _REFUSED = 2
@@ -60,28 +62,40 @@ def is_in_doubt(model: Model) -> bool:
     return flavour.serialization_format != "skops" or model.needs_pandas or makes_frames
 
 
-def require(name: str, folder: Path, sha256: str, task: str) -> None:
-    """Raise ArtifactUnsupported where the function, with the image's packages alone, refuses the model.
+def target_of(name: str, folder: Path, settings: Settings) -> str:
+    """Return the Dockerfile's target with all that a model needs: `function`, or `frame`, which has pandas.
 
-    name: the model's, for messages; this machine can serve it by scikit-learn. sha256: its digest.
+    name: the model's, for messages; this machine can serve it by scikit-learn. settings: the function's: the
+    artifact's digest, and its task. Raises ArtifactUnsupported where the function, with the image's packages
+    alone, refuses the model.
     """
+    for target in SECTIONS:
+        refused = _refused(name, folder, settings, target)
+        if refused is None:
+            return target
+        if not re.search(r"\bpandas\b", refused):
+            break
+    raise ArtifactUnsupported(f"{name} works here, and would not in the function's image: {refused}")
+
+
+def _refused(name: str, folder: Path, settings: Settings, target: str) -> str | None:
+    """Return why the function refuses a model with a target's packages; None where it starts."""
     done = subprocess.run(  # noqa: S603 - this module
         [sys.executable, "-P", "-m", __name__],
-        input=json.dumps([str(folder.resolve()), sha256, task]),
+        input=json.dumps([str(folder.resolve()), target, msgspec.to_builtins(settings)]),
         env=_without_credentials() | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode == _REFUSED:
-        raise ArtifactUnsupported(
-            f"{name} works here, and would not in the function's image: {_last(done.stdout)}"
-        )
+        return _last(done.stdout)
     if done.returncode:
         raise UsageError(
             f"the function does not start with {name} and the image's packages (exit status "
             f"{done.returncode}): {_last(done.stderr)}"
         )
+    return None
 
 
 def _without_credentials() -> dict[str, str]:
@@ -127,11 +141,11 @@ class ImagesModules(MetaPathFinder):
         return None
 
 
-def names() -> frozenset[str]:
-    """Return the top-level modules of the image: Python's own, this project's, those of its packages."""
+def names(target: str = FUNCTION) -> frozenset[str]:
+    """Return the top-level modules of a target's image: Python's own, this project's, its packages'."""
     lock = json.loads((ROOT / "Pipfile.lock").read_text(encoding="utf-8"))
     stripped = runpy.run_path(str(ROOT / "tools" / "strip_packages.py"))["PACKAGES"]
-    packages = {_normal(name) for section in SECTIONS for name in lock[section]} - set(stripped)
+    packages = {_normal(name) for section in SECTIONS[target] for name in lock[section]} - set(stripped)
     theirs = {
         name for name, of in packages_distributions().items() if packages & {_normal(one) for one in of}
     }
@@ -145,19 +159,15 @@ def _normal(package: str) -> str:
 
 def main() -> int:
     """Load and prove the model that standard input names; 2 and the reason where it is refused."""
-    finder = ImagesModules(names())
+    folder, target, asked = json.load(sys.stdin)
+    settings = msgspec.structs.replace(msgspec.convert(asked, Settings), model_runtime="sklearn")
+    finder = ImagesModules(names(target))
     _leave_the_network()
     sys.meta_path[:] = [BuiltinImporter, FrozenImporter, finder]
-    from threeways import artifact
-    from threeways.scoring import tasks
-    from threeways.scoring.service import ModelService
+    from threeways import bootstrap
 
-    folder, sha256, name = json.load(sys.stdin)
     try:
-        task: Task[Any] = tasks.find(name)
-        model = artifact.load(Path(folder), sha256, "sklearn")
-        artifact.check(model, task.columns, task.dict_keys)
-        ModelService(model, task, None).prove()
+        bootstrap.service_of(Path(folder), settings)
     except ThreewaysError as error:
         lacking = sorted(name for name in finder.hidden if re.search(rf"\b{re.escape(name)}\b", str(error)))
         needs_mend = lacking and "Pipfile" not in str(error)

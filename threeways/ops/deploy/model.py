@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from rich.console import Console
 
 from threeways import artifact, bootstrap
@@ -15,6 +16,7 @@ from threeways.artifact import digests, mlmodel, signature
 from threeways.artifact import runtime as runtimes
 from threeways.artifact.sklearn import pickles
 from threeways.aws.s3 import objects
+from threeways.docker.images import FAST, FUNCTION
 from threeways.errors import ArtifactMismatch, ArtifactUntrusted, UsageError
 from threeways.ops import account
 from threeways.ops.deploy import in_image
@@ -22,13 +24,16 @@ from threeways.ops.printing import say
 from threeways.scoring import tasks
 from threeways.settings import DEFAULT_TASK, Runtime, Settings
 
+if TYPE_CHECKING:
+    from threeways.scoring.task import Task
+
 PREFIX = "models"
 RUNTIME = "ModelRuntime"
 """The template's parameter that says what serves the model."""
 RUNTIMES: Mapping[str, Runtime | None] = {"": None, "onnx": "onnx", "sklearn": "sklearn"}
 """The parameter's values; None: the model decides."""
 _LAST = "MLmodel"
-_AT_ONCE = 8
+_AT_ONCE, _FEW = 8, 4
 
 
 @dataclass(frozen=True)
@@ -36,18 +41,22 @@ class Chosen:
     """A model that the function can use.
 
     name: as people know it. run_id: the MLflow run that made it, "" where nobody knows. sha256: the
-    artifact's digest, which pins what is deployed. runtime: what it was checked with, None where it was not
-    yet. trained_here: whether this checkout trained it. vouched: whether a person gave its digest. Pinned is
-    not trusted: a pickle needs one of these two.
+    artifact's digest, which pins what is deployed. registered: its name in the registry, "" for none.
+    trained_here: whether this checkout trained it. vouched: whether a person gave its digest. Pinned is not
+    trusted: a pickle needs one of these two. What checking it tells: runtime, what serves it; task; target,
+    the Dockerfile's target with all that it needs, of a pickle that is not loaded here the likely one.
     """
 
     name: str
     folder: Path
     sha256: str
     run_id: str
-    runtime: Runtime | None = None
+    registered: str = ""
     trained_here: bool = False
     vouched: bool = False
+    runtime: Runtime | None = None
+    task: Task[Any] | None = None
+    target: str = FUNCTION
 
     @property
     def prefix(self) -> str:
@@ -63,11 +72,6 @@ class Chosen:
         return {"ModelLocation": self.location(bucket), "ModelSha256": self.sha256, "RunId": self.run_id}
 
 
-def image_target(runtime: str) -> str:
-    """Return the Dockerfile's target that can serve by a runtime: without scikit-learn, or with it."""
-    return "fast" if runtime == "onnx" else "function"
-
-
 def served_by(chosen: Chosen, given: Mapping[str, str]) -> str:
     """Tell what serves a model that was checked, and why. given: the parameters that the user chose."""
     if RUNTIME in given:
@@ -79,8 +83,8 @@ def served_by(chosen: Chosen, given: Mapping[str, str]) -> str:
     return "sklearn, for it has no ONNX flavour that passed the exactness gate"
 
 
-def find(named: str | None, local: Path, task: str, sha256: str | None = None) -> Chosen:
-    """Return the model of a name: `models:/name@alias`, a folder, `s3://…`, or None for the registered one.
+def find(named: str | None, local: Path, task: str | None, sha256: str | None = None) -> Chosen:
+    """Return the model of a name: `models:/name@alias`, a folder, `s3://…`, or None for a task's own.
 
     local: where `make train` keeps MLflow's store. sha256: the digest that the person gave; another artifact
     is refused. Raises UsageError, TrackingError or ArtifactError.
@@ -95,10 +99,10 @@ def find(named: str | None, local: Path, task: str, sha256: str | None = None) -
     return replace(found, vouched=True)
 
 
-def _found(named: str | None, local: Path, task: str) -> Chosen:
+def _found(named: str | None, local: Path, task: str | None) -> Chosen:
     from threeways.training.registry import champion_of, resolve
 
-    uri = named or champion_of(tasks.find(task).name)
+    uri = named or champion_of(tasks.find(task or DEFAULT_TASK).name)
     if not uri.startswith("models:/"):
         folder = artifact.fetch(artifact.find(Settings(model_location=uri)))
         return Chosen(uri, folder, artifact.digest(folder), "")
@@ -113,20 +117,21 @@ def _found(named: str | None, local: Path, task: str) -> Chosen:
         registered.folder,
         artifact.digest(registered.folder),
         str(registered.run_id),
+        registered=registered.name or "",
         trained_here=registered.trained_here,
     )
 
 
-def check(
-    chosen: Chosen, task_name: str, runtime: Runtime | None = None, *, image: str | None = None
-) -> Chosen:
-    """Load and prove the model as the function does; return it, with the run that it names if none was known.
+def check(chosen: Chosen, asked: Settings, *, image: str | None = None) -> Chosen:
+    """Load and prove the model as the function does; return it with what that tells.
 
-    runtime: what is to serve it; None: `onnx` where it has that flavour, gated, else `sklearn`.
-    image: the one that it goes into; None: the one that is built, whose packages have to be enough. A pickle
-    that a person vouched for is not loaded here, where the person's credentials are: the image proves it.
-    Raises what `model.build` would: ArtifactError, SettingsError, ModelFailed.
+    asked: its task, what that is called and which field has an event's id; None: as the artifact says. And
+    its runtime; None: `onnx` where it has that flavour, gated, else `sklearn`. image: the one that it goes
+    into; None: the one that is built, whose packages have to be enough. A pickle that a person vouched for is
+    not loaded here, where the person's credentials are: the image proves it. Raises what `model.build` would:
+    ArtifactError, SettingsError, ModelFailed.
     """
+    runtime = asked.model_runtime
     pickled = pickle_of(chosen, runtime)
     if pickled and not (chosen.vouched or chosen.trained_here):
         raise ArtifactUntrusted(
@@ -135,18 +140,43 @@ def check(
             f"own code, give its digest yourself: SHA256={chosen.sha256}"
         )
     if pickled and not chosen.trained_here:
-        version = mlmodel.read(chosen.folder, digests.verify(chosen.folder, chosen.sha256)).version
-        return replace(chosen, run_id=chosen.run_id or version or "", runtime="sklearn")
-    settings = Settings(model_sha256=chosen.sha256, model_runtime=runtime, task=task_name)
+        info, task = _task_of(chosen, asked)
+        return replace(chosen, run_id=chosen.run_id or info.version or "", runtime="sklearn", task=task)
     if not (chosen.vouched or chosen.trained_here):
         artifact.prove(
             chosen.folder, chosen.sha256, runtime
         )  # its own digest pins it, and vouches for nothing
-    service = bootstrap.service_of(chosen.folder, settings)
+    service = bootstrap.service_of(chosen.folder, settings_of(chosen, asked))
+    target = FAST if service.runtime == "onnx" else FUNCTION
     if image is None and in_image.is_in_doubt(cast("artifact.Model", service.model)):
-        in_image.require(chosen.name, chosen.folder, chosen.sha256, task_name)
-    served = cast("Runtime", service.runtime)  # the loader's own, of an artifact
-    return replace(chosen, run_id=chosen.run_id or service.version or "", runtime=served)
+        target = in_image.target_of(chosen.name, chosen.folder, settings_of(chosen, asked))
+    return replace(
+        chosen,
+        run_id=chosen.run_id or service.version or "",
+        runtime=cast("Runtime", service.runtime),  # the loader's own, of an artifact
+        task=service.declared,
+        target=target,
+    )
+
+
+def settings_of(chosen: Chosen, asked: Settings) -> Settings:
+    """Return the settings that the deployed function has of its model.
+
+    The task is the one that was asked for, else the artifact's, else its signature's, which has no name. Of
+    an artifact with neither it is the default one: it is from before a signature made a task.
+    """
+    info = mlmodel.read(chosen.folder)
+    named = asked.task or info.task or (None if signature.inputs(info) else DEFAULT_TASK)
+    model_name = None if named else asked.model_name or chosen.registered or None
+    return msgspec.structs.replace(asked, model_sha256=chosen.sha256, task=named, model_name=model_name)
+
+
+def _task_of(chosen: Chosen, asked: Settings) -> tuple[mlmodel.MLmodel, Task[Any]]:
+    """Return the task of a model that is not loaded, and its MLmodel."""
+    settings = settings_of(chosen, asked)
+    info = mlmodel.read(chosen.folder, digests.verify(chosen.folder, chosen.sha256))
+    named = tasks.find(settings.task) if settings.task else None
+    return info, tasks.of_model(info, chosen.folder, named, settings.model_name, settings.event_id)
 
 
 def pickle_of(chosen: Chosen, runtime: Runtime | None) -> str | None:
@@ -173,16 +203,27 @@ def tell(named: str | None, settings: Settings, console: Console, local: Path) -
     named: as `make deploy` takes it. settings: task, runtime, and the digest that a pickle needs unless this
     checkout trained it; it is loaded in a process of its own. Raises what `model.build` would.
     """
-    task = settings.task or DEFAULT_TASK
-    found = find(named, local, task, settings.model_sha256)
-    checked = check(found, task, settings.model_runtime)
+    found = find(named, local, settings.task, settings.model_sha256)
+    checked = check(found, settings)
     if not found.trained_here and pickle_of(found, settings.model_runtime):
-        in_image.require(found.name, found.folder, found.sha256, task)
+        target = in_image.target_of(found.name, found.folder, settings_of(found, settings))
+        checked = replace(checked, target=target)
+    assert checked.task is not None  # noqa: S101  (it was checked)
     say(
         console,
-        f"{checked.name} serves {task}, by {checked.runtime}, in the image's target "
-        f"{image_target(checked.runtime or '')}; MODEL_SHA256={checked.sha256}",
+        f"{checked.name} serves {told_task(checked.task)}, by {checked.runtime}, in the image's target "
+        f"{checked.target}; MODEL_SHA256={checked.sha256}",
     )
+
+
+def told_task(task: Task[Any]) -> str:
+    """Return a task's name, or what the events of the model's signature have."""
+    if not task.from_signature:
+        return task.name
+    names = [one.encode_name for one in msgspec.structs.fields(task.event)]
+    others = [name for name in names if name != task.id_name]
+    few = ", ".join(others[:_FEW]) + (f" and {len(others) - _FEW} more" if len(others) > _FEW else "")
+    return f"the events of its signature ({task.id_name}: an event's id; {few})"
 
 
 def upload(chosen: Chosen, bucket: str, s3: Any) -> int:

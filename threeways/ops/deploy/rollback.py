@@ -14,7 +14,7 @@ from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import change_set, changes, package, parameters, repository
+from threeways.ops.deploy import change_set, changes, package, parameters, repository, smoke_test
 from threeways.ops.deploy import history as histories
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.changes import Options
@@ -23,6 +23,7 @@ from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.history import Deployment, History
 from threeways.ops.deploy.stack import Stack, look, require_after, require_usable
 from threeways.ops.printing import say
+from threeways.scoring import tasks
 
 
 def rollback(
@@ -61,8 +62,13 @@ def rollback(
     tools.deploy(template, answers, values, where)
     after = require_after(answers.stack, client)
     say(console, f"Back: {answers.stack} with {target.model}")
-    if options.event:
-        through(after, values["Task"], values["RunId"], client, console)
+    example = target.example or (
+        smoke_test.example_of(tasks.find(values["Task"])) if values["Task"] else None
+    )
+    if options.event and example is None:
+        say(console, "No event was sent, for the deployment's record has none")
+    elif options.event and example:
+        through(after, example, values["RunId"], client, console)
     return after
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from rich.console import Console
 
-from threeways.errors import DeploymentFailed
+from threeways.errors import DeploymentFailed, PermanentError
 from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import streams
 from threeways.ops.deploy.stack import Stack
 from threeways.ops.replay.proof import Proof
 from threeways.ops.replay.target import Outputs
-from threeways.scoring import tasks
+from threeways.scoring.task import Task
 
 PATIENCE_SECONDS = 300.0
 """A mapping that was just enabled takes a minute or two until it reads.
@@ -25,19 +26,40 @@ docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"""
 LOOK_SECONDS = 10.0
 
 
-def example(task_name: str) -> tuple[str, bytes]:
+class Example(msgspec.Struct, frozen=True):
+    """An event that a deployment's model predicts. id: the field with its id. event: its fields, as in JSON.
+
+    numbered: whether its id is an integer.
+    """
+
+    id: str
+    event: dict[str, Any]
+    numbered: bool = False
+
+
+def example_of(task: Task[Any]) -> Example | None:
+    """Return the example of a task: of the one that a signature makes, from the model's input example.
+
+    None where it can get no id that nobody has sent, for that is neither a text nor an integer.
+    """
+    event: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(task.example))
+    for numbered in (False, True):
+        found = Example(task.id_name, event, numbered)
+        with suppress(PermanentError):
+            task.decode(example(found)[1])
+            return found
+    return None
+
+
+def example(of: Example) -> tuple[str, bytes]:
     """Return an event that nobody has sent: its id, and the record's bytes."""
-    task = tasks.find(task_name)
-    own_id = f"deploy-check-{secrets.token_hex(6)}"
-    event: dict[str, Any] = msgspec.to_builtins(task.example)
-    data = msgspec.json.encode({**event, task.id: own_id})
-    task.decode(data)
-    return own_id, data
+    own_id: str | int = secrets.randbelow(2**31) if of.numbered else f"deploy-check-{secrets.token_hex(6)}"
+    return str(own_id), msgspec.json.encode({**of.event, of.id: own_id})
 
 
 def send(
     stack: Stack,
-    task_name: str,
+    of: Example,
     run_id: str,
     client: Client,
     console: Console,
@@ -55,7 +77,7 @@ def send(
         version=run_id if run_id and stack.parameters.get(streams.OUTPUT_ARN) else None,
     )  # fmt: skip
     proof = Proof(outputs, [datetime.now(UTC)], patience=look)
-    own_id, data = example(task_name)
+    own_id, data = example(of)
     with account.named_faults("the event cannot be put on the input stream"):
         put = client("kinesis").put_record(
             StreamName=stack.output(streams.INPUT_NAME), Data=data, PartitionKey=own_id

@@ -67,7 +67,8 @@ def deployed(name: str) -> Target:
     kinesis, s3 = account.client("kinesis"), account.client("s3")
     return Target(
         name=f"the function {configuration['FunctionName']}",
-        model=f"model {settings.model_location or settings.run_id or 'unknown'}, task {settings.task}",
+        model=f"model {settings.model_location or settings.run_id or 'unknown'}, "
+        f"task {settings.task or 'as the model says'}",
         is_local=False,
         whose=account.whose(client, kinesis, s3),
         real=account.is_real(client, kinesis, s3),
