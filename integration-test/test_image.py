@@ -33,15 +33,19 @@ print(json.dumps({
     "user": os.getuid(),
 }))
 """
-SECTIONS = {build.FUNCTION: ("default", "sklearn"), build.FAST: ("default",)}
+SECTIONS = {
+    build.FUNCTION: ("default", "sklearn"),
+    build.FAST: ("default",),
+    build.FRAME: ("default", "sklearn", "frame"),
+}
 """What of the lock is in a target's image, but for what is stripped."""
 SKLEARN = ["joblib", "scipy", "sklearn", "skops"]
-LAPTOP = ["mlflow", "pandas", "pytest", "moto", "matplotlib", "pyarrow"]
+LAPTOP = ["mlflow", "pytest", "moto", "matplotlib", "pyarrow"]
 LAPTOP += [f"threeways.{name}" for name in ("emulator", "local_run", "training", "cli", "web", "batch")]
 
 
 def look(image: str) -> Any:
-    asked = [*LAPTOP, "google.protobuf", "lambda_function", "onnxruntime", *SKLEARN]
+    asked = [*LAPTOP, "google.protobuf", "lambda_function", "onnxruntime", *SKLEARN, "pandas"]
     return json.loads(engine.inside(image, LOOK % asked))
 
 
@@ -53,8 +57,9 @@ def test_it_holds_the_locked_packages_and_the_code_that_serves_and_nothing_more(
     locked = {name: one for section in SECTIONS[target] for name, one in lock[section].items()}
     kept = {name: one["version"].removeprefix("==") for name, one in locked.items() if name not in PACKAGES}
     assert seen["packages"] == kept
-    sklearn = SKLEARN if target == build.FUNCTION else []
-    assert seen["modules"] == ["lambda_function", "onnxruntime", *sklearn]
+    sklearn = [] if target == build.FAST else SKLEARN
+    pandas = ["pandas"] if target == build.FRAME else []
+    assert seen["modules"] == ["lambda_function", "onnxruntime", *sklearn, *pandas]
     assert seen["stripped"] == []
 
 
