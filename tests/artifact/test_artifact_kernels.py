@@ -112,6 +112,21 @@ ATTACKS: dict[str, Callable[[], Any]] = {
     "rows without end": lambda: tampered(
         "KernelRidge", put(X_fit_=np.zeros((30_000, 7)), dual_coef_=np.zeros(30_000))
     ),
+    "rows of which all may be within the radius": lambda: tampered(
+        "RadiusNeighborsRegressor, brute",
+        put(_fit_X=np.zeros((60_000, 7)), _y=np.zeros(60_000), n_samples_fit_=60_000),
+    ),
+    "neighbours without end": lambda: tampered("KNeighborsRegressor, brute", put(n_neighbors=60_000)),
+    "equations without end": lambda: tampered(
+        "GaussianProcessClassifier",
+        lambda model: put(
+            X_train_=np.zeros((2_001, 7)),
+            y_train_=np.zeros(2_001, int),
+            pi_=np.zeros(2_001),
+            W_sr_=np.zeros(2_001),
+            L_=np.zeros((2_001, 2_001)),
+        )(model.base_estimator_),
+    ),
     "coefficients of other rows": lambda: tampered("GaussianProcessRegressor", put(alpha_=np.zeros(60))),
     "means that the outputs have not": lambda: tampered(
         "GaussianProcessRegressor", put(_y_train_mean=np.zeros(61), _y_train_std=np.zeros(61))

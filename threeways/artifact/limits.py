@@ -81,6 +81,11 @@ OUTPUTS = 100_000
 KERNEL_ROWS = 20_000
 """Rows that a kernel compares each event with: it makes as many numbers for it. Fitting takes the square of
 them: 3.2 GB for these."""
+PROCESS_ROWS = 2_000
+"""Rows of a Gaussian process for classes: for probabilities it solves as many equations, for each class."""
+NEIGHBOURS = 50_000
+"""Rows that are found for an event, with 16 bytes each. By number some 5 are usual; within a radius all rows
+may be, and are no more."""
 KERNELS = 100
 """Kernels that are added and multiplied to one. Of a series with a trend and seasons they are some 10."""
 MACHINE_CLASSES = 300

@@ -10,13 +10,13 @@ from threeways.artifact.sklearn.forms import Count, Plain, Scope
 from threeways.artifact.sklearn.rows import IN, INTEGER, NONE, NUMBER, RANDOM, RECORD, Row, row, sequence
 from threeways.artifact.sklearn.slots import OneOf, Part
 
+_BINARY = "_BinaryGaussianProcessClassifierLaplace"
+
 
 def _check_rows(the: Scope) -> None:
     """Check that the rows that each event is compared with are not too many."""
-    the.require(
-        the.dims["rows"] <= limits.KERNEL_ROWS,
-        f"rows are {the.dims['rows']}, and more than {limits.KERNEL_ROWS} are not compared with",
-    )
+    most = limits.PROCESS_ROWS if the.name == _BINARY else limits.KERNEL_ROWS
+    the.require(the.dims["rows"] <= most, f"rows are {the.dims['rows']}, of which {most} are served")
 
 
 def _check_outputs(the: Scope) -> None:
@@ -47,7 +47,6 @@ _EACH_ROW = Array("f", "rows")
 _OUTPUTS = Array("f", "rows | rows out")
 _MEANS = OneOf(NUMBER, Array("f", "1 | out"))
 _PROCESS = "copy_X_train kernel n_restarts_optimizer optimizer random_state"
-_BINARY = "_BinaryGaussianProcessClassifierLaplace"
 
 
 def _kernel(names: str, records: str = "", **parameters: Any) -> list[Row]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from threeways.artifact import limits
 from threeways.artifact.sklearn.containers import Array, Mapped
 from threeways.artifact.sklearn.forms import PLAIN, Count, Plain, Scope
 from threeways.artifact.sklearn.rows import (
@@ -39,6 +40,12 @@ def _check_rows(the: Scope) -> None:
     tree, method = the["_tree"], the["_fit_method"]
     kinds = {"brute": "NoneType", "ball_tree": "BallTree", "kd_tree": "KDTree"}
     the.require(type(tree).__name__ == kinds[method], "tree is not the one that it searches by")
+
+
+def _check_radius(the: Scope) -> None:
+    """Check that the rows within any radius are not too many."""
+    rows, most = the.dims["rows"], limits.NEIGHBOURS
+    the.require(rows <= most, f"rows are {rows}, of which {most} are served")
 
 
 def _check_labels(the: Scope) -> None:
@@ -115,7 +122,7 @@ _FITTED = {
     "_fit_X": Array("f", "rows in"),
     "_tree": OneOf(NONE, Part("KDTree BallTree", "rows in")),
 }
-_COUNTED = {**_ARGUMENTS, "n_neighbors": Plain("int", 1)}
+_COUNTED = {**_ARGUMENTS, "n_neighbors": Plain("int", 1, limits.NEIGHBOURS)}
 _WITHIN = {**_ARGUMENTS, "n_neighbors": NONE, "radius": NUMBER}
 _LABELS: dict[str, Any] = {
     "classes_": CLASSES,
@@ -153,7 +160,7 @@ ROWS: list[Row] = [
         "RadiusNeighborsRegressor",
         "regressor",
         _PARAMETERS,
-        rules=(_check_rows,),
+        rules=(_check_radius, _check_rows),
         maybe=_WITHIN,
         **_FITTED,
         _y=Array("biuf", "rows | rows out"),
@@ -173,7 +180,7 @@ ROWS: list[Row] = [
         "RadiusNeighborsClassifier",
         "classifier",
         f"outlier_label {_PARAMETERS}",
-        rules=(_check_rows, _check_labels),
+        rules=(_check_radius, _check_rows, _check_labels),
         maybe=_WITHIN | {"outlier_label": RECORD},
         **_FITTED,
         **_LABELS,
