@@ -58,6 +58,11 @@ _LAYERS = {
     "coefs_": sequence(Array("f", "* *")),
     "intercepts_": sequence(Array("f", "*")),
 }
+_LAYERS_PARAMETERS = (
+    "activation alpha batch_size beta_1 beta_2 early_stopping epsilon hidden_layer_sizes learning_rate "
+    "learning_rate_init loss max_fun max_iter momentum n_iter_no_change nesterovs_momentum power_t "
+    "random_state shuffle solver tol validation_fraction verbose warm_start"
+)
 _LAYERS_RECORDS = (
     "n_iter_ t_ loss_curve_ _no_improvement_count best_loss_ validation_scores_ best_validation_score_ loss_ "
     "_best_coefs _best_intercepts _coef_indptr _intercept_indptr hidden_layer_sizes"
@@ -75,10 +80,7 @@ ROWS: list[Row] = [
         "sklearn.neural_network._multilayer_perceptron",
         "MLPRegressor",
         "regressor",
-        "activation alpha batch_size beta_1 beta_2 early_stopping epsilon hidden_layer_sizes "
-        "learning_rate learning_rate_init loss max_fun max_iter momentum n_iter_no_change "
-        "nesterovs_momentum power_t random_state shuffle solver tol validation_fraction "
-        "verbose warm_start",
+        _LAYERS_PARAMETERS,
         _LAYERS_RECORDS,
         rules=(_check_layers,),
         maybe=_LAYERS_MAYBE,
@@ -88,10 +90,7 @@ ROWS: list[Row] = [
         "sklearn.neural_network._multilayer_perceptron",
         "MLPClassifier",
         "classifier",
-        "activation alpha batch_size beta_1 beta_2 early_stopping epsilon hidden_layer_sizes "
-        "learning_rate learning_rate_init loss max_fun max_iter momentum n_iter_no_change "
-        "nesterovs_momentum power_t random_state shuffle solver tol validation_fraction "
-        "verbose warm_start",
+        _LAYERS_PARAMETERS,
         _LAYERS_RECORDS + " classes_",
         rules=(_check_layers,),
         maybe=_LAYERS_MAYBE,

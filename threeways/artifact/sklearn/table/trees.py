@@ -85,6 +85,11 @@ def _bagged(the: Scope) -> None:
         the.require(bool(sound), "estimator takes other columns than it is given")
 
 
+_GROWN = (
+    "ccp_alpha class_weight criterion max_depth max_features max_leaf_nodes min_impurity_decrease "
+    "min_samples_leaf min_samples_split min_weight_fraction_leaf monotonic_cst random_state"
+)
+_MANY = "max_samples n_estimators n_jobs oob_score random_state verbose warm_start"
 _TREE = {
     **IN,
     "n_outputs_": Count("out"),
@@ -140,9 +145,7 @@ ROWS: list[Row] = [
         "sklearn.tree._classes",
         _NUMERIC_TREES,
         "regressor",
-        "ccp_alpha class_weight criterion max_depth max_features max_leaf_nodes "
-        "min_impurity_decrease min_samples_leaf min_samples_split min_weight_fraction_leaf "
-        "monotonic_cst random_state splitter",
+        f"{_GROWN} splitter",
         rules=(_of_numbers,),
         **_TREE,
     ),
@@ -150,9 +153,7 @@ ROWS: list[Row] = [
         "sklearn.tree._classes",
         _LABELLED_TREES,
         "classifier",
-        "ccp_alpha class_weight criterion max_depth max_features max_leaf_nodes "
-        "min_impurity_decrease min_samples_leaf min_samples_split min_weight_fraction_leaf "
-        "monotonic_cst random_state splitter",
+        f"{_GROWN} splitter",
         **_LABELLED,
         **_TREE,
     ),
@@ -160,10 +161,7 @@ ROWS: list[Row] = [
         "sklearn.ensemble._forest",
         "ExtraTreesRegressor RandomForestRegressor",
         "regressor",
-        "bootstrap ccp_alpha class_weight criterion max_depth max_features max_leaf_nodes "
-        "max_samples min_impurity_decrease min_samples_leaf min_samples_split "
-        "min_weight_fraction_leaf monotonic_cst n_estimators n_jobs oob_score random_state "
-        "verbose warm_start",
+        f"{_GROWN} {_MANY} bootstrap",
         _FOREST_RECORDS,
         maybe={"estimator": TEMPLATE, "estimator_": TEMPLATE},
         **_FOREST,
@@ -173,10 +171,7 @@ ROWS: list[Row] = [
         "sklearn.ensemble._forest",
         "ExtraTreesClassifier RandomForestClassifier",
         "classifier",
-        "bootstrap ccp_alpha class_weight criterion max_depth max_features max_leaf_nodes "
-        "max_samples min_impurity_decrease min_samples_leaf min_samples_split "
-        "min_weight_fraction_leaf monotonic_cst n_estimators n_jobs oob_score random_state "
-        "verbose warm_start",
+        f"{_GROWN} {_MANY} bootstrap",
         _FOREST_RECORDS,
         maybe={"estimator": TEMPLATE, "estimator_": TEMPLATE},
         **_FOREST,
@@ -187,8 +182,7 @@ ROWS: list[Row] = [
         "sklearn.ensemble._bagging",
         "BaggingRegressor",
         "regressor",
-        "bootstrap bootstrap_features estimator max_features max_samples n_estimators n_jobs "
-        "oob_score random_state verbose warm_start",
+        f"{_MANY} bootstrap bootstrap_features estimator max_features",
         _BAGGING_RECORDS,
         maybe={"estimator_": TEMPLATE},
         rules=(_bagged,),
@@ -199,8 +193,7 @@ ROWS: list[Row] = [
         "sklearn.ensemble._bagging",
         "BaggingClassifier",
         "classifier",
-        "bootstrap bootstrap_features estimator max_features max_samples n_estimators n_jobs "
-        "oob_score random_state verbose warm_start",
+        f"{_MANY} bootstrap bootstrap_features estimator max_features",
         _BAGGING_RECORDS,
         maybe={"estimator_": TEMPLATE},
         rules=(_bagged,),
