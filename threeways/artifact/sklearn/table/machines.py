@@ -1,4 +1,8 @@
-"""Rows of the support vector machines: libsvm reads their arrays at lengths that it takes from others."""
+"""Rows of the support vector machines: libsvm reads their arrays at lengths that it takes from others.
+
+Not on the list are vectors of sparse rows and precomputed kernels, of which libsvm follows indices: train on
+dense rows with a kernel by name, or pin the model as cloudpickle.
+"""
 
 from __future__ import annotations
 
