@@ -46,7 +46,7 @@ def find(training: Training, tmp_path: Path) -> Find:
 
 def test_each_consumer_accounts_for_every_event_by_itself(find: Find, tmp_path: Path) -> None:
     said = io.StringIO()
-    named = consumers.named("ride_duration ride_tip", Settings())
+    named = consumers.named("ride_duration ride_tip", Settings(), "ride_tip")
     options = Options(n=600, poison=0.05, shards=2)
     ledgers, refused = consumers.run(options, named, find, Console(file=said, width=120), tmp_path)
     assert refused == {}
@@ -64,6 +64,8 @@ def test_each_consumer_accounts_for_every_event_by_itself(find: Find, tmp_path: 
     assert written["consumers"] == {name: msgspec.to_builtins(one) for name, one in ledgers.items()}
     end_all(ledgers, refused, 0.05)
     assert "consumer ride_tip ─" in said.getvalue()
+    up = [line for line in said.getvalue().splitlines() if line.startswith("Up: ")]
+    assert [line.endswith("enhanced fan-out") for line in up] == [False, True]
 
 
 def test_a_consumer_whose_model_is_refused_leaves_the_others_running_and_the_status_says_so(
@@ -126,6 +128,19 @@ def test_consumers_that_cannot_be_are_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+def test_fan_out_names_some_of_the_consumers_and_twenty_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = "ride_duration ride_tip"
+    found = consumers.named(both, Settings(), "ride_tip")
+    assert {one.name: one.fan_out for one in found} == {"ride_duration": False, "ride_tip": True}
+    with pytest.raises(UsageError, match="FAN_OUT='ride' names ride, which is not among CONSUMERS: ride_dur"):
+        consumers.named(both, Settings(), "ride")
+    with pytest.raises(UsageError, match="CONSUMERS: that names none"):
+        consumers.named("", Settings(task="ride_tip"), "ride_tip")
+    monkeypatch.setattr(consumers, "MOST_CONSUMERS", 1)
+    with pytest.raises(UsageError, match="FAN_OUT names 2 consumers; a stream has 1 with enhanced fan-out"):
+        consumers.named(both, Settings(), both)
+
+
 def test_one_consumer_may_have_a_model_of_its_own() -> None:
     [one] = consumers.named(" ride_tip ", Settings(model_location="x"))
     assert (one.name, one.settings) == ("ride_tip", Settings(model_location="x", task="ride_tip"))
@@ -149,7 +164,7 @@ def test_the_worst_of_the_consumers_is_the_exit_status(tmp_path: Path) -> None:
 
 def test_the_live_view_has_a_row_a_consumer_and_cuts_no_number() -> None:
     views = {"ride_duration": VIEW, "ride_tip": replace(VIEW, back=12_345)}
-    for width in (50, 90):
+    for width in (50, 100):
         out = io.StringIO()
         Console(file=out, width=width).print(consumers_console.rows(views, width))
         said = out.getvalue()

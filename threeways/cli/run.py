@@ -28,6 +28,9 @@ def run(
     consumers: Annotated[
         str | None, typer.Option(help="Tasks on one input stream, each a consumer: 'one another'.")
     ] = None,
+    fan_out: Annotated[
+        str | None, typer.Option(help="Those of the consumers that read with enhanced fan-out.")
+    ] = None,
     page: Annotated[
         bool, typer.Option("--page", help="Serve a page to watch it, on 127.0.0.1, as long as it runs.")
     ] = False,
@@ -41,12 +44,13 @@ def run(
     from threeways.local_run.watch.server import watched
 
     console, settings = Console(), from_environment(Settings)
-    named = many.named(consumers, settings) if consumers and consumers.strip(" ,") else []
-    if len(named) == 1:
+    named = many.named(consumers or "", settings, fan_out)
+    alone = len(named) == 1 and not named[0].fan_out
+    if alone:
         settings = named[0].settings
     options = Options(events, n, rate, shards, poison, tolerate, settings, ColumnNames(actual, event_id))
     with watched(LOCAL / "runs", console) if page else nullcontext():
-        if len(named) > 1:
+        if named and not alone:
             done = many.run(options, named, lambda own: choose(own, console, LOCAL), console, LOCAL)
             end_all(*done, tolerate)
             return

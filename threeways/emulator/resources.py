@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from threeways.emulator.mapping.settings import FAN_OUT
 from threeways.emulator.server import ACCOUNT
 from threeways.emulator.template_values import Resolver
+from threeways.errors import LocalError
 
 STACK = "three-ways"
 """The stack's name, where it is given none."""
 FUNCTION, STREAM, BUCKET = "AWS::Serverless::Function", "AWS::Kinesis::Stream", "AWS::S3::Bucket"
 QUEUE, TOPIC, TABLE = "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::DynamoDB::Table"
-MAPPING = "AWS::Lambda::EventSourceMapping"
+MAPPING, CONSUMER = "AWS::Lambda::EventSourceMapping", "AWS::Kinesis::StreamConsumer"
 _KINDS = {
     FUNCTION: ("FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"),
     STREAM: ("Name", "arn:aws:kinesis:{region}:{account}:stream/{name}"),
@@ -91,4 +94,31 @@ def attributes(resources: Iterable[Resource]) -> dict[str, str]:
             found[f"{resource.logical_id}.StreamArn"] = f"{resource.arn}/stream/*"
         if resource.kind == QUEUE:
             found[f"{resource.logical_id}.QueueName"] = resource.name
+    return found
+
+
+MOST_CONSUMERS = 20
+"""Of one stream: docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html."""
+
+
+def consumers(resources: Mapping[str, Mapping[str, Any]], resolver: Resolver) -> dict[str, str]:
+    """Return the ARNs of the streams' consumers whose condition holds, by logical id.
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesis-streamconsumer.html
+    Raises LocalError for one of no stream, and where a stream has too many.
+    """
+    found: dict[str, str] = {}
+    streams: Counter[str] = Counter()
+    for logical_id, body in resources.items():
+        if body.get("Type") != CONSUMER or not resolver.is_there(body.get("Condition"), logical_id):
+            continue
+        given = resolver.resolve(body.get("Properties") or {}, logical_id)
+        stream = str(given.get("StreamARN"))
+        streams[stream] += 1
+        if streams[stream] > MOST_CONSUMERS:
+            raise LocalError(
+                f"template: {logical_id} is consumer {streams[stream]} of {stream}; AWS takes "
+                f"{MOST_CONSUMERS} with enhanced fan-out: let others poll"
+            )
+        found[logical_id] = f"{stream}{FAN_OUT}{given.get('ConsumerName')}:1"
     return found

@@ -17,7 +17,7 @@ from threeways.aws.cloudformation.document import parse
 from threeways.aws.cloudformation.values import NO_VALUE, as_text
 from threeways.emulator import resources, template_mappings, template_sources
 from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.mapping.settings import from_event
+from threeways.emulator.mapping.settings import FAN_OUT, from_event
 from threeways.emulator.resources import BUCKET, FUNCTION, MAPPING, QUEUE, STREAM, TABLE, TOPIC, Resource
 from threeways.emulator.server import ACCOUNT
 from threeways.emulator.stack import SourceMapping, Stack, Stream
@@ -60,7 +60,10 @@ def load(
     defaults = (document.get("Globals") or {}).get("Function") or {}
     aliases = template_mappings.aliases(functions, defaults, plain)
     references |= resources.references(known) | template_mappings.references(functions, aliases)
-    resolver = Resolver(references, resources.attributes(known), conditions)
+    attributes = resources.attributes(known)
+    consumers = resources.consumers(document["Resources"], Resolver(references, attributes, conditions))
+    attributes |= {f"{logical_id}.ConsumerARN": arn for logical_id, arn in consumers.items()}
+    resolver = Resolver(references | consumers, attributes, conditions)
     mappings = {key: body for key, body in document["Resources"].items() if body.get("Type") == MAPPING}
     declared = [
         *template_mappings.of_events(functions, aliases, resolver),
@@ -136,7 +139,7 @@ def _stack(
 
 
 def _source(declared: Declared, streams: Mapping[str, Stream]) -> Stream:
-    read = declared.properties.get("Stream")
+    read = str(declared.properties.get("Stream")).partition(FAN_OUT)[0]
     source = next((stream for stream in streams.values() if stream.arn == read), None) or _existing(read)
     if source is None:
         raise LocalError(

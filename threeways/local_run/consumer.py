@@ -19,7 +19,7 @@ from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent
+from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent, ReadLimits
 from threeways.emulator.mapping.document import kinesis_ids
 from threeways.emulator.resources import STACK
 from threeways.emulator.stack import Stack
@@ -78,7 +78,7 @@ class RunningConsumer:
     A context manager. folder: its own; logs and copies go there. emulator: one that runs. shards: of every
     stream, the template's if None. settings: how the model is served, their defaults if None. function: what
     runs the handler. name: the stack's. parameters: the template's; with `InputStreamArn` it reads a stream
-    that is there already.
+    that is there already. limits: of reads from the input stream, which consumers share.
     """
 
     MAKES = "output stream, buckets"
@@ -96,6 +96,7 @@ class RunningConsumer:
         function: MakeFunction = in_processes,
         name: str = STACK,
         parameters: Mapping[str, str] | None = None,
+        limits: ReadLimits | None = None,
     ) -> None:
         self._folder = folder
         self._model = model
@@ -104,7 +105,7 @@ class RunningConsumer:
         self._settings = settings or Settings()
         self.emulator = emulator
         self._make_function = function
-        self._name, self._parameters = name, parameters or {}
+        self._name, self._parameters, self._limits = name, parameters or {}, limits
         self._exit = ExitStack()
         self._told: set[str] = set()
         self._telling = threading.Lock()
@@ -133,7 +134,7 @@ class RunningConsumer:
         self.quarantine = stack.function.environment["QUARANTINE_LOCATION"]
         self.task = stack.function.environment.get("TASK", "")
         self.version = stack.function.environment["RUN_ID"]
-        self.failures = stack.mapping.destination
+        self.failures, self.fan_out = stack.mapping.destination, stack.mapping.fan_out
         # What leads the function to the emulator, and to a task's module of the user's own.
         variables = self.emulator.environment() | tasks.search_path(self.task)
         self.log = FunctionLog(self._folder / "function.log")
@@ -148,6 +149,7 @@ class RunningConsumer:
             clients=Clients(self.s3, self.emulator.client("sqs"), self.emulator.client("sns")),
             function_arn=stack.function.arn,
             on_event=self._tell,
+            limits=self._limits,
         )
         self.mapping.start()
         starting.callback(self._stop)
@@ -199,7 +201,7 @@ class RunningConsumer:
         """Say what is up."""
         self._console.out(
             f"Up: {self.MAKES}, model {self._model.uri} and function for {self.served_as}, "
-            f"cold start {self.cold_start:.2f} s"
+            f"cold start {self.cold_start:.2f} s{', enhanced fan-out' if self.fan_out else ''}"
         )
 
     def read_back(self) -> ReadBack:

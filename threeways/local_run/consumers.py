@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from threeways.emulator.resources import STACK
+from threeways.emulator.mapping import ReadLimits
+from threeways.emulator.resources import MOST_CONSUMERS, STACK
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError, UsageError
 from threeways.interrupts import interruptible
@@ -44,10 +45,11 @@ _TRIED = 100
 
 @dataclass(frozen=True)
 class Consumer:
-    """A consumer that the user names. settings: how its model is served."""
+    """A consumer that the user names. settings: how its model is served. fan_out: it reads by itself."""
 
     task: Task[Any]
     settings: Settings
+    fan_out: bool = False
 
     @property
     def name(self) -> str:
@@ -55,17 +57,16 @@ class Consumer:
         return self.task.name
 
 
-def named(text: str, settings: Settings) -> list[Consumer]:
+def named(text: str, settings: Settings, fan_out: str | None = None) -> list[Consumer]:
     """Return the consumers of CONSUMERS, tasks with spaces or commas between them.
 
-    Raises UsageError for a task that there is not, one that is named twice, and settings that name one model
-    for several.
+    fan_out: those with enhanced fan-out, likewise. Raises UsageError for a task that there is not, one that
+    is named twice, settings that name one model for several, and what `fan_out` can't be.
     """
-    if settings.task:
+    if settings.task and _words(text):
         raise UsageError("TASK= and CONSUMERS= both name tasks: give one of them")
-    words = re.split(r"[\s,]+", text.strip(" ,\t\n"))
     found = []
-    for word in words:
+    for word in _words(text):
         try:
             found.append(Consumer(tasks.find(word), msgspec.structs.replace(settings, task=word)))
         except UsageError as error:
@@ -82,7 +83,27 @@ def named(text: str, settings: Settings) -> list[Consumer]:
             f"{', '.join(given)} is of one model, and CONSUMERS={text!r} of {len(found)}: each serves its "
             f"task's registered model. Unset {', '.join(given)}, or name one consumer"
         )
-    return found
+    return _fanned_out(found, fan_out or "")
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,]+", text) if word]
+
+
+def _fanned_out(consumers: list[Consumer], fan_out: str) -> list[Consumer]:
+    chosen = _words(fan_out)
+    unknown = set(chosen) - {one.name for one in consumers}
+    if unknown:
+        raise UsageError(
+            f"FAN_OUT={fan_out!r} names {', '.join(sorted(unknown))}, which is not among CONSUMERS: "
+            f"{', '.join(one.name for one in consumers) or 'that names none'}"
+        )
+    if len(set(chosen)) > MOST_CONSUMERS:
+        raise UsageError(
+            f"FAN_OUT names {len(set(chosen))} consumers; a stream has {MOST_CONSUMERS} with enhanced "
+            "fan-out at most: let others poll"
+        )
+    return [replace(one, fan_out=one.name in chosen) for one in consumers]
 
 
 def run(
@@ -101,10 +122,13 @@ def run(
     models, refused = _models(consumers, find_model, console)
     folder = new_folder(local / "runs")
     running: dict[str, RunningConsumer] = {}
+    limits = ReadLimits()
     with named_faults(folder), interruptible() as stopping, ExitStack() as up:
         for one in (one for one in consumers if one.name in models):
             first = next(iter(running.values()), None)
-            made = _consumer(one, consumers.index(one), models[one.name], first, options, console, folder)
+            made = _consumer(
+                one, consumers.index(one), models[one.name], first, limits, options, console, folder
+            )
             try:
                 running[one.name] = up.enter_context(made)
             except LocalError as error:
@@ -191,6 +215,7 @@ def _consumer(
     number: int,
     model: RegisteredModel,
     first: RunningConsumer | None,
+    limits: ReadLimits,
     options: Options,
     console: Console,
     folder: Path,
@@ -199,9 +224,19 @@ def _consumer(
     name = _plain(one.name, number)
     own = folder / name
     own.mkdir()
+    parameters = {"EnhancedFanOut": str(one.fan_out).lower()}
     if first is None:
-        emulator = Emulator(log=folder / "emulator.log")
-        return RunningStack(own, model, options.shards, console, settings=one.settings, emulator=emulator)
+        return RunningStack(
+            own,
+            model,
+            options.shards,
+            console,
+            settings=one.settings,
+            emulator=Emulator(log=folder / "emulator.log"),
+            parameters=parameters,
+            limits=limits,
+        )
+    further = {"InputStreamArn": first.input_arn, "OutputStreamName": f"{name}_predictions"}
     return RunningConsumer(
         own,
         model,
@@ -210,5 +245,6 @@ def _consumer(
         emulator=first.emulator,
         settings=one.settings,
         name=f"{STACK}-{number}",
-        parameters={"InputStreamArn": first.input_arn, "OutputStreamName": f"{name}_predictions"},
+        parameters=parameters | further,
+        limits=limits,
     )

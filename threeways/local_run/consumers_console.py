@@ -17,7 +17,7 @@ from threeways.local_run.ledger import PLACES, Ledger
 from threeways.local_run.progress import View
 from threeways.local_run.result import Result
 
-WIDE = 90
+WIDE = 100
 """A terminal of fewer columns gets only these numbers."""
 _NARROW = ("back", "latency", "age")
 
@@ -43,7 +43,7 @@ def consumers_screen(console: Console) -> Iterator[Show]:
                 f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  {name}: back {view.back:,}"
                 f"  {view.per_second:,.0f}/s  latency p50 {seconds_text(view.latency_p50)}"
                 f"  quarantined {view.quarantined:,}  retries {view.retries:,}"
-                f"  iterator age {seconds_text(view.iterator_age)}",
+                f"  iterator age {seconds_text(view.iterator_age)}  reads refused {view.reads_refused:,}",
                 highlight=False,
             )
 
@@ -75,6 +75,7 @@ def _numbers(view: View) -> dict[str, str]:
         "age": seconds_text(view.iterator_age),
         "quarantined": f"{view.quarantined:,}",
         "retries": f"{view.retries:,}",
+        "reads refused": f"{view.reads_refused:,}",
     }
 
 

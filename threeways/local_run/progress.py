@@ -73,6 +73,7 @@ class View:
     iterator_age: float
     batches: int
     redelivered: int
+    reads_refused: int = 0
 
 
 @dataclass
@@ -111,4 +112,5 @@ class RunProgress:
             iterator_age=max(counts.iterator_age.values(), default=0.0),
             batches=counts.invocations,
             redelivered=counts.retried,
+            reads_refused=counts.reads_refused,
         )

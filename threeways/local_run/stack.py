@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from threeways.emulator.endpoint import Endpoint
+from threeways.emulator.mapping import ReadLimits
 from threeways.emulator.server import Emulator
 from threeways.local_run.consumer import (
     LOOK_SECONDS,
@@ -31,7 +33,7 @@ class RunningStack(RunningConsumer):
 
     folder: the run's own; logs and copies go there. shards: of every stream, the template's if None.
     settings: how the model is served, their defaults if None. emulator: one that does not run yet, moto's if
-    None. function: what runs the handler.
+    None. function: what runs the handler. parameters: the template's. limits: of reads from the input stream.
     """
 
     MAKES = "streams, buckets"
@@ -46,10 +48,19 @@ class RunningStack(RunningConsumer):
         settings: Settings | None = None,
         emulator: Endpoint | None = None,
         function: MakeFunction = in_processes,
+        parameters: Mapping[str, str] | None = None,
+        limits: ReadLimits | None = None,
     ) -> None:
-        started = emulator or Emulator(log=folder / "emulator.log")
         super().__init__(
-            folder, model, shards, console, emulator=started, settings=settings, function=function
+            folder,
+            model,
+            shards,
+            console,
+            emulator=emulator or Emulator(log=folder / "emulator.log"),
+            settings=settings,
+            function=function,
+            parameters=parameters,
+            limits=limits,
         )
 
     def _start(self, starting: ExitStack) -> None:

@@ -148,6 +148,7 @@ class Harness:
             function_arn=self.function.arn,
             on_event=on_event,
             clock=options.clock,
+            limits=options.limits,
             backoff=options.backoff,
         )
 

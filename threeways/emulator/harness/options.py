@@ -10,6 +10,7 @@ from pathlib import Path
 from threeways.emulator.faults import Schedule
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.harness.destinations import DestinationKind
+from threeways.emulator.mapping import ReadLimits
 from threeways.emulator.schedule import Kind
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
@@ -26,7 +27,8 @@ class Options:
     destination to create, for a stream. environment, timeout (seconds), memory (MB), concurrency: the
     function's. clock: epoch seconds. backoff: as for EventSourceMapping; by default 10 ms. faults: the
     schedule of faults in AWS calls of a function that runs in its own processes, and of any other client at
-    `Harness.proxy.endpoint_url`; a kill kills the function.
+    `Harness.proxy.endpoint_url`; a kill kills the function. limits: of reads from the stream, those of other
+    harnesses that it shares.
     """
 
     root: Path | None = None
@@ -43,6 +45,7 @@ class Options:
     clock: Callable[[], float] = time.time
     backoff: Callable[[int], float] = lambda _: 0.01
     faults: Schedule | None = None
+    limits: ReadLimits | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("stream", "table", "queue", "schedule") if getattr(self, name) is not None]

@@ -9,6 +9,7 @@ from threeways.emulator.mapping.counts import MappingCounts, MappingEvent
 from threeways.emulator.mapping.destination import Clients
 from threeways.emulator.mapping.queue import QueueMapping
 from threeways.emulator.mapping.queue_settings import QueueSettings
+from threeways.emulator.mapping.read_limits import ReadLimits
 from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.mapping.source import EventSourceMapping
 from threeways.emulator.mapping.table_stream import as_kinesis
@@ -21,5 +22,6 @@ __all__ = [
     "MappingSettings",
     "QueueMapping",
     "QueueSettings",
+    "ReadLimits",
     "as_kinesis",
 ]

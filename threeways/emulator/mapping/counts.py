@@ -45,11 +45,12 @@ class MappingCounts:
     refused. sent, unsuccessful: records in all invocations, refused ones included, and those of them that
     were not done by it. discarded: records discarded; sent_to_destination: those of them that the destination
     acknowledged; destination_failures: failed attempts to send. iterator_age: by shard, seconds from the
-    arrival of the last batch's last record to its last invocation.
+    arrival of the last batch's last record to its last invocation. reads_refused: by the shards' read limits.
     """
 
     polled: int = 0
     filtered: int = 0
+    reads_refused: int = 0
     batches: int = 0
     invocations: int = 0
     records: int = 0

@@ -20,13 +20,17 @@ from threeways.emulator.mapping.decisions import Batch, Decision, after_invocati
 from threeways.emulator.mapping.destination import Destination
 from threeways.emulator.mapping.document import DiscardedRecords
 from threeways.emulator.mapping.position import Shard
+from threeways.emulator.mapping.read_limits import ReadLimits
 from threeways.emulator.mapping.records import Origin, StreamRecord, event_of
 from threeways.emulator.mapping.settings import MappingSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What all lanes of a mapping share. clock: epoch seconds. backoff: consecutive failures -> seconds."""
+    """What all lanes of a mapping share. clock: epoch seconds. backoff: consecutive failures -> seconds.
+
+    limits: of reads from the stream, None for none.
+    """
 
     settings: MappingSettings
     invoke: Callable[[bytes], InvocationResult]
@@ -35,6 +39,7 @@ class Work:
     clock: Callable[[], float]
     backoff: Callable[[int], float]
     stopping: Event
+    limits: ReadLimits | None = None
 
 
 def invoked(invoke: Callable[[bytes], InvocationResult], event: bytes) -> InvocationResult:

@@ -6,6 +6,7 @@ error, and reports what it read to the shard's `Progress`, which determines the 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
@@ -18,6 +19,7 @@ from threeways.emulator.mapping.counts import MappingEvent
 from threeways.emulator.mapping.filters import of_kinesis, of_table
 from threeways.emulator.mapping.lane import Work
 from threeways.emulator.mapping.position import Shard
+from threeways.emulator.mapping.read_limits import POLLED_SECONDS, RETRY_SECONDS
 from threeways.emulator.mapping.records import Origin, StreamRecord, encode_all
 
 if TYPE_CHECKING:
@@ -47,10 +49,14 @@ class Reader:
         """Read until the end."""
         empty = failures = 0
         limit = min(max(self.work.settings.batch_size, _MIN_RECORDS), _MAX_RECORDS)
+        polled = self.work.limits is not None and not self.work.limits.fan_out
+        idle = (POLLED_SECONDS,) if polled else IDLE
         while self.buffer.wait_for_room() and not self.work.stopping.is_set():
+            if not self._may_read():
+                continue
             closed = self.closed.is_set()
             try:
-                found, caught_up = self._poll(limit)
+                found, caught_up = self._poll(_MAX_RECORDS if polled else limit)
             except (ClientError, BotoCoreError) as error:
                 failures += 1
                 self._iterator = None  # it may have expired
@@ -64,7 +70,15 @@ class Reader:
             failures = 0
             empty = 0 if found else empty + 1
             if caught_up:
-                self.work.stopping.wait(IDLE[min(empty, len(IDLE) - 1)])
+                self.work.stopping.wait(idle[min(empty, len(idle) - 1)])
+
+    def _may_read(self) -> bool:
+        """Return whether the shard's limits allow another call; where they don't, wait and count it."""
+        if self.work.limits is None or self.work.limits.take(self.shard.id):
+            return True
+        self.work.reporter.count(reads_refused=1)
+        self.work.stopping.wait(random.uniform(*RETRY_SECONDS))  # noqa: S311 - no secret
+        return False
 
     def _poll(self, limit: int) -> tuple[int, bool]:
         """Call GetRecords; return the number of records, and whether those were all that the shard has now.
@@ -75,6 +89,9 @@ class Reader:
             self._iterator = self.shard.iterator_after(self._last)
         answer = self.shard.read(self._iterator, limit)
         raw = answer["Records"]
+        if self.work.limits is not None and not self.origin.is_table:
+            size = sum(len(record["Data"]) + len(record["PartitionKey"].encode()) for record in raw)
+            self.work.limits.read(self.shard.id, size)
         records = encode_all(raw, self.origin)
         if records:
             self._last = records[-1].sequence_number

@@ -20,6 +20,8 @@ from threeways.errors import LocalError
 
 UNLIMITED = -1
 """No limit: the default of `MaximumRetryAttempts` and `MaximumRecordAgeInSeconds`."""
+FAN_OUT = "/consumer/"
+"""In the ARN of a stream's consumer: docs.aws.amazon.com/kinesis/latest/APIReference/API_Consumer.html."""
 REPORT = "ReportBatchItemFailures"
 type Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 _ARNS = {"S3": "arn:aws:s3:::", "SQS": "arn:aws:sqs:", "SNS": "arn:aws:sns:"}
@@ -34,7 +36,7 @@ class MappingSettings:
     destination: for discarded records: an S3 bucket's name, or the ARN of an SQS queue or SNS topic.
     parallelization_factor: lanes, and so concurrent invocations, a shard.
     starting_timestamp: epoch seconds, only for AT_TIMESTAMP. filters: a record has to match one of them, if
-    there are any.
+    there are any. fan_out: it reads as a consumer of the stream, with limits of its own.
     """
 
     starting_position: Position = "TRIM_HORIZON"
@@ -49,6 +51,7 @@ class MappingSettings:
     parallelization_factor: int = 1
     starting_timestamp: float | None = None
     filters: tuple[Filter, ...] = ()
+    fan_out: bool = False
 
 
 class _OnFailure(msgspec.Struct, forbid_unknown_fields=True):
@@ -135,6 +138,7 @@ def _settings(properties: Mapping[str, Any]) -> MappingSettings:
         filters=filters.read(
             [one.Pattern for one in event.FilterCriteria.Filters], table=":dynamodb:" in event.Stream
         ),
+        fan_out=FAN_OUT in event.Stream,
     )
 
 

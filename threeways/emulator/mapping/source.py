@@ -17,6 +17,7 @@ from threeways.aws.kinesis_event import ROLE_ARN
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, MappingReporter
 from threeways.emulator.mapping.destination import NO_CLIENTS, Clients, Destination
 from threeways.emulator.mapping.lane import Work
+from threeways.emulator.mapping.read_limits import ReadLimits
 from threeways.emulator.mapping.records import Origin
 from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.mapping.shards import Shards
@@ -42,7 +43,8 @@ class EventSourceMapping:
     function with its results (an exception counts as a function error). clients: boto3's; the one for the
     settings' failure destination is required. uuid: part of the objects' names there. on_event: called from
     the lanes' threads with what a user should see; it must return quickly. clock: epoch seconds. backoff:
-    consecutive failures (from 1) -> seconds until the next try.
+    consecutive failures (from 1) -> seconds until the next try. limits: of reads, shared with other mappings
+    of the stream; None for none. With enhanced fan-out a mapping has its own.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class EventSourceMapping:
         on_event: Callable[[MappingEvent], None] | None = None,
         clock: Callable[[], float] = time.time,
         backoff: Callable[[int], float] = MAPPING_BACKOFF.after,
+        limits: ReadLimits | None = None,
     ) -> None:
         self.uuid = uuid or str(uuids.uuid4())
         self._kinesis = kinesis
@@ -66,7 +69,10 @@ class EventSourceMapping:
         self._reporter = MappingReporter(on_event)
         to = settings.destination
         destination = Destination(to, clients, self.uuid, function_arn) if to else None
-        self._work = Work(settings, invoke, destination, self._reporter, clock, backoff, self._stopping)
+        limits = ReadLimits(fan_out=True) if settings.fan_out else limits
+        self._work = Work(
+            settings, invoke, destination, self._reporter, clock, backoff, self._stopping, limits
+        )
         self._shards = Shards(kinesis, stream, settings)
         self._workers: dict[str, ShardWorker] = {}
         self._look = Event()
