@@ -9,6 +9,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ClientError
 
 from threeways.emulator import moto_patch, moto_server
 from threeways.emulator.patches import sqs as patch
@@ -94,6 +95,40 @@ def test_unmended_moto_loses_messages_so_the_mend_is_still_needed() -> None:
     done = subprocess.run([sys.executable, "-c", UNMENDED], capture_output=True, text=True, check=True)
     acknowledged, stored = map(int, done.stdout.split())
     assert stored < acknowledged
+
+
+def test_each_message_comes_back_in_its_place_when_its_time_is_over(emulator: Emulator, queue: str) -> None:
+    sqs = emulator.client("sqs")
+
+    def received(**more: int) -> list[str]:
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, **more).get("Messages", [])
+        receipts.update({message["Body"]: message["ReceiptHandle"] for message in found})
+        return [message["Body"] for message in found]
+
+    def counts() -> list[str]:
+        held = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        return [held[f"ApproximateNumberOfMessages{which}"] for which in ("", "NotVisible", "Delayed")]
+
+    receipts: dict[str, str] = {}
+    for body in ("a", "b"):
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+    sqs.send_message(QueueUrl=queue, MessageBody="late", DelaySeconds=900)
+    time.sleep(0.01)
+    assert received() == ["a", "b"]
+    sqs.send_message(QueueUrl=queue, MessageBody="c")
+    time.sleep(0.01)
+    assert counts() == ["1", "2", "1"]
+    for body in ("b", "a"):
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=receipts[body], VisibilityTimeout=0)
+    time.sleep(0.01)
+    assert received(VisibilityTimeout=0) == ["a", "b", "c"]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=receipts["b"])
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=receipts["b"])  # as on AWS, once more does no harm
+    assert received(VisibilityTimeout=0) == ["a", "c"]
+    with pytest.raises(ClientError, match="ReceiptHandleIsInvalid"):
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle="none")
+    sqs.purge_queue(QueueUrl=queue)
+    assert counts() == ["0", "0", "0"]
 
 
 def test_another_sqs_ends_the_emulator_with_the_version_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Patch moto's SQS: one request at a time.
+"""Patch moto's SQS: one request at a time, at a cost that doesn't grow with the queue.
 
 moto 5.2.5 deletes a message by building the queue's list anew from its old one, without a lock: a message
 that is sent meanwhile is lost. It also hands one message to two concurrent receivers.
@@ -10,16 +10,18 @@ import importlib
 from threading import RLock
 from typing import Any
 
+from threeways.emulator.patches import sqs_messages
 from threeways.emulator.patches.known import check
 
-DIGEST = "637f4df8f8bb8ff2f55ee6721111f154ac0bcc290cd204c418a83a4fb759199c"
+DIGEST = "6cacb377031d445824b673d1800b84aeefdd0b2fb6ee55918348dc5804ff43ea"
 _one_at_a_time = RLock()
 
 
 def parts() -> list[Any]:
     """Return moto's code that is replaced or relied on."""
     models: Any = importlib.import_module("moto.sqs.models")
-    return [models.Message, models.Queue, models.SQSBackend.receive_message]
+    backend = models.SQSBackend
+    return [models.Message, models.Queue, backend.receive_message, backend.send_message, backend.purge_queue]
 
 
 def patch() -> None:
@@ -45,3 +47,4 @@ def patch() -> None:
             _one_at_a_time.acquire()
 
     handler.call_action, queue.wait_for_messages = call_action, wait_for_messages
+    sqs_messages.patch()
