@@ -21,6 +21,8 @@ type Fields = list[tuple[int, int | bytes]]
 
 ROWS = np.random.default_rng(0).integers(0, 9, (200, 3)).astype(float)
 ROWS.flags.writeable = False
+LARGEST = 2**26
+"""About how many bytes a graph has that is tried: the loader refuses larger ones."""
 _NUMBERS = (0, 1, 2, 3, 7, 11, 127, 128, 2**31 - 1, 2**31, 2**32, 2**63 - 1, 2**63, 2**64 - 1)
 _MESSAGES = frozenset({1, 2, 5, 7, 11, 12})
 """Fields that may hold a message, whichever message they are of."""
@@ -73,7 +75,8 @@ def changed(rng: random.Random, message: bytes, depth: int = 0) -> bytes:
         case 0:
             del parts[place]
         case 1:
-            parts[place:place] = [parts[place]] * rng.choice((1, 2, 5_000))
+            often = min(rng.choice((1, 2, 5_000)), LARGEST // len(message))
+            parts[place:place] = [parts[place]] * often
         case 2:
             parts[place] = number, rng.choice(_NUMBERS)
         case 3:
