@@ -150,6 +150,8 @@ def test_a_pipeline_an_estimator_and_a_list_are_served_as_they_answer(
         model = [step for _, step in whole.steps]
     found = imported(tmp_path, model, frame, dump=dump)
     assert predicted(found, frame.to_dict("records")) == answers(whole).tolist()  # type: ignore[arg-type]
+    exact = name in {"a pipeline by name", "an estimator on an array"}
+    assert ("gate:" in (found.folder / "MLmodel").read_text()) == exact
 
 
 def test_the_id_and_the_method_are_the_person_s_choice(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def rows_of(task: Task[Any], model: Model, folder: Path, events: str | None, say
         return _table_of(block, task.columns, columns) if frame else block
     if events is not None:
         read = _of_file(events, task.columns)
-        return table_of(read, columns, f"EVENTS={events}") if frame else _numbers(read, events)
+        return table_of(read, columns, f"EVENTS={events}") if frame else numbers_of(read, f"EVENTS={events}")
     examples = [task.example, *_examples(task, model, folder)] if frame else [task.example]
     features = task.features(examples, [datetime.now(UTC)] * len(examples))
     say(f"EVENTS= names no rows: {ROWS:,} variations of the artifact's example are compared")
@@ -121,11 +121,12 @@ def _block(features: Block | Table) -> Block:
     return features
 
 
-def _numbers(frame: pd.DataFrame, events: str) -> Block:
+def numbers_of(frame: pd.DataFrame, where: str) -> Block:
+    """Return a DataFrame's rows as a block. Raises DataError where a column holds no numbers."""
     try:
         return np.ascontiguousarray(frame.to_numpy(np.float64))
     except (ValueError, TypeError) as error:
-        raise DataError(f"EVENTS={events} holds other than numbers: {error}") from error
+        raise DataError(f"{where} holds other than numbers: {error}") from error
 
 
 def _of_file(events: str, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from threeways import artifact
 from threeways.artifact.mlmodel import METHODS
 from threeways.artifact.sklearn.input_kind import input_kind
 from threeways.bootstrap import service_of
 from threeways.errors import ArtifactError, ArtifactUnsupported, DataError, TrackingError, UsageError
+from threeways.scoring.service import ModelService
 from threeways.settings import Settings
-from threeways.training import example_table, pickled
+from threeways.training import example_table, flavour, pickled
+from threeways.training.export_rows import numbers_of, table_of
+from threeways.training.flavour import Onnx
 from threeways.training.lock import exclusive
 from threeways.training.registry import ALIAS, RegisteredModel, register, resolve
 from threeways.training.report import step
@@ -65,8 +70,16 @@ def import_model(file: Path, chosen: Chosen, console: Console, folder: Path) -> 
     rows = example_table.features_of(example_table.read(chosen.examples), estimator, chosen.event_id)
     with step(console, f"predicting the {len(rows):,} example rows"):
         given = _logged(estimator, rows, _answers(estimator, rows, chosen), chosen)
-    with tempfile.TemporaryDirectory() as scratch, step(console, "proving that it is served"):
-        given |= _served_format(Path(scratch), given, chosen)
+    with tempfile.TemporaryDirectory() as scratch:
+        with step(console, "proving that it is served"):
+            made, service = _served_format(Path(scratch), given, chosen)
+        given |= made
+        with step(console, "writing it as ONNX, comparing that with scikit-learn"):
+            onnx = _onnx(service, rows, chosen)
+    said = f"no ONNX flavour: {onnx}. It is served by scikit-learn"
+    if not isinstance(onnx, str):
+        given["onnx"], said = onnx, f"ONNX flavour: {flavour.describe(onnx.gate)}"
+    console.out(said, highlight=False)
     store = store_of(folder)
     with (
         exclusive(folder / "train.lock", lambda: console.out("waiting for another training here to end")),
@@ -133,8 +146,12 @@ def _logged(estimator: Any, rows: pd.DataFrame, answers: Any, chosen: Chosen) ->
     }
 
 
-def _served_format(scratch: Path, given: dict[str, Any], chosen: Chosen) -> dict[str, Any]:
-    """Return the arguments of the first format in which the model is served: skops, which no one has to pin.
+def _served_format(
+    scratch: Path, given: dict[str, Any], chosen: Chosen
+) -> tuple[dict[str, Any], ModelService[Any]]:
+    """Return the arguments of the first format in which the model is served, and the service.
+
+    skops comes first, which no one has to pin.
 
     Raises ArtifactError: the model cannot be served as a pickle either.
     """
@@ -144,32 +161,43 @@ def _served_format(scratch: Path, given: dict[str, Any], chosen: Chosen) -> dict
         content = skops.io.dumps(given["sk_model"])
         trusted = skops.io.get_untrusted_types(data=content)
         made = {"serialization_format": "skops", "skops_trusted_types": trusted}
-        _prove(scratch / "skops", given | made, chosen)
+        service = _proven(scratch / "skops", given | made, chosen)
     except Exception:  # noqa: BLE001  (whatever skops or the allow-list says: a pickle may still be served)
         made = {"serialization_format": "cloudpickle"}
-        _prove(scratch / "pickle", given | made, chosen)
-    return made
+        service = _proven(scratch / "pickle", given | made, chosen)
+    return made, service
 
 
-def _prove(folder: Path, arguments: dict[str, Any], chosen: Chosen) -> None:
+def _proven(folder: Path, arguments: dict[str, Any], chosen: Chosen) -> ModelService[Any]:
     import mlflow.sklearn
 
     with _silent():
         mlflow.sklearn.save_model(path=str(folder), **arguments)
     pinned = None if arguments["serialization_format"] == "skops" else artifact.digest(folder)
     try:
-        service_of(folder, Settings(model_sha256=pinned, model_name=chosen.name))
+        return service_of(folder, Settings(model_sha256=pinned, model_name=chosen.name))
     except ArtifactError as error:
         raise type(error)(str(error).replace(str(folder), "the model")) from error
 
 
+def _onnx(service: ModelService[Any], rows: pd.DataFrame, chosen: Chosen) -> Onnx | str:
+    """Return the model's graph, compared on the example rows, or the reason why there is none."""
+    model: Any = service.model
+    if model.input_kind in {"dicts", "texts"}:
+        return str(flavour.onnx_of(model.estimator, np.empty((0, 1))))
+    kinds = model.table_types.columns
+    where = f"--examples {chosen.examples}"
+    compared = table_of(rows, kinds, where) if model.input_kind == "frame" else numbers_of(rows, where)
+    return flavour.onnx_of(model.estimator, compared, model.input_types, model.table_types, chosen.method)
+
+
 def _log(experiment: str, file: Path, sha256: str, given: dict[str, Any]) -> tuple[str, str]:
     import mlflow
-    import mlflow.sklearn
+    from mlflow.models import Model
 
     with mlflow.start_run(experiment_id=experiment) as run, _silent():
         mlflow.log_params({"imported_from": file.name, "sha256": sha256})
-        info = mlflow.sklearn.log_model(name="model", **given)
+        info = Model.log(artifact_path=None, name="model", flavor=flavour, **given)  # as log_model calls it
     return run.info.run_id, info.model_id
 
 

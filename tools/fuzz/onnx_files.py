@@ -5,14 +5,22 @@ from __future__ import annotations
 import random
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingRegressor
+import pandas as pd
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, TargetEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
+from threeways.artifact.inputs import Table
+from threeways.artifact.mlmodel import METHODS
 from threeways.artifact.onnx import loader
+from threeways.artifact.onnx.session import OnnxModel
+from threeways.artifact.signature import Column
 from threeways.errors import ArtifactError
 from threeways.protobuf import fields
 from threeways.training.export import exported
@@ -24,19 +32,49 @@ ROWS.flags.writeable = False
 LARGEST = 2**26
 """About how many bytes a graph has that is tried: the loader refuses larger ones."""
 _NUMBERS = (0, 1, 2, 3, 7, 11, 127, 128, 2**31 - 1, 2**31, 2**32, 2**63 - 1, 2**63, 2**64 - 1)
+_TEXTS = np.array([None, "", "a", "b", "c", "unseen", "\x00missing", "x" * 300], dtype=object)
+TABLE = Table(
+    {"text": _TEXTS[np.arange(200) % 8], "number": ROWS[:, 0], "whole": ROWS[:, 1].astype(np.int64)}
+)
+_COLUMNS = (Column("string", "text", False), Column("double", "number", False), Column("long", "whole"))
 _MESSAGES = frozenset({1, 2, 5, 7, 11, 12})
 """Fields that may hold a message, whichever message they are of."""
 
 
 @cache
 def honest() -> tuple[bytes, ...]:
-    """Return graphs of a boosting alone, and behind encoders and scalers."""
+    """Return graphs of a boosting alone, and behind encoders and scalers; and of columns by name."""
     target = ROWS @ [1.0, 2.0, 3.0]
     trees = HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=5)
     encoded = ColumnTransformer(
         [("encoded", TargetEncoder(target_type="continuous"), [0, 1]), ("scaled", StandardScaler(), [2])]
     )
-    return tuple(exported(one.fit(ROWS, target)) for one in (trees, make_pipeline(encoded, trees)))
+    blocks = [exported(one.fit(ROWS, target)) for one in (trees, make_pipeline(encoded, trees))]
+    return (*blocks, *_of_columns())
+
+
+def _of_columns() -> list[bytes]:
+    """Return graphs of classifiers behind imputers and encoders of texts and numbers."""
+    texts = [None if one is None else str(one)[:5] for one in TABLE.columns["text"]]
+    rows = pd.DataFrame({**TABLE.columns, "text": pd.array(texts, dtype="str")})
+    classes = np.where(ROWS[:, 0] > 5, "high", np.where(ROWS[:, 1] > 4, "mid", "low"))
+    instead = SimpleImputer(strategy="constant", fill_value="none")
+    linear = make_pipeline(
+        make_column_transformer(
+            (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), ["number", "whole"]),
+            (make_pipeline(instead, OneHotEncoder(handle_unknown="ignore")), ["text"]),
+        ),
+        LogisticRegression(),
+    )
+    forest = make_pipeline(
+        make_column_transformer((OrdinalEncoder(), ["text", "whole"]), ("passthrough", ["number"])),
+        RandomForestClassifier(3, max_depth=3, random_state=0),
+    )
+    return [
+        exported(linear.fit(rows, classes), _COLUMNS, "predict_proba"),
+        exported(linear.fit(rows, classes == "high"), _COLUMNS, "decision_function"),
+        exported(forest.fit(rows, classes), _COLUMNS),
+    ]
 
 
 def _varint(number: int) -> bytes:
@@ -97,16 +135,23 @@ def attempt(seed: int) -> str:
     for _ in range(rng.choice((1, 1, 1, 3))):
         content = changed(rng, content)
     try:
-        model = loader.load(content, Path("model.onnx"))
+        model = loader.load(content, Path("model.onnx"), columns=list(TABLE.columns))
     except ArtifactError:
         return "refused"
+    if not (methods := [one for one in METHODS if model.has(one)]):
+        return "refused"
     try:
-        answer = model.predict(ROWS.copy())
-        again = model.predict(ROWS.copy())
+        answers = [_asked(model, method) for method in methods for _ in range(2)]
     except Exception as error:
         if not type(error).__module__.startswith("onnxruntime"):
             raise
         return "failing"
-    if not np.array_equal(answer, again, equal_nan=True):
-        raise RuntimeError("it answers otherwise the second time")
+    for once, again in zip(answers[::2], answers[1::2], strict=True):
+        if once.tolist() != again.tolist() and not np.array_equal(once, again, equal_nan=True):
+            raise RuntimeError("it answers otherwise the second time")
     return "answering"
+
+
+def _asked(model: OnnxModel, method: str) -> Any:
+    rows = TABLE if model.by_name else ROWS.copy()
+    return model.ask(rows, method)[0]
