@@ -18,7 +18,7 @@ override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
 
 # What each target takes. Another name on the command line, a misspelt one above all, is refused.
-TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE CONSUMERS FAN_OUT PAGE MODEL SHA256
+TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE CONSUMERS FAN_OUT PAUSE PAGE MODEL SHA256
 TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL SHA256
 TAKES_replay := FROM FUNCTION YES MODEL SHA256
 TAKES_watch := PORT
@@ -97,7 +97,7 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 $(READY): Pipfile Pipfile.lock
 	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
-run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= CONSUMERS="a b" FAN_OUT= PAGE=1 MODEL= TASK=)
+run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= CONSUMERS="a b" FAN_OUT= PAUSE= PAGE=1 MODEL= TASK=)
 	@$(PYTHON) -m threeways run
 
 torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= EVENTS= TOLERATE= MODEL= TASK=)

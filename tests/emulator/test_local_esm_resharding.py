@@ -14,7 +14,7 @@ import pytest
 
 from threeways.aws.kinesis import Listed, list_shards
 from threeways.emulator.harness import Harness
-from threeways.emulator.mapping import source
+from threeways.emulator.mapping import poller
 
 FIRST, LOW, HIGH, MERGED = (f"shardId-{number:012}" for number in range(4))
 KEYS = [f"key-{number}" for number in range(12)]
@@ -204,7 +204,7 @@ def test_where_a_closed_shard_never_reports_its_end_an_empty_read_after_it_close
     event_source_mapping: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """docs.aws.amazon.com/kinesis/latest/APIReference/API_ListShards.html"""
-    monkeypatch.setattr(source, "LIST_SECONDS", 0.05)
+    monkeypatch.setattr(poller, "LIST_SECONDS", 0.05)
     handler = Handler()
     harness = event_source_mapping(handler)
     reading: Any = harness.mapping._shards

@@ -20,6 +20,7 @@ from test_pipeline_console import VIEW, result
 from threeways.cli.event_options import end_all
 from threeways.errors import ArtifactMismatch, SettingsError, UsageError
 from threeways.local_run import consumers, consumers_console
+from threeways.local_run.pauses import Pause
 from threeways.local_run.pipeline import Options
 from threeways.local_run.result import ledger_of
 from threeways.settings import Settings
@@ -48,8 +49,10 @@ def test_each_consumer_accounts_for_every_event_by_itself(find: Find, tmp_path: 
     said = io.StringIO()
     named = consumers.named("ride_duration ride_tip", Settings(), "ride_tip")
     options = Options(n=600, poison=0.05, shards=2)
-    ledgers, refused = consumers.run(options, named, find, Console(file=said, width=120), tmp_path)
+    console, pauses = Console(file=said, width=120), [Pause("ride_tip", 0, 1)]
+    ledgers, refused = consumers.run(options, named, find, console, tmp_path, pauses)
     assert refused == {}
+    assert said.getvalue().index("ride_tip is paused") < said.getvalue().index("ride_tip goes on")
     for name, ledger in ledgers.items():
         assert (ledger.task, ledger.sent, ledger.predicted, ledger.quarantined) == (name, 600, 570, 30)
         assert (ledger.lost, ledger.pending, ledger.abandoned, ledger.duplicates) == (0, 0, 0, 0)

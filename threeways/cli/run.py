@@ -31,6 +31,9 @@ def run(
     fan_out: Annotated[
         str | None, typer.Option(help="Those of the consumers that read with enhanced fan-out.")
     ] = None,
+    pause: Annotated[
+        str | None, typer.Option(help="Pause consumers: name@5s-15s, in seconds from the start.")
+    ] = None,
     page: Annotated[
         bool, typer.Option("--page", help="Serve a page to watch it, on 127.0.0.1, as long as it runs.")
     ] = False,
@@ -39,19 +42,21 @@ def run(
     from threeways.local_run import consumers as many
     from threeways.local_run.event_rows import ColumnNames
     from threeways.local_run.model_choice import choose
+    from threeways.local_run.pauses import parse as parse_pauses
     from threeways.local_run.pipeline import Options
     from threeways.local_run.pipeline import run as run_pipeline
     from threeways.local_run.watch.server import watched
 
     console, settings = Console(), from_environment(Settings)
     named = many.named(consumers or "", settings, fan_out)
-    alone = len(named) == 1 and not named[0].fan_out
+    pauses = parse_pauses(pause or "", [one.name for one in named])
+    alone = len(named) == 1 and not (named[0].fan_out or pauses)
     if alone:
         settings = named[0].settings
     options = Options(events, n, rate, shards, poison, tolerate, settings, ColumnNames(actual, event_id))
     with watched(LOCAL / "runs", console) if page else nullcontext():
         if named and not alone:
-            done = many.run(options, named, lambda own: choose(own, console, LOCAL), console, LOCAL)
+            done = many.run(options, named, lambda own: choose(own, console, LOCAL), console, LOCAL, pauses)
             end_all(*done, tolerate)
             return
         ledger = run_pipeline(options, lambda: choose(settings, console, LOCAL), console, LOCAL)

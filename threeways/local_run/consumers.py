@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from threeways.local_run.event_rows import ColumnNames
 from threeways.local_run.events import Source, Workload, load
 from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import Ledger
+from threeways.local_run.pauses import Pause, pausing
 from threeways.local_run.pipeline import Options, with_kinds, workload_of, write_run
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_sessions
@@ -112,11 +114,13 @@ def run(
     find_model: Callable[[Settings], RegisteredModel],
     console: Console,
     local: Path,
+    pauses: Sequence[Pause] = (),
 ) -> tuple[dict[str, Ledger], dict[str, UsageError]]:
     """Run several consumers on one input stream; return their ledgers, and why others were refused, by name.
 
     The first one's producer makes the events. A consumer whose model is refused leaves the others running.
-    Writes `last-run.json` in the folder `local`. Raises UsageError where none can start.
+    pauses: when which of them is paused. Writes `last-run.json` in the folder `local`. Raises UsageError
+    where none can start.
     """
     workloads = _workloads(options, consumers, console)
     models, refused = _models(consumers, find_model, console)
@@ -140,7 +144,9 @@ def run(
         leader = next(one for one in consumers if one.name in running)
         kinds = with_kinds(workloads[leader.name], models[leader.name], leader.settings).kinds
         attached = {name: (one, replace(workloads[name], kinds=kinds)) for name, one in running.items()}
-        with consumers_screen(console) as show:
+        mappings = {name: one.mapping for name, one in running.items()}
+        say = partial(console.print, markup=False, highlight=False)
+        with consumers_screen(console) as show, pausing(mappings, pauses, say):
             told = Publisher(folder, {name: str(error) for name, error in refused.items()})
             results = run_sessions(attached, options.rate, stopping, console, show, told)
     ledgers = {

@@ -43,7 +43,8 @@ def consumers_screen(console: Console) -> Iterator[Show]:
                 f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  {name}: back {view.back:,}"
                 f"  {view.per_second:,.0f}/s  latency p50 {seconds_text(view.latency_p50)}"
                 f"  quarantined {view.quarantined:,}  retries {view.retries:,}"
-                f"  iterator age {seconds_text(view.iterator_age)}  reads refused {view.reads_refused:,}",
+                f"  iterator age {seconds_text(view.iterator_age)}  reads refused {view.reads_refused:,}"
+                f"{'  paused' if view.paused else ''}",
                 highlight=False,
             )
 
@@ -62,7 +63,8 @@ def rows(views: Mapping[str, View], width: int) -> Table:
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for consumer, row in numbers.items():
-        table.add_row(escape(consumer), *(row[name] for name in shown))
+        paused = " (paused)" if views[consumer].paused else ""
+        table.add_row(escape(consumer) + paused, *(row[name] for name in shown))
     return table
 
 

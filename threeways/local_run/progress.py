@@ -74,6 +74,7 @@ class View:
     batches: int
     redelivered: int
     reads_refused: int = 0
+    paused: bool = False
 
 
 @dataclass
@@ -113,4 +114,5 @@ class RunProgress:
             batches=counts.invocations,
             redelivered=counts.retried,
             reads_refused=counts.reads_refused,
+            paused=not self.mapping.enabled,
         )

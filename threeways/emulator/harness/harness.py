@@ -118,10 +118,9 @@ class Harness:
             return from_schedule(options.schedule, event, self.stream)
         if options.queue is not None:
             return from_sqs_event({"Queue": self.stream, **event})
-        given = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
-        return from_event(
-            given | ({"DestinationConfig": self.destination.config} if self.destination else {})
-        )
+        self._event = {"StartingPosition": "TRIM_HORIZON", "Stream": self.stream, **event}
+        self._event |= {"DestinationConfig": self.destination.config} if self.destination else {}
+        return from_event(self._event)
 
     def _mapping(
         self, settings: MappingSettings | QueueSettings | ScheduleSettings, options: Options
@@ -201,6 +200,17 @@ class Harness:
         if not self._started:
             self.start()
         self.wait(self.mapping.drained, within)
+
+    def update(self, **properties: Any) -> None:
+        """Change properties of the mapping of a stream, in AWS's names; it goes on from its checkpoint.
+
+        Raises LocalError for what AWS would refuse.
+        """
+        if not isinstance(self.mapping, EventSourceMapping):
+            raise LocalError("only the mapping of a stream can be updated: make another harness")
+        changed = {**self._event, **properties}
+        self.mapping.update(from_event(changed))
+        self._event = changed
 
     def stop(self) -> dict[str, str | None]:
         """Stop the mapping; return the positions by shard id."""

@@ -61,6 +61,14 @@ class Progress:
             for number in numbers:
                 del self._outstanding[number]
 
+    def rewind(self) -> None:
+        """Forget what was read beyond the checkpoint, whether or not it is done: it is read again."""
+        with self._lock:
+            if self._outstanding:
+                self._last = next(iter(self._outstanding.values()))
+                self._outstanding.clear()
+                self._ended = False
+
     def ended(self) -> None:
         """Record that the shard was read to its end."""
         with self._lock:

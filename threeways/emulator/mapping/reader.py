@@ -48,6 +48,7 @@ class Reader:
     def run(self) -> None:
         """Read until the end."""
         empty = failures = 0
+        self._last = self.shard.checkpoint
         limit = min(max(self.work.settings.batch_size, _MIN_RECORDS), _MAX_RECORDS)
         polled = self.work.limits is not None and not self.work.limits.fan_out
         idle = (POLLED_SECONDS,) if polled else IDLE

@@ -55,6 +55,17 @@ class Shards:
     def _open(self, shard_id: str, start: Position) -> Shard:
         return Shard(self._kinesis, self._stream, shard_id, start, self._timestamp)
 
+    def unfinished(self) -> list[Shard]:
+        """Return the shards that were begun and are not done to their end, to be read on."""
+        with self._lock:
+            return [shard for shard in self._begun.values() if not shard.progress.complete]
+
+    def rewind(self) -> None:
+        """Forget what was read and is not done, so that each shard is read from its checkpoint on."""
+        with self._lock:
+            for shard in self._begun.values():
+                shard.progress.rewind()
+
     def behind(self, listed: Sequence[Listed]) -> bool:
         """Return whether any listed shard, begun or not, has a record that is not done."""
         with self._lock:

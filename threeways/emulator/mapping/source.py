@@ -1,11 +1,11 @@
-"""The event source mapping: a worker for each readable shard, while the stream is split and merged."""
+"""The event source mapping: where it starts, what it is told to change, and how far it is."""
 
 from __future__ import annotations
 
 import time
 import uuid as uuids
 from collections.abc import Callable
-from threading import Event, Lock, Thread
+from threading import Event, RLock
 from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,15 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import InvocationResult
 from threeways.aws.kinesis import list_shards
-from threeways.aws.kinesis_event import ROLE_ARN
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, MappingReporter
 from threeways.emulator.mapping.destination import NO_CLIENTS, Clients, Destination
 from threeways.emulator.mapping.lane import Work
+from threeways.emulator.mapping.poller import Poller
 from threeways.emulator.mapping.read_limits import ReadLimits
-from threeways.emulator.mapping.records import Origin
 from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.mapping.shards import Shards
-from threeways.emulator.mapping.worker import ShardWorker
 from threeways.errors import LocalError, LocalFailed
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from threeways.emulator.mapping.position import Shard
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:local"
-LIST_SECONDS = 1.0
-"""The interval in seconds at which shards are listed; the end of a shard triggers it, too."""
 
 
 class EventSourceMapping:
@@ -63,23 +59,26 @@ class EventSourceMapping:
         limits: ReadLimits | None = None,
     ) -> None:
         self.uuid = uuid or str(uuids.uuid4())
-        self._kinesis = kinesis
-        self._stream = stream
-        self._stopping = Event()
+        self._kinesis, self._stream = kinesis, stream
+        self._invoke, self._clients, self._function_arn = invoke, clients, function_arn
+        self._clock, self._backoff, self._limits = clock, backoff, limits
         self._reporter = MappingReporter(on_event)
-        to = settings.destination
-        destination = Destination(to, clients, self.uuid, function_arn) if to else None
-        limits = ReadLimits(fan_out=True) if settings.fan_out else limits
-        self._work = Work(
-            settings, invoke, destination, self._reporter, clock, backoff, self._stopping, limits
-        )
+        self._settings = settings
+        self._work = self._work_of(settings)
         self._shards = Shards(kinesis, stream, settings)
-        self._workers: dict[str, ShardWorker] = {}
-        self._look = Event()
-        self._follower = Thread(target=self._follow, name=f"follower-{stream}", daemon=True)
+        self._poller: Poller | None = None
         self._arn = ""
+        self._stopping = Event()
         self._failure: BaseException | None = None
-        self._lock = Lock()
+        self._lock = RLock()
+
+    def _work_of(self, settings: MappingSettings) -> Work:
+        to = settings.destination
+        destination = Destination(to, self._clients, self.uuid, self._function_arn) if to else None
+        limits = ReadLimits(fan_out=True) if settings.fan_out else self._limits
+        return Work(
+            settings, self._invoke, destination, self._reporter, self._clock, self._backoff, Event(), limits
+        )
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,13 +87,23 @@ class EventSourceMapping:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it reads, as its settings say; `update` changes them."""
+        return self._settings.enabled
+
+    @property
+    def settings(self) -> MappingSettings:
+        """Its settings as they are now."""
+        return self._settings
+
     def start(self) -> None:
         """Begin to read at the starting position; a disabled mapping only takes that position.
 
         Raises LocalError if the stream cannot be read, or if the starting timestamp lies in the future.
         """
-        settings = self._work.settings
-        if settings.starting_timestamp is not None and settings.starting_timestamp > self._work.clock():
+        settings = self._settings
+        if settings.starting_timestamp is not None and settings.starting_timestamp > self._clock():
             raise LocalError(
                 "StartingPositionTimestamp lies in the future, which AWS refuses: take a past one"
             )
@@ -108,33 +117,34 @@ class EventSourceMapping:
                 raise LocalError(f"stream {self._stream} cannot be read: {error}") from error
             self._arn = summary["StreamDescriptionSummary"]["StreamARN"]
             if settings.enabled:
-                self._serve(begun)
-                self._follower.start()
+                self._poll(begun)
 
-    def _serve(self, shards: list[Shard]) -> None:
-        for shard in shards:
-            origin = Origin(shard.id, self._arn, ROLE_ARN, self._kinesis.meta.region_name)
-            worker = ShardWorker(shard, origin, self._work, on_end=self._look.set, on_failure=self._failed)
-            self._workers[shard.id] = worker
-            worker.start()
+    def update(self, settings: MappingSettings) -> None:
+        """Change the settings: from then on it reads from its checkpoint on, or not at all if disabled.
 
-    def _follow(self) -> None:
-        """List the shards and begin new ones until the mapping stops."""
-        while not self._stopping.is_set():
-            self._look.wait(LIST_SECONDS)
-            self._look.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                listed = list_shards(self._kinesis, self._stream)
-                for shard in listed:
-                    if shard.closed and shard.id in self._workers:
-                        self._workers[shard.id].reader.closed.set()
-                self._serve(self._shards.to_begin(listed))
-            except (ClientError, BotoCoreError) as error:
-                self._reporter.report(MappingEvent("read_failed", "", f"ListShards: {error}"))
-            except Exception as error:  # noqa: BLE001 - kept for `drained` and `stop`, which raise it
-                self._failed(error)
+        docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html. Invocations in progress are
+        finished first. What is done beyond a checkpoint comes again. Raises LocalError for what cannot be
+        changed.
+        """
+        for name in ("starting_position", "starting_timestamp", "fan_out"):
+            if getattr(settings, name) != getattr(self._settings, name):
+                raise LocalError(
+                    "the stream and the starting position of a mapping cannot be changed: make another one, "
+                    "which begins anew"
+                )
+        work = self._work_of(settings)
+        with self._lock:
+            if self._poller is not None:
+                self._poller.join()
+                self._poller = None
+                self._shards.rewind()
+            self._settings, self._work = settings, work
+            if settings.enabled and self._arn and not self._stopping.is_set():
+                self._poll(self._shards.unfinished())
+
+    def _poll(self, shards: list[Shard]) -> None:
+        self._poller = Poller(self._kinesis, self._stream, self._arn, self._shards, self._work, self._failed)
+        self._poller.start(shards)
 
     def _failed(self, error: Exception) -> None:
         self._failure = error
@@ -143,9 +153,9 @@ class EventSourceMapping:
     def halt(self) -> None:
         """Stop without waiting; `stop` waits."""
         self._stopping.set()
-        self._look.set()
-        for worker in list(self._workers.values()):
-            worker.buffer.close()
+        poller = self._poller
+        if poller is not None:
+            poller.halt()
 
     def stop(self) -> dict[str, str | None]:
         """Stop reading, finish the invocations in progress, and return the `positions`. Idempotent.
@@ -153,11 +163,9 @@ class EventSourceMapping:
         Raises LocalError if a thread of the mapping has failed.
         """
         self.halt()
-        if self._follower.ident is not None:
-            self._follower.join()
-        self.halt()  # also workers that the follower began meanwhile
-        for worker in self._workers.values():
-            worker.join()
+        with self._lock:
+            if self._poller is not None:
+                self._poller.join()
         self._raise_failure()
         return self.positions()
 
@@ -169,7 +177,8 @@ class EventSourceMapping:
         self._raise_failure()
         if not self._arn:
             raise LocalError("the mapping was not started")
-        if any(len(worker.buffer) for worker in list(self._workers.values())):
+        poller = self._poller
+        if poller is not None and poller.holds_records:
             return False
         try:
             return not self._shards.behind(list_shards(self._kinesis, self._stream))
