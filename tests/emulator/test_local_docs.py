@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from threeways.emulator.mapping import MappingCounts
 from threeways.emulator.mapping.settings import _Event
@@ -25,6 +26,12 @@ def test_the_example_is_executed_as_it_stands(tmp_path: Path) -> None:
 def test_the_example_of_faults_is_executed_as_it_stands(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
     _execute(page, ["forward.py", "conftest.py", "test_forward.py"], tmp_path, "2 passed")
+
+
+@pytest.mark.exhaustive
+def test_the_example_of_other_sources_is_executed_as_it_stands(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "event-sources.md").read_text(encoding="utf-8")
+    _execute(page, ["uploads.py", "conftest.py", "test_uploads.py"], tmp_path, "3 passed")
 
 
 def _execute(page: str, names: list[str], tmp_path: Path, outcome: str) -> None:

@@ -33,7 +33,8 @@ def bodies(event: dict[str, Any]) -> list[str]:
     return [record["body"] for record in event["Records"]]
 
 
-def test_an_event_is_the_documented_one(event_source_mapping: Make, emulator: Emulator) -> None:
+def test_a_queues_event_is_the_documented_one(event_source_mapping: Make, emulator: Emulator) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
     harness = event_source_mapping(nothing, queue={})
     before = int(1000 * time.time())
     sent = emulator.client("sqs").send_message(
@@ -80,6 +81,7 @@ def test_an_event_is_the_documented_one(event_source_mapping: Make, emulator: Em
 def test_messages_come_in_batches_of_ten_at_most_and_are_deleted_when_done(
     event_source_mapping: Make, emulator: Emulator
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
     harness = event_source_mapping(nothing, queue={})
     sent = [harness.put(number) for number in range(25)]
     harness.drain()
@@ -94,6 +96,7 @@ def test_messages_come_in_batches_of_ten_at_most_and_are_deleted_when_done(
 
 
 def test_messages_that_come_within_the_window_are_one_batch(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
     harness = event_source_mapping(nothing, queue={}, BatchSize=100, MaximumBatchingWindowInSeconds=1)
     for number in range(12):
         harness.put(number)
@@ -113,7 +116,8 @@ def test_a_full_batch_does_not_wait_for_its_window(event_source_mapping: Make) -
     assert [len(invocation.ids) for invocation in harness.invocations] == [2, 2]
 
 
-def test_a_batch_is_cut_where_its_event_would_pass_six_megabytes(event_source_mapping: Make) -> None:
+def test_a_queues_batch_is_cut_where_its_event_would_pass_six_megabytes(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
     harness = event_source_mapping(nothing, queue={})
     for _ in range(8):
         harness.put("x" * 1_000_000)
@@ -126,6 +130,7 @@ def test_a_batch_is_cut_where_its_event_would_pass_six_megabytes(event_source_ma
 def test_what_fails_comes_again_after_the_visibility_timeout_and_no_sooner(
     event_source_mapping: Make,
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
     times: list[float] = []
 
     def handler(event: Any, context: Any) -> None:
@@ -146,6 +151,8 @@ def test_what_fails_comes_again_after_the_visibility_timeout_and_no_sooner(
 
 
 def test_reported_messages_alone_come_again(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
+
     def handler(event: Any, context: Any) -> Any:
         again = [
             record["messageId"]
@@ -174,9 +181,10 @@ def test_reported_messages_alone_come_again(event_source_mapping: Make) -> None:
         {"batchItemFailures": [{"itemIdentifier": "no message of the batch"}]},
     ],
 )
-def test_an_empty_wrong_or_unknown_identifier_fails_the_whole_batch(
+def test_an_empty_wrong_or_unknown_identifier_leaves_all_messages_on_the_queue(
     event_source_mapping: Make, reply: Any
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
     harness = event_source_mapping(lambda event, context: reply, queue={}, FunctionResponseTypes=REPORTS)
     harness.put("m")
     harness.start()
@@ -185,7 +193,8 @@ def test_an_empty_wrong_or_unknown_identifier_fails_the_whole_batch(
 
 
 @pytest.mark.parametrize("reply", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}])
-def test_an_empty_or_null_reply_is_success(event_source_mapping: Make, reply: Any) -> None:
+def test_an_empty_or_null_reply_deletes_all_messages(event_source_mapping: Make, reply: Any) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
     harness = event_source_mapping(lambda event, context: reply, queue={}, FunctionResponseTypes=REPORTS)
     harness.put("m")
     harness.drain()
@@ -195,6 +204,7 @@ def test_an_empty_or_null_reply_is_success(event_source_mapping: Make, reply: An
 def test_a_message_that_failed_as_often_as_maxreceivecount_goes_to_the_dead_letter_queue(
     event_source_mapping: Make, emulator: Emulator
 ) -> None:
+    """docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html"""
     sqs, name = emulator.client("sqs"), f"dead-{uuid.uuid4().hex[:8]}"
     dead = sqs.create_queue(QueueName=name)["QueueUrl"]
     policy = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}", "maxReceiveCount": 2}
@@ -217,6 +227,7 @@ def test_a_message_that_failed_as_often_as_maxreceivecount_goes_to_the_dead_lett
 def test_a_delayed_message_comes_when_its_delay_is_over(
     event_source_mapping: Make, emulator: Emulator
 ) -> None:
+    """docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html"""
     harness = event_source_mapping(nothing, queue={})
     started = time.monotonic()
     emulator.client("sqs").send_message(QueueUrl=harness.queue_url, MessageBody="later", DelaySeconds=1)
@@ -233,6 +244,7 @@ def test_a_delayed_message_comes_when_its_delay_is_over(
 def test_a_message_is_in_flight_while_its_invocation_runs(
     event_source_mapping: Make, emulator: Emulator
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
     begun, go_on = Event(), Event()
 
     def handler(event: Any, context: Any) -> None:
@@ -255,6 +267,7 @@ def test_a_message_is_in_flight_while_its_invocation_runs(
 def test_five_batches_are_processed_at_once_and_fewer_with_maximum_concurrency(
     event_source_mapping: Make,
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
     together = Barrier(5)
     harness = event_source_mapping(lambda event, context: together.wait(20) and None, queue={}, BatchSize=1)
     for number in range(5):
@@ -280,6 +293,7 @@ def test_five_batches_are_processed_at_once_and_fewer_with_maximum_concurrency(
 def test_what_was_throttled_is_tried_again_while_it_is_invisible_and_nothing_is_lost(
     event_source_mapping: Make, tmp_path: Any
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
     (tmp_path / "slow.py").write_text("import time\ndef handler(event, context):\n    time.sleep(0.05)\n")
     harness = event_source_mapping(
         "slow.handler", root=tmp_path, queue={}, BatchSize=1, concurrency=1, timeout=5.0
@@ -332,7 +346,8 @@ def test_after_a_stop_what_was_not_done_is_still_on_the_queue(
     assert left["Body"] == "after"
 
 
-def test_a_mapping_that_is_not_enabled_reads_nothing(event_source_mapping: Make) -> None:
+def test_a_queues_mapping_that_is_not_enabled_reads_nothing(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
     harness = event_source_mapping(nothing, queue={}, Enabled=False)
     harness.put("m")
     harness.start()
@@ -340,7 +355,7 @@ def test_a_mapping_that_is_not_enabled_reads_nothing(event_source_mapping: Make)
     assert harness.counts().polled == 0
 
 
-def test_the_defaults_are_awss() -> None:
+def test_the_defaults_of_a_queues_mapping_are_awss() -> None:
     """docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
     assert from_sqs_event({"Queue": "arn"}) == QueueSettings(10, 0, True, False, 5)
 
@@ -358,7 +373,8 @@ def test_the_defaults_are_awss() -> None:
         ({"StartingPosition": "LATEST"}, "StartingPosition"),
     ],
 )
-def test_what_is_not_supported_or_out_of_range_is_refused_by_name(given: dict[str, Any], why: str) -> None:
+def test_what_a_queues_mapping_does_not_take_is_refused_by_name(given: dict[str, Any], why: str) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
     with pytest.raises(LocalError, match=why):
         from_sqs_event({"Queue": "arn", **given})
 

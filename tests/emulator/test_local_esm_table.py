@@ -58,7 +58,8 @@ def keys_of(event: dict[str, Any]) -> list[str]:
     return [record["dynamodb"]["Keys"]["id"]["S"] for record in event["Records"]]
 
 
-def test_an_event_is_the_documented_one(event_source_mapping: Make, table: Table) -> None:
+def test_a_tables_event_is_the_documented_one(event_source_mapping: Make, table: Table) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"""
     harness = event_source_mapping(nothing, table=table.name)
     before = int(time.time())
     table.put("101", Message={"S": "New item!"}, Raw={"B": b"\x00\xff"})
@@ -105,6 +106,7 @@ def test_an_event_is_the_documented_one(event_source_mapping: Make, table: Table
 def test_the_images_are_those_of_the_streams_view(
     event_source_mapping: Make, emulator: Emulator, view: str, images: set[str]
 ) -> None:
+    """docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
     table = Table(emulator, view)
     harness = event_source_mapping(nothing, table=table.name)
     table.put("k", n={"N": "1"})
@@ -117,6 +119,7 @@ def test_the_images_are_those_of_the_streams_view(
 def test_changes_come_in_order_in_batches_of_batch_size_and_are_checkpointed(
     event_source_mapping: Make, table: Table
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"""
     harness = event_source_mapping(nothing, table=table.name, BatchSize=3)
     for number in range(7):
         table.put(str(number))
@@ -130,6 +133,7 @@ def test_changes_come_in_order_in_batches_of_batch_size_and_are_checkpointed(
 def test_latest_passes_over_what_was_written_before_the_start(
     event_source_mapping: Make, table: Table
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html"""
     table.put("before")
     harness = event_source_mapping(nothing, table=table.name, StartingPosition="LATEST")
     harness.start()
@@ -139,6 +143,7 @@ def test_latest_passes_over_what_was_written_before_the_start(
 
 
 def test_a_reported_change_and_all_after_it_come_again(event_source_mapping: Make, table: Table) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html"""
     tries: list[list[str]] = []
 
     def handler(event: Any, context: Any) -> Any:
@@ -161,6 +166,7 @@ def test_a_reported_change_and_all_after_it_come_again(event_source_mapping: Mak
 def test_bisecting_isolates_a_poison_change_whose_document_and_records_are_kept(
     event_source_mapping: Make, table: Table
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"""
     done: list[str] = []
 
     def handler(event: Any, context: Any) -> None:
@@ -201,6 +207,7 @@ def test_bisecting_isolates_a_poison_change_whose_document_and_records_are_kept(
 def test_changes_over_the_maximum_age_are_given_up_without_an_invocation(
     event_source_mapping: Make, table: Table
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html"""
     table.put("old")
     harness = event_source_mapping(
         nothing,
@@ -215,6 +222,7 @@ def test_changes_over_the_maximum_age_are_given_up_without_an_invocation(
 
 
 def test_an_items_changes_stay_in_order_whatever_the_factor(event_source_mapping: Make, table: Table) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html"""
     harness = event_source_mapping(nothing, table=table.name, ParallelizationFactor=4, BatchSize=2)
     for number in range(6):
         for key in "abc":
@@ -268,6 +276,7 @@ def test_a_position_by_time_is_found_by_reading_up_to_it(emulator: Emulator, tab
 def test_a_timestamp_is_for_kinesis_alone_and_a_table_needs_a_stream(
     event_source_mapping: Make, emulator: Emulator, table: Table
 ) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html"""
     arn = event_source_mapping(nothing, table=table.name).stream
     with pytest.raises(LocalError, match="TRIM_HORIZON or LATEST"):
         from_event({"Stream": arn, "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1.0})

@@ -138,6 +138,7 @@ WRITES: dict[str, Callable[[Any, str, str, int], Any]] = {
 def test_of_concurrent_conditional_writes_of_a_key_one_wins_and_is_what_is_stored(
     emulator: Emulator, table: str, kind: str
 ) -> None:
+    """docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html"""
     client = emulator.client("dynamodb")
     won = race(lambda key, writer: WRITES[kind](client, table, key, writer))
     assert sorted(int(key) for key, _ in won) == list(range(KEYS))
@@ -153,6 +154,7 @@ def test_of_concurrent_conditional_writes_of_a_key_one_wins_and_is_what_is_store
 
 
 def test_of_concurrent_conditional_deletes_of_a_key_one_wins(emulator: Emulator, table: str) -> None:
+    """docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html"""
     client = emulator.client("dynamodb")
     for key in range(KEYS):
         client.put_item(TableName=table, Item={"id": {"S": str(key)}})
@@ -187,6 +189,7 @@ def test_unmended_moto_has_several_winners_so_the_mend_is_still_needed() -> None
 def test_an_update_that_creates_an_item_is_one_insert_and_one_without_effect_is_none(
     emulator: Emulator, table: str
 ) -> None:
+    """docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
     client = emulator.client("dynamodb")
     item = {"id": {"S": "k"}, "n": {"N": "1"}}
     for _ in range(2):
@@ -233,6 +236,7 @@ def test_an_update_that_fails_half_way_changes_nothing(emulator: Emulator, table
 def test_a_cancelled_transaction_undoes_all_of_it_and_its_streams_readers_go_on(
     emulator: Emulator, table: str
 ) -> None:
+    """docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
     client, other = emulator.client("dynamodb"), make_table(emulator)
     client.put_item(TableName=other, Item={"id": {"S": "there"}, "n": {"N": "1"}})
     at = iterator(emulator, other, "LATEST")
@@ -255,6 +259,7 @@ def test_a_cancelled_transaction_undoes_all_of_it_and_its_streams_readers_go_on(
 
 
 def test_a_transaction_sent_again_with_its_token_is_done_once(emulator: Emulator, table: str) -> None:
+    """docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
     client = emulator.client("dynamodb")
     put = {"Put": {"TableName": table, "Item": {"id": {"S": "k"}}, "ConditionExpression": NEW}}
     token = uuid.uuid4().hex

@@ -94,6 +94,7 @@ def race(write: Callable[[str, bytes], Any]) -> dict[str, list[bytes]]:
 def test_of_concurrent_conditional_puts_of_a_key_one_wins_and_is_what_is_stored(
     emulator: Emulator, bucket: str, there: bool
 ) -> None:
+    """docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"""
     client = emulator.client("s3")
     tag = ""
     for number in range(KEYS if there else 0):
@@ -123,6 +124,7 @@ def multipart(client: Any, bucket: str, key: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("way", ["put", "copy", "multipart"])
 def test_each_way_of_writing_keeps_its_conditions(emulator: Emulator, bucket: str, way: str) -> None:
+    """docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"""
     client: Any = emulator.client("s3")
     client.put_object(Bucket=bucket, Key="source", Body=b"parts")
     write: Any = {"put": client.put_object, "copy": client.copy_object}.get(
@@ -152,6 +154,7 @@ def test_a_retried_complete_of_an_upload_that_was_done_succeeds(emulator: Emulat
 
 
 def test_a_conditional_delete_is_refused_where_the_object_is_another(emulator: Emulator, bucket: str) -> None:
+    """docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html"""
     client: Any = emulator.client("s3")
     tag = client.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
     assert refusal(client.delete_object, Bucket=bucket, Key="k", IfMatch='"other"')[0] == 412
@@ -160,6 +163,7 @@ def test_a_conditional_delete_is_refused_where_the_object_is_another(emulator: E
 
 
 def test_a_put_during_which_the_object_was_deleted_is_a_conflict(emulator: Emulator, bucket: str) -> None:
+    """docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"""
     client = emulator.client("s3")
     client.put_object(Bucket=bucket, Key="k", Body=b"x")
     place = urlsplit(emulator.endpoint_url)

@@ -47,6 +47,7 @@ def times(harness: Harness) -> list[str]:
 
 
 def test_a_rule_fires_each_minute_from_a_minute_after_its_start_on(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html"""
     clock = ManualClock(START.timestamp())
     harness = event_source_mapping(nothing, schedule="Schedule", Schedule="rate(1 minute)", clock=clock)
     harness.start()
@@ -72,6 +73,7 @@ def test_where_the_clock_jumps_all_that_fell_due_is_invoked_each_with_its_own_ti
 
 
 def test_a_rules_event_is_the_documented_one(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html"""
     clock = ManualClock(START.timestamp())
     given = {"Schedule": "rate(5 minutes)", "Name": "sweeper"}
     harness = event_source_mapping(nothing, schedule="Schedule", clock=clock, **given)
@@ -93,6 +95,7 @@ def test_a_rules_event_is_the_documented_one(event_source_mapping: Make) -> None
 
 
 def test_schedulers_rate_fires_at_once_and_its_event_is_its_own(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"""
     clock = ManualClock(START.timestamp())
     given = {"ScheduleExpression": "rate(1 minute)", "Name": "sweeper"}
     harness = event_source_mapping(nothing, schedule="ScheduleV2", clock=clock, **given)
@@ -106,6 +109,7 @@ def test_schedulers_rate_fires_at_once_and_its_event_is_its_own(event_source_map
 
 
 def test_an_input_is_the_event_with_schedulers_attributes(event_source_mapping: Make) -> None:
+    """docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html"""
     clock = ManualClock(START.timestamp())
     given = {
         "ScheduleExpression": "at(2026-11-29T13:00:00)",
@@ -159,6 +163,7 @@ def test_a_functions_error_is_tried_again_after_a_minute_and_two_and_then_given_
 
 
 def test_what_was_throttled_is_tried_again_soon_and_uses_no_try() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
     clock = ManualClock(START.timestamp())
     results: list[InvocationResult] = []
     throttled = InvocationResult(error=FunctionError("TooManyRequestsException", "rate exceeded"))
@@ -228,11 +233,15 @@ def test_a_disabled_schedule_fires_never(event_source_mapping: Make, given: dict
     ],
 )
 def test_an_expression_fires_at_its_times(expression: str, expected: list[str]) -> None:
+    """docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html"""
     assert fires(expression, max(len(expected), 1)) == expected
 
 
 def test_a_schedules_zone_is_kept_where_clocks_change() -> None:
-    """What is skipped is not made up for, and what comes twice fires once."""
+    """docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+
+    What is skipped is not made up for, and what comes twice fires once.
+    """
     zone: dict[str, Any] = {"scheduler": True, "zone": "America/New_York"}
     spring = datetime(2026, 3, 7, 12, tzinfo=UTC)
     assert fires("cron(30 2 * * ? *)", 2, spring, **zone) == ["2026-03-09 06:30:00", "2026-03-10 06:30:00"]
@@ -259,6 +268,7 @@ def test_each_minute_of_a_day_with_cron_is_each_minute() -> None:
     ],
 )  # fmt: skip
 def test_an_expression_that_aws_refuses_is_refused(expression: str) -> None:
+    """docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html"""
     with pytest.raises(LocalError, match="the Schedule event's expression"):
         from_schedule("Schedule", {"Schedule": expression}, "s")
 

@@ -216,7 +216,7 @@ def test_all_of_them_feed_their_functions(
     assert seen["Timer.Events.Daily"] == []
 
 
-def test_a_visibility_timeout_below_the_functions_timeout_is_refused(
+def test_a_templates_visibility_timeout_below_its_functions_timeout_is_refused(
     write: Callable[..., Path], emulator: Emulator
 ) -> None:
     made = load(write('VisibilityTimeout: "30"', "VisibilityTimeout: 4"))
