@@ -54,7 +54,7 @@ def parse(text: str, start: datetime, *, scheduler: bool, zone: str = "UTC") -> 
     """Parse an expression. Raises ValueError, saying what is wrong.
 
     start: when the schedule is made, from which rates count: a rule fires an interval later for the first
-    time, EventBridge Scheduler at once. scheduler: whether it is Scheduler's, which has `at` and time zones.
+    time, EventBridge Scheduler at once. scheduler: whether it is Scheduler's, which has `at` and a time zone.
     """
     form = _FORM.fullmatch(text.strip())
     if form is None or (form[1] == "at" and not scheduler):
