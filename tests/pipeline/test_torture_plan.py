@@ -33,6 +33,30 @@ def test_none_clears_the_others() -> None:
     assert struck(parse("none"), 200) == struck(parse("none"), 200, "GetObject") == set()
 
 
+def test_a_fault_of_one_consumer_is_its_own() -> None:
+    plan = parse("none,throttled=0.1,tip:kill=0.5,tip:throttled=0", ["duration", "tip"])
+    assert plan.of("duration").chances == {**dict.fromkeys(DEFAULTS, 0.0), "throttled": 0.1}
+    assert plan.of("tip").chances == {**dict.fromkeys(DEFAULTS, 0.0), "kill": 0.5}
+    assert str(plan) == "none,throttled=0.1,tip:kill=0.5,tip:throttled=0"
+    assert parse(str(plan), ["duration", "tip"]) == plan
+    assert parse("tip:kill=0.5,none", ["tip"]).of("tip") == parse("none")
+
+
+@pytest.mark.parametrize(
+    ("text", "consumers", "said"),
+    [
+        ("other:kill=0.1", ["one", "two"], "of no consumer here: there is one, two"),
+        ("other:kill=0.1", [], "of no consumer here: there is one, which needs no name"),
+        ("one:typo=0.1", ["one"], "'one:typo=0.1' is no fault"),
+        ("one:kill=2", ["one"], "'one:kill=2' has no chance between 0 and 1"),
+        ("kill=0.6,one:partial=0.5", ["one"], "add up to"),
+    ],
+)
+def test_what_is_no_fault_of_a_consumer_is_told(text: str, consumers: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse(text, consumers)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_short_run_meets_every_kind(seed: int) -> None:
     assert struck(parse(None), GUARANTEED_WITHIN, seed=seed) == set(Kind)

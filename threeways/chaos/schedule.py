@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from threeways.emulator.faults import Kind, Rates
@@ -33,9 +33,14 @@ _OF_A_CALL = (Kind.ERROR, Kind.RESET_BEFORE, Kind.RESET_AFTER, Kind.THROTTLED)
 
 @dataclass(frozen=True)
 class Plan:
-    """Chances by name, as in DEFAULTS."""
+    """Chances by name, as in DEFAULTS. consumers: those of one consumer that differ, by its name."""
 
     chances: Mapping[str, float]
+    consumers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def of(self, consumer: str) -> Plan:
+        """Return the chances of one consumer."""
+        return Plan({**self.chances, **self.consumers.get(consumer, {})})
 
     def schedule(self, seed: int) -> Rates:
         """Make the schedule for a seed."""
@@ -61,24 +66,40 @@ class Plan:
 
     def __str__(self) -> str:
         changed = [f"{name}={chance:g}" for name, chance in self.chances.items() if chance]
-        return ",".join(changed if len(changed) == len(DEFAULTS) else ["none", *changed])
+        of_all = changed if len(changed) == len(DEFAULTS) else ["none", *changed]
+        of_one = [
+            f"{consumer}:{name}={chance:g}"
+            for consumer, chances in self.consumers.items()
+            for name, chance in chances.items()
+        ]
+        return ",".join([*of_all, *of_one])
 
 
-def parse(text: str | None) -> Plan:
-    """`name=chance,…` over the defaults; `none` before them sets the others to 0. Raises UsageError."""
+def parse(text: str | None, consumers: Sequence[str] = ()) -> Plan:
+    """`name=chance,…` over the defaults; `none` before them sets the others to 0. Raises UsageError.
+
+    consumers: the names of several, of which `consumer:name=chance` means one alone.
+    """
     chances = dict(DEFAULTS)
+    of_one: dict[str, dict[str, float]] = {}
     for part in filter(None, (part.strip() for part in (text or "").split(","))):
         if part == "none":
-            chances = dict.fromkeys(DEFAULTS, 0.0)
+            chances, of_one = dict.fromkeys(DEFAULTS, 0.0), {}
             continue
-        name, _, chance = part.partition("=")
+        consumer, colon, fault = part.rpartition(":")
+        name, _, chance = fault.partition("=")
+        if colon and consumer not in consumers:
+            known = f"there is {', '.join(consumers)}" if consumers else "there is one, which needs no name"
+            raise UsageError(f"FAULTS: {part!r} is of no consumer here: {known}. {_usage()}")
         if name not in DEFAULTS:
             raise UsageError(f"FAULTS: {part!r} is no fault. {_usage()}")
-        chances[name] = _chance(part, chance)
-    put = sum(chances[name] for name in DEFAULTS if name not in {"quarantine", "model"})
-    if put > 1:
-        raise UsageError(f"FAULTS: the chances of a PutRecords add up to {put:g}, over 1. {_usage()}")
-    return Plan(chances)
+        (of_one.setdefault(consumer, {}) if colon else chances)[name] = _chance(part, chance)
+    plan = Plan(chances, of_one)
+    for one in (plan, *map(plan.of, of_one)):
+        put = sum(one.chances[name] for name in DEFAULTS if name not in {"quarantine", "model"})
+        if put > 1:
+            raise UsageError(f"FAULTS: the chances of a PutRecords add up to {put:g}, over 1. {_usage()}")
+    return plan
 
 
 def _chance(part: str, text: str) -> float:
@@ -99,5 +120,6 @@ def _usage() -> str:
     known = "\n".join(f"  {name}={chance:g}  {meaning}" for name, (chance, meaning) in _FAULTS.items())
     return (
         "Write FAULTS=name=chance,name=chance (chances a call), with none before them to have those alone,"
-        f" FAULTS=none,kill=0.05. These there are, with their defaults:\n{known}"
+        " FAULTS=none,kill=0.05; of several consumers consumer:name=chance is one's alone. These there are, "
+        f"with their defaults:\n{known}"
     )
