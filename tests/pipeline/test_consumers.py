@@ -31,6 +31,11 @@ type Find = Callable[[Settings], RegisteredModel]
 
 @pytest.fixture
 def find(training: Training, tmp_path: Path) -> Find:
+    models = both_models(training, tmp_path)
+    return lambda settings: models[settings.task or ""]
+
+
+def both_models(training: Training, tmp_path: Path) -> dict[str, RegisteredModel]:
     """The registered model of each task; that of the tips is the other one under its name."""
     duration = training.report.model
     folder = tmp_path / "tip"
@@ -38,11 +43,10 @@ def find(training: Training, tmp_path: Path) -> Find:
     named = folder / "MLmodel"
     assert "task: ride_duration" in named.read_text()
     named.write_text(named.read_text().replace("task: ride_duration", "task: ride_tip"))
-    models = {
+    return {
         "ride_duration": duration,
         "ride_tip": replace(duration, folder=folder, uri="models:/ride-tip/1"),
     }
-    return lambda settings: models[settings.task or ""]
 
 
 def test_each_consumer_accounts_for_every_event_by_itself(find: Find, tmp_path: Path) -> None:

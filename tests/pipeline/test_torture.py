@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 from small_training import Training
+from test_consumers import both_models
 
 from threeways.chaos.function import FaultyFunction
 from threeways.chaos.reshard import Resharder
 from threeways.chaos.schedule import parse
-from threeways.chaos.torture import Options, torture
+from threeways.chaos.torture import Options, torture, torture_consumers
 from threeways.emulator.server import Emulator
 from threeways.emulator.template import load
+from threeways.local_run import consumers
 from threeways.local_run.provision import TEMPLATE
+from threeways.settings import Settings
 
 KEYS = ("order_violations", "kills", "throttles", "partial_failures", "reshards", "duplicates_with_new_id")
 # Each kind strikes though its chance is small; a kill costs a cold start.
@@ -41,6 +44,34 @@ def test_nothing_is_lost_or_reordered_under_faults_kills_and_resharding(
         assert written[key] == getattr(ledger, key)
     assert "lost 0" in said.getvalue()
     assert f"make torture N=2000 SEED=3 FAULTS={FAULTS}" in said.getvalue().replace("\n", "")
+
+
+def test_faults_of_one_consumer_strike_it_alone_and_cost_neither_an_event(
+    training: Training, tmp_path: Path
+) -> None:
+    named = consumers.named("ride_duration ride_tip", Settings())
+    faults = "none,ride_tip:throttled=0.2,ride_tip:kill=0.02"
+    plan = parse(faults, [one.name for one in named])
+    options = Options(plan=plan, n=1_500, seed=3, consumers="ride_duration ride_tip")
+    said = io.StringIO()
+    models = both_models(training, tmp_path)
+    console = Console(file=said, width=120)
+    ledgers, refused = torture_consumers(
+        options, named, lambda settings: models[settings.task or ""], console, tmp_path
+    )
+    assert refused == {}
+    duration, tip = ledgers["ride_duration"], ledgers["ride_tip"]
+    for ledger in (duration, tip):
+        assert ledger.sound
+        assert (ledger.sent, ledger.predicted + ledger.quarantined) == (1_500, 1_500)
+        assert (ledger.order_violations, ledger.duplicates_with_new_id) == (0, 0)
+    assert (duration.kills, duration.throttles, duration.duplicates) == (0, 0, 0)
+    assert min(tip.kills, tip.throttles) > 0
+    written = json.loads((tmp_path / "torture.json").read_text())
+    assert written["kills"] == 0
+    assert written["consumers"]["ride_tip"]["kills"] == tip.kills
+    again = f"make torture N=1500 SEED=3 FAULTS={faults} CONSUMERS='ride_duration ride_tip'"
+    assert said.getvalue().replace("\n", "").count(again) == 2
 
 
 def shards(emulator: Emulator, stream: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from threeways.atomic_files import write_json
@@ -18,16 +20,25 @@ from threeways.chaos.function import FaultyFunction
 from threeways.chaos.ledger import TortureLedger, out_of_order, wrong_ids
 from threeways.chaos.reshard import Resharder
 from threeways.chaos.schedule import Plan
+from threeways.emulator.faults import Rates
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
+from threeways.errors import UsageError
 from threeways.interrupts import interruptible
 from threeways.local_run import pipeline
-from threeways.local_run.console import show_ledger, show_share
+from threeways.local_run.console import screen, show_ledger, show_share
+from threeways.local_run.consumer import MakeFunction, RunningConsumer
+from threeways.local_run.consumers_console import consumers_screen, show_side_by_side
+from threeways.local_run.events import Workload
 from threeways.local_run.folders import new_folder
-from threeways.local_run.result import ledger_of
-from threeways.local_run.session import named_faults, run_session
+from threeways.local_run.pipeline import write_run
+from threeways.local_run.progress import View
+from threeways.local_run.result import Result, ledger_of
+from threeways.local_run.session import named_faults, run_sessions
 from threeways.local_run.stack import RunningStack
+from threeways.local_run.started import Consumer, prepared, started
 from threeways.local_run.watch.publisher import Publisher
+from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -42,10 +53,14 @@ SHOWN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Options(pipeline.Options):
-    """What the user chose, as for `make run`, and the faults. seed: None takes a new one."""
+    """What the user chose, as for `make run`, and the faults.
+
+    seed: None takes a new one. consumers: the names of several, as the user wrote them.
+    """
 
     plan: Plan
     seed: int | None = None
+    consumers: str = ""
     n: int = 100_000
     shards: int | None = SHARDS
     poison: float = POISON
@@ -59,20 +74,9 @@ def torture(
     The seed settles what befalls each operation's k-th call; which events are in it is the machine's doing.
     Raises UsageError where something cannot start. Ctrl-C ends the run early, with its ledger.
     """
-    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    console.out(f"Torture: {options.n:,} events, SEED={seed} FAULTS={options.plan}")
+    options = _seeded(options, console)
     workload, model, settings = pipeline.prepared(options, find_model, console)
-    workload = replace(workload, key=keys_of(len(workload)))
-    folder = new_folder(local / "runs")
-    schedule = options.plan.schedule(seed)
-    functions: list[FaultyFunction] = []
-
-    def make(
-        config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
-    ) -> FaultyFunction:
-        functions.append(FaultyFunction(config, environment, on_log, schedule, console.print))
-        return functions[-1]
-
+    faulty, folder = _Faulty(options, console), new_folder(local / "runs")
     stack = RunningStack(
         folder,
         model,
@@ -80,44 +84,140 @@ def torture(
         console,
         settings=settings,
         emulator=Emulator(log=folder / "emulator.log", shard_limits=True),
-        function=make,
+        function=faulty.maker(workload.task.name),
     )
     with named_faults(folder), interruptible() as stopping, stack:
         stack.announce()
+        attached = {workload.task.name: (stack, workload)}
+        with screen(console) as shown:
+            results = faulty.run(attached, lambda views: _each(views, shown), Publisher(folder), stopping)
+        [ledger] = faulty.accounts(results).values()
+    for path in (folder / "torture.json", local / "torture.json"):
+        write_json(path, ledger)
+    return ledger
+
+
+def torture_consumers(
+    options: Options,
+    consumers: Sequence[Consumer],
+    find_model: Callable[[Settings], RegisteredModel],
+    console: Console,
+    local: Path,
+) -> tuple[dict[str, TortureLedger], dict[str, UsageError]]:
+    """Run several consumers of one input stream under faults; return their ledgers, and who was refused.
+
+    Writes `torture.json` in the folder `local`, with the first one's account on top. Raises UsageError where
+    none can start.
+    """
+    options = _seeded(options, console)
+    made = prepared(options, consumers, find_model, console)
+    faulty, folder = _Faulty(options, console), new_folder(local / "runs")
+    with (
+        named_faults(folder),
+        interruptible() as stopping,
+        started(made, options, console, folder, faulty.maker, shard_limits=True) as up,
+    ):
+        with consumers_screen(console) as show:
+            results = faulty.run(up.attached, show, Publisher(folder, up.reasons), stopping)
+        ledgers = faulty.accounts(results)
+    show_side_by_side(console, ledgers, up.refused)
+    write_run(folder, local, ledgers, up.reasons, ("torture.json", "torture.json"))
+    return ledgers, up.refused
+
+
+def _seeded(options: Options, console: Console) -> Options:
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    console.out(f"Torture: {options.n:,} events, SEED={seed} FAULTS={options.plan}")
+    return replace(options, seed=seed)
+
+
+def _each(views: Mapping[str, View], shown: Callable[[View], None]) -> None:
+    for view in views.values():
+        shown(view)
+
+
+class _Faulty:
+    """Consumers whose functions meet faults, on streams that are resharded."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self._options, self._console = options, console
+        self._seed = options.seed or 0
+        self._functions: dict[str, FaultyFunction] = {}
+        self._schedules: dict[str, Rates] = {}
+        self._reshards = 0
+
+    def maker(self, name: str) -> MakeFunction:
+        """Return what makes a consumer's function, with a schedule of its own."""
+        schedule = self._options.plan.of(name).schedule(self._seed + len(self._schedules))
+        self._schedules[name] = schedule
+
+        def make(
+            config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
+        ) -> FaultyFunction:
+            function = FaultyFunction(config, environment, on_log, schedule, self._console.print)
+            self._functions[name] = function
+            return function
+
+        return make
+
+    def run(
+        self,
+        attached: Mapping[str, tuple[RunningConsumer, Workload]],
+        show: Callable[[Mapping[str, View]], None],
+        publisher: Publisher,
+        stopping: threading.Event,
+    ) -> dict[str, Result]:
+        """Put the events under faults and resharding, by keys whose order matters."""
+        keyed = {
+            name: (one, replace(workload, key=keys_of(len(workload))))
+            for name, (one, workload) in attached.items()
+        }
+        first, workload = next(iter(keyed.values()))
         resharder = Resharder(
-            stack.kinesis,
-            (stack.input_stream, stack.output_stream),
-            seed,
-            lambda: stack.mapping.counts().records,
+            first.kinesis,
+            (first.input_stream, *(one.output_stream for one, _ in keyed.values())),
+            self._seed,
+            lambda: first.mapping.counts().records,
             every=max(1, len(workload) // (RESHARDS + 1)),
             most=MOST_SHARDS,
         )
         resharder.start()
         try:
-            result = run_session(stack, workload, None, stopping, console, Publisher(folder))
+            return run_sessions(keyed, None, stopping, self._console, show, publisher)
         finally:
             resharder.stop()
-        struck = functions[0].proxy.counts() + Counter({"outage": schedule.began.total()})
-    disordered, strange = out_of_order(result.account), wrong_ids(result.account, workload.events)
-    ledger = TortureLedger(
-        **msgspec.structs.asdict(ledger_of(result)),
-        order_violations=len(disordered),
-        kills=functions[0].killed,
-        throttles=struck["throttled"],
-        partial_failures=struck["partial_failures"],
-        reshards=resharder.count,
-        duplicates_with_new_id=len(strange),
-        seed=seed,
-        faults=str(options.plan),
-        struck=dict(sorted(struck.items())),
-    )
-    show_ledger(console, ledger, result)
-    show_share(console, ledger, options.tolerate)
-    _show_struck(console, ledger)
-    _show_verdict(console, ledger, options, disordered, strange)
-    for path in (folder / "torture.json", local / "torture.json"):
-        write_json(path, ledger)
-    return ledger
+            self._reshards = resharder.count
+
+    def accounts(self, results: Mapping[str, Result]) -> dict[str, TortureLedger]:
+        """Print and return each consumer's account."""
+        ledgers = {}
+        for name, result in results.items():
+            if len(results) > 1:
+                self._console.rule(f"consumer {escape(name)}", align="left", characters="─")
+            ledgers[name] = self._account(name, result)
+        return ledgers
+
+    def _account(self, name: str, result: Result) -> TortureLedger:
+        function, schedule = self._functions[name], self._schedules[name]
+        struck = function.proxy.counts() + Counter({"outage": schedule.began.total()})
+        disordered, strange = out_of_order(result.account), wrong_ids(result.account, result.events)
+        ledger = TortureLedger(
+            **msgspec.structs.asdict(ledger_of(result)),
+            order_violations=len(disordered),
+            kills=function.killed,
+            throttles=struck["throttled"],
+            partial_failures=struck["partial_failures"],
+            reshards=self._reshards,
+            duplicates_with_new_id=len(strange),
+            seed=self._seed,
+            faults=str(self._options.plan),
+            struck=dict(sorted(struck.items())),
+        )
+        show_ledger(self._console, ledger, result)
+        show_share(self._console, ledger, self._options.tolerate)
+        _show_struck(self._console, ledger)
+        _show_verdict(self._console, ledger, self._options, disordered, strange)
+        return ledger
 
 
 def keys_of(n: int) -> Callable[[int], str]:
@@ -159,6 +259,8 @@ def _show_verdict(
     again = f"make torture N={options.n} SEED={ledger.seed} FAULTS={ledger.faults}"
     if options.events:
         again += f" EVENTS='{options.events}'"
+    if options.consumers:
+        again += f" CONSUMERS='{options.consumers}'"
     if ledger.sound:
         console.print(
             f"[bold green]Nothing lost, nothing pending, nothing out of order.[/] Again: {again}",

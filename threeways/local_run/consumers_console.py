@@ -93,6 +93,13 @@ def show_consumers(
         console.rule(f"consumer {escape(name)}", align="left", characters="─")
         show_ledger(console, ledger, results[name])
         show_share(console, ledger, tolerate)
+    show_side_by_side(console, ledgers, refused)
+
+
+def show_side_by_side(
+    console: Console, ledgers: Mapping[str, Ledger], refused: Mapping[str, UsageError]
+) -> None:
+    """Print the consumers' accounts side by side, and who did not run."""
     table = Table(title="Consumers of the same events", title_justify="left")
     table.add_column("consumer", overflow="fold")
     for place in ("sent", *PLACES):

@@ -73,15 +73,19 @@ def run(options: Options, find_model: Callable[[], RegisteredModel], console: Co
 
 
 def write_run(
-    folder: Path, local: Path, ledgers: Mapping[str, Ledger], refused: Mapping[str, str] | None = None
+    folder: Path,
+    local: Path,
+    ledgers: Mapping[str, Ledger],
+    refused: Mapping[str, str] | None = None,
+    names: tuple[str, str] = ("run.json", "last-run.json"),
 ) -> None:
-    """Write a run's ledgers, by consumer, into its folder and as `last-run.json`; the first one's on top.
+    """Write a run's ledgers, by consumer, into its folder and into `local`; the first one's on top.
 
-    refused: the consumers that could not start, and why.
+    refused: the consumers that could not start, and why. names: of the file in its folder, and in `local`.
     """
     first = msgspec.to_builtins(next(iter(ledgers.values())))
     consumers = {**ledgers, **{name: {"refused": why} for name, why in (refused or {}).items()}}
-    for path in (folder / "run.json", local / "last-run.json"):
+    for path in (folder / names[0], local / names[1]):
         write_json(path, {**first, "consumers": consumers})
 
 
