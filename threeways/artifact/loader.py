@@ -103,7 +103,7 @@ def _onnx(
 
     def build() -> Model:
         columns = _columns(info, None)
-        model = loader.load(content, path, threads, checked, signature.names(info))
+        model = loader.load(content, path, threads, checked, signature.inputs(info))
         if not model.has(info.method):
             raise ArtifactUnsupported(
                 f"{path} does not answer {info.method}; write it again: python -m threeways export"

@@ -17,9 +17,11 @@ from threeways.artifact.onnx.errors import GraphNotAllowed
 from threeways.artifact.onnx.graph import Checked
 from threeways.artifact.onnx.messages import DOUBLE, FLOAT, INT64, STRING
 from threeways.artifact.onnx.session import OnnxModel
+from threeways.artifact.signature import NUMPY_TYPES, Column
 from threeways.errors import ArtifactIncomplete, ArtifactUnsupported, ArtifactUntrusted
 from threeways.settings import forbid_telemetry
 
+_WHOLE = frozenset({"boolean", "integer", "long"})
 _TYPES = {DOUBLE: "tensor(double)", FLOAT: "tensor(float)", INT64: "tensor(int64)", STRING: "tensor(string)"}
 
 
@@ -28,12 +30,12 @@ def load(
     path: Path,
     threads: int = 1,
     checked: Checked | None = None,
-    columns: Collection[str] | None = None,
+    columns: Collection[Column] = (),
 ) -> OnnxModel:
     """Check a file's content and load it. path: for messages. threads: see `OnnxModel`.
 
-    checked: what `check` returned, where it was called before. columns: the names of the model's columns; a
-    graph whose inputs are all among them takes those, and any other a float64 block.
+    checked: what `check` returned, where it was called before. columns: those of the signature; a graph whose
+    inputs are all among them takes those, and any other a float64 block.
 
     Raises ArtifactUntrusted for operators or references that are not allowed, ArtifactIncomplete for a
     damaged file, ArtifactUnsupported where its inputs are neither.
@@ -52,8 +54,15 @@ def load(
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base class
         raise ArtifactIncomplete(f"{path} cannot be loaded by onnxruntime: {_line(error)}") from error
-    by_name = columns is not None and set(checked.inputs) <= set(columns) and _narrow(checked)
+    declared = {str(one.name): one for one in columns if one.tensor is None}
+    by_name = set(checked.inputs) <= set(declared) and all(one.width == 1 for one in checked.inputs.values())
     _require_inputs(session, checked, path, by_name=by_name)
+    for name, one in checked.inputs.items() if by_name else ():
+        if not _holds(one.kind, declared[name]):
+            raise ArtifactUnsupported(
+                f"{path} takes {name} as {_TYPES.get(one.kind)}, and the signature has it as "
+                f"{declared[name].type}; write it again: python -m threeways export"
+            )
     return OnnxModel(session, checked, by_name=by_name, threads=threads)
 
 
@@ -77,8 +86,11 @@ def check(content: bytes, path: Path) -> Checked:
         raise ArtifactIncomplete(f"{path} is no ONNX model: {error}; upload the artifact again") from error
 
 
-def _narrow(checked: Checked) -> bool:
-    return all(one.width == 1 for one in checked.inputs.values())
+def _holds(kind: int, column: Column) -> bool:
+    """Return whether an input of a type takes each value of a column."""
+    if column.type == "string" or kind == STRING:
+        return column.type == "string" and kind == STRING
+    return column.type in NUMPY_TYPES and (kind != INT64 or (column.required and column.type in _WHOLE))
 
 
 def _require_inputs(session: Any, checked: Checked, path: Path, *, by_name: bool) -> None:

@@ -121,9 +121,9 @@ def _column(values: NDArray[Any], kind: int) -> NDArray[Any]:
 
 def _text(value: Any) -> str:
     """Return an event's text: one that is called as a missing one is as unknown as any other."""
-    if type(value) is not str:
+    if not isinstance(value, str):
         return MISSING
-    return UNKNOWN if value == MISSING else value
+    return UNKNOWN if value == MISSING else str(value)
 
 
 def _split(feeds: Feeds, parts: int) -> list[Feeds]:

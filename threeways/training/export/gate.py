@@ -58,7 +58,7 @@ def table_passed(content: bytes, estimator: Any, table: Table, types: TableTypes
     if not len(table):
         raise GateFailed("no row that it is compared on fits the types of the model's signature")
     names = list(table.columns)
-    model = loader.load(content, _NAME, columns=names)
+    model = loader.load(content, _NAME, columns=types.columns)
     both = Both(estimator, model, method, types.convert, lambda rows: rows)
     known = categories.known(estimator, names)
     found = [
