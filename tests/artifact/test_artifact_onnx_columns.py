@@ -157,10 +157,12 @@ def test_a_table_makes_room_for_as_many_columns_as_it_has_categories() -> None:
 def test_a_tensor_of_texts_holds_what_its_shape_says() -> None:
     model = onnx.load_model_from_string(graph(LOOK, END, flat=FLAT))
     keys = next(one.t for one in model.graph.node[0].attribute if one.name == "keys_tensor")
-    for change in (lambda: keys.dims.append(2), lambda: keys.string_data.append(b"z")):
-        change()
-        with pytest.raises(ArtifactUntrusted, match="does not hold what its shape says"):
-            load(model.SerializeToString())
+    keys.string_data.append(b"z")
+    with pytest.raises(ArtifactUntrusted, match="does not hold what its shape says"):
+        load(model.SerializeToString())
+    keys.dims.append(2)
+    with pytest.raises(ArtifactUntrusted, match="does not hold what its shape says"):
+        load(model.SerializeToString())
 
 
 INPUTS: dict[str, tuple[dict[str, int], type[ArtifactError]]] = {
@@ -176,12 +178,8 @@ INPUTS: dict[str, tuple[dict[str, int], type[ArtifactError]]] = {
 def test_an_input_of_another_type_than_the_signature_s_is_refused(name: str) -> None:
     kinds, error = INPUTS[name]
     [first, *_] = kinds
-    made = {
-        STRING: LOOK if first == "text" else node("LabelEncoder", first, **TABLE),
-        DOUBLE: node("Cast", first, to=DOUBLE),
-        INT64: node("Cast", first, to=DOUBLE),
-        TensorProto.BOOL: node("Cast", first, to=DOUBLE),
-    }[kinds[first]]
+    text = node("LabelEncoder", first, **TABLE)
+    made = text if kinds[first] == STRING else node("Cast", first, to=DOUBLE)
     with pytest.raises(error):
         load(graph(made, END, kinds=kinds, flat=FLAT))
 
