@@ -93,7 +93,7 @@ def test_replay_refuses_an_artifact_of_another_task(tip: Path, tmp_path: Path) -
         (("digest",), {"TASK": "orders"}, "has no training and no registered model"),
         (("run",), {"TASK": "nonsense"}, "is not a task here"),
         (("train",), {"TASK": "orders"}, "has no training"),
-        (("plan", "--rate", "9"), {"MODEL_LOCATION": "tip"}, "MODEL_LOCATION cannot be honoured"),
+        (("plan", "--rate", "9"), {"MODEL_SHA256": "0" * 64}, "MODEL_SHA256 cannot be honoured"),
         (("replay", "--from", ".", "--function", "f"), TIP, "a model and a task of its own"),
         (("run",), {"MODEL_SHA256": "0" * 64}, "is not the artifact that was pinned"),
         (("digest",), {"MODEL_SHA256": "0" * 64}, "is not the artifact that was pinned"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import structs
@@ -10,6 +11,9 @@ from rich.console import Console
 
 from threeways.errors import UsageError
 from threeways.settings import DEFAULT_TASK, LOCAL, Settings, from_environment
+
+if TYPE_CHECKING:
+    from threeways.ops.capacity.record_sizes import Sizes
 
 
 def plan(
@@ -22,33 +26,45 @@ def plan(
     arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
 ) -> None:
     """Tell what a deployment needs and costs at a rate and at twice of it, and what breaks first."""
-    from threeways.local_run.model_choice import refuse
     from threeways.ops.capacity import measurements, prices, readers, sizing
-    from threeways.ops.capacity.record_sizes import sizes_of
     from threeways.ops.capacity.report import print_plan
-    from threeways.scoring import tasks
 
     settings = from_environment(Settings)
     names = readers.names_of(consumers) if consumers is not None else []
-    if names and settings.task:
-        raise UsageError("TASK= and CONSUMERS= both say what is predicted: give one of them")
-    task, *_ = [tasks.find(name) for name in names or [settings.task or DEFAULT_TASK]]
-    refuse(
-        structs.replace(settings, task=Settings().task),
-        "the plan reckons with what `make bench` measured, of its own model",
-    )
+    for given, name in ((settings.task, "TASK="), (settings.model_location, "MODEL=")):
+        if names and given:
+            raise UsageError(f"{name} and CONSUMERS= both say what is predicted: give one of them")
     if rate is None:
         raise UsageError(
             "say how many events a second: RATE=10000 (and SHARDS=, MEMORY= if they are settled)"
         )
-    request = sizing.Request(rate, sizes_of(task), shards, memory)
-    sized, dollars, console = sizing.plan(request, measurements.find(LOCAL)), prices.read(), Console()
+    console = Console()
+    sizes, events = _sizes(settings, names, console)
+    request = sizing.Request(rate, sizes, shards, memory)
+    sized, dollars = sizing.plan(request, measurements.find(LOCAL)), prices.read()
     if arch not in dollars.function.gb_second:
         known = " or ".join(dollars.function.gb_second)
         raise UsageError(f"ARCH={arch} is not an architecture of Lambda: give {known}")
     print_plan(sized, dollars, arch, console, names)
     console.print(
-        f"Model: the one that `make bench` measured, with events as TASK={task.name} has them",
+        f"Model: the one that `make bench` measured, with events as {events} has them",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _sizes(settings: Settings, names: Sequence[str], console: Console) -> tuple[Sizes, str]:
+    """Return how large records are, and what has such ones: the first task of these, or the model's own."""
+    from threeways import bootstrap
+    from threeways.local_run import model_choice
+    from threeways.ops.capacity.record_sizes import sizes_by, sizes_of
+    from threeways.scoring import tasks
+
+    if model_choice.names_model(settings):
+        model = model_choice.choose(settings, console, LOCAL)
+        return sizes_by(bootstrap.service_of(model.folder, model_choice.resolved(settings, model))), model.uri
+    model_choice.refuse(
+        structs.replace(settings, task=None), "the plan reckons with a task's events, or MODEL='s"
+    )
+    task, *_ = [tasks.find(name) for name in names or [settings.task or DEFAULT_TASK]]
+    return sizes_of(task), f"TASK={task.name}"

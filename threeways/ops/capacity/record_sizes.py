@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
 import msgspec
 
+from threeways.errors import ModelFailed
 from threeways.ops.capacity import limits
-from threeways.scoring.outcomes import Prediction
+from threeways.scoring.outcomes import Prediction, Scored
+from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
 
 _LONGER = 16
@@ -44,6 +47,23 @@ def sizes_of(task: Task[Any]) -> Sizes:
     """Return the sizes of a task's events and predictions, rounded up to ten bytes."""
     event_id = task.event_id(task.example)
     made: dict[str, Any] = dict.fromkeys(task.output.columns, 1 / 3) | {task.id_name: event_id}
-    prediction = Prediction(task.model_name, _VERSION, made, _SOURCE_ID, ())
-    sizes = [len(msgspec.json.encode(one)) + len(str(event_id)) for one in (task.example, prediction)]
+    return _rounded(task, Prediction(task.model_name, _VERSION, made, _SOURCE_ID, ()))
+
+
+def sizes_by(service: ModelService[Any]) -> Sizes:
+    """Return the sizes of a model's events and predictions, of what it predicts for its task's example.
+
+    Raises ModelFailed where it predicts nothing for that.
+    """
+    task, now = service.declared, datetime.now(UTC)
+    [outcome] = service.score([msgspec.json.encode(task.example)], [now])
+    if not isinstance(outcome, Scored):
+        raise ModelFailed(f"the model does not predict the example of its own events: {outcome}")
+    return _rounded(task, service.prediction(outcome, _SOURCE_ID))
+
+
+def _rounded(task: Task[Any], prediction: Prediction) -> Sizes:
+    """Return the sizes of a task's example and of a prediction of it."""
+    key = str(task.event_id(task.example))
+    sizes = [len(msgspec.json.encode(one)) + len(key) for one in (task.example, prediction)]
     return Sizes(*(ceil((size + _LONGER) / 10) * 10 for size in sizes))
