@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from threeways.artifact.sklearn.jobs import sequential_jobs
 from threeways.artifact.tables import TableTypes
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, ModelFailed, UnpredictableEvent
 from threeways.settings import Runtime
+
+if TYPE_CHECKING:
+    from threeways.artifact.sklearn.terms import LinearTerms
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +75,31 @@ class Model:
             features = features[:, [list(columns).index(name) for name in self.columns]]
         for fault in self.refused(features).values():
             raise fault
+        features = self.converted(features)
+        with sequential_jobs() if self.runtime == "sklearn" else nullcontext():
+            return _array(getattr(self.estimator, self.answers.method)(features), rows)
+
+    def converted(self, features: Any) -> Any:
+        """Return rows, none of which `refused` returns, in the form that the estimator takes."""
         if self.input_kind == "columns" and not isinstance(features, Table):
             features = Table(dict(zip(self.columns or (), features.T, strict=True)))
         if isinstance(features, Table):
-            features = self.table_types.convert(features)
-        elif self.input_kind != "dicts":
-            features = self.input_types.convert(features)
-        with sequential_jobs() if self.runtime == "sklearn" else nullcontext():
-            return _array(getattr(self.estimator, self.answers.method)(features), rows)
+            return self.table_types.convert(features)
+        return features if self.input_kind == "dicts" else self.input_types.convert(features)
+
+    def terms(self, columns: Sequence[str]) -> LinearTerms:
+        """Return what tells the terms of its predictions. columns: their names, in order.
+
+        Raises ArtifactUnsupported where it is no linear model of scikit-learn's flavour.
+        """
+        if self.runtime != "sklearn":
+            raise ArtifactUnsupported(
+                f"because: the flavour {self.runtime} tells no terms; set MODEL_RUNTIME=sklearn, in an image "
+                "with scikit-learn, or leave `because` out"
+            )
+        from threeways.artifact.sklearn.terms import LinearTerms
+
+        return LinearTerms(getattr(self.estimator, "pipeline", self.estimator), self.answers, columns)
 
     def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
         """Return the rows with a value that the signature's type cannot hold: index -> error."""

@@ -19,6 +19,7 @@ from threeways.batch import window as windows
 from threeways.batch.chunk import Chunk, Refused, Source, identity
 from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
+from threeways.batch.layout import BECAUSE
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, Sink, Writer
 from threeways.batch.tally import Tally
@@ -188,6 +189,8 @@ def score(
     refused = new([*chunk.refused, *(_faulty(chunk, row, scored) for row in scored.faults)])
     columns = scoring.columns_of(service.output, scored.values[rows])
     tally.add(chunk, columns, scored, rows)
+    if scored.because is not None:
+        columns[BECAUSE] = scoring.because_of(scored.because, rows)
     tally.refuse(refused)
     every = len(rows) == len(chunk.ids)
     return Scores(

@@ -23,6 +23,8 @@ from threeways.scoring.task import Task, Truth
 
 TIME, ACTUAL = ":time", ":actual"
 """The keys of what is in a table and not in the event; no field of an event has such a name."""
+BECAUSE = "because"
+"""The column with the terms of a prediction as JSON, where its task tells them."""
 _OURS = ("flags", "model_version", "payload", "code", "message")
 
 
@@ -94,6 +96,11 @@ class Layout:
     def truths(self) -> dict[str, str]:
         """The columns with the truth by the names of several outputs; none for one."""
         return _truths(self.task, self.naming)
+
+    @cached_property
+    def written(self) -> dict[str, type]:
+        """The columns of a table of predictions between its time and flags, with their values' types."""
+        return _written(self.task)
 
     @cached_property
     def is_whole(self) -> bool:
@@ -175,9 +182,18 @@ def of(task: Task[Any], naming: Naming | None = None) -> Layout:
     unknown = [one.field for one in task.slices if one.field not in [leaf.name for leaf in leaves]]
     if unknown:
         raise _refused(task, f"its event has no field {unknown[0]} for `slices`; mend the task")
-    _require_columns(task, [event_id.name, *([name] if time else []), *task.output.columns, *_OURS])
+    _require_columns(task, [event_id.name, *([name] if time else []), *_written(task), *_OURS])
     truth = _truth(task, naming, time)
     return Layout(task, event_id, tuple(leaves), tuple(nodes), time, name, clock, truth, naming)
+
+
+def _written(task: Task[Any]) -> dict[str, type]:
+    """Return the columns that a table has of what a task predicts, with their values' types."""
+    if task.because and BECAUSE in task.output.columns:
+        raise _refused(
+            task, f"its output and its terms would both be the column {BECAUSE}; rename the output"
+        )
+    return task.output.columns | ({BECAUSE: str} if task.because else {})
 
 
 def _timed(

@@ -162,7 +162,7 @@ class DatabaseWriter:
         columns = [
             scores.ids,
             *times,
-            *(scores.columns[name].tolist() for name in self._layout.task.output.columns),
+            *(scores.columns[name].tolist() for name in self._layout.written),
         ]
         columns += [scores.flags, [version] * len(scores.ids)]
         rows = zip(*columns, strict=True)

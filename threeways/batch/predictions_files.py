@@ -53,10 +53,7 @@ def tables_of(scores: Scores, version: str | None, layout: Layout, *, text_ids: 
     predictions = {
         layout.id.name: pa.array(ids, pa.string() if text_ids else pa.int64()),
         **times,
-        **{
-            name: pa.array(scores.columns[name], ARROW[kind])
-            for name, kind in layout.task.output.columns.items()
-        },
+        **{name: pa.array(scores.columns[name], ARROW[kind]) for name, kind in layout.written.items()},
         "flags": pa.array(scores.flags, pa.string()),
         "model_version": pa.array([version] * len(scores.ids), pa.string()),
     }

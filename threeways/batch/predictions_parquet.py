@@ -102,7 +102,7 @@ class ParquetSink:
         if found is None:
             return text_ids
         key, schema = self.layout.id.name, pq.read_schema(io.BytesIO(found))
-        ours, none = self.layout.task.output.columns, Scores.none(self.layout)
+        ours, none = self.layout.written, Scores.none(self.layout)
         wanted = tables_of(none, None, self.layout, text_ids=text_ids)["predictions"].schema
         others = {*schema.names} ^ {*wanted.names}
         others |= {

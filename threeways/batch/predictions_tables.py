@@ -35,7 +35,7 @@ def tables(layout: Layout, *, text_ids: bool) -> sa.MetaData:
         found,
         sa.Column(layout.id.name, event_id, primary_key=True, autoincrement=False),
         *times,
-        *(sa.Column(name, _SQL[kind], nullable=False) for name, kind in layout.task.output.columns.items()),
+        *(sa.Column(name, _SQL[kind], nullable=False) for name, kind in layout.written.items()),
         sa.Column("flags", sa.Text, nullable=False),
         sa.Column("model_version", sa.Text),
     )
@@ -96,7 +96,7 @@ def require_alike(connection: sa.Connection, layout: Layout, place: str) -> None
             f"{place} has a table {table.name} of another output: it needs {', '.join(more)}, which "
             f"{layout.task.name} does not predict; {mend}"
         )
-    for name, kind in layout.task.output.columns.items():
+    for name, kind in layout.written.items():
         found = there[name.lower()]["type"]
         if not isinstance(found, (*_ALIKE[kind], sa.types.NullType)):
             raise BatchError(
@@ -111,9 +111,9 @@ def _require_held(connection: sa.Connection, layout: Layout, place: str) -> None
     output = layout.task.output
     mend = "write to a folder of parquet files, PREDICTIONS=folder"
     limit = _MOST_COLUMNS[dialect]
-    if len(output.columns) + 5 > limit:
-        raise BatchError(f"{place} holds {limit} columns, and {len(output.columns)} are predicted; {mend}")
-    for name in output.columns:
+    if len(layout.written) + 5 > limit:
+        raise BatchError(f"{place} holds {limit} columns, and {len(layout.written)} are predicted; {mend}")
+    for name in layout.written:
         lacking = encoding.lacking(name)
         if lacking is None and dialect == "postgresql" and len(name.encode(encoding.codec)) > _LONGEST:
             lacking = f"name longer than {_LONGEST} bytes"

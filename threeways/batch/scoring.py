@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from threeways.batch.chunk import Chunk
 from threeways.errors import ModelFailed
-from threeways.scoring.outcomes import ColumnScores
+from threeways.scoring.outcomes import ColumnScores, Term
 from threeways.scoring.outputs import Output, text_of
 from threeways.scoring.service import ModelService
 
@@ -82,6 +84,13 @@ def _value(given: Any, kind: type) -> Any:
     if kind is int and is_number and int(given) == given and _LEAST <= given <= _MOST:
         return int(given)
     raise ValueError(repr(given))
+
+
+def because_of(because: Sequence[list[Term] | None], rows: NDArray[np.int64]) -> Array:
+    """Return the terms of each event at `rows` as JSON, in ASCII as any database holds it."""
+    found = np.empty(len(rows), dtype=object)
+    found[:] = [json.dumps(msgspec.to_builtins(because[row] or [])) for row in rows.tolist()]
+    return found
 
 
 def flags_of(scored: ColumnScores, rows: NDArray[np.int64]) -> list[str]:

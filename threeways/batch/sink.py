@@ -36,7 +36,7 @@ class Scores:
     @classmethod
     def none(cls, layout: Layout) -> Scores:
         """Return no prediction at all, with the layout's columns."""
-        columns = {name: np.zeros(0, object) for name in layout.task.output.columns}
+        columns = {name: np.zeros(0, object) for name in layout.written}
         return cls([], np.zeros(0, "datetime64[us]"), columns, [], [], np.zeros(0))
 
     def time_texts(self) -> list[str]:

@@ -27,7 +27,7 @@ _TYPES = {float: "double", int: "bigint", str: "string", bool: "boolean"}
 
 def output_names(layout: Layout) -> dict[str, str]:
     """Return what the output's columns are called in a frame, by position, and their own names."""
-    return {f"value_{place}": name for place, name in enumerate(layout.task.output.columns)}
+    return {f"value_{place}": name for place, name in enumerate(layout.written)}
 
 
 def actual_names(layout: Layout) -> dict[str, bool]:
@@ -41,7 +41,7 @@ def actual_names(layout: Layout) -> dict[str, bool]:
 def schema(layout: Layout, *, text_ids: bool) -> dict[str, str]:
     """Return the columns of predictions and refused rows in one; `code` is null for the predictions."""
     texts = dict.fromkeys(("flags", "model_version", "id", "payload", "code", "message"), "string")
-    output = layout.task.output.columns
+    output = layout.written
     values = {ours: _TYPES[output[name]] for ours, name in output_names(layout).items()}
     actual = {name: "string" if labels else "double" for name, labels in actual_names(layout).items()}
     kind = "string" if text_ids else "bigint"
@@ -108,7 +108,7 @@ def _batches(
     from threeways.batch.tally import Tally
     from threeways.batch.values import Values
 
-    output = layout.task.output.columns
+    output = layout.written
     chunk = Rows(Values(table, layout.zone), layout, text_ids=text_ids).chunk(interval)
     scores = score(service, chunk, Tally(layout))
     predictions = {

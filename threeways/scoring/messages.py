@@ -112,7 +112,9 @@ class Messages:
             )
         told = {**message.prediction, self._id_name: one.event_id}
         key = _text(str(one.event_id if message.key is None else message.key), "key")
-        data = self._encode(PartialPrediction(self._model, self._version, told, message_id, one.flags, count))
+        data = self._encode(
+            PartialPrediction(self._model, self._version, told, message_id, one.flags, one.because, count)
+        )
         if b"null" in data:  # which is how msgspec writes NaN, too
             _require_finite(told)
         if len(data) + len(key.encode()) > MAX_BYTES:

@@ -28,10 +28,23 @@ class Scored(msgspec.Struct, frozen=True, gc=False):
     flags: tuple[str, ...]
 
 
+class Term(msgspec.Struct, frozen=True, gc=False):
+    """One term of a score.
+
+    feature: the event's field, or the model's column. value: the event's value of it, or the word among many;
+    None where the column is a mixture of several, or missing. contribution: what it adds to the score.
+    """
+
+    feature: str
+    value: str | int | float | bool | None
+    contribution: float
+
+
 class ScoredEvent(Scored, frozen=True, gc=False):
-    """The same with its event, for a task that makes messages of both."""
+    """The same with its event, and the largest terms of its score where the task tells them."""
 
     event: Any
+    because: list[Term] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +52,14 @@ class ColumnScores:
     """What became of n events that came by column.
 
     values: n answers, as `Output.checked` returns them; what the row of a fault holds means nothing. flags:
-    name -> (n,) which have it. faults: row -> why it has no value.
+    name -> (n,) which have it. faults: row -> why it has no value. because: the largest terms of each score,
+    where the task tells them.
     """
 
     values: NDArray[Any]
     flags: dict[str, NDArray[np.bool_]]
     faults: dict[int, Fault]
+    because: Sequence[list[Term] | None] | None = None
 
 
 type Fault = PermanentError | TransientError
@@ -62,7 +77,13 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     flags: tuple[str, ...] | None = None
 
 
-class PartialPrediction(Prediction, frozen=True, omit_defaults=True, gc=False):
+class ExplainedPrediction(Prediction, frozen=True, omit_defaults=True, gc=False):
+    """The same with the largest terms of its score."""
+
+    because: list[Term] | None = None
+
+
+class PartialPrediction(ExplainedPrediction, frozen=True, omit_defaults=True, gc=False):
     """One of an event's messages. messages: how many there are of it."""
 
     messages: int = 0

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -27,14 +27,18 @@ from threeways.errors import (
     PermanentError,
     SettingsError,
 )
+from threeways.scoring.because import Because
 from threeways.scoring.messages import Messages
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import (
     ColumnScores,
+    ExplainedPrediction,
+    Fault,
     Outcome,
     Prediction,
     Scored,
     ScoredEvent,
+    Term,
     prediction_maker,
 )
 from threeways.scoring.outputs import message_fields
@@ -85,6 +89,7 @@ class ModelService[E]:
         self._predictor = Predictor(model, output, self.prove, clock)
         self._encode = msgspec.json.Encoder().encode
         self.fan_out = Messages(self.task, output, version) if task.messages else None
+        self._because = Because(model, task.because, self.task.columns) if task.because else None
         self._made = prediction_maker(output.fields, task.id_name, task.name)
 
     @property
@@ -104,6 +109,8 @@ class ModelService[E]:
             raise ModelFailed(f"the model cannot predict {self.task.name}'s example: {error!r}") from error
         for value in self.output.invalid(answers).values():
             raise ModelFailed(f"the model predicts {value} for {self.task.name}'s example")
+        if self._because is not None:
+            self._because.prove(self._prepared(example, arrived)[0]([0]))
         if self.fan_out is not None:
             told = [ScoredEvent(1, one, (), example[0]) for one in self.output.values(answers)]
             for fault in self.fan_out.fanned_out(told, ["example"], _for_ever):
@@ -144,8 +151,8 @@ class ModelService[E]:
         told = self.output.values(values)
         outcomes: list[Outcome] = (
             list(map(Scored, ids, told, flags))
-            if self.fan_out is None
-            else list(map(ScoredEvent, ids, told, flags, events))
+            if self.fan_out is None and self._because is None
+            else list(map(ScoredEvent, ids, told, flags, events, self._terms(take, len(events), faults)))
         )
         for row, fault in faults.items():
             outcomes[row] = fault
@@ -161,7 +168,8 @@ class ModelService[E]:
         for row, names in enumerate(told):
             for name in names if row not in faults else ():
                 flags.setdefault(name, np.zeros(len(events), np.bool_))[row] = True
-        return ColumnScores(values, flags, faults)
+        because = None if self._because is None else self._terms(take, len(events), faults)
+        return ColumnScores(values, flags, faults, because)
 
     def score_columns(self, columns: Columns) -> ColumnScores:
         """Score events by column: the same, bit for bit, as `score_events` answers for them in this order.
@@ -183,21 +191,42 @@ class ModelService[E]:
             flags = {name: mask for name, mask in flags.items() if name in dicts.about}
         without = self._refused(features.block) if dicts is None else {}
         values, faults = self._predictor.predict(take, len(features.block), without, _for_ever)
-        return ColumnScores(values, flags, faults)
+        because = None if self._because is None else self._terms(take, len(features.block), faults)
+        return ColumnScores(values, flags, faults, because)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
         """Return a scored event in the form that consumers read."""
         made = message_fields(self.output, scored.value) | {self.task.id_name: scored.event_id}
-        return Prediction(self.task.model_name, self.version, made, source_event_id, scored.flags)
+        told = self.task.model_name, self.version, made, source_event_id, scored.flags
+        if isinstance(scored, ScoredEvent) and scored.because is not None:
+            return ExplainedPrediction(*told, scored.because)
+        return Prediction(*told)
 
     def messages(self, scored: Sequence[Scored], source_event_ids: Sequence[str | None]) -> list[bytes]:
         """Return the JSON of each one's `prediction`."""
         model, version = self.task.model_name, self.version
         encode, made = self._encode, self._made  # a Struct takes half a dict's time, and its JSON is the same
+        if self._because is not None:
+            return [
+                encode(ExplainedPrediction(
+                    model, version, made(one.value, one.event_id), source, one.flags,
+                    cast("ScoredEvent", one).because,
+                ))
+                for one, source in zip(scored, source_event_ids, strict=True)
+            ]  # fmt: skip
         return [
             encode(Prediction(model, version, made(one.value, one.event_id), source, one.flags))
             for one, source in zip(scored, source_event_ids, strict=True)
         ]
+
+    def _terms(self, take: Take, count: int, faults: dict[int, Fault]) -> list[list[Term] | None]:
+        """Return the largest terms of each event's score; `faults` gets those that have none."""
+        if self._because is None:
+            return [None] * count
+        rows = [row for row in range(count) if row not in faults]
+        found, more = self._because.told(take, rows, count)
+        faults |= more
+        return found
 
     def _prepared(
         self, events: Sequence[E], arrived: Sequence[datetime]

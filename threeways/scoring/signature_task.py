@@ -2,14 +2,15 @@
 
 An event is flat JSON with the signature's names and types, strictly, and the event's id. What the
 artifact's metadata may say beside it: `id`, the field with the id (default: `id`), and `time`, the field with
-the event's time; `output` and `unit`, the name and the unit of a number that is predicted.
+the event's time; `output` and `unit`, the name and the unit of a number that is predicted; `because`,
+how many of its terms are told.
 mlflow.org/docs/latest/ml/model/signatures
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -27,7 +28,8 @@ from threeways.artifact.mlmodel import MLmodel
 from threeways.artifact.signature import Column
 from threeways.errors import ArtifactMismatch, ArtifactUnsupported, InvalidEvent, PermanentError
 from threeways.scoring.decoding import Id
-from threeways.scoring.outputs import ModelOutput, Scores, Value
+from threeways.scoring.metadata import because_of, numbers_of
+from threeways.scoring.outputs import ModelOutput
 from threeways.scoring.task import ColumnFeatures, Columns, Features, Task, Time
 
 _LONG = 2**63
@@ -44,7 +46,6 @@ _TYPES: dict[str, Any] = {
     "datetime": datetime,
 }
 """The types of a signature, as JSON has them."""
-_OUTPUT_TYPES = {"integer": int, "long": int, "string": str, "boolean": bool}
 BEYOND = "the years 1 to 9999 in UTC"
 _TEXT, _TENSOR = "text", "inputs"
 """What a single column of texts and a tensor are called where the signature does not name them."""
@@ -85,7 +86,8 @@ def task_of(
     id_name = event_id or str(told.get("id", "id"))
     tensor = columns[0].tensor
     if tensor is not None:
-        return _of_tensor(info, folder, columns, name, id_name)
+        made = _of_tensor(info, folder, columns, name, id_name)
+        return replace(made, because=because_of(info))
     fields = [_field(place, column, len(columns)) for place, column in enumerate(columns)]
     names = [one.name for one in fields]
     if len(set(names)) < len(names):
@@ -114,26 +116,8 @@ def task_of(
         mixed=True,
         from_signature=True,
         time=Time(timed.name) if timed else None,
+        because=because_of(info),
     )
-
-
-def numbers_of(info: MLmodel) -> Value | Scores:
-    """Return what a model that answers numbers predicts.
-
-    A number is called as the signature or the metadata (`output`) calls it, else `value`.
-    """
-    told, names = info.metadata or {}, signature.output_names(info)
-    outputs = signature.outputs(info)
-    types = tuple(_OUTPUT_TYPES.get(str(one.type), float) for one in outputs)
-    if info.method == "predict" and len(names) > 1:
-        return Scores(names, types)
-    tensor = outputs[0].tensor if len(outputs) == 1 else None
-    if info.method == "predict" and tensor is not None and len(tensor.shape) == 2 and tensor.shape[1] > 1:
-        kind = int if tensor.dtype.startswith(("int", "uint")) else float
-        return Scores(tuple(f"value_{place}" for place in range(tensor.shape[1])), (kind,) * tensor.shape[1])
-    name = str(told.get("output", names[0] if names else "value"))
-    whole = bool(outputs) and (types[0] is int or (tensor is not None and "int" in tensor.dtype))
-    return Value(name, str(told.get("unit", "")), whole=whole)
 
 
 def _field(place: int, column: Column, count: int) -> _Field:

@@ -22,6 +22,9 @@ from threeways.errors import PermanentError, SettingsError
 from threeways.scoring.decoding import JsonEvents
 from threeways.scoring.outputs import Declared
 
+MOST_TERMS = 100
+"""The limit on `because`: a message of more terms is longer than its prediction is worth."""
+
 type EventId = int | str
 """What names an event to its producer: an integer of 64 bits, or 1 to 256 characters."""
 
@@ -151,7 +154,8 @@ class Task[E]:
     parts the events; default: by the first numbers among the fields. from_signature: an artifact's signature
     makes it, so that a table's columns are called as the fields in JSON are. messages: what the stream puts
     of an event and its prediction by name, none to 10,000; a pure function of both. Default: one message,
-    the prediction.
+    the prediction. because: how many of the terms that a prediction is the sum of are told with it, the
+    largest; of a linear model.
     """
 
     name: str
@@ -175,6 +179,7 @@ class Task[E]:
     prefixes: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
     messages: Callable[[E, Mapping[str, Any]], Iterable[Message]] | None = None
+    because: int = 0
     decode: Callable[[bytes], E] = field(init=False, repr=False, compare=False)
     """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
     decode_all: Callable[[Sequence[bytes | PermanentError]], tuple[list[E], dict[int, PermanentError]]] = (
@@ -188,6 +193,10 @@ class Task[E]:
 
     def __post_init__(self) -> None:
         """Make the decoder of its events."""
+        if not 0 <= self.because <= MOST_TERMS:
+            raise SettingsError(
+                f"TASK={self.name}: because={self.because}; tell 1 to {MOST_TERMS} terms, or 0"
+            )
         json = JsonEvents(self.event, self.id)
         made = {
             "model_name": self.model_name or f"{self.name}_prediction_model",

@@ -14,6 +14,7 @@ from threeways.artifact import signature
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import SettingsError
 from threeways.scoring import signature_task
+from threeways.scoring.metadata import because_of
 from threeways.scoring.task import Task
 
 SYSTEMS = "threeways.systems"
@@ -46,6 +47,12 @@ def of_model(
         return signature_task.task_of(info, folder, name=called, event_id=event_id, categories=categories)
     task = named or find(str(own))
     artifact.check_task(info, task.name)
+    told = because_of(info)
+    if told not in (0, task.because):
+        raise SettingsError(
+            f"the artifact's metadata has because={told}, and TASK={task.name} has {task.because}; say so in "
+            "the task, Task(because=…), or log the model without"
+        )
     if event_id is not None and event_id != task.id_name:
         raise SettingsError(
             f"EVENT_ID={event_id}, and the events of TASK={task.name} have their id in {task.id_name}; unset "

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.scoring.outcomes import Prediction
+from threeways.scoring.outcomes import ExplainedPrediction, Prediction
 from threeways.scoring.task import Task
 from threeways.web.batch import BatchAnswer, Result
 
@@ -25,7 +25,8 @@ def answers(task: Task[Any]) -> tuple[type, type]:
     renamed = {f"field_{place}": name for place, name in enumerate(names)}
     made = msgspec.defstruct("Predicted", fields, rename=renamed)
     result: Any = _with(Result, prediction=made | None)
-    return _with(Prediction, prediction=made), _with(BatchAnswer, results=list[result])
+    one = ExplainedPrediction if task.because else Prediction
+    return _with(one, prediction=made), _with(BatchAnswer, results=list[result])
 
 
 def _with(kind: type[msgspec.Struct], **types: Any) -> type:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from threeways.errors import PermanentError, TransientError
-from threeways.scoring.outcomes import Outcome
+from threeways.scoring.outcomes import ExplainedPrediction, Outcome, Term
 from threeways.scoring.service import ModelService
 from threeways.web import bodies
 from threeways.web.problems import code_of
@@ -23,11 +23,12 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event of a batch: `prediction` and `flags`, or `error`."""
+    """One event of a batch: `prediction` and `flags`, or `error`; `because` where the task tells it."""
 
     prediction: dict[str, Any] | None = None
     flags: tuple[str, ...] | None = None
     error: Refusal | None = None
+    because: list[Term] | None = None
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
@@ -60,4 +61,5 @@ def _result(service: ModelService[Any], outcome: Outcome) -> Result:
     if isinstance(outcome, PermanentError | TransientError):
         return Result(error=Refusal(code_of(outcome), str(outcome)))
     made = service.prediction(outcome)
-    return Result(prediction=made.prediction, flags=made.flags)
+    because = made.because if isinstance(made, ExplainedPrediction) else None
+    return Result(prediction=made.prediction, flags=made.flags, because=because)

@@ -10,6 +10,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from litestar import MediaType, Response
 
 from threeways.errors import PermanentError, TransientError
+from threeways.scoring.outcomes import ExplainedPrediction
 from threeways.scoring.task import Task
 from threeways.web.fast_path import Predict
 from threeways.web.policy import STYLE, WEB
@@ -54,6 +55,11 @@ async def answer(
         problem, headers = problem_of(error, "")
         return Answer(wrong=place(problem.detail), status=problem.status, headers=headers)
     values = {name: value for name, value in made.prediction.items() if name != task.id_name}
+    if isinstance(made, ExplainedPrediction):
+        values["because"] = {
+            f"{one.feature} {'' if one.value is None else shown(one.value)}".strip(): one.contribution
+            for one in made.because or ()
+        }
     return Answer(values=values, flags=made.flags or ())
 
 

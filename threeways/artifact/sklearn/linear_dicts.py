@@ -45,7 +45,7 @@ class LinearDicts:
     """A linear model for dicts of texts and numbers; any other batch is passed to the pipeline itself."""
 
     def __init__(self, pipeline: Any, vectorizer: Any, weights: list[float], intercept: float) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._separator: str = vectorizer.separator
         self._columns: dict[str, tuple[int, float]] = {
             name: (column, weights[column]) for name, column in vectorizer.vocabulary_.items()
@@ -105,7 +105,7 @@ class LinearDicts:
                     if column is not None:
                         terms.append((column[0], column[1] * value))
                 else:
-                    return np.asarray(self._pipeline.predict(features), dtype=np.float64)
+                    return np.asarray(self.pipeline.predict(features), dtype=np.float64)
             if len(terms) > 2:  # two terms commute
                 terms.sort()
             total = 0.0
