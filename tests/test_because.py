@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from batch_lab import rows as table_rows
 from batch_lab import kept, scored, table
+from batch_lab import rows as table_rows
 from doubles import NOW, FakeKinesis, FakeModel, kinesis_event, ride
 from mlflow.models import infer_signature
 from sklearn.compose import make_column_transformer
@@ -303,6 +303,9 @@ def test_the_web_service_answers_the_terms_and_its_page_shows_them(tmp_path: Pat
             "/", params={"key": "7", "amount": "2.5", "age": "1", "country": "us", "note": "a prize"}
         ).text
         assert "amount 2.50" in page
+        rows = {"dataframe_records": [{name: event[name] for name in FRAME}]}
+        plain = client.post("/invocations", json=rows).json()["predictions"]
+        assert plain == [pytest.approx(list(one["prediction"]["probabilities"].values()), rel=1e-15)]
         assert "because" in json.dumps(client.get("/docs/openapi.json").json())
 
 

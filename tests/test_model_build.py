@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from doubles import FakeContext
+from doubles import FakeContext, FakeModel
 from small_training import Training
 
 import model
 from threeways.emulator.server import Emulator
 from threeways.errors import ArtifactMismatch, ArtifactMissing, InvalidEvent, ModelFailed, SettingsError
+from threeways.scoring.service import ModelService
 from threeways.settings import Settings, from_environment
 from threeways.stream.quarantine import read
+from threeways.systems.taxi import duration
 
 EVENTS = Path(__file__).parent / "events"
 
@@ -127,6 +130,17 @@ def test_what_cannot_work_stops_the_start_with_the_mend(
     given = {"model_location": str(training.report.model.folder)} | settings
     with pytest.raises(error, match=mend):
         model.build(Settings(**given))
+
+
+def test_several_messages_of_an_event_are_not_aggregated_under_its_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = replace(duration.task, messages=lambda event, told: [])
+    service = ModelService(FakeModel(), made, "v1")
+    monkeypatch.setattr(model.bootstrap, "service_of", lambda *_: service)
+    with pytest.raises(SettingsError, match="makes several with keys of their own; unset AGGREGATE"):
+        model.build(Settings(predictions_stream_name="out", aggregate_predictions=True))
+    assert model.build(Settings(predictions_stream_name="out")).service is service
 
 
 def test_settings_are_typed_and_empty_means_unset() -> None:

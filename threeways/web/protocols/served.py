@@ -108,7 +108,14 @@ class ServedRows:
                 if one.name != "event_id"
             }
         )
-        rows = dataclasses.replace(made, event=reader.event, example=example, output=AsAnswered(self.output))
+        rows = dataclasses.replace(
+            made,
+            event=reader.event,
+            example=example,
+            output=AsAnswered(self.output),
+            because=0,
+            messages=None,
+        )
         self._service: ModelService[Any] = ModelService(service.model, rows, service.version)
         self._batcher = make(self._service)
         self._counts, self._seconds = counts, seconds
