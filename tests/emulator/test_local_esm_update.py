@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from threeways.emulator.harness import Harness
+from threeways.emulator.mapping import ReadLimits
 from threeways.errors import LocalError
 
 type Make = Callable[..., Harness]
@@ -103,6 +105,37 @@ def test_one_that_is_deleted_and_made_again_begins_anew(event_source_mapping: Ma
     again = event_source_mapping(nothing, stream=first.stream)
     again.drain()
     assert numbers(again) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("start", ["TRIM_HORIZON", "AT_TIMESTAMP"])
+def test_one_that_is_added_while_records_flow_starts_where_it_is_told_and_catches_up(
+    event_source_mapping: Make, start: str
+) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html: StartingPosition"""
+    first = event_source_mapping(nothing, BatchSize=10, limits=(limits := ReadLimits()))
+    first.start()
+    flowing, times = threading.Event(), dict[int, float]()
+
+    def produce() -> None:
+        for n in range(120):
+            times[n] = time.time()
+            put(first, range(n, n + 1), keys=3)
+            if n == 60:
+                flowing.set()
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    assert flowing.wait(20)
+    since = {"StartingPositionTimestamp": times[30]} if start == "AT_TIMESTAMP" else {}
+    added = event_source_mapping(nothing, stream=first.stream, StartingPosition=start, limits=limits, **since)
+    added.start()
+    producer.join()
+    for one in (first, added):
+        one.drain()
+    begin = 30 if since else 0
+    assert numbers(first) == list(range(120))
+    assert numbers(added)[-90:] == list(range(30, 120))
+    assert begin - 1 <= numbers(added)[0] <= begin  # to the millisecond
 
 
 def test_a_stream_that_is_split_while_the_mapping_is_paused_is_read_in_order(

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import typer
+from consumers_lab import tip_model
 from rich.console import Console
 from small_training import Training
 from test_pipeline_console import VIEW, result
@@ -31,22 +32,10 @@ type Find = Callable[[Settings], RegisteredModel]
 
 @pytest.fixture
 def find(training: Training, tmp_path: Path) -> Find:
-    models = both_models(training, tmp_path)
-    return lambda settings: models[settings.task or ""]
-
-
-def both_models(training: Training, tmp_path: Path) -> dict[str, RegisteredModel]:
-    """The registered model of each task; that of the tips is the other one under its name."""
+    """The registered model of each task."""
     duration = training.report.model
-    folder = tmp_path / "tip"
-    shutil.copytree(duration.folder, folder)
-    named = folder / "MLmodel"
-    assert "task: ride_duration" in named.read_text()
-    named.write_text(named.read_text().replace("task: ride_duration", "task: ride_tip"))
-    return {
-        "ride_duration": duration,
-        "ride_tip": replace(duration, folder=folder, uri="models:/ride-tip/1"),
-    }
+    models = {"ride_duration": duration, "ride_tip": tip_model(duration, tmp_path / "tip")}
+    return lambda settings: models[settings.task or ""]
 
 
 def test_each_consumer_accounts_for_every_event_by_itself(find: Find, tmp_path: Path) -> None:
@@ -141,7 +130,7 @@ def test_fan_out_names_some_of_the_consumers_and_twenty_at_most(monkeypatch: pyt
     assert {one.name: one.fan_out for one in found} == {"ride_duration": False, "ride_tip": True}
     with pytest.raises(UsageError, match="FAN_OUT='ride' names ride, which is not among CONSUMERS: ride_dur"):
         consumers.named(both, Settings(), "ride")
-    with pytest.raises(UsageError, match="CONSUMERS: that names none"):
+    with pytest.raises(UsageError, match="CONSUMERS: there are none"):
         consumers.named("", Settings(task="ride_tip"), "ride_tip")
     monkeypatch.setattr(consumers, "MOST_CONSUMERS", 1)
     with pytest.raises(UsageError, match="FAN_OUT names 2 consumers; a stream has 1 with enhanced fan-out"):

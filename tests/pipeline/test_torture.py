@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from consumers_lab import tip_model
 from rich.console import Console
 from small_training import Training
-from test_consumers import both_models
 
 from threeways.chaos.function import FaultyFunction
 from threeways.chaos.reshard import Resharder
@@ -54,7 +54,8 @@ def test_faults_of_one_consumer_strike_it_alone_and_cost_neither_an_event(
     plan = parse(faults, [one.name for one in named])
     options = Options(plan=plan, n=1_500, seed=3, consumers="ride_duration ride_tip")
     said = io.StringIO()
-    models = both_models(training, tmp_path)
+    duration_model = training.report.model
+    models = {"ride_duration": duration_model, "ride_tip": tip_model(duration_model, tmp_path / "tip")}
     console = Console(file=said, width=120)
     ledgers, refused = torture_consumers(
         options, named, lambda settings: models[settings.task or ""], console, tmp_path

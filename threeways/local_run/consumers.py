@@ -73,7 +73,7 @@ def _fanned_out(consumers: list[Consumer], fan_out: str) -> list[Consumer]:
     if unknown:
         raise UsageError(
             f"FAN_OUT={fan_out!r} names {', '.join(sorted(unknown))}, which is not among CONSUMERS: "
-            f"{', '.join(one.name for one in consumers) or 'that names none'}"
+            f"{', '.join(one.name for one in consumers) or 'there are none'}"
         )
     if len(set(chosen)) > MOST_CONSUMERS:
         raise UsageError(

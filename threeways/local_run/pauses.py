@@ -41,7 +41,7 @@ def parse(text: str, names: Sequence[str]) -> list[Pause]:
                 "from and to which it is, PAUSE=name@5s-15s"
             )
         if found["name"] not in names:
-            listed = ", ".join(names) or "that names none"
+            listed = ", ".join(names) or "there are none"
             raise UsageError(f"PAUSE names {found['name']}, which is not among CONSUMERS: {listed}")
         pauses.append(Pause(found["name"], float(found["begin"]), float(found["end"])))
     return pauses
