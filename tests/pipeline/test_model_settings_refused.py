@@ -69,7 +69,7 @@ def test_the_scheduled_job_and_a_deployment_refuse_an_artifact_of_another_task(
     monkeypatch.setenv("TASK", "tip_amount")
     assert scheduled.lambda_handler({}, None)["task"] == "tip_amount"
     nothing: Any = None
-    with pytest.raises(UsageError, match=r"TASK, MODEL_LOCATION cannot be honoured: MODEL=, SHA256="):
+    with pytest.raises(UsageError, match=r"MODEL_LOCATION cannot be honoured: MODEL=, SHA256="):
         deploy(Options(), nothing, nothing, tmp_path, None, nothing)
 
 
