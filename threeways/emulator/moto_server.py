@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NoReturn
 
 from threeways.emulator import moto_patch
@@ -63,8 +64,19 @@ def make_server(*, shard_limits: bool, iterator_seconds: float, give_up: Callabl
         raise error
 
     moto_patch.patch(shard_limits=shard_limits, iterator_seconds=iterator_seconds)
+    _look_up_once()
     app = DomainDispatcherApplication(create_app)
     return serving.make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+
+
+def _look_up_once() -> None:
+    """Keep what moto looks up for each request: its modules' folders, and a service's methods."""
+    from moto import backends
+
+    responses: Any = importlib.import_module("moto.core.responses")
+    modules = frozenset(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
+    responses.method_names_from_class = cache(responses.method_names_from_class)
 
 
 def main() -> int:
