@@ -386,6 +386,21 @@ def test_a_visibility_timeout_below_the_functions_timeout_is_refused(event_sourc
         harness.start()
 
 
+def test_a_queue_that_goes_away_is_told_and_one_that_is_not_there_is_refused(
+    event_source_mapping: Make, emulator: Emulator
+) -> None:
+    harness = event_source_mapping(nothing, queue={})
+    harness.start()
+    emulator.client("sqs").delete_queue(QueueUrl=harness.queue_url)
+    harness.wait(lambda: harness.events)
+    assert harness.events[0].kind == "read_failed"
+    assert "ReceiveMessage" in harness.events[0].message
+    assert not harness.mapping.drained()
+    for source in ("queue", "table"):
+        with pytest.raises(LocalError, match=f"the {source} no-such cannot be read"):
+            event_source_mapping(nothing, **{source: "no-such"})
+
+
 def test_a_harness_has_one_source_and_a_queue_keeps_what_fails_itself(event_source_mapping: Make) -> None:
     with pytest.raises(LocalError, match="one source, not table and queue"):
         event_source_mapping(nothing, queue={}, table="t")

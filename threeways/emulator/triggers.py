@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from threeways.aws import errors
 from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import InvocationResult
 from threeways.emulator.endpoint import Endpoint
@@ -32,7 +33,7 @@ def mapping_of(
 ) -> EventSourceMapping | QueueMapping | ScheduleRule:
     """Return what feeds a function from a trigger, not yet started. invoke: the trigger's function's.
 
-    The stack's resources exist. Raises LocalError where a table has no stream, and boto's errors.
+    The stack's resources exist. Raises LocalError where they don't, or where a table has no stream.
     """
     settings, function = trigger.settings, trigger.function
     if isinstance(settings, ScheduleSettings):
@@ -41,7 +42,7 @@ def mapping_of(
     if isinstance(settings, QueueSettings):
         return QueueMapping(
             sqs,
-            sqs.get_queue_url(QueueName=trigger.source)["QueueUrl"],
+            queue_url_of(emulator, trigger.source),
             invoke,
             settings,
             function_timeout=function.timeout,
@@ -62,8 +63,15 @@ def mapping_of(
 
 
 def stream_of(emulator: Endpoint, table: str) -> str:
-    """Return the ARN of a table's stream. Raises LocalError where it has none."""
-    arn = emulator.client("dynamodb").describe_table(TableName=table)["Table"].get("LatestStreamArn")
+    """Return the ARN of a table's stream. Raises LocalError where there is no such table, or it has none."""
+    with errors.named(lambda error: LocalError(f"the table {table} cannot be read: {error}")):
+        arn = emulator.client("dynamodb").describe_table(TableName=table)["Table"].get("LatestStreamArn")
     if arn is None:
         raise LocalError(f"the table {table} has no stream: give it a StreamSpecification")
     return str(arn)
+
+
+def queue_url_of(emulator: Endpoint, name: str) -> str:
+    """Return the URL of a queue. Raises LocalError where there is no such queue."""
+    with errors.named(lambda error: LocalError(f"the queue {name} cannot be read: {error}")):
+        return str(emulator.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])

@@ -13,6 +13,7 @@ from threeways.emulator.harness.destinations import DestinationKind
 from threeways.emulator.mapping import ReadLimits
 from threeways.emulator.schedule import Kind
 from threeways.emulator.server import Emulator
+from threeways.emulator.triggers import queue_url_of
 from threeways.errors import LocalError
 
 
@@ -79,7 +80,6 @@ def function_config(handler: str, options: Options) -> FunctionConfig:
 
 def queue_of(emulator: Emulator, given: str | Mapping[str, str], name: str) -> str:
     """Return the URL of a queue: an existing one by its name, or a new one with these attributes."""
-    sqs = emulator.client("sqs")
     if isinstance(given, str):
-        return str(sqs.get_queue_url(QueueName=given)["QueueUrl"])
-    return str(sqs.create_queue(QueueName=name, Attributes=dict(given))["QueueUrl"])
+        return queue_url_of(emulator, given)
+    return str(emulator.client("sqs").create_queue(QueueName=name, Attributes=dict(given))["QueueUrl"])

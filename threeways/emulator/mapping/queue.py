@@ -208,13 +208,20 @@ class QueueMapping:
         return self.positions()
 
     def drained(self) -> bool:
-        """Return whether the queue has no message, in flight or delayed; raise LocalError as `stop` does."""
+        """Return whether the queue has no message, in flight or delayed.
+
+        Raises LocalError if the mapping was not started or if a thread of it has failed.
+        """
         self._raise_failure()
         if not self._arn:
             raise LocalError("the mapping was not started")
         if self._reader.in_hand:
             return False
-        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=_HELD)["Attributes"]
+        try:
+            found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=_HELD)["Attributes"]
+        except (ClientError, BotoCoreError) as error:
+            self._reporter.report(MappingEvent("read_failed", "", f"drained: {error}"))
+            return False
         return not any(int(found[name]) for name in _HELD)
 
     def positions(self) -> dict[str, str | None]:
