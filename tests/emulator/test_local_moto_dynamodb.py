@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from threeways.aws.clients import isolated
+from threeways.emulator.faults import FaultProxy, Script
+from threeways.emulator.faults.schedule import Fault, Kind
 from threeways.emulator.patches import dynamodb as patch
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
@@ -310,3 +313,29 @@ def test_another_dynamodb_is_refused_with_the_version_to_install(monkeypatch: py
     monkeypatch.setattr(patch, "DIGEST", "of another source")
     with pytest.raises(LocalError, match=r"another DynamoDB.*install moto==5\.2\.5"):
         patch.patch()
+
+
+def test_a_transaction_whose_answer_was_lost_succeeds_when_the_sdk_sends_it_again(
+    emulator: Emulator, table: str
+) -> None:
+    """docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
+    lost = Script(TransactWriteItems=[Fault(Kind.RESET_AFTER)], UpdateItem=[Fault(Kind.THROTTLED)])
+    put = {"Put": {"TableName": table, "Item": {"id": {"S": "k"}}, "ConditionExpression": NEW}}
+    with FaultProxy(emulator.endpoint_url, lost) as proxy:
+        client = isolated(
+            "dynamodb",
+            region="us-east-1",
+            endpoint_url=proxy.endpoint_url,
+            key_id="local",
+            secret="local",
+            retries={"mode": "standard", "total_max_attempts": 3},
+        )
+        client.transact_write_items(TransactItems=[put])
+        client.update_item(
+            TableName=table,
+            Key={"id": {"S": "k"}},
+            UpdateExpression="SET n = :n",
+            ExpressionAttributeValues={":n": {"N": "1"}},
+        )
+        client.close()
+    assert [name for name, _, _ in changes(emulator, table)] == ["INSERT", "MODIFY"]

@@ -1,4 +1,4 @@
-"""pytest fixtures for any Kinesis handler.
+"""pytest fixtures for any handler.
 
 pytest finds them by itself where the package is installed; elsewhere `pytest_plugins =
 ["threeways.emulator.pytest_plugin"]` in conftest.py does. An example is in docs/event-source-mapping.md.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[Emulator]:
-    """Run Kinesis, S3, SQS and SNS on 127.0.0.1 for the whole session. Override it to share another."""
+    """Run Kinesis, DynamoDB, S3, SQS and SNS on 127.0.0.1 for the whole session. Override it to share another."""
     from threeways.emulator.server import Emulator
 
     with Emulator() as emulator:
