@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[Emulator]:
-    """Run Kinesis, DynamoDB, S3, SQS and SNS on 127.0.0.1 for the whole session. Override it to share another."""
+    """Run the emulator on 127.0.0.1 for the whole session. Override it to share another."""
     from threeways.emulator.server import Emulator
 
     with Emulator() as emulator:
