@@ -303,7 +303,7 @@ def test_the_web_service_answers_the_terms_and_its_page_shows_them(tmp_path: Pat
             "/", params={"key": "7", "amount": "2.5", "age": "1", "country": "us", "note": "a prize"}
         ).text
         assert "amount 2.50" in page
-        rows = {"dataframe_records": [{name: event[name] for name in FRAME}]}
+        rows = {"dataframe_records": [{str(name): event[str(name)] for name in FRAME}]}
         plain = client.post("/invocations", json=rows).json()["predictions"]
         assert plain == [pytest.approx(list(one["prediction"]["probabilities"].values()), rel=1e-15)]
         assert "because" in json.dumps(client.get("/docs/openapi.json").json())

@@ -14,6 +14,7 @@ from doubles import FakeContext, FakeModel
 from small_training import Training
 
 import model
+from threeways import bootstrap
 from threeways.emulator.server import Emulator
 from threeways.errors import ArtifactMismatch, ArtifactMissing, InvalidEvent, ModelFailed, SettingsError
 from threeways.scoring.service import ModelService
@@ -137,7 +138,7 @@ def test_several_messages_of_an_event_are_not_aggregated_under_its_key(
 ) -> None:
     made = replace(duration.task, messages=lambda event, told: [])
     service = ModelService(FakeModel(), made, "v1")
-    monkeypatch.setattr(model.bootstrap, "service_of", lambda *_: service)
+    monkeypatch.setattr(bootstrap, "service_of", lambda *_: service)
     with pytest.raises(SettingsError, match="makes several with keys of their own; unset AGGREGATE"):
         model.build(Settings(predictions_stream_name="out", aggregate_predictions=True))
     assert model.build(Settings(predictions_stream_name="out")).service is service
