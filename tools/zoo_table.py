@@ -29,11 +29,14 @@ import zoo_makers
 from mlflow.models import infer_signature
 
 from threeways import artifact, bootstrap
+from threeways.artifact.signature import Column
+from threeways.artifact.tables import TableTypes
 from threeways.errors import ThreewaysError
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.outputs import Classes
 from threeways.settings import Settings
 from threeways.training import flavour
+from threeways.training.export_rows import table_of
 
 FORMATS = ("skops", "cloudpickle")
 _ASKED = 20
@@ -152,8 +155,8 @@ a DataFrame, with `predict_proba` on an array where the model has it.
 
 **served**: every number and label is the one that MLflow's pyfunc answers, bit for bit. *refused*: the
 service doesn't start, and says what to do instead: mostly to log the model as cloudpickle and to pin its
-digest. No model is served that answers something else. *ONNX*: fitted alone on an array, it is also exact
-as a graph, for images without scikit-learn ([runtimes.md](runtimes.md)).
+digest. No model is served that answers something else. *ONNX*: fitted alone on an array, and by columns, it is
+also exact as a graph, for images without scikit-learn ([runtimes.md](runtimes.md)).
 
 This page is written by `python tools/zoo_table.py > docs/models.md`, and a test compares the two.
 
@@ -161,13 +164,25 @@ This page is written by `python tools/zoo_table.py > docs/models.md`, and a test
 
 
 def onnx(name: str, kind: str) -> bool:
-    """Tell whether the estimator, fitted on an array, passes the gate as a graph."""
-    fitted, rows = zoo_makers.plain_array(name, kind)
+    """Tell whether the estimator, fitted on an array and by columns, passes the gate as a graph."""
+    fitted, block = zoo_makers.plain_array(name, kind)
     with _silent():
         try:
-            return not isinstance(flavour.onnx_of(fitted, rows), str)
+            method = _method(fitted, "array")
+            if isinstance(flavour.onnx_of(fitted, block, method=method), str):
+                return False
+            fitted, rows = zoo_makers.by_columns(name, kind)
+            types = TableTypes(tuple(_column(rows, one) for one in rows), "frame")
+            table = table_of(rows, types.columns, name)
+            return not isinstance(flavour.onnx_of(fitted, table, table_types=types), str)
         except Exception:  # noqa: BLE001  (what no graph can be made of is none)
             return False
+
+
+def _column(rows: Any, name: str) -> Column:
+    """Return a column as its signature has it."""
+    kind = "double" if rows[name].dtype.kind == "f" else "string"
+    return Column(kind, name, not rows[name].isna().any())
 
 
 def line(name: str, found: Iterable[Result], *, graph: bool) -> str:

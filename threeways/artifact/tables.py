@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class TableTypes:
             name: values.astype(np.float32).astype(np.float64) if one.type == "float" else values
             for (name, values), one in zip(table.columns.items(), self.columns, strict=True)
         }
-        return TableTypes(tuple(declared), self.kind).convert(Table(rounded))
+        return replace(self, columns=tuple(declared)).convert(Table(rounded))
 
     def invalid_rows(self, table: Table) -> dict[int, UnpredictableEvent]:
         """Return the rows with a value that its column's type cannot hold: index -> error."""
