@@ -252,6 +252,19 @@ def test_a_mapping_made_anew_begins_where_it_is_told(event_source_mapping: Make,
     assert keys_of(again.invocations[0].event) == ["0", "1", "2", "3"]
 
 
+def test_a_paused_mapping_goes_on_from_its_checkpoint(event_source_mapping: Make, table: Table) -> None:
+    harness = event_source_mapping(nothing, table=table.name)
+    table.put("before")
+    harness.drain()
+    harness.update(Enabled=False)
+    table.put("while")
+    harness.update(Enabled=True, BatchSize=1)
+    table.put("after")
+    harness.drain()
+    batches = [keys_of(invocation.event) for invocation in harness.invocations]
+    assert batches == [["before"], ["while"], ["after"]]
+
+
 def test_a_position_by_time_is_found_by_reading_up_to_it(emulator: Emulator, table: Table) -> None:
     """What LATEST is taken again from, where its iterator expired before anything was read."""
     streams = emulator.client("dynamodbstreams")

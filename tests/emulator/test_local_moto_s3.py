@@ -158,6 +158,9 @@ def test_a_conditional_delete_is_refused_where_the_object_is_another(emulator: E
     client: Any = emulator.client("s3")
     tag = client.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
     assert refusal(client.delete_object, Bucket=bucket, Key="k", IfMatch='"other"')[0] == 412
+    several = {"Objects": [{"Key": "k", "ETag": '"other"'}]}
+    assert refusal(client.delete_objects, Bucket=bucket, Delete=several)[0] == 501
+    assert client.head_object(Bucket=bucket, Key="k")["ETag"] == tag
     client.delete_object(Bucket=bucket, Key="k", IfMatch=tag)
     assert refusal(client.delete_object, Bucket=bucket, Key="k", IfMatch="*")[0] == 404
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from threeways.emulator.patches.known import check
 
-DIGEST = "a4de95835899dec7d47fc553eb564c89ac5b478826dd87d528d2d344e5d08235"
+DIGEST = "ad248711531e119ed75b117754af0b8314e28b65ab6f8488281822d9c48130e1"
 _locks = [RLock() for _ in range(64)]
 """Each object's writes hold the one that its name falls to."""
 _deleted: dict[tuple[str, str], float] = {}
@@ -39,6 +39,7 @@ def parts() -> list[Any]:
         "put_object",
         "copy_object",
         "delete_object",
+        "_bucket_response_delete_keys",
     )
     return [*(getattr(answer, name) for name in names), models.S3Backend.delete_object]
 
@@ -53,6 +54,8 @@ def patch() -> None:
     check("S3", parts(), DIGEST)
     answer.began = 0.0
     answer.key_response = _noting_when_it_began(answer.key_response)
+    removal = answer._bucket_response_delete_keys  # noqa: SLF001 - moto's
+    answer._bucket_response_delete_keys = _refusing_conditions(removal)  # noqa: SLF001 - moto's
     answer._key_response = _one_write_at_a_time(answer._key_response)  # noqa: SLF001 - moto's
     models.S3Backend.delete_object = _noting_deletes(models.S3Backend.delete_object)
 
@@ -86,6 +89,19 @@ def _one_write_at_a_time(respond: Any) -> Any:
             return _refusal(self, request, bucket, key) or respond(self, request, full_url)
 
     return key_response
+
+
+def _refusing_conditions(delete: Any) -> Any:
+    """Wrap DeleteObjects, whose objects may have an ETag: moto deletes them whatever it is."""
+
+    def delete_keys(self: Any, *given: Any, **more: Any) -> Any:
+        if b"<ETag>" in self.body:
+            return _error(
+                501, "NotImplemented", "An ETag within DeleteObjects: use DeleteObject with If-Match"
+            )
+        return delete(self, *given, **more)
+
+    return delete_keys
 
 
 def _refusal(response: Any, request: Any, bucket: str, key: str) -> tuple[int, dict[str, str], str] | None:

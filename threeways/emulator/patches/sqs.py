@@ -32,11 +32,7 @@ def patch() -> None:
     if "call_action" in vars(handler):
         return
     check("SQS", parts(), DIGEST)
-    answer, wait = handler.call_action, queue.wait_for_messages
-
-    def call_action(self: Any) -> Any:
-        with _one_at_a_time:
-            return answer(self)
+    wait, backend = queue.wait_for_messages, models.SQSBackend
 
     def wait_for_messages(self: Any, timeout: int) -> None:
         """Let others in while a long poll waits."""
@@ -46,5 +42,14 @@ def patch() -> None:
         finally:
             _one_at_a_time.acquire()
 
-    handler.call_action, queue.wait_for_messages = call_action, wait_for_messages
+    handler.call_action, queue.wait_for_messages = _one_by_one(handler.call_action), wait_for_messages
+    backend.send_message = _one_by_one(backend.send_message)  # by which a topic sends, too
     sqs_messages.patch()
+
+
+def _one_by_one(call: Any) -> Any:
+    def called(*given: Any, **more: Any) -> Any:
+        with _one_at_a_time:
+            return call(*given, **more)
+
+    return called
