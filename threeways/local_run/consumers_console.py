@@ -100,7 +100,7 @@ def show_side_by_side(
     console: Console, ledgers: Mapping[str, Ledger], refused: Mapping[str, UsageError]
 ) -> None:
     """Print the consumers' accounts side by side, and who did not run."""
-    table = Table(title="Consumers of the same events", title_justify="left")
+    table = Table(title="Consumers of the same events", title_justify="left", pad_edge=False)
     table.add_column("consumer", overflow="fold")
     for place in ("sent", *PLACES):
         table.add_column(place, justify="right", overflow="fold")

@@ -95,6 +95,8 @@ def _consumer(
         iterator_age_s=view.iterator_age,
         latency_p50_s=view.latency_p50,
         latency_p99_s=view.latency_p99,
+        paused=view.paused,
+        reads_refused=view.reads_refused,
         reasons=consumer.log.reasons.copy(),
         troubles=consumer.troubles.copy(),
         recent=recent,

@@ -54,6 +54,7 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     latency_p50_s: float | None = None
     latency_p99_s: float | None = None
     paused: bool = False
+    reads_refused: int = 0
     reasons: dict[str, int] = {}
     troubles: dict[str, int] = {}
     recent: list[Prediction] = []

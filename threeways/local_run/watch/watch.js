@@ -69,7 +69,7 @@ function consumer(one, rate) {
   card.querySelector(".quarantine").hidden = !one.quarantined;
   text(".quarantine h3", `${number(one.quarantined)} in quarantine`);
   fill(card.querySelector(".reasons"), Object.entries(one.reasons).map(([code, count]) => `${code}: ${number(count)}`));
-  const struck = Object.entries(one.troubles);
+  const struck = Object.entries(one.reads_refused ? { ...one.troubles, reads_refused: one.reads_refused } : one.troubles);
   card.querySelector(".troubles").hidden = !struck.length;
   fill(card.querySelector(".troubles ul"), struck.map(([kind, count]) => `${kind.replaceAll("_", " ")}: ${number(count)}`));
   lanes.get(card.querySelector(".lane")).rate = rate(`consumer ${one.name}`, one.predicted);
