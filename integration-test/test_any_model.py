@@ -14,12 +14,14 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from threeways import artifact
 from threeways.docker import images
 from threeways.integration.sites import Site
 from threeways.settings import inherited_environment
-from threeways.training.registry import RegisteredModel, resolve
+from threeways.training.export_command import export
+from threeways.training.registry import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {
@@ -28,8 +30,8 @@ EXAMPLES = {
     "several_outputs": ("delivery", "deliveries.parquet"),
 }
 """A script -> the name that it registers its model under, and the events that it writes."""
-RUNTIMES = {images.FUNCTION: "sklearn", images.FRAME: "sklearn"}
-"""What serves such a model, by the image's target."""
+SKLEARN = {images.FUNCTION, images.FRAME}
+"""The targets that serve such a model as it was logged; `fast` serves what `threeways export` writes."""
 ROWS = 300
 
 
@@ -61,13 +63,19 @@ def test_the_image_answers_a_batch_of_its_events_as_pyfunc_does(
 ) -> None:
     if site.start is None:
         pytest.skip("a deployed function is not changed: EMULATOR=moto tests this")
-    if target not in RUNTIMES:
-        pytest.skip(f"NOT TESTED: {target} has no scikit-learn: IMAGE=three-ways tests this")
     name, file = EXAMPLES[script]
     model = resolve(f"models:/{name}@prod", folder=local)
     assert model
+    folder = model.folder if target in SKLEARN else exported(model.folder, local / f"{name}-onnx")
+    variables = uploaded(site, folder or model.folder, bucket, f"{target}-{name}")
+    variables |= {"RUN_ID": str(model.run_id), "MODEL_NAME": name}
+    if folder is None:
+        with site.start({**variables, "TASK": ""}) as function:
+            refused = function.warm()
+        assert refused is not None
+        assert "use the image's target `function`" in refused.message
+        return
     rows = read(local / file).head(ROWS)
-    variables = uploaded(site, model, bucket) | {"MODEL_RUNTIME": RUNTIMES[target], "MODEL_NAME": name}
     events = [json.loads(line) for line in rows.to_json(orient="records", lines=True).splitlines()]
     with site.start({**variables, "TASK": "", "TEST_RUN": "true"}) as function:
         result = function.invoke(json.dumps(batch([*events, {"broken": True}])).encode())
@@ -78,7 +86,8 @@ def test_the_image_answers_a_batch_of_its_events_as_pyfunc_does(
     made = [numbers(one["prediction"]) for one in answer["predictions"]]
     pyfunc = mlflow.pyfunc.load_model(str(model.folder))
     expected = pyfunc.predict(rows[pyfunc.metadata.get_input_schema().input_names()])
-    np.testing.assert_allclose(made, np.asarray(expected), rtol=1e-12)
+    rtol, atol = (1e-12, 0.0) if target in SKLEARN else (0.0, 1e-9)
+    np.testing.assert_allclose(made, np.asarray(expected), rtol=rtol, atol=atol)
 
 
 def read(file: Path) -> pd.DataFrame:
@@ -86,17 +95,17 @@ def read(file: Path) -> pd.DataFrame:
     return pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_json(file, lines=True)
 
 
-def uploaded(site: Site, model: RegisteredModel, bucket: str) -> dict[str, str]:
+def exported(folder: Path, to: Path) -> Path | None:
+    """Write a copy of a model with an ONNX flavour; None where it cannot be exported."""
+    return to if export(folder, None, to, None, Console(), None) else None
+
+
+def uploaded(site: Site, folder: Path, bucket: str, prefix: str) -> dict[str, str]:
     """Upload a model's files; the function's variables that name it."""
-    for path in model.folder.rglob("*"):
+    for path in folder.rglob("*"):
         if path.is_file():
-            key = f"{model.name}/{path.relative_to(model.folder).as_posix()}"
-            site.target.s3.upload_file(str(path), bucket, key)
-    return {
-        "MODEL_LOCATION": f"s3://{bucket}/{model.name}",
-        "MODEL_SHA256": artifact.digest(model.folder),
-        "RUN_ID": str(model.run_id),
-    }
+            site.target.s3.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(folder).as_posix()}")
+    return {"MODEL_LOCATION": f"s3://{bucket}/{prefix}", "MODEL_SHA256": artifact.digest(folder)}
 
 
 def batch(events: list[dict[str, Any]]) -> dict[str, Any]:
