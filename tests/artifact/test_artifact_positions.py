@@ -110,6 +110,9 @@ CLASSIFIERS: dict[str, Callable[[], Any]] = {
     "a search": lambda: GridSearchCV(
         logistic((StandardScaler(), NUMBERS), (ONE_HOT, TEXTS)), {"logisticregression__C": [0.5, 1]}, cv=2
     ),
+    "a search by position": lambda: GridSearchCV(
+        logistic((StandardScaler(), [0, 3]), (ONE_HOT, [5])), {"logisticregression__C": [0.5, 1]}, cv=2
+    ),
     "a vote": lambda: VotingClassifier(
         [
             ("a", logistic((StandardScaler(), NUMBERS), (ONE_HOT, TEXTS))),
