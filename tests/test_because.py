@@ -29,6 +29,7 @@ from sklearn.linear_model import (
     Ridge,
     RidgeClassifier,
 )
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -222,6 +223,40 @@ def test_a_model_that_has_no_terms_is_refused_at_the_start_with_the_mend(tmp_pat
     folder = saved(model.fit(frame, target), tmp_path / "model", frame)
     with pytest.raises(ArtifactUnsupported, match=f"because: .*{said}.*leave `because` out"):
         service(folder)
+
+
+class Doubled(LogisticRegression):  # type: ignore[misc]
+    """A class of one's own that answers otherwise than its scores say."""
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        return np.array(["ok"] * len(X))
+
+
+def test_a_class_of_ones_own_that_answers_otherwise_is_refused() -> None:
+    from threeways.artifact.answers import Answers
+    from threeways.artifact.sklearn.terms import LinearTerms
+
+    block = np.array([[5.0], [-5.0]])
+    model = Doubled().fit(block, ["fraud", "ok"])
+    terms = LinearTerms(model, Answers(labels=True, classes=("fraud", "ok")), ["a"])
+    with pytest.raises(ArtifactUnsupported, match="do not sum to its score"):
+        terms.prove(block)
+
+
+def test_single_precision_is_near_enough(tmp_path: Path) -> None:
+    frame = FRAME[["amount"]].astype(np.float32)
+    folder = saved(LinearRegression().fit(frame, NUMBER.astype(np.float32)), tmp_path / "model", frame)
+    [outcome] = service(folder).score(payloads(frame.astype(float), 1), [NOW])
+    assert isinstance(outcome, ScoredEvent)
+
+
+def test_a_search_is_told_by_its_best(tmp_path: Path) -> None:
+    search = GridSearchCV(make_pipeline(columns(), Ridge()), {"ridge__alpha": [0.1, 1.0]}, cv=2).fit(
+        FRAME, NUMBER
+    )
+    [outcome] = service(saved(search, tmp_path / "model")).score(payloads(FRAME, 1), [NOW])
+    assert isinstance(outcome, ScoredEvent)
+    assert len(outcome.because or ()) == 3
 
 
 def test_words_that_a_hash_has_lost_are_refused(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class Model:
             )
         from threeways.artifact.sklearn.terms import LinearTerms
 
-        return LinearTerms(getattr(self.estimator, "pipeline", self.estimator), self.answers, columns)
+        return LinearTerms(self.estimator, self.answers, columns)
 
     def refused(self, features: Any) -> dict[int, UnpredictableEvent]:
         """Return the rows with a value that the signature's type cannot hold: index -> error."""

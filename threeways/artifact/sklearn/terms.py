@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.answers import Answers
+from threeways.artifact.sklearn.linear_dicts import LinearDicts
 from threeways.artifact.sklearn.term_labels import Label, labels
 from threeways.errors import ArtifactUnsupported
 
 _MEND = "leave `because` out, or train a linear model"
-_TOLERANCE = 1e-9
+_DOUBLE, _SINGLE = 1e-9, 1e-4
+"""How far a sum of terms may be from the model's own, by the precision that it computes in."""
 
 
 class LinearTerms:
@@ -28,30 +30,26 @@ class LinearTerms:
     """
 
     def __init__(self, estimator: Any, answers: Answers, columns: Sequence[str]) -> None:
-        from sklearn.pipeline import Pipeline
-
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
-        *before, final = steps
-        self._estimator, self._before = estimator, [one for one in before if one not in (None, "passthrough")]
+        self._estimator, self._answers = estimator, answers
+        *before, final = _steps(estimator)
+        self._before = [one for one in before if one not in (None, "passthrough")]
         if not (hasattr(final, "coef_") and hasattr(final, "intercept_")):
             raise ArtifactUnsupported(
                 f"because: {type(final).__name__} is no linear model, whose predictions are sums of terms; "
                 f"{_MEND}"
             )
         weights = final.coef_.toarray() if hasattr(final.coef_, "toarray") else np.asarray(final.coef_)
+        single = np.float32 in (weights.dtype, np.asarray(final.intercept_).dtype)
+        self._tolerance = _SINGLE if single else _DOUBLE
         self._weights: NDArray[np.float64] = np.atleast_2d(weights).astype(np.float64)
         self._base = np.broadcast_to(np.ravel(final.intercept_).astype(np.float64), len(self._weights))
         self._classifies = answers.classes is not None
-        if len(self._weights) > 1 and (
-            not self._classifies or len(self._weights) != len(answers.classes or ())
-        ):
+        classes = len(answers.classes or ())
+        if len(self._weights) > 1 and len(self._weights) != classes:
             raise ArtifactUnsupported(
                 f"because: it answers several outputs, each with terms of its own; {_MEND}"
             )
-        of = [Label(name, None, place) for place, name in enumerate(columns)]
-        for part in self._before:
-            of = labels(part, of)
+        of = _labelled(self._before, [Label(name, None, place) for place, name in enumerate(columns)])
         if len(of) != self._weights.shape[1]:
             raise ArtifactUnsupported(
                 f"because: {len(of)} columns have names and {self._weights.shape[1]} have weights; {_MEND}"
@@ -78,7 +76,12 @@ class LinearTerms:
         ours = self.scores(self.transformed(features))
         method = self._estimator.decision_function if self._classifies else self._estimator.predict
         theirs = np.asarray(method(features), dtype=np.float64).reshape(len(ours), -1)
-        if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE):
+        near = self._tolerance
+        same = ours.shape == theirs.shape and np.allclose(ours, theirs, rtol=near, atol=near)
+        if same and self._classifies and len(self._weights) in (1, len(self._answers.classes or ())):
+            told = np.asarray(self._estimator.predict(features)).tolist()
+            same = told == [(self._answers.classes or ())[place] for place in _best(ours).tolist()]
+        if not same:
             raise ArtifactUnsupported(
                 f"because: the terms of this {type(self._estimator).__name__} do not sum to its score, as "
                 f"those of a linear model without a link function do; {_MEND}"
@@ -94,9 +97,9 @@ class LinearTerms:
             return self._grouped(_times(rows, self._weights[0])), np.full(rows.shape[0], self._base[0])
         scores = self.scores(rows)
         if len(self._weights) == 1:  # toward the second class, if that is predicted, else toward the first
-            sign = np.where(scores[:, 0] > 0, 1.0, -1.0)
+            sign = np.where(_best(scores) == 1, 1.0, -1.0)
             return self._grouped(_times(_scaled(rows, sign), self._weights[0])), self._base[0] * sign
-        best = np.argmax(scores, axis=1)
+        best = _best(scores)
         return self._grouped(self._by_class(rows, best)), np.take(self._base, best)
 
     def _by_class(self, rows: Any, best: NDArray[np.intp]) -> Any:
@@ -120,6 +123,36 @@ class LinearTerms:
         group = csr_array((np.ones(count), (np.arange(count), self._group)), shape=(count, len(self.labels)))
         found = terms @ group
         return found.tocsr() if hasattr(found, "tocsr") else np.asarray(found)
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline, or the one estimator: of a search the best, of a fast one the whole."""
+    from sklearn.pipeline import Pipeline
+
+    if isinstance(estimator, LinearDicts):
+        estimator = estimator.pipeline
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    return [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
+
+
+def _labelled(parts: Sequence[Any], given: list[Label]) -> list[Label]:
+    """Return the labels of the columns that some transformers make, one after the other."""
+    for part in parts:
+        try:
+            given = labels(part, given)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactUnsupported(
+                f"because: the columns of {type(part).__name__} cannot be told: {error!r}; {_MEND}"
+            ) from error
+    return given
+
+
+def _best(scores: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the place of each row's class."""
+    found: NDArray[np.intp] = (
+        np.argmax(scores, axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(np.intp)
+    )
+    return found
 
 
 def _times(rows: Any, weights: NDArray[np.float64]) -> Any:
