@@ -6,7 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from threeways.emulator.harness import Harness
+from threeways.errors import LocalError
 from threeways.stream.aggregation import pack
 
 type Make = Callable[..., Harness]
@@ -59,6 +62,23 @@ def test_data_that_is_not_json_and_an_aggregated_record_are_dropped_by_a_polling
     harness.drain()
     assert [data for one in harness.invocations for data in one.data] == [b'{"paid": "card"}']
     assert harness.counts().filtered == 2
+    [told] = [event for event in harness.events if event.kind == "aggregated"]
+    assert told.records == 1
+
+
+def test_an_aggregated_record_that_aws_would_filter_with_fan_out_ends_the_mapping_with_a_clear_line(
+    event_source_mapping: Make,
+) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html: it does not say what is then sent"""
+    first = event_source_mapping(nothing)
+    consumer = f"arn:aws:kinesis:us-east-1:123456789012:stream/{first.stream}/consumer/tip:1"
+    harness = event_source_mapping(nothing, stream=first.stream, Stream=consumer, FilterCriteria=CARD)
+    harness.put(pack("k", [b'{"paid": "card"}']))
+    with pytest.raises(LocalError, match="with enhanced fan-out AWS filters what is in them, which is not"):
+        harness.drain()
+    with pytest.raises(LocalError, match="Kinesis Producer Library"):
+        harness.close()
+    harness.mapping._failure = None  # the fixture closes it again
 
 
 def test_a_shard_that_is_split_while_everything_is_filtered_out_is_read_on(

@@ -28,7 +28,7 @@ class Pause:
 
 
 def parse(text: str, names: Sequence[str]) -> list[Pause]:
-    """Return the pauses of PAUSE, `ride@5s-15s` with spaces or commas between them. names: the consumers'.
+    """Return the pauses of PAUSE, `name@5s-15s` with spaces or commas between them. names: the consumers'.
 
     Raises UsageError.
     """

@@ -15,6 +15,7 @@ type EventKind = Literal[
     "bisected",
     "throttled",
     "discarded",
+    "aggregated",
     "read_failed",
     "delete_failed",
     "destination_failed",

@@ -17,6 +17,9 @@ from threeways.errors import LocalError
 MOST = 5
 """Filters of a mapping; AWS raises it to 10 on request."""
 DATA = "data"
+_AGGREGATED = b"\xf3\x89\x9a\xc2"
+"""What an aggregated record begins with:
+github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md."""
 _LONGEST = 4096
 """Characters: docs.aws.amazon.com/lambda/latest/api/API_Filter.html."""
 
@@ -79,6 +82,11 @@ def of_kinesis(filters: Sequence[Filter], data: bytes) -> bool:
     except ValueError:
         return False
     return any(one.matches(document) for one in filters)
+
+
+def is_aggregated(data: bytes) -> bool:
+    """Return whether a record is one that the Kinesis Producer Library has made of several."""
+    return data.startswith(_AGGREGATED)
 
 
 def of_table(filters: Sequence[Filter], encoded: bytes) -> bool:

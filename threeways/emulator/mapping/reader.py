@@ -16,11 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from threeways.emulator.mapping.buffer import Buffer
 from threeways.emulator.mapping.counts import MappingEvent
-from threeways.emulator.mapping.filters import of_kinesis, of_table
+from threeways.emulator.mapping.filters import is_aggregated, of_kinesis, of_table
 from threeways.emulator.mapping.lane import Work
 from threeways.emulator.mapping.position import Shard
 from threeways.emulator.mapping.read_limits import POLLED_SECONDS, RETRY_SECONDS
 from threeways.emulator.mapping.records import Origin, StreamRecord, encode_all
+from threeways.errors import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
@@ -102,12 +103,33 @@ class Reader:
         self._iterator = answer.get("NextShardIterator")
         return len(records), answer["MillisBehindLatest"] == 0 and len(records) < limit
 
+    def _tell_of_aggregated(self, found: Sequence[RecordTypeDef]) -> None:
+        """Say that filters of a mapping that polls do not look into aggregated records.
+
+        docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html. Raises LocalError with enhanced
+        fan-out, where they do, and AWS does not say in which form the function gets what is let through.
+        """
+        if not found:
+            return
+        if self.work.settings.fan_out:
+            raise LocalError(
+                "FilterCriteria met records that the Kinesis Producer Library aggregated: with enhanced "
+                "fan-out AWS filters what is in them, which is not emulated; filter in the function, or test "
+                "it on AWS"
+            )
+        message = (
+            "aggregated records are filtered out: the filter of a mapping that polls does not look into them"
+        )
+        first, last = found[0]["SequenceNumber"], found[-1]["SequenceNumber"]
+        self.work.reporter.report(MappingEvent("aggregated", self.shard.id, message, len(found), first, last))
+
     def _let_through(self, raw: Sequence[RecordTypeDef], records: list[StreamRecord]) -> list[StreamRecord]:
         """Return the records that a filter matches; the others are done."""
         filters = self.work.settings.filters
         if self.origin.is_table:
             matched = [of_table(filters, record.encoded) for record in records]
         else:
+            self._tell_of_aggregated([one for one in raw if is_aggregated(one["Data"])])
             matched = [of_kinesis(filters, record["Data"]) for record in raw]
         self.shard.progress.done(
             record.sequence_number for record, taken in zip(records, matched, strict=True) if not taken

@@ -195,7 +195,7 @@ class EventSourceMapping:
         return self._reporter.snapshot()
 
     def _raise_failure(self) -> None:
-        if isinstance(self._failure, LocalFailed):
+        if isinstance(self._failure, LocalFailed | LocalError):
             raise self._failure
         if self._failure is not None:
             raise LocalError(f"the event source mapping failed: {self._failure!r}") from self._failure

@@ -20,7 +20,7 @@ def names_of(consumers: str) -> list[str]:
     """Return the tasks that `CONSUMERS=` names. Raises UsageError for none, and for one named twice."""
     names = consumers.split()
     if not names:
-        raise UsageError("CONSUMERS= names no consumer: give tasks, CONSUMERS='ride_duration ride_tip'")
+        raise UsageError("CONSUMERS= names no consumer: give tasks, CONSUMERS='one another'")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"CONSUMERS= names {', '.join(twice)} twice: a consumer's name is its task's")
