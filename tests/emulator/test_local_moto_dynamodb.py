@@ -25,26 +25,22 @@ NEW = "attribute_not_exists(id)"
 REFUSED = {"ConditionalCheckFailedException", "TransactionCanceledException"}
 
 UNMENDED = """
-import sys
 from threading import Barrier, Thread
-from moto.dynamodb.exceptions import ConditionalCheckFailed
-from moto.dynamodb.models import DynamoDBBackend
-sys.setswitchinterval(1e-6)
-backend = DynamoDBBackend("us-east-1", "123456789012")
+from moto.dynamodb.models import DynamoDBBackend, table
+backend, both_have_read, won = DynamoDBBackend("us-east-1", "123456789012"), Barrier(2, timeout=20), []
 key = [{"AttributeName": "id", "KeyType": "HASH"}], [{"AttributeName": "id", "AttributeType": "S"}]
 backend.create_table("t", key[0], None, key[1], None, None, None, "PAY_PER_REQUEST", None, [], False, None)
-start, won = Barrier(4), []
+condition = table.get_filter_expression
+def waiting(*given):
+    both_have_read.wait()
+    return condition(*given)
+table.get_filter_expression = waiting
 def write():
-    for number in range(150):
-        start.wait()
-        try:
-            backend.put_item("t", {"id": {"S": str(number)}}, condition_expression="attribute_not_exists(id)")
-        except ConditionalCheckFailed:
-            continue
-        won.append(number)
-threads = [Thread(target=write) for _ in range(4)]
+    backend.put_item("t", {"id": {"S": "k"}}, condition_expression="attribute_not_exists(id)")
+    won.append("k")
+threads = [Thread(target=write) for _ in range(2)]
 [t.start() for t in threads], [t.join() for t in threads]
-print(len(won), len(set(won)))
+print(len(won))
 """
 
 
@@ -184,9 +180,7 @@ def test_concurrent_increments_all_count(emulator: Emulator, table: str) -> None
 
 def test_unmended_moto_has_several_winners_so_the_mend_is_still_needed() -> None:
     done = subprocess.run([sys.executable, "-c", UNMENDED], capture_output=True, text=True, check=True)
-    winners, keys = map(int, done.stdout.split())
-    assert keys == 150
-    assert winners > keys
+    assert int(done.stdout) == 2
 
 
 def test_an_update_that_creates_an_item_is_one_insert_and_one_without_effect_is_none(

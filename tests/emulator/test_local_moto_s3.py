@@ -23,29 +23,27 @@ from threeways.errors import LocalError
 WRITERS, KEYS = 4, 30
 
 UNMENDED = """
-import sys
 from threading import Barrier, Thread
 import boto3
+from moto.s3.models import S3Backend
 from moto.server import ThreadedMotoServer
-sys.setswitchinterval(1e-6)
+both_have_checked, won, put = Barrier(2, timeout=20), [], S3Backend.put_object
+def waiting(*given, **more):
+    both_have_checked.wait()
+    return put(*given, **more)
+S3Backend.put_object = waiting
 server = ThreadedMotoServer(port=0, verbose=False)
 server.start()
 host, port = server.get_host_and_port()
 s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=f"http://{host}:{port}",
                   aws_access_key_id="a", aws_secret_access_key="b")
 s3.create_bucket(Bucket="bucket")
-start, won = Barrier(4), []
 def write():
-    for number in range(40):
-        start.wait()
-        try:
-            s3.put_object(Bucket="bucket", Key=str(number), Body=b"x", IfNoneMatch="*")
-        except s3.exceptions.ClientError:
-            continue
-        won.append(number)
-threads = [Thread(target=write) for _ in range(4)]
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x", IfNoneMatch="*")
+    won.append("k")
+threads = [Thread(target=write) for _ in range(2)]
 [t.start() for t in threads], [t.join() for t in threads]
-print(len(won), len(set(won)))
+print(len(won))
 server.stop()
 """
 
@@ -106,12 +104,9 @@ def test_of_concurrent_conditional_puts_of_a_key_one_wins_and_is_what_is_stored(
         assert client.get_object(Bucket=bucket, Key=key)["Body"].read() == body
 
 
-@pytest.mark.exhaustive
 def test_unmended_moto_has_several_winners_so_the_mend_is_still_needed() -> None:
     done = subprocess.run([sys.executable, "-c", UNMENDED], capture_output=True, text=True, check=True)
-    winners, keys = map(int, done.stdout.split()[-2:])
-    assert keys == 40
-    assert winners > keys
+    assert int(done.stdout.split()[-1]) == 2
 
 
 def multipart(client: Any, bucket: str, key: str) -> dict[str, Any]:
