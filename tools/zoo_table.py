@@ -155,8 +155,8 @@ a DataFrame, with `predict_proba` on an array where the model has it.
 
 **served**: every number and label is the one that MLflow's pyfunc answers, bit for bit. *refused*: the
 service doesn't start, and says what to do instead: mostly to log the model as cloudpickle and to pin its
-digest. No model is served that answers something else. *ONNX*: fitted alone on an array, and by columns, it is
-also exact as a graph, for images without scikit-learn ([runtimes.md](runtimes.md)).
+digest. No model is served that answers something else. *ONNX*: fitted alone on an array, and by columns, it
+is also exact as a graph, for images without scikit-learn ([runtimes.md](runtimes.md)).
 
 This page is written by `python tools/zoo_table.py > docs/models.md`, and a test compares the two.
 

@@ -59,7 +59,7 @@ def test_it_shows_the_stream_its_consumers_and_what_befell_them(
     browser: webdriver.Chrome, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     consumers = [
-        consumer("duration"),
+        consumer("duration", paused=True, reads_refused=9),
         consumer(HOSTILE),
         Consumer(name="other", refused="its digest differs"),
     ]
@@ -80,6 +80,8 @@ def test_it_shows_the_stream_its_consumers_and_what_befell_them(
         ):
             assert text in " ".join(cards[0].split())
         assert "throttled: 3" in cards[0]
+        assert "reads refused: 9" in cards[0]
+        assert "duration (paused)" in cards[0]
         assert HOSTILE in cards[1]
         assert "Refused: its digest differs" in cards[2]
         assert browser.title == "Three ways: a run"
