@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
@@ -208,6 +209,38 @@ def test_columns_that_are_dropped_are_no_inputs(tmp_path: Path) -> None:
     fitted = make_pipeline(taken, LinearRegression()).fit(rows, TARGET)
     made = services(fitted, tmp_path / "model", rows=rows)
     assert [one.name for one in made[0].model.estimator._session.get_inputs()] == ["amount"]
+
+
+def test_a_graph_flags_the_categories_that_scikit_learn_s_flavour_flags_or_there_is_none(
+    tmp_path: Path,
+) -> None:
+    within = make_column_transformer(
+        (SimpleImputer(strategy="constant", fill_value="?"), ["country", "city"])
+    )
+    taken = make_column_transformer(
+        (make_pipeline(within, OneHotEncoder(handle_unknown="ignore")), ["country", "city"])
+    )
+    fitted = make_pipeline(taken, LinearRegression()).fit(FRAME, TARGET)
+    told = onnx_of(saved(fitted, tmp_path / "model"))
+    assert isinstance(told, str)
+    assert "flag unseen categories otherwise, of city, country" in told
+
+
+def test_integers_and_booleans_that_may_be_missing_are_taken(tmp_path: Path) -> None:
+    rows = pd.DataFrame(
+        {
+            "rooms": pd.array([None, *range(9)] * 24, dtype="Int64"),
+            "new": pd.array([True, False, None] * 80, dtype="boolean"),
+            "amount": FRAME["amount"],
+        }
+    )
+    taken = make_column_transformer(
+        (SimpleImputer(), ["rooms", "amount"]), (OneHotEncoder(handle_unknown="ignore"), ["rooms", "new"])
+    )
+    made = services(make_pipeline(taken, LinearRegression()).fit(rows, TARGET), tmp_path / "model", rows=rows)
+    events = [msgspec.json.encode({"id": at, "amount": 1.5, "rooms": at, "new": None}) for at in range(12)]
+    said = require_alike(made, [*events, b'{"id": 1, "amount": 2}'])
+    assert [one["flags"] for one in said] == [[]] * 9 + [["unseen_category"]] * 3 + [[]]
 
 
 def test_a_category_that_a_graph_uses_for_a_missing_one_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from threeways.artifact.sklearn.jobs import sequential_jobs
 
 MAX_DIFFERENCE = 1e-9
 """The largest accepted difference: absolute in the prediction's unit up to 1, relative above."""
+_REFUSALS = (ValueError, TypeError)
+"""What scikit-learn raises for rows that it does not take."""
 
 
 class GateFailed(Exception):
@@ -37,7 +39,7 @@ class Both:
         """Compare the answers for rows that the model accepts. Raises GateFailed."""
         try:
             wanted = [self._wanted(rows, method) for method in self._methods]
-        except ValueError as error:
+        except _REFUSALS as error:
             raise GateFailed(
                 f"scikit-learn refuses rows that the graph accepts: {str(error).splitlines()[0]}"
             ) from error
@@ -58,7 +60,7 @@ class Both:
     def _refused(self, rows: Table, first: int, found: NDArray[np.bool_]) -> None:
         try:
             self._wanted(rows, self.method)
-        except ValueError:
+        except _REFUSALS:
             half = len(rows) // 2
             if not half:
                 found[first] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ def table_passed(content: bytes, estimator: Any, table: Table, types: TableTypes
     model = loader.load(content, _NAME, columns=types.columns)
     both = Both(estimator, model, method, types.convert, lambda rows: rows)
     known = categories.known(estimator, names)
+    _require_flags(model.categories, known)
     found = [
         both.compared_or_refused(rows) for rows in (table, *table_points.edges(table, types.columns, known))
     ]
@@ -71,6 +72,20 @@ def table_passed(content: bytes, estimator: Any, table: Table, types: TableTypes
     if any(one.type == "float" for one in types.columns):
         _require_doubles(transformed, split_final(estimator, types.as_doubles(sound))[1])
     return _result(content, found + _alone(content, final, transformed, method))
+
+
+def _require_flags(told: Mapping[str, Collection[Any]], known: Mapping[str, Collection[Any]]) -> None:
+    """Raise GateFailed where events would be flagged for other categories than by scikit-learn's flavour."""
+    found, wanted = (
+        {name: {one for one in values if one is not None and one == one} for name, values in by_name.items()}
+        for by_name in (told, known)
+    )
+    if found != wanted:
+        names = ", ".join(sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name)))
+        raise GateFailed(
+            f"it would flag unseen categories otherwise, of {names}; select the columns of an encoder in the "
+            "first ColumnTransformer"
+        )
 
 
 def _result(content: bytes, found: Sequence[Gate]) -> Gate:

@@ -27,12 +27,20 @@ def edges(
     few = table[list(range(0, len(table), max(1, len(table) // _ROWS)))]
     usual = []
     for name, column in zip(table.columns, columns, strict=True):
-        known = [one for one in categories.get(name, ()) if one is not None and one == one]
+        known = _known(categories.get(name, ()), column)
         values = [*known, *_usual(table.columns[name], column)]
         usual.append(_with(few[[at % len(few) for at in range(len(values))]], name, values))
         for value in _odd(column, known):
             yield _with(few, name, [value] * len(few))
     yield Table({name: np.concatenate([one.columns[name] for one in usual]) for name in table.columns})
+
+
+def _known(values: Collection[Any], column: Column) -> list[Any]:
+    """Return an encoder's categories that are not missing, as events have them."""
+    found = [one for one in values if one is not None and one == one]
+    if column.type == "boolean":
+        return []  # both are usual
+    return [int(one) for one in found] if column.type in _WHOLE else found
 
 
 def _with(table: Table, name: str, values: Sequence[Any]) -> Table:
