@@ -75,7 +75,9 @@ def output_of(one: RunningConsumer, mapping: EventSourceMapping) -> Output:
     for _ in reader.pages():
         """What was there before."""
     with mapping:
+        end = time.monotonic() + 60
         while not mapping.drained():
+            assert time.monotonic() < end, "it waits for another consumer"
             time.sleep(0.02)
     counts = mapping.counts()
     assert (counts.failed, counts.throttled, counts.retried, counts.batches) == (0, 0, 0, 11)
