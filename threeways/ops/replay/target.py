@@ -78,7 +78,7 @@ def deployed(name: str) -> Target:
         output_stream=settings.predictions_stream_name,
         quarantine=settings.quarantine_location,
         # An alias may send invocations to two versions, each with a model of its own.
-        version=settings.run_id if configuration["Version"] == "$LATEST" else None,
+        version=settings.run_id if configuration.get("Version") == "$LATEST" else None,
     )
 
 
