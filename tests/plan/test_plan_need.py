@@ -170,6 +170,11 @@ def test_several_lanes_are_told_to_keep_no_order_of_user_keys() -> None:
     assert "no order" not in " ".join(_needs(plan(Request(100, RIDES), QUICK)))
 
 
+def test_a_task_of_several_messages_an_event_is_refused_with_what_its_output_needs() -> None:
+    with pytest.raises(UsageError, match=r"makes any number of messages .* each 1,000 messages"):
+        sizes_of(replace(duration, messages=lambda event, told: []))
+
+
 def test_the_sizes_of_records_are_those_of_the_task_s_example() -> None:
     assert sizes_of(duration) == Sizes(event=150, prediction=280)
     assert RIDES.in_payload == 700

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.errors import ModelFailed
+from threeways.errors import ModelFailed, UsageError
 from threeways.ops.capacity import limits
 from threeways.scoring.outcomes import Prediction, Scored
 from threeways.scoring.service import ModelService
@@ -44,7 +44,8 @@ class Sizes:
 
 
 def sizes_of(task: Task[Any]) -> Sizes:
-    """Return the sizes of a task's events and predictions, rounded up to ten bytes."""
+    """Return the sizes of a task's events and predictions, rounded up to ten bytes. Raises UsageError."""
+    _require_one_message(task)
     event_id = task.event_id(task.example)
     made: dict[str, Any] = dict.fromkeys(task.output.columns, 1 / 3) | {task.id_name: event_id}
     return _rounded(task, Prediction(task.model_name, _VERSION, made, _SOURCE_ID, ()))
@@ -53,13 +54,24 @@ def sizes_of(task: Task[Any]) -> Sizes:
 def sizes_by(service: ModelService[Any]) -> Sizes:
     """Return the sizes of a model's events and predictions, of what it predicts for its task's example.
 
-    Raises ModelFailed where it predicts nothing for that.
+    Raises ModelFailed where it predicts nothing for that, and UsageError as `sizes_of`.
     """
     task, now = service.declared, datetime.now(UTC)
+    _require_one_message(task)
     [outcome] = service.score([msgspec.json.encode(task.example)], [now])
     if not isinstance(outcome, Scored):
         raise ModelFailed(f"the model does not predict the example of its own events: {outcome}")
     return _rounded(task, service.prediction(outcome, _SOURCE_ID))
+
+
+def _require_one_message(task: Task[Any]) -> None:
+    """Raise UsageError for a task that makes any number of messages of an event: a plan counts one."""
+    if task.messages is not None:
+        raise UsageError(
+            f"TASK={task.name} makes any number of messages of an event, and a plan counts one; plan with a "
+            "task of the same events without `messages`, and give the output stream a shard for each 1,000 "
+            "messages and each MB of them a second"
+        )
 
 
 def _rounded(task: Task[Any], prediction: Prediction) -> Sizes:
