@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from threeways.emulator.harness import Harness
+from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
 from threeways.stream.aggregation import pack
 
@@ -92,3 +94,27 @@ def test_a_shard_that_is_split_while_everything_is_filtered_out_is_read_on(
     harness.put({"paid": "card"}, key="key")
     harness.drain()
     assert harness.counts().records == 2
+
+
+def test_of_a_table_s_changes_only_what_matches_is_sent(
+    event_source_mapping: Make, emulator: Emulator
+) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html"""
+    table, client = f"filtered-{uuid.uuid4().hex[:8]}", emulator.client("dynamodb")
+    client.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    pattern = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"paid": {"S": ["card"]}}}}
+    harness = event_source_mapping(
+        nothing, table=table, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}
+    )
+    for key, paid in (("1", "card"), ("2", "cash"), ("1", "cash"), ("3", "card")):
+        client.put_item(TableName=table, Item={"id": {"S": key}, "paid": {"S": paid}})
+    harness.drain()
+    sent = [record for one in harness.invocations for record in one.event["Records"]]
+    assert [record["dynamodb"]["Keys"]["id"]["S"] for record in sent] == ["1", "3"]
+    assert harness.counts().filtered == 2

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from threeways.emulator.function import LocalFunction
+from threeways.emulator.function import InProcessFunction, LocalFunction
 from threeways.emulator.mapping import Clients, EventSourceMapping, MappingSettings
 from threeways.emulator.provision import provision
 from threeways.emulator.server import Emulator
@@ -176,3 +177,36 @@ def test_the_alias_is_in_the_context_and_in_the_failure_document(
     document = json.loads(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
     assert document["requestContext"]["functionArn"] == f"{ARN}tip:live"
     assert document["responseContext"]["executedVersion"] == "1"
+
+
+def test_a_function_with_two_streams_has_a_checkpoint_in_each_and_one_does_not_hold_the_other(
+    write: Callable[..., Path], emulator: Emulator
+) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html"""
+    fan_in = f"{{Events: {{A: {EVENT % 'Rides'}, B: {EVENT % 'Orders'}}}, FunctionName: plain, "
+    stack = load(write("{FunctionName: plain, ", fan_in.replace("LATEST", "TRIM_HORIZON")))
+    provision(stack, emulator)
+    kinesis = emulator.client("kinesis")
+    [rides, orders] = [one for one in stack.mappings if one.function.name == "plain"]
+    for place in (rides, orders):
+        for number in range(3):
+            kinesis.put_record(StreamName=place.source.name, Data=b"%d" % number, PartitionKey="k")
+    seen: list[str] = []
+
+    def handler(event: Any, context: Any) -> None:
+        source = event["Records"][0]["eventSourceARN"]
+        seen.append(source)
+        if source == orders.source.arn:
+            raise ValueError("no orders today")
+
+    function = InProcessFunction(handler)
+    running = {
+        place.where: EventSourceMapping(kinesis, place.source.name, function.invoke, place.settings)
+        for place in (rides, orders)
+    }
+    with running[rides.where], running[orders.where]:
+        while not running[rides.where].drained() or orders.source.arn not in seen:
+            assert len(seen) < 100
+        assert not running[orders.where].drained()
+    assert list(running[orders.where].positions().values()) == [None]
+    assert None not in running[rides.where].positions().values()
