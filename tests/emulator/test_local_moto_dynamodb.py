@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -24,21 +25,44 @@ WRITERS, KEYS = 4, 30
 NEW = "attribute_not_exists(id)"
 REFUSED = {"ConditionalCheckFailedException", "TransactionCanceledException"}
 
-UNMENDED = """
-from threading import Barrier, Thread
-from moto.dynamodb.models import DynamoDBBackend, table
-backend, both_have_read, won = DynamoDBBackend("us-east-1", "123456789012"), Barrier(2, timeout=20), []
-key = [{"AttributeName": "id", "KeyType": "HASH"}], [{"AttributeName": "id", "AttributeType": "S"}]
-backend.create_table("t", key[0], None, key[1], None, None, None, "PAY_PER_REQUEST", None, [], False, None)
-condition = table.get_filter_expression
-def waiting(*given):
-    both_have_read.wait()
-    return condition(*given)
-table.get_filter_expression = waiting
+ROOT = Path(__file__).parents[2]
+RACE = """
+import sys
+from threading import Barrier, BrokenBarrierError, Thread
+import boto3
+from threeways.emulator import moto_server
+if sys.argv[1] == "unmended":
+    moto_server.patch_service = lambda service: None
+server = moto_server.make_server(shard_limits=False, iterator_seconds=300, give_up=print)
+Thread(target=server.serve_forever, daemon=True).start()
+client = boto3.client(
+    "dynamodb", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1",
+    aws_access_key_id="a", aws_secret_access_key="b",
+)
+won, both_have_checked = [], Barrier(2, timeout=0.5)
+def before(call):
+    def waiting(*given, **more):
+        try:
+            both_have_checked.wait()
+        except BrokenBarrierError:
+            pass  # the other one is not let in meanwhile
+        return call(*given, **more)
+    return waiting
+from moto.dynamodb.models import table
+table.get_filter_expression = before(table.get_filter_expression)
+client.create_table(
+    TableName="t", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+)
 def write():
-    backend.put_item("t", {"id": {"S": "k"}}, condition_expression="attribute_not_exists(id)")
-    won.append("k")
-threads = [Thread(target=write) for _ in range(2)]
+    client.put_item(TableName="t", Item={"id": {"S": "k"}}, ConditionExpression="attribute_not_exists(id)")
+def run():
+    try:
+        write()
+        won.append("k")
+    except client.exceptions.ClientError:
+        pass
+threads = [Thread(target=run) for _ in range(2)]
 [t.start() for t in threads], [t.join() for t in threads]
 print(len(won))
 """
@@ -178,9 +202,13 @@ def test_concurrent_increments_all_count(emulator: Emulator, table: str) -> None
     assert counted == list(range(1, 1 + WRITERS * KEYS)), "the stream has each change, in order"
 
 
-def test_unmended_moto_has_several_winners_so_the_mend_is_still_needed() -> None:
-    done = subprocess.run([sys.executable, "-c", UNMENDED], capture_output=True, text=True, check=True)
-    assert int(done.stdout) == 2
+@pytest.mark.parametrize(("moto", "winners"), [("unmended", 2), ("mended", 1)])
+def test_where_both_writers_meet_between_check_and_write_one_wins_by_the_mend_alone(
+    moto: str, winners: int
+) -> None:
+    command = [sys.executable, "-c", RACE, moto]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) == winners
 
 
 def test_an_update_that_creates_an_item_is_one_insert_and_one_without_effect_is_none(
