@@ -258,6 +258,21 @@ def test_an_update_that_fails_half_way_changes_nothing(emulator: Emulator, table
     assert not changes(emulator, table)
 
 
+@pytest.mark.parametrize("key", [{"N": "1"}, {"N": "no number"}, {"S": ""}])
+def test_a_key_of_another_type_is_refused_as_moto_does(
+    emulator: Emulator, table: str, key: dict[str, str]
+) -> None:
+    client, put = emulator.client("dynamodb"), {"TableName": table, "Item": {"id": key}}
+    for call, given in (
+        (client.put_item, put),
+        (client.transact_write_items, {"TransactItems": [{"Put": put}]}),
+    ):
+        with pytest.raises(ClientError) as raised:
+            call(**given)
+        assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert not client.scan(TableName=table)["Items"]
+
+
 def test_a_cancelled_transaction_undoes_all_of_it_and_its_streams_readers_go_on(
     emulator: Emulator, table: str
 ) -> None:

@@ -141,6 +141,8 @@ def _atomic(write: Any, named: Callable[[Sequence[Any]], list[tuple[str, Any]]])
     named: its arguments -> the tables, and the keys or attributes, of the items that it may change.
     """
     exceptions: Any = importlib.import_module("moto.dynamodb.exceptions")
+    its_own = exceptions.ResourceNotFoundException, exceptions.MockValidationException, ArithmeticError
+    """What the write itself reports: no such table, or a key that is none of it."""
 
     def atomically(self: Any, *given: Any, **more: Any) -> Any:
         if _Write.current is not None:  # a transaction's: its items are known
@@ -148,7 +150,7 @@ def _atomic(write: Any, named: Callable[[Sequence[Any]], list[tuple[str, Any]]])
         writing = _Write.current = _Write()
         try:
             for table, values in named(given):
-                with suppress(exceptions.ResourceNotFoundException):  # which the write itself reports
+                with suppress(*its_own):
                     writing.remember(self.get_table(table), values)
             answer = write(self, *given, **more)
         except BaseException:
