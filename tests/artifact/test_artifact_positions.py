@@ -147,6 +147,9 @@ DECLINED: dict[str, Callable[[], Any]] = {
     "frames within": lambda: logistic((StandardScaler(), NUMBERS)).set_output(transform="pandas"),
     "a function": lambda: ridge((FunctionTransformer(lambda frame: frame.assign(x=1)), FLOATS)),
     "a function of several types": lambda: ridge((FunctionTransformer(np.sqrt), ["price", "age"])),
+    "booleans and numbers beside a sparse part": lambda: ridge(
+        (ONE_HOT, ["city"]), ("passthrough", ["gift", "hour"]), sparse_threshold=1.0
+    ),
     "booleans and float32": lambda: ridge((StandardScaler(), ["gift", "weight"])),
     "names within": lambda: ridge((by((StandardScaler(), ["price"])), ["price", "age"])),
 }

@@ -110,7 +110,7 @@ def _by_position(transformer: Any, names: Sequence[str], types: Sequence[str | N
         if part != "drop" and places:
             given = [types[place] for place in places]
             if not (
-                _passes_numbers(part, given)
+                _passes_numbers(part, given, sparse=transformer.sparse_output_)
                 or all(_takes_arrays(one, given, is_one=is_one) for one in _takers(part))
             ):
                 return None
@@ -118,12 +118,17 @@ def _by_position(transformer: Any, names: Sequence[str], types: Sequence[str | N
     return made
 
 
-def _passes_numbers(part: Any, types: Collection[str | None]) -> bool:
-    """Return whether a part hands numbers on as they are, so that they become an array beside the others."""
+def _passes_numbers(part: Any, types: Collection[str | None], *, sparse: bool) -> bool:
+    """Return whether a part hands numbers on as they are, so that they become an array beside the others.
+
+    sparse: in a sparse one, for which scikit-learn converts booleans beside numbers as those of a DataFrame.
+    """
     from sklearn.preprocessing import FunctionTransformer
 
     plain = type(part) is FunctionTransformer and part.func is None
-    return (part == "passthrough" or plain) and set(types) <= NUMPY_TYPES.keys()
+    mixed_booleans = "boolean" in types and len(set(types)) > 1
+    numbers = set(types) <= NUMPY_TYPES.keys() and not (sparse and mixed_booleans)
+    return (part == "passthrough" or plain) and numbers
 
 
 def _takes_arrays(part: Any, types: Collection[str | None], *, is_one: bool = False) -> bool:
