@@ -107,6 +107,14 @@ def test_a_record_with_one_message_missing_at_the_deadline_comes_again_with_the_
     )
 
 
+def test_each_record_with_a_message_missing_counts_as_unfinished() -> None:
+    reports, denied = Reports(), client_error("AccessDeniedException")
+    event = kinesis_event([ride(n, distance=2) for n in range(4)])
+    answer = handler(FakeKinesis({3, 4, 5}, denied), reports=reports)(event, FakeContext())
+    assert answer == failures(1002)
+    assert (reports[0].unfinished, reports[0].predictions, reports[0].messages) == (2, 2, 5)
+
+
 def test_all_of_an_event_s_messages_come_before_those_of_the_next_of_its_key() -> None:
     client = FakeKinesis({0})
     event = kinesis_event([ride(n, distance=2) for n in range(3)], keys=["a", "b", "a"])
