@@ -26,6 +26,10 @@ def numbers(harness: Harness) -> list[int]:
     return [json.loads(data)["n"] for one in harness.invocations for data in one.data]
 
 
+def wait_for_reads(harness: Harness, beyond: int) -> None:
+    harness.wait(lambda: harness.counts().polled > beyond)
+
+
 def put(harness: Harness, these: range, keys: int = 1) -> None:
     for n in these:
         harness.put({"n": n}, key=f"key-{n % keys}")
@@ -50,25 +54,29 @@ def test_a_paused_mapping_reads_nothing_and_goes_on_from_its_checkpoint(event_so
 def test_what_was_read_and_is_not_done_when_it_is_paused_comes_again_in_order(
     event_source_mapping: Make,
 ) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     def slow(event: Any, context: Any) -> None:
-        begun.set()
-        go_on.wait(10)
+        begun.release()
+        go_on.acquire(timeout=10)
 
     harness = event_source_mapping(slow, BatchSize=3)
-    put(harness, range(12))
+    ids = [harness.put({"n": n}).partition(":")[2] for n in range(12)]
     harness.start()
-    assert begun.wait(10)
-    pausing = threading.Thread(target=harness.update, kwargs={"Enabled": False})
-    pausing.start()
-    go_on.set()
-    pausing.join()
-    done = numbers(harness)
-    assert done == list(range(len(done)))
-    assert len(done) < 12
-    assert harness.counts().records == len(done)
-    harness.update(Enabled=True)
+    for batch in range(2):
+        assert begun.acquire(timeout=10)
+        pausing = threading.Thread(target=harness.update, kwargs={"Enabled": False})
+        pausing.start()
+        harness.wait(harness.mapping._poller._work.stopping.is_set)
+        go_on.release()
+        pausing.join()
+        done = 3 * batch + 3
+        assert numbers(harness) == list(range(done))
+        assert list(harness.positions().values()) == [ids[done - 1]]
+        harness.update(Enabled=True)
+        wait_for_reads(harness, beyond=12 * (batch + 1))
+        assert list(harness.positions().values()) == [ids[done - 1]]
+    go_on.release(4)
     harness.drain()
     assert numbers(harness) == list(range(12))
 

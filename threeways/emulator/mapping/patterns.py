@@ -102,15 +102,11 @@ def _rule(wanted: Any, path: str) -> Rule:
     if isinstance(wanted, list):
         _refuse(path, "a value or an operator is expected, not a list within a list")
     if not isinstance(wanted, dict):
-        return lambda value: _same(value, wanted)
+        return lambda value: bool(value == wanted)
     operator = next(iter(wanted), "")
     if len(wanted) != 1 or operator not in _OPERATORS:
         _refuse(path, f"one operator is expected: {', '.join(_OPERATORS)}; Lambda documents no other")
     return _OPERATORS[operator](wanted[operator], f"{path}.{operator}")
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    return type(value) is type(wanted) and bool(value == wanted)  # JSON's true is no number
 
 
 def _text(compare: Callable[[str, str], bool]) -> Callable[[Any, str], Rule]:
@@ -132,7 +128,7 @@ def _anything_but(wanted: Any, path: str) -> Rule:
     unwanted = wanted if isinstance(wanted, list) else [wanted]
     if not unwanted or not all(isinstance(one, str | Number) for one in unwanted):
         _refuse(path, "texts or numbers are expected")
-    return lambda value: value is not ABSENT and not any(_same(value, one) for one in unwanted)
+    return lambda value: value is not ABSENT and value not in unwanted
 
 
 def _numeric(wanted: Any, path: str) -> Rule:
