@@ -144,6 +144,7 @@ def test_one_that_is_throttled_to_nothing_harms_no_other(pair: Pair) -> None:
     assert (neighbour.counts().records, neighbour.counts().invocations) == (0, 0)
 
 
+@pytest.mark.exhaustive
 def test_one_that_is_killed_in_the_middle_harms_no_other_and_loses_nothing_itself(pair: Pair) -> None:
     function = pair.tip.function
     assert isinstance(function, LocalFunction)
@@ -164,6 +165,7 @@ def test_one_that_is_killed_in_the_middle_harms_no_other_and_loses_nothing_itsel
     assert sum(map(len, output_of(pair.tip, mine).values())) == RIDES
 
 
+@pytest.mark.exhaustive
 def test_one_that_gets_another_model_while_it_runs_harms_no_other(
     pair: Pair, training: Training, tmp_path: Path
 ) -> None:
