@@ -107,6 +107,16 @@ CASES = [
     ),
     ("ShardCount: 2", "ShardCount: 2, RetentionPeriodHours: 48", None),
     ("ShardCount: 2", "ShardCount: 2, RecordDistributionStrategy: AUTO", "W9716"),
+    (
+        "BisectBatchOnFunctionError: true",
+        'BisectBatchOnFunctionError: true\n            FilterCriteria: {Filters: [{Pattern: \'{"data": {"a": [1]}}\'}]}',
+        "E9717",
+    ),
+    (
+        "BisectBatchOnFunctionError: true",
+        "BisectBatchOnFunctionError: true\n            FilterCriteria: {Filters: []}",
+        None,
+    ),
     ("ShardCount: 2", "ShardCount: 2, RecordDistributionStrategy: USER_PARTITION_KEY", None),
     ("Timeout: 30", "MemorySize: 512", "W9722"),
     ("Timeout: 30", "Timeout: 3600", "E9707"),
@@ -168,6 +178,14 @@ def test_consumers_of_a_stream_elsewhere_are_counted_by_its_arn() -> None:
     assert found(two) == set()
     assert found(two + mapping("Fourth", f"{theirs}/consumer/fast:1")) == set()
     assert found(two + mapping("Fourth", theirs)) == {"W9713"}
+
+
+def test_a_filter_with_fan_out_sees_what_is_in_aggregated_records() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html"""
+    fan_out = "  Fan: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: !GetAtt Orders.Arn}}\n"
+    filtered = '      FilterCriteria: {Filters: [{Pattern: \'{"data": {"a": [1]}}\'}]}\n'
+    assert found(SOUND + fan_out + mapping("Second", "!GetAtt Fan.ConsumerARN") + filtered) == set()
+    assert found(SOUND + fan_out + mapping("Second", "!GetAtt Orders.Arn") + filtered) == {"E9717"}
 
 
 def test_a_stream_takes_twenty_fan_out_consumers() -> None:
@@ -233,7 +251,7 @@ def test_the_rules_are_a_pack_for_cfn_lint_with_ids_of_their_own() -> None:
 
     loaded = get_rules([str(RULES)], [], [])
     ours = {rule.id: rule for rule in loaded if rule.id[1:3] == "97"}
-    assert len(ours) == 23
+    assert len(ours) == 24
     for rule in ours.values():
         assert rule.description
         assert rule.fix

@@ -18,7 +18,8 @@ MAPPING, STREAM, FAN_OUT = (
     "AWS::Kinesis::StreamConsumer",
 )
 _SETTINGS = (
-    "BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "FunctionResponseTypes",
+    "BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "FilterCriteria",
+    "FunctionResponseTypes",
     "MaximumBatchingWindowInSeconds", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts",
     "ParallelizationFactor", "StartingPosition",
 )  # fmt: skip

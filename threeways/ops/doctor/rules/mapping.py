@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threeways.ops.doctor.grants import destination, on_failure
 from threeways.ops.doctor.rule import of_consumer
+from threeways.ops.doctor.rules.stream import polled
 from threeways.ops.doctor.stack import Consumer, Stack
 
 UNLIMITED = -1
@@ -164,3 +165,23 @@ def too_old_at_the_first_try(consumer: Consumer, _: Stack) -> str | None:
         f"Collecting a batch may take {window} s and a try {timeout} s: when that fails, the records are "
         f"over {age} s old and are given up without another try."
     )
+
+
+@of_consumer(
+    "E9717",
+    "A filter on a polling mapping drops records that the KPL aggregates",
+    at="FilterCriteria",
+    page="lambda/latest/dg/with-kinesis-filtering.html",
+    fix=(
+        "an AWS::Kinesis::StreamConsumer (enhanced fan-out) as the source, which filters what is in "
+        "aggregated records, or producers that do not aggregate (AggregationEnabled = false). If none does, "
+        "silence this rule here."
+    ),
+    what=(
+        "A polling mapping's filter sees an aggregated record of the Kinesis Producer Library as it is, which "
+        "is no JSON: none of the user records in it reaches the function, and all of them count as done."
+    ),
+)
+def filter_of_aggregates(consumer: Consumer, stack: Stack) -> bool:
+    """Records of KPL producers are dropped without a word where a polling mapping filters."""
+    return bool(consumer.mapping("FilterCriteria").get("Filters")) and polled(consumer, stack) is not None

@@ -73,7 +73,7 @@ def many_readers(stack: Stack) -> Iterator[Fault]:
     """A shard gives 2 MB and 5 reads a second to all standard consumers together."""
     readers: dict[str, list[Consumer]] = defaultdict(list)
     for consumer in stack.consumers:
-        if (stream := _polled(consumer, stack)) is not None:
+        if (stream := polled(consumer, stack)) is not None:
             readers[stream].append(consumer)
     for stream, consumers in readers.items():
         if len(consumers) > SHARING_WELL:
@@ -110,7 +110,7 @@ def too_much_fan_out(stack: Stack) -> Iterator[Fault]:
             )
 
 
-def _polled(consumer: Consumer, stack: Stack) -> str | None:
+def polled(consumer: Consumer, stack: Stack) -> str | None:
     """Return what names the stream that a consumer polls; None where it has reads of its own."""
     source = consumer.source
     found = stack.resource(source) if isinstance(source, Reference) else None
