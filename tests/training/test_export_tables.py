@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +15,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     ExtraTreesRegressor,
@@ -41,7 +46,9 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from table_lab import BINARY, CLASS, FRAME, NUMBERS, TARGET, columns, onnx_of, payloads, saved, services
 
+from threeways import bootstrap
 from threeways.scoring.outcomes import Scored
+from threeways.settings import Settings
 
 ALL: dict[str, Any] = {"random_state": 0}
 MODELS: dict[str, tuple[Callable[[], Any], Any, str]] = {
@@ -263,6 +270,57 @@ def test_a_category_that_a_graph_uses_for_a_missing_one_is_refused(tmp_path: Pat
     told = onnx_of(saved(fitted, tmp_path / "model", rows=rows), rows)
     assert isinstance(told, str)
     assert "stands for another thing" in told
+
+
+ALONE = """
+import json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+lacking = {"sklearn", "scipy", "skops", "pandas", "joblib", "mlflow", "onnx"}
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in lacking:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+from threeways import bootstrap
+from threeways.settings import Settings
+service = bootstrap.service_of(Path(sys.argv[1]), Settings(model_runtime="onnx"))
+events = [one.encode() for one in json.load(sys.stdin)]
+scored = service.score(events, [datetime.now(UTC)] * len(events))
+print(json.dumps([json.loads(one) for one in service.messages(scored, [None] * len(scored))]))
+"""
+
+
+def test_without_scikit_learn_and_pandas_the_same_messages_are_made(tmp_path: Path) -> None:
+    fitted = make_pipeline(columns(), RandomForestClassifier(4, **ALL)).fit(FRAME, CLASS)
+    made = services(fitted, tmp_path / "model", "predict_proba")
+    events = payloads(FRAME.head(20))
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(tmp_path / "model")],
+        input=json.dumps([one.decode() for one in events]),
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert json.loads(done.stdout) == messages(made[1], events)
+
+
+def test_a_graph_alone_is_served_by_its_signature_s_columns(tmp_path: Path) -> None:
+    """Without the scikit-learn flavour, and not pinned: it is proven in a child process first."""
+    fitted = make_pipeline(columns(), LinearRegression()).fit(FRAME, TARGET)
+    made = services(fitted, tmp_path / "model")
+    file = tmp_path / "model" / "MLmodel"
+    content = yaml.safe_load(file.read_text())
+    del content["flavors"]["sklearn"]
+    file.write_text(yaml.safe_dump(content))
+    events = payloads(FRAME.head(20))
+    alone = bootstrap.service_of(tmp_path / "model", Settings())
+    assert alone.runtime == "onnx"
+    assert messages(alone, events) == messages(made[0], events)
 
 
 def test_what_no_graph_takes_is_refused_by_name(tmp_path: Path) -> None:
