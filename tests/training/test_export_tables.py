@@ -47,6 +47,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from table_lab import BINARY, CLASS, FRAME, NUMBERS, TARGET, columns, onnx_of, payloads, saved, services
 
 from threeways import bootstrap
+from threeways.errors import UnpredictableEvent
 from threeways.scoring.outcomes import Scored
 from threeways.settings import Settings
 
@@ -270,6 +271,21 @@ def test_a_category_that_a_graph_uses_for_a_missing_one_is_refused(tmp_path: Pat
     told = onnx_of(saved(fitted, tmp_path / "model", rows=rows), rows)
     assert isinstance(told, str)
     assert "stands for another thing" in told
+
+
+def test_a_task_s_block_is_taken_by_the_names_of_its_columns(tmp_path: Path) -> None:
+    rows = FRAME[["hour", "amount"]]
+    taken = make_column_transformer((OneHotEncoder(), ["hour"]), (StandardScaler(), ["amount"]))
+    onnx, other = services(
+        make_pipeline(taken, LinearRegression()).fit(rows, TARGET), tmp_path / "m", rows=rows
+    )
+    block = rows.to_numpy(np.float64)
+    wanted = other.model.predict(block)
+    np.testing.assert_allclose(onnx.model.predict(block), wanted, rtol=1e-12)
+    swapped = onnx.model.predict(block[:, ::-1], ["amount", "hour"])
+    np.testing.assert_allclose(swapped, wanted, rtol=1e-12)
+    with pytest.raises(UnpredictableEvent, match=r"hour is 3\.5"):
+        onnx.model.predict(np.array([[3.5, 1.0]]))
 
 
 ALONE = """
