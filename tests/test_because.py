@@ -243,6 +243,15 @@ def test_a_class_of_ones_own_that_answers_otherwise_is_refused() -> None:
         terms.prove(block)
 
 
+def test_the_onnx_flavour_tells_no_terms_and_says_which_one_does(tmp_path: Path) -> None:
+    from threeways.artifact import Model
+
+    made = service(saved(Ridge().fit(FRAME[["amount"]], NUMBER), tmp_path / "model", FRAME[["amount"]]))
+    assert isinstance(made.model, Model)
+    with pytest.raises(ArtifactUnsupported, match="tells no terms; set MODEL_RUNTIME=sklearn"):
+        replace(made.model, runtime="onnx").terms(["amount"])
+
+
 def test_single_precision_is_near_enough(tmp_path: Path) -> None:
     frame = FRAME[["amount"]].astype(np.float32)
     folder = saved(LinearRegression().fit(frame, NUMBER.astype(np.float32)), tmp_path / "model", frame)
