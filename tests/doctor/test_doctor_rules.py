@@ -107,16 +107,6 @@ CASES = [
     ),
     ("ShardCount: 2", "ShardCount: 2, RetentionPeriodHours: 48", None),
     ("ShardCount: 2", "ShardCount: 2, RecordDistributionStrategy: AUTO", "W9716"),
-    (
-        "BisectBatchOnFunctionError: true",
-        'BisectBatchOnFunctionError: true\n            FilterCriteria: {Filters: [{Pattern: \'{"data": {"a": [1]}}\'}]}',
-        "E9717",
-    ),
-    (
-        "BisectBatchOnFunctionError: true",
-        "BisectBatchOnFunctionError: true\n            FilterCriteria: {Filters: []}",
-        None,
-    ),
     ("ShardCount: 2", "ShardCount: 2, RecordDistributionStrategy: USER_PARTITION_KEY", None),
     ("Timeout: 30", "MemorySize: 512", "W9722"),
     ("Timeout: 30", "Timeout: 3600", "E9707"),
@@ -155,47 +145,6 @@ def test_a_stream_on_demand_begins_with_what_four_shards_carry() -> None:
     text = SOUND.replace("{ShardCount: 2}", "{StreamModeDetails: {StreamMode: ON_DEMAND}}")
     assert found(text, rate=4000) == set()
     assert found(text, rate=4001) == {"W9712"}
-
-
-def mapping(name: str, source: str) -> str:
-    """A sound mapping of a function elsewhere, in CloudFormation's form. source: its stream, as YAML."""
-    event = SOUND.split("          Properties:\n")[1].replace("            ", "      ")
-    event = event.replace("Stream:", "EventSourceArn:").replace("Type: S3, ", "")
-    head = f"  {name}:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n"
-    return head + "      FunctionName: elsewhere\n" + event.replace("!GetAtt Orders.Arn", source)
-
-
-def test_three_consumers_of_one_stream_are_too_many_unless_they_have_fan_outs_of_their_own() -> None:
-    fan_out = "  Fan: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: !GetAtt Orders.Arn}}\n"
-    two = SOUND + fan_out + mapping("Second", "!GetAtt Orders.Arn")
-    assert found(two + mapping("Third", "!GetAtt Fan.ConsumerARN")) == set()
-    assert found(two + mapping("Third", "!GetAtt Orders.Arn")) == {"W9713"}
-
-
-def test_consumers_of_a_stream_elsewhere_are_counted_by_its_arn() -> None:
-    theirs = "arn:aws:kinesis:us-east-1:123456789012:stream/theirs"
-    two = SOUND + mapping("Second", theirs) + mapping("Third", theirs)
-    assert found(two) == set()
-    assert found(two + mapping("Fourth", f"{theirs}/consumer/fast:1")) == set()
-    assert found(two + mapping("Fourth", theirs)) == {"W9713"}
-
-
-def test_a_filter_with_fan_out_sees_what_is_in_aggregated_records() -> None:
-    """docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html"""
-    fan_out = "  Fan: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: !GetAtt Orders.Arn}}\n"
-    filtered = '      FilterCriteria: {Filters: [{Pattern: \'{"data": {"a": [1]}}\'}]}\n'
-    assert found(SOUND + fan_out + mapping("Second", "!GetAtt Fan.ConsumerARN") + filtered) == set()
-    assert found(SOUND + fan_out + mapping("Second", "!GetAtt Orders.Arn") + filtered) == {"E9717"}
-
-
-def test_a_stream_takes_twenty_fan_out_consumers() -> None:
-    """docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"""
-    fan_out = (
-        "  Fan{}: {{Type: AWS::Kinesis::StreamConsumer, Properties: {{StreamARN: !GetAtt Orders.Arn}}}}\n"
-    )
-    twenty = SOUND + "".join(map(fan_out.format, range(20)))
-    assert found(twenty) == set()
-    assert found(twenty + fan_out.format(20)) == {"W9715"}
 
 
 def test_async_settings_are_meant_where_something_else_calls_the_function() -> None:

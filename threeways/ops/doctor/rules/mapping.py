@@ -178,8 +178,8 @@ def too_old_at_the_first_try(consumer: Consumer, _: Stack) -> str | None:
         "silence this rule here."
     ),
     what=(
-        "A polling mapping's filter sees an aggregated record of the Kinesis Producer Library as it is, which "
-        "is no JSON: none of the user records in it reaches the function, and all of them count as done."
+        "A polling mapping's filter sees an aggregated record of the Kinesis Producer Library as it is, "
+        "which is no JSON: none of the user records in it reaches the function, and all count as done."
     ),
 )
 def filter_of_aggregates(consumer: Consumer, stack: Stack) -> bool:
