@@ -169,6 +169,21 @@ def test_a_model_written_as_literals_turns_the_mapping_on_whatever_parameters_ca
     assert document == parameters.template(), "the document itself stays"
 
 
+ALSO = {"BatchImageUri": "1.dkr.ecr.eu-west-1.amazonaws.com/batch@sha256:1", "BatchEvents": "s3://b/rides"}
+ALSO |= {"WebImageUri": "1.dkr.ecr.eu-west-1.amazonaws.com/web@sha256:1", "BatchPredictions": "s3://b/made"}
+
+
+@pytest.mark.parametrize(("given", "counts"), [([], (0, 0)), (["WebImageUri"], (0, 4)), (list(ALSO), (6, 4))])
+def test_what_a_stack_does_not_make_takes_no_room_of_its_template(given: list[str], counts: object) -> None:
+    document = parameters.template()
+    values = parameters.defaults(document) | {name: ALSO[name] for name in given}
+    made = package.packaged(document, values, "uri@sha256:1")
+    conditions = [body.get("Condition") for body in made["Resources"].values()]
+    assert (conditions.count("HasBatch"), conditions.count("HasWeb")) == counts
+    assert ("WebServiceUrl" in made["Outputs"]) is ("WebImageUri" in given)
+    assert package.size(made) < package.MAX_BYTES
+
+
 def test_a_template_that_cloudformation_would_not_take_is_refused() -> None:
     document = parameters.template()
     document["Description"] = "x" * package.MAX_BYTES

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,9 +65,37 @@ def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str)
         if name not in _MAY_STAY:
             properties[name] = _replaced(value, literal)
     properties["ImageUri"] = image
+    _shorten(made, values)
     text = json.dumps({**made, "Metadata": None}, sort_keys=True)  # the same for the same content
     made["Metadata"] = {**made.get("Metadata", {}), ID: hashlib.sha256(text.encode()).hexdigest()[:12]}
     return made
+
+
+def _shorten(document: Document, values: Mapping[str, str]) -> None:
+    """Remove the resources and outputs for which a parameter is empty: CloudFormation makes none of them.
+
+    Its limit counts them all the same. Where something else refers to one of them all stay. What is too long
+    even then goes without the descriptions of its outputs.
+    """
+    absent = {
+        name
+        for name, condition in document.get("Conditions", {}).items()
+        for parameter, value in values.items()
+        if not value and condition == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+    }
+    stays = {
+        section: {
+            name: body for name, body in document[section].items() if body.get("Condition") not in absent
+        }
+        for section in ("Outputs", "Resources")
+    }
+    text = json.dumps({**document, **stays})
+    unmade = document["Resources"].keys() - stays["Resources"].keys()
+    if not any(re.search(rf"\b{name}\b", text) for name in unmade):
+        document.update(stays)
+    if size(document) > MAX_BYTES:
+        for output in document["Outputs"].values():
+            output.pop("Description", None)
 
 
 def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
