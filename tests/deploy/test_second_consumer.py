@@ -12,7 +12,7 @@ from small_training import Training
 
 from threeways.aws.kinesis import read_all
 from threeways.errors import UsageError
-from threeways.ops.deploy import smoke_test
+from threeways.ops.deploy import parameters, smoke_test
 from threeways.scoring import tasks
 
 pytest_plugins = ["deploy_fixtures"]
@@ -150,3 +150,13 @@ def test_a_consumer_of_an_existing_stream_makes_and_removes_none_and_takes_no_ot
     assert lab.tools.done[steps:] == ["require"]
     lab.destroy()
     assert client("kinesis").list_streams()["StreamNames"] == ["ride_events"]
+
+
+@pytest.mark.parametrize("name", ["EnhancedFanOut", "InputStreamArn"])
+def test_another_source_is_said_to_be_another_mapping(name: str) -> None:
+    """Which begins anew: docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html."""
+    before = {name: "one", "BatchSize": "500"}
+    assert parameters.changed(before, before) == []
+    [source, size] = parameters.changed(before, {name: "two", "BatchSize": "7"})
+    assert source.startswith(f"  change {name}: one -> two (another mapping: it begins at the oldest event")
+    assert size == "  change BatchSize: 500 -> 7"

@@ -19,6 +19,13 @@ OURS = ("ModelLocation", "ModelSha256", "RunId")
 """The parameters that `MODEL=` decides."""
 TEMPLATE = project.ROOT / "template.yaml"
 
+SOURCE = ("InputStreamArn", "EnhancedFanOut")
+"""The parameters that decide what the mapping reads. Another source is another mapping:
+docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html"""
+ANEW = (
+    " (another mapping: it begins at the oldest event that the stream has, and scores what was scored again)"
+)
+
 type Document = dict[str, Any]
 """A template with its intrinsic functions in their long form."""
 
@@ -74,7 +81,7 @@ def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return a line for each parameter that was there before and gets another value."""
     return [
-        f"  change {name}: {before[name] or 'none'} -> {value or 'none'}"
+        f"  change {name}: {before[name] or 'none'} -> {value or 'none'}{ANEW if name in SOURCE else ''}"
         for name, value in after.items()
         if before.get(name, value) != value
     ]
