@@ -20,6 +20,7 @@ OPTIONS = {"--rides": "RIDES", "--from": "FROM", "--to": "TO", "--n": "N", "--re
     ("message", "flags", "variables"),
     [
         ("RIDES=x.parquet: none", "--rides x.parquet: none", "RIDES=x.parquet: none"),
+        ("RIDES=.local/x.csv: none", "--rides .local/x.csv: none", "RIDES=.local/x.csv: none"),
         ("RIDES: no file x", "--rides: no file x", "RIDES: no file x"),
         ("name another place, RIDES=", "name another place, --rides", "name another place, RIDES="),
         ("leave FROM= and TO= out", "leave --from and --to out", "leave FROM= and TO= out"),

@@ -146,13 +146,23 @@ def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str
         raise SettingsError(f"environment: {error}; correct or unset that variable") from None
 
 
-def refuse(settings: Settings, why: str) -> None:
-    """Raise UsageError where the environment names a model or a task, for a command that has its own."""
+def named_in(settings: Settings) -> dict[str, str]:
+    """Return the variables that name a model or a task and differ from their defaults."""
     names = (
         "task", "model_location", "model_bucket", "model_sha256", "model_runtime", "run_id", "model_name",
         "event_id",
     )  # fmt: skip
-    given = [name.upper() for name in names if getattr(settings, name) != getattr(Settings(), name)]
+    default = Settings()
+    return {
+        name.upper(): str(value)
+        for name in names
+        if (value := getattr(settings, name)) != getattr(default, name)
+    }
+
+
+def refuse(settings: Settings, why: str) -> None:
+    """Raise UsageError where the environment names a model or a task, for a command that has its own."""
+    given = [*named_in(settings)]
     if given:
         raise UsageError(f"{', '.join(given)} cannot be honoured: {why}. Unset {', '.join(given)}")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from threeways.emulator.harness import DestinationKind, Harness
+from threeways.emulator.mapping import ReadLimits
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
 
@@ -85,3 +86,40 @@ def test_a_harness_without_pytest_is_a_context_manager(emulator: Emulator) -> No
         harness.drain()
         assert json.loads(harness.invocations[0].data[0]) == {"order": 1}
     assert harness.counts().records == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"queue": {"VisibilityTimout": "1"}}, "a queue has no attribute VisibilityTimout; it has"),
+        ({"queue": {}, "shards": 4}, "shards: that is for Kinesis streams, and the source is a queue"),
+        ({"schedule": "Schedule", "limits": ReadLimits()}, "limits: .*the source is a schedule"),
+        ({"table": "orders", "shards": 2, "limits": ReadLimits()}, "shards and limits: .* a table"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(emulator: Emulator, options: Any, fault: str) -> None:
+    with pytest.raises(LocalError, match=fault):
+        Harness(emulator, lambda event, context: None, **options)
+
+
+def test_a_schedule_takes_no_records(emulator: Emulator) -> None:
+    with (
+        Harness(
+            emulator, lambda event, context: None, schedule="Schedule", Schedule="rate(1 minute)"
+        ) as harness,
+        pytest.raises(LocalError, match="a schedule takes no records: move its clock on"),
+    ):
+        harness.put("x")
+
+
+def test_a_drain_in_vain_says_what_keeps_it(emulator: Emulator) -> None:
+    def fails(event: Any, context: Any) -> None:
+        raise ValueError("no such order")
+
+    with Harness(emulator, fails) as harness:
+        harness.put("x")
+        with pytest.raises(TimeoutError, match=r"the last that befell it: function_error: .*no such order"):
+            harness.drain(2)
+        harness.update(Enabled=False)
+        with pytest.raises(TimeoutError, match=r"the mapping is disabled: update\(Enabled=True\)"):
+            harness.drain(0.2)

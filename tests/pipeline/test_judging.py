@@ -65,3 +65,17 @@ def test_a_column_for_another_number_of_outputs_is_refused(tmp_path: Path) -> No
         truth(rows, tmp_path, ModelOutput(Scores(("minutes", "litres"))), "took")
     with pytest.raises(DataError, match=r"ACTUAL=litres: .*no such column"):
         truth(rows, tmp_path, ModelOutput(Scores(("minutes", "litres"))), "took,litres")
+
+
+def test_a_column_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="ACTUAL=one,one names one twice"):
+        truth(ROWS, tmp_path, ModelOutput(Scores(("one", "two"))), "one,one")
+
+
+def test_truths_that_are_no_class_are_told_and_hide_behind_no_accuracy() -> None:
+    told = {"label": "ok", "probabilities": {"fraud": 0.2, "ok": 0.8}}
+    none = judge([(told, 12.5), (told, 3)])
+    assert (none.error, none.strangers) == ({}, 2)
+    some = judge([(told, "ok"), (told, "unheard of")])
+    assert (some.error, some.strangers) == ({"accuracy": 0.5}, 1)
+    assert judge([(told, "ok"), (told, "fraud")]).strangers == 0

@@ -95,7 +95,7 @@ def test_p_pauses_the_last_consumer_or_the_one_whose_number_is_typed(
     harness: Harness, emulator: Emulator, terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person, program = terminal
-    monkeypatch.setattr(pauses, "keys", lambda pressed: keys(pressed, program))
+    monkeypatch.setattr(pauses, "keys", lambda pressed, **more: keys(pressed, program, **more))
     with Harness(emulator, lambda event, context: None, stream=harness.stream) as other:
         other.start()
         mappings = {"ride_duration": harness.mapping, "ride_tip": other.mapping}

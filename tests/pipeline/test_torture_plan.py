@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import split
 
 import pytest
 
 from threeways.chaos.schedule import DEFAULTS, GUARANTEED_WITHIN, Plan, parse
+from threeways.chaos.torture import Options, again_command
 from threeways.emulator.faults import Kind
 from threeways.errors import UsageError
+from threeways.local_run.event_rows import ColumnNames
+from threeways.settings import Settings
 
 
 def struck(plan: Plan, calls: int, operation: str = "PutRecords", seed: int = 1) -> set[Kind]:
@@ -94,3 +98,18 @@ def test_what_is_no_fault_is_refused_with_the_list_of_those_there_are(text: str,
     assert [line.split("=")[0].strip() for line in meanings] == list(DEFAULTS)
     assert all(len(line.split(maxsplit=1)[1]) > 20 for line in meanings)
     assert "FAULTS=none,kill=0.05" in str(refused.value)
+
+
+def test_the_command_that_runs_it_again_has_all_that_was_given() -> None:
+    settings = Settings(task="shop.feeds", model_location="/a folder/it's", model_runtime="onnx")
+    options = Options(
+        plan=parse("none"), n=7, settings=settings, events="o'clock.csv", columns=ColumnNames("took", "key"),
+        tolerate=0.5,
+    )  # fmt: skip
+    words = split(again_command(options, 3))
+    assert words == [
+        "make", "torture", "N=7", "SEED=3", "FAULTS=none", "EVENTS=o'clock.csv", "ACTUAL=took", "ID=key",
+        "TOLERATE=0.5", "TASK=shop.feeds", "MODEL_LOCATION=/a folder/it's", "MODEL_RUNTIME=onnx",
+    ]  # fmt: skip
+    several = Options(plan=parse("none"), n=7, settings=Settings(), consumers="one two")
+    assert split(again_command(several, 3))[-1] == "CONSUMERS=one two"

@@ -81,3 +81,20 @@ def test_consumers_are_named_once_each(given: str, fault: str) -> None:
     with pytest.raises(UsageError, match=fault):
         readers.names_of(given)
     assert readers.names_of(" a  b ") == ["a", "b"]
+
+
+def test_quotas_of_the_account_are_shared_by_all_consumers() -> None:
+    """Each has lanes and an output stream of its own."""
+    plan = planned()
+
+    def rate(word: str, consumers: int) -> float:
+        [found] = [one.rate for one in bottlenecks.with_more_shards(plan, consumers) if word in one.what]
+        return found
+
+    assert rate("concurrent invocations", 2) == rate("concurrent invocations", 1) / 2
+    assert rate("shards of an account", 2) == pytest.approx(rate("shards of an account", 1) * 2 / 3)
+    assert rate("shards of a stream", 2) == rate("shards of a stream", 1)
+    many = planned(rate=500_000.0)
+    assert not [one for one in bottlenecks.as_planned(many) if "the account's default" in one.what]
+    [throttled] = [one for one in bottlenecks.as_planned(many, 2) if "the account's default" in one.what]
+    assert "of 2 consumers alike" in throttled.what

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +32,7 @@ from threeways.local_run.consumer import MakeFunction, RunningConsumer
 from threeways.local_run.consumers_console import consumers_screen, show_side_by_side
 from threeways.local_run.events import Workload
 from threeways.local_run.folders import new_folder
+from threeways.local_run.ledger import TOLERATED
 from threeways.local_run.pipeline import write_run
 from threeways.local_run.progress import View
 from threeways.local_run.result import Result, ledger_of
@@ -38,7 +40,7 @@ from threeways.local_run.session import named_faults, run_sessions
 from threeways.local_run.stack import RunningStack
 from threeways.local_run.started import Consumer, prepared, started
 from threeways.local_run.watch.publisher import Publisher
-from threeways.settings import Settings
+from threeways.settings import Settings, named_in
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -241,6 +243,24 @@ def _show_struck(console: Console, ledger: TortureLedger) -> None:
     console.print(table)
 
 
+def again_command(options: Options, seed: int) -> str:
+    """Return the command that runs this again, with all that was given."""
+    given: dict[str, object] = {
+        "N": options.n,
+        "SEED": seed,
+        "FAULTS": options.plan,
+        "EVENTS": options.events,
+        "ACTUAL": options.columns.actual,
+        "ID": options.columns.id,
+        "TOLERATE": None if options.tolerate == TOLERATED else options.tolerate,
+        "CONSUMERS": options.consumers or None,
+        # with several the settings' own task is that of none of them
+        **({} if options.consumers else named_in(options.settings)),
+    }
+    words = [f"{name}={quote(str(value))}" for name, value in given.items() if value is not None]
+    return f"make torture {' '.join(words)}"
+
+
 def _show_verdict(
     console: Console,
     ledger: TortureLedger,
@@ -256,11 +276,7 @@ def _show_verdict(
             f"[{'bold red' if found else 'bold green'}]{name} {len(found):,}[/] {', '.join(found[:SHOWN])}",
             soft_wrap=True,
         )
-    again = f"make torture N={options.n} SEED={ledger.seed} FAULTS={ledger.faults}"
-    if options.events:
-        again += f" EVENTS='{options.events}'"
-    if options.consumers:
-        again += f" CONSUMERS='{options.consumers}'"
+    again = again_command(options, ledger.seed)
     if ledger.sound:
         console.print(
             f"[bold green]Nothing lost, nothing pending, nothing out of order.[/] Again: {again}",

@@ -22,6 +22,8 @@ from threeways.settings import CommandLineSettings, from_environment, makes_vari
 FAILED, USAGE, TOO_MANY_BAD, INTERRUPTED = 1, 2, 3, 130
 """The exit statuses of every command; 0 is a good end."""
 
+_ENDS = re.compile(r"[,;:.)…]*(\s|$)")
+"""What follows an option that is named without a value."""
 _MAKE = r"(make [a-z][a-z-]*(?: [A-Z][A-Z0-9_]*=\S+)*)"
 
 
@@ -78,7 +80,7 @@ def for_caller(message: str, options: Mapping[str, str], *, by_make: bool) -> st
     def replaced(found: re.Match[str]) -> str:
         if found[1]:
             return found[1]
-        valued = found[0].endswith("=") and message[found.end() : found.end() + 1].strip(" ,;:.)…")
+        valued = found[0].endswith("=") and not _ENDS.match(message, found.end())
         return flag_of[found[2]] + (" " if valued else "")
 
     return re.sub(pattern, replaced, message)

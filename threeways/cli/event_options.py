@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from threeways.errors import UsageError
     from threeways.local_run.ledger import Ledger
 
+MOST = 100_000_000
+"""Events that a run can hold in memory, on a large machine."""
 Events = Annotated[
     str | None,
     typer.Option(

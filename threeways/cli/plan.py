@@ -45,6 +45,14 @@ def plan(
     if arch not in dollars.function.gb_second:
         known = " or ".join(dollars.function.gb_second)
         raise UsageError(f"ARCH={arch} is not an architecture of Lambda: give {known}")
+    if settings.model_location:
+        console.print(
+            "Seconds, memory and cold start below are those of the model that `make bench` measured, not of "
+            "this one; its records' sizes are. Measure: the deployed function's Duration and Max Memory Used",
+            style="bold yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
     print_plan(sized, dollars, arch, console, names)
     console.print(
         f"Model: the one that `make bench` measured, with events as {events} has them",

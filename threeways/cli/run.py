@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end, end_all
+from threeways.cli.event_options import MOST, Actual, EventId, Events, Tolerate, end, end_all
 from threeways.settings import LOCAL, Settings, from_environment
 
 
 def run(
-    n: Annotated[int, typer.Option(min=0, help="How many events; 0: all of the file.")] = 20_000,
+    n: Annotated[int, typer.Option(min=0, max=MOST, help="How many events; 0: all of the file.")] = 20_000,
     rate: Annotated[
         float | None, typer.Option(min=0.01, help="Events a second; default: as fast as it goes.")
     ] = None,

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.event_options import Actual, EventId, Events, Tolerate, end, end_all
+from threeways.cli.event_options import MOST, Actual, EventId, Events, Tolerate, end, end_all
 from threeways.settings import LOCAL, Settings, from_environment
 
 
 def torture(
-    n: Annotated[int, typer.Option(min=1, help="How many events.")] = 100_000,
+    n: Annotated[int, typer.Option(min=1, max=MOST, help="How many events.")] = 100_000,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the schedule; default: a new one.")] = None,
     faults: Annotated[str | None, typer.Option(help="name=chance,…; `help` lists them.")] = None,
     tolerate: Tolerate = 0.05,

@@ -96,6 +96,13 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
 
 def _show_error(console: Console, ledger: Ledger, result: Result) -> None:
     """Print how good the predictions are whose truth is known; of classes, which were taken for which."""
+    strangers = result.judgement.strangers
+    if strangers:
+        console.print(
+            f"[bold yellow]{strangers:,} of {len(result.pairs):,} events have a true label that is none of "
+            "the model's classes[/], so there is no log loss and no AUC; check the column, ACTUAL=",
+            soft_wrap=True,
+        )
     if not ledger.error:
         return
     which = "that training keeps" if result.task.truth else "whose truth is known"

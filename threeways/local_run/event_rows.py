@@ -197,6 +197,9 @@ def _truths(actual: str | None, output: Declared) -> dict[str, str]:
     if actual is None or not isinstance(numbers, Scores) or len(numbers.names) < 2:
         return {}
     columns = [one.strip() for one in actual.split(",")]
+    twice = next((one for one in columns if columns.count(one) > 1), None)
+    if twice is not None:
+        raise DataError(f"ACTUAL={actual} names {twice} twice: give a column for each output once")
     if set(columns) <= set(numbers.names):
         return dict(zip(columns, columns, strict=True))
     if len(columns) == len(numbers.names):

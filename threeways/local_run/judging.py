@@ -16,10 +16,15 @@ from threeways.scoring.outputs import text_of
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """error: measure -> its value. confusion: (true, predicted label) -> how many; empty for numbers."""
+    """How good predictions are.
+
+    error: measure -> its value. confusion: (true, predicted label) -> how many; empty for numbers. strangers:
+    events whose true label is none of the model's classes; where all are, nothing is told of them.
+    """
 
     error: dict[str, float] = field(default_factory=dict)
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
+    strangers: int = 0
 
 
 def judge(pairs: Sequence[tuple[Any, Any]]) -> Judgement:
@@ -88,4 +93,6 @@ def _judged(
     errors = ClassErrors([_class_of(name) for name in classes])
     numbers = np.array([[row[name] for name in classes] for row in rows]) if known else None
     errors.add([true for true, _ in labels], [told for _, told in labels], numbers)
-    return Judgement(errors.error(), errors.confusion)
+    if errors.strangers == errors.judged:  # a column of something else, which no accuracy of 0 is to hide
+        return Judgement(strangers=errors.strangers)
+    return Judgement(errors.error(), errors.confusion, errors.strangers)

@@ -13,10 +13,16 @@ LOOK_SECONDS = 0.1
 
 
 @contextmanager
-def keys(pressed: Callable[[str], None], terminal: int | None = None) -> Iterator[None]:
+def keys(
+    pressed: Callable[[str], None],
+    terminal: int | None = None,
+    *,
+    started: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Call `pressed` with each key, from a thread; where there is no terminal to read from, with none.
 
-    terminal: its file descriptor, standard input's if None. Ctrl-C stays what it is.
+    terminal: its file descriptor, standard input's if None. started: is called where keys are read. Ctrl-C
+    stays what it is.
     """
     descriptor = _standard_input() if terminal is None else terminal
     if descriptor is None or not os.isatty(descriptor) or _in_background(descriptor):
@@ -39,6 +45,7 @@ def keys(pressed: Callable[[str], None], terminal: int | None = None) -> Iterato
     reader = threading.Thread(target=read, name="keys", daemon=True)
     try:
         tty.setcbreak(descriptor)
+        started()
         reader.start()
         yield
     finally:

@@ -88,6 +88,11 @@ class Pauser(BackgroundThread):
         self._say(f"{self._name} {'goes on from its checkpoint' if enabled else 'is paused'}")
 
 
+def _usage(names: Sequence[str], chosen: int) -> str:
+    which = ", ".join(f"{number} {name}" for number, name in enumerate(names, 1))
+    return f"Key p pauses {names[chosen]}, and lets it go on; a digit chooses another: {which}"
+
+
 @contextmanager
 def pausing(
     mappings: Mapping[str, EventSourceMapping], pauses: Sequence[Pause], say: Callable[[str], None]
@@ -103,13 +108,14 @@ def pausing(
         nonlocal chosen
         if key.isdecimal() and 0 < int(key) <= len(pausers):
             chosen = int(key) - 1
+            say(f"p is about {list(mappings)[chosen]}")
         elif key == "p":
             pausers[chosen].toggle()
 
     for pauser in pausers:
         pauser.start()
     try:
-        with keys(pressed):
+        with keys(pressed, started=lambda: say(_usage([*mappings], chosen))):
             yield
     finally:
         for pauser in pausers:

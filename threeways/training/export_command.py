@@ -55,6 +55,12 @@ def export(
     console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
     console.out(f"written: {target}", highlight=False)
     console.out(f"MODEL_SHA256={artifact.digest(target)}", highlight=False)
+    if task.from_signature:
+        console.out(
+            "The copy is a folder, which the registry gives no name: give MODEL_NAME= for messages that name "
+            "the model as before",
+            highlight=False,
+        )
     return True
 
 

@@ -136,11 +136,15 @@ def _of_file(events: str, columns: tuple[str, ...]) -> pd.DataFrame:
     readers: dict[str, Any] = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
     read = readers.get(Path(events).suffix.lower(), lambda path: pd.read_json(path, lines=True))
     try:
-        found: pd.DataFrame = read(events)[list(columns)]
-    except KeyError as error:
-        raise DataError(f"EVENTS={events} lacks columns of the model: {error.args[0]}") from error
+        found: pd.DataFrame = read(events)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"EVENTS={events} cannot be read: {error}; give parquet, CSV or JSON lines"
         ) from error
-    return found
+    lacking = [name for name in columns if name not in found]
+    if lacking:
+        raise DataError(
+            f"EVENTS={events} lacks columns of the model: {', '.join(map(str, lacking))}; it has "
+            f"{', '.join(map(str, found)) or 'none'}"
+        )
+    return found[list(columns)]

@@ -73,6 +73,7 @@ class Harness:
     def __init__(self, emulator: Emulator, handler: Handler | str, **given: Any) -> None:
         options = Options(**{name: value for name, value in given.items() if name in OPTIONS})
         event = {name: value for name, value in given.items() if name not in OPTIONS}
+        self._options = options
         self.emulator = emulator
         self.kinesis = emulator.client("kinesis")
         name = f"harness-{uuid.uuid4().hex[:12]}"
@@ -165,8 +166,12 @@ class Harness:
     def put(self, data: object, key: str = "key") -> str:
         """Put one record, bytes as they are, a str as UTF-8, anything else as JSON; return its event id.
 
-        To a queue it is sent as a message, whose id is returned.
+        To a queue it is sent as a message, whose id is returned. Raises LocalError for a table or a schedule.
         """
+        if self._options.table:
+            raise LocalError("a table's records are changes of its items: make them with a client, put_item")
+        if self._options.schedule:
+            raise LocalError("a schedule takes no records: move its clock on")
         encoded = data.encode() if isinstance(data, str) else data
         if not isinstance(encoded, bytes):
             encoded = json.dumps(encoded).encode()
@@ -192,8 +197,17 @@ class Harness:
         while not until():
             self.emulator.check()
             if time.monotonic() > end:
-                raise TimeoutError(f"not within {within:g} s; {self.counts()}; positions {self.positions()}")
+                raise TimeoutError(
+                    f"not within {within:g} s{self._why()}; {self.counts()}; positions {self.positions()}"
+                )
             time.sleep(0.01)
+
+    def _why(self) -> str:
+        """Return what is likely to keep the mapping from its end, if anything."""
+        if isinstance(self.mapping, EventSourceMapping) and not self.mapping.enabled:
+            return ", for the mapping is disabled: update(Enabled=True)"
+        last = self.events[-1] if self.events else None
+        return f"; the last that befell it: {last.kind}: {last.message}" if last else ""
 
     def drain(self, within: float = 30.0) -> None:
         """Start the mapping if needed, and wait until every record is done or discarded."""

@@ -16,6 +16,17 @@ from threeways.emulator.server import Emulator
 from threeways.emulator.triggers import queue_url_of
 from threeways.errors import LocalError
 
+QUEUE_ATTRIBUTES = frozenset(
+    {
+        "ContentBasedDeduplication", "DeduplicationScope", "DelaySeconds", "FifoQueue", "FifoThroughputLimit",
+        "KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod",
+        "Policy",
+        "ReceiveMessageWaitTimeSeconds", "RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled",
+        "VisibilityTimeout",
+    }
+)  # fmt: skip
+"""docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -56,6 +67,18 @@ class Options:
             raise LocalError(
                 f"on_failure is for streams: a {given[0]} keeps what fails"
                 f" {'in the queue of its RedrivePolicy' if self.queue is not None else 'nowhere here'}"
+            )
+        of_streams = {"shards": self.shards != 1, "limits": self.limits is not None}
+        ignored = [name for name, is_given in of_streams.items() if is_given]
+        if ignored and given[:1] in (["table"], ["queue"], ["schedule"]):
+            raise LocalError(
+                f"{' and '.join(ignored)}: that is for Kinesis streams, and the source is a {given[0]}; "
+                "leave it out"
+            )
+        unknown = sorted(set(self.queue) - QUEUE_ATTRIBUTES) if isinstance(self.queue, Mapping) else []
+        if unknown:
+            raise LocalError(
+                f"a queue has no attribute {', '.join(unknown)}; it has {', '.join(sorted(QUEUE_ATTRIBUTES))}"
             )
 
 

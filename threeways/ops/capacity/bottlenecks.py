@@ -51,12 +51,14 @@ def as_planned(plan: Plan, consumers: int = 1) -> list[Bottleneck]:
     if plan.sizes.event > plan.sizes.prediction:
         what = "the events' shards take 1 MB a second each: producers are throttled"
         found.append(Bottleneck(what, shards * limits.SHARD_BYTES / plan.sizes.event, "raise ShardCount"))
-    if plan.lanes > limits.CONCURRENCY:
+    lanes, busy = plan.lanes * consumers, plan.busy * consumers
+    if lanes > limits.CONCURRENCY:
         what = (
             f"{limits.CONCURRENCY:,} concurrent invocations, the account's default, are fewer than the "
-            f"{plan.lanes:,} lanes: on average {plan.busy:,.0f} are busy, after a pause all: throttles"
+            f"{lanes:,} lanes{_of_all(consumers)}: on average {busy:,.0f} are busy, after a pause all: "
+            "throttles"
         )
-        rate = plan.rate * limits.CONCURRENCY / plan.busy
+        rate = plan.rate * limits.CONCURRENCY / busy
         found.append(Bottleneck(what, rate, "ask for a higher Lambda quota before you deploy"))
     return sorted(found, key=lambda limit: limit.rate)
 
@@ -65,18 +67,27 @@ def _to_all(consumers: int) -> str:
     return f" to {consumers} consumers together" if consumers > 1 else ""
 
 
-def with_more_shards(plan: Plan) -> list[Bottleneck]:
-    """Return the quotas that limit adding shards as full as these, the lowest first."""
+def _of_all(consumers: int) -> str:
+    return f" of {consumers} consumers alike" if consumers > 1 else ""
+
+
+def with_more_shards(plan: Plan, consumers: int = 1) -> list[Bottleneck]:
+    """Return the quotas that limit adding shards as full as these, the lowest first.
+
+    consumers: each with as many lanes and an output stream of as many shards as the plan's.
+    """
     a_shard = plan.rate / plan.shards
+    streams = 1 + consumers
     found = [
         Bottleneck(
-            f"{limits.CONCURRENCY:,} concurrent invocations, if every lane is busy at once",
-            limits.CONCURRENCY / plan.parallelization * a_shard,
+            f"{limits.CONCURRENCY:,} concurrent invocations{_of_all(consumers)}, if every lane is busy at "
+            "once",
+            limits.CONCURRENCY / plan.parallelization / consumers * a_shard,
             "ask for a higher Lambda quota: tens of thousands are given",
         ),
         Bottleneck(
-            f"{limits.ACCOUNT_SHARDS:,} shards of an account, for two streams",
-            limits.ACCOUNT_SHARDS / 2 * a_shard,
+            f"{limits.ACCOUNT_SHARDS:,} shards of an account, for {streams} streams",
+            limits.ACCOUNT_SHARDS / streams * a_shard,
             "ask for a higher Kinesis quota",
         ),
         Bottleneck(

@@ -135,7 +135,7 @@ def _breaks(plan: Plan, consumers: int) -> Iterator[str]:
     yield "What breaks first"
     for title, found in (
         ("as planned", bottlenecks.as_planned(plan, consumers)),
-        ("with more shards as full as these", bottlenecks.with_more_shards(plan)),
+        ("with more shards as full as these", bottlenecks.with_more_shards(plan, consumers)),
     ):
         yield f"  {title}:"
         for limit in found:
