@@ -130,6 +130,8 @@ def test_fan_out_names_some_of_the_consumers_and_twenty_at_most(monkeypatch: pyt
     assert {one.name: one.fan_out for one in found} == {"ride_duration": False, "ride_tip": True}
     with pytest.raises(UsageError, match="FAN_OUT='ride' names ride, which is not among CONSUMERS: ride_dur"):
         consumers.named(both, Settings(), "ride")
+    with pytest.raises(UsageError, match="FAN_OUT='ride_tip ride_tip' names ride_tip twice"):
+        consumers.named(both, Settings(), "ride_tip ride_tip")
     with pytest.raises(UsageError, match="CONSUMERS: there are none"):
         consumers.named("", Settings(task="ride_tip"), "ride_tip")
     monkeypatch.setattr(consumers, "MOST_CONSUMERS", 1)

@@ -62,6 +62,7 @@ def test_pauses_are_read_as_they_are_written() -> None:
         ("ride_tip@15s-5s", "does not say"),
         ("ride_tip@5s-5s", "does not say"),
         ("@1s-2s", "does not say"),
+        ("ride_tip@4s-6s ride_tip@1s-5s", "two pauses of ride_tip overlap"),
         ("ride_tip@a-b", "does not say"),
         ("ride_tips@1s-2s", "names ride_tips, which is not among CONSUMERS: ride_duration, ride_tip"),
     ],

@@ -75,6 +75,9 @@ def _fanned_out(consumers: list[Consumer], fan_out: str) -> list[Consumer]:
             f"FAN_OUT={fan_out!r} names {', '.join(sorted(unknown))}, which is not among CONSUMERS: "
             f"{', '.join(one.name for one in consumers) or 'there are none'}"
         )
+    twice = next((name for name in chosen if chosen.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"FAN_OUT={fan_out!r} names {twice} twice: name each consumer once")
     if len(set(chosen)) > MOST_CONSUMERS:
         raise UsageError(
             f"FAN_OUT names {len(set(chosen))} consumers; a stream has {MOST_CONSUMERS} with enhanced "

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import combinations
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 
 from threeways.emulator.mapping import EventSourceMapping
@@ -44,6 +46,9 @@ def parse(text: str, names: Sequence[str]) -> list[Pause]:
             listed = ", ".join(names) or "there are none"
             raise UsageError(f"PAUSE names {found['name']}, which is not among CONSUMERS: {listed}")
         pauses.append(Pause(found["name"], float(found["begin"]), float(found["end"])))
+    for one, other in combinations(sorted(pauses, key=attrgetter("name", "begin")), 2):
+        if one.name == other.name and other.begin < one.end:
+            raise UsageError(f"PAUSE: two pauses of {one.name} overlap: give one that lasts as long as both")
     return pauses
 
 
