@@ -66,6 +66,7 @@ def test_a_pipeline_by_column_names_goes_into_the_image_without_pandas(lab: Lab,
     assert lab.tools.targets == ["function"]
 
 
+@pytest.mark.exhaustive
 def test_one_that_makes_frames_within_itself_goes_into_the_image_with_pandas(
     lab: Lab, tmp_path: Path
 ) -> None:

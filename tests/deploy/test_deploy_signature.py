@@ -97,6 +97,7 @@ def test_a_rollback_sends_the_event_that_was_recorded(lab: Lab, tmp_path: Path) 
     assert made["prediction"]["payment_id"].startswith("deploy-check-")
 
 
+@pytest.mark.exhaustive
 def test_a_stack_s_task_stays_until_another_is_asked_for(lab: Lab, tmp_path: Path) -> None:
     folder = fraud(tmp_path / "model")
     lab.deploy()

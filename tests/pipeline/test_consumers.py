@@ -64,6 +64,7 @@ def test_each_consumer_accounts_for_every_event_by_itself(find: Find, tmp_path: 
     assert [line.endswith("enhanced fan-out") for line in up] == [False, True]
 
 
+@pytest.mark.exhaustive
 def test_a_consumer_whose_model_is_refused_leaves_the_others_running_and_the_status_says_so(
     find: Find, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def test_run_serves_the_task_and_model_that_are_named_and_says_so(folder: Path, 
     assert (ledger["model_version"], ledger["rmse_rides"]) == ("tips-1", 199)
 
 
+@pytest.mark.exhaustive
 def test_run_sends_events_of_a_task_that_knows_no_ride_from_a_file_and_judges_them_by_a_column(
     folder: Path,
 ) -> None:

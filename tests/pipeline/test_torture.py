@@ -46,6 +46,7 @@ def test_nothing_is_lost_or_reordered_under_faults_kills_and_resharding(
     assert f"make torture N=2000 SEED=3 FAULTS={FAULTS}" in said.getvalue().replace("\n", "")
 
 
+@pytest.mark.exhaustive
 def test_faults_of_one_consumer_strike_it_alone_and_cost_neither_an_event(
     training: Training, tmp_path: Path
 ) -> None:

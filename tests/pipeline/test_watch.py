@@ -147,11 +147,12 @@ def test_a_port_that_is_taken_is_named_with_the_mend(tmp_path: Path) -> None:
             WatchServer(tmp_path, port)
 
 
+@pytest.mark.exhaustive
 def test_a_run_writes_its_state_and_answers_an_event_that_is_put_by_hand(
     training: Training, tmp_path: Path
 ) -> None:
     """The web service runs in a process of its own, with the model that the stream serves."""
-    options = Options(n=4_000, rate=100.0, poison=0.05, shards=2)
+    options = Options(n=2_400, rate=100.0, poison=0.05, shards=2)
     done: list[Any] = []
 
     def run() -> None:
@@ -178,10 +179,10 @@ def test_a_run_writes_its_state_and_answers_an_event_that_is_put_by_hand(
     assert len(with_answer["run"]["shards"]) == 2
     running.join(120)
     [ledger] = done
-    assert (ledger.sent, ledger.lost, ledger.pending) == (4_000, 0, 0)
+    assert (ledger.sent, ledger.lost, ledger.pending) == (2_400, 0, 0)
     found = snapshot.newest(tmp_path / "runs")
     assert found is not None
-    assert (found[1].ended, found[1].sent) == (True, 4_000)
+    assert (found[1].ended, found[1].sent) == (True, 2_400)
     [consumer] = found[1].consumers
     assert sum(consumer.reasons.values()) == consumer.quarantined == ledger.quarantined
 

@@ -16,6 +16,7 @@ from threeways.training.registry import champion_of, resolve
 from threeways.training.train import train
 
 
+@pytest.mark.exhaustive
 def test_the_tip_is_trained_on_card_rides_and_registered_under_its_own_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
