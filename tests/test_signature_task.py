@@ -166,8 +166,14 @@ def test_what_cannot_be_served_is_refused_with_its_mend(fraud: Path, tmp_path: P
         tmp_path / "refuses", make_pipeline(columns, LogisticRegression()).fit(PAYMENTS, KINDS), PAYMENTS,
         input_example=PAYMENTS[:1].assign(country="mars"),
     )  # fmt: skip
-    with pytest.raises(ModelFailed, match="mars"):
+    with pytest.raises(ModelFailed, match=r"mars.*log it again with signature=.*input_example=X"):
         served(refuses)
+    numbers = PAYMENTS[["amount", "hour"]]
+    lies = logged(
+        tmp_path / "lies", LogisticRegression().fit(numbers, KINDS), numbers.astype({"hour": str}),
+    )  # fmt: skip
+    with pytest.raises(ModelFailed, match="its signature or its input example is not what it was fitted on"):
+        served(lies)
     odd = PAYMENTS[["amount"]].assign(raw=[b"x"] * ROWS)
     binary = logged(
         tmp_path / "binary",

@@ -106,7 +106,14 @@ class ModelService[E]:
         try:
             answers = self._predictor.call(self._prepared(example, arrived)[0], [0])
         except Exception as error:
-            raise ModelFailed(f"the model cannot predict {self.task.name}'s example: {error!r}") from error
+            disagree = (
+                ": its signature or its input example is not what it was fitted on; log it again with "
+                "signature=mlflow.models.infer_signature(X, model.predict(X)), input_example=X[:20]"
+            )
+            raise ModelFailed(
+                f"the model cannot predict {self.task.name}'s example, {error!r}"
+                f"{disagree if self.task.from_signature else ''}"
+            ) from error
         for value in self.output.invalid(answers).values():
             raise ModelFailed(f"the model predicts {value} for {self.task.name}'s example")
         if self._because is not None:
