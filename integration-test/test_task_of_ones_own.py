@@ -37,7 +37,7 @@ def image() -> str:
 
 
 def test_a_package_on_top_of_the_image_is_a_task(image: str, tmp_path: Path) -> None:
-    task, model = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    task, model, *_ = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     [layers] = re.findall(r"```dockerfile\n(.*?)```", TEXT, re.DOTALL)
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "delivery.py").write_text(task)
