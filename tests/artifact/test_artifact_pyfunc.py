@@ -18,6 +18,8 @@ from types_lab import served
 from threeways.artifact import check
 from threeways.errors import ArtifactError, ModelFailed
 
+pytestmark = pytest.mark.exhaustive
+
 EVERY = 15
 """Which rows are also predicted alone."""
 

@@ -18,6 +18,8 @@ from batch_lab import RIDE, batch, ids, rides
 from threeways.batch.chunk import identity
 from threeways.errors import BatchError, BatchFailed, DataError
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["postgres_server"]
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,6 +26,8 @@ from benchmarks import (
 )
 from benchmarks.output import Output
 
+pytestmark = pytest.mark.exhaustive
+
 
 class Kept(Output):
     """An output that keeps what it is given."""

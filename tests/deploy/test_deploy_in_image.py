@@ -35,6 +35,8 @@ from threeways.ops.deploy.model import Chosen, tell
 from threeways.settings import Settings
 from threeways.systems.taxi.rides import COLUMNS
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["deploy_fixtures"]
 
 BLOCK = np.random.default_rng(0).random((60, len(COLUMNS))) * 100

@@ -14,6 +14,8 @@ from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops.deploy import change_set, changes, package
 from threeways.ops.deploy.stack import Stack
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["deploy_fixtures"]
 
 

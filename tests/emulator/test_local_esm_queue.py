@@ -18,6 +18,8 @@ from threeways.emulator.mapping.queue_settings import QueueSettings, from_sqs_ev
 from threeways.emulator.server import ACCOUNT, Emulator
 from threeways.errors import LocalError
 
+pytestmark = pytest.mark.exhaustive
+
 type Make = Callable[..., Harness]
 REPORTS = ["ReportBatchItemFailures"]
 THROTTLED = InvocationResult(error=FunctionError("TooManyRequestsException", "rate exceeded"))

@@ -17,6 +17,8 @@ from threeways.local_run import collector as collectors
 from threeways.local_run.collector import Collector
 from threeways.scoring import tasks
 
+pytestmark = pytest.mark.exhaustive
+
 SECONDS = 0.5
 IDLE = 1.2 * SECONDS
 TRIES = 4

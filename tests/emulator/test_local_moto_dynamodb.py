@@ -21,6 +21,8 @@ from threeways.emulator.patches import dynamodb as patch
 from threeways.emulator.server import Emulator
 from threeways.errors import LocalError
 
+pytestmark = pytest.mark.exhaustive
+
 WRITERS, KEYS = 4, 30
 NEW = "attribute_not_exists(id)"
 REFUSED = {"ConditionalCheckFailedException", "TransactionCanceledException"}

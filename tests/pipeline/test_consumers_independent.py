@@ -27,6 +27,8 @@ from threeways.emulator.mapping import Clients, EventSourceMapping, ReadLimits
 from threeways.local_run.consumer import RunningConsumer
 from threeways.local_run.stack import RunningStack
 
+pytestmark = pytest.mark.exhaustive
+
 RIDES = 400
 POISON = b'{"ride_id": "no ride, and poison for tips"}'
 type Invoke = Callable[[bytes], InvocationResult]

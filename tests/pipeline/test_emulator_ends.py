@@ -27,6 +27,8 @@ from threeways.local_run.session import run_session
 from threeways.local_run.stack import RunningStack
 from threeways.local_run.watch.publisher import Publisher
 
+pytestmark = pytest.mark.exhaustive
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are set on Linux alone")
 
 

@@ -17,6 +17,8 @@ from small_training import Training
 
 from threeways import artifact
 
+pytestmark = pytest.mark.exhaustive
+
 __all__ = ["folder", "tip", "tip_here"]  # a fixture is found where it is imported
 
 

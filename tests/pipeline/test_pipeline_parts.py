@@ -26,6 +26,8 @@ from threeways.local_run.progress import FunctionLog
 from threeways.local_run.stack import RunningStack
 from threeways.scoring import tasks
 
+pytestmark = pytest.mark.exhaustive
+
 
 class Throttled:
     """A stream that stores only every other entry of a call."""

@@ -29,6 +29,8 @@ from threeways.stream.quarantine import read
 from threeways.stream.records import from_event
 from threeways.systems.taxi.duration import task
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[2]
 EVENT = ROOT / "tests" / "events" / "kinesis-mixed.json"
 INVOKE = """

@@ -32,6 +32,8 @@ from threeways.systems.taxi.duration import task
 from threeways.systems.taxi.rides import COLUMNS
 from threeways.training.export_command import export
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[2]
 
 

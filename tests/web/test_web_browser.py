@@ -36,10 +36,13 @@ return Array.from(document.querySelectorAll("main *:not(option):not(optgroup)"),
 """
 """Asked at once: a question an element is seconds. A driver is answered without JavaScript too."""
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="no Chromium and chromedriver here; `apt-get install chromium chromium-driver` runs these",
-)
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER),
+        reason="no Chromium and chromedriver here; `apt-get install chromium chromium-driver` runs these",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

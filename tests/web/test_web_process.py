@@ -21,6 +21,8 @@ from doubles import ride
 from small_training import Training
 from web_lab import JSON, wait_until_ready
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[2]
 
 
