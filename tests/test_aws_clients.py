@@ -38,7 +38,7 @@ def somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda: account.client("s3"), (5, 60), 5, 10),
         (s3._client, (10, 60), 4, 10),
         (lambda: locations.Bucket(S3Uri("b", ""))._s3, (60, 60), None, 10),
-        (lambda: endpoint._client("s3", URL, "eu-central-1"), (5, 60), 4, 50),
+        (lambda: endpoint.client_of("s3", URL, "eu-central-1"), (5, 60), 4, 50),
     ],
     ids=["function", "artifact", "ops", "trips", "batch", "emulator"],
 )

@@ -80,7 +80,7 @@ def test_clients_ignore_the_users_profile_files_and_proxies(
         "HTTP_PROXY": "http://127.0.0.1:9",
     }.items():
         monkeypatch.setenv(name, value)
-    client = endpoint._client("s3", emulator.endpoint_url, "us-east-1")
+    client = endpoint.client_of("s3", emulator.endpoint_url, "us-east-1")
     assert isinstance(client.list_buckets()["Buckets"], list)
     assert client.meta.region_name == "us-east-1"
 

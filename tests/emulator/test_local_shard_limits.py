@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from threeways.emulator.endpoint import _client
+from threeways.emulator.endpoint import client_of
 from threeways.emulator.server import Emulator
 from threeways.emulator.shard_limits import BYTES_PER_SECOND, RECORDS_PER_SECOND, ShardLimits
 
@@ -81,7 +81,7 @@ def test_entries_over_a_shards_limit_fail_alone_and_are_really_not_stored(limite
 def test_a_record_put_alone_over_the_limit_is_refused(limited: Emulator) -> None:
     kinesis = limited.client("kinesis")
     kinesis.create_stream(StreamName="alone", ShardCount=1)
-    once = _client("kinesis", limited.endpoint_url, limited.region, attempts=1)
+    once = client_of("kinesis", limited.endpoint_url, limited.region, attempts=1)
     try:
         once.put_record(StreamName="alone", Data=bytes(2**20 - 1), PartitionKey="k")
         with pytest.raises(ClientError) as refused:

@@ -98,7 +98,7 @@ class Endpoint(ABC):
         endpoint = self.endpoint_url
         with self._lock:
             if service not in self._clients:
-                made = _client(service, endpoint, self.region)
+                made = client_of(service, endpoint, self.region)
                 made.meta.events.register("before-send", self.check)
                 if service == "kinesis":  # each of its answers has a body
                     made.meta.events.register("after-call", self._require_body)
@@ -113,7 +113,8 @@ class Endpoint(ABC):
             client.close()
 
 
-def _client(service: str, endpoint: str, region: str, attempts: int = 4) -> Any:
+def client_of(service: str, endpoint: str, region: str, attempts: int = 4, read_timeout: float = 60) -> Any:
+    """Return a boto3 client of the emulator at an endpoint; it reads no profile, file or proxy."""
     return clients.isolated(
         service,
         region=region,
@@ -122,7 +123,7 @@ def _client(service: str, endpoint: str, region: str, attempts: int = 4) -> Any:
         secret=_SECRET,
         max_pool_connections=50,
         connect_timeout=5,
-        read_timeout=60,
+        read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
         s3={"addressing_style": "path"},
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,10 +39,10 @@ def named(text: str, settings: Settings, fan_out: str | None = None) -> list[Con
     fan_out: those with enhanced fan-out, likewise. Raises UsageError for a task that there is not, one that
     is named twice, settings that name one model for several, and what `fan_out` can't be.
     """
-    if settings.task and _words(text):
+    if settings.task and tasks.words(text):
         raise UsageError("TASK= and CONSUMERS= both name tasks: give one of them")
     found = []
-    for word in _words(text):
+    for word in tasks.words(text):
         try:
             found.append(Consumer(tasks.find(word), msgspec.structs.replace(settings, task=word)))
         except UsageError as error:
@@ -63,12 +62,8 @@ def named(text: str, settings: Settings, fan_out: str | None = None) -> list[Con
     return _fanned_out(found, fan_out or "")
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in re.split(r"[\s,]+", text) if word]
-
-
 def _fanned_out(consumers: list[Consumer], fan_out: str) -> list[Consumer]:
-    chosen = _words(fan_out)
+    chosen = tasks.words(fan_out)
     unknown = set(chosen) - {one.name for one in consumers}
     if unknown:
         raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,6 +60,11 @@ def of_model(
             "EVENT_ID"
         )
     return task
+
+
+def words(text: str) -> list[str]:
+    """Return the names in a list of tasks, with spaces or commas between them."""
+    return [word for word in re.split(r"[\s,]+", text) if word]
 
 
 def find(name: str) -> Task[Any]:

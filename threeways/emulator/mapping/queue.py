@@ -18,12 +18,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from threeways.aws.batch_reply import Kind, Outcome, outcome_of
 from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import InvocationResult
+from threeways.emulator.failures import raise_failure
 from threeways.emulator.mapping.counts import EventKind, MappingCounts, MappingEvent, MappingReporter
 from threeways.emulator.mapping.lane import invoked
 from threeways.emulator.mapping.messages import Message, event_of
 from threeways.emulator.mapping.queue_reader import MOST, QueueReader
 from threeways.emulator.mapping.queue_settings import QueueSettings
-from threeways.errors import LocalError, LocalFailed
+from threeways.errors import LocalError
 
 _HELD = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
 """The attributes that count a queue's messages."""
@@ -204,7 +205,7 @@ class QueueMapping:
         if self._poller.ident is not None:
             self._poller.join()
         self._pool.shutdown()
-        self._raise_failure()
+        raise_failure(self._failure, "the event source mapping")
         return self.positions()
 
     def drained(self) -> bool:
@@ -212,7 +213,7 @@ class QueueMapping:
 
         Raises LocalError if the mapping was not started or if a thread of it has failed.
         """
-        self._raise_failure()
+        raise_failure(self._failure, "the event source mapping")
         if not self._arn:
             raise LocalError("the mapping was not started")
         if self._reader.in_hand:
@@ -231,12 +232,6 @@ class QueueMapping:
     def counts(self) -> MappingCounts:
         """Return the counters; their `metrics()` has CloudWatch's names."""
         return self._reporter.snapshot()
-
-    def _raise_failure(self) -> None:
-        if isinstance(self._failure, LocalFailed):
-            raise self._failure
-        if self._failure is not None:
-            raise LocalError(f"the event source mapping failed: {self._failure!r}") from self._failure
 
 
 def _done(batch: Sequence[Message], outcome: Outcome) -> list[Message]:

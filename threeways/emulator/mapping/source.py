@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from threeways.aws.calls import MAPPING_BACKOFF
 from threeways.aws.invocation import InvocationResult
 from threeways.aws.kinesis import list_shards
+from threeways.emulator.failures import raise_failure
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, MappingReporter
 from threeways.emulator.mapping.destination import NO_CLIENTS, Clients, Destination
 from threeways.emulator.mapping.lane import Work
@@ -20,7 +21,7 @@ from threeways.emulator.mapping.poller import Poller
 from threeways.emulator.mapping.read_limits import ReadLimits
 from threeways.emulator.mapping.settings import MappingSettings
 from threeways.emulator.mapping.shards import Shards
-from threeways.errors import LocalError, LocalFailed
+from threeways.errors import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -166,7 +167,7 @@ class EventSourceMapping:
         with self._lock:
             if self._poller is not None:
                 self._poller.join()
-        self._raise_failure()
+        raise_failure(self._failure, "the event source mapping")
         return self.positions()
 
     def drained(self) -> bool:
@@ -174,7 +175,7 @@ class EventSourceMapping:
 
         It queries the stream, by one small read a shard. Raises LocalError if a thread has failed.
         """
-        self._raise_failure()
+        raise_failure(self._failure, "the event source mapping")
         if not self._arn:
             raise LocalError("the mapping was not started")
         poller = self._poller
@@ -193,9 +194,3 @@ class EventSourceMapping:
     def counts(self) -> MappingCounts:
         """Return the counters; their `metrics()` has CloudWatch's names."""
         return self._reporter.snapshot()
-
-    def _raise_failure(self) -> None:
-        if isinstance(self._failure, LocalFailed | LocalError):
-            raise self._failure
-        if self._failure is not None:
-            raise LocalError(f"the event source mapping failed: {self._failure!r}") from self._failure

@@ -15,12 +15,13 @@ from threading import Event, Lock, Thread
 from typing import Self
 
 from threeways.aws.invocation import InvocationResult
+from threeways.emulator.failures import raise_failure
 from threeways.emulator.mapping.counts import MappingCounts, MappingEvent, MappingReporter
 from threeways.emulator.mapping.lane import invoked
 from threeways.emulator.schedule.event import arn_of, event_of
 from threeways.emulator.schedule.expression import Expression, parse
 from threeways.emulator.schedule.settings import ScheduleSettings
-from threeways.errors import LocalError, LocalFailed
+from threeways.errors import LocalError
 
 RETRY_SECONDS = (60.0, 120.0)
 """The waits before the second and third try of what a function failed at."""
@@ -161,7 +162,7 @@ class ScheduleRule:
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join()
         self._pool.shutdown()
-        self._raise_failure()
+        raise_failure(self._failure, "the schedule")
         return {}
 
     def drained(self) -> bool:
@@ -169,7 +170,7 @@ class ScheduleRule:
 
         Raises LocalError if the schedule was not started or if a thread of it has failed.
         """
-        self._raise_failure()
+        raise_failure(self._failure, "the schedule")
         if self._thread is None:
             raise LocalError("the schedule was not started")
         with self._lock:
@@ -183,9 +184,3 @@ class ScheduleRule:
     def counts(self) -> MappingCounts:
         """Return the counters; their `metrics()` has CloudWatch's names."""
         return self._reporter.snapshot()
-
-    def _raise_failure(self) -> None:
-        if isinstance(self._failure, LocalFailed):
-            raise self._failure
-        if self._failure is not None:
-            raise LocalError(f"the schedule failed: {self._failure!r}") from self._failure

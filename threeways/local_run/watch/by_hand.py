@@ -14,9 +14,9 @@ from threading import Lock, Thread
 from typing import Any, Self
 
 from threeways import project
-from threeways.aws import clients
 from threeways.aws.errors import named
 from threeways.emulator.child import Child, bare_environment
+from threeways.emulator.endpoint import client_of
 from threeways.errors import LocalError
 from threeways.local_run.watch.snapshot import ByHand, Snapshot, note_by_hand
 
@@ -103,10 +103,7 @@ def put(folder: Path, run: Snapshot, text: bytes) -> ByHand:
     own_id = event.setdefault(run.id_name, f"by-hand-{secrets.token_hex(3)}")
     data, at = json.dumps(event, ensure_ascii=False).encode(), time.time()
     with named(lambda error: LocalError(f"the event can't be put on {run.input_stream}: {error}")):
-        kinesis = clients.isolated(
-            "kinesis", region=run.region, endpoint_url=run.endpoint, key_id="local", secret="local",  # noqa: S106
-            connect_timeout=2, read_timeout=SECONDS, retries={"total_max_attempts": 1},
-        )  # fmt: skip
+        kinesis = client_of("kinesis", run.endpoint, run.region, attempts=1, read_timeout=SECONDS)
         answer = kinesis.put_record(StreamName=run.input_stream, Data=data, PartitionKey=str(own_id))
     made = ByHand(f"{answer['ShardId']}:{answer['SequenceNumber']}", str(own_id), at, event)
     note_by_hand(folder, made)

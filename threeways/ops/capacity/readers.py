@@ -14,11 +14,12 @@ from threeways.ops.capacity import cost, limits
 from threeways.ops.capacity.cost import Line
 from threeways.ops.capacity.prices import Prices
 from threeways.ops.capacity.sizing import POLL_SECONDS, Plan
+from threeways.scoring import tasks
 
 
 def names_of(consumers: str) -> list[str]:
     """Return the tasks that `CONSUMERS=` names. Raises UsageError for none, and for one named twice."""
-    names = consumers.split()
+    names = tasks.words(consumers)
     if not names:
         raise UsageError("CONSUMERS= names no consumer: give tasks, CONSUMERS='one another'")
     twice = sorted({name for name in names if names.count(name) > 1})

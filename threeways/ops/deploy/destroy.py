@@ -15,7 +15,7 @@ from threeways.errors import DeploymentFailed, UsageError
 from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import changes, repository
+from threeways.ops.deploy import changes, repository, streams
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import NOTHING
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
@@ -93,12 +93,9 @@ def _other_readers(held: Sequence[Resource], client: Client) -> list[str]:
     lines = []
     for stream in (physical for _, kind, physical in held if kind == "AWS::Kinesis::Stream"):
         try:
-            summary = client("kinesis").describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
-            pages = client("lambda").get_paginator("list_event_source_mappings")
             found = [
                 mapping["FunctionArn"].partition(":function:")[2].partition(":")[0]
-                for page in pages.paginate(EventSourceArn=summary["StreamARN"])
-                for mapping in page["EventSourceMappings"]
+                for mapping in streams.readers_of(streams.arn_of(stream, client), client)
             ]
         except ClientError as error:
             lines.append(f"  who else reads {stream} cannot be told: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from threeways.errors import UsageError
@@ -98,6 +98,23 @@ def _require(name: str, arn: str, region: str, client: Client) -> None:
         )
     if found["StreamStatus"] not in ("ACTIVE", "UPDATING"):
         raise UsageError(f"{name}={arn} is {found['StreamStatus']}: wait until it is ACTIVE")
+
+
+def arn_of(name: str, client: Client) -> str:
+    """Return a stream's ARN. Raises boto's errors."""
+    answer = client("kinesis").describe_stream_summary(StreamName=name)
+    return str(answer["StreamDescriptionSummary"]["StreamARN"])
+
+
+def readers_of(source: str, client: Client) -> Iterator[Mapping[str, Any]]:
+    """Yield the event source mappings that read a stream, or a consumer of one, by its ARN.
+
+    Raises boto's errors.
+    docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html
+    """
+    pages = client("lambda").get_paginator("list_event_source_mappings")
+    for page in pages.paginate(EventSourceArn=source):
+        yield from page["EventSourceMappings"]
 
 
 def _summary(name: str, client: Client) -> Mapping[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from threeways.ops.account import Client
 from threeways.ops.deploy.stack import Resource
+from threeways.ops.deploy.streams import arn_of, readers_of
 
 MAPPING, STREAM, FAN_OUT = (
     "AWS::Lambda::EventSourceMapping",
@@ -38,7 +39,7 @@ def add(template: dict[str, Any], held: Sequence[Resource], client: Client) -> N
     own = {physical_id for _, _, physical_id in held}
     streams = {name: body for name, body in template["Resources"].items() if body.get("Type") == STREAM}
     for stream, body in streams.items():
-        arn = _arn(body["Properties"]["Name"], client)
+        arn = arn_of(body["Properties"]["Name"], client)
         sources: dict[str, dict[str, Any]] = {arn: {"Fn::GetAtt": [stream, "Arn"]}}
         for name, consumer in _fan_out(arn, client):
             if consumer not in own:
@@ -46,17 +47,12 @@ def add(template: dict[str, Any], held: Sequence[Resource], client: Client) -> N
                 added = _add(template, f"Fanout{name}", FAN_OUT, properties)
                 sources[consumer] = {"Ref": added}
         for source, reference in sources.items():
-            for answer in _mappings(source, client):
+            for answer in readers_of(source, client):
                 if answer["UUID"] in own:
                     continue
                 name = answer["FunctionArn"].partition(":function:")[2]
                 properties = {**settings(answer), "EventSourceArn": reference, "FunctionName": name}
                 _add(template, f"OtherStack{name.partition(':')[0]}", MAPPING, properties)
-
-
-def _arn(stream: str, client: Client) -> str:
-    answer = client("kinesis").describe_stream_summary(StreamName=stream)
-    return str(answer["StreamDescriptionSummary"]["StreamARN"])
 
 
 def _fan_out(stream_arn: str, client: Client) -> Iterator[tuple[str, str]]:
@@ -67,16 +63,6 @@ def _fan_out(stream_arn: str, client: Client) -> Iterator[tuple[str, str]]:
     for page in client("kinesis").get_paginator("list_stream_consumers").paginate(StreamARN=stream_arn):
         for one in page["Consumers"]:
             yield one["ConsumerName"], one["ConsumerARN"]
-
-
-def _mappings(source: str, client: Client) -> Iterator[Mapping[str, Any]]:
-    """Yield the mappings that read a source.
-
-    docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html
-    """
-    pages = client("lambda").get_paginator("list_event_source_mappings")
-    for page in pages.paginate(EventSourceArn=source):
-        yield from page["EventSourceMappings"]
 
 
 def _add(template: dict[str, Any], name: str, kind: str, properties: dict[str, Any]) -> str:
