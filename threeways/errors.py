@@ -12,7 +12,9 @@ Two kinds of errors decide what happens to a record; every other error stops a s
     │   ├── ResourceExhausted     memory, a file or a socket was lacking at each try, for too long
     │   ├── NoTimeToScore         an invocation of its own was too short to score it
     │   ├── NoTimeToDeliver       an invocation of its own is too short to deliver its predictions in order
-    │   └── RepeatedEvent         another row of the batch job has the same id, and is used instead
+    │   ├── RepeatedEvent         another row of the batch job has the same id, and is used instead
+    │   ├── RepeatedVerdict       the key has another verdict of this source, or another subject, which counts
+    │   └── KeyFull               the key's item in the join's table has no room for it
     ├── TransientError            trying again may succeed: retry, then report the record as unfinished
     │   ├── DeadlineNear          the invocation has no time left for another try
     │   │   └── NoRoom            the messages of the events before it are all that an invocation takes
@@ -21,6 +23,7 @@ Two kinds of errors decide what happens to a record; every other error stops a s
     │   └── QuarantineFailed      the quarantine did not acknowledge it
     ├── InvalidInvocation         the function was called with something other than a Kinesis event
     ├── ModelFailed               `predict` raises on every input: the model's fault
+    ├── JoinFailed                a join's `decide` or `effects` raises, or waits past the deadline
     ├── BatchFailed               the batch job's database was lost, is locked or full; the run is rolled back
     ├── DiskFailed                a disk is full or broken
     ├── LocalFailed               the emulator ended or failed while it was used
@@ -128,6 +131,18 @@ class RepeatedEvent(PermanentError):
     code = "repeated_id"
 
 
+class RepeatedVerdict(PermanentError):
+    """The key has another verdict of this source, or another subject; the first one counts."""
+
+    code = "repeated_verdict"
+
+
+class KeyFull(PermanentError):
+    """The key's item in the join's table has no room for it: DynamoDB's limit is 400 KB."""
+
+    code = "key_full"
+
+
 class TransientError(ThreewaysError):
     """A failure that may pass; the record stays unfinished until it does."""
 
@@ -166,6 +181,10 @@ class InvalidInvocation(ThreewaysError):
 
 class ModelFailed(ThreewaysError):
     """`predict` fails on every input, or its output's shape fits no batch."""
+
+
+class JoinFailed(ThreewaysError):
+    """A join's `decide` or `effects` raises, or waits for what can no longer come: told, and tried again."""
 
 
 class DeploymentFailed(ThreewaysError):

@@ -1,0 +1,194 @@
+"""What a system writes for a join: the schemas, who is expected by when, and the pure `decide`.
+
+A join is data with two functions in it. A *subject* is what is decided about, such as an upload. A *verdict*
+is a prediction about it that a consumer put on a stream: the messages of `docs/tasks.md`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from threeways.errors import SettingsError
+
+type Key = int | str
+"""What names a subject to everybody: an integer of 64 bits, or 1 to 256 characters."""
+
+MAX_DEADLINE = 7 * 86_400.0
+"""The limit on a deadline, in seconds."""
+MIN_KEEP_DAYS, MAX_KEEP_DAYS = 8, 3_650
+"""How long a decided key may be kept, in days: longer than a stream keeps records (24 hours, or 7 days with
+extended retention), so that an event that comes again never opens its key again.
+docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html"""
+
+
+class Verdict[P](msgspec.Struct, frozen=True):
+    """One consumer's or person's verdict about a subject.
+
+    source: the message's `model`. id: its `source_event_id`, the same at every redelivery. version: of the
+    model, or the person's name. prediction: of the type that the join declares for the source. at: when the
+    stream received it, in seconds of Unix time.
+    """
+
+    source: str
+    id: str
+    version: str
+    prediction: P
+    at: float
+    flags: tuple[str, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What `decide` says. outcome: one word. facts: JSON values, kept with the decision and told with it."""
+
+    outcome: str
+    facts: Mapping[str, Any] = {}
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """A verdict that a decision counted."""
+
+    source: str
+    version: str
+    id: str
+
+
+class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A decision as it is committed: one for each key and revision.
+
+    id: a hash of join, key and revision. supersedes: the id of the revision before. verdicts: those that
+    it counted. missing: the expected sources that had not come. expired: made after the deadline. rules:
+    `Join.rules`. Times are seconds of Unix time.
+    """
+
+    id: str
+    key: Key
+    revision: int
+    outcome: str
+    facts: Mapping[str, Any]
+    verdicts: tuple[Counted, ...]
+    missing: tuple[str, ...]
+    expired: bool
+    opened_at: float
+    due: float
+    decided_at: float
+    rules: str = ""
+    supersedes: str | None = None
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """One message of a decision. kind: its `message` field. body: its further fields. key: its partition key.
+
+    Default of key: the subject's.
+    """
+
+    kind: str
+    body: Mapping[str, Any]
+    key: Key | None = None
+
+
+type Verdicts = Mapping[str, Verdict[Any]]
+"""A source -> its verdict; of a person the newest."""
+type Decide = Callable[[Verdicts, frozenset[str], bool], Decision | None]
+"""`decide(verdicts, expected, expired)`: a pure function. None: wait; never when `expired`."""
+
+
+def outcome_differs(before: Decided, now: Decision) -> bool:
+    """Whether a late verdict makes a revision: the outcome is another one."""
+    return now.outcome != before.outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join[S]:
+    """One join: who is awaited under a key, for how long, and what is decided then.
+
+    name: of the decisions. subject: the msgspec type of the subject's event; what it names is stored, so
+    that it should name the fields that `effects` needs and no others. id: the subject's field with the
+    key. example: a subject. verdicts: source -> the type of its `prediction`, which has the key under the
+    same name; a verdict of any other source is quarantined. expected: the sources that are waited for; a
+    key that is open keeps those that it was opened with. deadline: seconds from a key's first event, by
+    the stream's clock. decide: see there. effects: the messages of a decision, a pure function too. late:
+    what a verdict after the decision does: `ignore` keeps it, `revise` decides anew. persons: sources
+    whose verdicts count whenever they come, the newest of them. revises: whether the new decision
+    supersedes the old one. rules: the version of what `decide` goes by, such as a policy file's hash.
+    keep_days: after that, TTL removes a key.
+    """
+
+    name: str
+    subject: type[S]
+    example: S
+    verdicts: Mapping[str, type]
+    expected: frozenset[str]
+    deadline: float
+    decide: Decide
+    effects: Callable[[S, Decided], Iterable[Effect]]
+    id: str = "id"
+    late: Literal["ignore", "revise"] = "revise"
+    persons: frozenset[str] = frozenset()
+    revises: Callable[[Decided, Decision], bool] = outcome_differs
+    rules: str = ""
+    keep_days: int = 30
+    _decoders: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without an event. Raises SettingsError."""
+        unknown = sorted((self.expected | self.persons) - self.verdicts.keys())
+        if unknown:
+            raise SettingsError(f"JOIN={self.name}: `verdicts` has no type for {', '.join(unknown)}; add it")
+        if self.expected & self.persons:
+            raise SettingsError(f"JOIN={self.name}: a person is never waited for; leave it out of `expected`")
+        if not 0.001 <= self.deadline <= MAX_DEADLINE:
+            raise SettingsError(
+                f"JOIN={self.name}: deadline={self.deadline}; give 0.001 to {MAX_DEADLINE:.0f} s"
+            )
+        if not MIN_KEEP_DAYS <= self.keep_days <= MAX_KEEP_DAYS:
+            raise SettingsError(
+                f"JOIN={self.name}: keep_days={self.keep_days}; give {MIN_KEEP_DAYS} to {MAX_KEEP_DAYS}: an "
+                "event that the stream still holds may come again, and must find its decision"
+            )
+        for source, kind in self.verdicts.items():
+            self._decoders[source] = msgspec.json.Decoder(kind)
+
+    def prove(self) -> None:
+        """Decide about the example without a verdict, and make its messages.
+
+        Raises SettingsError where `decide` waits past the deadline: such a key would never be decided.
+        """
+        decision = self.decide({}, self.expected, True)
+        if decision is None:
+            raise SettingsError(
+                f"JOIN={self.name}: decide({{}}, expected, expired=True) returned None; what is missing at "
+                "the deadline has to lead to a decision"
+            )
+        for effect in self.effects(self.example, decided_of(self, 0, 1, decision)):
+            msgspec.json.encode(effect)
+
+    def prediction(self, source: str, raw: bytes | msgspec.Raw) -> Any:
+        """Decode a verdict's prediction. Raises KeyError for an unknown source, msgspec.ValidationError."""
+        return self._decoders[source].decode(raw)
+
+
+def decision_id(join: str, key: Key, revision: int) -> str:
+    """Return the id under which a decision and its effects are known, at every redelivery."""
+    return hashlib.sha256(f"{join}\0{key!r}\0{revision}".encode()).hexdigest()[:32]
+
+
+def decided_of(join: Join[Any], key: Key, revision: int, decision: Decision, **further: Any) -> Decided:
+    """Return a decision as it is committed. further: fields of `Decided` that have no plain default."""
+    plain: dict[str, Any] = {
+        "verdicts": (), "missing": (), "expired": False, "opened_at": 0.0, "due": 0.0, "decided_at": 0.0,
+    }  # fmt: skip
+    return Decided(
+        id=decision_id(join.name, key, revision),
+        key=key,
+        revision=revision,
+        outcome=decision.outcome,
+        facts=decision.facts,
+        rules=join.rules,
+        supersedes=decision_id(join.name, key, revision - 1) if revision > 1 else None,
+        **plain | further,
+    )
