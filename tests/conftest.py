@@ -157,5 +157,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     told = [one for report in passed for one in report.user_properties]
     for line in [value for name, value in told if name == "told"]:
         terminalreporter.write_line(line)
+    if joined := [value for name, value in told if name == "joined"]:
+        paths, worlds = sum(one for one, _ in joined), sum(one for _, one in joined)
+        terminalreporter.write_line(
+            f"join: {paths:,} schedules through {worlds:,} worlds, each key decided once"
+        )
     if schedules := [value for name, value in told if name == "torture"]:
         terminalreporter.write_line(summed(schedules, full=config.getoption("--torture-full")))
