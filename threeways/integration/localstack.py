@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from threeways import project
@@ -25,12 +26,17 @@ SERVICES = "kinesis,s3,sqs,sns"
 
 
 class LocalStack(Endpoint):
-    """A context manager: LocalStack runs within it. folder: for what it downloads, kept for the next time."""
+    """A context manager: LocalStack runs within it. folder: for what it downloads, kept for the next time.
 
-    def __init__(self, folder: Path) -> None:
+    program: what starts it on this machine, a Python program and its arguments, in place of LocalStack's own.
+    """
+
+    def __init__(self, folder: Path, *, services: str = SERVICES, program: Sequence[str] = ()) -> None:
         super().__init__("us-east-1")
         self._folder = folder
-        self._port = _free_port()
+        self._services = services
+        self._program = program
+        self._port = free_port()
         self._child: Child | None = None
         self._compose: tuple[str, ...] | None = None
 
@@ -41,7 +47,7 @@ class LocalStack(Endpoint):
 
     def start(self, timeout: float = 180.0) -> None:
         """Start it and wait until it answers. Raises LocalError where it does not in `timeout` seconds."""
-        if not self._start_in_container():
+        if self._program or not self._start_in_container():
             self._start_here()
         end = time.monotonic() + timeout
         try:
@@ -80,7 +86,7 @@ class LocalStack(Endpoint):
         }
         settings = {
             "GATEWAY_LISTEN": f"127.0.0.1:{self._port}",
-            "SERVICES": SERVICES,
+            "SERVICES": self._services,
             "EAGER_SERVICE_LOADING": "1",
             "KINESIS_PERSISTENCE": "0",
             "DISABLE_EVENTS": "1",
@@ -91,7 +97,8 @@ class LocalStack(Endpoint):
             "XDG_CACHE_HOME": str(root / "cache"),
         }
         self._log().write_bytes(b"")
-        self._child = Child("localstack.runtime.main", [], given | settings, cwd=root, python=str(PYTHON))
+        program, *arguments = self._program or ["localstack.runtime.main"]
+        self._child = Child(program, arguments, given | settings, cwd=root, python=str(PYTHON))
         self._reader = threading.Thread(
             target=self._read, args=(self._child,), name="localstack-log", daemon=True
         )
@@ -134,7 +141,8 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

@@ -1,0 +1,1 @@
+"""Run each documented behaviour of an event source mapping on moto and LocalStack, and say what they did."""
