@@ -11,7 +11,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 	$(foreach _,$(.VARIABLES),$(if $(findstring command,$(origin $(_))),$(_)))
 
 override .DEFAULT_GOAL := help
-.PHONY: help setup run watch torture replay web batch train test quality validate doctor plan bench bench-check bench-growth \
+.PHONY: help setup run watch torture replay web batch train test quality validate doctor plan bench bench-check bench-growth bench-consumers \
 	bench-image bench-web bench-batch digest check import wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
 override SHELL := /bin/bash
@@ -154,6 +154,9 @@ bench-check: $(READY) ## fails if a ratio that `make bench` found is worse than 
 
 bench-growth: $(READY) ## batches of 1 to 10,000, shards of 1 to 16, artifacts of 1 to 200 MB
 	@$(PYTHON) -m benchmarks.growth
+
+bench-consumers: $(READY) ## one stream's consumers: beside one that fails in five ways, and ten beside one alone
+	@$(PYTHON) -m benchmarks.consumers
 
 bench-image: $(READY) ## the same cold start in the images, `docker run` to the first batch (IMAGES='three-ways three-ways-fast')
 	@$(PYTHON) -m benchmarks.image_start
