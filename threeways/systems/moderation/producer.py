@@ -1,0 +1,53 @@
+"""Upload events for `make run` and `make torture`: generated ones, with the truth of the task's category."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from threeways.errors import UsageError
+from threeways.scoring.events import Events
+from threeways.scoring.task import Task
+from threeways.systems.moderation.generator import LabelledUpload, uploads
+
+COUNT = 20_000
+"""How many "all of them" are."""
+SEED = 3
+"""Of the uploads that are sent; training uses others."""
+
+
+def load(spec: str | None, count: int, task: Task[Any]) -> Events:
+    """Return so many uploads (0: `COUNT`). The truth: whether the category of the task's name holds."""
+    if spec is not None:
+        raise UsageError(
+            f"EVENTS={spec}: TASK={task.name} reads JSON lines, CSV and parquet with the fields of an upload "
+            "as columns, upload_id, user_id and title among them; leave EVENTS= out for generated uploads"
+        )
+    made = uploads(count or COUNT, SEED)
+    truth = np.empty(len(made), dtype=object)
+    truth[:] = [task.name in one.truth for one in made]
+    return Events(
+        name="generated uploads",
+        ids=[one.upload.upload_id for one in made],
+        payloads=partial(_payloads, made),
+        truth=truth,
+        counted=np.ones(len(made), dtype=np.bool_),
+        labels=partial(_labels, made),
+    )
+
+
+def _payloads(made: Sequence[LabelledUpload]) -> Iterator[bytes]:
+    return map(msgspec.json.encode, (one.upload for one in made))
+
+
+def _labels(made: Sequence[LabelledUpload], position: int) -> Mapping[str, str]:
+    upload, truth = made[position].upload, made[position].truth
+    return {
+        "title": upload.title,
+        "truth": ", ".join(sorted(truth)) or "sound",
+        "frames": str(len(upload.frames)),
+    }
