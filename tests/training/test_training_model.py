@@ -14,7 +14,7 @@ from threeways.systems.taxi.training import baseline, model
 from threeways.systems.taxi.trips import city
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.rides import columns_of
-from threeways.training.record import errors
+from threeways.training.measures import of_numbers
 
 _PAIR = 2  # of an encoder's columns: pickup zone, drop-off zone, zone pair
 
@@ -39,10 +39,10 @@ def test_it_beats_the_baseline_clearly_on_the_next_month(
     january: tuple[np.ndarray, np.ndarray], fitted: Pipeline
 ) -> None:
     block, minutes = usable(2, 5_000)
-    ours = errors(fitted.predict(block), minutes)
-    linear = errors(baseline.fit(*january).predict(block), minutes)
-    assert ours.rmse < 0.8 * linear.rmse
-    assert ours.mae < 0.8 * linear.mae
+    ours = of_numbers(fitted.predict(block), minutes)
+    linear = of_numbers(baseline.fit(*january).predict(block), minutes)
+    assert ours["rmse"] < 0.8 * linear["rmse"]
+    assert ours["mae"] < 0.8 * linear["mae"]
 
 
 def test_two_fits_on_the_same_rides_predict_the_same_bits(

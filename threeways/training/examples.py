@@ -1,15 +1,14 @@
-"""What a system's training data come to: a block of features and the true values, with their origin."""
+"""What a system's training data come to: rows of features and the true values, with their origin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
-from threeways.artifact.inputs import Block
+from threeways.artifact.inputs import Block, Rows, Table
 from threeways.errors import UsageError
 from threeways.scoring.task import Task
 
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
-type Target = NDArray[np.float64]
-"""(n,) true or predicted values, in the unit of the task's output."""
+type Target = NDArray[Any]
+"""(n,) true or predicted values: float64 in the unit of the task's output; or what tells a class."""
 type Say = Callable[[str], None]
 """Is told a line for people."""
 
@@ -40,46 +39,77 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
+class Examples[R: Rows = Block]:
     """The n usable events of one set.
 
-    name: where they are from, in a line. block: (n, len(task.columns)) features. target: (n,) true values.
-    raw: how many rows there were before cleaning. dropped: reason -> rows.
+    name: where they are from, in a line. block: (n, len(task.columns)) features, or a table of these columns.
+    target: (n,) true values. raw: how many rows there were before cleaning. dropped: reason -> rows.
     """
 
     name: str
     sources: Sequence[Any]
-    block: Block
+    block: R
     target: Target
     raw: int
     dropped: Mapping[str, int]
 
+    @property
+    def rows(self) -> Any:
+        """The features as scikit-learn fits them: an array, or a DataFrame of a table's columns."""
+        if not isinstance(self.block, Table):
+            return self.block
+        import pandas as pd
+
+        return pd.DataFrame(self.block.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model, and what its training chose by itself: parameters to log, by name."""
+
+    model: Pipeline
+    chosen: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A model's predictions of a set, and how good they are: measure -> its value."""
+
+    predicted: Target
+    values: Mapping[str, float]
+
 
 class Training(Protocol):
-    """The module that `Task.training` names: how the models of a system's tasks are trained."""
+    """The module that `Task.training` names: how the models of a system's tasks are trained.
+
+    It may also have METHOD: what of the model is called, default `predict`. `measured(task, fitted,
+    examples)` returns `Measured`; default: errors of numbers. `cross_validated(task, training, validation)`
+    returns more measures by name. `reported(task, training, figures, folder)` is called when all is
+    registered, with the figures of the training's file and the folder that it is in.
+    """
 
     TRUSTED_TYPES: Sequence[str]
     """The types in a fitted pipeline that skops has to be told of."""
 
     def load(
         self, task: Task[Any], data: str | None, validation: str | None, say: Say
-    ) -> tuple[Examples, Examples]:
+    ) -> tuple[Examples[Any], Examples[Any]]:
         """Return the training set and the validation set; data None: the system's own. Raises DataError."""
 
-    def sample(self, task: Task[Any], data: str | None, say: Say) -> Examples:
+    def sample(self, task: Task[Any], data: str | None, say: Say) -> Examples[Any]:
         """Return one set, to compare two forms of a model on. Raises DataError."""
 
-    def fit(self, task: Task[Any], examples: Examples) -> Pipeline:
-        """Fit the model: from the task's block to its output. Raises DataError for too few examples."""
+    def fit(self, task: Task[Any], examples: Examples[Any]) -> Pipeline | Fitted:
+        """Fit the model: from the task's features to its output. Raises DataError for too few examples."""
 
-    def fit_baseline(self, task: Task[Any], examples: Examples) -> Pipeline:
+    def fit_baseline(self, task: Task[Any], examples: Examples[Any]) -> Pipeline:
         """Fit the simple model that it has to beat."""
 
     def parameters(self) -> Mapping[str, object]:
         """Return the parameters to log."""
 
     def figures(
-        self, task: Task[Any], examples: Examples, predicted: Target, baseline: Target
+        self, task: Task[Any], examples: Examples[Any], predicted: Target, baseline: Target
     ) -> Mapping[str, Figure]:
         """Draw the errors on a set: file name -> figure."""
 

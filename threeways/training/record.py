@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from threeways.artifact.inputs import Table
+from threeways.artifact.signature import Column
+from threeways.artifact.tables import TableTypes
 from threeways.scoring.task import Task
-from threeways.training import flavour
-from threeways.training.examples import Examples, Target, training_of
+from threeways.training import flavour, measures
+from threeways.training.examples import Examples, Fitted, Measured, training_of
 from threeways.training.flavour import Onnx
 
 if TYPE_CHECKING:
@@ -20,54 +24,42 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
-    """The errors of one model on one set, in the output's unit: root mean square, mean, median absolute."""
-
-    rmse: float
-    mae: float
-    median: float
-
-
-def errors(predicted: Target, actual: Target) -> Errors:
-    """Return the errors of (n,) predictions, n at least 1."""
-    off = predicted - actual
-    return Errors(
-        rmse=float(np.sqrt(np.mean(off**2))),
-        mae=float(np.mean(np.abs(off))),
-        median=float(np.median(np.abs(off))),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted model of a task and its baseline, the two sets, and the errors of both on both.
+    """A fitted model of a task, the two sets, and how good it and its baseline are on both.
 
-    errors: 'validation', 'train', 'baseline_validation', 'baseline_train'. predicted, baseline_predicted:
-    (n,) on the validation set. onnx: the model as a graph, if it could be written and is exact.
+    measured: 'validation', 'train', 'baseline_validation', 'baseline_train'. more: further measures, as of
+    cross-validation. onnx: the model as a graph, if it could be written and is exact.
     """
 
     task: Task[Any]
-    model: Pipeline
-    training: Examples
-    validation: Examples
-    errors: dict[str, Errors]
-    predicted: Target
-    baseline_predicted: Target
+    fitted: Fitted
+    training: Examples[Any]
+    validation: Examples[Any]
+    measured: Mapping[str, Measured]
+    more: Mapping[str, float]
     onnx: Onnx | None = None
 
 
 def evaluated(
-    task: Task[Any], fitted: Pipeline, baseline: Pipeline, training: Examples, validation: Examples
+    task: Task[Any],
+    fitted: Pipeline | Fitted,
+    baseline: Pipeline | Fitted,
+    training: Examples[Any],
+    validation: Examples[Any],
 ) -> Trained:
-    """Measure both models' errors on both sets."""
-    predicted, baseline_predicted = fitted.predict(validation.block), baseline.predict(validation.block)
+    """Measure both models on both sets."""
+    how = training_of(task)
+    measure = getattr(how, "measured", measures.of_model)
+    model, simple = (one if isinstance(one, Fitted) else Fitted(one) for one in (fitted, baseline))
     found = {
-        "validation": errors(predicted, validation.target),
-        "train": errors(fitted.predict(training.block), training.target),
-        "baseline_validation": errors(baseline_predicted, validation.target),
-        "baseline_train": errors(baseline.predict(training.block), training.target),
+        "validation": measure(task, model, validation),
+        "train": measure(task, model, training),
+        "baseline_validation": measure(task, simple, validation),
+        "baseline_train": measure(task, simple, training),
     }
-    return Trained(task, fitted, training, validation, found, predicted, baseline_predicted)
+    validate = getattr(how, "cross_validated", None)
+    more = validate(task, training, validation) if validate else {}
+    return Trained(task, model, training, validation, found, more)
 
 
 def record(trained: Trained, experiment: str) -> tuple[str, str]:
@@ -75,7 +67,7 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
     import mlflow
     from mlflow.models import Model
 
-    task = trained.task
+    task, how = trained.task, training_of(trained.task)
     with mlflow.start_run(experiment_id=experiment) as run:
         mlflow.log_params(_parameters(trained))
         for context, examples in (("training", trained.training), ("validation", trained.validation)):
@@ -85,20 +77,21 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
             name="model",
             flavor=flavour,
             onnx=trained.onnx,
-            sk_model=trained.model,
+            sk_model=trained.fitted.model,
             serialization_format="skops",
-            skops_trusted_types=list(training_of(task).TRUSTED_TYPES),
-            signature=_signature(len(task.columns)),
-            input_example=trained.validation.block[:5],
+            skops_trusted_types=list(how.TRUSTED_TYPES),
+            pyfunc_predict_fn=method_of(task),
+            signature=_signature(trained),
+            input_example=trained.validation.rows[:5],
             # Named here, for MLflow would find them out by loading the model in a process of its own.
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
             metadata={"task": task.name, "features": list(task.columns), **_told(trained)},
         )
         metrics = {
             f"{which}_{kind}": value
-            for which, found in trained.errors.items()
-            for kind, value in asdict(found).items()
-        }
+            for which, found in trained.measured.items()
+            for kind, value in found.values.items()
+        } | dict(trained.more)
         mlflow.log_metrics(metrics, model_id=info.model_id)
         _log_plots(trained)
     return run.info.run_id, info.model_id
@@ -106,17 +99,19 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
 
 def _told(trained: Trained) -> dict[str, object]:
     """Return what the artifact tells of its training to whoever serves it and has no tracking server."""
-    found = trained.errors["validation"]
+    found = trained.measured["validation"].values
+    chosen = {"chosen": dict(trained.fitted.chosen)} if trained.fitted.chosen else {}
     return {
         "trained_on": {
             which: {"name": _files(examples), "rows": len(examples.target), "sha256": _digest(examples)}
             for which, examples in (("training", trained.training), ("validation", trained.validation))
         },
-        "metrics": {f"validation_{kind}": float(value) for kind, value in asdict(found).items()},
+        "metrics": {f"validation_{kind}": float(value) for kind, value in found.items()},
+        **chosen,
     }
 
 
-def _files(examples: Examples) -> str:
+def _files(examples: Examples[Any]) -> str:
     """Name the sources, without the folders of this machine."""
     return ", ".join(source.name.rstrip("/").rpartition("/")[2] for source in examples.sources)
 
@@ -125,20 +120,20 @@ _REQUIREMENTS = ("numpy", "scikit-learn", "skops")
 
 
 def _parameters(trained: Trained) -> dict[str, object]:
-    found = dict(training_of(trained.task).parameters())
+    found = dict(training_of(trained.task).parameters()) | dict(trained.fitted.chosen)
     for which, examples in (("train", trained.training), ("validation", trained.validation)):
         found |= {f"{which}_data": examples.name, f"{which}_sha256": _digest(examples)}
         found[f"{which}_rows"] = len(examples.target)
     return found
 
 
-def _digest(examples: Examples) -> str:
+def _digest(examples: Examples[Any]) -> str:
     """Return the one file's SHA-256, or the SHA-256 of several files' digests, one a line."""
     digests = [source.sha256 for source in examples.sources]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def _log_data(context: str, examples: Examples) -> None:
+def _log_data(context: str, examples: Examples[Any]) -> None:
     import mlflow
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
@@ -158,12 +153,30 @@ def _log_data(context: str, examples: Examples) -> None:
     mlflow.log_dict(about, f"data/{context}.json")
 
 
-def _signature(width: int) -> ModelSignature:
-    from mlflow.models import ModelSignature
+def method_of(task: Task[Any]) -> str:
+    """Return what of a task's models is called."""
+    return str(getattr(training_of(task), "METHOD", "predict"))
+
+
+def table_types_of(trained: Trained) -> TableTypes | None:
+    """Return the types of the columns of a model that takes a table; None of one that takes a block."""
+    if not isinstance(trained.validation.block, Table):
+        return None
+    declared = _signature(trained).inputs.inputs
+    return TableTypes(tuple(Column(one.type.name, one.name, one.required) for one in declared), "frame")
+
+
+def _signature(trained: Trained) -> ModelSignature:
+    from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import Schema, TensorSpec
 
+    examples = trained.validation
+    if isinstance(examples.block, Table):
+        some = examples.rows[:5]
+        answer = getattr(trained.fitted.model, method_of(trained.task))(some)
+        return infer_signature(some, answer)
     number = np.dtype(np.float64)
-    block = TensorSpec(number, (-1, width))
+    block = TensorSpec(number, (-1, examples.block.shape[1]))
     return ModelSignature(Schema([block]), Schema([TensorSpec(number, (-1,))]))
 
 
@@ -171,8 +184,7 @@ def _log_plots(trained: Trained) -> None:
     import mlflow
 
     training = training_of(trained.task)
-    figures = training.figures(
-        trained.task, trained.validation, trained.predicted, trained.baseline_predicted
-    )
+    predicted, baseline = (trained.measured[name].predicted for name in ("validation", "baseline_validation"))
+    figures = training.figures(trained.task, trained.validation, predicted, baseline)
     for name, figure in figures.items():
         mlflow.log_figure(figure, f"plots/{name}.png")

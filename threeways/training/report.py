@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from threeways.training.measures import LABELS
 from threeways.training.registry import RegisteredModel
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from threeways.training.examples import Examples
-    from threeways.training.record import Errors
+    from threeways.training.examples import Examples, Measured
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
     """A training's figures.
 
-    rmse, mae, baseline_rmse: in the output's unit, on the validation set. rows_…: rows used.
-    seconds: total duration. model: the registered model.
+    measures: on the validation set, in the output's unit, as `threeways.training.measures.in_file` has them.
+    rows_…: rows used. seconds: total duration. model: the registered model.
     """
 
-    rmse: float
-    mae: float
-    baseline_rmse: float
+    measures: Mapping[str, float]
     rows_train: int
     rows_validation: int
     seconds: float
     model: RegisteredModel
+
+    @property
+    def rmse(self) -> float:
+        """The root mean square error, of a model of numbers."""
+        return self.measures["rmse"]
+
+    @property
+    def baseline_rmse(self) -> float:
+        """The baseline's."""
+        return self.measures["baseline_rmse"]
 
     @property
     def model_uri(self) -> str:
@@ -41,8 +49,8 @@ class TrainingReport:
 
     def figures(self) -> dict[str, object]:
         """Return them as a file has them."""
-        names = [name for name in self.__slots__ if name != "model"]
-        return {name: getattr(self, name) for name in (*names, "model_uri")}
+        names = ("rows_train", "rows_validation", "seconds", "model_uri")
+        return dict(self.measures) | {name: getattr(self, name) for name in names}
 
 
 @contextmanager
@@ -58,7 +66,7 @@ def step(console: Console, doing: str) -> Iterator[None]:
     console.out(f"{doing}: {time.monotonic() - began:.1f} s", highlight=False)
 
 
-def cleaning_table(training: Examples, validation: Examples) -> Table:
+def cleaning_table(training: Examples[Any], validation: Examples[Any]) -> Table:
     """Return a table of each set's rows: read, dropped by cleaning for each reason, and used."""
     from rich.table import Table
 
@@ -75,17 +83,19 @@ def cleaning_table(training: Examples, validation: Examples) -> Table:
     return table
 
 
-def metrics_table(found: dict[str, Errors], unit: str) -> Table:
-    """Return a table of the model's and the baseline's errors on both sets. found: `Trained.errors`."""
+def metrics_table(found: Mapping[str, Measured], unit: str) -> Table:
+    """Return a table of the model's and the baseline's measures on both sets. found: `Trained.measured`."""
     from rich.table import Table
 
-    table = Table(unit, title="Errors", title_justify="left")
+    table = Table(
+        unit, title="Errors" if "rmse" in found["train"].values else "Measures", title_justify="left"
+    )
     for heading in ("this model", "linear baseline"):
         table.add_column(heading, justify="right")
-    kinds = {"RMSE": "rmse", "mean absolute": "mae", "median absolute": "median"}
     for which in ("validation", "train"):
-        for label, kind in kinds.items():
-            pair = (getattr(found[name], kind) for name in (which, f"baseline_{which}"))
-            style = "bold" if (which, kind) == ("validation", "rmse") else None
-            table.add_row(f"{label}, {which}", *(f"{value:.3f}" for value in pair), style=style)
+        model, baseline = (found[name].values for name in (which, f"baseline_{which}"))
+        for place, (kind, value) in enumerate(model.items()):
+            style = "bold" if which == "validation" and not place else None
+            numbers = (f"{one:.0f}" if kind == "rows" else f"{one:.3f}" for one in (value, baseline[kind]))
+            table.add_row(f"{LABELS.get(kind, kind)}, {which}", *numbers, style=style)
     return table

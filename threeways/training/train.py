@@ -17,7 +17,8 @@ from threeways.settings import DEFAULT_TASK, LOCAL
 from threeways.training import flavour
 from threeways.training.examples import Examples, training_of
 from threeways.training.lock import exclusive
-from threeways.training.record import Trained, evaluated, record
+from threeways.training.measures import in_file
+from threeways.training.record import Trained, evaluated, method_of, record, table_types_of
 from threeways.training.registry import ALIAS, RegisteredModel, champion_of, name_of, register, resolve
 from threeways.training.report import TrainingReport, cleaning_table, metrics_table, step
 from threeways.training.tracking import connect, experiment_id, named_faults, store_of
@@ -96,7 +97,7 @@ def _train(
     with step(console, f"opening MLflow's store, {masked(store.uri)}"), named_faults(store):
         client = connect(store)
         experiment = experiment_id(client, store, name)
-    trained = _fitted(task, training, judging, console)
+    trained = _trained(task, training, judging, console)
     with step(console, "logging to MLflow and registering"), named_faults(store):
         run_id, model_id = record(trained, experiment)
         version = register(client, name, model_id, run_id, f"{task.name}, from `make train`.")
@@ -104,9 +105,7 @@ def _train(
     if registered is None:
         raise TrackingError(f"{name} version {version} was registered and is gone; train again")
     report = TrainingReport(
-        rmse=trained.errors["validation"].rmse,
-        mae=trained.errors["validation"].mae,
-        baseline_rmse=trained.errors["baseline_validation"].rmse,
+        measures=in_file(trained.measured) | dict(trained.more),
         rows_train=len(training.target),
         rows_validation=len(judging.target),
         seconds=round(time.monotonic() - began, 3),
@@ -114,19 +113,27 @@ def _train(
     )
     file = folder / (LAST_TRAIN if task.name == TASK else f"last-train-{task.name}.json")
     write_json(file, report.figures())
-    console.print(metrics_table(trained.errors, task.output.unit))
+    if reported := getattr(training_of(task), "reported", None):
+        reported(task, training, report.figures(), folder)
+    console.print(metrics_table(trained.measured, getattr(task.output, "unit", "")))
+    for measure, value in trained.more.items():
+        console.out(f"{measure.replace('_', ' ')}: {value:.4f}", highlight=False)
     console.out(f"registered {registered.uri} as {ALIAS}; figures in {file}", highlight=False)
     return report
 
 
-def _fitted(task: Task[Any], training: Examples, validation: Examples, console: Console) -> Trained:
+def _trained(
+    task: Task[Any], training: Examples[Any], validation: Examples[Any], console: Console
+) -> Trained:
     how = training_of(task)
     with step(console, f"fitting the model on {len(training.target):,} rows"):
         fitted = how.fit(task, training)
     with step(console, "fitting the linear baseline, judging both"):
         trained = evaluated(task, fitted, how.fit_baseline(task, training), training, validation)
     with step(console, "writing it as ONNX, comparing that with scikit-learn"):
-        onnx = flavour.onnx_of(fitted, validation.block)
+        types = table_types_of(trained)
+        model, method = trained.fitted.model, method_of(task)
+        onnx = flavour.onnx_of(model, validation.block, table_types=types, method=method)
     if isinstance(onnx, str):
         said = f"no ONNX flavour: {onnx}. It is served by scikit-learn"
         console.out(said, highlight=False)

@@ -13,6 +13,7 @@ from threeways.errors import UsageError
 from threeways.scoring.events import Events
 from threeways.scoring.task import Task
 from threeways.systems.moderation.generator import LabelledUpload, uploads
+from threeways.systems.moderation.texts import OTHERWISE
 
 COUNT = 20_000
 """How many "all of them" are."""
@@ -21,7 +22,7 @@ SEED = 3
 
 
 def load(spec: str | None, count: int, task: Task[Any]) -> Events:
-    """Return so many uploads (0: `COUNT`). The truth: whether the category of the task's name holds."""
+    """Return so many uploads (0: `COUNT`). The truth: the category of the task's name, or `ok`."""
     if spec is not None:
         raise UsageError(
             f"EVENTS={spec}: TASK={task.name} reads JSON lines, CSV and parquet with the fields of an upload "
@@ -29,7 +30,7 @@ def load(spec: str | None, count: int, task: Task[Any]) -> Events:
         )
     made = uploads(count or COUNT, SEED)
     truth = np.empty(len(made), dtype=object)
-    truth[:] = [task.name in one.truth for one in made]
+    truth[:] = [task.name if task.name in one.truth else OTHERWISE for one in made]
     return Events(
         name="generated uploads",
         ids=[one.upload.upload_id for one in made],
