@@ -28,6 +28,7 @@ from threeways.errors import (
     SettingsError,
 )
 from threeways.scoring.because import Because
+from threeways.scoring.groups import GroupedModel
 from threeways.scoring.messages import Messages
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import (
@@ -73,7 +74,8 @@ class ModelService[E]:
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self.model = model
-        self.output = output = task.output.bound(getattr(model, "answers", Answers()), task.name)
+        asked: Any = GroupedModel(model, task.combine) if task.combine else model
+        self.output = output = task.output.bound(getattr(asked, "answers", Answers()), task.name)
         if output is not task.output:
             task = dataclasses.replace(task, output=output)
         self.task: Task[Any] = task
@@ -84,9 +86,9 @@ class ModelService[E]:
             self.task = task.for_dicts(None if taken is None else frozenset(taken))
             self._dicts = self.task.dicts
         self.version = version
-        self._refused: Callable[[Rows], Faults] = getattr(model, "refused", lambda _: {})
-        self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(model, "unseen", lambda _: None)
-        self._predictor = Predictor(model, output, self.prove, clock)
+        self._refused: Callable[[Rows], Faults] = getattr(asked, "refused", lambda _: {})
+        self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(asked, "unseen", lambda _: None)
+        self._predictor = Predictor(asked, output, self.prove, clock)
         self._encode = msgspec.json.Encoder().encode
         self.fan_out = Messages(self.task, output, version) if task.messages else None
         self._because = Because(model, task.because, self.task.columns) if task.because else None

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from threeways.artifact.inputs import Block, Rows
 from threeways.errors import PermanentError, SettingsError
 from threeways.scoring.decoding import JsonEvents
+from threeways.scoring.groups import Combine, Groups
 from threeways.scoring.outputs import Declared
 
 MOST_TERMS = 100
@@ -36,12 +37,12 @@ type Flags = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Features[R: Rows = Block]:
+class Features[R: Rows | Groups = Block]:
     """The features of one batch of n events.
 
     block: (n, len(task.columns)) float64, or a `Table` of these columns where they are of mixed types; what
-    the row of an event in `faults` holds is not looked at. flags: n tuples. faults: position in the batch ->
-    why this event has no features.
+    the row of an event in `faults` holds is not looked at. `Groups` of such rows for `combine`. flags: n
+    tuples. faults: position in the batch -> why this event has no features.
     """
 
     block: R
@@ -154,8 +155,9 @@ class Task[E]:
     parts the events; default: by the first numbers among the fields. from_signature: an artifact's signature
     makes it, so that a table's columns are called as the fields in JSON are. messages: what the stream puts
     of an event and its prediction by name, none to 10,000; a pure function of both. Default: one message,
-    the prediction. because: how many of the terms that a prediction is the sum of are told with it, the
-    largest; of a linear model.
+    the prediction. combine: where an event has any number of rows (`Groups`), what makes its one answer of
+    the model's answers for them. because: how many of the terms that a prediction is the sum of are told
+    with it, the largest; of a linear model.
     """
 
     name: str
@@ -179,6 +181,7 @@ class Task[E]:
     prefixes: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
     messages: Callable[[E, Mapping[str, Any]], Iterable[Message]] | None = None
+    combine: Combine | None = None
     because: int = 0
     decode: Callable[[bytes], E] = field(init=False, repr=False, compare=False)
     """One event from JSON bytes. Raises UndecodableEvent or InvalidEvent, and nothing else."""
@@ -196,6 +199,11 @@ class Task[E]:
         if not 0 <= self.because <= MOST_TERMS:
             raise SettingsError(
                 f"TASK={self.name}: because={self.because}; tell 1 to {MOST_TERMS} terms, or 0"
+            )
+        if self.because and self.combine:
+            raise SettingsError(
+                f"TASK={self.name}: because={self.because}, and its answer is combined of several rows', "
+                "which have terms of their own; leave `because` out"
             )
         json = JsonEvents(self.event, self.id)
         made = {
