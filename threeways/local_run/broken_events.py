@@ -15,7 +15,15 @@ from msgspec import Raw, inspect
 from threeways import artifact
 from threeways.artifact import mlmodel, runtime, signature
 from threeways.errors import ArtifactError, PermanentError
-from threeways.local_run.event_schema import Field, example_of, fields_of, id_path, replaced
+from threeways.local_run.event_schema import (
+    LISTS,
+    Field,
+    example_of,
+    fields_of,
+    id_path,
+    replaced,
+    value_at,
+)
 from threeways.scoring.task import Task
 from threeways.settings import Settings
 
@@ -124,16 +132,27 @@ def _of_field(example: dict[str, Any], field: Field) -> Iterator[tuple[str, byte
 
     if field.required:
         yield "missing", msgspec.json.encode(_without(example, field.path))
+    for what, value in _wrong_values(field):
+        yield what, having(value)
+    for kind in field.types:
+        most = getattr(kind, "max_length", None) if isinstance(kind, LISTS) else None
+        if most is not None and (items := value_at(example, field.path)):
+            yield "with too many items", having(items[:1] * (most + 1))
+
+
+def _wrong_values(field: Field) -> Iterator[tuple[str, object]]:
+    """Yield values that a field does not take; of a list those with such an item."""
     for kind, (what, value) in _WRONG.items():
         if kind not in field.kinds:
-            yield what, having(value)
+            yield what, value
     if field.time:
-        for what, value in _TIMES.items():
-            yield what, having(value)
+        yield from _TIMES.items()
         if any(isinstance(kind, inspect.StrType) for kind in field.types):
-            yield "before the calendar", having("0001-01-01T00:00:00+14:00")
-    for what, value in _out_of_range(field):
-        yield what, having(value)
+            yield "before the calendar", "0001-01-01T00:00:00+14:00"
+    yield from _out_of_range(field)
+    if field.items is not None:
+        for what, value in _wrong_values(field.items):
+            yield f"with an item {what}", [value]
 
 
 def _without(event: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
@@ -161,3 +180,5 @@ def _out_of_range(field: Field) -> Iterator[tuple[str, object]]:
                 yield "empty" if kind.min_length == 1 else "too short", "x" * (kind.min_length - 1)
             if kind.max_length is not None:
                 yield "too long", "x" * (kind.max_length + 1)
+            if kind.pattern is not None:
+                yield "of another form", "?"

@@ -25,6 +25,8 @@ _KINDS: dict[type[inspect.Type], frozenset[str]] = {
     **dict.fromkeys((inspect.AnyType, inspect.RawType, inspect.CustomType, inspect.ExtType), ALL),
     **dict.fromkeys((inspect.DictType, inspect.TypedDictType, inspect.DataclassType), frozenset({"object"})),
 }
+LISTS = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
+"""The types of lists of any length."""
 _TEXTS = (
     inspect.StrType, inspect.BytesType, inspect.ByteArrayType, inspect.MemoryViewType, inspect.DateTimeType,
     inspect.DateType, inspect.TimeType, inspect.TimeDeltaType, inspect.UUIDType,
@@ -36,7 +38,8 @@ class Field:
     """One field of an event.
 
     types: what it may be, a union's members each. kinds: the JSON values that it takes. time: whether it is a
-    date and time. inner: whether it is an object with fields of its own.
+    date and time. inner: whether it is an object with fields of its own. items: where it is a list, each item
+    as a field.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class Field:
     required: bool
     time: bool
     inner: bool
+    items: Field | None = None
 
     @property
     def name(self) -> str:
@@ -93,24 +97,31 @@ def _fields(struct: Any, above: Path, within: frozenset[Any] = frozenset()) -> I
     """Yield a struct's fields. within: the classes around it, in case one of its fields is of these again."""
     within |= {getattr(struct, "cls", None)}
     for one in getattr(struct, "fields", ()):
-        members = list(_members(one.type, {}))
-        types = tuple(kind for kind, _ in members)
-        structs = [kind for kind in types if isinstance(kind, inspect.StructType)]
-        inner = len(structs) == 1 and not structs[0].array_like and structs[0].cls not in within
         path = (*above, one.encode_name)
-        yield Field(
-            path=path,
-            types=types,
-            kinds=frozenset[str]().union(*map(_kinds_of, types)),
-            required=one.required,
-            time=any(
-                isinstance(kind, inspect.DateTimeType) or schema.get("format") == "date-time"
-                for kind, schema in members
-            ),
-            inner=inner,
-        )
-        if inner:
+        field = _field(one.type, path, within, required=one.required)
+        yield field
+        if field.inner:
+            structs = [kind for kind in field.types if isinstance(kind, inspect.StructType)]
             yield from _fields(structs[0], path, within)
+
+
+def _field(kind: inspect.Type, path: Path, within: frozenset[Any], *, required: bool) -> Field:
+    members = list(_members(kind, {}))
+    types = tuple(kind for kind, _ in members)
+    structs = [kind for kind in types if isinstance(kind, inspect.StructType)]
+    lists = [kind for kind in types if isinstance(kind, LISTS)]
+    return Field(
+        path=path,
+        types=types,
+        kinds=frozenset[str]().union(*map(_kinds_of, types)),
+        required=required,
+        time=any(
+            isinstance(kind, inspect.DateTimeType) or schema.get("format") == "date-time"
+            for kind, schema in members
+        ),
+        inner=len(structs) == 1 and not structs[0].array_like and structs[0].cls not in within,
+        items=_field(lists[0].item_type, path, within, required=True) if len(lists) == 1 else None,
+    )
 
 
 def _members(kind: inspect.Type, schema: dict[str, Any]) -> Iterator[tuple[inspect.Type, dict[str, Any]]]:
