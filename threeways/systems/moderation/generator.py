@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
-from threeways.systems.moderation.uploads import Upload
+from msgspec import Meta
+
+from threeways.systems.moderation.uploads import FrameHash, Upload
 
 CATEGORIES = ("copyright", "nsfw", "violence", "toxicity")
 CATALOGUE_SEED = 0
@@ -44,14 +46,17 @@ class LabelledUpload:
 class Work:
     """A work of a catalogue. frames: their perceptual hashes."""
 
-    name: str
-    frames: tuple[str, ...]
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    frames: tuple[FrameHash, ...]
 
 
-def uploads(count: int, seed: int) -> list[LabelledUpload]:
-    """Return so many uploads; the first ones are the same for every count."""
+def uploads(count: int, seed: int, works: Sequence[Work] = ()) -> list[LabelledUpload]:
+    """Return so many uploads; the first ones are the same for every count.
+
+    works: those that copies are of, each with a frame at least; default: the generated catalogue's.
+    """
     random = Random(f"uploads {seed}")  # noqa: S311  (nothing here is secret)
-    works = catalogue()
+    works = works or catalogue()
     return [_labelled(random, f"u{seed}-{number}", works) for number in range(count)]
 
 
@@ -144,7 +149,7 @@ def _filled(random: Random, patterns: Sequence[str], words: Sequence[str]) -> st
 def _copied(random: Random, works: Sequence[Work]) -> tuple[str, ...]:
     """Return frames of an upload that copies 2 to 8 frames of a work, now and then altered on purpose."""
     work = random.choice(works)
-    count = random.randint(2, min(8, len(work.frames)))
+    count = random.randint(min(2, len(work.frames)), min(8, len(work.frames)))
     first = random.randint(0, len(work.frames) - count)
     altered = random.random() < 0.1
     copies = [

@@ -11,6 +11,7 @@ import numpy as np
 
 from threeways.errors import UsageError
 from threeways.scoring.events import Events
+from threeways.scoring.outputs import Scores
 from threeways.scoring.task import Task
 from threeways.systems.moderation.generator import LabelledUpload, uploads
 from threeways.systems.moderation.texts import OTHERWISE
@@ -22,7 +23,10 @@ SEED = 3
 
 
 def load(spec: str | None, count: int, task: Task[Any]) -> Events:
-    """Return so many uploads (0: `COUNT`). The truth: the category of the task's name, or `ok`."""
+    """Return so many uploads (0: `COUNT`).
+
+    The truth is whether the category of the task's name holds: as its label or `ok`, or as a score of 1 or 0.
+    """
     if spec is not None:
         raise UsageError(
             f"EVENTS={spec}: TASK={task.name} reads JSON lines, CSV and parquet with the fields of an upload "
@@ -30,7 +34,11 @@ def load(spec: str | None, count: int, task: Task[Any]) -> Events:
         )
     made = uploads(count or COUNT, SEED)
     truth = np.empty(len(made), dtype=object)
-    truth[:] = [task.name if task.name in one.truth else OTHERWISE for one in made]
+    holds = [task.name in one.truth for one in made]
+    if isinstance(task.output, Scores):
+        truth[:] = [{"score": float(one)} for one in holds]
+    else:
+        truth[:] = [task.name if one else OTHERWISE for one in holds]
     return Events(
         name="generated uploads",
         ids=[one.upload.upload_id for one in made],
