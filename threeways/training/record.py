@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from threeways.artifact.inputs import Table
 from threeways.artifact.signature import Column
 from threeways.artifact.tables import TableTypes
@@ -167,17 +165,10 @@ def table_types_of(trained: Trained) -> TableTypes | None:
 
 
 def _signature(trained: Trained) -> ModelSignature:
-    from mlflow.models import ModelSignature, infer_signature
-    from mlflow.types import Schema, TensorSpec
+    from mlflow.models import infer_signature
 
-    examples = trained.validation
-    if isinstance(examples.block, Table):
-        some = examples.rows[:5]
-        answer = getattr(trained.fitted.model, method_of(trained.task))(some)
-        return infer_signature(some, answer)
-    number = np.dtype(np.float64)
-    block = TensorSpec(number, (-1, examples.block.shape[1]))
-    return ModelSignature(Schema([block]), Schema([TensorSpec(number, (-1,))]))
+    some = trained.validation.rows[:5]
+    return infer_signature(some, getattr(trained.fitted.model, method_of(trained.task))(some))
 
 
 def _log_plots(trained: Trained) -> None:

@@ -76,7 +76,7 @@ def cleaning_table(training: Examples[Any], validation: Examples[Any]) -> Table:
         table.add_column(heading, justify="right")
     table.add_row("read", *(f"{examples.raw:,}" for examples in sets))
     for reason in training.dropped:
-        counts = [examples.dropped[reason] for examples in sets]
+        counts = [examples.dropped.get(reason, 0) for examples in sets]
         if any(counts):
             table.add_row(f"dropped: {reason}", *(f"{count:,}" for count in counts))
     table.add_row("used", *(f"{len(examples.target):,}" for examples in sets), style="bold")

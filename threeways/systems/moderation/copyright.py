@@ -90,4 +90,5 @@ task = Task(
     combine=_combined,
     output=Scores(("work", "distance", "matched_frames", "score"), (str, int, int, float)),
     producer="threeways.systems.moderation.producer",
+    training="threeways.systems.moderation.catalogue",
 )
