@@ -20,6 +20,7 @@ Two kinds of errors decide what happens to a record; every other error stops a s
     │   │   └── NoRoom            the messages of the events before it are all that an invocation takes
     │   ├── ResourceShort         memory, a file or a socket was lacking while it was scored
     │   ├── DeliveryFailed        the predictions stream refuses every record for now
+    │   ├── TableFailed           the join's table refuses every call for now
     │   └── QuarantineFailed      the quarantine did not acknowledge it
     ├── InvalidInvocation         the function was called with something other than a Kinesis event
     ├── ModelFailed               `predict` raises on every input: the model's fault
@@ -161,6 +162,10 @@ class ResourceShort(TransientError):
 
 class DeliveryFailed(TransientError):
     """The predictions stream refuses in a way that retrying within the invocation cannot fix."""
+
+
+class TableFailed(TransientError):
+    """The join's table refuses in a way that retrying within the invocation cannot fix."""
 
 
 class QuarantineFailed(TransientError):

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RUN = 0
 """The field number under which `fields` yields a run; no real field has it."""
@@ -31,6 +33,8 @@ def run_of(field: int) -> re.Pattern[bytes]:
 
 def numbers_of(run: memoryview) -> NDArray[np.int64]:
     """Return the numbers of a run."""
+    import numpy as np  # here: a join reads aggregated records, and its image has no numpy
+
     octets = np.frombuffer(run, dtype=np.uint8)
     ends = np.flatnonzero(octets < 0x80)  # the last bytes of keys and numbers, alternately
     keys, sizes = ends[::2], np.diff(ends)[::2]

@@ -12,8 +12,9 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -158,6 +159,34 @@ def begin[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -
 def call[T](function: Callable[..., T], deadline: Deadline, **arguments: Any) -> T:
     """Call `function(**arguments)`. Raises what it raises, or DeadlineNear when its answer is too late."""
     return begin(function, deadline, **arguments).answer()
+
+
+def overlapped[Item, Answer](
+    function: Callable[[Item], Answer], items: Sequence[Item], threads: int, deadline: Deadline
+) -> list[Answer | Exception]:
+    """Call `function` on each item, at most `threads` at once. Return what each call returned or raised.
+
+    What has not answered at the deadline is DeadlineNear; no call is begun after it. A call that hangs holds
+    up no other than those that its thread would have made.
+    """
+    waiting = deque(enumerate(items))
+    answers: list[Answer | Exception] = [DeadlineNear("no time was left for it")] * len(items)
+
+    def work() -> None:
+        while deadline.remaining() > 0:
+            try:
+                place, item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                answers[place] = function(item)
+            except Exception as error:  # noqa: BLE001 - the caller judges it
+                answers[place] = error
+
+    for worker in [begin(work, deadline) for _ in range(min(threads, len(items)))]:
+        with suppress(DeadlineNear):
+            worker.answer()
+    return list(answers)  # a copy: a call that is left behind may answer yet
 
 
 _idle: deque[SimpleQueue[Callable[[], None]]] = deque()

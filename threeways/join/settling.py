@@ -5,7 +5,7 @@ Joiner, deadline and sweeper all call `settle`; the table's conditional write le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from threeways.aws.calls import Deadline
@@ -33,7 +33,7 @@ class Table(Protocol):
     def add(self, key: Key, arrivals: Sequence[Arrival], deadline: Deadline) -> KeyState:
         """Add a batch's events of one key in one write; open the key if it is new. Return the state after it.
 
-        The first of a slot is kept. Raises KeyFull where the item has no room for them.
+        The first of a slot is kept. What is not in the state had no room. Raises KeyFull where nothing is.
         """
 
     def commit(self, state: KeyState, step: Step, deadline: Deadline) -> tuple[bool, KeyState]:
@@ -45,8 +45,11 @@ class Table(Protocol):
     def published(self, state: KeyState, deadline: Deadline) -> None:
         """Note that the effects up to the state's revision are put, unless there is a newer revision."""
 
-    def due(self, before: float, limit: int, deadline: Deadline) -> Sequence[Key]:
-        """Return keys that are undecided past their deadline, or whose effects wait to be put."""
+    def due(self, before: float, deadline: Deadline) -> Iterator[Key]:
+        """Yield the keys that are undecided past their deadline, or whose effects wait to be put for long.
+
+        A key may be yielded although it is decided and published since: load it.
+        """
 
 
 def settle(
