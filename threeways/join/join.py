@@ -31,7 +31,7 @@ class Verdict[P](msgspec.Struct, frozen=True):
 
     source: the message's `model`. id: its `source_event_id`, the same at every redelivery. version: of the
     model, or the person's name. prediction: of the type that the join declares for the source. at: when the
-    stream received it, in seconds of Unix time.
+    stream received it, in seconds of Unix time. because: the terms of its score, where the message has them.
     """
 
     source: str
@@ -40,6 +40,7 @@ class Verdict[P](msgspec.Struct, frozen=True):
     prediction: P
     at: float
     flags: tuple[str, ...] = ()
+    because: tuple[Mapping[str, Any], ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True):
