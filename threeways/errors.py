@@ -14,7 +14,8 @@ Two kinds of errors decide what happens to a record; every other error stops a s
     │   ├── NoTimeToDeliver       an invocation of its own is too short to deliver its predictions in order
     │   ├── RepeatedEvent         another row of the batch job has the same id, and is used instead
     │   ├── RepeatedVerdict       the key has another verdict of this source, or another subject, which counts
-    │   └── KeyFull               the key's item in the join's table has no room for it
+    │   ├── KeyFull               the key's item in the join's table has no room for it
+    │   └── UndecidableEvent      a join's `decide` raises on a decided key with this verdict
     ├── TransientError            trying again may succeed: retry, then report the record as unfinished
     │   ├── DeadlineNear          the invocation has no time left for another try
     │   │   └── NoRoom            the messages of the events before it are all that an invocation takes
@@ -142,6 +143,12 @@ class KeyFull(PermanentError):
     """The key's item in the join's table has no room for it: DynamoDB's limit is 400 KB."""
 
     code = "key_full"
+
+
+class UndecidableEvent(PermanentError):
+    """The key is decided, and the join's `decide` raises on it with this verdict."""
+
+    code = "undecidable"
 
 
 class TransientError(ThreewaysError):

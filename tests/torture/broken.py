@@ -79,14 +79,14 @@ COPIES = (
     Broken(
         "reports the highest number instead of the lowest",
         handler,
-        "_lowest",
+        "batch_item_failures",
         (("min(", "max("),),
         "the lowest unfinished record is",
     ),
     Broken(
         "reports the lowest by its text",
         handler,
-        "_lowest",
+        "batch_item_failures",
         (("int(record.sequence_number)", "record.sequence_number"),),
         "the lowest unfinished record is",
     ),
@@ -99,8 +99,8 @@ COPIES = (
     ),
     Broken(
         "counts quarantine as done before S3 acknowledges",
-        StreamHandler,
-        "_set_aside",
+        handler,
+        "set_aside",
         (("return error.stored, error.retries", "return len(faults), error.retries"),),
         "the lowest unfinished record is",
     ),

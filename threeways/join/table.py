@@ -138,10 +138,6 @@ class DynamoTable:
             if answer.get("LastEvaluatedKey"):
                 pages.append((bucket, answer["LastEvaluatedKey"]))
 
-    def image(self, item: Item) -> KeyState:
-        """Return the state of an item as the table's stream has it."""
-        return self._items.state(self._items.key(item), item)
-
     def _read(self, key: Key, deadline: Deadline) -> Item | None:
         request = {"Key": {"key": {"S": key_text(key)}}, "ConsistentRead": True}
         found: Item | None = self._call(self._client.get_item, request, deadline).get("Item")

@@ -18,15 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from threeways.aws.calls import Context, Deadline
-from threeways.errors import PermanentError, QuarantineFailed
+from threeways.errors import PermanentError
 from threeways.scoring.messages import WITHOUT_MESSAGES, FannedOut
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import Outcome, Scored
 from threeways.scoring.service import ModelService
 from threeways.stream import retries
+from threeways.stream.answers import batch_item_failures, require_progress
 from threeways.stream.delivery import Delivery, Entry
 from threeways.stream.lanes import Lanes
-from threeways.stream.quarantine import Quarantine
+from threeways.stream.quarantine import Quarantine, set_aside
 from threeways.stream.records import Batch, Record, batch_of, moment
 from threeways.stream.telemetry import Invocation, NoTelemetry, Telemetry
 
@@ -67,7 +68,7 @@ class StreamHandler:
     ) -> None:
         self.service = service
         self._parse = parse
-        self._failures = failures or _batch_item_failures
+        self._failures = failures or batch_item_failures
         self._delivery = delivery
         self._quarantine = quarantine
         self._telemetry = NoTelemetry() if telemetry is None else telemetry
@@ -108,7 +109,7 @@ class StreamHandler:
         delivered, faults, not_scored = _sorted_out(batch, outcomes, now)
         faults += aside
         # The two are independent: an unreachable quarantine must not use up the predictions' time.
-        quarantining = self._beside.submit(self._set_aside, faults, deadline) if faults else None
+        quarantining = self._beside.submit(set_aside, self._quarantine, faults, deadline) if faults else None
         silent: list[str] = []
         if self.service.fan_out is None:
             unfinished, messages = self._deliver(*delivered, deadline, invocation)
@@ -125,7 +126,7 @@ class StreamHandler:
         if silent:
             answer[WITHOUT_MESSAGES] = silent
         if left < kept / 2 and unfinished:
-            retries.require_progress(unfinished, first, batch)
+            require_progress(unfinished, first, batch)
         if self._returns_predictions:
             answer |= _with_predictions(messages)
         return answer
@@ -157,20 +158,6 @@ class StreamHandler:
         invocation.messages = len(entries) - len(receipt.unfinished)
         invocation.without_messages = len(silent)
         return [batch[place] for place in sorted(late)], [one.data for one in entries], silent
-
-    def _set_aside(
-        self, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
-    ) -> tuple[int, int]:
-        """Quarantine records; return how many, the first ones, were accepted, and the retries."""
-        try:
-            return len(faults), self._quarantine.put(faults, deadline)
-        except QuarantineFailed as error:
-            left = len(faults) - error.stored
-            logger.error("%d records are not quarantined: %s", left, error)  # noqa: TRY400 - no traceback
-            return error.stored, error.retries
-        except Exception:
-            logger.exception("%d records are not quarantined", len(faults))
-            return 0, 0
 
     def _report(self, invocation: Invocation, context: Context | None) -> None:
         """Report the invocation; a telemetry failure is logged and never causes redelivery."""
@@ -221,17 +208,6 @@ def _held_back(keys: Sequence[str], outcomes: Sequence[Outcome]) -> tuple[list[i
 
 def _oldest_age(batch: Batch, now: float) -> float:
     return max(0.0, now - min(batch.arrived_at)) if batch else 0.0
-
-
-def _batch_item_failures(unfinished: Sequence[Record]) -> dict[str, Any]:
-    return {"batchItemFailures": _lowest(unfinished)}
-
-
-def _lowest(unfinished: Sequence[Record]) -> list[dict[str, str]]:
-    if not unfinished:
-        return []
-    lowest = min(unfinished, key=lambda record: int(record.sequence_number))
-    return [{"itemIdentifier": lowest.sequence_number}]
 
 
 def _with_predictions(messages: Sequence[bytes]) -> dict[str, Any]:

@@ -72,6 +72,21 @@ class Quarantine(Protocol):
         """
 
 
+def set_aside(
+    quarantine: Quarantine, faults: Sequence[tuple[Record, PermanentError]], deadline: Deadline
+) -> tuple[int, int]:
+    """Quarantine records; return how many, the first ones, were accepted, and the retries. Raises nothing."""
+    try:
+        return len(faults), quarantine.put(faults, deadline)
+    except QuarantineFailed as error:
+        left = len(faults) - error.stored
+        logger.error("%d records are not quarantined: %s", left, error)  # noqa: TRY400 - no traceback
+        return error.stored, error.retries
+    except Exception:
+        logger.exception("%d records are not quarantined", len(faults))
+        return 0, 0
+
+
 class NoQuarantine:
     """No `QUARANTINE_LOCATION`: nothing can be quarantined, so such records stay unfinished."""
 

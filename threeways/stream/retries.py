@@ -20,6 +20,7 @@ from threeways.errors import (
     ResourceShort,
 )
 from threeways.scoring.outcomes import Outcome
+from threeways.stream.answers import is_several, too_slow
 from threeways.stream.records import Batch, Record
 
 SHORT_SECONDS = 600.0
@@ -97,23 +98,3 @@ def settled(batch: Batch, outcomes: Sequence[Outcome], now: float) -> list[Outco
                     "timeout or memory, and replay it"
                 )
     return found
-
-
-def is_several(batch: Batch) -> bool:
-    """Return whether the batch has more than one Kinesis record, so that AWS can halve it."""
-    return any(number != batch.sequence_numbers[0] for number in batch.sequence_numbers)
-
-
-def require_progress(unfinished: Sequence[Record], first: str | None, batch: Batch) -> None:
-    """Raise DeadlineNear where the first of several records is among the unfinished ones."""
-    if is_several(batch) and any(record.sequence_number == first for record in unfinished):
-        raise too_slow()
-
-
-def too_slow() -> DeadlineNear:
-    """Return the exception that makes AWS halve the batch."""
-    return DeadlineNear(
-        "the invocation's time did not suffice for the batch's first record; AWS tries the batch again in "
-        "halves (BisectBatchOnFunctionError). If it happens often, raise the function's timeout or memory, "
-        "or lower BatchSize"
-    )
