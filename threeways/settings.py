@@ -71,6 +71,25 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
         return self.test_run if self.return_predictions is None else self.return_predictions
 
 
+class JoinSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """The settings of a join's functions.
+
+    join: a short name found in `threeways.systems`, such as `moderation`, or a module that holds `join`.
+    join_table_name: the DynamoDB table of its keys. join_queue_url: the SQS queue of its timers.
+    decisions_stream_name: the Kinesis stream for decisions' effects. quarantine_location:
+    `s3://bucket/prefix` for records that can never be joined. kinesis_endpoint_url,
+    powertools_service_name: as in `Settings`.
+    """
+
+    join: str | None = None
+    join_table_name: str | None = None
+    join_queue_url: str | None = None
+    decisions_stream_name: str | None = None
+    quarantine_location: str | None = None
+    kinesis_endpoint_url: str | None = None
+    powertools_service_name: str | None = None
+
+
 class WebSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The web service's settings, in addition to the `Settings` that name its model.
 
