@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
+import pytest
+from world import World
+
+from threeways.emulator.faults import FaultProxy
 from threeways.emulator.pytest_plugin import event_source_mapping
 from threeways.emulator.server import Emulator
 
@@ -11,3 +15,9 @@ __all__ = ["event_source_mapping"]  # a fixture is found where it is imported
 @pytest.fixture(scope="session")
 def local_aws(emulator: Emulator) -> Emulator:
     return emulator
+
+
+@pytest.fixture
+def world(emulator: Emulator) -> Iterator[World]:
+    with FaultProxy(emulator.endpoint_url) as proxy:
+        yield World(emulator, proxy)

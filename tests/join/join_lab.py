@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +15,6 @@ from threeways.aws.calls import Backoff, Deadline
 from threeways.emulator.server import Emulator
 from threeways.join.join import Decided, Decision, Effect, Join, Key, Verdicts
 from threeways.join.requests import definition
-from threeways.join.table import DynamoTable
 
 AMPLE = Deadline(lambda: 60.0)
 QUICK = Backoff(base=0.002, cap=0.02)
@@ -97,7 +97,6 @@ class Clock:
 
 def event(*messages: Any, now: float, first: int = 1) -> dict[str, Any]:
     """The event of a Kinesis event source mapping, a record a message, with ids by position."""
-    import base64
 
     def data(message: Any) -> str:
         raw = message if isinstance(message, bytes) else json.dumps(message).encode()
@@ -124,12 +123,3 @@ def new_table(emulator: Emulator) -> str:
     name = f"join-{uuid.uuid4().hex[:8]}"
     emulator.client("dynamodb").create_table(**definition(name))
     return name
-
-
-def table_of(emulator: Emulator, join: Join[Any], name: str | None = None, client: Any = None) -> DynamoTable:
-    return DynamoTable(
-        client or emulator.client("dynamodb"), name or new_table(emulator), join, backoff=QUICK
-    )
-
-
-type Read = Callable[[Key], Mapping[str, Any]]

@@ -35,11 +35,12 @@ _PAGE = 1_000
 
 
 class Refused(Exception):
-    """A write's condition does not hold. item: the item as it is, None where there is none."""
+    """A write's condition does not hold. item: the item as it is. again: it was not the first attempt."""
 
-    def __init__(self, item: Item | None) -> None:
+    def __init__(self, item: Item | None, again: bool) -> None:
         super().__init__()
         self.item = item
+        self.again = again
 
 
 class DynamoTable:
@@ -111,9 +112,10 @@ class DynamoTable:
             if refused.item is None:
                 raise TableFailed(f"the item of {state.key!r} was deleted while its key was open") from None
             newer = self._items.state(state.key, refused.item)
-            # Where an answer is lost and the write is tried again, it is this one that is there.
-            ours = isinstance(step, Decided) and newer.decisions.get(step.revision) == stored(step)
-            return ours, newer
+            if not refused.again or not isinstance(step, Decided):
+                return False, newer
+            # The answer to the attempt before it may be lost: then it is this decision that is there.
+            return newer.decisions.get(step.revision) == stored(step), newer
         except KeyFull as error:
             raise JoinFailed(f"{state.key!r}: the decision has no room: {error}") from error
         return True, self._items.after(state, step)
@@ -156,17 +158,17 @@ class DynamoTable:
             try:
                 return operation(TableName=self._name, **request)
             except Exception as error:  # noqa: BLE001 - it is judged, and raised unless it may pass
-                self._judge(error)
+                self._judge(error, attempt)
                 logger.info("a call to the table %s is tried again: %r", self._name, error)
             self._backoff.wait(attempt, deadline)
             attempt += 1
 
-    def _judge(self, error: Exception) -> None:
+    def _judge(self, error: Exception, attempt: int) -> None:
         """Raise what an error means, unless it may pass."""
         answer = getattr(error, "response", None) or {}
         code = answer.get("Error", {}).get("Code")
         if code == "ConditionalCheckFailedException":
-            raise Refused(answer.get("Item")) from None
+            raise Refused(answer.get("Item"), attempt > 0) from None
         if code == "ValidationException" and "Item size" in str(error):
             raise KeyFull(f"its item in the table {self._name} has no room for it: {error}") from None
         if is_fatal(error):

@@ -1,0 +1,163 @@
+"""A join's four functions on the emulator, called by hand: its table, queue, streams and quarantine."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from join_lab import QUICK, Clock, event, make, new_table
+
+from threeways.aws.calls import Backoff, Context
+from threeways.aws.kinesis import ShardReader, list_shards
+from threeways.emulator.faults import FaultProxy, Schedule
+from threeways.emulator.server import Emulator
+from threeways.join.deadlines import Deadlines
+from threeways.join.join import Key
+from threeways.join.joiner import Joiner
+from threeways.join.publisher import Outbox, Publisher
+from threeways.join.state import KeyState
+from threeways.join.sweeper import Sweeper
+from threeways.join.table import DynamoTable
+from threeways.join.telemetry import Tally
+from threeways.join.timers import SqsTimers
+from threeways.stream.delivery import StreamDelivery
+from threeways.stream.quarantine import S3Quarantine
+
+ONE_TRY: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "read_timeout": 5, "connect_timeout": 2}
+
+
+@dataclass
+class Seconds:
+    """An invocation's context with so much time left."""
+
+    seconds: float = 20.0
+    aws_request_id: str = "request"
+    function_name: str = "joined"
+    ends: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ends = time.monotonic() + self.seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self.ends - time.monotonic()) * 1000)
+
+
+class Kept:
+    """Telemetry that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Tally]] = []
+
+    def report(self, handler: str, tally: Tally, context: Context | None) -> None:
+        self.told.append((handler, tally))
+
+    @property
+    def counts(self) -> Counter[str]:
+        """All counts together."""
+        return sum((tally.counts for _, tally in self.told), Counter())
+
+    @property
+    def last(self) -> Tally:
+        return self.told[-1][1]
+
+
+class World:
+    """Calls the functions of a join. proxy: where faults are injected, by its schedule."""
+
+    def __init__(self, emulator: Emulator, proxy: FaultProxy, **more: Any) -> None:
+        self.emulator = emulator
+        self.proxy = proxy
+        self.clock = Clock()
+        self.telemetry = Kept()
+        self.name = f"world-{uuid.uuid4().hex[:8]}"
+        self.table_name = new_table(emulator)
+        emulator.client("kinesis").create_stream(StreamName=self.name, ShardCount=1)
+        emulator.client("s3").create_bucket(Bucket=self.name)
+        self.queue_url = emulator.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
+        self.use(**more)
+
+    def use(self, **more: Any) -> None:
+        """Make the functions of a join, as a deployment does."""
+        self.join = make(**more)
+        self.table = DynamoTable(self.client("dynamodb"), self.table_name, self.join, QUICK)
+        self.timers = SqsTimers(self.client("sqs"), self.queue_url, QUICK)
+        self.quarantine = S3Quarantine(self.client("s3"), f"s3://{self.name}/quarantine", QUICK)
+        delivery = StreamDelivery(self.client("kinesis"), self.name, Backoff(base=0.002, cap=0.02))
+        publisher = Publisher(self.join, self.table, delivery, clock=self.clock)
+        self.joiner = Joiner(
+            self.join, self.table, self.timers, self.quarantine, self.telemetry, clock=self.clock
+        )
+        self.deadlines = Deadlines(self.join, self.table, self.timers, self.telemetry, clock=self.clock)
+        self.sweeper = Sweeper(self.join, self.table, publisher, self.telemetry, clock=self.clock)
+        self.outbox = Outbox(self.join, publisher, self.telemetry)
+
+    def client(self, service: str) -> Any:
+        """A client of one attempt a call, by way of the proxy."""
+        import boto3
+        from botocore.config import Config
+
+        made: Any = boto3.client
+        return made(service, endpoint_url=self.proxy.endpoint_url, config=Config(**ONE_TRY))
+
+    def faults(self, schedule: Schedule) -> None:
+        self.proxy.schedule = schedule
+
+    def put(self, *messages: Any, first: int = 1, seconds: float = 20.0) -> list[str]:
+        """Invoke the joiner with a batch; return the sequence numbers that it reports."""
+        answer = self.joiner(event(*messages, now=self.clock.now, first=first), Seconds(seconds))
+        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+    def sweep(self, seconds: float = 20.0) -> dict[str, int]:
+        return self.sweeper(None, Seconds(seconds))
+
+    def expire(self, *bodies: Any) -> list[str]:
+        records = [
+            {"messageId": str(place), "body": body if isinstance(body, str) else json.dumps(body)}
+            for place, body in enumerate(bodies)
+        ]
+        answer = self.deadlines({"Records": records}, Seconds())
+        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+    def state(self, key: Key) -> KeyState:
+        from join_lab import AMPLE
+
+        found = self.table.load(key, AMPLE)
+        assert found is not None
+        return found
+
+    def outcomes(self, key: Key) -> list[str]:
+        """A key's decisions so far."""
+        return [one.outcome for _, one in sorted(self.state(key).decisions.items())]
+
+    def messages(self) -> list[dict[str, Any]]:
+        """All that was put onto the decisions stream, in order."""
+        kinesis = self.emulator.client("kinesis")
+        [shard] = list_shards(kinesis, self.name)
+        reader = ShardReader(kinesis, shard.id, {"StreamName": self.name})
+        return [json.loads(record["Data"]) for record in reader.read()]
+
+    def quarantined(self) -> list[dict[str, Any]]:
+        """All that was set aside, an entry a record."""
+        s3 = self.emulator.client("s3")
+        found = s3.list_objects_v2(Bucket=self.name).get("Contents", [])
+        bodies = [s3.get_object(Bucket=self.name, Key=one["Key"])["Body"].read() for one in found]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+    def timers_set(self) -> list[dict[str, Any]]:
+        """The timers on the queue whose delay is over, which are taken off it."""
+        sqs = self.emulator.client("sqs")
+        found = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(one["Body"]) for one in found]
+
+    def queued(self) -> int:
+        """How many timers are on the queue, delayed or not."""
+        attributes = self.emulator.client("sqs").get_queue_attributes(
+            QueueUrl=self.queue_url, AttributeNames=["All"]
+        )["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"]) + int(
+            attributes["ApproximateNumberOfMessagesDelayed"]
+        )
