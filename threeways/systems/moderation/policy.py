@@ -1,0 +1,177 @@
+"""The moderation policy: thresholds by category, the deadline, what missing and late verdicts lead to.
+
+It is one TOML file that a person reads in a minute. It is checked as a whole when the join starts, and
+decisions carry its version and a hash of what it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from threeways.errors import SettingsError
+from threeways.join.join import MAX_DEADLINE
+
+type Outcome = Literal["allow", "review", "remove"]
+
+SHIPPED = Path(__file__).with_name("policy.toml")
+REVIEWER = "reviewer"
+"""The source of a person's verdicts; no category may be called so."""
+
+Line = Annotated[str, Meta(min_length=1, max_length=500)]
+"""A text; 500 characters are the limit on a ground in the DSA Transparency Database."""
+StatementCategory = Annotated[str, Meta(pattern="^STATEMENT_CATEGORY_[A-Z_]+$", max_length=100)]
+
+
+class PolicySettings(msgspec.Struct, frozen=True, rename="upper"):
+    """moderation_policy: a policy file; None: the one beside this module."""
+
+    moderation_policy: str | None = None
+
+
+class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
+    """What one category's score leads to.
+
+    review, remove: the score from which an upload is reviewed by a person, or removed; without `remove` it is
+    never removed automatically. expected: whether a decision waits for its verdict. missing: the outcome
+    where an expected verdict has not come by the deadline. what: the category in words, for the user.
+    ground: the clause of the terms that it is about. statement_category: its category in a statement of
+    reasons. model: the `model` of its verdicts; default: its name, which a task of this system has.
+    label: the label whose probability is its score; default: its name.
+    """
+
+    what: Line
+    review: float
+    remove: float | None = None
+    expected: bool = True
+    missing: Outcome = "review"
+    ground: Line
+    statement_category: StatementCategory
+    model: str = ""
+    label: str = ""
+
+    def of(self, score: float) -> Outcome:
+        """Return what a score leads to."""
+        if self.remove is not None and score >= self.remove:
+            return "remove"
+        return "review" if score >= self.review else "allow"
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
+    """The whole file.
+
+    version: its maker's. deadline_s: seconds. late: see `Join`. ground: of a reviewer's removal where no
+    category found anything. appeal: how to object. categories: by name.
+    """
+
+    version: Annotated[str, Meta(min_length=1, max_length=50)]
+    deadline_s: float
+    late: Literal["revise", "ignore"] = "revise"
+    ground: Line
+    appeal: Line
+    categories: dict[str, Category]
+
+    @cached_property
+    def rules(self) -> str:
+        """The version, and a hash of what the file says: the same whatever its order and comments."""
+        content = msgspec.json.encode(self, order="deterministic")
+        return f"{self.version}-{hashlib.sha256(content).hexdigest()[:16]}"
+
+    @cached_property
+    def by_source(self) -> Mapping[str, str]:
+        """The source of verdicts -> its category."""
+        return {source_of(name, one): name for name, one in self.categories.items()}
+
+    @property
+    def expected(self) -> frozenset[str]:
+        """The sources that a decision waits for."""
+        return frozenset(source_of(name, one) for name, one in self.categories.items() if one.expected)
+
+
+def source_of(name: str, category: Category) -> str:
+    """Return the `model` of a category's verdicts."""
+    return category.model or name
+
+
+def load(path: Path | None = None) -> Policy:
+    """Read and check a policy file, or the shipped one. Raises SettingsError with the mend."""
+    file = SHIPPED if path is None else path
+    where = f"policy {file}" if path is None else f"MODERATION_POLICY={file}"
+    try:
+        given = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{where} cannot be read: {error}; name a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{where} is not TOML: {error}; correct that line") from None
+    return checked(given, where)
+
+
+def checked(given: Mapping[str, Any], where: str) -> Policy:
+    """Return the policy that a document says. Raises SettingsError."""
+    blocks = given.get("categories")
+    if not isinstance(blocks, dict) or not blocks:
+        raise SettingsError(f"{where} has no category; add a block such as [categories.violence]")
+    categories = {
+        name: _converted(block, Category, f"{where}: [categories.{name}]") for name, block in blocks.items()
+    }
+    policy = msgspec.structs.replace(
+        _converted({**given, "categories": {}}, Policy, where), categories=categories
+    )
+    for fault in _faults(policy):
+        raise SettingsError(f"{where}: {fault}")
+    return policy
+
+
+def _converted[T: msgspec.Struct](given: Any, kind: type[T], where: str) -> T:
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        keys = ", ".join(kind.__struct_fields__)
+        raise SettingsError(f"{where}: {error}; correct it, the keys are {keys}") from None
+
+
+def _faults(policy: Policy) -> Iterator[str]:
+    if not 0.001 <= policy.deadline_s <= MAX_DEADLINE:
+        yield f"deadline_s = {policy.deadline_s}; give 0.001 to {MAX_DEADLINE:.0f} seconds"
+    for name, category in policy.categories.items():
+        for fault in _faults_of(name, category):
+            yield f"[categories.{name}]: {fault}"
+    if len(policy.by_source) < len(policy.categories):
+        yield "two categories have the same `model`; give each a consumer of its own"
+    if not policy.expected:
+        yield (
+            "no category is expected, so every upload would be allowed before a verdict; set expected = true "
+            "for one at least"
+        )
+
+
+def _faults_of(name: str, category: Category) -> Iterator[str]:
+    for key in ("review", "remove"):
+        threshold = getattr(category, key)
+        if threshold is not None and not 0 <= threshold <= 1:
+            yield f"{key} = {threshold}, and scores are from 0 to 1; give a number in between"
+    if category.remove is not None and category.remove < category.review:
+        yield (
+            f"remove = {category.remove} is below review = {category.review}: nothing would be reviewed; "
+            "give a `remove` that is not below"
+        )
+    if REVIEWER in {name, category.model}:
+        yield f"{REVIEWER} is the name of people's verdicts; rename it"
+    elif not category.model and not _has_task(name):
+        yield (
+            f"nobody judges {name}: this system has no task of that name; correct it, remove the block, or "
+            "name the `model` of the predictions that judge it"
+        )
+
+
+def _has_task(name: str) -> bool:
+    """Whether a module beside this one holds the task of a category; it is not imported: it needs NumPy."""
+    module = SHIPPED.with_name(f"{name}.py")
+    return name.isidentifier() and module.is_file() and "\ntask" in module.read_text("utf-8")
