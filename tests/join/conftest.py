@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from world import World
+from join_world import World
 
 from threeways.emulator.faults import FaultProxy
 from threeways.emulator.pytest_plugin import event_source_mapping

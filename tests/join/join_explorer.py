@@ -76,8 +76,8 @@ class Calls:
     def published(self, state: KeyState, deadline: Deadline) -> Any:
         return self._called("published", state)
 
-    def due(self, before: float, limit: int, deadline: Deadline) -> Any:
-        return self._called("due", before, limit)
+    def due(self, before: float, deadline: Deadline) -> Any:
+        return self._called("due", before)
 
     def send(self) -> None:
         self._called("send")
@@ -168,7 +168,7 @@ def _deadline(join: Join[Any], calls: Any, _: Any) -> None:
 
 
 def _sweeper(join: Join[Any], calls: Any, _: Any) -> None:
-    for key in calls.due(calls.now() + MINUTES, 1, AMPLE):
+    for key in calls.due(calls.now() + MINUTES, AMPLE):
         state = calls.load(key, AMPLE)
         if state.outbox is None:
             state, _ = settle(join, calls, state, calls.now, AMPLE)
@@ -322,6 +322,8 @@ def _called(join: Join[Any], world: World, call: Suspended) -> tuple[World, Any]
     if world.due_at is not None:
         table.due_at[KEY] = world.due_at
     answer = getattr(table, call.call)(*call.given, AMPLE)
+    if call.call == "due":
+        answer = tuple(answer)
     if call.call == "commit" and answer[0]:
         _check_commit(join, world, call.given[1])
     images = tuple((before.revision if before else 0, after) for before, after in table.images)

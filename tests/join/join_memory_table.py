@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,8 +68,8 @@ class MemoryTable:
             self.due_at.pop(state.key, None)
             self._put(replace(now, outbox=None))
 
-    def due(self, before: float, limit: int, deadline: Deadline) -> Sequence[Key]:
-        return tuple(key for key, at in self.due_at.items() if at <= before)[:limit]
+    def due(self, before: float, deadline: Deadline) -> Iterator[Key]:
+        yield from tuple(key for key, at in self.due_at.items() if at <= before)
 
     def _put(self, state: KeyState) -> KeyState:
         self.images.append((self.items.get(state.key), state))

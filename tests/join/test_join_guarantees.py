@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from join_lab import event, said, upload, verdict
-from world import Seconds, World
+from join_world import Seconds, World
 
 from threeways.emulator.faults import Fault, Kind, Script
 
