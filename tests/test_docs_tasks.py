@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from doubles import FakeKinesis, FakeModel, kinesis_event
+from rich.console import Console
+from small_training import Training
 
 from threeways.artifact.answers import Answers
 from threeways.scoring import tasks
@@ -20,6 +23,7 @@ from threeways.settings import inherited_environment
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine
+from threeways.training.train import train
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "tasks.md").read_text("utf-8")
@@ -29,13 +33,17 @@ TEXT = (ROOT / "docs" / "tasks.md").read_text("utf-8")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package and the model of the documentation."""
     folder = tmp_path_factory.mktemp("shop")
-    task, model, feeds = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    _, task, model, feeds = _blocks()
     (folder / "shop").mkdir()
     (folder / "shop" / "delivery.py").write_text(task)
     (folder / "shop" / "feeds.py").write_text(feeds)
     (folder / "log.py").write_text(model)
     subprocess.run([sys.executable, "log.py"], cwd=folder, env=_variables(), check=True)
     return folder
+
+
+def _blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def _variables(**more: str) -> dict[str, str]:
@@ -56,6 +64,31 @@ def test_a_task_in_a_package_of_ones_own_goes_through_the_pipeline(shop: Path) -
     assert "task delivery" in done.stdout
     assert "lost 0" in done.stdout
     assert re.search(r"predicted +│ +199", done.stdout), done.stdout
+
+
+@pytest.mark.exhaustive
+def test_a_further_consumer_of_a_stream_is_one_file_of_twenty_lines_and_one_command(
+    training: Training, tmp_path: Path
+) -> None:
+    files = (training.data, training.validation)
+    # The model of the one that is there, on few rides; the command trains the further one's.
+    train(*files, console=Console(file=io.StringIO()), folder=tmp_path / ".local")
+    file = _blocks()[0]
+    assert len(file.splitlines()) <= 20
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "tips.py").write_text(file)
+    [consumers] = re.findall(r'^make run CONSUMERS="(.*?)"$', TEXT, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-m", "threeways", "run", "--consumers", consumers, "--n", "400"],
+        cwd=tmp_path, env=_variables(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    ledgers = json.loads((tmp_path / ".local" / "last-run.json").read_text())["consumers"]
+    assert list(ledgers) == ["ride_duration", "recorded_tip"]
+    for ledger in ledgers.values():
+        assert (ledger["sent"], ledger["predicted"], ledger["quarantined"]) == (400, 398, 2)
+        assert ledger["rmse"] > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".local", "desk"]
 
 
 def test_a_task_in_a_package_of_ones_own_scores_a_table(shop: Path) -> None:
