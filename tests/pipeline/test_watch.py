@@ -8,9 +8,12 @@ import json
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -21,10 +24,12 @@ from small_training import Training
 from threeways.aws import clients
 from threeways.errors import LocalError
 from threeways.local_run import pipeline
+from threeways.local_run.collector import Collector
 from threeways.local_run.pipeline import Options
 from threeways.local_run.watch import by_hand, snapshot
 from threeways.local_run.watch.server import LARGEST_EVENT, WatchServer, watched
 from threeways.local_run.watch.snapshot import Consumer, Shard, Snapshot
+from threeways.scoring import tasks
 
 GONE = 2**22 + 1
 """A process id beyond Linux's largest."""
@@ -86,6 +91,47 @@ def test_a_state_that_cannot_be_written_or_read_stops_nothing(tmp_path: Path) ->
     snapshot.write(tmp_path / "gone", state())
     (tmp_path / snapshot.FILE).write_bytes(b'{"pid": 1')
     assert snapshot.read(tmp_path) is None
+
+
+class Pages:
+    """A Kinesis whose one shard has these records."""
+
+    def __init__(self, records: list[bytes]) -> None:
+        self._records = records
+
+    def get_paginator(self, _: str) -> Any:
+        listed = {"Shards": [{"ShardId": "shardId-0", "SequenceNumberRange": {}}]}
+        return SimpleNamespace(paginate=lambda **_: [listed])
+
+    def get_shard_iterator(self, **_: Any) -> dict[str, str]:
+        return {"ShardIterator": "next"}
+
+    def get_records(self, **_: Any) -> dict[str, Any]:
+        stored = [
+            {"Data": data, "SequenceNumber": str(n), "ApproximateArrivalTimestamp": datetime.now(UTC)}
+            for n, data in enumerate(self._records)
+        ]
+        return {"Records": stored, "MillisBehindLatest": 0}
+
+
+def test_a_prediction_is_recent_once_it_can_be_looked_up() -> None:
+    """The state is written while the collector's thread goes on, between any two of its steps."""
+
+    class Recent(deque[tuple[str, float]]):
+        def append(self, one: tuple[str, float]) -> None:
+            assert one[0] in collector.predictions
+            super().append(one)
+
+    plain = {"prediction": {"ride_id": 1, "ride_duration": 2.0}, "version": "v"}
+    told = [{"source_event_id": "shardId-0:1"}] + [
+        {"source_event_id": f"shardId-0:2#{n}", "messages": 2} for n in range(2)
+    ]
+    pages: Any = Pages([json.dumps(plain | one).encode() for one in told])
+    collector = Collector(pages, "predictions", tasks.find("ride_duration"))
+    collector.recent = Recent()
+    collector.start()
+    collector.stop()
+    assert [event_id for event_id, _ in collector.recent] == ["shardId-0:1", "shardId-0:2"]
 
 
 def test_its_files_load_nothing_from_elsewhere_and_run_nothing_but_their_own_script(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ class Collector(BackgroundThread):
     Shards that come into being meanwhile are read too. task: whose predictions they are.
     predictions: event id -> its first prediction; of several messages once all of them are there.
     duplicates: predictions beyond the first. messages: the others.
-    recent: the last of them, as (event id, Unix time of arrival).
+    recent: the last of them, as (event id, Unix time of arrival); each is among the predictions, also for
+    other threads.
     version: the model's, as the last prediction names it.
     """
 
@@ -109,16 +110,17 @@ class Collector(BackgroundThread):
         if len(parts) < read.messages:
             return
         first, last = (choose(parts.values(), key=attrgetter("number")) for choose in (min, max))
-        if event_id not in self.predictions:
-            self.recent.append((event_id, last.at))
+        known = event_id in self.predictions
         self.predictions[event_id] = replace(first, at=last.at, last=last.number)
+        if not known:
+            self.recent.append((event_id, last.at))
 
     def _keep(self, event_id: str, received: Received) -> None:
         """Keep the prediction that was delivered first, which may not be the one that is read first."""
         kept = self.predictions.get(event_id)
+        if kept is None or received.number < kept.number:
+            self.predictions[event_id] = received
         if kept is None:
             self.recent.append((event_id, received.at))
         else:
             self.duplicates += 1
-        if kept is None or received.number < kept.number:
-            self.predictions[event_id] = received
