@@ -46,7 +46,7 @@ TICKS, TICK_SECONDS, TICK_RIDES = 20, 0.1, 10
 """How rides arrive where the age is measured: 100 a second for two seconds."""
 TRIES = 4
 """How often at least the failing consumer is invoked, or refused."""
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 _PAUSED = {"Consume": "false", "BatchSize": "40", "BatchWindowSeconds": "0"}
 
 
