@@ -12,27 +12,30 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from mlflow.models import infer_signature
 from mlflow.sklearn import save_model
-from sklearn.neighbors import KNeighborsClassifier
+from web_lab import serving
 
 from threeways.bootstrap import service_of
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
+from threeways.systems.moderation import catalogue
 from threeways.systems.moderation.copyright import MOST_BITS, SURE, bits_of, hashes_of, label_of, task
-from threeways.systems.moderation.generator import Work, catalogue, flipped, uploads
+from threeways.systems.moderation.generator import Work, flipped, uploads
+from threeways.systems.moderation.generator import catalogue as generated
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WORKS = catalogue()[:60]
+WORKS = generated()[:60]
 
 
 def service(folder: Path, works: Sequence[Work]) -> ModelService[Any]:
     """The service of an artifact of the contract: skops, no pickle."""
-    frames = [(frame, work.name) for work in works for frame in work.frames]
-    model = KNeighborsClassifier(1, algorithm="brute", metric="sqeuclidean").fit(
-        bits_of(hashes_of([frame for frame, _ in frames])), [label_of(*one) for one in frames]
-    )
+    examples = catalogue.frames_of(works, catalogue.Source("works", len(works), "0" * 64))
+    model = catalogue.fit(task, examples)
+    some = examples.block[:3]
     save_model(
         model, str(folder), serialization_format="skops", pip_requirements=["scikit-learn"],
+        signature=infer_signature(some, model.predict(some)),
         metadata={"task": task.name, "features": list(task.columns)},
     )  # fmt: skip
     return service_of(folder, Settings())
@@ -105,12 +108,12 @@ def test_the_work_that_most_frames_match_is_named_and_of_several_the_nearest(
 
 
 def test_an_upload_without_frames_gets_a_verdict(served: ModelService[Any]) -> None:
-    nothing = {"work": None, "distance": None, "matched_frames": 0, "score": 0.0}
+    nothing = {"work": "", "distance": 64, "matched_frames": 0, "score": 0.0}
     assert verdict(served) == nothing
 
 
 def test_uploads_with_and_without_frames_share_a_batch(served: ModelService[Any]) -> None:
-    made = [one.upload for one in uploads(300, seed=6)]
+    made = [one.upload for one in uploads(120, seed=6)]
     assert any(not one.frames for one in made)
     alone: list[Any] = [served.score_events([one], [NOW])[0] for one in made]
     assert served.score_events(made, [NOW] * len(made)) == alone
@@ -119,6 +122,19 @@ def test_uploads_with_and_without_frames_share_a_batch(served: ModelService[Any]
 def test_a_hash_that_is_none_is_refused_with_its_place(served: ModelService[Any]) -> None:
     [fault] = served.score([b'{"upload_id": 1, "user_id": "a", "title": "", "frames": ["00", "zz"]}'], [NOW])
     assert "$.frames[0]" in str(fault)
+
+
+def test_the_web_service_answers_uploads_and_on_mlflow_s_path_rows_of_the_model(
+    served: ModelService[Any],
+) -> None:
+    work = WORKS[3]
+    upload = {"upload_id": 5, "user_id": "user-1", "title": "", "frames": [work.frames[1]]}
+    with serving(served) as client:
+        told = client.post("/predict", json=upload).json()
+        assert told["prediction"]["work"] == work.name
+        bits = bits_of(hashes_of(work.frames)).tolist()
+        answer = client.post("/invocations", json={"inputs": bits}).json()
+        assert answer == {"predictions": [label_of(frame, work.name) for frame in work.frames]}
 
 
 def test_a_thousand_frames_are_one_event(served: ModelService[Any]) -> None:

@@ -70,7 +70,7 @@ def load(task: Task[Any], data: str | None, validation: str | None, say: Say) ->
         source = Source("a generated catalogue", len(works), _digest(works))
     else:
         works, source = _read(data, say)
-    return _frames(works, source), _judging(task, works)
+    return frames_of(works, source), _judging(task, works)
 
 
 def sample(task: Task[Any], data: str | None, say: Say) -> Examples:
@@ -136,7 +136,7 @@ def _read(data: str, say: Say) -> tuple[list[Work], Source]:
     return works, Source(", ".join(places), len(works), hashlib.sha256(content).hexdigest())
 
 
-def _frames(works: Sequence[Work], source: Source) -> Examples:
+def frames_of(works: Sequence[Work], source: Source) -> Examples:
     """Return the frames that tell a work from others, each with its label."""
     owners = Counter(frame for work in works for frame in set(work.frames))
     all_frames = [(frame, work.name) for work in works for frame in dict.fromkeys(work.frames)]

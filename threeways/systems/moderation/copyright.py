@@ -53,7 +53,7 @@ def _combined(labels: NDArray[Any], uploads: Groups) -> NDArray[Any]:
     """Return each upload's work, distance, matched frames and score.
 
     The work is the one that most frames match, of several the one with the nearest; where none match, the
-    nearest frame's.
+    nearest frame's. Of an upload without frames it is empty, and all bits are said to differ.
     """
     known = hashes_of([label[:16] for label in labels.tolist()])
     own = np.packbits(np.asarray(uploads.rows).astype(np.uint8), axis=1).view(">u8").ravel()
@@ -66,9 +66,9 @@ def _combined(labels: NDArray[Any], uploads: Groups) -> NDArray[Any]:
     return made
 
 
-def _verdict(works: Sequence[str], distances: Sequence[int]) -> tuple[str | None, int | None, int, float]:
+def _verdict(works: Sequence[str], distances: Sequence[int]) -> tuple[str, int, int, float]:
     if not works:
-        return None, None, 0, 0.0
+        return "", BITS, 0, 0.0
     near = sorted(zip(distances, works, strict=True))
     matched = Counter(work for distance, work in near if distance <= MOST_BITS)
     [(work, count)] = matched.most_common(1) or [(near[0][1], 0)]
