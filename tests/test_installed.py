@@ -46,8 +46,8 @@ def test_the_dependencies_and_extras_are_the_pipfile_s() -> None:
         assert has[name] == pipfile(name)
     job, mark, _ = PIPFILE.partition("# tests and quality\n")
     assert mark
-    assert has["batch"] | has["train"] | has["local"] | command_line == pipfile("dev-packages", job)
-    assert has["all"] == {"three-ways[batch,local,train,web]"}
+    assert has["batch"] | has["train"] | has["local"] | has["pictures"] | command_line == pipfile("dev-packages", job)
+    assert has["all"] == {"three-ways[batch,local,pictures,train,web]"}
 
 
 def test_each_file_beside_the_package_that_a_command_reads_is_in_the_wheel() -> None:
