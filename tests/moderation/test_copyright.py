@@ -68,7 +68,7 @@ def test_the_distance_is_the_number_of_bits_that_differ(served: ModelService[Any
         told = verdict(served, flipped(random, WORKS[5].frames[0], bits))
         assert (told["work"], told["distance"]) == (WORKS[5].name, bits)
         assert told["matched_frames"] == int(bits <= MOST_BITS)
-        assert told["score"] == pytest.approx(SURE * max(0, 1 - bits / (MOST_BITS + 1)))
+        assert told["score"] == pytest.approx(SURE * max(0, 1 - (bits / (MOST_BITS + 1)) ** 2))
 
 
 def test_the_answers_are_those_of_counting_bits(served: ModelService[Any]) -> None:

@@ -38,8 +38,8 @@ __all__ = [
 TRUSTED_TYPES: list[str] = []
 UPLOADS, SEED = 4_000, 2
 """The generated uploads that a catalogue is judged on: how many, and their seed."""
-THRESHOLD = 0.8
-"""The score from which an upload is told to be a copy, in precision and recall."""
+THRESHOLD = 0.9
+"""The score from which precision and recall count an upload as a copy, and the policy removes it."""
 FLAT_BITS = 3
 """A frame of which at most so many bits are set, or are not, is of one colour: it is in many uploads."""
 

@@ -75,7 +75,7 @@ def _verdict(works: Sequence[str], distances: Sequence[int]) -> tuple[str, int, 
     of_work = [distance for distance, other in near if other == work]
     doubt = 1.0
     for distance in of_work[:count]:
-        doubt *= 1 - SURE * (1 - distance / (MOST_BITS + 1))
+        doubt *= 1 - SURE * (1 - (distance / (MOST_BITS + 1)) ** 2)
     return work, of_work[0], count, 1 - doubt
 
 
