@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from join_world import World
+from join_world import Cloud, World
 
 from threeways.emulator.faults import FaultProxy
 from threeways.emulator.pytest_plugin import event_source_mapping
@@ -17,7 +17,12 @@ def local_aws(emulator: Emulator) -> Emulator:
     return emulator
 
 
-@pytest.fixture
-def world(emulator: Emulator) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def cloud(emulator: Emulator) -> Iterator[Cloud]:
     with FaultProxy(emulator.endpoint_url) as proxy:
-        yield World(emulator, proxy)
+        yield Cloud(emulator, proxy)
+
+
+@pytest.fixture
+def world(cloud: Cloud) -> World:
+    return World(cloud)

@@ -6,14 +6,18 @@ import json
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from join_lab import QUICK, Clock, event, make, new_table
+import boto3
+from botocore.config import Config
+from join_lab import AMPLE, QUICK, Clock, event, make, new_table
 
 from threeways.aws.calls import Backoff, Context
 from threeways.aws.kinesis import ShardReader, list_shards
-from threeways.emulator.faults import FaultProxy, Schedule
+from threeways.emulator.faults import FaultProxy, Schedule, Script
 from threeways.emulator.server import Emulator
 from threeways.join.deadlines import Deadlines
 from threeways.join.join import Key
@@ -26,8 +30,6 @@ from threeways.join.telemetry import Tally
 from threeways.join.timers import SqsTimers
 from threeways.stream.delivery import StreamDelivery
 from threeways.stream.quarantine import S3Quarantine
-
-ONE_TRY: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "read_timeout": 5, "connect_timeout": 2}
 
 
 @dataclass
@@ -65,28 +67,49 @@ class Kept:
         return self.told[-1][1]
 
 
-class World:
-    """Calls the functions of a join. proxy: where faults are injected, by its schedule."""
+class Cloud:
+    """The emulator behind a proxy that injects faults, and clients of both: they are slow to make."""
 
-    def __init__(self, emulator: Emulator, proxy: FaultProxy, **more: Any) -> None:
+    def __init__(self, emulator: Emulator, proxy: FaultProxy) -> None:
         self.emulator = emulator
         self.proxy = proxy
+        self.client: Callable[[str], Any] = cache(emulator.client)
+
+    @cache  # noqa: B019 - it lives as long as the session
+    def faulty(self, service: str) -> Any:
+        """A client of one attempt a call, by way of the proxy."""
+        make: Any = boto3.client
+        config = Config(
+            retries={"total_max_attempts": 1},
+            read_timeout=5,
+            connect_timeout=2,
+            max_pool_connections=50,
+        )
+        return make(service, endpoint_url=self.proxy.endpoint_url, config=config)
+
+
+class World:
+    """Calls the functions of a join by hand."""
+
+    def __init__(self, cloud: Cloud, **more: Any) -> None:
+        self.cloud = cloud
+        cloud.proxy.schedule = Script()
         self.clock = Clock()
         self.telemetry = Kept()
         self.name = f"world-{uuid.uuid4().hex[:8]}"
-        self.table_name = new_table(emulator)
-        emulator.client("kinesis").create_stream(StreamName=self.name, ShardCount=1)
-        emulator.client("s3").create_bucket(Bucket=self.name)
-        self.queue_url = emulator.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
+        self.table_name = new_table(cloud.emulator)
+        cloud.client("kinesis").create_stream(StreamName=self.name, ShardCount=1)
+        cloud.client("s3").create_bucket(Bucket=self.name)
+        self.queue_url = cloud.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
         self.use(**more)
 
     def use(self, **more: Any) -> None:
         """Make the functions of a join, as a deployment does."""
         self.join = make(**more)
-        self.table = DynamoTable(self.client("dynamodb"), self.table_name, self.join, QUICK)
-        self.timers = SqsTimers(self.client("sqs"), self.queue_url, QUICK)
-        self.quarantine = S3Quarantine(self.client("s3"), f"s3://{self.name}/quarantine", QUICK)
-        delivery = StreamDelivery(self.client("kinesis"), self.name, Backoff(base=0.002, cap=0.02))
+        self.table = DynamoTable(self.cloud.faulty("dynamodb"), self.table_name, self.join, QUICK)
+        self.timers = SqsTimers(self.cloud.faulty("sqs"), self.queue_url, QUICK)
+        self.quarantine = S3Quarantine(self.cloud.faulty("s3"), f"s3://{self.name}/quarantine", QUICK)
+        delivery = StreamDelivery(self.cloud.faulty("kinesis"), self.name, Backoff(base=0.002, cap=0.02))
         publisher = Publisher(self.join, self.table, delivery, clock=self.clock)
         self.joiner = Joiner(
             self.join, self.table, self.timers, self.quarantine, self.telemetry, clock=self.clock
@@ -95,16 +118,8 @@ class World:
         self.sweeper = Sweeper(self.join, self.table, publisher, self.telemetry, clock=self.clock)
         self.outbox = Outbox(self.join, publisher, self.telemetry)
 
-    def client(self, service: str) -> Any:
-        """A client of one attempt a call, by way of the proxy."""
-        import boto3
-        from botocore.config import Config
-
-        made: Any = boto3.client
-        return made(service, endpoint_url=self.proxy.endpoint_url, config=Config(**ONE_TRY))
-
     def faults(self, schedule: Schedule) -> None:
-        self.proxy.schedule = schedule
+        self.cloud.proxy.schedule = schedule
 
     def put(self, *messages: Any, first: int = 1, seconds: float = 20.0) -> list[str]:
         """Invoke the joiner with a batch; return the sequence numbers that it reports."""
@@ -123,8 +138,6 @@ class World:
         return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
     def state(self, key: Key) -> KeyState:
-        from join_lab import AMPLE
-
         found = self.table.load(key, AMPLE)
         assert found is not None
         return found
@@ -135,27 +148,27 @@ class World:
 
     def messages(self) -> list[dict[str, Any]]:
         """All that was put onto the decisions stream, in order."""
-        kinesis = self.emulator.client("kinesis")
+        kinesis = self.cloud.client("kinesis")
         [shard] = list_shards(kinesis, self.name)
         reader = ShardReader(kinesis, shard.id, {"StreamName": self.name})
         return [json.loads(record["Data"]) for record in reader.read()]
 
     def quarantined(self) -> list[dict[str, Any]]:
         """All that was set aside, an entry a record."""
-        s3 = self.emulator.client("s3")
+        s3 = self.cloud.client("s3")
         found = s3.list_objects_v2(Bucket=self.name).get("Contents", [])
         bodies = [s3.get_object(Bucket=self.name, Key=one["Key"])["Body"].read() for one in found]
         return [json.loads(line) for body in bodies for line in body.splitlines()]
 
     def timers_set(self) -> list[dict[str, Any]]:
         """The timers on the queue whose delay is over, which are taken off it."""
-        sqs = self.emulator.client("sqs")
+        sqs = self.cloud.client("sqs")
         found = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(one["Body"]) for one in found]
 
     def queued(self) -> int:
         """How many timers are on the queue, delayed or not."""
-        attributes = self.emulator.client("sqs").get_queue_attributes(
+        attributes = self.cloud.client("sqs").get_queue_attributes(
             QueueUrl=self.queue_url, AttributeNames=["All"]
         )["Attributes"]
         return int(attributes["ApproximateNumberOfMessages"]) + int(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from join_lab import event, said, upload, verdict
 from join_world import Seconds, World
 
 from threeways.emulator.faults import Fault, Kind, Script
+from threeways.errors import DeadlineNear
 
 ALLOWED = (upload(1), verdict(1), verdict(1, "violence", 0.2))
 
@@ -19,7 +20,7 @@ def test_one_decision_a_key_and_revision_though_everybody_decides_at_once(world:
     world.clock.now += 601
     timer = {"key": 1, "due": world.clock.now - 1}
     with ThreadPoolExecutor(12) as pool:
-        jobs = [pool.submit(world.put, verdict(1, "violence", 0.2)) for _ in range(4)]
+        jobs: list[Future[Any]] = [pool.submit(world.put, verdict(1, "violence", 0.2)) for _ in range(4)]
         jobs += [pool.submit(world.expire, timer) for _ in range(4)]
         jobs += [pool.submit(world.sweep) for _ in range(4)]
         for job in jobs:
@@ -208,8 +209,6 @@ def test_keys_1_and_text_1_differ(world: World) -> None:
 
 
 def test_an_invocation_of_too_little_time_raises_so_that_the_batch_is_halved(world: World) -> None:
-    from threeways.errors import DeadlineNear
-
     world.faults(Script(UpdateItem=[Fault(Kind.THROTTLED)] * 5_000))
     with pytest.raises(DeadlineNear, match="halves"):
         world.joiner(event(upload(1), upload(2), now=world.clock.now), Seconds(1.5))

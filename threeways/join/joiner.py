@@ -106,7 +106,7 @@ class Joiner:
         groups, faults = self._read(batch, tally)
         tally.counts["Keys"] = len(groups)
         outcomes = overlapped(lambda group: self._settled(group, working), groups, self._threads, working)
-        late = working.remaining() <= 0
+        late = any(isinstance(outcome, DeadlineNear) for outcome in outcomes)
         unfinished: list[Record] = list(batch.later)
         timers: list[Timer] = []
         for group, outcome in zip(groups, outcomes, strict=True):

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.aws.calls import Context, Deadline, overlapped
+from threeways.aws.calls import LAST_SECONDS, Context, Deadline, overlapped
 from threeways.errors import InvalidInvocation, JoinFailed
 from threeways.join.effects import Effects
 from threeways.join.item import Item, Items, key_text
@@ -145,6 +145,6 @@ class Outbox:
         tally.counts["Unfinished"] = len(unfinished)
         reported(self._telemetry, "publish", tally, context)
         lowest = min(unfinished, key=int, default=None)
-        if len(changes) > 1 and lowest == changes[0].number and deadline.remaining() <= 0:
+        if len(changes) > 1 and lowest == changes[0].number and deadline.remaining() < 2 * LAST_SECONDS:
             raise too_slow()
         return {"batchItemFailures": [{"itemIdentifier": lowest}] if lowest else []}
