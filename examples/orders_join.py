@@ -1,8 +1,8 @@
-"""Ship an order when fraud and stock have said yes: `JOIN=examples.orders_join`. docs/joins.md explains it."""
+"""Ship an order when fraud and stock have said yes: JOIN=examples.orders_join, see docs/joins.md."""
 
 import msgspec
 
-from threeways.join.join import Decision, Effect, Join
+from threeways.join.join import Decision, Effect, Join, Verdicts
 
 
 class Order(msgspec.Struct):
@@ -14,16 +14,16 @@ class Answer(msgspec.Struct):
     ok: bool
 
 
-def decide(verdicts, expected, expired):
-    if not all(verdict.prediction.ok for verdict in verdicts.values()):
-        return Decision("refuse", {"by": [name for name, one in verdicts.items() if not one.prediction.ok]})
+def decide(verdicts: Verdicts, expected: frozenset[str], expired: bool) -> Decision | None:
+    if noes := sorted(name for name, verdict in verdicts.items() if not verdict.prediction.ok):
+        return Decision("refuse", {"by": noes})
     if expected <= verdicts.keys():
         return Decision("ship")
     return Decision("ask a person") if expired else None
 
 
 join = Join(
-    name="orders", subject=Order, example=Order("a-1", "ann@example.com"), id="order_id",
-    verdicts={"fraud": Answer, "stock": Answer}, expected=frozenset({"fraud", "stock"}), deadline=30,
-    decide=decide, effects=lambda order, decided: [Effect("mail", {"to": order.email, "told": decided.outcome})],
+    name="orders", subject=Order, example=Order("a-1", "ann@example.com"), id="order_id", deadline=30.0,
+    verdicts={"fraud": Answer, "stock": Answer}, expected=frozenset({"fraud", "stock"}), decide=decide,
+    effects=lambda order, decided: [Effect("mail", {"to": order.email, "told": decided.outcome})],
 )  # fmt: skip
