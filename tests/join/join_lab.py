@@ -32,6 +32,7 @@ class Judged(msgspec.Struct):
 
 class Said(msgspec.Struct):
     outcome: str
+    because: str = ""
 
 
 def decide(verdicts: Verdicts, expected: frozenset[str], expired: bool) -> Decision | None:
@@ -81,9 +82,9 @@ def verdict(key: Key, source: str = "nsfw", score: Any = 0.1, id: str | None = N
     }
 
 
-def said(key: Key, outcome: str, id: str, person: str = "ann") -> Any:  # noqa: A002
+def said(key: Key, outcome: str, id: str, person: str = "ann", because: str = "") -> Any:  # noqa: A002
     return verdict(key, "person", id=id, version=person) | {
-        "prediction": {"upload_id": key, "outcome": outcome}
+        "prediction": {"upload_id": key, "outcome": outcome, "because": because}
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from threeways.errors import JoinFailed
-from threeways.join.join import Decided, Join, Key
+from threeways.join.join import Decided, Join, Key, decided_of
 from threeways.scoring.decoding import KEY_LENGTH, fits_a_key
 from threeways.stream.delivery import Entry
 
@@ -49,6 +49,14 @@ class Effects:
             message = dict(zip(self._own, head, strict=True)) | dict(effect.body)
             made.append(self._entry(key, str(key if effect.key is None else effect.key), message))
         return made
+
+    def prove(self) -> None:
+        """Make the messages of the example. Raises JoinFailed where they cannot be put."""
+        join = self._join
+        key: Key = getattr(join.example, join.id)
+        decision = join.decide({}, join.expected, True)
+        if decision is not None:
+            self.entries(key, msgspec.json.encode(join.example), decided_of(join, key, 1, decision))
 
     def _entry(self, key: Key, partition_key: str, message: dict[str, Any]) -> Entry:
         if not 0 < len(partition_key) <= KEY_LENGTH or not fits_a_key(partition_key):

@@ -13,6 +13,7 @@ from threeways.aws import clients
 from threeways.aws.calls import Deadline
 from threeways.errors import PermanentError, SettingsError
 from threeways.join.deadlines import Deadlines
+from threeways.join.effects import Effects
 from threeways.join.finding import find
 from threeways.join.join import Join
 from threeways.join.joiner import THREADS, Joiner
@@ -50,12 +51,16 @@ class LazyQuarantine:
 
 
 class Functions:
-    """Builds the handlers of one join. Raises SettingsError for what is not set or cannot be."""
+    """Builds the handlers of one join.
+
+    Raises SettingsError for what is not set or cannot be, JoinFailed for messages that cannot be put.
+    """
 
     def __init__(self, settings: JoinSettings) -> None:
         self._settings = settings
         self.join: Join[Any] = find(self._of("join", "name a join, such as JOIN=my_package.my_join"))
         self.join.prove()
+        Effects(self.join).prove()
 
     def join_events(self) -> Handler:
         """Return the handler of the streams of subjects and of verdicts."""
