@@ -114,9 +114,10 @@ class Join[S]:
     key that is open keeps those that it was opened with. deadline: seconds from a key's first event, by
     the stream's clock. decide: see there. effects: the messages of a decision, a pure function too. late:
     what a verdict after the decision does: `ignore` keeps it, `revise` decides anew. persons: sources
-    whose verdicts count whenever they come, the newest of them. revises: whether the new decision
-    supersedes the old one. rules: the version of what `decide` goes by, such as a policy file's hash.
-    keep_days: after that, TTL removes a key.
+    whose verdicts count whenever they come, the newest of them. reviewed: the outcomes that wait for a
+    person's verdict, whose keys the table's index lists. revises: whether the new decision supersedes the
+    old one. rules: the version of what `decide` goes by, such as a policy file's hash. keep_days: after
+    that, TTL removes a key.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Join[S]:
     id: str = "id"
     late: Literal["ignore", "revise"] = "revise"
     persons: frozenset[str] = frozenset()
+    reviewed: frozenset[str] = frozenset()
     revises: Callable[[Decided, Decision], bool] = outcome_differs
     rules: str = ""
     keep_days: int = 30

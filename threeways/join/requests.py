@@ -17,6 +17,8 @@ INDEX = "due"
 BUCKETS = 16
 """A partition takes 1,000 writes a second, and a key costs its index four:
 docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html"""
+REVIEW = "review-"
+"""The prefix of the buckets with the keys that wait for a person."""
 OUTBOX_SECONDS = 60.0
 """How long effects wait for the publisher until the sweeper puts them."""
 
@@ -135,24 +137,44 @@ def unmatched(join: Join[Any], state: KeyState) -> Request:
     }
 
 
-def published(state: KeyState) -> Request:
-    """Return the request that notes that the effects up to the state's revision are put."""
-    return {
-        "Key": {"key": {"S": key_text(state.key)}},
+def published(join: Join[Any], state: KeyState) -> Request:
+    """Return the request that notes that the effects up to the state's revision are put.
+
+    A key whose outcome waits for a person stays in the index, in buckets of its own, which the sweeper does
+    not read.
+    """
+    text, last = key_text(state.key), state.decisions[state.revision]
+    request: Request = {
+        "Key": {"key": {"S": text}},
         "UpdateExpression": "REMOVE #x,#b,#w",
         "ConditionExpression": "#r=:r AND attribute_exists(#x)",
         "ExpressionAttributeNames": _named("xbwr"),
         "ExpressionAttributeValues": {":r": {"N": str(state.revision)}},
     }
+    if last.outcome in join.reviewed:
+        request["UpdateExpression"] = "SET #b=:b,#w=:w REMOVE #x"
+        request["ExpressionAttributeValues"] |= {
+            ":b": {"S": REVIEW + bucket_of(text, BUCKETS)}, ":w": {"N": repr(last.decided_at)},
+        }  # fmt: skip
+    return request
 
 
 def due(bucket: int, before: float, limit: int, after: Mapping[str, Any] | None) -> Request:
     """Return the query of a page of the index. after: where the page before it ended."""
+    return _page(f"{bucket:02d}", before, limit, after)
+
+
+def reviewed(bucket: int, limit: int, after: Mapping[str, Any] | None) -> Request:
+    """Return the query of a page of the keys that wait for a person, those that do so longest first."""
+    return _page(f"{REVIEW}{bucket:02d}", 1e12, limit, after)
+
+
+def _page(bucket: str, before: float, limit: int, after: Mapping[str, Any] | None) -> Request:
     request: Request = {
         "IndexName": INDEX,
         "KeyConditionExpression": "#b=:b AND #w<=:t",
         "ExpressionAttributeNames": _named("bw"),
-        "ExpressionAttributeValues": {":b": {"S": f"{bucket:02d}"}, ":t": {"N": repr(before)}},
+        "ExpressionAttributeValues": {":b": {"S": bucket}, ":t": {"N": repr(before)}},
         "Limit": limit,
     }
     return request | ({"ExclusiveStartKey": after} if after else {})

@@ -128,14 +128,24 @@ class DynamoTable:
     def published(self, state: KeyState, deadline: Deadline) -> None:
         """Note that the effects up to the state's revision are put, unless there is a newer revision."""
         with suppress(Refused):
-            self._updated(requests.published(state), deadline)
+            self._updated(requests.published(self._join, state), deadline)
 
     def due(self, before: float, deadline: Deadline) -> Iterator[Key]:
         """Yield what the index has up to this time, a page of each bucket in turn."""
+        return self._indexed(lambda bucket, after: requests.due(bucket, before, _PAGE, after), deadline)
+
+    def reviewed(self, limit: int, deadline: Deadline) -> Iterator[Key]:
+        """Yield the keys that wait for a person, so many of each bucket in turn.
+
+        A key may be yielded although a person has decided it since: load it.
+        """
+        return self._indexed(lambda bucket, after: requests.reviewed(bucket, limit, after), deadline)
+
+    def _indexed(self, page: Callable[[int, Any], requests.Request], deadline: Deadline) -> Iterator[Key]:
         pages: deque[tuple[int, Any]] = deque((bucket, None) for bucket in range(requests.BUCKETS))
         while pages:
             bucket, after = pages.popleft()
-            answer = self._call(self._client.query, requests.due(bucket, before, _PAGE, after), deadline)
+            answer = self._call(self._client.query, page(bucket, after), deadline)
             yield from map(self._items.key, answer["Items"])
             if answer.get("LastEvaluatedKey"):
                 pages.append((bucket, answer["LastEvaluatedKey"]))

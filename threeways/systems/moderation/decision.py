@@ -62,6 +62,7 @@ def join_of(policy: Policy) -> Join[Subject]:
         deadline=policy.deadline_s,
         late=policy.late,
         persons=frozenset({REVIEWER}),
+        reviewed=frozenset({"review"}),
         decide=partial(decide, policy),
         revises=supersedes,
         effects=effects,
