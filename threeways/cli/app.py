@@ -27,6 +27,7 @@ from threeways.cli.invoke import invoke
 from threeways.cli.plan import plan
 from threeways.cli.quarantine import quarantine
 from threeways.cli.replay import replay
+from threeways.cli.review import review
 from threeways.cli.rollback import rollback
 from threeways.cli.run import run
 from threeways.cli.start_lambda import start_lambda
@@ -39,6 +40,7 @@ COMMANDS = {
     "On this machine": (run, watch, web, batch, train, torture),
     "A model's artifact": (check, digest, export, import_),
     "What was given up": (quarantine, replay),
+    "What is left to people": (review,),
     "AWS": (plan, doctor, deploy, rollback, destroy),
     "The image, with Docker": (image, invoke, start_lambda, integration_test),
 }
