@@ -5,6 +5,7 @@
 #   frame      the same as function, and [frame], which is pandas: for models that take a DataFrame
 #   web        the web service (`make web-image`)
 #   batch      the batch job, on a schedule or by hand
+#   join       the four functions of a join (join.yaml): [packages] without NumPy and onnxruntime, for it has no model
 # It needs no BuildKit, so `sam build` can build it too; the stages are in the order of who needs them, for the
 # classic builder builds all that stand above a target.
 # docs.aws.amazon.com/lambda/latest/dg/python-image.html
@@ -50,6 +51,25 @@ ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="three-ways-fast" \
       org.opencontainers.image.description="Ride events from Kinesis in, predicted durations out, by ONNX" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# The functions of a join: which of them, the stack's command says.
+FROM packages AS join-packages
+RUN python3 strip_packages.py /packages join \
+ && python3 notices.py /packages > /NOTICES && mv /NOTICES /packages/THIRD_PARTY_NOTICES-packages.txt \
+ && chmod -R a+rX /packages
+
+FROM ${BASE} AS join
+COPY --from=join-packages /packages /var/task/
+COPY --from=code /code /var/task/
+COPY sbom/join.cdx.json /var/task/sbom.cdx.json
+CMD ["threeways.join.functions.join_events"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="three-ways-join" \
+      org.opencontainers.image.description="Verdicts of several consumers from Kinesis in, one decision out" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -176,7 +176,7 @@ check: $(READY) ## whether the function would start with a model, with the image
 import: $(READY) ## log and register a model that is only a pickle (FILE=lin_reg.bin NAME= EXAMPLES=rows.parquet SHA256= ID= METHOD=)
 	@$(PYTHON) -m threeways import
 
-image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function frame web batch, ARCH=x86_64 arm64, TAG=)
+image: $(READY) ## build the Lambda function's image and tell its size (TARGET=fast function frame web batch join, ARCH=x86_64 arm64, TAG=)
 	@$(PYTHON) -m threeways image
 
 web-image: $(READY) ## build the web service's image (ARCH=, TAG=)

@@ -15,7 +15,7 @@ from typing import Any
 
 from setup_tool import venv_of
 from setup_venv import PYTHON, ROOT, say
-from strip_packages import PACKAGES
+from strip_packages import NOT_OF, PACKAGES
 
 FOLDER = ROOT / "sbom"
 TARGETS = {
@@ -24,6 +24,7 @@ TARGETS = {
     "frame": ("default", "sklearn", "frame"),
     "web": ("default", "sklearn", "web"),
     "batch": ("default", "sklearn", "batch"),
+    "join": ("default",),
 }
 """Image -> the sections of the lock that the Dockerfile installs for it."""
 VALIDATE = """
@@ -66,7 +67,8 @@ def main() -> int:
 def packages(lock: dict[str, Any], target: str) -> dict[str, str]:
     """Return the packages of an image with their versions, by normalized name."""
     entries = {normal(name): one for section in TARGETS[target] for name, one in lock[section].items()}
-    return {name: one["version"].removeprefix("==") for name, one in entries.items() if name not in PACKAGES}
+    stripped = {*PACKAGES, *NOT_OF.get(target, ())}
+    return {name: one["version"].removeprefix("==") for name, one in entries.items() if name not in stripped}
 
 
 def of_target(found: dict[str, Any], target: str, wanted: dict[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Removes from installed packages what nothing imports while a model is served: `strip_packages.py FOLDER`.
+"""Removes from installed packages what nothing imports in an image: `strip_packages.py FOLDER [target]`.
 
 Standard library only: it runs inside the image's build. What goes is on the lists below and nothing else;
 licences and metadata of what stays, stay. A package that goes, goes whole, with its metadata: what the image
@@ -23,6 +23,9 @@ SERVICES = ("kinesis", "s3", "secretsmanager", "sts")
 calls sts for credentials, where a container has a web identity (EKS). Your code calls another: add it.
 """
 
+NOT_OF: dict[str, tuple[str, ...]] = {"join": ("numpy", "onnxruntime", "pyyaml", "tzdata")}
+"""Image -> the packages of the Pipfile's [packages] that nothing in it imports: a join has no model."""
+
 PATHS = (
     "onnxruntime/backend",
     "onnxruntime/capi/libonnxruntime.so*",  # for programs in C; the Python module has all of it within itself
@@ -46,13 +49,13 @@ AT_THE_TOP = ("bin",)
 DATA = "botocore/data"
 
 
-def strip(folder: Path) -> dict[str, int]:
+def strip(folder: Path, target: str = "") -> dict[str, int]:
     """Remove what is on the lists from a folder that packages were installed to.
 
-    Returns bytes by what they were on the lists as. Symbolic links are removed, and not followed.
+    target: the image, where `NOT_OF` has it. Returns bytes by what they were on the lists as. Symbolic links are removed, and not followed.
     """
     removed: dict[str, int] = {}
-    for kind, path in _listed(folder):
+    for kind, path in _listed(folder, target):
         if path.exists(follow_symlinks=False):  # else it went with its folder
             removed[kind] = removed.get(kind, 0) + _remove(path)
     for path in sorted(folder.rglob("*"), reverse=True):
@@ -61,9 +64,9 @@ def strip(folder: Path) -> dict[str, int]:
     return removed
 
 
-def _listed(folder: Path) -> Iterator[tuple[str, Path]]:
+def _listed(folder: Path, target: str) -> Iterator[tuple[str, Path]]:
     """What goes, with what it is on the lists as."""
-    for name in PACKAGES:
+    for name in (*PACKAGES, *NOT_OF.get(target, ())):
         for path in _files(folder, name):
             yield f"package {name}", path
     for pattern in PATHS:
@@ -106,10 +109,11 @@ def _remove(path: Path) -> int:
 
 def main(arguments: list[str]) -> int:
     """Strip the folder and print what went; 0, or 2 where there is no such folder."""
-    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        print("usage: strip_packages.py FOLDER, where packages are installed", file=sys.stderr)
+    folder, *target = arguments or [""]
+    if not Path(folder).is_dir() or len(target) > 1 or not NOT_OF.keys() >= {*target}:
+        print("usage: strip_packages.py FOLDER [target], where packages are installed", file=sys.stderr)
         return 2
-    for kind, size in sorted(strip(Path(arguments[0])).items(), key=lambda item: -item[1]):
+    for kind, size in sorted(strip(Path(folder), *target).items(), key=lambda item: -item[1]):
         print(f"stripped {size / 1e6:7.1f} MB  {kind}")
     return 0
 

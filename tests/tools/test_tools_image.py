@@ -92,10 +92,13 @@ def test_the_dockerfile_asks_for_what_the_build_promises() -> None:
 
 def test_fast_has_the_packages_of_every_image_and_the_others_have_scikit_learn_too() -> None:
     packages, sklearn = "COPY --from=packages ", "COPY --from=sklearn-packages "
-    for target in images.LIMITS_MB:
+    for target in images.LIMITS_MB.keys() - {"join"}:
         stage = STAGES[f"${{BASE}} AS {target}"]
         assert packages in stage
         assert (sklearn in stage) is (target != "fast")
+    join = STAGES["${BASE} AS join"]
+    assert "COPY --from=join-packages " in join
+    assert not re.search(f"{packages}|{sklearn}", join)
     assert DOCKERFILE.rstrip().endswith("\nFROM function"), "what is built without a target is the function"
 
 

@@ -17,7 +17,7 @@ GOES = (
     "numpy/__pycache__/a.cpython-313.pyc",
     "numpy/_core/lib/libnpymath.a",
     "bin/f2py",
-    "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
+    "botocore/data/ec2/2016-11-15/service-2.json.gz",
     "onnxruntime/capi/libonnxruntime.so.1.31.1",
     "onnxruntime/quantization/quantize.py",
     "google/protobuf/message.py",
@@ -85,3 +85,18 @@ def test_a_link_is_removed_and_what_it_names_stays(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_no_success(tmp_path: Path) -> None:
     assert main([str(tmp_path / "nowhere")]) == 2
+
+
+def test_an_image_without_a_model_loses_whole_packages_and_another_target_is_refused(tmp_path: Path) -> None:
+    for name in ("numpy/__init__.py", "numpy.libs/libopenblas.so.0", "msgspec/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    record = tmp_path / "numpy-2.0.dist-info" / "RECORD"
+    record.parent.mkdir()
+    lines = "numpy/__init__.py,sha256=x,1\nnumpy.libs/libopenblas.so.0,sha256=x,1\n"
+    record.write_text(f"{lines}numpy-2.0.dist-info/RECORD,,\n")
+    assert main([str(tmp_path), "jion"]) == 2
+    assert main([str(tmp_path)]) == 0
+    assert (tmp_path / "numpy" / "__init__.py").exists()
+    assert main([str(tmp_path), "join"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["msgspec"]

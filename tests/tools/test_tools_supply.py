@@ -55,6 +55,13 @@ def test_each_image_has_an_sbom_of_exactly_its_packages_of_the_lock(target: str)
     assert all(f"COPY --from={section}-packages" in DOCKERFILE for section in sections)
 
 
+def test_the_image_of_a_join_has_nothing_that_computes() -> None:
+    """An addition to [packages] is in the functions' images; whether a join needs it, `NOT_OF` says."""
+    named = {"aws-lambda-powertools", "boto3", "msgspec"}
+    theirs = {"botocore", "jmespath", "python-dateutil", "s3transfer", "six", "typing-extensions", "urllib3"}
+    assert sbom.packages(LOCK, "join").keys() == named | theirs
+
+
 @pytest.mark.parametrize("target", sbom.TARGETS)
 def test_each_package_of_an_image_says_its_licence_and_where_its_source_is(target: str) -> None:
     for name in sbom.packages(LOCK, target):
@@ -62,7 +69,9 @@ def test_each_package_of_an_image_says_its_licence_and_where_its_source_is(targe
         folder = Path(str(package.locate_file("")))
         assert notices.licence(package) or notices.texts(package, folder), name
         assert notices.source(package), name
-    assert DOCKERFILE.count("python3 notices.py") == len({"packages", "sklearn", "frame", "web", "batch"})
+    assert DOCKERFILE.count("python3 notices.py") == len(
+        {"packages", "join", "sklearn", "frame", "web", "batch"}
+    )
 
 
 def test_the_notices_name_the_texts_of_the_licences_that_ask_for_more(

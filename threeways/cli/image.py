@@ -14,12 +14,14 @@ NEXT = {
     "frame": "make invoke IMAGE={tag} EVENT=mixed, or make integration-test TARGET=frame",
     "web": "docker run --publish 127.0.0.1:8080:8080 --env MODEL_LOCATION=s3://… {tag}",
     "batch": "push it to ECR, and make deploy PARAMETERS='BatchImageUri=… BatchEvents=… BatchPredictions=…'",
+    "join": "make integration-test, or make deploy JOIN=",
 }
 
 
 def image(
     target: Annotated[
-        Literal["function", "fast", "frame", "web", "batch"], typer.Option(help="The Dockerfile's target.")
+        Literal["function", "fast", "frame", "web", "batch", "join"],
+        typer.Option(help="The Dockerfile's target."),
     ] = "function",
     arch: Annotated[Literal["x86_64", "arm64"] | None, typer.Option(help="Default: this machine's.")] = None,
     tag: Annotated[str | None, typer.Option(help="Default: three-ways, or three-ways-TARGET.")] = None,
