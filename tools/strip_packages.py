@@ -18,7 +18,7 @@ PACKAGES = ("flatbuffers", "packaging", "prettytable", "protobuf", "wcwidth")
 only its tools for making models import; skops for packaging, prettytable and wcwidth, for model cards alone.
 """
 
-SERVICES = ("kinesis", "s3", "secretsmanager", "sts")
+SERVICES = ("dynamodb", "kinesis", "s3", "secretsmanager", "sqs", "sts")
 """The services whose descriptions botocore keeps, of four hundred. The code calls all but sts; the SDK itself
 calls sts for credentials, where a container has a web identity (EKS). Your code calls another: add it.
 """
@@ -52,7 +52,8 @@ DATA = "botocore/data"
 def strip(folder: Path, target: str = "") -> dict[str, int]:
     """Remove what is on the lists from a folder that packages were installed to.
 
-    target: the image, where `NOT_OF` has it. Returns bytes by what they were on the lists as. Symbolic links are removed, and not followed.
+    target: the image, where `NOT_OF` has it. Returns bytes by what they were on the lists as. Symbolic links
+    are removed, and not followed.
     """
     removed: dict[str, int] = {}
     for kind, path in _listed(folder, target):

@@ -19,6 +19,8 @@ from threeways.emulator.schedule import ScheduleSettings
 from threeways.emulator.server import Emulator
 from threeways.emulator.template import load
 from threeways.emulator.template_values import Resolver
+from threeways.join.functions import ALWAYS
+from threeways.join.telemetry import AGES, COUNTS, NAMESPACE
 
 TEMPLATE = Path(__file__).parents[2] / "join.yaml"
 DOCUMENT = parse(TEMPLATE.read_text())
@@ -275,7 +277,8 @@ def test_each_way_to_fail_has_an_alarm() -> None:
     assert watched >= {
         ("Overdue", "Sweeper"),
         ("OutboxAge", "Sweeper"),
-        ("LateVerdicts", "Joiner"),
+        ("Expired", "Sweeper"),
+        ("Late", "Joiner"),
         ("ApproximateNumberOfMessagesVisible", "<TimersDeadLetters.QueueName>"),
         ("IteratorAge", "Joiner"),
         ("IteratorAge", "Publisher"),
@@ -287,6 +290,24 @@ def test_each_way_to_fail_has_an_alarm() -> None:
         *(("Errors", name) for name in FUNCTIONS),
         *(("Throttles", name) for name in FUNCTIONS),
     }
+
+
+def test_the_functions_emit_the_metrics_that_alarms_and_dashboard_watch() -> None:
+    body = json.loads(resolved()["Resources"]["Dashboard"]["Properties"]["DashboardBody"])
+    shown = {
+        metric[1]
+        for widget in body["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        if metric[0] == NAMESPACE
+    }
+    watched = {
+        metric["MetricName"]
+        for alarm in ALARMS.values()
+        for metric in metrics(alarm)
+        if metric["Namespace"] == NAMESPACE
+    }
+    assert watched | shown <= {*COUNTS, *AGES}
+    assert {"Overdue", "OutboxAge"} <= set(ALWAYS), "an alarm on it has data each minute"
 
 
 def test_what_an_alarm_tells_to_run_or_to_raise_is_there() -> None:
