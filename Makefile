@@ -40,7 +40,7 @@ TAKES_invoke := EVENT IMAGE MODEL SHA256
 TAKES_start-lambda := PORT IMAGE MODEL SHA256
 TAKES_integration-test := EMULATOR TARGET IMAGE FUNCTION YES
 TAKES_mlflow := PORT
-TAKES_deploy := STACK REGION YES MODEL SHA256 IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EVENT NO_RIDE EVENTS_FROM
+TAKES_deploy := STACK REGION YES MODEL SHA256 IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EVENT NO_RIDE EVENTS_FROM JOIN VERDICTS_FROM
 TAKES_rollback := STACK REGION YES TO NO_EVENT NO_RIDE
 TAKES_destroy := STACK REGION YES
 # What the environment says just as well: see 'Environment' in README.md.
@@ -201,7 +201,7 @@ start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs
 integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (TARGET=fast, IMAGE= FUNCTION= YES=1)
 	@$(PYTHON) -m threeways integration-test
 
-deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, an event through it (STACK= REGION= MODEL= SHA256= TASK= EVENTS_FROM= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
+deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, an event through it (STACK= REGION= MODEL= SHA256= TASK= EVENTS_FROM= JOIN= VERDICTS_FROM= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
 	@$(PYTHON) -m threeways deploy
 
 rollback: $(READY) .venv-sam/.ready ## back to the deployment before, at once (STACK= REGION= TO= YES=1)

@@ -59,6 +59,8 @@ def diff(change_set: models.ChangeSet) -> list[models.Change]:
     for name, body in change_set.template_dict["Resources"].items():
         if body["Type"] != "AWS::Kinesis::Stream" or name not in there:
             continue
+        if "Ref" not in body["Properties"]["Name"]:
+            continue  # of the stack's own name, which never changes
         parameter, physical = body["Properties"]["Name"]["Ref"], getattr(there[name], "stream_name", None)
         if change_set.parameters.get(parameter, physical) != physical:
             change = models.Change("Modify", name, body["Type"])

@@ -78,6 +78,10 @@ class Tools(DockerAndSam):
         assert (chosen.folder / "MLmodel").is_file()
         self._step("prove")
 
+    def prove_join(self, image: str, name: str, values: Mapping[str, str]) -> None:
+        assert values["Join"]
+        self._step("prove")
+
     def push(self, image: str, login: Login) -> str:
         self._step("push")
         assert login.user == "AWS"

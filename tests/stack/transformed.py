@@ -75,6 +75,8 @@ def without_what_moto_lacks(document: dict[str, Any]) -> dict[str, Any]:
     Nor with what the default parameters' conditions leave out, which moto's change sets trip over: a packaged
     template's defaults are its parameters' values.
     """
+    if "VerdictsStreamArn" in document["Parameters"]:
+        return _join_without(document)
     for name in ("BatchImageUri", "WebImageUri"):
         assert document["Parameters"][name]["Default"] == ""
     given = [way for way in ("Input", "Output") if document["Parameters"][f"{way}StreamArn"]["Default"]]
@@ -92,4 +94,17 @@ def without_what_moto_lacks(document: dict[str, Any]) -> dict[str, Any]:
     left["PredictorInput"] = {**mapping, "Properties": on_function}
     lacking = {"DashboardUrl", "FunctionAliasArn", "WebServiceUrl"}
     outputs = {name: body for name, body in document["Outputs"].items() if name not in lacking}
+    return {**document, "Resources": left, "Outputs": outputs}
+
+
+def _join_without(document: dict[str, Any]) -> dict[str, Any]:
+    """The same of join.yaml."""
+    given = [way for way in ("Events", "Verdicts") if document["Parameters"][f"{way}StreamArn"]["Default"]]
+    left = {
+        name: body
+        for name, body in document["Resources"].items()
+        if body["Type"] not in NOT_IN_MOTO
+        and body.get("Condition") not in {f"Makes{way}Stream" for way in given}
+    }
+    outputs = {name: body for name, body in document["Outputs"].items() if name != "DashboardUrl"}
     return {**document, "Resources": left, "Outputs": outputs}

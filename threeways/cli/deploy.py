@@ -33,10 +33,16 @@ def deploy(
     events_from: Annotated[
         str | None, typer.Option(help="A stack whose input stream is read, too: this is a further consumer.")
     ] = None,
+    join: Annotated[
+        str | None, typer.Option(help="A join, instead of a model: its short name or its module.")
+    ] = None,
+    verdicts_from: Annotated[
+        str | None, typer.Option(help="A stack or stream whose predictions are a join's verdicts.")
+    ] = None,
     no_event: NoEvent = False,
     yes: Yes = False,
 ) -> None:
-    """Deploy the stack of template.yaml with a model, and send an event through."""
+    """Deploy the stack of a model or of a join, and send an event through."""
     from threeways.ops.deploy.changes import Options
     from threeways.ops.deploy.deploy import deploy as run_deploy
 
@@ -53,6 +59,8 @@ def deploy(
         yes=yes,
         event=not no_event,
         events_from=events_from,
+        join=join,
+        verdicts_from=verdicts_from,
     )
     with telling_interruption():
         run_deploy(options, tools(console), console, LOCAL, answered if sys.stdin.isatty() else None, agreed)

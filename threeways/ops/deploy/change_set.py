@@ -1,4 +1,4 @@
-"""Refuse a deployment that would replace or remove a stream or a bucket, before anything of it is executed.
+"""Refuse a deployment that would replace or remove a stream, a bucket or a table, before it is executed.
 
 CloudFormation is asked by a change set, which is looked at and deleted. After a replacement the stack is on
 the new stream, while producers and consumers are still on the old one; a new bucket holds no model, no
@@ -17,7 +17,7 @@ from threeways.errors import UsageError
 from threeways.ops import account
 from threeways.ops.account import Client
 
-KEPT = {"AWS::Kinesis::Stream": "stream", "AWS::S3::Bucket": "bucket"}
+KEPT = {"AWS::Kinesis::Stream": "stream", "AWS::S3::Bucket": "bucket", "AWS::DynamoDB::Table": "table"}
 """The types of resources that hold what can't be made again."""
 RECORDS = "DeploymentsBucket"
 """The one that a rollback to a template without it may leave in the account, without a stack: no producer,
@@ -29,7 +29,7 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
 def require_kept(stack: str, template: str, values: Mapping[str, str], client: Client) -> None:
-    """Raise UsageError where CloudFormation would replace or remove a stream or a bucket of the stack.
+    """Raise UsageError where CloudFormation would replace or remove one of the stack's `KEPT`.
 
     template: what would be deployed, its text. values: of its parameters. The stack is left as it is.
     """
@@ -45,7 +45,7 @@ def require_kept(stack: str, template: str, values: Mapping[str, str], client: C
 
 
 def lost(change: Mapping[str, Any]) -> str | None:
-    """Return what a change would do to a stream or a bucket; None where that stays what it is.
+    """Return what a change would do to a stream, a bucket or a table; None where that stays what it is.
 
     `Conditional` is no promise that it stays, and `Dynamic` none at all: both count as lost.
     """

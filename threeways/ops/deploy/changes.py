@@ -29,7 +29,8 @@ TASK, MODEL_NAME, EVENT_ID = "Task", "ModelName", "EventId"
 class Options:
     """What the user gave with the command; None and "" where nothing.
 
-    task: what is predicted. events_from: the stack whose input stream is read, too.
+    task: what is predicted. events_from: the stack whose input stream is read, too. join: what is decided,
+    instead of predicted. verdicts_from: the stack, or the stream, whose predictions are its verdicts.
     sha256: the model's digest, given by who vouches for it. parameters: `Name=value` words. image: one
     that is built. to: the deployment to go back to. at_once: the new version takes over in one step. yes:
     do not ask. event: send one through afterwards.
@@ -48,6 +49,8 @@ class Options:
     event: bool = True
     task: str | None = None
     events_from: str | None = None
+    join: str | None = None
+    verdicts_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,8 @@ def _said(value: str, deployed: str | None) -> str:
 
 def _check_stack(options: Options, stack: Stack, client: Client) -> None:
     require_usable(stack)
+    if stack.is_join:
+        raise UsageError(f"the stack {stack.name} is a join: say which, JOIN=, or name another stack, STACK=")
     bucket = stack.output("ModelBucket")
     with account.named_faults(f"the stack's model bucket {bucket} is not there or not yours"):
         client("s3").head_bucket(Bucket=bucket)

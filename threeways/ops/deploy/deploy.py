@@ -24,6 +24,8 @@ from threeways.ops.deploy import (
     change_set,
     changes,
     history,
+    join_deploy,
+    join_plan,
     package,
     parameters,
     repository,
@@ -73,16 +75,20 @@ def deploy(
     tools.require()
     if options.image:
         tools.architecture(options.image)  # that it is there
+    if options.join:
+        return _of_join(options, options.join, tools, console, confirm)
+    if options.verdicts_from:
+        raise UsageError(f"VERDICTS_FROM={options.verdicts_from} is for a join: say which, JOIN=")
     answers = changes.settle(options, answers_file, ask, tools)
     made = changes.make(options, answers, local)
     if options.image:
-        _require_architecture(options.image, made, tools)
+        join_deploy.require_architecture(options.image, made.values["Architecture"], tools)
     _announce(made, options, console)
     if made.real and not options.yes and not confirm("Go on?"):
         raise UsageError(NOTHING)
     _require_kept(made)
     image = options.image or tools.build(made.values["Architecture"], _target(made))
-    _require_architecture(image, made, tools)
+    join_deploy.require_architecture(image, made.values["Architecture"], tools)
     image = _proven(image, options, made, tools)
     if reason := kept.save(answers, answers_file, is_further=bool(options.events_from)):
         say(console, f"{answers_file} {reason}, and stays as it is")
@@ -91,6 +97,18 @@ def deploy(
     if options.event and made.example:
         through(stack, made.example, made.chosen.run_id, made.client, console)
     return stack
+
+
+def _of_join(options: Options, name: str, tools: DockerAndSam, console: Console, confirm: Confirm) -> Stack:
+    """Deploy the stack of a join; the stack as it is then."""
+    made = join_plan.make(options, join_plan.settle(options, name))
+    if options.image:
+        join_deploy.require_architecture(options.image, made.values["Architecture"], tools)
+    join_deploy.announce(made, options, console)
+    if made.real and not options.yes and not confirm("Go on?"):
+        raise UsageError(NOTHING)
+    join_deploy.require_kept(made)
+    return join_deploy.carry_out(made, options, tools, console)
 
 
 def _proven(image: str, options: Options, made: Plan, tools: DockerAndSam) -> str:
@@ -106,15 +124,6 @@ def _proven(image: str, options: Options, made: Plan, tools: DockerAndSam) -> st
         image = tools.build(made.values["Architecture"], FRAME)
         tools.prove(image, made.chosen, made.values)
     return image
-
-
-def _require_architecture(image: str, made: Plan, tools: DockerAndSam) -> None:
-    built, wanted = tools.architecture(image), made.values["Architecture"]
-    if built != wanted:
-        raise UsageError(
-            f"{image} was built for {built}, the stack's functions run on {wanted}: build it with "
-            f"`make image ARCH={wanted}`, or deploy with PARAMETERS=Architecture={built}"
-        )
 
 
 def _announce(made: Plan, options: Options, console: Console) -> None:
@@ -163,8 +172,7 @@ def _require_kept(made: Plan) -> None:
     """
     if made.stack is None:
         return
-    function = made.stack.template.get("Resources", {}).get(package.FUNCTION, {})
-    image = function.get("Properties", {}).get("ImageUri") or repository.example(made.answers.region)
+    image = package.image_of(made.stack.template) or repository.example(made.answers.region)
     values = {**made.values, **made.chosen.parameters(made.stack.output("ModelBucket"))}
     template = package.text_of(package.packaged(made.document, values, image))
     change_set.require_kept(made.answers.stack, template, values, made.client)

@@ -1,4 +1,4 @@
-"""`make destroy`: the stack goes; its buckets stay, for what they hold cannot be made again.
+"""`make destroy`: the stack goes; its buckets and its table stay, for what they hold cannot be made again.
 
 docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
 """
@@ -71,7 +71,11 @@ def _announce(stack: Stack, images: str | None, whose: str, client: Client, cons
     for name, kind, physical in held:
         if name not in retained:
             kinds.setdefault(kind.removeprefix("AWS::"), []).append(physical.rpartition("/")[2] or name)
-    stays = [physical for name, _, physical in held if name in retained and physical]
+    stays = [
+        f"s3://{physical}" if kind == "AWS::S3::Bucket" else f"{kind.removeprefix('AWS::')}: {physical}"
+        for name, kind, physical in held
+        if name in retained and physical
+    ]
     say(
         console,
         f"This touches {whose}",
@@ -81,7 +85,7 @@ def _announce(stack: Stack, images: str | None, whose: str, client: Client, cons
         *_other_readers(held, client),
         *([f"  ECR::Repository: {images}, with every image in it"] if images else []),
         "and stays, to be emptied and removed by hand:",
-        *(f"  s3://{bucket}" for bucket in stays or ["nothing"]),
+        *(f"  {one}" for one in stays or ["nothing"]),
     )
 
 

@@ -32,6 +32,16 @@ except threeways.errors.ThreewaysError as error:
 else:
     print("ready")
 """
+PROVE_JOIN = """
+import sys, threeways.errors
+from threeways.join import finding, functions
+try:
+    finding.find({name!r}).prove()
+except threeways.errors.ThreewaysError as error:
+    print(f"refused: {{error}}")
+else:
+    print("ready")
+"""
 
 
 class DockerAndSam:
@@ -83,6 +93,18 @@ class DockerAndSam:
         if said.splitlines()[-1:] != ["ready"]:
             raise UsageError(f"the function would not start with {chosen.name}: {said}")
         self._console.print("The image has loaded the model and predicted its example")
+
+    def prove_join(self, image: str, name: str, values: Mapping[str, str]) -> None:
+        """Have the image find a join and decide about its example. Raises UsageError, EngineError."""
+        if engine.architecture(image) != engine.machine():
+            self._console.print(
+                f"NOT TRIED: the join in the image: it is for {self.architecture(image)}, not this machine"
+            )
+            return
+        said = engine.inside(image, PROVE_JOIN.format(name=name), "--memory", f"{values['MemorySize']}m")
+        if said.splitlines()[-1:] != ["ready"]:
+            raise UsageError(f"the functions would not start with JOIN={name}: {said}")
+        self._console.print("The image has found the join and decided about its example")
 
     @contextmanager
     def _readable(self, folder: Path) -> Iterator[Path]:

@@ -25,9 +25,9 @@ OUTPUT = "DeploymentsBucket"
 class Deployment(msgspec.Struct, frozen=True):
     """One deployment. id: of its template. before: the id of the one that it took the place of.
 
-    model: as people know it. model_location: `s3://bucket/prefix`. image: its URI, by digest. template: as it
-    was deployed, its parameters' values as their defaults. example: an event of it, None where
-    none is recorded.
+    model: as people know it, or the join. model_location: `s3://bucket/prefix`; "" of a join. image:
+    its URI, by digest. template: as it was deployed, its parameters' values as their defaults. example: an
+    event of it, None where none is recorded.
     """
 
     id: str
@@ -46,8 +46,8 @@ class Deployment(msgspec.Struct, frozen=True):
 
 def of(stack: Stack, s3: Any) -> History:
     """Return a stack's deployments. Those from before it had a bucket for them are in its model bucket."""
-    models = stack.output("ModelBucket")
-    return History(stack.outputs.get(OUTPUT) or models, s3, models)
+    models = None if stack.is_join else stack.output("ModelBucket")
+    return History(stack.outputs.get(OUTPUT) or stack.output("ModelBucket"), s3, models)
 
 
 class History:

@@ -11,15 +11,17 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import yaml
 
+from threeways.aws.cloudformation.values import UNKNOWN, Unknown, Values
 from threeways.errors import UsageError
 from threeways.ops.deploy.parameters import Document
 
-FUNCTION = "Predictor"
+FUNCTION = "AWS::Serverless::Function"
+"""The type of what the image is deployed to."""
 ID = "Deployment"
 """Where a packaged template's Metadata tells which deployment it is."""
 MAX_BYTES = 51_200
@@ -27,6 +29,7 @@ MAX_BYTES = 51_200
 docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _QUOTES = 100
 """For the quotes that SAM CLI puts around digits where PyYAML does not."""
+_NO_VALUE = {"Ref": "AWS::NoValue"}
 _TOLD_HERE = ("Description", "ConstraintDescription")
 """Of a parameter, for who gives one: values are checked against template.yaml, before any deployment."""
 _MAY_STAY = {"DeploymentPreference", "Events"}
@@ -34,24 +37,14 @@ _MAY_STAY = {"DeploymentPreference", "Events"}
 
 
 def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str) -> Document:
-    """Return the template with these parameters' values as defaults, and as literals in the function.
+    """Return the template with these parameters' values as defaults, and as literals in its functions.
 
     values: of every parameter. image: its URI, by digest.
     """
     made: Document = copy.deepcopy(dict(document))
     for name, value in values.items():
         made["Parameters"][name]["Default"] = value
-    for parameter in made["Parameters"].values():
-        for told in _TOLD_HERE:
-            parameter.pop(told, None)
-    for body in made["Resources"].values():
-        if body.get("Metadata", {}).keys() == {"checkov"}:  # remarks for who audits template.yaml
-            del body["Metadata"]
-        if body["Type"] == "AWS::CloudWatch::Dashboard":
-            body["Properties"] = _replaced(body["Properties"], _on_one_line)
-    function = made["Resources"][FUNCTION]
-    function.pop("Metadata", None)  # how `sam build` would make an image
-    properties = function["Properties"]
+    _remove_remarks(made)
     literals = {
         name: int(float(value)) if made["Parameters"][name]["Type"] == "Number" else value
         for name, value in values.items()
@@ -61,31 +54,72 @@ def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str)
         is_parameter = isinstance(value, dict) and value.keys() == {"Ref"} and value["Ref"] in literals
         return literals[value["Ref"]] if is_parameter else value
 
-    for name, value in properties.items():
-        if name not in _MAY_STAY:
-            properties[name] = _replaced(value, literal)
-    properties["ImageUri"] = image
+    for function in functions(made):
+        function.pop("Metadata", None)  # how `sam build` would make an image
+        properties = function["Properties"]
+        for name, value in properties.items():
+            if name not in _MAY_STAY:
+                properties[name] = _replaced(value, literal)
+        properties["ImageUri"] = image
     _shorten(made, values)
     text = json.dumps({**made, "Metadata": None}, sort_keys=True)  # the same for the same content
     made["Metadata"] = {**made.get("Metadata", {}), ID: hashlib.sha256(text.encode()).hexdigest()[:12]}
     return made
 
 
+def _remove_remarks(document: Document) -> None:
+    """Remove what is for who reads the template: descriptions of parameters, reasons for its audit."""
+    for parameter in document["Parameters"].values():
+        for told in _TOLD_HERE:
+            parameter.pop(told, None)
+    for body in document["Resources"].values():
+        if body.get("Metadata", {}).keys() == {"checkov"}:
+            del body["Metadata"]
+        if body["Type"] == "AWS::CloudWatch::Dashboard":
+            body["Properties"] = _replaced(body["Properties"], _on_one_line)
+
+
+def functions(document: Mapping[str, Any]) -> list[Document]:
+    """Return the functions that are made of the image, as the template has them."""
+    return [body for body in document.get("Resources", {}).values() if body.get("Type") == FUNCTION]
+
+
+def image_of(document: Mapping[str, Any]) -> str | None:
+    """Return the image that a packaged template's functions have; None where it has none."""
+    found = (function.get("Properties", {}).get("ImageUri") for function in functions(document))
+    return next((str(image) for image in found if image), None)
+
+
 def _shorten(document: Document, values: Mapping[str, str]) -> None:
     """Remove the resources and outputs for which a parameter is empty: CloudFormation makes none of them.
 
-    Its limit counts them all the same. Where something else refers to one of them all stay. What is too long
-    even then goes without the descriptions of its outputs.
+    Its limit counts them all the same. What is too long even then has each `Fn::If` decided, and loses what
+    no condition makes; and if need be the descriptions of its outputs.
     """
-    absent = {
+    empty = {
         name
         for name, condition in document.get("Conditions", {}).items()
         for parameter, value in values.items()
         if not value and condition == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
     }
+    _leave_out(document, empty)
+    if size(document) > MAX_BYTES:
+        known = _Conditions(document.get("Conditions", {}), values)
+        for section in ("Globals", "Outputs", "Resources"):
+            document[section] = _decided(document.get(section, {}), known)
+        _leave_out(
+            document, {name for name in document.get("Conditions", {}) if known.holds(name, name) is False}
+        )
+    if size(document) > MAX_BYTES:
+        for output in document["Outputs"].values():
+            output.pop("Description", None)
+
+
+def _leave_out(document: Document, conditions: Collection[str]) -> None:
+    """Remove what has one of these conditions; where something else refers to a part of it all stays."""
     stays = {
         section: {
-            name: body for name, body in document[section].items() if body.get("Condition") not in absent
+            name: body for name, body in document[section].items() if body.get("Condition") not in conditions
         }
         for section in ("Outputs", "Resources")
     }
@@ -93,9 +127,40 @@ def _shorten(document: Document, values: Mapping[str, str]) -> None:
     unmade = document["Resources"].keys() - stays["Resources"].keys()
     if not any(re.search(rf"\b{name}\b", text) for name in unmade):
         document.update(stays)
-    if size(document) > MAX_BYTES:
-        for output in document["Outputs"].values():
-            output.pop("Description", None)
+
+
+class _Conditions(Values):
+    """Which conditions hold with these values of the parameters; UNKNOWN where something else decides."""
+
+    def __init__(self, conditions: Mapping[str, Any], values: Mapping[str, str]) -> None:
+        super().__init__(conditions)
+        self._parameters = values
+
+    def reference(self, name: Any, where: str) -> Any:  # noqa: ARG002 - as the base has it
+        return self._parameters.get(name, UNKNOWN)
+
+    def attribute(self, name: str, where: str) -> Any:  # noqa: ARG002
+        return UNKNOWN
+
+    def untold(self, why: str) -> Unknown:  # noqa: ARG002
+        return UNKNOWN
+
+    def in_text(self, value: Any, otherwise: str, where: str) -> str:  # noqa: ARG002
+        return otherwise
+
+
+def _decided(value: Any, known: Values) -> Any:
+    """Return a value with that of its branch in the place of each `Fn::If` whose condition is known."""
+    if isinstance(value, dict) and value.keys() == {"Fn::If"}:
+        name, *branches = value["Fn::If"]
+        holds = known.holds(name, name)
+        return value if isinstance(holds, Unknown) else _decided(branches[0 if holds else 1], known)
+    if isinstance(value, dict):
+        made = {name: _decided(part, known) for name, part in value.items()}
+        return {name: part for name, part in made.items() if part != _NO_VALUE}
+    if isinstance(value, list):
+        return [part for part in (_decided(one, known) for one in value) if part != _NO_VALUE]
+    return value
 
 
 def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
@@ -121,7 +186,9 @@ def at_once(document: Mapping[str, Any]) -> Document:
     docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-create-alarms.html
     """
     made: Document = copy.deepcopy(dict(document))
-    made["Resources"][FUNCTION]["Properties"]["DeploymentPreference"]["Enabled"] = False
+    for function in functions(made):
+        if "DeploymentPreference" in function["Properties"]:
+            function["Properties"]["DeploymentPreference"]["Enabled"] = False
     return made
 
 
@@ -130,7 +197,7 @@ def text_of(document: Mapping[str, Any]) -> str:
     if (found := size(document)) > MAX_BYTES:
         raise UsageError(
             f"the packaged template has {found:,} bytes, over CloudFormation's {MAX_BYTES:,}: "
-            "take something out of template.yaml"
+            "take something out of the template"
         )
     return json.dumps(document, separators=(",", ":"))
 

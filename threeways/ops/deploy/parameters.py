@@ -17,9 +17,9 @@ from threeways.errors import UsageError
 
 OURS = ("ModelLocation", "ModelSha256", "RunId")
 """The parameters that `MODEL=` decides."""
-TEMPLATE = project.ROOT / "template.yaml"
+TEMPLATE, JOIN_TEMPLATE = project.ROOT / "template.yaml", project.ROOT / "join.yaml"
 
-SOURCE = ("InputStreamArn", "EnhancedFanOut")
+SOURCE = ("InputStreamArn", "EnhancedFanOut", "EventsStreamArn", "VerdictsStreamArn")
 """The parameters that decide what the mapping reads. Another source is another mapping:
 docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html"""
 ANEW = (

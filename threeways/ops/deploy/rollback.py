@@ -11,10 +11,19 @@ from rich.console import Console
 
 from threeways.artifact.fetch import bucket as buckets
 from threeways.errors import UsageError
+from threeways.join import finding
 from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import change_set, changes, package, parameters, repository, smoke_test
+from threeways.ops.deploy import (
+    change_set,
+    changes,
+    join_smoke_test,
+    package,
+    parameters,
+    repository,
+    smoke_test,
+)
 from threeways.ops.deploy import history as histories
 from threeways.ops.deploy import model as models
 from threeways.ops.deploy.changes import Options
@@ -40,7 +49,9 @@ def rollback(
     require_usable(stack)
     history = histories.of(stack, client("s3"))
     target = _target(options.to, stack, history)
-    _require_there(target, client)
+    if target.model_location:
+        _require_model(target, client)
+    _require_image(target, client)
     current = history.get(package.id_of(stack.template) or "")
     values = parameters.defaults(target.template)
     passing = {*parameters.OURS, "DeploymentType"}
@@ -63,9 +74,11 @@ def rollback(
     after = require_after(answers.stack, client)
     say(console, f"Back: {answers.stack} with {target.model}")
     example = target.example or (
-        smoke_test.example_of(tasks.find(values["Task"])) if values["Task"] else None
+        smoke_test.example_of(tasks.find(values["Task"])) if values.get("Task") else None
     )
-    if options.event and example is None:
+    if options.event and example and after.is_join:
+        join_smoke_test.through(after, finding.find(values["Join"]), example, client, console)
+    elif options.event and example is None:
         say(console, "No event was sent, for the deployment's record has none")
     elif options.event and example:
         through(after, example, values["RunId"], client, console)
@@ -94,8 +107,8 @@ def _target(to: str | None, stack: Stack, history: History) -> Deployment:
     return found
 
 
-def _require_there(target: Deployment, client: Client) -> None:
-    """Raise UsageError where its model or its image was removed since."""
+def _require_model(target: Deployment, client: Client) -> None:
+    """Raise UsageError where its model was removed since."""
     place = buckets.parse(target.model_location)
     with account.named_faults(f"the model at {place} cannot be looked up"):
         files = models.sizes(client("s3"), place.bucket, place.prefix)
@@ -104,6 +117,10 @@ def _require_there(target: Deployment, client: Client) -> None:
             f"the model of {target.id} is no longer at {place}: the bucket keeps old versions of removed "
             "objects for 90 days; or deploy a model, make deploy MODEL="
         )
+
+
+def _require_image(target: Deployment, client: Client) -> None:
+    """Raise UsageError where its image was removed since."""
     if not repository.has_image(target.image, client("ecr")):
         raise UsageError(
             f"the image of {target.id} is no longer in ECR: {target.image}. Check its commit "

@@ -32,6 +32,11 @@ class Stack:
     outputs: Mapping[str, str] = field(default_factory=dict)
     template: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_join(self) -> bool:
+        """Whether it is one of join.yaml."""
+        return "VerdictsStreamArn" in self.outputs
+
     def output(self, name: str) -> str:
         """Raise UsageError where it is not this project's stack."""
         if name not in self.outputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from threeways.errors import UsageError
@@ -57,7 +57,7 @@ def require_free(stack: Stack | None, values: Mapping[str, str], client: Client)
         if values.get(arn) or not (stack is None or stack.parameters.get(arn)):
             continue
         with account.named_faults(f"the stream {values[name]} cannot be looked up"):
-            found = _summary(values[name], client)
+            found = summary(values[name], client)
         if found:
             use = "read that one" if name == INPUT_NAME else "put on that one, beside others"
             raise UsageError(
@@ -66,13 +66,15 @@ def require_free(stack: Stack | None, values: Mapping[str, str], client: Client)
             )
 
 
-def require_existing(values: Mapping[str, str], region: str, client: Client) -> None:
+def require_existing(
+    values: Mapping[str, str], region: str, client: Client, names: Iterable[str] = (INPUT_ARN, OUTPUT_ARN)
+) -> None:
     """Raise UsageError where a stream that is given by its ARN is none that a stack of the region can use.
 
-    Alarms and dashboard name the stream in the stack's own account and region. Raises LocationError where it
-    can't be looked up.
+    names: of the parameters that are ARNs. Alarms and dashboard name the stream in the stack's own account
+    and region. Raises LocationError where it can't be looked up.
     """
-    for name, _ in PAIRS:
+    for name in names:
         if values.get(name):
             _require(name, values[name], region, client)
 
@@ -90,7 +92,7 @@ def _require(name: str, arn: str, region: str, client: Client) -> None:
                 f"{name}={arn} is in account {whose}, the stack in {own}: deploy it with credentials of "
                 f"{whose}"
             )
-        found = _summary(arn.rpartition("/")[2], client)
+        found = summary(arn.rpartition("/")[2], client)
     if found is None:
         raise UsageError(
             f"{name}={arn} is not there: give the output {name} of the stack that makes the "
@@ -117,7 +119,7 @@ def readers_of(source: str, client: Client) -> Iterator[Mapping[str, Any]]:
         yield from page["EventSourceMappings"]
 
 
-def _summary(name: str, client: Client) -> Mapping[str, Any] | None:
+def summary(name: str, client: Client) -> Mapping[str, Any] | None:
     """Return what Kinesis says of a stream; None where there is none. Raises boto's errors."""
     kinesis = client("kinesis")
     try:
