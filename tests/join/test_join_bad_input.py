@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from join_lab import AMPLE, Judged, Said, event, make, said, upload, verdict
-from world import Seconds, World
+from join_world import Seconds, World
 
 from threeways.emulator.faults import Fault, Kind, Rates, Script
 from threeways.errors import InvalidInvocation, JoinFailed, TableFailed
