@@ -50,7 +50,7 @@ def test_it_is_in_the_same_state_after_any_calls(emulator: Emulator, actions: li
     name = _TABLES.setdefault(emulator.endpoint_url, new_table(emulator))
     key = uuid.uuid4().hex
     client = emulator.client("dynamodb")
-    tables = [MemoryTable(JOIN), DynamoTable(client, name, JOIN, QUICK)]
+    tables: list[Any] = [MemoryTable(JOIN), DynamoTable(client, name, JOIN, QUICK)]
     old: list[KeyState | None] = [None, None]
     for action, given_ in actions:
         for place, table in enumerate(tables):
@@ -67,7 +67,7 @@ def _add(table: Any, key: str, places: list[int], old: KeyState | None) -> KeySt
 
 
 def _settle(table: Any, key: str, now: float, _: KeyState | None) -> KeyState | None:
-    state = table.load(key, AMPLE)
+    state: KeyState | None = table.load(key, AMPLE)
     if state is None:
         return None
     settled, _steps = settle(JOIN, table, state, lambda: now, AMPLE)

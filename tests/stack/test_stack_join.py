@@ -20,7 +20,8 @@ from threeways.emulator.server import Emulator
 from threeways.emulator.template import load
 from threeways.emulator.template_values import Resolver
 from threeways.join.functions import ALWAYS
-from threeways.join.telemetry import AGES, COUNTS, NAMESPACE
+from threeways.join.telemetry import AGES, COUNTS
+from threeways.stream.telemetry import NAMESPACE
 
 TEMPLATE = Path(__file__).parents[2] / "join.yaml"
 DOCUMENT = parse(TEMPLATE.read_text())
