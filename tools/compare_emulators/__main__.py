@@ -1,18 +1,19 @@
 """Run the rows of docs/event-source-mapping.md: `python -m tools.compare_emulators moto localstack`.
 
 It prints the page's rows, with what each emulator did. It needs npm and Java, for LocalStack's Kinesis and
-DynamoDB, and takes some minutes. `--only TEXT` runs the rows that have the text in them.
+DynamoDB, and takes some minutes. `--only PATTERN` runs the rows in which a regular expression is found.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
 from . import filters, functions, kinesis, lanes, queues, replies, schedules, settings, sites, stores, tables  # noqa: F401
 from .rows import PROBES, of_page, run
 
-PATIENCE = {"moto": 3.0, "localstack": 20.0}
+PATIENCE = {"moto": 3.0, "localstack": 40.0}
 """Seconds: moto's mapping invokes while a record is put, LocalStack's polls once a second."""
 
 
@@ -20,11 +21,11 @@ def main() -> int:
     """Run the command line and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.compare_emulators", description=__doc__)
     parser.add_argument("emulators", nargs="*", choices=[[], *PATIENCE], help="which; both if none")
-    parser.add_argument("--only", default="", metavar="TEXT")
-    parser.add_argument("--at-once", type=int, default=6, help="how many rows run at once")
+    parser.add_argument("--only", default="", metavar="PATTERN")
+    parser.add_argument("--at-once", type=int, default=3, help="how many rows run at once")
     asked = parser.parse_args()
     names = asked.emulators or list(PATIENCE)
-    page = [one for one in of_page() if asked.only in one]
+    page = [one for one in of_page() if re.search(asked.only, one)]
     tried = [one for one in page if one in PROBES]
     server = functions.serve()
     server.start()

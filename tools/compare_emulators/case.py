@@ -13,10 +13,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from threeways.emulator.endpoint import Endpoint
+from threeways.emulator.endpoint import Endpoint, client_of
 
 from .functions import FUNCTIONS, Function, Handler
-from .sites import clients_of
 
 REPORTS = ["ReportBatchItemFailures"]
 SERVICES = (
@@ -25,15 +24,19 @@ SERVICES = (
 )  # fmt: skip
 
 
+def clients_of(endpoint: Endpoint) -> dict[str, Any]:
+    """Return clients of an emulator, by service, that try a call once."""
+    return {one: client_of(one, endpoint.endpoint_url, endpoint.region, attempts=1) for one in SERVICES}
+
+
 class Case:
     """Make sources, functions and mappings with names that no other case has, and remove the mappings."""
 
-    def __init__(self, endpoint: Endpoint, patience: float) -> None:
+    def __init__(self, clients: dict[str, Any], patience: float) -> None:
         self.name = f"case-{uuid.uuid4().hex[:12]}"
         self.patience = patience
         """How many seconds what should happen is waited for."""
-        self.region = endpoint.region
-        self._clients = clients_of(endpoint, *SERVICES)
+        self._clients = clients
         self._mappings: list[str] = []
         self._made = 0
 
@@ -50,8 +53,6 @@ class Case:
         """Delete the mappings, so that nothing is polled any more."""
         for one in self._mappings:
             self.refused(self.client("lambda").delete_event_source_mapping, UUID=one)
-        for client in self._clients.values():
-            client.close()
 
     def function(self, handler: Handler = lambda _event: None, **settings: Any) -> Function:
         """Make a function whose invocations the handler gets."""
@@ -116,11 +117,13 @@ class Case:
         return True
 
     def refused(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-        """Return the message with which a call is refused; empty where it is not."""
+        """Return the code with which a call is refused; empty where it is not."""
         try:
             call(*arguments, **named)
-        except (ClientError, ParamValidationError) as error:
-            return str(error) or type(error).__name__
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        except ParamValidationError:
+            return "ParamValidationError"
         return ""
 
     def stream(self, shards: int = 1) -> str:
@@ -158,7 +161,7 @@ class Case:
         told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, str(told["Attributes"]["QueueArn"])
 
-    def messages(self, url: str) -> list[str]:
+    def messages(self, url: str, seconds: float | None = None) -> list[str]:
         """Return the texts at a queue: those that come until two seconds after the first."""
         found: list[str] = []
 
@@ -167,7 +170,7 @@ class Case:
             found.extend(one["Body"] for one in got.get("Messages", []))
             return found
 
-        self.until(received)
+        self.until(received, seconds)
         time.sleep(2)
         return received()
 

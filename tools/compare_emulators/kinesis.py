@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .case import Case, batches, flat, items, verdict
@@ -43,11 +44,11 @@ def order(case: Case) -> str:
 
 @row("[parameters][p]: `BatchSize`")
 def batch_size(case: Case) -> str:
-    found = largest(case, 250), largest(case, 10_000, BatchSize=10_000)
-    return verdict(
-        found == (100, 10_000),
-        f"the largest of 250 records by default and of 10,000 with such a BatchSize has {found}",
-    )
+    by_default = largest(case, 250)
+    if by_default != 100:
+        return f"no: of 250 records the largest batch has {by_default}"
+    most = largest(case, 10_000, BatchSize=10_000)
+    return verdict(most == 10_000, f"of 10,000 records the largest batch has {most}")
 
 
 def largest(case: Case, count: int, **properties: Any) -> int:
@@ -102,7 +103,7 @@ def large_record(case: Case) -> str:
         lambda: case.client("kinesis").put_record(StreamName=name, Data=b"x" * 5_000_000, PartitionKey="k")
     )
     if refused:
-        return f"not run: its Kinesis takes no record of 5 MB: {refused}"
+        return f"not run: its Kinesis takes no record of 5 MB ({refused})"
     case.put(stream, [1], "k")
     case.until(lambda: 1 in items(function))
     largest = max((len(json.dumps(one.event)) for one in function.invocations), default=0)
@@ -154,7 +155,7 @@ def future(case: Case) -> str:
     return verdict(why, "one in an hour is taken")
 
 
-def read(case: Case, put: list[Any], reads: int) -> list[str]:
+def read(case: Case, put: list[Any], reads: int, at_once: int) -> list[str]:
     """Read a shard as often as told, from its beginning, and return the refusals."""
     kinesis, stream = case.client("kinesis"), case.stream()
     for one in put:
@@ -164,23 +165,25 @@ def read(case: Case, put: list[Any], reads: int) -> list[str]:
     place = kinesis.get_shard_iterator(
         StreamName=name, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]  # fmt: skip
-    return [
-        why for _ in range(reads) if (why := case.refused(lambda: kinesis.get_records(ShardIterator=place)))
-    ]
+    with ThreadPoolExecutor(at_once) as pool:
+        answers = pool.map(lambda _: case.refused(kinesis.get_records, ShardIterator=place), range(reads))
+        return [why for why in answers if why]
 
 
 @row("[quotas][q]: five reads and 2 MB a second and shard for all that poll; fan-out has its own")
 def reads(case: Case) -> str:
     started_at = time.monotonic()
-    refusals = read(case, [1], 30)
-    took = time.monotonic() - started_at
-    return verdict(refusals, f"of 30 reads within {took:.0f} s none is refused")
+    refusals = read(case, [1], 30, 10)
+    a_second = 30 / (time.monotonic() - started_at)
+    if not refusals and a_second <= 5:
+        return f"not run: it answers {a_second:.0f} reads a second at most here"
+    return verdict(refusals, f"of 30 reads, {a_second:.0f} a second, none is refused")
 
 
 @row("[GetRecords][g]: after 10 MB the reads of five seconds are refused")
 def ten_megabytes(case: Case) -> str:
-    refusals = read(case, [b"x" * 1_000_000] * 11, 2)
-    return verdict(len(refusals) == 1, "the next read is answered at once")
+    refusals = read(case, [b"x" * 1_000_000] * 11, 2, 1)
+    return verdict(len(refusals) == 1, "the next read is answered")
 
 
 def resharded(case: Case, *, while_it_runs: bool) -> str:

@@ -153,7 +153,7 @@ def throttled(case: Case) -> str:
     if function.invocations:
         return "no: a function with a concurrency of 0 is invoked"
     lambda_.delete_function_concurrency(FunctionName=function.name)
-    return verdict(case.until(lambda: function.invocations), "it does not come again within its 60 s")
+    return verdict(case.until(lambda: function.invocations), "it does not come after that")
 
 
 @row("[partial][q2]: the reported messages alone come again")
@@ -174,7 +174,8 @@ def partial(case: Case) -> str:
     time.sleep(2)
     got = [sorted(one) for one in batches(function)]
     return verdict(
-        got[0] == list("01234") and sorted(flat(got[1:])) == ["1", "3"], f"it reports 1 and 3; it gets {got}"
+        got[:1] == [list("01234")] and sorted(flat(got[1:])) == ["1", "3"],
+        f"it reports 1 and 3; it gets {got}",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threeways import project
 from threeways.emulator.endpoint import Endpoint
 
-from .case import Case
+from .case import Case, clients_of
 
 PAGE = project.ROOT / "docs" / "event-source-mapping.md"
 Probe = Callable[[Case], str]
@@ -38,23 +39,25 @@ def _warm(case: Case) -> None:
     """Wait until what an emulator starts with its first request answers."""
     case.until(lambda: not case.refused(case.client("kinesis").list_streams), 60)
     case.until(lambda: not case.refused(case.client("dynamodb").list_tables), 60)
-    case.close()
 
 
 def run(endpoint: Endpoint, behaviours: Iterable[str], patience: float, at_once: int) -> dict[str, str]:
-    """Return what an emulator did, by behaviour."""
+    """Return what an emulator did, by behaviour. Each is told on standard error as soon as it is known."""
 
     def one(behaviour: str) -> str:
-        case = Case(endpoint, patience)
+        case = Case(clients, patience)
         try:
-            return PROBES[behaviour](case)
+            found = PROBES[behaviour](case)
         except Exception as error:  # noqa: BLE001 - what an emulator cannot do at all
             traceback.print_exc()
-            return f"no: {type(error).__name__}: {error}"
+            found = f"no: {type(error).__name__}: {error}"
         finally:
             case.close()
+        print(f"{behaviour} | {found}", file=sys.stderr, flush=True)
+        return found
 
-    _warm(Case(endpoint, patience))
+    clients = clients_of(endpoint)
+    _warm(Case(clients, patience))
     chosen = list(behaviours)
     with ThreadPoolExecutor(at_once) as pool:
         return dict(zip(chosen, pool.map(one, chosen), strict=True))

@@ -36,7 +36,9 @@ def unsupported(case: Case) -> str:
     case.put(stream, [1])
     case.until(lambda: function.invocations)
     used = any("window" in one.event for one in function.invocations)
-    return f"taken: {', '.join(taken) or 'none'}; events {'have' if used else 'without'} a tumbling window"
+    return verdict(
+        not taken, f"taken: {', '.join(taken)}; events {'with' if used else 'without'} a tumbling window"
+    )
 
 
 @row("[parameters][p]: `Enabled`")

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from threeways import project
 from threeways.emulator.child import Child, bare_environment
@@ -82,8 +81,3 @@ def dynamodb_local() -> Path:
     if not list(root.glob(folder)):
         subprocess.run([npm, "install", "--prefix", str(root), "--silent", DYNAMODB_LOCAL], check=True)  # noqa: S603
     return next(root.glob(folder))
-
-
-def clients_of(endpoint: Endpoint, *services: str) -> dict[str, Any]:
-    """Return clients that try a call once."""
-    return {one: client_of(one, endpoint.endpoint_url, endpoint.region, attempts=1) for one in services}
