@@ -11,7 +11,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 	$(foreach _,$(.VARIABLES),$(if $(findstring command,$(origin $(_))),$(_)))
 
 override .DEFAULT_GOAL := help
-.PHONY: help setup run watch torture replay web batch train test quality validate doctor plan bench bench-check bench-growth bench-consumers \
+.PHONY: help setup run review watch torture replay web batch train test quality validate doctor plan bench bench-check bench-growth bench-consumers \
 	bench-image bench-web bench-batch digest check import wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
 override SHELL := /bin/bash
@@ -27,6 +27,7 @@ TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTU
 TAKES_train := DATA VALIDATION
 TAKES_test := ARGS
 TAKES_validate := TEMPLATE
+TAKES_review := KEY ALLOW REMOVE BY BECAUSE SERVE PORT JOIN STACK TABLE VERDICTS REGION YES
 TAKES_doctor := TEMPLATE STACK RATE KEY_RATE BYTES
 TAKES_plan := RATE SHARDS MEMORY ARCH CONSUMERS MODEL SHA256
 TAKES_bench-image := IMAGES
@@ -105,6 +106,9 @@ torture: $(READY) ## the same under throttles, resets, kills and resharding; not
 
 replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)
 	@$(PYTHON) -m threeways replay
+
+review: $(READY) ## what a join leaves to people, and their verdicts (STACK= SERVE=1 PORT=8091, or KEY= ALLOW=1 or REMOVE=1 BY= BECAUSE=, JOIN= TABLE= VERDICTS= REGION= YES=1)
+	@exec $(PYTHON) -m threeways review
 
 watch: $(READY) ## a page of the run that goes on here, on 127.0.0.1, until Ctrl-C (PORT=8090)
 	@exec $(PYTHON) -m threeways watch
