@@ -292,7 +292,7 @@ def test_what_is_told_of_a_score_is_bounded_and_sound_whatever_its_message_says(
     because: Any, told: Any
 ) -> None:
     join = a_join()
-    source = msgspec.structs.replace(verdict(join, "nsfw", 0.95), because=tuple(because))
+    source = msgspec.structs.replace(verdict(join, "nsfw", 0.95), because=tuple(because), version="v" * 9_000)
     found = join.decide({"nsfw": source}, join.expected, True)
     assert found is not None
     assert found.facts["categories"]["nsfw"].get("because") == told

@@ -12,7 +12,7 @@ from moderation_lab import UPLOAD, a_join, by_person, verdict
 from threeways.join.join import Decided, Decision, decided_of
 
 DATABASE = {
-    *("decision_visibility", "decision_ground", "decision_facts", "category", "category_addition"),
+    *("decision_visibility", "decision_ground", "decision_facts", "category"),
     *("incompatible_content_ground", "incompatible_content_explanation", "content_type", "source_type"),
     *("automated_detection", "automated_decision", "application_date", "puid"),
 }
@@ -86,7 +86,7 @@ def test_a_redelivered_message_is_the_same_whatever_policy_is_deployed_by_then()
 
 
 def test_a_removal_has_a_statement_of_reasons_with_the_databases_attributes() -> None:
-    statement = messages(decided(nsfw=0.95, copyright=0.93, violence=0.6))["decision"]["statement_of_reasons"]
+    statement = messages(decided(nsfw=0.95, violence=0.6))["decision"]["statement_of_reasons"]
     assert set(statement) == DATABASE
     assert statement["decision_visibility"] == ["DECISION_VISIBILITY_CONTENT_REMOVED"]
     assert statement["decision_ground"] == "DECISION_GROUND_INCOMPATIBLE_CONTENT"
@@ -96,6 +96,22 @@ def test_a_removal_has_a_statement_of_reasons_with_the_databases_attributes() ->
     )
     assert statement["application_date"] == "2027-01-15"
     assert set(statement["puid"]) <= set("0123456789abcdef")
+
+
+def test_a_statements_categories_are_those_of_the_removal_each_once_and_the_surest_first() -> None:
+    other = {"statement_category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC", "ground": "Terms, 5"}
+    join = a_join("revise", copyright=other, violence=other)
+    found = {
+        name: verdict(join, name, score)
+        for name, score in (("copyright", 0.93), ("nsfw", 0.99), ("violence", 0.95))
+    }
+    decision = join.decide(found, join.expected, False)
+    assert isinstance(decision, Decision)
+    effects = {one.kind: one.body for one in join.effects(UPLOAD, decided_of(join, 7, 1, decision))}
+    statement = effects["decision"]["statement_of_reasons"]
+    assert statement["category"] == "STATEMENT_CATEGORY_VIOLENCE"
+    assert statement["category_addition"] == ["STATEMENT_CATEGORY_OTHER_VIOLATION_TC"]
+    assert statement["incompatible_content_ground"] == "Terms, 4"
 
 
 @pytest.mark.parametrize(

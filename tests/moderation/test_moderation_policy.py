@@ -136,12 +136,15 @@ def test_a_file_that_is_none_is_refused_by_its_variable(tmp_path: Path, text: An
     assert told in str(error.value)
 
 
-def test_a_policy_of_ones_own_is_named_by_the_environment(tmp_path: Path) -> None:
+def test_a_policy_of_ones_own_is_named_by_the_environment_and_needs_no_numpy(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(TOML.format(name="hate", review=0.2, more='model = "hate_model"'), "utf-8")
-    code = "from threeways.systems.moderation.decision import join; print(*join.expected, join.rules)"
+    code = (
+        "import sys; from threeways.systems.moderation.decision import join; "
+        "print(*join.expected, join.rules, {'numpy', 'boto3'} & set(sys.modules))"
+    )
     told = subprocess.run(
         [sys.executable, "-c", code], env={"MODERATION_POLICY": str(file)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert told.stdout.split() == ["hate_model", load(file).rules]
+    assert told.stdout.split() == ["hate_model", load(file).rules, "set()"]

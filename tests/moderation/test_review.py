@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
+import boto3
 import pytest
 import typer
 from review_lab import AMPLE, Stage, on
@@ -175,3 +177,17 @@ def test_a_title_writes_nothing_to_the_terminal_but_itself(stage: Stage, capsys:
     assert "\x1b" not in told
     assert "\u202e" not in told
     assert "[red]Ha rbour" in told
+
+
+def test_a_stack_tells_its_join_table_and_stream(stage: Stage) -> None:
+    outputs = {"TableName": stage.table_name, "VerdictsStreamName": stage.stream}
+    template = {
+        "Parameters": {"Join": {"Type": "String", "Default": "moderation"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    emulator.client("cloudformation").create_stack(StackName=stage.stream, TemplateBody=json.dumps(template))
+    found = located(None, stage.stream, None, None, None)
+    assert (found.join, found.table, found.verdicts) == ("moderation", stage.table_name, stage.stream)
+    with pytest.raises(UsageError, match="there is no stack another: name another, STACK="):
+        located(None, "another", None, None, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from review_lab import AMPLE, Stage, on
@@ -73,7 +74,8 @@ def test_a_reviewer_reads_why_and_judges(
         assert told[0].text == "7: revision 2, allow."
         assert browser.find_element(By.NAME, "by").get_attribute("value") == "Ada"
         assert not browser.execute_script(TOO_WIDE)
-    assert [one for one in browser.get_log("browser") if "favicon" not in one["message"]] == []
+    logged: Any = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [one for one in logged if "favicon" not in one["message"]] == []
     state = stage.table.load(7, AMPLE)
     assert state is not None
     assert state.decisions[2].outcome == "allow"

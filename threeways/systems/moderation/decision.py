@@ -17,7 +17,7 @@ from threeways.settings import from_environment
 from threeways.systems.moderation import explanation, statement
 from threeways.systems.moderation.effects import effects
 from threeways.systems.moderation.policy import REVIEWER, Outcome, Policy, PolicySettings, load
-from threeways.systems.moderation.verdicts import Subject, evidence_of, score_of, types_of
+from threeways.systems.moderation.verdicts import Subject, evidence_of, score_of, short, types_of
 
 SEVERITY: Mapping[Outcome, int] = {"allow": 0, "review": 1, "remove": 2}
 
@@ -78,7 +78,7 @@ def _finding(policy: Policy, source: str, verdict: Verdict[Any]) -> dict[str, An
         "outcome": category.of(score),
         "review": category.review,
         "remove": category.remove,
-        "version": verdict.version,
+        "version": short(verdict.version),
         **evidence_of(verdict),
     }
 
@@ -110,7 +110,7 @@ def _by_person(
     facts = {
         "explanation": explanation.of_reviewer(outcome, because),
         "automated_decision": False,
-        "reviewer": {"by": person.version, "because": because},
+        "reviewer": {"by": short(person.version), "because": because},
         **_facts(policy, outcome, findings, missing, expired, moved),
     }
     return Decision(outcome, facts)

@@ -28,12 +28,13 @@ def grounds(policy: Policy, outcome: Outcome, moved: Sequence[str]) -> dict[str,
     if outcome != "remove":
         return {"decision_visibility": [], "decision_ground": None}
     about = [policy.categories[name] for name in moved]
+    categories = [*dict.fromkeys(one.statement_category for one in about)] or [OTHER]
     return {
         "decision_visibility": REMOVED,
         "decision_ground": GROUND,
         "incompatible_content_ground": about[0].ground if about else policy.ground,
-        "category": about[0].statement_category if about else OTHER,
-        "category_addition": [one.statement_category for one in about[1:]],
+        "category": categories[0],
+        "category_addition": categories[1:],
     }
 
 
@@ -41,12 +42,13 @@ def of(decided: Decided) -> dict[str, Any]:
     """Return the statement of a removal."""
     facts = decided.facts
     kept = {name: facts[name] for name in ("decision_visibility", "decision_ground", "decision_facts")}
+    further = facts["category_addition"]  # an attribute that is left out, but never empty
     return {
         **kept,
+        **({"category_addition": further} if further else {}),
         "incompatible_content_ground": facts["incompatible_content_ground"],
         "incompatible_content_explanation": facts["decision_facts"][:2_000],
         "category": facts["category"],
-        "category_addition": facts["category_addition"],
         "content_type": ["CONTENT_TYPE_VIDEO"],
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes" if facts["automated_detection"] else "No",
