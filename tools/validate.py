@@ -24,12 +24,20 @@ NOBODY = {
 """SAM CLI wants a region and credentials, whose ever they are, though it asks nobody anything here."""
 
 
-def main(template: str = "template.yaml") -> int:
-    """Every check, one after the other; 0 when all are clean."""
-    if not Path(template).is_file():
-        say(f"TEMPLATE={template} is not there: name a CloudFormation or SAM template")
-        return 2
-    chosen = checks(template) + (of_workflows() if template == "template.yaml" else [])
+OURS = ("template.yaml", "join.yaml")
+"""The stacks that `make deploy` makes."""
+
+
+def main(*given: str) -> int:
+    """Every check, one after the other; 0 when all are clean. given: a template, instead of OURS."""
+    templates = given or OURS
+    for template in templates:
+        if not Path(template).is_file():
+            say(f"TEMPLATE={template} is not there: name a CloudFormation or SAM template")
+            return 2
+    chosen = [check for template in templates for check in checks(template)] + (
+        [] if given else of_workflows()
+    )
     failed = [title for title, command in chosen if not passed(title, command)]
     say(f"validate: {', '.join(failed)} found something" if failed else "validate: all clean")
     return 1 if failed else 0
@@ -47,13 +55,13 @@ def checks(template: str) -> list[tuple[str, list[str]]]:
     ]
     return [
         (
-            "sam validate --lint",
+            f"sam validate --lint {template}",
             [str(venv_of("sam") / "bin" / "sam"), "validate", "--lint", "--template", template],
         ),
-        ("cfn-lint", [cfn_lint, "--include-checks", "I", "--template", template]),
+        (f"cfn-lint {template}", [cfn_lint, "--include-checks", "I", "--template", template]),
         # It would fetch guidelines from its maker's site first; the checks themselves are all here.
-        ("checkov", [*checkov, "--compact", "--quiet", "--skip-download"]),
-        ("doctor", [sys.executable, "-m", "threeways", "doctor", "--template", template]),
+        (f"checkov {template}", [*checkov, "--compact", "--quiet", "--skip-download"]),
+        (f"doctor {template}", [sys.executable, "-m", "threeways", "doctor", "--template", template]),
     ]
 
 

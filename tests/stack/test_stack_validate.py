@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import validate
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,10 +24,11 @@ def test_a_template_that_is_not_there_is_bad_input_before_anything_is_installed(
     assert "Setting up" not in done.stdout
 
 
-def test_cfn_lint_finds_nothing_in_the_template_not_even_for_information() -> None:
+@pytest.mark.parametrize("template", validate.OURS)
+def test_cfn_lint_finds_nothing_in_the_template_not_even_for_information(template: str) -> None:
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
     done = subprocess.run(
-        [cfn_lint, "--include-checks", "I", "--template", str(ROOT / "template.yaml")],
+        [cfn_lint, "--include-checks", "I", "--template", str(ROOT / template)],
         capture_output=True,
         text=True,
         check=False,

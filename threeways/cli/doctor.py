@@ -21,6 +21,7 @@ def doctor(
 ) -> None:
     """Find what will bite a consumer of Kinesis in a template or a deployed stack; exit status 1 if any."""
     from threeways.ops import account
+    from threeways.ops.doctor import awaited
     from threeways.ops.doctor.check import examine, print_findings, read_template
     from threeways.ops.doctor.deployed import fetch
 
@@ -34,6 +35,7 @@ def doctor(
         path = template or Path("template.yaml")
         name, text = str(path), read_template(path)
     findings = examine(text, name, rate=rate, record_bytes=record_bytes, key_rate=key_rate)
+    findings += awaited.missing(stack, account.client) if stack else []
     print_findings(findings, name, console, lines=not stack)
     if findings:
         raise typer.Exit(FAILED)

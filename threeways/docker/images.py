@@ -18,7 +18,7 @@ from threeways.settings import inherited_environment
 TAG = "three-ways"
 FUNCTIONS = FUNCTION, FAST, FRAME = "function", "fast", "frame"
 JOIN = "join"
-LIMITS_MB = {FUNCTION: 300, FAST: 150, FRAME: 400, "web": 350, "batch": 550, JOIN: 60}
+LIMITS_MB = {FUNCTION: 300, FAST: 150, FRAME: 400, "web": 350, "batch": 550, JOIN: 25}
 """The Dockerfile's targets, the default one first, and what each may add to its base."""
 PIP_SETTINGS = {
     "PIP_INDEX_URL": "global.index-url",
