@@ -168,6 +168,6 @@ def test_a_file_that_is_no_json_is_replaced_by_the_next_training(tmp_path: Path)
 
 
 def test_too_few_uploads_of_a_category_are_refused_in_one_line() -> None:
-    one = data.Labelled(data.Source("few", 30, ""), SOME[:30], np.arange(30) < 3, 30, {})
+    one = data.Labelled(data.Source("few", 30, ""), SOME[:30], np.array([1.0] * 3 + [0.0] * 27), 30, {})
     with pytest.raises(DataError, match=r"^3 of 30 usable rows are 'nsfw'; give data with 20 of each class"):
         training.fit(nsfw.task, one.part())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 
 import msgspec
 
@@ -17,6 +18,7 @@ from threeways.artifact.input_types import InputTypes
 from threeways.artifact.inputs import Rows, Table
 from threeways.artifact.mlmodel import NAME, Gate
 from threeways.artifact.tables import TableTypes
+from threeways.atomic_files import replacing
 from threeways.errors import ArtifactError
 from threeways.training.export import PLAIN, GateFailed, NotExportable, exported, passed, table_passed
 
@@ -69,8 +71,20 @@ def save_model(path: str, mlflow_model: Model, onnx: Onnx | None = None, **given
     import mlflow.sklearn
 
     mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **given)
+    if given.get("serialization_format") == "skops":
+        write_compact(Path(path) / "model.skops")
     if onnx is not None:
         add(Path(path), mlflow_model, onnx)
+
+
+def write_compact(file: Path) -> None:
+    """Write a skops file's schema without its white space: most of what a vocabulary takes is indentation."""
+    with replacing(file) as part, ZipFile(file) as members, ZipFile(part, "w") as made:
+        for member in members.infolist():
+            content = members.read(member)
+            if member.filename == "schema.json":
+                content = msgspec.json.format(content, indent=-1)
+            made.writestr(member, content)
 
 
 def add(folder: Path, mlflow_model: Model, onnx: Onnx) -> None:

@@ -24,7 +24,7 @@ OTHERWISE = "ok"
 COLUMNS = ("text", "tags", "country", "combinations")
 TERMS = 6
 """How many of the words that moved a verdict are told with it."""
-_COMBINED = 10
+_COMBINED = 3
 """So many of an upload's tags are combined with each other and with its countries: the first ones."""
 
 

@@ -36,7 +36,7 @@ FOLDS = 5
 
 def fit(task: Task[Any], examples: Examples[Table]) -> Fitted:
     """Fit the linear model and calibrate it. Raises DataError for too few examples of either class."""
-    return model.fit(examples.rows, _labels(task, examples.target))
+    return model.fit(examples.rows, examples.target, (task.name, OTHERWISE))
 
 
 def fit_baseline(task: Task[Any], examples: Examples[Table]) -> Fitted:
@@ -54,7 +54,7 @@ def measured(task: Task[Any], fitted: Fitted, examples: Examples[Table]) -> Meas
     place = list(fitted.model.classes_).index(task.name)
     probability = fitted.model.predict_proba(examples.rows)[:, place]
     threshold = float(fitted.chosen.get("threshold", 0.5))
-    found = measures.of_class(probability, examples.target, threshold)
+    found = measures.of_class(probability, examples.target >= 1, threshold)
     return Measured(probability, found | {"threshold": threshold})
 
 
@@ -68,12 +68,12 @@ def cross_validated(
     if any(source.dated or source.generated for source in training.sources):
         return {}
     rows = pd.concat([training.rows, validation.rows], ignore_index=True)
-    holds = np.concatenate([training.target, validation.target])
-    labels = _labels(task, holds)
+    degrees = np.concatenate([training.target, validation.target])
+    holds = degrees >= 1
     told = np.empty(len(rows))
     areas = []
-    for learnt, held in StratifiedKFold(FOLDS, shuffle=True, random_state=model.SEED).split(rows, labels):
-        fitted = model.fit(rows.iloc[learnt], labels[learnt]).model
+    for learnt, held in StratifiedKFold(FOLDS, shuffle=True, random_state=model.SEED).split(rows, holds):
+        fitted = model.fit(rows.iloc[learnt], degrees[learnt], (task.name, OTHERWISE)).model
         place = list(fitted.classes_).index(task.name)
         told[held] = fitted.predict_proba(rows.iloc[held])[:, place]
         areas.append(measures.of_class(told[held], holds[held], 0.5)["auc"])
@@ -87,7 +87,7 @@ def figures(
     task: Task[Any], examples: Examples[Table], predicted: Target, baseline: Target
 ) -> Mapping[str, Figure]:
     """Draw how often uploads are of the category by the probability that they are."""
-    return {"reliability": reliability(task.name, examples.target, predicted, baseline)}
+    return {"reliability": reliability(task.name, examples.target >= 1, predicted, baseline)}
 
 
 def reported(task: Task[Any], training: Examples[Table], figures: Mapping[str, object], folder: Path) -> None:
@@ -104,5 +104,5 @@ def reported(task: Task[Any], training: Examples[Table], figures: Mapping[str, o
     write_json(path, told | {task.name: told.get(task.name, {}) | {names: dict(figures)}})
 
 
-def _labels(task: Task[Any], holds: Target) -> Target:
-    return np.where(holds, task.name, OTHERWISE).astype(object)
+def _labels(task: Task[Any], degrees: Target) -> Target:
+    return np.where(degrees >= 1, task.name, OTHERWISE).astype(object)

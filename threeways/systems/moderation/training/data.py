@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 
 GENERATED_TRAINING, GENERATED_VALIDATION = (6_000, 1), (3_000, 2)
 """Uploads and seed of the generator's two sets; `make run` sends those of another seed."""
-MATURE, NOT_RATED = frozenset({"R", "NC-17", "TV-MA"}), frozenset({"NR", "UR"})
+RATINGS = {
+    **dict.fromkeys(("TV-MA", "R", "NC-17"), 1.0),
+    **dict.fromkeys(("TV-14", "PG-13"), 1 / 3),
+    **dict.fromkeys(("TV-PG", "PG"), 1 / 6),
+    **dict.fromkeys(("TV-Y", "TV-Y7", "TV-Y7-FV", "TV-G", "G"), 0.0),
+}
+"""How mature a title is by its rating: 1 is for adults only, and what is for teenagers is nearer to that than
+what is for children. NR and UR say that nobody rated it."""
 VIOLENT = frozenset(
     {
         "Action & Adventure", "Crime TV Shows", "Horror Movies", "Thrillers", "TV Action & Adventure",
@@ -40,7 +47,9 @@ VIOLENT = frozenset(
 """The genres whose titles count as violent; dramas, mysteries and classics may be, and mostly are not."""
 _HELD_OUT = 0.2
 _SEED = 0
-_TITLES = ("show_id", "title", "country", "date_added", "rating", "listed_in", "description")
+_TITLES = (
+    "show_id", "title", "director", "cast", "country", "date_added", "rating", "listed_in", "description",
+)  # fmt: skip
 _COMMENTS = ("text", "is_toxic")
 
 
@@ -57,14 +66,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """n uploads of one source in order, and for each whether it is of the category.
+    """n uploads of one source in order, and for each how much it is of the category.
 
-    raw, dropped: as in `Examples`. at: (n,) when they came, None where that is unknown.
+    degrees: (n,) 1 where it is of it, else less. raw, dropped: as in `Examples`. at: (n,) when they came;
+    None where that is unknown.
     """
 
     source: Source
     uploads: list[Upload]
-    holds: NDArray[np.bool_]
+    degrees: NDArray[np.float64]
     raw: int
     dropped: dict[str, int]
     at: NDArray[np.datetime64] | None = None
@@ -77,7 +87,7 @@ class Labelled:
         table = texts_of([self.uploads[row] for row in rows])
         raw = self.raw if chosen is None else len(rows)
         dropped = self.dropped if chosen is None else {}
-        return Examples(self.source.name, (self.source,), table, self.holds[rows], raw, dropped)
+        return Examples(self.source.name, (self.source,), table, self.degrees[rows], raw, dropped)
 
 
 def load(
@@ -115,8 +125,8 @@ def _generated(task: Task[Any], count: int, seed: int) -> Labelled:
     made = uploads(count, seed)
     name = f"generated uploads, seed {seed}"
     source = Source(name, count, _digest_of(made), generated=True)
-    holds = np.array([task.name in one.truth for one in made])
-    return Labelled(source, [one.upload for one in made], holds, count, {})
+    degrees = np.array([task.name in one.truth for one in made], dtype=np.float64)
+    return Labelled(source, [one.upload for one in made], degrees, count, {})
 
 
 def _digest_of(made: list[LabelledUpload]) -> str:
@@ -166,7 +176,8 @@ def _titles(task: Task[Any], source: Source, frame: pd.DataFrame, variable: str)
     """Return titles of a catalogue with maturity ratings and genres, the oldest first.
 
     A title whose row is shifted has no rating (a duration stands there) and is left out, as is one that
-    nobody rated. What violence is told by, the genre, is none of the features: nor is the country.
+    nobody rated. The tags of nsfw are the genres, and the names of director and cast, as an uploader would
+    give them. Those of violence are none, for the genre is what tells it; nor has it a country.
     """
     import pandas as pd
 
@@ -176,27 +187,37 @@ def _titles(task: Task[Any], source: Source, frame: pd.DataFrame, variable: str)
         )
     days = pd.to_datetime(frame["date_added"].str.strip(), errors="coerce", format="mixed")
     rating = frame["rating"].str.strip()
-    rated = rating.str.fullmatch(r"TV-[\w-]+|G|PG|PG-13|R|NC-17")
+    degree = rating.map(RATINGS)
     dropped = {"no day on which it was added": int(days.isna().sum())}
     kept = days.notna()
     if task.name == "nsfw":
-        dropped["not rated, or its columns are shifted"] = int((kept & ~rated).sum())
-        kept &= rated
-    frame = frame.assign(day=days, rating=rating)[kept].sort_values("day", kind="stable")
-    genres = [[one.strip() for one in text.split(",") if one.strip()] for text in frame["listed_in"]]
+        dropped["not rated, or its columns are shifted"] = int((kept & degree.isna()).sum())
+        kept &= degree.notna()
+    frame = frame.assign(day=days, degree=degree)[kept].sort_values("day", kind="stable")
+    genres = [_listed(text) for text in frame["listed_in"]]
     if task.name == "nsfw":
-        holds, tags, countries = frame["rating"].isin(MATURE).to_numpy(), genres, frame["country"].tolist()
+        degrees, countries = frame["degree"].to_numpy(np.float64), frame["country"].tolist()
+        people = zip(frame["director"], frame["cast"], strict=True)
+        tags = [
+            (*one, *_listed(director), *_listed(cast))[:100]
+            for one, (director, cast) in zip(genres, people, strict=True)
+        ]
     else:
-        holds = np.array([not VIOLENT.isdisjoint(one) for one in genres])
-        tags, countries = [[]] * len(frame), [""] * len(frame)
+        degrees = np.array([not VIOLENT.isdisjoint(one) for one in genres], dtype=np.float64)
+        tags, countries = [()] * len(frame), [""] * len(frame)
     made = [
-        Upload(name, "titles", title, description, tuple(tag), country)
+        Upload(name, "titles", title, description, tag, country)
         for name, title, description, tag, country in zip(
             frame["show_id"], frame["title"], frame["description"], tags, countries, strict=True
         )
     ]
     at = frame["day"].to_numpy("datetime64[D]")
-    return Labelled(source, made, holds, source.rows, dropped, at)
+    return Labelled(source, made, degrees, source.rows, dropped, at)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Return the names in a list, without what is too long for a tag."""
+    return tuple(one.strip()[:100] for one in text.split(",") if one.strip())
 
 
 def _comments(task: Task[Any], source: Source, frame: pd.DataFrame, variable: str) -> Labelled:
@@ -209,7 +230,7 @@ def _comments(task: Task[Any], source: Source, frame: pd.DataFrame, variable: st
     kept = known & ~again
     texts = frame["text"][kept].tolist()
     made = [Upload(row + 1, "comments", "", transcript=text) for row, text in enumerate(texts)]
-    holds = label[kept].isin(["toxic", "1", "true"]).to_numpy()
+    degrees = label[kept].isin(["toxic", "1", "true"]).to_numpy().astype(np.float64)
     order = np.random.default_rng(_SEED).permutation(len(made))
     dropped = {"no label": int((~known).sum()), "the same text again": int((known & again).sum())}
-    return Labelled(source, [made[row] for row in order], holds[order], source.rows, dropped)
+    return Labelled(source, [made[row] for row in order], degrees[order], source.rows, dropped)
