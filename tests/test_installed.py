@@ -46,9 +46,8 @@ def test_the_dependencies_and_extras_are_the_pipfile_s() -> None:
         assert has[name] == pipfile(name)
     job, mark, _ = PIPFILE.partition("# tests and quality\n")
     assert mark
-    assert has["batch"] | has["train"] | has["local"] | has["pictures"] | command_line == pipfile(
-        "dev-packages", job
-    )
+    extras_of_it = set[str]().union(*(has[name] for name in ("batch", "train", "local", "pictures")))
+    assert extras_of_it | command_line == pipfile("dev-packages", job)
     assert has["all"] == {"three-ways[batch,local,pictures,train,web]"}
 
 
