@@ -20,17 +20,20 @@ def client(
     region: str | None = None,
     endpoint_url: str | None = None,
     own_session: bool = False,
+    session: Any = None,
     **config: Any,
 ) -> Any:
     """Make a client from the environment: credentials, region and endpoint are found as the AWS CLI does.
 
     region, endpoint_url: if not the environment's. own_session: read the credentials anew; boto3's default
-    session keeps those that it found first. config: of botocore's `Config`: timeouts, retries, connections.
+    session keeps those that it found first. session: another one of boto3's. config: of botocore's `Config`:
+    timeouts, retries, connections.
     Raises boto's errors, and ValueError for an endpoint that is no URL.
     """
     import boto3
 
-    make: Any = boto3.Session().client if own_session else boto3.client  # overloads by literal name
+    session = boto3.Session() if own_session else session
+    make: Any = boto3.client if session is None else session.client  # overloads by literal name
     return make(service, region_name=region, endpoint_url=endpoint_url, config=_config(config))
 
 

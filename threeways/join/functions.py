@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from threeways.aws import clients
+from threeways.aws import clients, dynamodb
 from threeways.aws.calls import Deadline
 from threeways.errors import PermanentError, SettingsError
 from threeways.join.deadlines import Deadlines
@@ -27,8 +27,16 @@ from threeways.stream.delivery import StreamDelivery
 from threeways.stream.quarantine import NoQuarantine, Quarantine, S3Quarantine, split_location
 from threeways.stream.records import Record
 
-CONNECT_SECONDS, READ_SECONDS = 1, 3
-"""How long an attempt at a call may take to connect, and to wait for the next byte of its answer."""
+CALLS: dict[str, Any] = {
+    "connect_timeout": 1,
+    "read_timeout": 3,
+    "retries": {"total_max_attempts": 1},
+    "max_pool_connections": THREADS,
+    "parameter_validation": False,
+    "tcp_keepalive": True,
+}
+"""An attempt at a call connects within a second and waits three for the next byte of its answer; attempts
+after the first are the join's own, which knows the deadline, and so are the requests."""
 ALWAYS = ("Overdue", "OverdueAge", "OutboxAge")
 """What the sweep reports though it is 0, so that an alarm has data each minute."""
 
@@ -83,7 +91,7 @@ class Functions:
 
     def _table(self) -> DynamoTable:
         name = self._of("join_table_name", "name the join's table")
-        return DynamoTable(_client("dynamodb"), name, self.join)
+        return DynamoTable(dynamodb.client(**CALLS), name, self.join)
 
     def _timers(self) -> SqsTimers:
         return SqsTimers(_client("sqs"), self._of("join_queue_url", "give the URL of the queue of timers"))
@@ -104,17 +112,7 @@ class Functions:
 
 
 def _client(service: str, **options: Any) -> Any:
-    """Make a client of one attempt a call, with a connection for each thread. The requests are ours."""
-    return clients.client(
-        service,
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"total_max_attempts": 1},
-        max_pool_connections=THREADS,
-        parameter_validation=False,
-        tcp_keepalive=True,
-        **options,
-    )
+    return clients.client(service, **CALLS, **options)
 
 
 _HANDLERS = ("join_events", "publish", "expire", "sweep")
