@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from join_lab import AMPLE, QUICK, Clock, event, make, new_table
 
+from threeways.aws import clients, dynamodb
 from threeways.aws.calls import Backoff, Context
 from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.emulator.faults import FaultProxy, Schedule, Script
 from threeways.emulator.server import Emulator
 from threeways.join.deadlines import Deadlines
+from threeways.join.functions import CALLS
 from threeways.join.join import Key
 from threeways.join.joiner import Joiner
 from threeways.join.publisher import Outbox, Publisher
@@ -78,14 +78,10 @@ class Cloud:
     @cache  # noqa: B019 - it lives as long as the session
     def faulty(self, service: str) -> Any:
         """A client of one attempt a call, by way of the proxy."""
-        make: Any = boto3.client
-        config = Config(
-            retries={"total_max_attempts": 1},
-            read_timeout=5,
-            connect_timeout=2,
-            max_pool_connections=50,
-        )
-        return make(service, endpoint_url=self.proxy.endpoint_url, config=config)
+        calls = {**CALLS, "read_timeout": 5, "max_pool_connections": 50}
+        if service == "dynamodb":
+            return dynamodb.client(endpoint_url=self.proxy.endpoint_url, **calls)
+        return clients.client(service, endpoint_url=self.proxy.endpoint_url, **calls)
 
 
 class World:
