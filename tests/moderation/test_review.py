@@ -186,7 +186,8 @@ def test_a_stack_tells_its_join_table_and_stream(stage: Stage) -> None:
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
-    emulator.client("cloudformation").create_stack(StackName=stage.stream, TemplateBody=json.dumps(template))
+    made: Any = boto3.client
+    made("cloudformation").create_stack(StackName=stage.stream, TemplateBody=json.dumps(template))
     found = located(None, stage.stream, None, None, None)
     assert (found.join, found.table, found.verdicts) == ("moderation", stage.table_name, stage.stream)
     with pytest.raises(UsageError, match="there is no stack another: name another, STACK="):
