@@ -332,9 +332,10 @@ def test_a_verdict_without_a_sound_score_is_refused_by_its_fields_name(
     assert field in str(told.value)
 
 
-def test_nothing_found_in_the_catalogue_is_a_sound_verdict() -> None:
+@pytest.mark.parametrize(("work", "distance"), [(None, None), ("", 64)])
+def test_nothing_found_in_the_catalogue_is_a_sound_verdict(work: str | None, distance: int | None) -> None:
     join = a_join()
-    none = {"upload_id": 7, "work": None, "distance": None, "matched_frames": 0, "score": 0}
+    none = {"upload_id": 7, "work": work, "distance": distance, "matched_frames": 0, "score": 0}
     source = Verdict("copyright", "e", "v1", join.prediction("copyright", msgspec.json.encode(none)), 1.0)
     found = join.decide({"copyright": source}, ALL, True)
     assert found is not None

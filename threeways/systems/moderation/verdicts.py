@@ -77,9 +77,10 @@ def evidence_of(verdict: Verdict[Any]) -> Mapping[str, Any]:
     """Return what moved a score, as JSON: the work and its distance, or the words."""
     prediction = verdict.prediction
     if isinstance(prediction, NearestWork):
-        work = None if prediction.work is None else short(prediction.work)
-        found = {"work": work, "distance": prediction.distance}
-        return {name: value for name, value in found.items() if value is not None}
+        if not prediction.work:
+            return {}
+        near = {} if prediction.distance is None else {"distance": prediction.distance}
+        return {"work": short(prediction.work), **near}
     words = _words(verdict.because)
     return {"because": words} if words else {}
 
