@@ -283,6 +283,8 @@ def test_facts_have_each_score_with_its_thresholds_and_the_models_version() -> N
         ([{"feature": "text", "value": "x" * 9_000, "contribution": 1.0}] * 100, ["x" * 99 + "…"]),
         ([{"feature": "text", "value": f"word {n}", "contribution": n} for n in range(9)],
          ["word 8", "word 7", "word 6"]),
+        ([{"feature": "combinations", "value": "street_fight&new_york", "contribution": 1.0}],
+         ["street fight with new york"]),
         ([{"feature": "length", "value": 3.0, "contribution": 1.0}], None),
         ([{"feature": "length", "contribution": 1.0}], ["length"]),
         ([{}, {"contribution": "high", "value": "word"}, {"contribution": None}, {"value": "word"}], None),

@@ -91,10 +91,14 @@ def short(text: str) -> str:
 
 
 def _words(terms: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the words of the terms that raised the score, the one that did most first."""
+    """Return the words of the terms that raised the score, the one that did most first.
+
+    A tag is one token, `street_fight`, and so are two things that come together, `sport&spain`.
+    """
     raising = [(one["contribution"], one.get("value", one.get("feature"))) for one in terms if _raises(one)]
     words = [word for _, word in sorted(raising, key=lambda one: -one[0]) if isinstance(word, str) and word]
-    return [short(word) for word in dict.fromkeys(words)][:WORDS]
+    readable = [word.replace("_", " ").replace("&", " with ") for word in words]
+    return [short(word) for word in dict.fromkeys(readable)][:WORDS]
 
 
 def _raises(term: Mapping[str, Any]) -> bool:
