@@ -88,7 +88,7 @@ class Lab:
             keys=place.keys(),
             fetch=self.fetch,
             sender=Sender(self.invoke, self.stopping, self.said.append, backoff=lambda failures: 0.0),
-            make_proof=lambda hours: Proof(self.target, hours, patience=0.6),
+            make_proof=lambda hours, _: Proof(self.target, hours, patience=0.6),
             keep=keep,
             tell=self.said.append,
         )

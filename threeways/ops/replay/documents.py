@@ -59,6 +59,11 @@ def open_source(key: str, body: bytes, fetch: Fetch) -> Source:
         return _quarantined(key, body)
     if isinstance(document, dict) and "KinesisBatchInfo" in document:
         return _fetched(key, document, fetch) if document.get("payload") is None else _given(key, document)
+    if isinstance(document, dict) and "DDBStreamBatchInfo" in document:
+        raise Unreadable(
+            "changes of a table, which are in the table: of a join the sweeper puts their messages, and "
+            "nothing is to be replayed. Remove it once no alarm says that messages wait (MessagesWait)"
+        )
     if isinstance(document, dict) and "Message" in document:
         return open_source(key, str(document["Message"]).encode(), fetch)  # SNS's envelope
     return _quarantined(key, body)

@@ -42,7 +42,7 @@ class ReplayLedger(msgspec.Struct, kw_only=True):
 
 _COUNTS = {
     "read": "events, each once",
-    "predicted": "found on the output stream",
+    "predicted": "found on the output stream, or of a join in its table",
     "without_messages": "the function made no message of them",
     "quarantined": "found in quarantine again, with the reason of today",
     "unfinished": "the function was not done with them: they stay where they were",

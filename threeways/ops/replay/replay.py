@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -15,11 +16,13 @@ from threeways.atomic_files import write_json
 from threeways.aws.kinesis import region_of
 from threeways.errors import LocalFailed, LocationError
 from threeways.interrupts import interruptible
+from threeways.join.table import DynamoTable
 from threeways.ops import account
 from threeways.ops.locations import Folder, Place, find
 from threeways.ops.printing import say
 from threeways.ops.replay import target as targets
 from threeways.ops.replay.documents import Batch, Fetch, Unreadable
+from threeways.ops.replay.join_proof import JoinProof, join_of
 from threeways.ops.replay.ledger import ReplayLedger, show
 from threeways.ops.replay.proof import Keep, Proof
 from threeways.ops.replay.refetch import fetch
@@ -106,7 +109,7 @@ def _run(
         keys=keys,
         fetch=_fetcher(target),
         sender=Sender(target.invoke, stopping, tell),
-        make_proof=lambda hours: Proof(target, hours),
+        make_proof=_prover(target),
         keep=keep,
         tell=tell,
     )
@@ -120,13 +123,29 @@ def _run(
 def _announce(place: Place, objects: int, target: Target, console: Console) -> None:
     """Say what will be touched, before anything is."""
     quarantine = target.quarantine or "nowhere, for the function has no quarantine"
+    table = target.join.join_table_name if target.join else None
+    puts = (
+        f"Events go into the table {table}"
+        if table
+        else f"Predictions go to the stream {target.output_stream}"
+    )
     say(
         console,
         f"Replays {objects:,} objects of {place.name} ({place.whose})",
         f"with {target.name} ({target.model}), in {target.whose}",
-        f"Predictions go to the stream {target.output_stream}, what still fails to {quarantine}",
+        f"{puts}, what still fails to {quarantine}",
         f"What is found there again is removed from {place.name}; everything else stays as it is.",
     )
+
+
+def _prover(target: Target) -> Callable[[Collection[datetime], Mapping[str, Record]], Proof]:
+    """Return what looks for the records of a round: on the output stream, or of a join in its table."""
+    if target.join is None:
+        return lambda hours, _: Proof(target, hours)
+    join = join_of(target.join, target.name)
+    client = account.client("dynamodb", retries={"total_max_attempts": 1})
+    table = DynamoTable(client, str(target.join.join_table_name), join)
+    return lambda hours, records: JoinProof(target, hours, records, join, table)
 
 
 def _fetcher(target: Target) -> Fetch:

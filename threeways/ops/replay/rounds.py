@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -23,7 +23,8 @@ ROUND_BYTES = 32 * 2**20
 class Replay:
     """One replay of a place.
 
-    keys: its objects. make_proof: called before each round with the hours in which its records arrived.
+    keys: its objects. make_proof: called before each round with the hours in which its records arrived, and
+    with the records by event id.
     keep: gets what a round proved before anything is removed. tell: gets a line for people.
     """
 
@@ -31,7 +32,7 @@ class Replay:
     keys: list[str]
     fetch: Fetch
     sender: Sender
-    make_proof: Callable[[Collection[datetime]], Proof]
+    make_proof: Callable[[Collection[datetime], Mapping[str, Record]], Proof]
     keep: Keep
     tell: Callable[[str], None]
     ledger: ReplayLedger = field(default_factory=ReplayLedger)
@@ -111,7 +112,7 @@ class Replay:
         hours = {
             record.arrived.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for record in waiting
         }
-        proof = self.make_proof(hours)
+        proof = self.make_proof(hours, records)
         done = [record.event_id for record in self.sender.send(waiting)]
         found = proof.find([one for one in done if one not in self.sender.without_messages])
         self.keep(found)

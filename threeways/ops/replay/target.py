@@ -9,7 +9,7 @@ from typing import Any
 from threeways.aws.invocation import EXITED, THROTTLED, FunctionError, InvocationResult
 from threeways.errors import LocationError, SettingsError
 from threeways.ops import account
-from threeways.settings import Settings, from_environment
+from threeways.settings import JoinSettings, Settings, from_environment
 
 LONGEST_SECONDS = 15 * 60
 """A Lambda function's longest timeout."""
@@ -35,7 +35,8 @@ class Target(Outputs):
     """A function and where it puts things.
 
     is_local: it is this project's own, beside its own emulator. real: whether any of it is in somebody's AWS
-    account. invoke: as `LocalFunction.invoke`. model: which one it serves, for which task.
+    account. invoke: as `LocalFunction.invoke`. model: which one it serves, for which task. join: the settings
+    of a join's function, which has its outputs in a table.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Target(Outputs):
     real: bool
     invoke: Callable[[bytes], InvocationResult]
     model: str = "its own model"
+    join: JoinSettings | None = None
 
 
 def deployed(name: str) -> Target:
@@ -55,10 +57,14 @@ def deployed(name: str) -> Target:
     client = account.client("lambda", read_timeout=LONGEST_SECONDS + 10, retries={"total_max_attempts": 1})
     with account.named_faults(f"FUNCTION={name} cannot be used"):
         configuration = client.get_function_configuration(FunctionName=name)
+    variables = configuration.get("Environment", {}).get("Variables", {})
     try:
-        settings = from_environment(Settings, configuration.get("Environment", {}).get("Variables", {}))
+        settings = from_environment(Settings, variables)
+        of_join = from_environment(JoinSettings, variables)
     except SettingsError as error:
         raise LocationError(f"FUNCTION={name} cannot be used: its {error}") from None
+    if of_join.join_table_name:
+        return _of_join(name, str(configuration["FunctionName"]), client, of_join)
     if settings.test_run or not settings.predictions_stream_name:
         raise LocationError(
             f"FUNCTION={name} puts no predictions anywhere (TEST_RUN, or no PREDICTIONS_STREAM_NAME): "
@@ -79,6 +85,26 @@ def deployed(name: str) -> Target:
         quarantine=settings.quarantine_location,
         # An alias may send invocations to two versions, each with a model of its own.
         version=settings.run_id if configuration.get("Version") == "$LATEST" else None,
+    )
+
+
+def _of_join(name: str, called: str, client: Any, settings: JoinSettings) -> Target:
+    """Return a join's function; its records end in its table. Raises LocationError."""
+    if not settings.decisions_stream_name:
+        raise LocationError(f"FUNCTION={name} has no DECISIONS_STREAM_NAME: name a join's that has")
+    kinesis, s3 = account.client("kinesis"), account.client("s3")
+    return Target(
+        name=f"the function {called}",
+        model=f"join {settings.join}",
+        is_local=False,
+        whose=account.whose(client, kinesis, s3),
+        real=account.is_real(client, kinesis, s3),
+        invoke=lambda payload: _invoke(client, name, payload),
+        kinesis=kinesis,
+        s3=s3,
+        output_stream=settings.decisions_stream_name,
+        quarantine=settings.quarantine_location,
+        join=settings,
     )
 
 
