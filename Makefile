@@ -29,7 +29,7 @@ TAKES_test := ARGS
 TAKES_validate := TEMPLATE
 TAKES_review := KEY ALLOW REMOVE BY BECAUSE SERVE PORT JOIN STACK TABLE VERDICTS REGION YES
 TAKES_doctor := TEMPLATE STACK RATE KEY_RATE BYTES
-TAKES_plan := RATE SHARDS MEMORY ARCH CONSUMERS MODEL SHA256
+TAKES_plan := RATE SHARDS MEMORY ARCH CONSUMERS JOIN MODEL SHA256
 TAKES_bench-image := IMAGES
 TAKES_bench-batch := ROWS MONTH FLAT
 TAKES_digest := MODEL
@@ -147,7 +147,7 @@ validate: $(READY) .venv-sam/.ready .venv-checkov/.ready .venv-workflows/.ready 
 doctor: $(READY) ## what will bite a consumer of Kinesis, in any template or deployed stack (TEMPLATE= or STACK=, RATE=, KEY_RATE=)
 	@$(PYTHON) -m threeways doctor
 
-plan: $(READY) ## what a deployment needs and costs at RATE= events a second, and what breaks first (SHARDS= MEMORY= ARCH= TASK= CONSUMERS= MODEL=)
+plan: $(READY) ## what a deployment needs and costs at RATE= events a second, and what breaks first (SHARDS= MEMORY= ARCH= TASK= CONSUMERS= JOIN= MODEL=)
 	@$(PYTHON) -m threeways plan
 
 bench: $(READY) ## cold start, memory and the handler against one MLflow predict and one put a record: five minutes

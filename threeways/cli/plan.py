@@ -13,6 +13,7 @@ from threeways.errors import UsageError
 from threeways.settings import DEFAULT_TASK, LOCAL, Settings, from_environment
 
 if TYPE_CHECKING:
+    from threeways.ops.capacity.prices import Prices
     from threeways.ops.capacity.record_sizes import Sizes
 
 
@@ -24,12 +25,16 @@ def plan(
         str | None, typer.Option(help="Several consumers of the input stream, by their tasks.")
     ] = None,
     arch: Annotated[str, typer.Option(help="x86_64 or arm64.")] = "x86_64",
+    join: Annotated[str | None, typer.Option(help="A join: RATE= is of its subjects.")] = None,
 ) -> None:
     """Tell what a deployment needs and costs at a rate and at twice of it, and what breaks first."""
     from threeways.ops.capacity import measurements, prices, readers, sizing
     from threeways.ops.capacity.report import print_plan
 
     settings = from_environment(Settings)
+    if join is not None:
+        _of_join(join, rate, memory, arch, settings, shards=shards, consumers=consumers)
+        return
     names = readers.names_of(consumers) if consumers is not None else []
     for given, name in ((settings.task, "TASK="), (settings.model_location, "MODEL=")):
         if names and given:
@@ -42,9 +47,7 @@ def plan(
     sizes, events = _sizes(settings, names, console)
     request = sizing.Request(rate, sizes, shards, memory)
     sized, dollars = sizing.plan(request, measurements.find(LOCAL)), prices.read()
-    if arch not in dollars.function.gb_second:
-        known = " or ".join(dollars.function.gb_second)
-        raise UsageError(f"ARCH={arch} is not an architecture of Lambda: give {known}")
+    _require_arch(arch, dollars)
     if settings.model_location:
         console.print(
             "Seconds, memory and cold start below are those of the model that `make bench` measured, not of "
@@ -59,6 +62,36 @@ def plan(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _require_arch(arch: str, dollars: Prices) -> None:
+    if arch not in dollars.function.gb_second:
+        known = " or ".join(dollars.function.gb_second)
+        raise UsageError(f"ARCH={arch} is not an architecture of Lambda: give {known}")
+
+
+def _of_join(
+    name: str, rate: float | None, memory: int | None, arch: str, settings: Settings, **of_models: object
+) -> None:
+    """Tell what a join needs. of_models: options that are for models alone."""
+    from threeways.join import finding
+    from threeways.ops.capacity import join_report, join_sizing, limits, prices
+
+    of_models |= {"task": settings.task, "model": settings.model_location}
+    given = [f"{option.upper()}=" for option, value in of_models.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} say what a model needs, and JOIN={name} has none: leave them out"
+        )
+    if rate is None:
+        raise UsageError("say how many subjects a second: RATE=100")
+    join_sizing.require_rate(rate)
+    size = memory or 1024
+    if not 256 <= size <= limits.MAX_MB:
+        raise UsageError(f"MEMORY={size}: join.yaml takes 256 to {limits.MAX_MB:,} MB")
+    dollars = prices.read()
+    _require_arch(arch, dollars)
+    join_report.print_plan(finding.find(name), rate, size, dollars, arch, Console())
 
 
 def _sizes(settings: Settings, names: Sequence[str], console: Console) -> tuple[Sizes, str]:

@@ -39,3 +39,15 @@ MIN_MB, MAX_MB = 512, 10_240
 """The range of template.yaml's `MemorySize` in MB; Lambda's own minimum is 128."""
 RECORD_AGE_SECONDS = 21_600
 """template.yaml's MaximumRecordAgeInSeconds: older records go to the failure destination."""
+PARTITION_WRITES = 1_000
+"""Write units a second of a partition of a DynamoDB table or index, and so of one key.
+docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html"""
+TABLE_FIRST_WRITES = 4_000
+"""Write units a second that a new on-demand table takes at once.
+docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html"""
+TABLE_WRITES = 40_000
+"""Write units a second of a table, by default.
+docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
+IN_FLIGHT = 120_000
+"""Messages of a standard queue that are received and not deleted yet.
+docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""

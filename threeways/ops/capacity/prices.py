@@ -39,6 +39,21 @@ class Logs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gb_ingested: Dollars
 
 
+class DynamoDB(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """On-demand tables: aws.amazon.com/dynamodb/pricing/on-demand."""
+
+    million_write_units: Dollars
+    million_read_units: Dollars
+    gb_month: Dollars
+    backup_gb_month: Dollars
+
+
+class Queues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Standard queues: aws.amazon.com/sqs/pricing."""
+
+    million_requests: Dollars
+
+
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """US dollars in one region on one day. pages: AWS's pages with the prices."""
 
@@ -48,6 +63,8 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinesis: Kinesis
     function: Lambda = msgspec.field(name="lambda")
     logs: Logs
+    dynamodb: DynamoDB
+    sqs: Queues
 
 
 def read() -> Prices:
