@@ -9,6 +9,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -18,31 +19,25 @@ from threeways.emulator.endpoint import Endpoint, client_of
 from .functions import FUNCTIONS, Function, Handler
 
 REPORTS = ["ReportBatchItemFailures"]
-SERVICES = (
-    "kinesis", "lambda", "iam", "dynamodb", "dynamodbstreams", "s3", "sqs", "sns", "cloudwatch",
-    "cloudformation", "events", "scheduler",
-)  # fmt: skip
 
 
-def clients_of(endpoint: Endpoint) -> dict[str, Any]:
-    """Return clients of an emulator, by service, that try a call once."""
-    return {one: client_of(one, endpoint.endpoint_url, endpoint.region, attempts=1) for one in SERVICES}
+def clients_of(endpoint: Endpoint) -> Callable[[str], Any]:
+    """Return a function that makes an emulator's client of a service, once; it tries a call once."""
+    return cache(lambda service: client_of(service, endpoint.endpoint_url, endpoint.region, attempts=1))
 
 
 class Case:
-    """Make sources, functions and mappings with names that no other case has, and remove the mappings."""
+    """Make sources, functions and mappings with names that no other case has, and remove the mappings.
 
-    def __init__(self, clients: dict[str, Any], patience: float) -> None:
+    client: returns the client of a service. patience: how many seconds what should happen is waited for.
+    """
+
+    def __init__(self, client: Callable[[str], Any], patience: float) -> None:
         self.name = f"case-{uuid.uuid4().hex[:12]}"
         self.patience = patience
-        """How many seconds what should happen is waited for."""
-        self._clients = clients
+        self.client = client
         self._mappings: list[str] = []
         self._made = 0
-
-    def client(self, service: str) -> Any:
-        """Return the client of a service."""
-        return self._clients[service]
 
     def new_name(self) -> str:
         """Return another name."""
@@ -152,7 +147,10 @@ class Case:
             StreamSpecification={"StreamEnabled": True, "StreamViewType": view},
         )
         dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
-        return name, str(dynamodb.describe_table(TableName=name)["Table"]["LatestStreamArn"])
+        stream = str(dynamodb.describe_table(TableName=name)["Table"]["LatestStreamArn"])
+        describe = self.client("dynamodbstreams").describe_stream
+        self.until(lambda: describe(StreamArn=stream)["StreamDescription"]["StreamStatus"] == "ENABLED")
+        return name, stream
 
     def queue(self, **attributes: str) -> tuple[str, str]:
         """Make a queue and return its URL and ARN."""

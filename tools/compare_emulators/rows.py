@@ -45,19 +45,19 @@ def run(endpoint: Endpoint, behaviours: Iterable[str], patience: float, at_once:
     """Return what an emulator did, by behaviour. Each is told on standard error as soon as it is known."""
 
     def one(behaviour: str) -> str:
-        case = Case(clients, patience)
+        case = Case(client, patience)
         try:
             found = PROBES[behaviour](case)
-        except Exception as error:  # noqa: BLE001 - what an emulator cannot do at all
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other rows are run
             traceback.print_exc()
-            found = f"no: {type(error).__name__}: {error}"
+            found = f"not run: {type(error).__name__}: {error}"
         finally:
             case.close()
         print(f"{behaviour} | {found}", file=sys.stderr, flush=True)
         return found
 
-    clients = clients_of(endpoint)
-    _warm(Case(clients, patience))
+    client = clients_of(endpoint)
+    _warm(Case(client, patience))
     chosen = list(behaviours)
     with ThreadPoolExecutor(at_once) as pool:
         return dict(zip(chosen, pool.map(one, chosen), strict=True))

@@ -159,4 +159,8 @@ def age(case: Case) -> str:
     if not case.until(lambda: len(function.invocations) > 1):
         return "no: it is not sent again at all"
     found = conditions(case, url, 180)
-    return verdict(found == ["RecordAgeExceeded"], f"with 60 it is given up with {found or 'no document'}")
+    tried = function.invocations[-1].at - function.invocations[0].at
+    return verdict(
+        found == ["RecordAgeExceeded"],
+        f"with 60 it is given up with {found or 'no document'}, tried for {tried:.0f} s",
+    )
