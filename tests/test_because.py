@@ -174,6 +174,32 @@ def test_terms_of_dicts_are_their_keys_with_the_text_or_the_number(tmp_path: Pat
     }
 
 
+def test_parts_of_words_are_told_as_the_words_that_they_are_in_and_the_sum_stays(tmp_path: Path) -> None:
+    transformer = make_column_transformer(
+        (TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), strip_accents="unicode"), "note"),
+        (TfidfVectorizer(), "note"),
+        (OneHotEncoder(handle_unknown="ignore"), ["country"]),
+    )
+    model = make_pipeline(transformer, LogisticRegression()).fit(FRAME, KIND)
+    folder = saved(model, tmp_path / "model", because=100, pyfunc_predict_fn="predict_proba")
+    made = service(folder)
+    notes = ["win a Prize, a prize!", "pri\u00e7e\u2003hello", "", "zzz", "Your invoice (prize)"]
+    frame = FRAME.head(5).assign(note=notes)
+    scores = model.decision_function(frame)
+    for outcome, score, note in zip(made.score(payloads(frame, 5), [NOW] * 5), scores, notes, strict=True):
+        assert isinstance(outcome, ScoredEvent)
+        assert outcome.because is not None
+        sign = 1.0 if score > 0 else -1.0
+        total = sum(term.contribution for term in outcome.because) + model[-1].intercept_[0] * sign
+        assert total == pytest.approx(abs(score), rel=1e-12)
+        told = {str(term.value) for term in outcome.because if term.feature == "note"}
+        assert told <= {word.strip(",!()").lower() for word in note.split()}, "whole words, each once"
+    [first] = made.score(payloads(frame, 1), [NOW])
+    assert isinstance(first, ScoredEvent)
+    assert first.because is not None
+    assert [term.value for term in first.because].count("prize") == 1
+
+
 NAMED = {
     "mixtures": (make_pipeline(StandardScaler(), PCA(2), Ridge()), ["pca0", "pca1"]),
     "powers and products": (

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from threeways.artifact.inputs import Table
+from threeways.artifact.sklearn.term_labels import Label
+from threeways.artifact.sklearn.whole_words import WholeWords
 from threeways.errors import ArtifactUnsupported
 from threeways.scoring.outcomes import Fault, Term, fault_of
 from threeways.scoring.predicting import Take
@@ -29,6 +31,8 @@ class Because:
         self._convert = model.converted
         self._count = count
         self._columns = columns
+        parts = any(one.split is not None for one in self._terms.labels)
+        self._words = WholeWords(self._terms.labels) if parts else None
 
     def prove(self, taken: Any) -> None:
         """Raise ArtifactUnsupported where the terms of rows do not sum to what the model says of them."""
@@ -38,10 +42,11 @@ class Because:
         """Return the terms of each row that the model takes, the largest first; those of 0 are left out."""
         values = _values_of(taken, self._columns)
         contributions, _ = self._terms.of(self._convert(taken))
+        texts = taken.columns if isinstance(taken, Table) and self._words is not None else None
         return [
             [
                 Term(label.feature, label.word if label.word is not None else values(row, label), found)
-                for label, found in self._largest(contributions, row)
+                for label, found in self._largest(contributions, row, texts)
             ]
             for row in range(len(taken))
         ]
@@ -64,16 +69,22 @@ class Because:
                 faults |= fault
         return found, faults
 
-    def _largest(self, contributions: Any, row: int) -> list[tuple[Any, float]]:
+    def _largest(
+        self, contributions: Any, row: int, texts: Mapping[str, Any] | None
+    ) -> list[tuple[Label, float]]:
         if hasattr(contributions, "indptr"):
             part = slice(contributions.indptr[row], contributions.indptr[row + 1])
             places, numbers = contributions.indices[part], contributions.data[part]
         else:
             places, numbers = np.arange(contributions.shape[1]), contributions[row]
+        if texts is not None and self._words is not None:
+            words = self._words.of(places.tolist(), numbers.tolist(), lambda name: texts[name][row])
+            told = sorted(words.items(), key=lambda one: -abs(one[1]))[: self._count]
+            return [(label, number) for label, number in told if number]
         order = np.lexsort((places, -np.abs(numbers)))[: self._count]
         labels = self._terms.labels
-        told = zip(places[order].tolist(), numbers[order].tolist(), strict=True)
-        return [(labels[place], number) for place, number in told if number]
+        chosen = zip(places[order].tolist(), numbers[order].tolist(), strict=True)
+        return [(labels[place], number) for place, number in chosen if number]
 
 
 def _values_of(taken: Any, columns: Sequence[str]) -> Callable[[int, Any], Any]:

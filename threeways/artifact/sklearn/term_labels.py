@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +13,22 @@ from threeways.errors import ArtifactUnsupported
 _MARK = re.compile("\ue000(\\d+)\ue001")
 """A column's number within a name that a transformer makes; characters that no name has (private use)."""
 
+type Split = Callable[[str], Sequence[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """What a term is about.
 
     feature: the model's column, a dict's key, or the name that a transformer gives to a mixture of columns.
-    word: the text that is one of many of its values. column: the model's column's position.
+    word: the text that is one of many of its values. column: the model's column's position. split: where
+    `word` is a part of words, what returns the parts of one.
     """
 
     feature: str
     word: str | None = None
     column: int | None = None
+    split: Split | None = None
 
 
 def labels(part: Any, given: Sequence[Label]) -> list[Label]:
@@ -51,7 +55,8 @@ def labels(part: Any, given: Sequence[Label]) -> list[Label]:
         return [_of_key(name, part.separator) for name in part.feature_names_]
     if hasattr(part, "vocabulary_"):
         words = map(str, part.get_feature_names_out().tolist())
-        return [Label(given[0].feature if given else "text", word) for word in words]
+        split = part.build_analyzer() if part.analyzer == "char_wb" else None
+        return [Label(given[0].feature if given else "text", word, None, split) for word in words]
     return _of_names(part, given)
 
 
