@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from threeways.aws import dynamodb
+from threeways.aws import clients, dynamodb
 from threeways.aws.calls import is_fatal
 from threeways.aws.dynamodb import Connections, Dynamo, Signer
 from threeways.emulator.server import Emulator
@@ -40,7 +40,7 @@ def table(emulator: Emulator) -> str:
 @pytest.fixture
 def dynamo(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
-    return dynamodb.client(**SECONDS)
+    return dynamodb.client(clients.core_session(), **SECONDS)
 
 
 def update(table: str, **more: Any) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def test_without_credentials_it_says_so() -> None:
 def test_where_a_proxy_leads_there_botocores_client_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://dynamodb.example")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    assert not isinstance(dynamodb.client(**SECONDS), Dynamo)
+    assert not isinstance(dynamodb.client(clients.core_session(), **SECONDS), Dynamo)
 
 
 def answer_of(body: bytes, *more: str, status: str = "200 OK") -> bytes:
@@ -195,7 +195,7 @@ def test_a_server_that_never_answers_is_waited_for_no_longer_than_was_said() -> 
 
 def test_it_is_found_as_the_aws_cli_finds_it(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    made = dynamodb.client(**SECONDS)
+    made = dynamodb.client(clients.core_session(), **SECONDS)
     assert isinstance(made, Dynamo)
     request = made._signer.signed("Query", b"{}", 0)
     expected = boto3.client("dynamodb").meta.endpoint_url.removeprefix("https://")

@@ -80,7 +80,7 @@ class Cloud:
         """A client of one attempt a call, by way of the proxy."""
         calls = {**CALLS, "read_timeout": 5, "max_pool_connections": 50}
         if service == "dynamodb":
-            return dynamodb.client(endpoint_url=self.proxy.endpoint_url, **calls)
+            return dynamodb.client(clients.core_session(), endpoint_url=self.proxy.endpoint_url, **calls)
         return clients.client(service, endpoint_url=self.proxy.endpoint_url, **calls)
 
 

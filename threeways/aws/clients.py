@@ -20,21 +20,30 @@ def client(
     region: str | None = None,
     endpoint_url: str | None = None,
     own_session: bool = False,
-    session: Any = None,
     **config: Any,
 ) -> Any:
     """Make a client from the environment: credentials, region and endpoint are found as the AWS CLI does.
 
     region, endpoint_url: if not the environment's. own_session: read the credentials anew; boto3's default
-    session keeps those that it found first. session: another one of boto3's. config: of botocore's `Config`:
-    timeouts, retries, connections.
+    session keeps those that it found first. config: of botocore's `Config`: timeouts, retries, connections.
     Raises boto's errors, and ValueError for an endpoint that is no URL.
     """
     import boto3
 
-    session = boto3.Session() if own_session else session
-    make: Any = boto3.client if session is None else session.client  # overloads by literal name
+    make: Any = boto3.Session().client if own_session else boto3.client  # overloads by literal name
     return make(service, region_name=region, endpoint_url=endpoint_url, config=_config(config))
+
+
+def core_session() -> Any:
+    """Return a session of botocore's, which finds what boto3's does, in half of the time of a cold start."""
+    from botocore.session import get_session
+
+    return get_session()
+
+
+def core_client(session: Any, service: str, *, endpoint_url: str | None = None, **config: Any) -> Any:
+    """Make a client as `client` does, of a session of botocore's."""
+    return session.create_client(service, endpoint_url=endpoint_url, config=_config(config))
 
 
 def isolated(service: str, *, region: str, endpoint_url: str, key_id: str, secret: str, **config: Any) -> Any:

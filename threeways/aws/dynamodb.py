@@ -27,28 +27,22 @@ _TARGET = "DynamoDB_20120810"
 _TYPE = "application/x-amz-json-1.0"
 
 
-def client(*, connect_timeout: float, read_timeout: float, **config: Any) -> Any:
+def client(session: Any, *, connect_timeout: float, read_timeout: float, **config: Any) -> Any:
     """Make a client of the operations that a join needs; parameters and answers are those of botocore's.
 
-    config: as for `clients.client`. Where a proxy leads to DynamoDB, botocore's client is returned.
+    session: botocore's. config: as for `clients.core_client`. Where a proxy leads to DynamoDB, botocore's
+    client is returned.
     """
-    import boto3
-    from botocore.session import get_session
     from botocore.utils import get_environ_proxies
 
-    found = get_session()
-    plain = clients.client(
-        "dynamodb",
-        session=boto3.Session(botocore_session=found),
-        connect_timeout=connect_timeout,
-        read_timeout=read_timeout,
-        **config,
+    plain = clients.core_client(
+        session, "dynamodb", connect_timeout=connect_timeout, read_timeout=read_timeout, **config
     )
     url = plain.meta.endpoint_url
     if plain.meta.config.proxies or get_environ_proxies(url):
         return plain
-    connections = Connections(url, found.get_config_variable("ca_bundle"), connect_timeout, read_timeout)
-    return Dynamo(connections, Signer(url, plain.meta.region_name, found.get_credentials()))
+    connections = Connections(url, session.get_config_variable("ca_bundle"), connect_timeout, read_timeout)
+    return Dynamo(connections, Signer(url, plain.meta.region_name, session.get_credentials()))
 
 
 class Dynamo:

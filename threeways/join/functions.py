@@ -7,6 +7,7 @@ what cannot work stops the start, with the reason and the mend in the function's
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from threeways.aws import clients, dynamodb
@@ -91,7 +92,7 @@ class Functions:
 
     def _table(self) -> DynamoTable:
         name = self._of("join_table_name", "name the join's table")
-        return DynamoTable(dynamodb.client(**CALLS), name, self.join)
+        return DynamoTable(dynamodb.client(_session(), **CALLS), name, self.join)
 
     def _timers(self) -> SqsTimers:
         return SqsTimers(_client("sqs"), self._of("join_queue_url", "give the URL of the queue of timers"))
@@ -111,8 +112,13 @@ class Functions:
         return value
 
 
+@cache
+def _session() -> Any:
+    return clients.core_session()
+
+
 def _client(service: str, **options: Any) -> Any:
-    return clients.client(service, **CALLS, **options)
+    return clients.core_client(_session(), service, **CALLS, **options)
 
 
 _HANDLERS = ("join_events", "publish", "expire", "sweep")
