@@ -13,7 +13,7 @@ from review_lab import AMPLE, Stage, on
 
 from threeways.cli.review import review
 from threeways.emulator.server import Emulator
-from threeways.errors import LocationError, UsageError
+from threeways.errors import LocationError, SettingsError, UsageError
 from threeways.join.join import Decision, Join
 from threeways.ops.review import Reviews, located
 
@@ -157,17 +157,23 @@ def test_a_table_that_is_not_there_is_told_with_the_mend(monkeypatch: pytest.Mon
         review()
 
 
+def of_nobody(name: str, **more: Any) -> Join[Any]:
+    return Join(
+        name=name, subject=dict, example={}, verdicts={"a": dict}, expected=frozenset({"a"}), deadline=1.0,
+        decide=lambda *_: Decision("yes"), effects=lambda *_: (), **more,
+    )  # fmt: skip
+
+
 @pytest.mark.usefixtures("stage")
 def test_a_join_that_awaits_no_person_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(name: str) -> Join[Any]:
-        return Join(
-            name=name, subject=dict, example={}, verdicts={"a": dict}, expected=frozenset({"a"}),
-            deadline=1.0, decide=lambda *_: Decision("yes"), effects=lambda *_: (),
-        )  # fmt: skip
-
-    monkeypatch.setattr("threeways.ops.review.find", nobody)
+    monkeypatch.setattr("threeways.ops.review.find", of_nobody)
     with pytest.raises(UsageError, match="awaits no person"):
         reviews()
+
+
+def test_outcomes_that_wait_for_a_person_need_one() -> None:
+    with pytest.raises(SettingsError, match="JOIN=x: `reviewed` waits for a person, and there is none"):
+        of_nobody("x", reviewed=frozenset({"review"}))
 
 
 def test_a_title_writes_nothing_to_the_terminal_but_itself(stage: Stage, capsys: Any) -> None:

@@ -142,6 +142,10 @@ class Join[S]:
         unknown = sorted((self.expected | self.persons) - self.verdicts.keys())
         if unknown:
             raise SettingsError(f"JOIN={self.name}: `verdicts` has no type for {', '.join(unknown)}; add it")
+        if self.reviewed and not self.persons:
+            raise SettingsError(
+                f"JOIN={self.name}: `reviewed` waits for a person, and there is none; name one in `persons`"
+            )
         if self.expected & self.persons:
             raise SettingsError(f"JOIN={self.name}: a person is never waited for; leave it out of `expected`")
         if not 0.001 <= self.deadline <= MAX_DEADLINE:
