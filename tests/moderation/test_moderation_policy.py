@@ -148,3 +148,17 @@ def test_a_policy_of_ones_own_is_named_by_the_environment_and_needs_no_numpy(tmp
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert told.stdout.split() == ["hate_model", load(file).rules, "set()"]
+
+
+def test_a_fault_of_the_policy_is_told_as_it_is_where_the_join_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(TOML.format(name="hate", review=1.3, more='model = "m"'), "utf-8")
+    told = subprocess.run(
+        [sys.executable, "-m", "threeways", "review", "--join=moderation", "--table=t", "--verdicts=v"],
+        env={"MODERATION_POLICY": str(file), "COLUMNS": "400"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 2
+    assert told.stderr == (
+        f"error: MODERATION_POLICY={file}: [categories.hate]: review = 1.3, and scores are from 0 to 1; give "
+        "a number in between\n"
+    )

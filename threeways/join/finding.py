@@ -55,6 +55,8 @@ def _join_of(module: str) -> Join[Any]:
                 f"JOIN={module}: there is no module {error.name} here; install it, or start in its folder"
             ) from None
         raise SettingsError(f"JOIN: {module} needs {error.name}, which is not installed here") from error
+    except SettingsError:
+        raise  # it says itself what to mend, such as a policy's file
     except Exception as error:
         raise SettingsError(f"JOIN: {module} cannot be imported: {error!r}; mend it") from error
     if not isinstance(join, Join):
