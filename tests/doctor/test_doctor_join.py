@@ -135,6 +135,7 @@ class Account:
     ("variables", "lacking"),
     [
         ([{"TASK": "stock"}, {"TASK": "shop.fraud"}], None),
+        ([{"TASK": "nsfw"}, {"TASK": "shop.fraud"}], "stock"),
         ([{"TASK": "", "MODEL_NAME": "fraud"}, {"JOIN": "orders"}], "stock"),
         ([], "fraud, stock"),
     ],

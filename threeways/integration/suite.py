@@ -51,12 +51,14 @@ def run(
         image = the_image(image, target, emulator, console)
     what = f"function {function}" if emulator == "aws" else f"image {image}" if image else "no image"
     tell(console, f"Integration test: {what}, EMULATOR={emulator}")
-    batch, path = images.tag_of("batch"), (project.ROOT, project.ROOT / "tools", HERE)
+    batch, join = images.tag_of("batch"), images.tag_of(images.JOIN)
+    path = (project.ROOT, project.ROOT / "tools", HERE)
     chosen = {
         "PYTHONPATH": os.pathsep.join(map(str, path)),  # read before pytest's own setting
         "EMULATOR": emulator,
         "IMAGE": image or "",
         "BATCH_IMAGE": batch if image and engine.exists(batch) else "",
+        "JOIN_IMAGE": join if image and engine.exists(join) else "",
         "FUNCTION": function or "",
     }
     pytest = [sys.executable, "-m", "pytest", "-p", "site_fixtures", str(HERE)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.errors import UsageError
+from threeways.errors import SettingsError, UsageError
 from threeways.join import finding
 from threeways.join.join import Join
 from threeways.ops import account
@@ -19,6 +19,7 @@ from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack, look, require_usable
+from threeways.scoring import tasks
 
 EVENTS_ARN, VERDICTS_ARN = "EventsStreamArn", "VerdictsStreamArn"
 """The template's parameters of the streams that are read; also its outputs."""
@@ -230,12 +231,19 @@ def not_deployed(made: JoinPlan) -> list[str]:
 def sources_of(stream: str, client: Client) -> set[str]:
     """Return what the functions that read a stream call themselves in their messages.
 
-    That is the task's short name, or the model's where its signature makes the task. Raises boto's errors.
+    That is what its task says, or the model's name where its signature makes the task. Raises boto's errors.
     """
     found = set()
     for mapping in streams.readers_of(stream, client):
         configuration = client("lambda").get_function_configuration(FunctionName=mapping["FunctionArn"])
         variables = configuration.get("Environment", {}).get("Variables", {})
-        named = variables.get("TASK") or variables.get("MODEL_NAME") or ""
-        found |= {named.rpartition(".")[2]}
+        found |= {_source(variables.get("TASK") or "", variables.get("MODEL_NAME") or "")}
     return found
+
+
+def _source(task: str, model_name: str) -> str:
+    """Return the `model` of a consumer's messages; of a task that is not here its short name."""
+    try:
+        return tasks.find(task).model_name if task else model_name
+    except SettingsError:
+        return task.rpartition(".")[2]
