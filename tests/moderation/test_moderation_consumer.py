@@ -46,7 +46,7 @@ class Consumer:
             emulator, handler or "decisions.handler", root=None if handler else EXAMPLES,
             environment=None if handler else self.variables, BatchSize=10,
             FunctionResponseTypes=["ReportBatchItemFailures"],
-            FilterCriteria={"Filters": FILTERS}, backoff=lambda _: 0.1, **more,
+            FilterCriteria={"Filters": FILTERS}, backoff=lambda _: 0.1, timeout=60.0, **more,
         )  # fmt: skip
 
     def sent(self) -> Counter[str]:
@@ -103,7 +103,7 @@ def test_redelivered_and_reordered_messages_notify_once_and_leave_the_upload_as_
     for message in shuffled:
         consumer.harness.put(message)
     with consumer.harness:
-        consumer.harness.drain()
+        consumer.harness.drain(within=120)
     assert consumer.sent() == Counter(one["id"] for one in made if one["message"] == "notification")
     assert consumer.stopped() == {"a": False, "b": True, "d": True}
 
@@ -127,7 +127,7 @@ def test_a_function_that_dies_while_it_notifies_loses_nothing(
     for message in made:
         consumer.harness.put(message)
     with consumer.harness:
-        consumer.harness.drain()
+        consumer.harness.drain(within=120)
     first, second = (one["id"] for one in made if one["message"] == "notification")
     assert consumer.sent() == {first: times, second: 1}
     assert consumer.stopped() == {"a": True}
