@@ -12,7 +12,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 
 override .DEFAULT_GOAL := help
 .PHONY: help setup run review watch torture replay web batch train test quality validate doctor plan bench bench-check bench-growth bench-consumers \
-	bench-image bench-web bench-batch digest check import wheel \
+	bench-image bench-web bench-batch bench-join digest check import wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
 override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
@@ -167,6 +167,9 @@ bench-image: $(READY) ## the same cold start in the images, `docker run` to the 
 
 bench-web: $(READY) ## the web service against Flask and MLflow's pyfunc
 	@$(PYTHON) benchmarks/web.py
+
+bench-join: $(READY) ## a join's keys a second, memory and cold start, beside boto3's
+	@$(PYTHON) -m benchmarks.joining
 
 bench-batch: $(READY) ## time the batch job against pandas, dicts and one pyfunc predict (ROWS= MONTH=trips.parquet FLAT=10000000)
 	@$(PYTHON) benchmarks/batch.py
