@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from join_lab import AMPLE, new_table
 
+import threeways.join
 from examples.orders_join import join as patient
 from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.emulator.faults import Fault, Kind, Script
@@ -220,3 +222,10 @@ def test_a_joins_process_imports_neither_numpy_nor_scikit_learn_nor_what_is_loca
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_each_guarantee_names_tests_that_there_are() -> None:
+    named = set(re.findall(r"test_\w+(?=`)", threeways.join.__doc__ or ""))
+    text = "".join(path.read_text() for path in (ROOT / "tests" / "join").glob("test_*.py"))
+    assert len(named) >= 14
+    assert [name for name in sorted(named) if f"def {name}(" not in text] == []
