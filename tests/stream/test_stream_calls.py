@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from doubles import FOREVER, FakeContext, Sleeps, client_error
 
-from threeways.aws.calls import WITHOUT_CONTEXT_SECONDS, Backoff, Deadline, call, is_fatal
+from threeways.aws.calls import WITHOUT_CONTEXT_SECONDS, Backoff, Deadline, call, is_fatal, overlapped
 from threeways.errors import DeadlineNear
 
 
@@ -78,3 +78,35 @@ def test_waits_are_jittered_and_shortened_when_the_deadline_is_near() -> None:
     with pytest.raises(DeadlineNear):
         backoff.wait(0, Deadline(lambda: 0.01))
     assert len({Backoff().random() for _ in range(9)}) > 1
+
+
+def test_overlapped_calls_answer_in_order_and_what_raises_costs_no_other() -> None:
+    def double(number: int) -> int:
+        if number == 3:
+            raise ValueError("three")
+        return 2 * number
+
+    answers = overlapped(double, range(6), 3, Deadline(lambda: 5.0))
+    assert [one for one in answers if not isinstance(one, Exception)] == [0, 2, 4, 8, 10]
+    assert repr(answers[3]) == "ValueError('three')"
+    assert overlapped(double, [], 3, Deadline(lambda: 5.0)) == []
+
+
+def test_overlapped_calls_that_hang_hold_up_no_other_and_none_begins_after_the_deadline() -> None:
+    ends = time.monotonic() + 0.3
+    deadline = Deadline(lambda: ends - time.monotonic())
+    goes_on, made = threading.Event(), []
+
+    def call_one(number: int) -> int:
+        made.append(number)
+        if number == 0:
+            goes_on.wait(10)
+        return number
+
+    answers = overlapped(call_one, range(40), 2, deadline)
+    assert isinstance(answers[0], DeadlineNear)
+    assert answers[1:] == list(range(1, 40))
+    goes_on.set()
+    assert isinstance(answers[0], DeadlineNear)
+    assert all(isinstance(one, DeadlineNear) for one in overlapped(call_one, range(3), 2, deadline))
+    assert len(made) == 40
