@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 from join_lab import upload
-from world import Seconds, World
+from join_world import Seconds, World
 
 from threeways.aws.calls import Context
 from threeways.join.functions import ALWAYS
@@ -27,14 +28,19 @@ def test_metrics_and_a_line(capsys: pytest.CaptureFixture[str], caplog: pytest.L
     tally.quarantined["invalid_event"] += 1
     tally.age("DecisionLatency", 1.5)
     tally.age("DecisionLatency", 0.5)
-    PowertoolsTelemetry("moderation", "mods").report("join", tally, Seconds())
+    telemetry = PowertoolsTelemetry("moderation", "mods")
+    lines: list[logging.LogRecord] = []
+    listener = logging.Handler()
+    listener.emit = lines.append  # type: ignore[method-assign]
+    telemetry._logger.addHandler(listener)
+    telemetry.report("join", tally, Seconds())
     metrics, by_reason = told(capsys)[:2]
     assert (metrics["service"], metrics["function_name"]) == ("mods", "joined")
     assert (metrics["Events"], metrics["Decided"], metrics["DecisionLatency"]) == ([3], [2], [1500])
     assert (by_reason["reason"], by_reason["QuarantinedByReason"]) == ("invalid_event", [1])
-    [line] = [one for one in caplog.records if one.message == "join"]
-    assert line.__dict__["counts"] == {"Events": 3, "Decided": 2}
-    assert line.__dict__["ages_s"] == {"DecisionLatency": 1.5}
+    told_last = lines[-1].__dict__
+    assert (told_last["msg"], told_last["counts"]) == ("join", {"Events": 3, "Decided": 2})
+    assert told_last["ages_s"] == {"DecisionLatency": 1.5}
 
 
 def test_a_sweep_that_finds_nothing_tells_zeros_so_that_its_alarms_have_data(
