@@ -7,6 +7,7 @@ DynamoDB, and takes half an hour. `--only TEXT`, once or more, runs the rows tha
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from threeways.errors import LocalError
@@ -30,6 +31,7 @@ def main() -> int:
     if not page:
         parser.error(f"no row of {PAGE.name} has {' or '.join(asked.only)} in it")
     tried = [one for one in page if one in PROBES]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     server = functions.serve()
     server.start()
     found = {}

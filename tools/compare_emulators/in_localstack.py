@@ -15,6 +15,7 @@ from typing import Any
 from localstack.services.dynamodb import server
 from localstack.services.lambda_.invocation import runtime_executor
 from localstack.services.lambda_.invocation.lambda_models import InvocationResult
+from localstack.utils import run
 
 URL, DYNAMODB_LOCAL = sys.argv[1:]
 
@@ -49,6 +50,7 @@ def command(self: Any) -> list[str]:
     return [one for one in _command(self) if not one.startswith("-javaagent")]
 
 
+run.is_linux = run.is_mac_os = lambda: False  # what it starts stays in its group, and is killed with it
 runtime_executor.get_runtime_executor = lambda: Executor
 _command = server.DynamodbServer._create_shell_command  # noqa: SLF001
 server.DynamodbServer._create_shell_command = command  # noqa: SLF001

@@ -120,10 +120,14 @@ def started(case: Case, position: str, *, stamped: bool = False) -> list[Any]:
     case.put(stream, ["between"], "k")
     time.sleep(2)
     case.map(stream, function, StartingPosition=position, **given)
-    time.sleep(min(case.patience, 5))
-    case.put(stream, ["after"], "k")
-    case.until(lambda: "after" in items(function))
-    return items(function)
+
+    def arrived() -> bool:
+        case.put(stream, ["after"], "k")
+        time.sleep(1)
+        return "after" in items(function)
+
+    case.until(arrived)  # a mapping of LATEST misses what is put while it is being created
+    return list(dict.fromkeys(items(function)))
 
 
 @row("[parameters][p]: `TRIM_HORIZON`")

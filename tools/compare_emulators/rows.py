@@ -59,5 +59,8 @@ def run(endpoint: Endpoint, behaviours: Iterable[str], patience: float, at_once:
     client = clients_of(endpoint)
     _warm(Case(client, patience))
     chosen = list(behaviours)
-    with ThreadPoolExecutor(at_once) as pool:
+    pool = ThreadPoolExecutor(at_once)
+    try:
         return dict(zip(chosen, pool.map(one, chosen), strict=True))
+    finally:  # where it was interrupted, what still runs ends when its emulator does
+        pool.shutdown(wait=False, cancel_futures=True)
