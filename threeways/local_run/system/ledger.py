@@ -1,0 +1,129 @@
+"""The ledger of a system's run: its figures, and whether it is a good one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from threeways.local_run.ledger import percentile
+from threeways.local_run.system.account import PLACES, Account, faults
+from threeways.local_run.system.quality import Quality
+
+
+class Seconds(msgspec.Struct, frozen=True):
+    """Durations in seconds; 0 where there were none."""
+
+    p50: float = 0.0
+    p99: float = 0.0
+    worst: float = 0.0
+
+
+class SystemLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """The account of a run: sent = decided + quarantined + abandoned + pending + lost.
+
+    sent: events of subjects, acknowledged by the stream. decided: those whose decision lies on the decisions
+    stream. quarantined, abandoned: by the join. pending: undecided, still on the stream or in the table.
+    decisions_max: decisions of one subject and revision at most. revisions: decisions that supersede another.
+    late_verdicts: those that came after the first decision. effects: messages by kind, each once; duplicates:
+    those that repeat an id. deadline_s: from the deadline to the decision, of the `expired` ones, which it
+    brought. decision_s: from the event to its decision, of all; told_s: from there to its message. outcomes:
+    last decisions by outcome. quality: by category. faults: broken rules by name, and how often. given_up: of
+    the events that were not broken on purpose those in quarantine or abandoned.
+    """
+
+    sent: int
+    decided: int
+    quarantined: int
+    abandoned: int
+    pending: int
+    lost: int
+    broken: int
+    given_up: int
+    decisions_max: int
+    revisions: int
+    late_verdicts: int
+    expired: int
+    effects: dict[str, int]
+    duplicates: int
+    outcomes: dict[str, int]
+    deadline: float
+    deadline_s: Seconds
+    decision_s: Seconds
+    told_s: Seconds
+    quality: dict[str, Quality]
+    faults: dict[str, int] = {}
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether a rule is broken, an event is lost, or one is pending in a run that came to its end."""
+        return bool(self.faults or self.lost or (self.pending and not self.interrupted))
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is decided, or in quarantine, as it should be."""
+        return not (self.failed or self.pending)
+
+    @property
+    def share_given_up(self) -> float:
+        """The share of the events, broken ones left out, that were given up."""
+        return self.given_up / max(1, self.sent - self.broken)
+
+    def figures(self, subject: str) -> dict[str, Any]:
+        """Return it as JSON values, by a system's word for its subjects."""
+        told: dict[str, Any] = msgspec.to_builtins(self)
+        return {
+            f"{subject}s": told.pop("sent"),
+            **{place: told.pop(place) for place in PLACES},
+            f"decisions_per_{subject}_max": told.pop("decisions_max"),
+            **told,
+        }
+
+
+def ledger_of(
+    account: Account,
+    quality: Mapping[str, Quality],
+    *,
+    interrupted: bool = False,
+    seconds: float = 0.0,
+) -> SystemLedger:
+    """Return the account in figures."""
+    places = account.whereabouts
+    effects, duplicates = account.effects()
+    given_up = [*places["quarantined"], *places["abandoned"]]
+    decided = [one.decisions for one in account.kept.values() if one.decisions]
+    outcomes: dict[str, int] = {}
+    for decisions in decided:
+        outcomes[decisions[-1].outcome] = outcomes.get(decisions[-1].outcome, 0) + 1
+    several = [len(one) for revisions in account.decisions.values() for one in revisions.values()]
+    return SystemLedger(
+        sent=len(account.sent),
+        **{place: len(ids) for place, ids in places.items()},
+        broken=sum(one.index is None for one in account.sent.values()),
+        given_up=sum(account.sent[one].index is not None for one in given_up),
+        decisions_max=max(several, default=0),
+        revisions=sum(len(one) - 1 for one in decided),
+        late_verdicts=account.late_verdicts(),
+        expired=sum(one[0].expired for one in decided),
+        effects=effects,
+        duplicates=duplicates,
+        outcomes=dict(sorted(outcomes.items())),
+        deadline=account.deadline,
+        deadline_s=_seconds(account.seconds_past_deadline()),
+        decision_s=_seconds(account.seconds_to_decision()),
+        told_s=_seconds(account.seconds_to_told()),
+        quality=dict(quality),
+        faults={name: len(keys) for name, keys in faults(account).items()},
+        interrupted=interrupted,
+        seconds=round(seconds, 3),
+    )
+
+
+def _seconds(values: Sequence[float]) -> Seconds:
+    if not values:
+        return Seconds()
+    p50, p99 = (percentile(values, one) or 0.0 for one in (50, 99))
+    return Seconds(round(p50, 3), round(p99, 3), round(max(values), 3))
