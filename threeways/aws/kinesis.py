@@ -51,13 +51,13 @@ class ShardReader:
 
     stream: `StreamName` or `StreamARN`. start: the parameters of GetShardIterator that say where; any but
     LATEST, which is elsewhere when it is taken again. All methods raise boto's errors.
-    caught_up: whether the last page was empty and nothing follows it now.
+    caught_up: whether the last page was empty and nothing follows it now. shard_id: the shard's.
     """
 
     def __init__(
         self, kinesis: Any, shard_id: str, stream: Mapping[str, str], start: Mapping[str, Any] = OLDEST
     ) -> None:
-        self._kinesis = kinesis
+        self._kinesis, self.shard_id = kinesis, shard_id
         self._shard = {**stream, "ShardId": shard_id}
         self._more = {name: value for name, value in stream.items() if name == "StreamARN"}
         self._start = start

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -30,28 +32,20 @@ class _Read(msgspec.Struct):
     version: str | None = None
 
 
-class Collector(BackgroundThread):
-    """Reads every shard of a stream from its beginning and keeps what it finds; stopped, it reads to the end.
+class StreamReader(BackgroundThread):
+    """Reads every shard of a stream from its beginning; stopped, it reads to the end.
 
-    Shards that come into being meanwhile are read too. task: whose predictions they are.
-    predictions: event id -> its first prediction; of several messages once all of them are there.
-    duplicates: predictions beyond the first. messages: the others.
-    recent: the last of them, as (event id, Unix time of arrival); each is among the predictions, also for
-    other threads.
-    version: the model's, as the last prediction names it.
+    Shards that come into being meanwhile are read too.
     """
 
-    def __init__(self, client: KinesisClient, stream: str, task: Task[Any]) -> None:
+    def __init__(self, client: KinesisClient, stream: str) -> None:
         super().__init__()
-        self._client, self._stream, self.task = client, stream, task
-        self._decode = msgspec.json.Decoder(_Read).decode
+        self._client, self._stream = client, stream
         self._begun: set[str] = set()
-        self.predictions: dict[str, Received] = {}
-        self._parts: dict[str, dict[str, Received]] = {}
-        """Event id -> its messages by their ids."""
-        self.recent: deque[tuple[str, float]] = deque(maxlen=2_000)
-        self.duplicates = 0
-        self.version: str | None = None
+
+    @abstractmethod
+    def take(self, shard: str, record: Mapping[str, Any]) -> None:
+        """Take a record of a shard, as GetRecords has it."""
 
     def work(self) -> None:
         """Read until it is stopped, and then until nothing is left."""
@@ -59,7 +53,8 @@ class Collector(BackgroundThread):
         while True:
             stopping = self._stopping.is_set()
             for reader in readers:
-                self._read(reader)
+                for record in reader.read():
+                    self.take(reader.shard_id, record)
             still_open = [reader for reader in readers if not reader.closed]
             if len(still_open) < len(readers):  # a shard was closed, so there are new ones
                 readers = still_open + self._new_readers()
@@ -75,22 +70,43 @@ class Collector(BackgroundThread):
         self._begun.update(new)
         return [ShardReader(self._client, shard, stream) for shard in new]
 
-    def _read(self, reader: ShardReader) -> None:
-        """Keep what one page brings."""
-        for record in reader.read():
-            for place, data in enumerate(data_of(record["Data"])):
-                read = self._decode(data)
-                self.version = read.version
-                received = Received(
-                    value_in(read.prediction, self.task.id_name),
-                    record["ApproximateArrivalTimestamp"].timestamp(),
-                    (int(record["SequenceNumber"]) << 32) + place,
-                    read.prediction[self.task.id_name],
-                )
-                if read.messages:
-                    self._keep_message(read, received)
-                else:
-                    self._keep(read.source_event_id, received)
+
+class Collector(StreamReader):
+    """Keeps the predictions of a stream.
+
+    task: whose predictions they are. predictions: event id -> its first prediction; of several messages once
+    all of them are there. duplicates: predictions beyond the first. messages: the others.
+    recent: the last of them, as (event id, Unix time of arrival); each is among the predictions, also for
+    other threads.
+    version: the model's, as the last prediction names it.
+    """
+
+    def __init__(self, client: KinesisClient, stream: str, task: Task[Any]) -> None:
+        super().__init__(client, stream)
+        self.task = task
+        self._decode = msgspec.json.Decoder(_Read).decode
+        self.predictions: dict[str, Received] = {}
+        self._parts: dict[str, dict[str, Received]] = {}
+        """Event id -> its messages by their ids."""
+        self.recent: deque[tuple[str, float]] = deque(maxlen=2_000)
+        self.duplicates = 0
+        self.version: str | None = None
+
+    def take(self, shard: str, record: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Keep what a record brings."""
+        for place, data in enumerate(data_of(record["Data"])):
+            read = self._decode(data)
+            self.version = read.version
+            received = Received(
+                value_in(read.prediction, self.task.id_name),
+                record["ApproximateArrivalTimestamp"].timestamp(),
+                (int(record["SequenceNumber"]) << 32) + place,
+                read.prediction[self.task.id_name],
+            )
+            if read.messages:
+                self._keep_message(read, received)
+            else:
+                self._keep(read.source_event_id, received)
 
     @property
     def messages(self) -> int:

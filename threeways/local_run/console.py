@@ -18,8 +18,8 @@ from rich.text import Text
 
 from threeways.local_run.ledger import Ledger
 from threeways.local_run.progress import View
+from threeways.local_run.read_back import ReadBack
 from threeways.local_run.result import Result
-from threeways.local_run.stack import ReadBack
 from threeways.scoring.decoding import reason_kind
 from threeways.scoring.outputs import Declared, ModelOutput, text_of
 
@@ -62,7 +62,7 @@ def screen(console: Console) -> Iterator[Callable[[View], None]]:
 def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
     """Print the account of the run: every event once, and what one would ask next."""
     _show_examples(console, result)
-    _show_quarantine(console, result.back)
+    show_quarantine(console, result.back)
     table = Table(title="Ledger: where every event is", title_justify="left", show_header=False)
     table.add_column(justify="left", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -155,7 +155,8 @@ _NOTES = {
 }
 
 
-def _show_quarantine(console: Console, back: ReadBack) -> None:
+def show_quarantine(console: Console, back: ReadBack) -> None:
+    """Print what is in quarantine, by its reasons."""
     if not back.reasons:
         return
     table = Table(title="Quarantined, and why", title_justify="left")

@@ -7,30 +7,27 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-import msgspec
 from rich.console import Console
 
 from threeways.aws.invocation import FunctionError, InvocationResult
-from threeways.aws.s3 import objects
 from threeways.emulator.endpoint import Endpoint
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.function.config import FunctionConfig
-from threeways.emulator.mapping import Clients, EventSourceMapping, MappingEvent, ReadLimits
-from threeways.emulator.mapping.document import kinesis_ids
+from threeways.emulator.mapping import Clients, EventSourceMapping, ReadLimits
 from threeways.emulator.resources import STACK
 from threeways.emulator.stack import Stack
 from threeways.errors import LocalError, LocalFailed
+from threeways.local_run.mapping_log import MappingLog
 from threeways.local_run.model_choice import serving_variables
 from threeways.local_run.progress import FunctionLog
 from threeways.local_run.provision import deployed
+from threeways.local_run.read_back import ReadBack, read_back
 from threeways.scoring import tasks
 from threeways.scoring.messages import without_messages
 from threeways.settings import Settings
-from threeways.stream.quarantine import QuarantineEntry, split_location
 
 if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
@@ -57,19 +54,6 @@ def in_processes(
 ) -> Function:
     """Run the function in processes of this machine: AWS's runtime interface client, without an image."""
     return LocalFunction(config, environment=environment, on_log=on_log)
-
-
-@dataclass(frozen=True)
-class ReadBack:
-    """What lies in quarantine and at the failure destination: event ids, and why they are there.
-
-    reasons: (code, message) -> how many. folder: where copies of the objects are kept.
-    """
-
-    quarantined: frozenset[str]
-    abandoned: frozenset[str]
-    reasons: Counter[tuple[str, str]]
-    folder: Path
 
 
 class RunningConsumer:
@@ -107,13 +91,10 @@ class RunningConsumer:
         self._make_function = function
         self._name, self._parameters, self._limits = name, parameters or {}, limits
         self._exit = ExitStack()
-        self._told: set[str] = set()
-        self._telling = threading.Lock()
+        self._events = MappingLog(folder / "mapping.log", console)
         self._leaving = threading.Event()
         self._guard = threading.Thread(target=self._end_with_emulator, name="emulator-guard", daemon=True)
         self.cold_start = 0.0
-        self.troubles: Counter[str] = Counter()
-        """What befell its mapping, by kind."""
         self.without_messages: set[str] = set()
         """The ids of the events that the function is done with and has no message of, as it says."""
 
@@ -148,7 +129,7 @@ class RunningConsumer:
             stack.mapping,
             clients=Clients(self.s3, self.emulator.client("sqs"), self.emulator.client("sns")),
             function_arn=stack.function.arn,
-            on_event=self._tell,
+            on_event=self._events,
             limits=self._limits,
         )
         self.mapping.start()
@@ -188,6 +169,11 @@ class RunningConsumer:
             self.function.__exit__(None, None, None)
 
     @property
+    def troubles(self) -> Counter[str]:
+        """What befell its mapping, by kind."""
+        return self._events.troubles
+
+    @property
     def serving(self) -> dict[str, str]:
         """The variables by which a process of this machine serves its model."""
         return serving_variables(self._settings, self._model)
@@ -206,19 +192,7 @@ class RunningConsumer:
 
     def read_back(self) -> ReadBack:
         """Everything in quarantine and at the failure destination, copied into the run's folder."""
-        reasons: Counter[tuple[str, str]] = Counter()
-        quarantined = set()
-        decoder = msgspec.json.Decoder(QuarantineEntry)
-        for body in self._copy(*split_location(self.quarantine), "quarantine"):
-            for entry in decoder.decode_lines(body):
-                if entry.source_event_id not in quarantined:
-                    quarantined.add(entry.source_event_id)
-                    reasons[entry.code, entry.message] += 1
-        abandoned: set[str] = set()
-        if self.failures:
-            for body in self._copy(self.failures, "", "failures"):
-                abandoned |= kinesis_ids(body)
-        return ReadBack(frozenset(quarantined), frozenset(abandoned), reasons, self._folder)
+        return read_back(self.s3, self.quarantine, self.failures, self._folder)
 
     def _warm(self) -> None:
         """Start the function once before the events do, so that a model that cannot be used stops the run."""
@@ -230,30 +204,3 @@ class RunningConsumer:
                 f"the function does not start. {fault.type}: {fault.message}\n"
                 f"Its log is {self._folder / 'function.log'}"
             )
-
-    def _tell(self, event: MappingEvent) -> None:
-        """Write what befell the mapping to a file; on the screen, the first of a kind."""
-        with self._telling:
-            with (self._folder / "mapping.log").open("a", encoding="utf-8") as log:
-                log.write(f"{msgspec.json.encode(event).decode()}\n")
-            self.troubles[event.kind] += 1
-            if event.kind in self._told:
-                return
-            self._told.add(event.kind)
-        self._console.print(
-            f"[yellow]{event.kind}[/] on {event.shard_id}, {event.records} records: {event.message} "
-            f"(more of the kind only in {self._folder / 'mapping.log'})",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-    def _copy(self, bucket: str, prefix: str, name: str) -> list[bytes]:
-        """Copy the objects under a prefix into the run's folder; returns their bodies."""
-        bodies = []
-        for found in objects(self.s3, bucket, prefix):
-            body = self.s3.get_object(Bucket=bucket, Key=found.key)["Body"].read()
-            target = self._folder / name / found.key.removeprefix(prefix)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(body)
-            bodies.append(body)
-        return bodies

@@ -35,7 +35,8 @@ class Outgoing:
 class Producer(BackgroundThread):
     """Puts records until there are no more; stopped, it puts no more than what is on its way.
 
-    sent: event id -> what was acknowledged, in order. by_shard: how many of them are on each shard.
+    sent: event id -> what was acknowledged, in order. by_key: the same, partition key -> the last one of it.
+    by_shard: how many of them are on each shard.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Producer(BackgroundThread):
         super().__init__()
         self._client, self._stream, self._records, self._rate = client, stream, records, rate
         self.sent: dict[str, Sent] = {}
+        self.by_key: dict[str, Sent] = {}
         self.by_shard: Counter[str] = Counter()
 
     def work(self) -> None:
@@ -79,7 +81,8 @@ class Producer(BackgroundThread):
             for record, result in zip(batch, answer["Records"], strict=True):
                 if "SequenceNumber" in result:
                     event_id = f"{result['ShardId']}:{result['SequenceNumber']}"
-                    self.sent[event_id] = Sent(at, record.index, record.partition_key)
+                    sent = Sent(at, record.index, record.partition_key)
+                    self.sent[event_id] = self.by_key[record.partition_key] = sent
                     self.by_shard[result["ShardId"]] += 1
                 else:
                     failed.append(record)

@@ -16,10 +16,10 @@ from threeways.local_run.consumer import (
     LOOK_SECONDS,
     Function,
     MakeFunction,
-    ReadBack,
     RunningConsumer,
     in_processes,
 )
+from threeways.local_run.read_back import ReadBack
 from threeways.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from threeways.local_run.watch import snapshot
-from threeways.local_run.watch.snapshot import ByHand, Consumer, Prediction, Shard, Snapshot
+from threeways.local_run.watch.snapshot import ByHand, Consumer, Flow, Prediction, Shard, Snapshot
 
 if TYPE_CHECKING:
     from threeways.local_run.collector import Collector
@@ -36,9 +36,13 @@ class Publisher:
         producer: Producer,
         workload: Workload,
         *,
+        join: Flow | None = None,
         ended: bool = False,
     ) -> None:
-        """Write it. watched: each consumer with what reads it back, by name. workload: what is put."""
+        """Write it. watched: each consumer with what reads it back, by name. workload: what is put.
+
+        join: what a join makes of it.
+        """
         by_hand = snapshot.put_by_hand(self._folder)
         first, _, view = next(iter(watched.values()))
         ages: dict[str, float] = {}
@@ -62,6 +66,7 @@ class Publisher:
                 *(_consumer(name, *one, producer, by_hand) for name, one in watched.items()),
                 *(Consumer(name=name, refused=why) for name, why in self._refused.items()),
             ],
+            join=join,
             ended=ended,
         )
         snapshot.write(self._folder, state)

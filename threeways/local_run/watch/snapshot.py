@@ -62,12 +62,45 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     refused: str | None = None
 
 
+class Decided(msgspec.Struct, frozen=True):
+    """A decision. seconds: from its event's put to its message. lines: why, for people."""
+
+    id: int | str
+    outcome: str
+    seconds: float | None
+    lines: list[str] = []
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a join makes of the consumers' verdicts.
+
+    subject: what is decided about. verdicts: on their stream, each once. outcomes: first decisions by
+    outcome. waiting: events without a decision. effects: the decisions' messages by kind, each once. reasons:
+    what the join quarantined, by code. troubles: what befell its functions, by kind.
+    """
+
+    name: str
+    subject: str
+    verdicts_stream: str
+    decisions_stream: str
+    deadline_s: float
+    verdicts: int = 0
+    outcomes: dict[str, int] = {}
+    waiting: int = 0
+    revisions: int = 0
+    effects: dict[str, int] = {}
+    quarantined: int = 0
+    reasons: dict[str, int] = {}
+    troubles: dict[str, int] = {}
+    recent: list[Decided] = []
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands. Times in seconds.
 
     pid: the run's process. endpoint: the emulator's. serving: the variables by which a process here serves
     the first consumer's model. example: an event as its task takes it. id_name: the field with an event's id.
-    ended: whether this is the last state.
+    join: what is made of the consumers' predictions, if anything. ended: whether this is the last state.
     """
 
     pid: int
@@ -82,6 +115,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     input_stream: str
     shards: list[Shard]
     consumers: list[Consumer]
+    join: Flow | None = None
     ended: bool = False
 
 
