@@ -18,8 +18,8 @@ override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
 
 # What each target takes. Another name on the command line, a misspelt one above all, is refused.
-TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE CONSUMERS FAN_OUT PAUSE PAGE MODEL SHA256
-TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL SHA256 CONSUMERS
+TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE SYSTEM CONSUMERS FAN_OUT PAUSE PAGE MODEL SHA256
+TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL SHA256 SYSTEM CONSUMERS
 TAKES_replay := FROM FUNCTION YES MODEL SHA256
 TAKES_watch := PORT
 TAKES_web := PORT MODEL SHA256
@@ -98,10 +98,10 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 $(READY): Pipfile Pipfile.lock
 	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
-run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= CONSUMERS="a b" FAN_OUT= PAUSE= PAGE=1 MODEL= TASK=)
+run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= SYSTEM=moderation CONSUMERS="a b" FAN_OUT= PAUSE= PAGE=1 MODEL= TASK=)
 	@$(PYTHON) -m threeways run
 
-torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= EVENTS= TOLERATE= CONSUMERS= MODEL= TASK=)
+torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= EVENTS= TOLERATE= SYSTEM= CONSUMERS= MODEL= TASK=)
 	@$(PYTHON) -m threeways torture
 
 replay: $(READY) ## score again what is in quarantine or at a failure destination (FROM= FUNCTION= YES=1)

@@ -16,7 +16,7 @@ from test_watch import a_run, state
 
 from threeways.local_run.watch import snapshot
 from threeways.local_run.watch.server import WatchServer
-from threeways.local_run.watch.snapshot import Consumer, Prediction, Shard
+from threeways.local_run.watch.snapshot import Consumer, Decided, Flow, Prediction, Shard
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -64,7 +64,12 @@ def test_it_shows_the_stream_its_consumers_and_what_befell_them(
         Consumer(name="other", refused="its digest differs"),
     ]
     shards = [Shard(f"shardId-00000000000{n}", 600 + n) for n in (0, 1)]
-    folder = a_run(tmp_path, "one", consumers=consumers, shards=shards, sent=1201, total=3000)
+    join = Flow(
+        name="both", subject="order", verdicts_stream="verdicts", decisions_stream="decisions", deadline_s=20,
+        verdicts=2400, outcomes={"keep": 1100, "stop": 90}, waiting=11, effects={"stop_it": 90, "told": 1190},
+        quarantined=2, reasons={"repeated_verdict": 2}, recent=[Decided(7, "stop", 1.5, [HOSTILE])],
+    )  # fmt: skip
+    folder = a_run(tmp_path, "one", consumers=consumers, shards=shards, sent=1201, total=3000, join=join)
     browser.set_window_size(*size)
     with WatchServer(tmp_path) as server:
         browser.get(server.url)
@@ -84,12 +89,20 @@ def test_it_shows_the_stream_its_consumers_and_what_befell_them(
         assert "duration (paused)" in cards[0]
         assert HOSTILE in cards[1]
         assert "Refused: its digest differs" in cards[2]
+        flow = " ".join(browser.find_element(By.ID, "join").text.split())
+        for text in (
+            "Verdicts verdicts 2,400 verdicts", "1,190 decided", "keep 1,100", "waiting 11",
+            "deadline 20.0 s", "2 in quarantine repeated verdict: 2",
+            "1,280 messages stop it 90", f"{HOSTILE} After 1.5 s.",
+        ):  # fmt: skip
+            assert text in flow
         assert browser.title == "Three ways: a run"
         assert [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".shard .count")] == ["600", "601"]
         snapshot.write(
             folder, state(consumers=consumers[:1], shards=shards, sent=2500, total=3000, ended=True)
         )
         wait.until(lambda _: browser.find_element(By.ID, "sent").text == "2,500")
+        assert not browser.find_element(By.ID, "join").is_displayed()  # this run has none
         assert "has ended" in browser.find_element(By.ID, "state").text
         browser.find_element(By.CSS_SELECTOR, "#by-hand button").click()
         wait.until(lambda _: "the run has ended" in browser.find_element(By.ID, "wrong").text)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from threeways.errors import UsageError
     from threeways.local_run.ledger import Ledger
+    from threeways.local_run.system.ledger import SystemLedger
 
 MOST = 100_000_000
 """Events that a run can hold in memory, on a large machine."""
@@ -30,7 +31,7 @@ Tolerate = Annotated[
 ]
 
 
-def end(ledger: Ledger, tolerate: float) -> None:
+def end(ledger: Ledger | SystemLedger, tolerate: float) -> None:
     """End with the exit status that a run's ledger says."""
     if ledger.failed:
         raise typer.Exit(FAILED)

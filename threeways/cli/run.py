@@ -9,11 +9,20 @@ import typer
 from rich.console import Console
 
 from threeways.cli.event_options import MOST, Actual, EventId, Events, Tolerate, end, end_all
+from threeways.cli.system_options import System, consumers_of, declared
 from threeways.settings import LOCAL, Settings, from_environment
+
+COUNT = 20_000
+"""Events of a run where neither N nor SYSTEM says how many."""
 
 
 def run(
-    n: Annotated[int, typer.Option(min=0, max=MOST, help="How many events; 0: all of the file.")] = 20_000,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=MOST, help="How many events; 0: all of the file. Default: 20,000, or the system's."
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(min=0.01, help="Events a second; default: as fast as it goes.")
     ] = None,
@@ -25,6 +34,7 @@ def run(
         float, typer.Option(min=0, max=1, help="Share of the events replaced by broken records.")
     ] = 0.005,
     tolerate: Tolerate = 0.05,
+    system: System = None,
     consumers: Annotated[
         str | None, typer.Option(help="Tasks on one input stream, each a consumer: 'one another'.")
     ] = None,
@@ -45,10 +55,25 @@ def run(
     from threeways.local_run.pauses import parse as parse_pauses
     from threeways.local_run.pipeline import Options
     from threeways.local_run.pipeline import run as run_pipeline
+    from threeways.local_run.system.pipeline import run_system
+    from threeways.local_run.system.running import Options as SystemOptions
     from threeways.local_run.watch.server import watched
 
     console, settings = Console(), from_environment(Settings)
-    named = many.named(consumers or "", settings, fan_out)
+    whole = declared(system, EVENTS=events, ACTUAL=actual, ID=event_id, CONSUMERS=consumers, FAN_OUT=fan_out)
+    if whole is not None and whole.join is not None:
+        chosen = SystemOptions(
+            n=whole.count if n is None else n, rate=rate, shards=shards, poison=poison, tolerate=tolerate,
+            settings=settings, name=str(system), system=whole,
+        )  # fmt: skip
+        with watched(LOCAL / "runs", console) if page else nullcontext():
+            end(
+                run_system(chosen, lambda own: choose(own, console, LOCAL), console, LOCAL, pause or ""),
+                tolerate,
+            )
+        return
+    n = (whole.count if whole else COUNT) if n is None else n
+    named = many.named(consumers_of(whole, consumers, settings), settings, fan_out)
     pauses = parse_pauses(pause or "", [one.name for one in named])
     alone = len(named) == 1 and not (named[0].fan_out or pauses)
     if alone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -25,6 +26,11 @@ class Handler(BaseHTTPRequestHandler):
             super().handle()
         except ConnectionError:
             self.close_connection = True
+
+    def finish(self) -> None:
+        """Send what is left, if anybody is there to take it."""
+        with suppress(ConnectionError):
+            super().finish()
 
 
 class Server(ThreadingHTTPServer):

@@ -35,8 +35,10 @@ class _Read(msgspec.Struct):
 class StreamReader(BackgroundThread):
     """Reads every shard of a stream from its beginning; stopped, it reads to the end.
 
-    Shards that come into being meanwhile are read too.
+    Shards that come into being meanwhile are read too. idle_seconds: between looks where nothing comes.
     """
+
+    idle_seconds = IDLE_SECONDS
 
     def __init__(self, client: KinesisClient, stream: str) -> None:
         super().__init__()
@@ -61,7 +63,7 @@ class StreamReader(BackgroundThread):
             elif all(reader.caught_up for reader in readers):
                 if stopping:
                     return
-                self._stopping.wait(IDLE_SECONDS)
+                self._stopping.wait(self.idle_seconds)
 
     def _new_readers(self) -> list[ShardReader]:
         """Readers of the shards that were not there before."""

@@ -18,6 +18,7 @@ from threeways.local_run.ledger import Sent
 PLACES = ("decided", "quarantined", "abandoned", "pending", "lost")
 """Where an event of a subject can be."""
 SHOWN = 5
+LATE = "decided too late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def faults(account: Account) -> dict[str, list[Any]]:
             one for one in account.decisions if one not in account.opened and one not in account.by_hand
         ],
         "revisions out of line": _out_of_line(account),
-        "decided too late": [
+        LATE: [
             key
             for key, one, opened in account.first_decisions()
             if one.decided_at > opened + account.deadline + account.allowed

@@ -31,18 +31,21 @@ class System:
     events; each one's producer knows the truth of its own category, which is called as its task. join: as
     JOIN names it; None: the consumers run each for itself. effects: the kinds of a decision's messages; the
     first one is told of each decision. subject: what is decided about, in a word. deadline: the join's, in
-    seconds, in a run on one machine. count: how many events where N is not given. judged: (task's name,
-    prediction of a verdict) -> what it says; None: nothing. explained: a decision's message -> lines for
-    people.
+    seconds, in a run on one machine; None: its own. variables: (the run's folder, deadline) -> what the
+    join's functions get to decide by it. count: how many events where N is not given. judged: (task's name,
+    prediction of a verdict) -> what it says; None: nothing. holds: (task's name, truth of an event) ->
+    whether its category really holds. explained: a decision's message -> lines for people.
     """
 
     consumers: tuple[str, ...]
     join: str | None = None
     effects: tuple[str, ...] = ()
     subject: str = "subject"
-    deadline: float = 10.0
-    count: int = 2_000
+    deadline: float | None = None
+    count: int = 1_000
+    variables: Callable[[Path, float], Mapping[str, str]] = lambda _folder, _deadline: {}
     judged: Callable[[str, Mapping[str, Any]], Judged | None] = lambda _name, _prediction: None
+    holds: Callable[[str, Any], bool] = lambda name, truth: truth is True or truth == name
     explained: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _message: ()
 
 

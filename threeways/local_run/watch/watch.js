@@ -46,6 +46,9 @@ function draw(state) {
     lanes.get(row.querySelector(".lane")).rate = rate(shard.id, shard.sent);
   }
   for (const one of run.consumers) consumer(one, rate);
+  $("join").hidden = !run.join;
+  document.querySelector("main").classList.toggle("joined", Boolean(run.join));
+  if (run.join) joined(run.join, rate);
   const most = Math.max(0, ...Object.values(rates));
   worth = 10 ** Math.max(0, Math.ceil(Math.log10(Math.max(1, most) / 8)));
   $("legend").textContent = `Each dot is ${number(worth)} event${worth === 1 ? "" : "s"}.`;
@@ -73,6 +76,42 @@ function consumer(one, rate) {
   card.querySelector(".troubles").hidden = !struck.length;
   fill(card.querySelector(".troubles ul"), struck.map(([kind, count]) => `${kind.replaceAll("_", " ")}: ${number(count)}`));
   lanes.get(card.querySelector(".lane")).rate = rate(`consumer ${one.name}`, one.predicted);
+}
+
+for (const lane of ["verdicts-lane", "join-lane", "decisions-lane"]) lanes.set($(lane), { rate: 0, dots: [], due: 0 });
+
+function rows(list, counts) {
+  list.replaceChildren(...counts.map(([name, value]) => {
+    const row = document.createElement("div");
+    row.append(...[["dt", name], ["dd", value]].map(([kind, text]) => Object.assign(document.createElement(kind), { textContent: text })));
+    return row;
+  }));
+}
+
+function joined(join, rate) {
+  const sum = (counts) => Object.values(counts).reduce((one, other) => one + other, 0);
+  const named = (counts) => Object.entries(counts).map(([name, count]) => [name.replaceAll("_", " "), number(count)]);
+  const flow = { verdicts: join.verdicts, join: sum(join.outcomes), decisions: sum(join.effects) };
+  for (const [name, count] of Object.entries(flow)) lanes.get($(`${name}-lane`)).rate = rate(`${name} of the join`, count);
+  $("verdicts-name").textContent = join.verdicts_stream;
+  $("join-name").textContent = join.name;
+  $("decisions-name").textContent = join.decisions_stream;
+  $("verdicts").textContent = number(join.verdicts);
+  $("decided").textContent = number(flow.join);
+  $("messages").textContent = number(flow.decisions);
+  rows($("outcomes"), [...named(join.outcomes), ["waiting", number(join.waiting)], ["revisions", number(join.revisions)],
+    ["deadline", seconds(join.deadline_s)]]);
+  rows($("effects"), named(join.effects));
+  for (const [id, title, counts] of [["join-quarantine", `${number(join.quarantined)} in quarantine`, join.reasons],
+    ["join-troubles", "What struck it", join.troubles]]) {
+    $(id).hidden = !sum(counts);
+    $(id).querySelector("h3").textContent = title;
+    fill($(id).querySelector("ul"), named(counts).map(([name, count]) => `${name}: ${count}`));
+  }
+  fill($("decisions"), join.recent.map((one) => {
+    const told = one.lines[0] ?? `${one.outcome} ${one.id}`;
+    return one.seconds === null ? told : `${told} After ${seconds(one.seconds)}.`;
+  }));
 }
 
 function hand(put, run) {

@@ -1,0 +1,1 @@
+"""A system of a user's own: two consumers of rides, and a join that waits for both."""
