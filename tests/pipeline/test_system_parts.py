@@ -1,0 +1,102 @@
+"""Parts of a system's run by themselves: its pace, what disturbs verdicts, what reads decisions."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+
+import pytest
+
+from threeways.aws.kinesis import read_all
+from threeways.chaos.relay import Disturbance, Relay
+from threeways.emulator.server import Emulator
+from threeways.local_run.system import pacing
+from threeways.local_run.system.pacing import FEWEST, MOST, Pace
+from threeways.local_run.system.reading import Decisions
+from threeways.local_run.system.session import _key_in
+
+
+def test_the_pace_begins_with_few_and_follows_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, done = [0.0], [0]
+    monkeypatch.setattr(pacing.time, "monotonic", lambda: now[0])
+    pace = Pace(lambda: done[0], seconds=6)
+    assert pace.room(0) == FEWEST
+    assert pace.room(FEWEST) == 0
+    now[0], done[0] = 4.0, 80  # 20 a second: what is done in six seconds may be on its way
+    assert pace.room(80) == 120
+    now[0], done[0] = 8.0, 80_000
+    assert pace.room(80_000) == MOST
+    now[0] = 20.0  # nothing is done any more
+    pace.room(80_000)
+    now[0] = 24.0
+    assert pace.room(80_000 + FEWEST) == 0
+
+
+@pytest.fixture
+def streams(emulator: Emulator) -> tuple[str, str]:
+    names = (f"from-{uuid.uuid4().hex}", f"to-{uuid.uuid4().hex}")
+    for name in names:
+        emulator.client("kinesis").create_stream(StreamName=name, ShardCount=1)
+        emulator.client("kinesis").get_waiter("stream_exists").wait(
+            StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    return names
+
+
+def test_a_relay_puts_each_record_at_least_once_some_twice_and_some_later(
+    emulator: Emulator, streams: tuple[str, str]
+) -> None:
+    kinesis, (source, target) = emulator.client("kinesis"), streams
+    sent = [str(number).encode() for number in range(200)]
+    kinesis.put_records(StreamName=source, Records=[{"Data": one, "PartitionKey": "key"} for one in sent])
+    relay = Relay(kinesis, source, target, Disturbance(0.2, 0.3, 0.1, 0.3, 0.5), seed=1)
+    relay.start()
+    until = time.monotonic() + 30
+    while not (relay.idle() and relay.counts) and time.monotonic() < until:
+        time.sleep(0.05)
+    relay.stop()
+    read = read_all(kinesis, target)
+    assert set(read) == set(sent)
+    assert len(read) == len(sent) + relay.counts["verdicts duplicated"]
+    assert all(relay.counts[f"verdicts {what}"] > 5 for what in ("duplicated", "reordered", "late"))
+    assert list(dict.fromkeys(read)) != sent
+
+
+def test_decisions_are_collected_by_their_kinds_and_repeated_ones_count_once(
+    emulator: Emulator, streams: tuple[str, str]
+) -> None:
+    kinesis, (_, target) = emulator.client("kinesis"), streams
+
+    def message(kind: str, key: str, revision: int = 1) -> bytes:
+        told = {"message": kind, "id": f"{key}-{revision}-{kind}", "decision": f"{key}-{revision}",
+                "revision": revision, "order": key, "outcome": "keep"}  # fmt: skip
+        return json.dumps(told).encode()
+
+    found = Decisions(kinesis, target, ("told", "stop"), "order")
+    put = [message("told", "a"), message("stop", "a"), message("told", "a"), message("told", "a", 2),
+           message("other", "b"), message("told", "b")]  # fmt: skip
+    kinesis.put_records(StreamName=target, Records=[{"Data": one, "PartitionKey": "k"} for one in put])
+    found.start()
+    found.stop()
+    assert sorted(one.kind for one in found.told) == ["stop", "told", "told", "told", "told"]
+    assert (found.revisions, dict(found.outcomes), sorted(found.decided)) == (1, {"keep": 2}, ["a", "b"])
+    assert {kind: len(ids) for kind, ids in found.ids.items()} == {"told": 3, "stop": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        (b'{"id": 7}', 7),
+        (b'{"id": "x", "more": [1]}', "x"),
+        (b'{"id": 7.5}', None),
+        (b'{"id": true}', None),
+        (b'{"other": 7}', None),
+        (b"[7]", None),
+        (b'{"id": 7', None),
+        (b"\xff", None),
+        (b"[" * 100_000, None),
+    ],
+)
+def test_a_broken_record_names_a_key_or_none(data: bytes, key: int | str | None) -> None:
+    assert _key_in(data, "id") == key
