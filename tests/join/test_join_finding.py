@@ -52,8 +52,8 @@ def test_two_of_a_name_are_refused(write: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = 1\n", "holds no join; call its threeways"),
-        ("join = 3\n", "holds a int as its join"),
+        ("x = 1\n", "holds no join; call its Join so: join = Join"),
+        ("join = 3\n", "the join of .* is no threeways.join.join.Join but int"),
         ("import a_package_that_is_not_here\n", "needs a_package_that_is_not_here, which is not installed"),
         ("1 / 0\n", "cannot be imported: ZeroDivisionError"),
     ],

@@ -145,7 +145,7 @@ def test_with_no_traffic_the_sweeper_alone_decides_within_a_minute(
     joiner.drain()
     sweeper.wait(lambda: stack.state("a-1").revision, within=75.0)
     [decided] = stack.state("a-1").decisions.values()
-    assert 0 <= decided.decided_at - decided.due < 61
+    assert 0 <= decided.decided_at - decided.due < 65  # the queue being down: 5 s and a minute
     sweeper.wait(stack.told, within=130.0)
     assert [one["told"] for one in stack.told()] == ["ask a person"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,18 @@ from threeways.artifact import signature
 from threeways.artifact.mlmodel import MLmodel
 from threeways.errors import SettingsError
 from threeways.scoring import signature_task
+from threeways.scoring.finding import Finder
 from threeways.scoring.metadata import because_of
 from threeways.scoring.task import Task
 
-SYSTEMS = "threeways.systems"
+_FINDER: Finder[Task[Any]] = Finder(
+    "TASK", "task", Task, "threeways.scoring.Task", lambda task: task.name, ends=True
+)
 
 
 def names() -> list[str]:
     """Return the short names that `TASK` may have, sorted. Raises SettingsError for a broken one."""
-    return sorted(_task_of(module).name for module in _modules("*"))
+    return _FINDER.names()
 
 
 def of_model(
@@ -74,22 +76,7 @@ def find(name: str) -> Task[Any]:
     the task's: `ride_tip` may be in `tip.py`. Raises SettingsError: there is none, or two, or the module
     cannot be imported or holds no `Task` called `task`.
     """
-    if "." in name:
-        return _task_of(name)
-    words = name.split("_")
-    ends = ["_".join(words[start:]) for start in range(len(words))]
-    found = {module: _task_of(module) for end in ends for module in _modules(end)}
-    named = {module: task for module, task in found.items() if task.name == name}
-    if len(named) > 1:
-        raise SettingsError(
-            f"TASK={name}: {' and '.join(named)} have this name; rename one, or give a module's name as TASK"
-        )
-    for task in named.values():
-        return task
-    raise SettingsError(
-        f"TASK={name!r} is not a task here; there is {', '.join(names())}. One of your own is named by its "
-        f"module, such as TASK=my_package.my_task"
-    )
+    return _FINDER.find(name)
 
 
 def search_path(name: str) -> dict[str, str]:
@@ -98,33 +85,3 @@ def search_path(name: str) -> dict[str, str]:
         return {}
     places = [str(Path(place).parent) for place in spec.submodule_search_locations or ()]
     return {"PYTHONPATH": os.pathsep.join(places)} if places else {}
-
-
-def _modules(name: str) -> Iterator[str]:
-    """Yield the modules of the systems that have this file name and hold a task."""
-    if not name.replace("*", "a").isidentifier():
-        return
-    for place in importlib.import_module(SYSTEMS).__path__:
-        for path in sorted(Path(place).glob(f"*/{name}.py")):
-            if "\ntask" in path.read_text("utf-8"):
-                yield f"{SYSTEMS}.{path.parent.name}.{path.stem}"
-
-
-def _task_of(module: str) -> Task[Any]:
-    try:
-        task = getattr(importlib.import_module(module), "task", None)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise SettingsError(
-                f"TASK={module}: there is no module {error.name} here; install it, or start in its folder"
-            ) from None
-        raise SettingsError(f"TASK: {module} needs {error.name}, which is not installed here") from error
-    except Exception as error:
-        raise SettingsError(f"TASK: {module} cannot be imported: {error!r}; mend it") from error
-    if task is None:
-        raise SettingsError(f"TASK: {module} holds no task; call its Task so: task = Task(…)")
-    if not isinstance(task, Task):
-        raise SettingsError(
-            f"TASK: the task of {module} is no threeways.scoring.Task but {type(task).__name__}"
-        )
-    return task
