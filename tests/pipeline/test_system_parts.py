@@ -11,7 +11,6 @@ import pytest
 from threeways.aws.kinesis import read_all
 from threeways.chaos.relay import Disturbance, Relay
 from threeways.emulator.server import Emulator
-from threeways.local_run.system import pacing
 from threeways.local_run.system.pacing import FEWEST, MOST, Pace
 from threeways.local_run.system.reading import Decisions
 from threeways.local_run.system.session import _key_in
@@ -19,7 +18,7 @@ from threeways.local_run.system.session import _key_in
 
 def test_the_pace_begins_with_few_and_follows_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     now, done = [0.0], [0]
-    monkeypatch.setattr(pacing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("threeways.local_run.system.pacing.time.monotonic", lambda: now[0])
     pace = Pace(lambda: done[0], seconds=6)
     assert pace.room(0) == FEWEST
     assert pace.room(FEWEST) == 0

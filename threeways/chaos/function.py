@@ -26,7 +26,7 @@ class FaultyFunction(LocalFunction):
     """A function all of whose calls to AWS go through a `FaultProxy`.
 
     environment: leads to the emulator. proxy: on the way there. killed: how many of its processes a fault has
-    killed. tell: gets a line where it does not start at once.
+    killed. tell: gets a line where it does not start at once. timeout: the function's, in seconds.
     """
 
     def __init__(
@@ -36,10 +36,11 @@ class FaultyFunction(LocalFunction):
         on_log: Callable[[str], None],
         schedule: Schedule,
         tell: Callable[[str], None],
+        timeout: float = TIMEOUT,
     ) -> None:
         self.proxy = FaultProxy(environment["AWS_ENDPOINT_URL"], schedule, self._kill)
         super().__init__(
-            replace(config, timeout=TIMEOUT),
+            replace(config, timeout=timeout),
             environment={**environment, "AWS_ENDPOINT_URL": self.proxy.endpoint_url},
             concurrency=CONCURRENCY,
             on_log=on_log,

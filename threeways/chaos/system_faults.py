@@ -25,6 +25,8 @@ from threeways.local_run.system.running import Places
 from threeways.local_run.system.session import Session
 
 MOST_SHARDS = 4
+TIMEOUT = 30.0
+"""Seconds instead of the templates' 60. A function whose process is killed has to start again within them."""
 LOOK_SECONDS = 0.25
 QUEUE_FROM = 0.8
 """The share of the events that is put when the queue begins to lose its messages."""
@@ -57,7 +59,7 @@ class SystemFaults:
         ) -> FaultyFunction:
             schedule = _Queue(schedule_of(self._seed + len(self._functions)))
             self._queues.append(schedule)
-            function = FaultyFunction(config, environment, on_log, schedule, self._console.print)
+            function = FaultyFunction(config, environment, on_log, schedule, self._console.print, TIMEOUT)
             self._functions.append(function)
             return function
 

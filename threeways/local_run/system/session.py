@@ -107,13 +107,14 @@ class Session:
             yield record
 
     def _joined(self) -> int:
-        """Return how many events the join has, with the verdicts of all who judge."""
+        """Return how many events the join has with the verdicts of all who judge, or has decided without."""
         join, up, sent = self.up.join, self.up, len(self.producer.sent)
         judging = [one.mapping for name, one in up.consumers.items() if name not in up.silent]
         judged = min((one.counts().records for one in judging), default=sent)
         unread = self.reader.records - join.of_stream(join.verdicts.name).counts().records
         joined = join.of_stream(join.events.name).counts().records
-        return min(sent, judged, joined) - max(0, unread) // max(1, len(judging))
+        complete = min(sent, judged, joined) - max(0, unread) // max(1, len(judging))
+        return max(complete, len(self.decisions.decided))
 
     @property
     def quarantined(self) -> int:
