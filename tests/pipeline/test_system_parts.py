@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import time
 import uuid
 
 import pytest
+from rich.console import Console
+from test_pipeline_console import VIEW
 
 from threeways.aws.kinesis import read_all
 from threeways.chaos.relay import Disturbance, Relay
 from threeways.emulator.server import Emulator
+from threeways.local_run.system.console import system_screen
 from threeways.local_run.system.pacing import FEWEST, MOST, Pace
 from threeways.local_run.system.reading import Decisions
-from threeways.local_run.system.session import _key_in
+from threeways.local_run.system.session import SystemView, _key_in
 
 
 def test_the_pace_begins_with_few_and_follows_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +86,23 @@ def test_decisions_are_collected_by_their_kinds_and_repeated_ones_count_once(
     assert sorted(one.kind for one in found.told) == ["stop", "told", "told", "told", "told"]
     assert (found.revisions, dict(found.outcomes), sorted(found.decided)) == (1, {"keep": 2}, ["a", "b"])
     assert {kind: len(ids) for kind, ids in found.ids.items()} == {"told": 3, "stop": 1}
+
+
+def test_the_live_screen_fits_a_terminal_of_80_columns() -> None:
+    said = io.StringIO()
+    counts = {"allow": 1_234_567, "remove": 98_765, "review": 12_345}
+    view = SystemView(
+        elapsed=61.0, total=2_000_000, sent=1_999_999, views={"a_long_name_for_a_consumer": VIEW, "b": VIEW},
+        decided=counts, revisions=12_345, verdicts=7_999_996, quarantined=10_000,
+        effects={"decision": 1_345_677, "notification": 1_345_677, "stop_upload": 98_765},
+    )  # fmt: skip
+    with system_screen(Console(file=said, force_terminal=True, width=80, no_color=True)) as show:
+        show(view)
+    lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line) for line in said.getvalue().splitlines()]
+    assert max(map(len, lines)) <= 80
+    text = " ".join(lines)
+    for number in ("1,345,677", "7,999,996", "allow 1,234,567"):
+        assert number in text
 
 
 @pytest.mark.parametrize(

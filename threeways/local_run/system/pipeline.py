@@ -65,6 +65,7 @@ def run_system(
                 publisher.write(session, view)
 
             session.watch(stopping, look, console)
+            console.out("Reading back what lies on the streams, in the table and in quarantine")
             result = session.end(interrupted=stopping.is_set())
         publisher.write(session, session.view(), ended=True)
     ledger, consumers = accounts(made, result)

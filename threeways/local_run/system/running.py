@@ -133,6 +133,7 @@ def running(
     """Bring everything up, until the end. folder: the run's. Raises LocalError."""
     places, system = places or Places(), made.system
     limits = ReadLimits()
+    console.out("Starting the emulator, and in it the join's table, queue and streams")
     with ExitStack() as up:
         emulator = up.enter_context(Emulator(log=folder / "emulator.log", shard_limits=places.shard_limits))
         (folder / "join").mkdir()
@@ -153,6 +154,7 @@ def running(
         verdicts = places.verdicts(join)
         consumers: dict[str, RunningConsumer] = {}
         for task in made.tasks:
+            console.out(f"Starting the consumer {task.name}", highlight=False)
             own = folder / task.name
             own.mkdir()
             consumer = RunningConsumer(
@@ -169,5 +171,6 @@ def running(
             )
             consumers[task.name] = up.enter_context(consumer)
             consumer.announce()
+        console.out("Starting the join's functions")
         join.start()
         yield Running(made, join, consumers, folder, emulator)
