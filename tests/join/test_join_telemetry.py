@@ -31,7 +31,7 @@ def test_metrics_and_a_line(capsys: pytest.CaptureFixture[str], caplog: pytest.L
     telemetry = PowertoolsTelemetry("moderation", "mods")
     lines: list[logging.LogRecord] = []
     listener = logging.Handler()
-    listener.emit = lines.append  # type: ignore[method-assign]
+    listener.emit = lines.append  # type: ignore[assignment,method-assign]
     telemetry._logger.addHandler(listener)
     telemetry.report("join", tally, Seconds())
     metrics, by_reason = told(capsys)[:2]
