@@ -161,6 +161,15 @@ def test_a_connection_is_used_again_and_not_once_the_other_side_has_closed_it(se
     assert accepted == [3, 1]
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "IDLE_SECONDS", 0.0)
+    dynamo, accepted = server([[answer_of(b'{"a":1}')], [answer_of(b'{"a":2}')]])
+    assert [dynamo.get_item()["a"] for _ in range(2)] == [1, 2]
+    assert accepted == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

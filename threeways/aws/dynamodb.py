@@ -23,6 +23,9 @@ import msgspec
 
 from threeways.aws import clients
 
+IDLE_SECONDS = 60.0
+"""How long a connection may have been idle: what lies between forgets one after some minutes, without a word.
+docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html"""
 _TARGET = "DynamoDB_20120810"
 _TYPE = "application/x-amz-json-1.0"
 
@@ -165,7 +168,8 @@ class Connections:
         else:
             self._make = lambda: http.client.HTTPConnection(parts.netloc, timeout=connect_seconds)
         self._read_seconds = read_seconds
-        self._idle: deque[http.client.HTTPConnection] = deque()
+        self._idle: deque[tuple[float, http.client.HTTPConnection]] = deque()
+        """Since when, and which."""
 
     def send(self, request: bytes) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Send a request; return the answer's status, headers and body. Raises OSError."""
@@ -183,19 +187,20 @@ class Connections:
         if response.will_close:
             connection.close()
         else:
-            self._idle.append(connection)
+            self._idle.append((time.monotonic(), connection))
         return response.status, response.headers, body
 
     def _open(self) -> http.client.HTTPConnection:
-        """Return a connection, one that the other side has not closed meanwhile."""
+        """Return a connection, one that the other side has neither closed nor forgotten meanwhile."""
         from urllib3.util.wait import wait_for_read
 
         while self._idle:
             try:
-                connection = self._idle.pop()
+                since, connection = self._idle.pop()
             except IndexError:
                 break
-            if not wait_for_read(connection.sock, timeout=0.0):
+            young = time.monotonic() - since < IDLE_SECONDS
+            if young and not wait_for_read(connection.sock, timeout=0.0):
                 return connection
             connection.close()
         connection = self._make()
