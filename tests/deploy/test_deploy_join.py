@@ -14,6 +14,8 @@ from threeways.join.join import Join, decision_id
 from threeways.ops.deploy import join_plan, join_smoke_test, package
 from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack
+from threeways.ops.doctor.check import examine
+from threeways.ops.doctor.deployed import fetch
 
 pytest_plugins = ["deploy_fixtures"]
 
@@ -110,6 +112,7 @@ def test_without_streams_it_makes_its_own_and_says_where_verdicts_go(shop: Lab) 
         one.get("BatchSize") for one in client("lambda").list_event_source_mappings()["EventSourceMappings"]
     ]
     assert sizes.count(7) == 2
+    assert examine(fetch("shop", client), "shop") == []
     with pytest.raises(UsageError, match=r"the stack shop reads .*/shop-events, and not .*/orders of orders"):
         deployed(shop, events_from="orders")
 
@@ -194,6 +197,7 @@ def test_rollback_goes_back_to_the_image_and_parameters_before(shop: Lab) -> Non
     assert "Back: shop with join orders" in shop.said.getvalue()
 
 
+@pytest.mark.exhaustive
 def test_destroy_names_the_table_that_stays(shop: Lab) -> None:
     stack = deployed(shop)
     shop.destroy("shop", stack="shop")

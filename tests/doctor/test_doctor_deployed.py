@@ -241,3 +241,15 @@ def test_a_destination_is_found_by_its_name_and_held_against_the_role_of_the_tem
     elsewhere = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:elsewhere"}}
     client("lambda").update_event_source_mapping(UUID=mapping(), DestinationConfig=elsewhere)
     assert found() == {"W9706", "E9732"}
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_rule_that_was_turned_off_since_is_seen_as_off() -> None:
+    rule = {
+        "Type": "AWS::Events::Rule",
+        "Properties": {"Name": "minute", "ScheduleExpression": "rate(1 minute)"},
+    }
+    deploy({**STACK, "Resources": {**STACK["Resources"], "Rule": rule}})
+    assert json.loads(fetch("rides", client))["Resources"]["Rule"]["Properties"]["State"] == "ENABLED"
+    client("events").disable_rule(Name="minute")
+    assert json.loads(fetch("rides", client))["Resources"]["Rule"]["Properties"]["State"] == "DISABLED"

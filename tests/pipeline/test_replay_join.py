@@ -6,6 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from threeways.emulator.stack import Stack
 from threeways.emulator.template import load
 from threeways.errors import LocationError
 from threeways.join.functions import Functions
+from threeways.ops.replay.join_proof import JoinProof
 from threeways.ops.replay.ledger import ReplayLedger
 from threeways.ops.replay.replay import Options, replay
 from threeways.settings import JoinSettings, from_environment
@@ -133,7 +135,7 @@ def test_what_the_function_says_is_done_and_the_table_has_not_is_lost_and_stays(
     s3.put_object(Bucket=bucket, Key="quarantine/a.jsonl", Body=lines([entry(f"{SHARD}:1", order("z"))]))
     variables = stack.mappings[0].function.environment
     answers = InProcessFunction(lambda event, context: {"batchItemFailures": []}, 60)
-    monkeypatch.setattr("threeways.ops.replay.proof.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("threeways.ops.replay.replay.JoinProof", partial(JoinProof, patience=0.2))
     with lambda_api("joiner", variables, answers.invoke) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", endpoint)
         ledger, _ = run(f"s3://{bucket}/quarantine", tmp_path)

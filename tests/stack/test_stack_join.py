@@ -190,6 +190,7 @@ def test_only_who_publishes_may_put_decisions_and_nobody_may_delete_a_key() -> N
     assert not {action for action in may if action in {"dynamodb:PutItem", "dynamodb:Scan"}}
 
 
+@pytest.mark.exhaustive
 def test_sam_adds_no_role_and_no_managed_policy_of_its_own() -> None:
     made = transformed(packaged())
     assert set(of_type(made, "AWS::IAM::Role")) == {f"{name}Role" for name in FUNCTIONS}

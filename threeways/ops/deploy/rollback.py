@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from threeways.artifact.fetch import bucket as buckets
-from threeways.errors import UsageError
+from threeways.errors import SettingsError, UsageError
 from threeways.join import finding
 from threeways.ops import account
 from threeways.ops.account import Client
@@ -30,6 +30,7 @@ from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import NOTHING, Confirm, through
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.history import Deployment, History
+from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack, look, require_after, require_usable
 from threeways.ops.printing import say
 from threeways.scoring import tasks
@@ -77,12 +78,22 @@ def rollback(
         smoke_test.example_of(tasks.find(values["Task"])) if values.get("Task") else None
     )
     if options.event and example and after.is_join:
-        join_smoke_test.through(after, finding.find(values["Join"]), example, client, console)
+        _through_join(after, values["Join"], example, client, console)
     elif options.event and example is None:
         say(console, "No event was sent, for the deployment's record has none")
     elif options.event and example:
         through(after, example, values["RunId"], client, console)
     return after
+
+
+def _through_join(stack: Stack, name: str, example: Example, client: Client, console: Console) -> None:
+    """Send an event through a join, where that can be found here: it is gone back to all the same."""
+    try:
+        join = finding.find(name)
+    except SettingsError as error:
+        say(console, f"No event was sent: {error}")
+        return
+    join_smoke_test.through(stack, join, example, client, console)
 
 
 def existing(name: str, region: str, client: Client) -> Stack:

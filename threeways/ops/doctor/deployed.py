@@ -26,7 +26,7 @@ def fetch(stack: str, client: Client) -> str:
     fix = (
         "Correct the name, the credentials (AWS_PROFILE, …), AWS_REGION or the permissions: GetTemplate, "
         "DescribeStacks and ListStackResources of CloudFormation, Get and List of Lambda, "
-        "DescribeStreamSummary and ListStreamConsumers of Kinesis"
+        "DescribeStreamSummary and ListStreamConsumers of Kinesis, DescribeRule of EventBridge"
     )
     with errors.named(lambda error: TemplateError(f"STACK={stack} cannot be read: {error}. {fix}")):
         cloudformation = client("cloudformation")
@@ -110,6 +110,16 @@ def _stream(client: Client, name: str) -> dict[str, Any]:
     }
 
 
+def _rule(client: Client, physical_id: str) -> dict[str, Any]:
+    """Return whether a rule is on.
+
+    docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeRule.html
+    """
+    bus, _, name = physical_id.rpartition("|")  # of a bus of one's own the bus comes first
+    where = {"EventBusName": bus} if bus else {}
+    return {"State": client("events").describe_rule(Name=name, **where)["State"]}
+
+
 def _called(naming: str) -> Callable[[Client, str], dict[str, Any]]:
     """Return a reader of a resource whose physical id is, or ends with, its name.
 
@@ -124,6 +134,7 @@ _LIVE: dict[str, Callable[[Client, str], dict[str, Any]]] = {
     "AWS::Kinesis::Stream": _stream,
     "AWS::S3::Bucket": _called("BucketName"),
     "AWS::SQS::Queue": _called("QueueName"),
+    "AWS::Events::Rule": _rule,
     "AWS::SNS::Topic": _called("TopicName"),
 }
 

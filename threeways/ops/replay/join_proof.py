@@ -14,7 +14,7 @@ from threeways.join.join import Join
 from threeways.join.settling import Arrival
 from threeways.join.state import KeyState
 from threeways.join.table import DynamoTable
-from threeways.ops.replay.proof import Found, Proof
+from threeways.ops.replay.proof import PATIENCE_SECONDS, Found, Proof
 from threeways.ops.replay.target import Outputs
 from threeways.settings import JoinSettings
 from threeways.stream.records import Record
@@ -30,8 +30,9 @@ class JoinProof(Proof):
         records: Mapping[str, Record],
         join: Join[Any],
         table: DynamoTable,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        super().__init__(outputs, hours)
+        super().__init__(outputs, hours, patience)
         self._records = records
         self._join_events = Events(join)
         self._table = table
