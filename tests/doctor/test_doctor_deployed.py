@@ -249,7 +249,8 @@ def test_a_rule_that_was_turned_off_since_is_seen_as_off() -> None:
         "Type": "AWS::Events::Rule",
         "Properties": {"Name": "minute", "ScheduleExpression": "rate(1 minute)"},
     }
-    deploy({**STACK, "Resources": {**STACK["Resources"], "Rule": rule}})
+    resources: Any = STACK["Resources"]
+    deploy({**STACK, "Resources": {**resources, "Rule": rule}})
     assert json.loads(fetch("rides", client))["Resources"]["Rule"]["Properties"]["State"] == "ENABLED"
     client("events").disable_rule(Name="minute")
     assert json.loads(fetch("rides", client))["Resources"]["Rule"]["Properties"]["State"] == "DISABLED"
