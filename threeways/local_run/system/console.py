@@ -141,10 +141,8 @@ def _show_figures(console: Console, system: System, ledger: SystemLedger, allowe
     )
     say(f"Messages: {_counts(ledger.effects)}; duplicates {ledger.duplicates:,} (they repeat an id)")
     say(f"{system.subject} to decision: {_times(ledger.decision_s)}; to its message: {_times(ledger.told_s)}")
-    say(
-        f"The deadline of {ledger.deadline:g} s brought {ledger.expired:,} decisions, after it by "
-        f"{_times(ledger.deadline_s)}; {allowed:g} s are allowed"
-    )
+    past = f", after it by {_times(ledger.deadline_s)}; {allowed:g} s are allowed" if ledger.expired else ""
+    say(f"The deadline of {ledger.deadline:g} s brought {ledger.expired:,} decisions{past}")
 
 
 def _times(seconds: Seconds) -> str:
