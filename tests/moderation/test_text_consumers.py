@@ -47,8 +47,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("moderation") / ".local"
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(data, "GENERATED_TRAINING", (2_000, 1))
+        patched.setattr(data, "GENERATED_TRAINING", (1_500, 1))
         patched.setattr(data, "GENERATED_VALIDATION", (1_000, 2))
+        patched.setattr(training.model, "TERMS", 5_000)
         report = train(console=Console(file=said, width=120), folder=folder, task="nsfw")
     service = bootstrap.service_of(report.model.folder, Settings(task="nsfw"))
     return Trained(report, folder, said.getvalue(), service)
@@ -89,6 +90,18 @@ def test_a_verdict_has_label_probabilities_and_the_words_that_moved_it(trained: 
     assert sum(prediction["probabilities"].values()) == pytest.approx(1)
     assert {one["feature"] for one in message["because"]} <= set(nsfw.task.columns)
     assert any(one["value"] in {"uncensored", "nude", "nude model", "adults"} for one in message["because"])
+    words = {
+        "uncensored",
+        "version",
+        "nude",
+        "model",
+        "nude model",
+        "adults",
+        "only",
+        "adults only",
+        "explicit",
+    }
+    assert {one["value"] for one in message["because"]} <= words | {"uncensored version", "norway"}
 
 
 def test_all_contributions_and_the_intercept_sum_to_the_score_of_each_verdict(trained: Trained) -> None:

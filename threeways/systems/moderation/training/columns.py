@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
 WORDS: dict[str, Any] = {"min_df": 2}
+WORDS_ALONE: dict[str, Any] = {"ngram_range": (1, 2), "min_df": 3}
+"""Where there are no tags beside the texts, and `MANY` rows: pairs of words, too."""
+CHARS_OF_FEW: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 5), "min_df": 2}
+MANY = 3_000
+"""Rows from which on pairs of words and longer parts of words are worth a weight."""
 CHARS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 6), "min_df": 3}
 TAG_CHARS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 4), "min_df": 5}
 """Parts of names: of genres, and of people."""
@@ -32,7 +37,7 @@ def columns_of(rows: pd.DataFrame, vocabulary: Mapping[str, list[str]] | None = 
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-    known = vocabulary or {}
+    known, there = vocabulary or {}, with_text(rows)
     apart = r"\S+"
 
     def text(part: str, how: Mapping[str, Any]) -> Any:
@@ -45,14 +50,13 @@ def columns_of(rows: pd.DataFrame, vocabulary: Mapping[str, list[str]] | None = 
         )
 
     parts = [
-        ("words", text("words", WORDS), "text"),
-        ("chars", text("chars", CHARS), "text"),
+        ("words", text("words", WORDS if "tags" in there or len(rows) < MANY else WORDS_ALONE), "text"),
+        ("chars", text("chars", CHARS if len(rows) >= MANY else CHARS_OF_FEW), "text"),
         ("tags", tokens("tags"), "tags"),
         ("tag_chars", text("tag_chars", TAG_CHARS), "tags"),
         ("country", tokens("country"), "country"),
         ("combinations", tokens("combinations"), "combinations"),
     ]
-    there = with_text(rows)
     used = [one for one in parts if one[2] in there and (vocabulary is None or known[one[0]])]
     return ColumnTransformer(used, transformer_weights={"words": SCALE, "chars": SCALE})
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 SEED = 0
 FEWEST = 20
 """Examples of either class, at least."""
-TERMS = 24_000
+TERMS = 40_000
 """Words, parts of words, tags and combinations that a model has weights for, at most: the heaviest ones."""
-PENALTIES = (3.0, 10.0, 30.0, 60.0, 120.0)
-"""Those of least squares that are tried."""
+PENALTIES = (10.0, 30.0)
+"""Those of least squares that are tried; too few rows to choose by have the first."""
 _HELD_OUT, _FOLDS = 0.2, 5
 _NEWER = 0.4
 """The share of the rows, the last ones, that the calibration is fitted on: what comes is like them."""
@@ -42,8 +42,8 @@ type Floats = NDArray[np.float64]
 def parameters() -> Mapping[str, object]:
     """Return what a training logs as its parameters."""
     return {
-        "seed": SEED, "most_terms": TERMS, "words": parts.WORDS, "parts_of_words": parts.CHARS,
-        "parts_of_tags": parts.TAG_CHARS, "scale": parts.SCALE,
+        "seed": SEED, "most_terms": TERMS, "words": parts.WORDS, "words_alone": parts.WORDS_ALONE,
+        "parts_of_words": parts.CHARS, "parts_of_tags": parts.TAG_CHARS, "scale": parts.SCALE,
     }  # fmt: skip
 
 
@@ -62,16 +62,14 @@ def fit(rows: pd.DataFrame, degrees: Floats, classes: tuple[str, str]) -> Fitted
             )
     made = columns_of(rows)
     block = made.fit_transform(rows)
-    penalty = _best_penalty(block, degrees)
+    penalty = _best_penalty(block, degrees) if len(rows) >= parts.MANY else PENALTIES[0]
     scores = _scores_of_others(block, degrees, penalty)
     newer = np.arange(len(rows)) >= round(len(rows) * (1 - _NEWER))
     factor, constant = _calibration(scores[newer], holds[newer])
     threshold = _best_threshold(_probability(scores * factor + constant), holds)
     weights, base = _least_squares(block, degrees, penalty)
     if len(weights) > TERMS:
-        kept = np.zeros(len(weights), np.bool_)
-        kept[np.argsort(-np.abs(weights), kind="stable")[:TERMS]] = True
-        made = columns_of(rows, kept_in(made, kept))
+        made = columns_of(rows, kept_in(made, _heaviest(weights)))
         weights, base = _least_squares(made.fit_transform(rows), degrees, penalty)
     write_once(made)
     model = _pipeline(made, weights * factor, base * factor + constant, classes)
@@ -96,6 +94,13 @@ def _least_squares(block: Any, degrees: Floats, penalty: float) -> tuple[Floats,
 
     found = Ridge(alpha=penalty, solver="sparse_cg").fit(block, degrees)
     return found.coef_, float(found.intercept_)
+
+
+def _heaviest(weights: Floats) -> NDArray[np.bool_]:
+    """Tell which terms are kept."""
+    kept = np.zeros(len(weights), np.bool_)
+    kept[np.argsort(-np.abs(weights), kind="stable")[:TERMS]] = True
+    return kept
 
 
 def _best_penalty(block: Any, degrees: Floats) -> float:
