@@ -197,7 +197,10 @@ def _service(node: ast.AST) -> str | None:
     if not isinstance(node, ast.Call):
         return None
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    if name not in {"client", "_client", "resource"} or not node.args:
+    given = node.args[1:] if name == "core_client" else node.args  # whose first argument is the session
+    if name not in {"client", "_client", "core_client", "resource"} or not given:
         return None
-    assert isinstance(node.args[0], ast.Constant | ast.Name), "which service, must be readable"
-    return str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else None
+    if ast.unparse(node.func) == "dynamodb.client":
+        return None  # it makes a `core_client` itself
+    assert isinstance(given[0], ast.Constant | ast.Name), "which service, must be readable"
+    return str(given[0].value) if isinstance(given[0], ast.Constant) else None
