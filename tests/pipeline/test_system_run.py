@@ -81,6 +81,9 @@ def test_under_every_fault_each_event_still_has_one_decision(find: Find, tmp_pat
     assert ledger.sound, said.getvalue()
     assert ledger.decided + ledger.quarantined == ledger.sent == 150
     assert ledger.expired > 10  # one consumer says nothing for the last third
+    written = json.loads((tmp_path / "torture.json").read_text())
+    assert (written["seed"], written["sent"], written["lost"]) == (7, 150, 0)
+    assert written["struck"]["function processes killed"] > 0
     assert "says nothing from here on" in said.getvalue()
     assert "Again: make torture SYSTEM=lab_system.system N=150 SEED=7" in said.getvalue()
 

@@ -82,8 +82,11 @@ def torture_system(
         publisher.write(session, session.view(), ended=True)
     ledger, consumers = pipeline.accounts(made, result)
     show_system(console, made.system, ledger, consumers, result, options.tolerate)
-    _show_struck(console, faulty.struck())
-    pipeline.write(options, made, ledger, consumers, folder, local, ("torture.json", "torture.json"))
+    struck = faulty.struck()
+    _show_struck(console, struck)
+    befell = {"seed": seed, "faults": str(options.plan), "struck": struck}
+    names = ("torture.json", "torture.json")
+    pipeline.write(options, made, ledger, consumers, folder, local, names, befell)
     console.out(f"Again: {again_command(options)}", highlight=False)
     return ledger
 

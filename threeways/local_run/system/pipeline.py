@@ -16,7 +16,6 @@ from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import Ledger
 from threeways.local_run.pauses import parse as parse_pauses
 from threeways.local_run.pauses import pausing
-from threeways.local_run.pipeline import write_run
 from threeways.local_run.result import ledger_of as consumers_ledger
 from threeways.local_run.session import named_faults
 from threeways.local_run.system.console import show_system, system_screen
@@ -120,13 +119,16 @@ def write(
     folder: Path,
     local: Path,
     names: tuple[str, str] = ("run.json", "last-run.json"),
+    further: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the ledger into the run's folder and into `local`: of the system, and as every run has it."""
+    """Write the ledger into the run's folder and into `local`: of the system, and as every run has it.
+
+    names: of the latter's file in both. further: what it has besides.
+    """
     short = options.name.rpartition(".")[2]
     figures = ledger.figures(made.system.subject)
     for path in (folder / f"{short}.json", local / f"last-{short}.json"):
         write_json(path, figures)
-    write_run(folder, local, consumers, None, names)
     told: dict[str, Any] = {
         "system": short, "sent": ledger.sent, "decided": ledger.decided, "predicted": ledger.decided,
         "quarantined": ledger.quarantined, "abandoned": ledger.abandoned, "pending": ledger.pending,
@@ -134,4 +136,4 @@ def write(
         "seconds": ledger.seconds,
     }  # fmt: skip
     for path in (folder / names[0], local / names[1]):
-        write_json(path, {**told, short: figures, "consumers": consumers})
+        write_json(path, {**told, **(further or {}), short: figures, "consumers": consumers})
