@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -162,3 +163,24 @@ def test_a_fault_of_the_policy_is_told_as_it_is_where_the_join_is_asked_for(tmp_
         f"error: MODERATION_POLICY={file}: [categories.hate]: review = 1.3, and scores are from 0 to 1; give "
         "a number in between\n"
     )
+
+
+def test_a_run_on_one_machine_goes_by_ones_own_policy_with_its_own_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from threeways.systems.moderation.policy import SHIPPED
+    from threeways.systems.moderation.system import variables
+
+    text = SHIPPED.read_text("utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(
+        re.sub(r"(?m)^deadline_s.*", "deadline_s=45 # short", text).replace("review = 0.5", "review = 0.7")
+    )
+    monkeypatch.setenv("MODERATION_POLICY", str(own))
+    (tmp_path / "run").mkdir()
+    policy = load(Path(variables(tmp_path / "run", 20.0)["MODERATION_POLICY"]))
+    assert policy.deadline_s == 20.0
+    assert policy.categories["nsfw"].review == 0.7
+    own.write_text("version = 3\n")
+    with pytest.raises(SettingsError, match=r"own\.toml"):
+        variables(tmp_path / "run", 20.0)

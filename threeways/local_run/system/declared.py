@@ -68,6 +68,8 @@ def find(name: str) -> System:
     module = name if "." in name else f"{SYSTEMS}.{name}.{MODULE}"
     try:
         found = getattr(importlib.import_module(module), MODULE, None)
+    except SettingsError:
+        raise
     except Exception as error:
         raise SettingsError(f"SYSTEM={name}: {module} cannot be imported: {error!r}; mend it") from error
     if not isinstance(found, System):

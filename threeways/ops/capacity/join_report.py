@@ -20,8 +20,8 @@ from threeways.ops.capacity.report import number
 from threeways.ops.capacity.sizing import FILLED
 
 KEY_SECONDS = 1 / 1_200
-"""Seconds of a processor that a key and batch take, calls overlapped and answered in 5 ms: an assumption.
-Measure: Joiner's Duration and its metric Keys."""
+"""Seconds of a processor that a key and batch take, calls overlapped and answered in 5 ms: twice what `make
+bench-join` measures, for a slower processor. Measure: Joiner's Duration and its metric Keys."""
 DAYS_A_MONTH = 365 / 12
 QUEUE_CALLS = 3
 """Of a message: sent, received, deleted; ten a call at the best, which a steady rate comes close to."""

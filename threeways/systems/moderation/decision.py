@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from threeways.join.join import Decided, Decision, Join, Verdict, Verdicts
-from threeways.settings import from_environment
 from threeways.systems.moderation import explanation, statement
 from threeways.systems.moderation.effects import effects
-from threeways.systems.moderation.policy import REVIEWER, Outcome, Policy, PolicySettings, load
+from threeways.systems.moderation.policy import REVIEWER, Outcome, Policy, load, own_file
 from threeways.systems.moderation.verdicts import Subject, evidence_of, score_of, short, types_of
 
 SEVERITY: Mapping[Outcome, int] = {"allow": 0, "review": 1, "remove": 2}
@@ -139,9 +137,4 @@ def _worst(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes, key=SEVERITY.__getitem__, default="allow")
 
 
-def _policy() -> Policy:
-    named = from_environment(PolicySettings).moderation_policy
-    return load(Path(named) if named else None)
-
-
-join = join_of(_policy())
+join = join_of(load(own_file()))

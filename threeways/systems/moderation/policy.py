@@ -7,6 +7,7 @@ decisions carry its version and a hash of what it says.
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -18,6 +19,7 @@ from msgspec import Meta
 
 from threeways.errors import SettingsError
 from threeways.join.join import MAX_DEADLINE
+from threeways.settings import from_environment
 
 type Outcome = Literal["allow", "review", "remove"]
 
@@ -98,6 +100,25 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def source_of(name: str, category: Category) -> str:
     """Return the `model` of a category's verdicts."""
     return category.model or name
+
+
+def own_file() -> Path | None:
+    """Return the file that MODERATION_POLICY names, None for the shipped one."""
+    named = from_environment(PolicySettings).moderation_policy
+    return Path(named) if named else None
+
+
+def with_deadline(path: Path | None, seconds: float) -> str:
+    """Return a policy file's text with another deadline. Raises SettingsError."""
+    file = path or SHIPPED
+    load(path)
+    text, count = re.subn(
+        r"(?m)^(\s*deadline_s\s*=\s*)[^\s#]+", rf"\g<1>{seconds:.1f}", file.read_text("utf-8")
+    )
+    found = checked(tomllib.loads(text), f"policy {file}").deadline_s
+    if count != 1 or found != round(seconds, 1):
+        raise SettingsError(f"policy {file}: no deadline to change; write deadline_s = 30.0")
+    return text
 
 
 def load(path: Path | None = None) -> Policy:

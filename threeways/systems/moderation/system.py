@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from threeways.local_run.system.declared import Judged, System
-from threeways.systems.moderation.policy import SHIPPED, load
+from threeways.systems.moderation.policy import SHIPPED, load, own_file, with_deadline
 
-POLICY = load()
+POLICY = load(own_file())
 
 
 def judged(category: str, prediction: Mapping[str, Any]) -> Judged:
@@ -35,10 +34,9 @@ def explained(message: Mapping[str, Any]) -> Sequence[str]:
 
 
 def variables(folder: Path, deadline: float) -> dict[str, str]:
-    """Return the policy for the functions: the shipped one with another deadline, in the run's folder."""
-    text = SHIPPED.read_text("utf-8")
+    """Return the policy for the functions: the one in force with another deadline, in the run's folder."""
     file = folder / SHIPPED.name
-    file.write_text(re.sub(r"(?m)^deadline_s = [0-9.]+", f"deadline_s = {deadline:.1f}", text), "utf-8")
+    file.write_text(with_deadline(own_file(), deadline), "utf-8")
     return {"MODERATION_POLICY": str(file)}
 
 
