@@ -87,7 +87,11 @@ class RunningJoin:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take everything down."""
+        """Take everything down. Functions whose emulator has ended would ask it until their deadlines."""
+        if self.emulator.ended():
+            self.halt()
+            for function in self.functions.values():
+                function.__exit__(None, None, None)
         self._exit.close()
 
     def start(self) -> None:
