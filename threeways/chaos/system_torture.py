@@ -32,7 +32,7 @@ SHARDS = 2
 POISON = 0.01
 MINUTE = 5.0
 """Seconds that a minute of the sweeper's schedule takes here."""
-ALLOWED = 30.0
+ALLOWED = 60.0
 """Seconds past its deadline, and a sweep, by which a key is decided under faults: what is refused,
 or whose process is killed, comes again."""
 
