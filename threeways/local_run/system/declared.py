@@ -42,7 +42,7 @@ class System:
     effects: tuple[str, ...] = ()
     subject: str = "subject"
     deadline: float | None = None
-    count: int = 1_000
+    count: int = 500
     variables: Callable[[Path, float], Mapping[str, str]] = lambda _folder, _deadline: {}
     judged: Callable[[str, Mapping[str, Any]], Judged | None] = lambda _name, _prediction: None
     holds: Callable[[str, Any], bool] = lambda name, truth: truth is True or truth == name
