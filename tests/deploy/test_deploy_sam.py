@@ -54,7 +54,7 @@ def sam(lab: Lab) -> Lab:
 
 
 @needs_sam
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_sam_cli_deploys_a_first_time_and_again_though_nothing_changes(sam: Lab) -> None:
     first = sam.deploy(parameters="ShardCount=2 LogRetentionDays=7")
     assert first.parameters["LogRetentionDays"] == "7"
@@ -71,7 +71,7 @@ def test_sam_cli_deploys_a_first_time_and_again_though_nothing_changes(sam: Lab)
 
 
 @needs_sam
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_sam_cli_s_failure_is_a_failure(sam: Lab) -> None:
     broken = '{"Resources": {"A": {"Type": "AWS::S3::Bucket", "DependsOn": "Nothing", "Properties": 1}}}'
     with pytest.raises(DeploymentFailed, match="SAM CLI ended with status"):
@@ -79,7 +79,7 @@ def test_sam_cli_s_failure_is_a_failure(sam: Lab) -> None:
 
 
 @needs_engine
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_image_is_pushed_by_digest_and_the_password_stays_nowhere(tmp_path: Path) -> None:
     tools = DockerAndSam(tmp_path, Console(file=io.StringIO()))
     (tmp_path / "layer").write_text("of an image")
@@ -114,7 +114,7 @@ BUILT = None if WHY else engine.docker("image", "ls", "--quiet", "three-ways:lat
 @pytest.mark.skipif(
     not BUILT, reason="THE MODEL IN THE IMAGE IS NOT TESTED: `make image` builds one, then it is"
 )
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_image_itself_says_whether_it_can_use_the_model(lab: Lab, tmp_path: Path) -> None:
     said = io.StringIO()
     tools = DockerAndSam(tmp_path, Console(file=said))
