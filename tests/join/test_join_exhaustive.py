@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -120,8 +121,8 @@ LOST = ("nothing", "queue", "stream")
 
 
 @pytest.fixture
-def explored(record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Return what explores all that can happen to a key with these verdicts, and checks each end."""
+def explored(record_property: Callable[[str, object], None]) -> Iterator[Callable[..., None]]:
+    """Give what explores all that can happen to a key with these verdicts, and checks each end."""
 
     def explore(
         scores: Scores, late: Any, lost: str = "nothing", persons: Scores = (), limits: Limits = LIMITS
@@ -135,7 +136,12 @@ def explored(record_property: Callable[[str, object], None]) -> Callable[..., No
         assert explorer.ends
         assert not explorer.stuck()
 
-    return explore
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)  # a schedule has as many steps
+    try:
+        yield explore
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @pytest.mark.parametrize("late", LATE)
@@ -171,7 +177,9 @@ def test_with_two_and_three_verdicts_in_every_order_there_is_one_decision(
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("late", LATE)
 @pytest.mark.parametrize("scores", [(0.1, 0.2, 0.3, 0.4), (0.1, 0.2, 0.3, 0.95)], ids=str)
-def test_with_four_verdicts_in_every_order_there_is_one_decision(scores: Scores, late: Any) -> None:
+def test_with_four_verdicts_in_every_order_there_is_one_decision(
+    explored: Explored, scores: Scores, late: Any
+) -> None:
     explored(scores, late)
 
 
