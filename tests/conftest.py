@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -86,6 +87,18 @@ def _no_aws_account() -> None:
 def _same_draws() -> None:
     """An estimator without a seed draws from NumPy's global state: each test begins with the same one."""
     np.random.seed(0)  # noqa: NPY002 - that state is what scikit-learn draws from
+
+
+@pytest.fixture(autouse=True)
+def _telemetry_of_its_own() -> Iterator[None]:
+    """Undo what a PowertoolsTelemetry does to the package's logger, which is one for the whole process."""
+    logger = logging.getLogger("threeways")
+    before, handlers, filters = dict(vars(logger)), [*logger.handlers], [*logger.filters]
+    yield
+    for name in vars(logger).keys() - before.keys():
+        delattr(logger, name)  # Powertools' own marks: with them it would add no handler another time
+    logger.handlers[:], logger.filters[:], logger.propagate = handlers, filters, before["propagate"]
+    logger.setLevel(before["level"])  # which clears what the children have cached
 
 
 @pytest.fixture(scope="session")
