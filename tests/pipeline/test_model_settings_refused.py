@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from sqlalchemy.exc import OperationalError
 
 from threeways import artifact
 from threeways.batch import scheduled
-from threeways.errors import ArtifactMismatch, ArtifactUntrusted, UsageError
+from threeways.errors import ArtifactMismatch, ArtifactMissing, ArtifactUntrusted, UsageError
 from threeways.ops.deploy import model as chosen
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.deploy import deploy
 from threeways.settings import Settings
+from threeways.training.registry import newest_of
 
 __all__ = ["folder", "tip", "tip_here"]  # a fixture is found where it is imported
 
@@ -113,6 +115,46 @@ def test_a_setting_that_a_command_cannot_honour_is_refused(
     arguments = tuple(str(tip) if one == "tip" else one for one in arguments)
     given = {name: str(tip) if value == "tip" else value for name, value in environment.items()}
     assert reason in refused(*arguments, **given)
+
+
+@pytest.fixture
+def files_gone(training: Training, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A checkout whose registered model has no files."""
+    monkeypatch.chdir(training.folder.parent)
+    artifacts = training.folder / "mlartifacts"
+    gone = artifacts.rename(training.folder / "gone")
+    yield training.folder
+    gone.rename(artifacts)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--n", "9"),
+        ("web",),
+        ("batch",),
+        ("torture", "--n", "9"),
+        ("digest",),
+        ("export",),
+    ],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_a_registered_model_whose_files_are_gone_stops_a_command_and_is_not_replaced(
+    files_gone: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    if arguments == ("batch",):
+        url = rides(tmp_path / "rides.db", [(1, *RIDE)])
+        arguments = ("batch", "--rides", url, "--predictions", f"sqlite:///{tmp_path / 'p.db'}")
+    said = refused(*arguments)
+    assert said.startswith("models:/ride-duration/1 is registered, and its files are gone: no model is in ")
+    assert "restore them there, or train a new one" in said
+    assert said.endswith(": make train TASK=ride_duration registers it as champion")
+    assert newest_of("ride-duration", files_gone) == "1"
+
+
+def test_a_deployment_refuses_a_registered_model_whose_files_are_gone(files_gone: Path) -> None:
+    with pytest.raises(ArtifactMissing, match="restore them there, or train a new one"):
+        chosen.find(None, files_gone, None)
 
 
 def test_a_pickle_that_is_named_is_loaded_only_if_it_is_pinned(

@@ -76,6 +76,17 @@ def test_files_that_are_gone_are_said(training: Training, tmp_path: Path) -> Non
         elsewhere.rename(training.folder)
 
 
+def test_a_moved_checkout_has_its_models(training: Training) -> None:
+    moved = training.folder.rename(training.folder.with_name("moved"))
+    try:
+        found = resolve(champion_of("ride_duration"), folder=moved)
+    finally:
+        moved.rename(training.folder)
+    before = training.report.model
+    assert found == replace(before, folder=moved / before.folder.relative_to(training.folder))
+    assert found.trained_here
+
+
 def test_a_moved_checkout_trains_into_its_own_folder(training: Training, tmp_path: Path) -> None:
     shutil.copy(training.folder / "mlflow.db", tmp_path / "mlflow.db")
     store = store_of(tmp_path)

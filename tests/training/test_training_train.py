@@ -14,12 +14,12 @@ import yaml
 from rich.console import Console
 from small_training import Training
 
-from threeways.errors import DataError
+from threeways.errors import ArtifactMissing, DataError
 from threeways.systems.taxi.rides import COLUMNS, features_of
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import read
 from threeways.systems.taxi.trips.rides import columns_of
-from threeways.training.registry import champion_of, resolve
+from threeways.training.registry import ALIAS, champion_of, newest_of, resolve
 from threeways.training.tracking import connect, store_of
 from threeways.training.train import resolve_or_train, train
 
@@ -115,3 +115,39 @@ def test_bad_data_leaves_no_store_behind(training: Training, tmp_path: Any) -> N
 def test_a_registered_model_is_used_and_not_trained_again(training: Training) -> None:
     console = Console(file=io.StringIO())
     assert resolve_or_train(console=console, folder=training.folder) == training.report.model
+
+
+def test_a_model_whose_files_are_gone_is_refused_and_not_replaced(training: Training) -> None:
+    said = io.StringIO()
+    artifacts = training.folder / "mlartifacts"
+    gone = artifacts.rename(training.folder / "gone")
+    try:
+        with pytest.raises(ArtifactMissing) as refused:
+            resolve_or_train(console=Console(file=said), folder=training.folder)
+    finally:
+        gone.rename(artifacts)
+    assert str(refused.value) == (
+        "models:/ride-duration/1 is registered, and its files are gone: no model is in "
+        f"{training.report.model.folder}; restore them there, or train a new one: "
+        "make train TASK=ride_duration registers it as champion"
+    )
+    assert said.getvalue() == ""
+    assert newest_of("ride-duration", training.folder) == "1"
+
+
+def test_a_registered_model_without_the_alias_is_refused_and_not_replaced(training: Training) -> None:
+    client = connect(store_of(training.folder))
+    client.delete_registered_model_alias("ride-duration", ALIAS)
+    try:
+        with pytest.raises(ArtifactMissing, match="none has the alias champion; name one") as refused:
+            resolve_or_train(console=Console(file=io.StringIO()), folder=training.folder)
+    finally:
+        client.set_registered_model_alias("ride-duration", ALIAS, "1")
+    assert "(MODEL_LOCATION=models:/ride-duration/1)" in str(refused.value)
+    assert newest_of("ride-duration", training.folder) == "1"
+
+
+def test_a_model_that_was_never_registered_has_no_newest_version(training: Training, tmp_path: Path) -> None:
+    assert newest_of("none", training.folder) is None
+    assert newest_of("none", tmp_path / ".local") is None
+    assert not (tmp_path / ".local").exists()

@@ -76,6 +76,19 @@ def resolve(uri: str, folder: Path = LOCAL) -> RegisteredModel | None:
         return _registered(client, found, folder, store)
 
 
+def newest_of(name: str, folder: Path = LOCAL) -> str | None:
+    """Return the newest version of a registered model, whatever its aliases; None where it has none.
+
+    Raises TrackingError where the store can't be used.
+    """
+    store = store_of(folder)
+    if store.untouched:
+        return None
+    with named_faults(store):
+        found = connect(store).search_model_versions(f"name = '{name}'")
+    return max((str(one.version) for one in found), key=int, default=None)
+
+
 def register(client: MlflowClient, name: str, model_id: str, run_id: str, description: str) -> str:
     """Make a logged model a version of a registered model, set the alias last, return the version."""
     from mlflow.exceptions import MlflowException
@@ -125,9 +138,10 @@ def _registered(client: MlflowClient, found: Any, folder: Path, store: Store) ->
     )
     run = client.get_run(found.run_id)
     artifacts = client.get_model_version_download_uri(found.name, found.version)
-    files = _local_folder(artifacts, folder, f"{found.name}-{found.version}-{found.run_id}")
+    uri = f"models:/{found.name}/{found.version}"
+    files = _local_folder(artifacts, folder, f"{found.name}-{found.version}-{found.run_id}", store, uri)
     return RegisteredModel(
-        uri=f"models:/{found.name}/{found.version}",
+        uri=uri,
         version=str(found.version),
         run_id=str(found.run_id),
         model_id=model_id,
@@ -138,14 +152,18 @@ def _registered(client: MlflowClient, found: Any, folder: Path, store: Store) ->
     )
 
 
-def _local_folder(artifacts: str, folder: Path, key: str) -> Path:
+def _local_folder(artifacts: str, folder: Path, key: str, store: Store, uri: str) -> Path:
     """Return the artifact's local folder: the store's own, or a download, which is never incomplete."""
     address = urlsplit(artifacts)
     if address.scheme in {"", "file"}:
         there = Path(unquote(address.path) if address.scheme else artifacts)
-        if not (there / "MLmodel").is_file():
-            raise ArtifactMissing(f"the registry names {there}, where no model is; train a new one")
-        return there
+        for place in (there, _moved(there, store)):
+            if (place / "MLmodel").is_file():
+                return place
+        raise ArtifactMissing(
+            f"{uri} is registered, and its files are gone: no model is in {there}; restore them there, "
+            "or train a new one"
+        )
     from mlflow.artifacts import download_artifacts
 
     target = folder.absolute() / "models" / key
@@ -157,3 +175,11 @@ def _local_folder(artifacts: str, folder: Path, key: str) -> Path:
                 shutil.rmtree(target)
             got.replace(target)
     return target
+
+
+def _moved(there: Path, store: Store) -> Path:
+    """Return where a folder of our own store lies if the checkout was moved after the training."""
+    if store.artifacts is None or store.artifacts.name not in there.parts:
+        return there
+    at = len(there.parts) - there.parts[::-1].index(store.artifacts.name)
+    return store.artifacts.joinpath(*there.parts[at:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,15 @@ from threeways.training.examples import Examples, training_of
 from threeways.training.lock import exclusive
 from threeways.training.measures import in_file
 from threeways.training.record import Trained, evaluated, method_of, record, table_types_of
-from threeways.training.registry import ALIAS, RegisteredModel, champion_of, name_of, register, resolve
+from threeways.training.registry import (
+    ALIAS,
+    RegisteredModel,
+    champion_of,
+    name_of,
+    newest_of,
+    register,
+    resolve,
+)
 from threeways.training.report import TrainingReport, cleaning_table, metrics_table, step
 from threeways.training.tracking import connect, experiment_id, named_faults, store_of
 
@@ -52,28 +60,38 @@ def train(
 
 
 def resolve_or_train(*, console: Console, folder: Path = LOCAL, task: str = TASK) -> RegisteredModel:
-    """Return the task's champion; where there is none, one trained on the system's own data first.
+    """Return the task's champion; where no model of it is registered, train one on the system's own data.
 
-    Where another process is training in this folder, its model is waited for. Raises as `train` does.
+    Where another process is training in this folder, its model is waited for. A registered model that cannot
+    be used is never replaced by this. Raises as `train` does, and ArtifactMissing.
     """
     found = tasks.find(task)
-    registered = _resolved(found, console, folder)
-    if registered is not None:
-        return registered
+    with suppress(ArtifactMissing):  # another process may be registering a new one
+        registered = resolve(champion_of(found.name), folder)
+        if registered is not None:
+            return registered
     with _alone(console, folder):
-        registered = _resolved(found, console, folder)
+        registered = _champion(found, task, folder)
         if registered is None:
             console.out(f"no model of {found.name} is registered yet: training one", highlight=False)
             registered = _train(found, None, None, console, folder).model
         return registered
 
 
-def _resolved(task: Task[Any], console: Console, folder: Path) -> RegisteredModel | None:
+def _champion(task: Task[Any], asked: str, folder: Path) -> RegisteredModel | None:
+    """Return the task's champion; None where no model of it is registered. Raises ArtifactMissing."""
+    mend = f"or train a new one: make train TASK={asked} registers it as {ALIAS}"
     try:
-        return resolve(champion_of(task.name), folder)
+        registered = resolve(champion_of(task.name), folder)
     except ArtifactMissing as error:
-        console.out(str(error), highlight=False)
-        return None
+        raise ArtifactMissing(str(error).replace("or train a new one", mend)) from None
+    name = name_of(task.name)
+    if registered is None and (newest := newest_of(name, folder)):
+        raise ArtifactMissing(
+            f"models of {task.name} are registered, up to models:/{name}/{newest}, and none has the alias "
+            f"{ALIAS}; name one (MODEL_LOCATION=models:/{name}/{newest}), give it the alias in MLflow, {mend}"
+        )
+    return registered
 
 
 def _alone(console: Console, folder: Path) -> AbstractContextManager[None]:
