@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import split
 
 import pytest
+from typer.testing import CliRunner
 
+from threeways.chaos import system_schedule
 from threeways.chaos.schedule import DEFAULTS, GUARANTEED_WITHIN, Plan, parse
 from threeways.chaos.torture import Options, again_command
+from threeways.cli.app import app
 from threeways.emulator.faults import Kind
 from threeways.errors import UsageError
 from threeways.local_run.event_rows import ColumnNames
@@ -113,3 +117,18 @@ def test_the_command_that_runs_it_again_has_all_that_was_given() -> None:
     ]  # fmt: skip
     several = Options(plan=parse("none"), n=7, settings=Settings(), consumers="one two")
     assert split(again_command(several, 3))[-1] == "CONSUMERS=one two"
+
+
+@pytest.mark.parametrize(
+    ("system", "known"),
+    [((), DEFAULTS), (("--system", "moderation"), system_schedule.DEFAULTS)],
+    ids=["one task", "a system"],
+)
+@pytest.mark.parametrize(("made", "begins"), [("", "Write --faults name="), ("1", "Write FAULTS=name=")])
+def test_help_lists_the_faults_and_succeeds(
+    system: tuple[str, ...], known: Mapping[str, float], made: str, begins: str
+) -> None:
+    done = CliRunner().invoke(app, ["torture", *system, "--faults", "help"], env={"THREEWAYS_MAKE": made})
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(begins)
+    assert [line.split("=")[0].strip() for line in done.stdout.splitlines()[1:]] == list(known)

@@ -90,15 +90,15 @@ def parse(text: str | None, consumers: Sequence[str] = ()) -> Plan:
         name, _, chance = fault.partition("=")
         if colon and consumer not in consumers:
             known = f"there is {', '.join(consumers)}" if consumers else "there is one, which needs no name"
-            raise UsageError(f"FAULTS: {part!r} is of no consumer here: {known}. {_usage()}")
+            raise UsageError(f"FAULTS: {part!r} is of no consumer here: {known}. {usage()}")
         if name not in DEFAULTS:
-            raise UsageError(f"FAULTS: {part!r} is no fault. {_usage()}")
+            raise UsageError(f"FAULTS: {part!r} is no fault. {usage()}")
         (of_one.setdefault(consumer, {}) if colon else chances)[name] = _chance(part, chance)
     plan = Plan(chances, of_one)
     for one in (plan, *map(plan.of, of_one)):
         put = sum(one.chances[name] for name in DEFAULTS if name not in {"quarantine", "model"})
         if put > 1:
-            raise UsageError(f"FAULTS: the chances of a PutRecords add up to {put:g}, over 1. {_usage()}")
+            raise UsageError(f"FAULTS: the chances of a PutRecords add up to {put:g}, over 1. {usage()}")
     return plan
 
 
@@ -108,7 +108,7 @@ def _chance(part: str, text: str) -> float:
     except ValueError:
         chance = -1.0
     if not 0 <= chance <= 1:
-        raise UsageError(f"FAULTS: {part!r} has no chance between 0 and 1. {_usage()}")
+        raise UsageError(f"FAULTS: {part!r} has no chance between 0 and 1. {usage()}")
     return chance
 
 
@@ -116,7 +116,8 @@ def _halves(chance: float, before: Kind, after: Kind) -> dict[Kind, float]:
     return {before: chance / 2, after: chance / 2}
 
 
-def _usage() -> str:
+def usage() -> str:
+    """Return how FAULTS is written, with every fault, its default and its meaning."""
     known = "\n".join(f"  {name}={chance:g}  {meaning}" for name, (chance, meaning) in _FAULTS.items())
     return (
         "Write FAULTS=name=chance,name=chance (chances a call), with none before them to have those alone,"

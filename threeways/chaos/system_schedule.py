@@ -91,18 +91,19 @@ def parse(text: str | None) -> SystemPlan:
             continue
         name, _, number = part.partition("=")
         if name not in DEFAULTS:
-            raise UsageError(f"FAULTS: {part!r} is no fault. {_usage()}")
+            raise UsageError(f"FAULTS: {part!r} is no fault. {usage()}")
         most = 100 if name == "reshard" else 1
         try:
             chances[name] = float(number)
         except ValueError:
             chances[name] = -1.0
         if not 0 <= chances[name] <= most:
-            raise UsageError(f"FAULTS: {part!r} has no number from 0 to {most}. {_usage()}")
+            raise UsageError(f"FAULTS: {part!r} has no number from 0 to {most}. {usage()}")
     return SystemPlan(chances)
 
 
-def _usage() -> str:
+def usage() -> str:
+    """Return how FAULTS is written, with every fault, its default and its meaning."""
     known = "\n".join(f"  {name}={chance:g}  {meaning}" for name, (chance, meaning) in _FAULTS.items())
     return (
         "Write FAULTS=name=number,name=number, with none before them to have those alone,"

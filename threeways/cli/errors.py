@@ -39,7 +39,7 @@ def run(app: typer.Typer) -> int:
         told = explained(error)
         if told is None:
             raise
-        _complain(for_caller(str(told), _options(app), by_make=_by_make()))
+        _complain(for_caller(str(told), _options(app), by_make=called_by_make()))
         return status_of(told)
     return status if isinstance(status, int) else 0
 
@@ -91,8 +91,8 @@ def _misused(error: Any, options: Mapping[str, str]) -> int:
     if not str(error.format_message()):  # no command at all: the help has been shown
         return USAGE
     context = getattr(error, "ctx", None)
-    hint = f" (see {context.command_path} --help)" if context is not None and not _by_make() else ""
-    _complain(for_caller(error.format_message(), options, by_make=_by_make()) + hint)
+    hint = f" (see {context.command_path} --help)" if context is not None and not called_by_make() else ""
+    _complain(for_caller(error.format_message(), options, by_make=called_by_make()) + hint)
     return int(error.exit_code)
 
 
@@ -115,7 +115,8 @@ def _called(app: typer.Typer) -> Any:
     return next((commands.commands[word] for word in sys.argv[1:] if word in commands.commands), None)
 
 
-def _by_make() -> bool:
+def called_by_make() -> bool:
+    """Tell whether a target of the Makefile runs the command."""
     return from_environment(CommandLineSettings).threeways_make
 
 

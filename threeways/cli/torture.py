@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from threeways.cli.errors import called_by_make, for_caller
 from threeways.cli.event_options import MOST, Actual, EventId, Events, Tolerate, end, end_all
 from threeways.cli.system_options import System, consumers_of, declared
 from threeways.settings import LOCAL, Settings, from_environment
@@ -32,8 +33,9 @@ def torture(
     ] = None,
 ) -> None:
     """Run the whole pipeline under throttles, resets, kills, silence and resharding; ends with a ledger."""
-    from threeways.chaos.schedule import parse
+    from threeways.chaos.schedule import parse, usage
     from threeways.chaos.system_schedule import parse as parse_system
+    from threeways.chaos.system_schedule import usage as usage_of_system
     from threeways.chaos.system_torture import Options as SystemOptions
     from threeways.chaos.system_torture import torture_system
     from threeways.chaos.torture import Options, torture_consumers
@@ -44,6 +46,10 @@ def torture(
 
     console, settings = Console(), from_environment(Settings)
     whole = declared(system, EVENTS=events, ACTUAL=actual, ID=event_id, CONSUMERS=consumers)
+    if faults == "help":
+        known = usage_of_system() if whole is not None and whole.join is not None else usage()
+        typer.echo(for_caller(known, {"--faults": "FAULTS"}, by_make=called_by_make()))
+        return
     if whole is not None and whole.join is not None:
         chosen = SystemOptions(
             plan=parse_system(faults), n=whole.count if n is None else n, seed=seed, tolerate=tolerate,
