@@ -6,6 +6,7 @@ import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from small_training import Training
@@ -13,7 +14,7 @@ from small_training import Training
 from threeways.errors import ArtifactMissing, TrackingError, UsageError
 from threeways.settings import inherited_environment
 from threeways.training.registry import champion_of, resolve
-from threeways.training.tracking import connect, experiment_id, store_of
+from threeways.training.tracking import Store, connect, experiment_id, named_faults, store_of
 
 
 def test_alias_and_version_resolve_to_the_same_files(training: Training) -> None:
@@ -100,6 +101,18 @@ def test_a_damaged_store_is_named_with_the_mend(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
     with pytest.raises(TrackingError, match=r"mlflow.db.*moved aside"):
         resolve(champion_of("ride_duration"), folder=tmp_path)
+
+
+def test_a_store_that_cannot_be_written_to_is_told_in_one_line_without_its_sql(
+    training: Training, capfd: pytest.CaptureFixture[str]
+) -> None:
+    database = training.folder / "mlflow.db"
+    store = Store(f"sqlite:///file:{quote(str(database))}?mode=ro&uri=true", database)
+    with pytest.raises(TrackingError, match="readonly database") as told, named_faults(store):
+        connect(store).create_experiment("another")
+    assert "\n" not in str(told.value)
+    said = "".join(capfd.readouterr())
+    assert said == ""
 
 
 @pytest.mark.exhaustive

@@ -5,6 +5,7 @@ MLflow is imported only in functions of this package, after `quieten`.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,9 +103,11 @@ def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
 
 
 def quieten() -> None:
-    """Disable MLflow's telemetry and log noise by environment variables; call it before importing MLflow."""
+    """Disable MLflow's telemetry and log noise; call it before importing MLflow."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)  # noqa: TID251 - set for MLflow, not read here
+    # It logs an error of the database with its SQL and its frames, and raises it: `named_faults` tells it.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 @contextmanager
