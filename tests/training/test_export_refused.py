@@ -31,7 +31,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVR
 
 from threeways.training.export import NotExportable, exported
-from threeways.training.flavour import onnx_of
+from threeways.training.flavour import lacking, onnx_of
 
 
 class Tuned(HistGradientBoostingRegressor):  # type: ignore[misc]  # scikit-learn has no types
@@ -139,6 +139,16 @@ def test_what_is_not_written_says_which_part_and_why(name: str) -> None:
     told = onnx_of(fitted, X)
     assert isinstance(told, str)
     assert re.search(why, told)
+
+
+def test_a_training_says_in_a_short_line_what_is_not_written() -> None:
+    told = onnx_of(GaussianNB().fit(X, Y > 9), X)
+    assert isinstance(told, str)
+    assert lacking(told) == (
+        "no ONNX flavour: a GaussianNB is not among the classifiers that are written as graphs. "
+        "It is served by scikit-learn"
+    )
+    assert lacking("it clips") == "no ONNX flavour: it clips. It is served by scikit-learn"
 
 
 def test_an_estimator_that_was_not_fitted_is_refused() -> None:

@@ -59,6 +59,13 @@ def onnx_of(
         return str(error)
 
 
+def lacking(reason: str) -> str:
+    """Say in a line that there is no graph, without the names of the classes that could be written."""
+    why, listed, _ = reason.partition(" that are written: ")
+    kind = " that are written as graphs" if listed else ""
+    return f"no ONNX flavour: {why}{kind}. It is served by scikit-learn"
+
+
 def describe(gate: Gate) -> str:
     """Describe the gate's result in words."""
     most = gate.max_difference

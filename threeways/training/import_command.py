@@ -76,10 +76,11 @@ def import_model(file: Path, chosen: Chosen, console: Console, folder: Path) -> 
         given |= made
         with step(console, "writing it as ONNX, comparing that with scikit-learn"):
             onnx = _onnx(service, rows, chosen)
-    said = f"no ONNX flavour: {onnx}. It is served by scikit-learn"
-    if not isinstance(onnx, str):
-        given["onnx"], said = onnx, f"ONNX flavour: {flavour.describe(onnx.gate)}"
-    console.out(said, highlight=False)
+    if isinstance(onnx, str):
+        console.out(flavour.lacking(onnx), highlight=False)
+    else:
+        given["onnx"] = onnx
+        console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
     store = store_of(folder)
     with (
         exclusive(folder / "train.lock", lambda: console.out("waiting for another training here to end")),

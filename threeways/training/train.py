@@ -153,8 +153,7 @@ def _trained(
         model, method = trained.fitted.model, method_of(task)
         onnx = flavour.onnx_of(model, validation.block, table_types=types, method=method)
     if isinstance(onnx, str):
-        said = f"no ONNX flavour: {onnx}. It is served by scikit-learn"
-        console.out(said, highlight=False)
+        console.out(flavour.lacking(onnx), highlight=False)
         return trained
     console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
     return replace(trained, onnx=onnx)
