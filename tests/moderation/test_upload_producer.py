@@ -23,7 +23,7 @@ def test_the_uploads_are_sent_in_order_with_the_truth_of_the_task_s_category() -
     assert events.truth.tolist() == [{"score": float("copyright" in one.truth)} for one in made]
     labels = producer.load(None, 50, replace(task, name="nsfw", output=Classes())).truth.tolist()
     assert labels == ["nsfw" if "nsfw" in one.truth else "ok" for one in made]
-    assert events.labels(0)["title"] == made[0].upload.title
+    assert events.labels(0) == {"title": made[0].upload.title, "frames": str(len(made[0].upload.frames))}
 
 
 def test_files_that_are_no_uploads_are_refused() -> None:

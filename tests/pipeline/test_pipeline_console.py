@@ -201,6 +201,18 @@ def test_the_error_of_a_task_without_a_truth_or_a_unit_is_told_plainly(tmp_path:
     assert "A few of the predictions of days" in said
 
 
+def test_the_predictions_that_are_shown_have_one_of_a_rare_truth(tmp_path: Path) -> None:
+    truth = np.full(20, 10.0)
+    truth[14] = 77.0
+    made = result(tmp_path, task=TIP, truth=truth, counted=np.ones(20, dtype=np.bool_))
+    shown = printed(80, lambda console: module._show_examples(console, made))
+    assert len(shown.splitlines()) - 5 == module.EXAMPLES
+    assert shown.count("77.0") == 1
+    truth[14] = 10.0
+    assert len(module._examples(made.predicted(), dict(enumerate(truth)))) == module.EXAMPLES
+    assert len(module._examples(made.predicted(), {})) == module.EXAMPLES
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_long_names_and_odd_values_of_any_event_stay_within_the_table(width: int, tmp_path: Path) -> None:
     labels = {f"the_{n}_of_several_long_field_names": f"[red]value {n}[/] beyond" for n in range(4)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -182,7 +182,7 @@ def _show_examples(console: Console, result: Result) -> None:
         return
     output, true = result.task.output, {index: value for index, _, value in result.pairs}
     wide = console.width >= NARROW
-    shown = found[:: max(1, len(found) // EXAMPLES)][:EXAMPLES]
+    shown = _examples(found, true)
     labels = [result.events.labels(index) for index, _ in shown]
     names = list(dict.fromkeys(name for one in labels for name in one))[: None if wide else NARROW_LABELS]
     table = Table(
@@ -200,6 +200,16 @@ def _show_examples(console: Console, result: Result) -> None:
         row = [escape(about.get(name, "")) for name in names]
         table.add_row(*row, escape(_text(predicted, digits)), *([escape(known)] if true else []))
     console.print(table)
+
+
+def _examples(found: list[tuple[int, Any]], true: Mapping[int, Any]) -> list[tuple[int, Any]]:
+    """Return a few of the predictions, spread evenly; where all are of one truth, one of another, too."""
+    shown = found[:: max(1, len(found) // EXAMPLES)][:EXAMPLES]
+    told = [true[index] for index, _ in shown if index in true]
+    if not told or any(one != told[0] for one in told):
+        return shown
+    other = next((one for one in found if one[0] in true and true[one[0]] != told[0]), None)
+    return [*shown[: EXAMPLES - 1], other] if other else shown
 
 
 def _named(output: Declared) -> str:

@@ -54,9 +54,5 @@ def _payloads(made: Sequence[LabelledUpload]) -> Iterator[bytes]:
 
 
 def _labels(made: Sequence[LabelledUpload], position: int) -> Mapping[str, str]:
-    upload, truth = made[position].upload, made[position].truth
-    return {
-        "title": upload.title,
-        "truth": ", ".join(sorted(truth)) or "sound",
-        "frames": str(len(upload.frames)),
-    }
+    upload = made[position].upload
+    return {"title": upload.title, "frames": str(len(upload.frames))}
