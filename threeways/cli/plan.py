@@ -91,7 +91,7 @@ def _of_join(
         raise UsageError(f"MEMORY={size}: join.yaml takes 256 to {limits.MAX_MB:,} MB")
     dollars = prices.read()
     _require_arch(arch, dollars)
-    join_report.print_plan(finding.find(name), rate, size, dollars, arch, Console())
+    join_report.print_plan(finding.find(name), rate, size, dollars, arch, Console(), name)
 
 
 def _sizes(settings: Settings, names: Sequence[str], console: Console) -> tuple[Sizes, str]:

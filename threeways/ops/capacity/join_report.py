@@ -28,12 +28,15 @@ QUEUE_CALLS = 3
 
 
 def print_plan(
-    join: Join[Any], rate: float, memory: int, prices: Prices, arch: str, console: Console
+    join: Join[Any], rate: float, memory: int, prices: Prices, arch: str, console: Console, named: str = ""
 ) -> None:
-    """Print the whole report. rate: of subjects a second. memory: of each function, in MB."""
+    """Print the whole report. rate: of subjects a second. memory: of each function, in MB.
+
+    named: the JOIN that finds it, where that is not its name.
+    """
     sizes = sizes_of(join)
     for line in (
-        *_needs(join, sizes, rate, memory),
+        *_needs(named or join.name, sizes, rate, memory),
         "",
         *_costs(sizes, rate, memory, prices, arch),
         "",
@@ -49,10 +52,10 @@ def shards(records: float, size: int) -> int:
     return max(1, ceil(records / (a_shard * FILLED)))
 
 
-def _needs(join: Join[Any], sizes: JoinSizes, rate: float, memory: int) -> Iterator[str]:
+def _needs(named: str, sizes: JoinSizes, rate: float, memory: int) -> Iterator[str]:
     needed = max(shards(rate * sizes.verdicts, sizes.verdict), _decision_shards(sizes, rate))
     yield (
-        f"For {number(rate)} subjects a second: make deploy JOIN={join.name} "
+        f"For {number(rate)} subjects a second: make deploy JOIN={named} "
         f"PARAMETERS='ShardCount={needed} MemorySize={memory}'"
     )
     yield (
