@@ -10,7 +10,7 @@ from join_lab import AMPLE, Judged, Said, event, make, said, upload, verdict
 from join_world import Seconds, World
 
 from threeways.emulator.faults import Fault, Kind, Rates, Script
-from threeways.errors import InvalidInvocation, JoinFailed, TableFailed
+from threeways.errors import InvalidInvocation, SettingsError, TableFailed
 from threeways.join.effects import Effects
 from threeways.join.join import Decided, Decision, Effect
 
@@ -281,5 +281,5 @@ def test_another_sources_event_is_refused(world: World) -> None:
 def test_a_join_whose_example_makes_no_sound_message_does_not_start(body: dict[str, Any]) -> None:
     join = make(effects=lambda subject, decided: [Effect("mail", body)])
     join.prove()
-    with pytest.raises(JoinFailed, match="1: an effect"):
+    with pytest.raises(SettingsError, match="JOIN=moderation: of its example, 1: an effect"):
         Effects(join).prove()

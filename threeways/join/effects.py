@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from threeways.errors import JoinFailed
+from threeways.errors import JoinFailed, SettingsError
 from threeways.join.join import Decided, Join, Key, decided_of
 from threeways.scoring.decoding import KEY_LENGTH, fits_a_key
 from threeways.stream.delivery import Entry
@@ -51,12 +51,17 @@ class Effects:
         return made
 
     def prove(self) -> None:
-        """Make the messages of the example. Raises JoinFailed where they cannot be put."""
+        """Make the messages of the example. Raises SettingsError where they cannot be put."""
         join = self._join
         key: Key = getattr(join.example, join.id)
         decision = join.decide({}, join.expected, True)
         if decision is not None:
-            self.entries(key, msgspec.json.encode(join.example), decided_of(join, key, 1, decision))
+            try:
+                self.entries(key, msgspec.json.encode(join.example), decided_of(join, key, 1, decision))
+            except JoinFailed as error:
+                raise SettingsError(
+                    f"JOIN={join.name}: of its example, {error}; mend its `effects`"
+                ) from error
 
     def _entry(self, key: Key, partition_key: str, message: dict[str, Any]) -> Entry:
         if not 0 < len(partition_key) <= KEY_LENGTH or not fits_a_key(partition_key):

@@ -62,7 +62,7 @@ class LazyQuarantine:
 class Functions:
     """Builds the handlers of one join.
 
-    Raises SettingsError for what is not set or cannot be, JoinFailed for messages that cannot be put.
+    Raises SettingsError for what is not set or cannot be, such as messages that no stream takes.
     """
 
     def __init__(self, settings: JoinSettings) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from threeways.errors import SettingsError
+from threeways.join import checks
 
 type Key = int | str
 """What names a subject to everybody: an integer of 64 bits, or 1 to 256 characters."""
@@ -139,44 +140,96 @@ class Join[S]:
 
     def __post_init__(self) -> None:
         """Check what can be checked without an event. Raises SettingsError."""
+        for fault in checks.faults(self):
+            raise self._refused(fault)
         unknown = sorted((self.expected | self.persons) - self.verdicts.keys())
         if unknown:
-            raise SettingsError(f"JOIN={self.name}: `verdicts` has no type for {', '.join(unknown)}; add it")
+            raise self._refused(f"`verdicts` has no type for {', '.join(unknown)}; add it")
         if self.reviewed and not self.persons:
-            raise SettingsError(
-                f"JOIN={self.name}: `reviewed` waits for a person, and there is none; name one in `persons`"
-            )
+            raise self._refused("`reviewed` waits for a person, and there is none; name one in `persons`")
         if self.expected & self.persons:
-            raise SettingsError(f"JOIN={self.name}: a person is never waited for; leave it out of `expected`")
+            raise self._refused("a person is never waited for; leave it out of `expected`")
         if not 0.001 <= self.deadline <= MAX_DEADLINE:
-            raise SettingsError(
-                f"JOIN={self.name}: deadline={self.deadline}; give 0.001 to {MAX_DEADLINE:.0f} s"
-            )
+            raise self._refused(f"deadline={self.deadline}; give 0.001 to {MAX_DEADLINE:.0f} s")
         if not MIN_KEEP_DAYS <= self.keep_days <= MAX_KEEP_DAYS:
-            raise SettingsError(
-                f"JOIN={self.name}: keep_days={self.keep_days}; give {MIN_KEEP_DAYS} to {MAX_KEEP_DAYS}: an "
+            raise self._refused(
+                f"keep_days={self.keep_days}; give {MIN_KEEP_DAYS} to {MAX_KEEP_DAYS}: an "
                 "event that the stream still holds may come again, and must find its decision"
             )
         for source, kind in self.verdicts.items():
-            self._decoders[source] = msgspec.json.Decoder(kind)
+            try:
+                self._decoders[source] = msgspec.json.Decoder(kind)
+            except (TypeError, NameError) as error:
+                raise self._refused(
+                    f"the type of {source}'s predictions cannot be read as JSON: {error}; give a "
+                    "msgspec.Struct"
+                ) from None
 
     def prove(self) -> None:
-        """Decide about the example without a verdict, and make its messages.
+        """Decide about the example and make its messages, without a verdict and with made-up ones.
 
-        Raises SettingsError where `decide` waits past the deadline: such a key would never be decided.
+        Raises SettingsError where the subject's type has no such key; where `decide` waits past the deadline:
+        such a key would never be decided; where `decide` or `effects` raises or returns something else; and
+        where a sample is used as if it were of another type. What its value leads to besides is no fault: it
+        is made up.
         """
-        decision = self.decide({}, self.expected, True)
-        if decision is None:
-            raise SettingsError(
-                f"JOIN={self.name}: decide({{}}, expected, expired=True) returned None; what is missing at "
-                "the deadline has to lead to a decision"
+        for fault in checks.subject_faults(self.subject, self.id, self.example):
+            raise self._refused(fault)
+        self._try({}, expired=False)
+        if self._try({}, expired=True) is None:
+            raise self._refused(
+                "decide({}, expected, expired=True) returned None; what is missing at the deadline has to "
+                "lead to a decision"
             )
-        for effect in self.effects(self.example, decided_of(self, 0, 1, decision)):
-            msgspec.json.encode(effect)
+        samples = {
+            source: Verdict(source=source, id="0", version="1", prediction=prediction, at=0.0)
+            for source, kind in self.verdicts.items()
+            if (prediction := checks.sample(kind)) is not None
+        }
+        for verdicts in (*({source: one} for source, one in samples.items()), samples):
+            self._try(verdicts, expired=True)
+
+    def _try(self, verdicts: Verdicts, *, expired: bool) -> Decision | None:
+        """Decide about the example and make its messages. Raises SettingsError."""
+        given = f"{{{', '.join(f'{name!r}: …' for name in verdicts)}}}"
+        called = f"decide({given}, expected, expired={expired})"
+        try:
+            decision = self.decide(verdicts, self.expected, expired)
+            if decision is None:
+                return None
+            if not is_decision(decision):
+                raise self._refused(f"{called} returned {decision!r:.80}; return a Decision, or None to wait")
+            called = f"effects(example, {decision.outcome!r})"
+            decided = decided_of(self, getattr(self.example, self.id), 1, decision)
+            for effect in self.effects(self.example, decided):
+                if not isinstance(effect, Effect):
+                    raise self._refused(f"{called} made {effect!r:.80}; make each an Effect")
+                msgspec.json.encode(effect)
+        except SettingsError:
+            raise
+        except Exception as error:
+            if verdicts and not isinstance(error, AttributeError | TypeError | NameError):
+                return None
+            kinds = ", ".join(getattr(self.verdicts[name], "__name__", name) for name in verdicts)
+            mend = (
+                f"mend it: predictions are of type {kinds}"
+                if verdicts
+                else "it has to work without a verdict"
+            )
+            raise self._refused(f"{called} raised {error!r:.200}; {mend}") from error
+        return decision
+
+    def _refused(self, fault: str) -> SettingsError:
+        return SettingsError(f"JOIN={self.name}: {fault}")
 
     def prediction(self, source: str, raw: bytes | msgspec.Raw) -> Any:
         """Decode a verdict's prediction. Raises KeyError for an unknown source, msgspec.ValidationError."""
         return self._decoders[source].decode(raw)
+
+
+def is_decision(value: object) -> bool:
+    """Whether `decide` may return this as its decision."""
+    return isinstance(value, Decision) and isinstance(value.outcome, str)
 
 
 def decision_id(join: str, key: Key, revision: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from threeways.errors import JoinFailed
-from threeways.join.join import Counted, Decided, Join, Key, Verdict, Verdicts, decided_of
+from threeways.join.join import Counted, Decided, Join, Key, Verdict, Verdicts, decided_of, is_decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ def next_step(join: Join[Any], state: KeyState, now: float) -> Step | None:
         if expired:
             raise JoinFailed(f"{state.key!r}: decide waits, and the deadline has passed")
         return None
+    if not is_decision(decision):
+        raise JoinFailed(f"{state.key!r}: decide returned {decision!r:.80}, which is no Decision")
     if before and not join.revises(before, decision):
         return None
     return decided_of(

@@ -50,10 +50,17 @@ class Finder[Found]:
             )
         for one in named.values():
             return one
+        own = (
+            f"One of your own is named by its module, such as {self.variable}=my_package.my_{self.attribute}"
+        )
+        if Path(f"{name}.py").is_file():
+            own = (
+                f"A module's name needs a dot: move {name}.py into a folder, such as my_package, and give "
+                f"{self.variable}=my_package.{name}"
+            )
         raise SettingsError(
             f"{self.variable}={name!r} is not a {self.attribute} here; there is "
-            f"{', '.join(self.names()) or 'none'}. One of your own is named by its module, such as "
-            f"{self.variable}=my_package.my_{self.attribute}"
+            f"{', '.join(self.names()) or 'none'}. {own}"
         )
 
     def of_module(self, module: str) -> Found:

@@ -67,13 +67,17 @@ class JoinSizes:
 
 
 def sizes_of(join: Join[Any]) -> JoinSizes:
-    """Return what a key of a join takes, by its example, at the most: each event in a batch of its own."""
+    """Return what a key of a join takes, by its example, at the most: each event in a batch of its own.
+
+    Raises SettingsError for a join that would not start.
+    """
+    join.prove()
+    Effects(join).prove()
     subject = msgspec.json.encode(join.example)
     key: Key = getattr(join.example, join.id)
     counted = tuple(Counted(source, "0" * 32, _ID) for source in sorted(join.expected))
     decision = join.decide({}, join.expected, True)
-    if decision is None:
-        raise UsageError(f"JOIN={join.name}: its decide waits past the deadline")
+    assert decision is not None  # noqa: S101  (proven above)
     decided = decided_of(join, key, 1, decision, verdicts=counted)
     entries = Effects(join).entries(key, subject, decided)
     empty = FIXED + len(key_text(key)) + len(expected_text(join.expected))
