@@ -114,6 +114,29 @@ def test_a_fault_is_one_line_that_names_the_key(
     assert ";" in line  # the mend
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda given: block(given, reveiw=0.3), "unknown field `reveiw`; meant review?"),
+        (lambda given: given.update(deadline=3), "unknown field `deadline`; meant deadline_s?"),
+        (lambda given: given.update(zzz=3), "unknown field `zzz`; remove it, the keys are version"),
+        (lambda given: given.update(late="maybe"), "at `$.late`; give 'ignore' or 'revise'"),
+        (lambda given: block(given, missing="no"), "at `$.missing`; give 'allow' or 'remove' or 'review'"),
+        (lambda given: given.pop("appeal"), "required field `appeal`; add appeal = …"),
+        (lambda given: block(given, review="high"), "at `$.review`; correct its value"),
+        (lambda given: given["categories"].update(nsfw=3), "give a block with the keys what, review"),
+        (lambda given: given["categories"].update(hate={}), "nobody judges hate"),
+        (lambda given: given["categories"].update(hate={"reveiw": 1}), "nobody judges hate"),
+        (lambda given: given["categories"].update(violense={}), "nobody judges violense"),
+        (lambda given: given["categories"].update(violense={}), "; meant violence?"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_with_what_would_be_right(
+    change: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    assert told in refused(change)
+
+
 def test_its_hash_is_of_what_it_says_and_not_of_how_it_is_written(tmp_path: Path) -> None:
     def rules(name: str = "hate", review: str = "0.5", more: str = 'model = "m"') -> str:
         file = tmp_path / "policy.toml"

@@ -6,6 +6,7 @@ decisions carry its version and a hash of what it says.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 import tomllib
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from threeways.errors import SettingsError
 from threeways.join.join import MAX_DEADLINE
@@ -139,6 +140,9 @@ def checked(given: Mapping[str, Any], where: str) -> Policy:
     blocks = given.get("categories")
     if not isinstance(blocks, dict) or not blocks:
         raise SettingsError(f"{where} has no category; add a block such as [categories.violence]")
+    for name, block in blocks.items():
+        if isinstance(block, dict) and name != REVIEWER and not block.get("model") and not _has_task(name):
+            raise SettingsError(f"{where}: [categories.{name}]: {_unjudged(name)}")
     categories = {
         name: _converted(block, Category, f"{where}: [categories.{name}]") for name, block in blocks.items()
     }
@@ -154,8 +158,23 @@ def _converted[T: msgspec.Struct](given: Any, kind: type[T], where: str) -> T:
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        keys = ", ".join(kind.__struct_fields__)
-        raise SettingsError(f"{where}: {error}; correct it, the keys are {keys}") from None
+        raise SettingsError(f"{where}: {error}; {_mend(str(error), kind)}") from None
+
+
+def _mend(error: str, kind: type[msgspec.Struct]) -> str:
+    """Return what to do about a ValidationError of msgspec's."""
+    keys = kind.__struct_fields__
+    if unknown := re.search("unknown field `(.*)`", error):
+        near = difflib.get_close_matches(unknown[1], keys, 1)
+        return f"meant {near[0]}?" if near else f"remove it, the keys are {', '.join(keys)}"
+    if lacking := re.search("required field `(.*)`", error):
+        return f"add {lacking[1]} = …"
+    at = re.search(r"at `\$\.(\w+)`", error)
+    info: Any = inspect.type_info(kind)
+    allowed = [one.type for one in info.fields if at and one.name == at[1]]
+    if allowed and isinstance(allowed[0], inspect.LiteralType):
+        return f"give {' or '.join(map(repr, allowed[0].values))}"
+    return "correct its value" if at else f"give a block with the keys {', '.join(keys)}"
 
 
 def _faults(policy: Policy) -> Iterator[str]:
@@ -185,11 +204,16 @@ def _faults_of(name: str, category: Category) -> Iterator[str]:
         )
     if REVIEWER in {name, category.model}:
         yield f"{REVIEWER} is the name of people's verdicts; rename it"
-    elif not category.model and not _has_task(name):
-        yield (
-            f"nobody judges {name}: this system has no task of that name; correct it, remove the block, or "
-            "name the `model` of the predictions that judge it"
-        )
+
+
+def _unjudged(name: str) -> str:
+    tasks = [file.stem for file in SHIPPED.parent.glob("*.py") if _has_task(file.stem)]
+    near = difflib.get_close_matches(name, tasks, 1)
+    return (
+        f"nobody judges {name}: this system has no task of that name; "
+        + (f"meant {near[0]}? Or " if near else "correct it, remove the block, or ")
+        + "name the `model` of the predictions that judge it"
+    )
 
 
 def _has_task(name: str) -> bool:
