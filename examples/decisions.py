@@ -18,6 +18,7 @@ import base64
 import json
 import os
 import time
+from functools import cache
 from typing import Any
 
 import boto3
@@ -27,7 +28,11 @@ CLAIM = int(os.environ.get("CLAIM_SECONDS", "60"))
 KEEP = 8 * 86_400
 """Seconds for which ids are remembered: longer than the stream keeps records (at most 7 days here)."""
 
-dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+
+@cache
+def client(service: str) -> Any:
+    """Make a client at its first use: an import needs no region."""
+    return boto3.client(service)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def notify(message: dict[str, Any]) -> None:
         return
     text = f"{message['title']}: {message['text']}\n\n{message['appeal']}"
     body = json.dumps({"id": message["id"], "to": message["user_id"], "text": text})
-    sqs.send_message(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MessageBody=body)
+    client("sqs").send_message(QueueUrl=os.environ["NOTIFICATIONS_QUEUE"], MessageBody=body)
     write("SENT_TABLE", {"id": {"S": message["id"]}}, "SET sent=:t", {":t": {"N": str(now)}})
 
 
@@ -79,6 +84,7 @@ def write(
 ) -> dict[str, Any] | None:
     """Update an item if it is as the condition says. Return the item as it is if it isn't."""
     conditional = {"ConditionExpression": condition} if condition else {}
+    dynamodb = client("dynamodb")
     try:
         dynamodb.update_item(
             TableName=os.environ[table], Key=key, UpdateExpression=update, ExpressionAttributeValues=values,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import random
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -131,3 +134,13 @@ def test_a_function_that_dies_while_it_notifies_loses_nothing(
     first, second = (one["id"] for one in made if one["message"] == "notification")
     assert consumer.sent() == {first: times, second: 1}
     assert consumer.stopped() == {"a": True}
+
+
+@pytest.mark.parametrize("name", ["aggregated", "consumer", "decisions", "orders_join"])
+def test_an_example_is_imported_without_a_region_and_without_a_file(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {name}"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": f"{EXAMPLES}:{EXAMPLES.parent}", "AWS_CONFIG_FILE": os.devnull},
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
