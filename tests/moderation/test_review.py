@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any
 
@@ -15,7 +16,7 @@ from threeways.cli.review import review
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError, SettingsError, UsageError
 from threeways.join.join import Decision, Join
-from threeways.ops.review import Reviews, located
+from threeways.ops.review import Place, Reviews, located
 
 
 @pytest.fixture
@@ -45,6 +46,31 @@ def test_it_lists_what_waits_longest_first_and_nothing_else(stage: Stage, capsys
     assert re.search("a  waits for [0-9]+ s  user_id user-7, title Harbour at dawn", told)
     assert "A person will look at your upload: it seems to have violence (judged by “knife”)" in told
     assert "2 wait for a person" in told
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [("true", "KEY= REMOVE=1 (or ALLOW=1) BY= BECAUSE="), ("false", "KEY --remove (or --allow) --by NAME")],
+)
+def test_the_list_says_how_to_judge_as_its_caller_writes_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: Any, make: str, told: str
+) -> None:
+    stage.upload("a", nsfw=0.6)
+    monkeypatch.setenv("THREEWAYS_MAKE", make)
+    review()
+    assert told in capsys.readouterr().out
+
+
+def test_without_a_region_the_variable_to_give_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    place = Place("moderation", "t", "v")
+    with pytest.raises(LocationError, match=r"dynamodb: no AWS region is given; give one, such as AWS_REG"):
+        Reviews(place)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert Reviews(place)._dynamodb.meta.region_name == "eu-west-1"
 
 
 def test_what_waits_is_none_of_the_sweepers(stage: Stage) -> None:
@@ -117,9 +143,15 @@ def test_7_is_the_number_where_there_is_one_and_quoted_the_text(stage: Stage) ->
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"key": "7"}, "ALLOW=1 or REMOVE=1"),
-    ({"key": "7", "allow": True, "remove": True, "by": "a", "because": "b"}, "ALLOW=1 or REMOVE=1"),
-    ({"key": "7", "allow": True, "by": "a"}, "BECAUSE="),
-    ({"key": "7", "allow": True, "because": "a"}, "BY="),
+    (
+        {"key": "7", "allow": True, "remove": True, "by": "a", "because": "b"},
+        "two verdicts are given, ALLOW=1 and",
+    ),
+    ({"allow": True, "remove": True}, "two verdicts are given"),
+    ({"key": "7", "allow": True, "by": "a"}, "missing: BECAUSE=;"),
+    ({"key": "7", "allow": True, "because": "a"}, "missing: BY=;"),
+    ({"key": "7", "by": "a", "because": "a"}, "missing: ALLOW=1 or REMOVE=1;"),
+    ({"key": "7", "serve": True}, "SERVE=1 is a page"),
     ({"allow": True, "by": "a", "because": "b"}, "KEY="),
     ({"key": "9", "allow": True, "by": "a", "because": "b"}, "has no upload_id 9"),
     ({"key": "early", "allow": True, "by": "a", "because": "b"}, "has no upload_id early with its event"),

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from threeways.cli.errors import FAILED
+from threeways.cli.errors import FAILED, by_make
 from threeways.cli.prompts import agreed
 from threeways.errors import UsageError
 from threeways.interrupts import interruptible
@@ -47,10 +47,24 @@ def review(
     from threeways.ops.review import Reviews, located
 
     judged = allow or remove
+    if allow and remove:
+        raise UsageError("two verdicts are given, ALLOW=1 and REMOVE=1: give one of them")
     if key is None and (judged or by or because):
         raise UsageError("say which one your verdict is about: KEY=")
-    if key is not None and (serve or allow == remove or not by or not because):
-        raise UsageError("a verdict is ALLOW=1 or REMOVE=1, with BY=, your name, and BECAUSE=, why")
+    if serve and (key is not None or judged):
+        raise UsageError(
+            "SERVE=1 is a page for all verdicts: leave it out, or leave out KEY= and the verdict"
+        )
+    if key is not None and not (judged and by and because):
+        missing = [
+            name
+            for name, given in (("ALLOW=1 or REMOVE=1", judged), ("BY=", by), ("BECAUSE=", because))
+            if not given
+        ]
+        raise UsageError(
+            f"missing: {', '.join(missing)}; a verdict is ALLOW=1 or REMOVE=1, with BY=, your name, and "
+            "BECAUSE=, why"
+        )
     console = Console(highlight=False, soft_wrap=True)
     reviews = Reviews(located(join, stack, table, verdicts, region))
     writes = judged or serve
@@ -76,10 +90,13 @@ def _list(reviews: Reviews, console: Console) -> None:
         console.print(f"[bold]{_plain(str(one.key))}[/]  waits for {age_of(one)}  {_plain(told[:200])}")
         console.print(f"    {_plain(reason_of(one))}")
     waiting = f"the first {MOST} that wait" if more else f"{len(found)} wait" + ("s" * (len(found) == 1))
-    console.print(
-        f"{waiting} for a person in {escape(reviews.table)}"
-        + ("; give a verdict: review KEY --allow or --remove, --by NAME --because TEXT" if found else "")
+    how = (
+        "KEY= REMOVE=1 (or ALLOW=1) BY= BECAUSE="
+        if called_by_make()
+        else "KEY --remove (or --allow) --by NAME --because TEXT"
     )
+    mend = f"; give a verdict: the same command with {how}" if found else ""
+    console.print(f"{waiting} for a person in {escape(reviews.table)}{mend}")
 
 
 def _plain(text: str) -> str:

@@ -21,13 +21,14 @@ type Client = Callable[[str], Any]
 def client(service: str, *, region: str | None = None, **options: Any) -> Any:
     """Make a client for the account of the user's environment.
 
-    region: if not the environment's. options: of boto3's `Config`. Raises LocationError without a region, or
+    region: if not the environment's, where boto3 knows AWS_DEFAULT_REGION only and the other SDKs know
+    AWS_REGION. options: of boto3's `Config`. Raises LocationError without a region, or
     for an endpoint that is no URL.
     """
     retries = {"mode": "standard", "total_max_attempts": 5}
     config: Any = {"connect_timeout": 5, "retries": retries, **options}
     with named_faults(f"there is no client for {service}", ValueError):
-        return clients.client(service, region=region or None, **config)
+        return clients.client(service, region=region or inherited_environment().get("AWS_REGION"), **config)
 
 
 def of_region(region: str) -> Client:
@@ -36,10 +37,7 @@ def of_region(region: str) -> Client:
 
 
 def region() -> str | None:
-    """Return the region of the user's environment or profile, if it has one. Raises LocationError.
-
-    boto3 knows AWS_DEFAULT_REGION only; the other SDKs know AWS_REGION.
-    """
+    """Return the region of the user's environment or profile, if it has one. Raises LocationError."""
     import boto3
 
     with named_faults("the AWS region cannot be told"):
@@ -67,4 +65,10 @@ def whose(*used: Any) -> str:
 def named_faults(what: str, *also: type[Exception]) -> AbstractContextManager[None]:
     """Errors of boto's, and `also` these, as a LocationError that says what cannot be done, and why."""
     mend = "Mend the name, the credentials (AWS_PROFILE, …), AWS_REGION, AWS_ENDPOINT_URL or the permissions"
-    return errors.named(lambda error: LocationError(f"{what}: {error}. {mend}"), *also)
+
+    def explained(error: Exception) -> LocationError:
+        if type(error).__name__ == "NoRegionError":
+            return LocationError(f"{what}: no AWS region is given; give one, such as AWS_REGION=eu-west-1")
+        return LocationError(f"{what}: {str(error).rstrip('.')}. {mend}")
+
+    return errors.named(explained, *also)

@@ -176,7 +176,7 @@ class Reviews:
         """Put a person's verdict on the verdicts stream; return its id. It overrules whatever was decided."""
         by, because = by.strip(), because.strip()
         if not 0 < len(by) <= LONGEST_NAME:
-            raise UsageError(f"--by is of {len(by)} characters; give a name of 1 to {LONGEST_NAME}")
+            raise UsageError(f"BY= has {len(by)} characters; give a name of 1 to {LONGEST_NAME}")
         prediction = {self.join.id: key, "outcome": outcome, "because": because}
         try:
             self.join.prediction(self._person, msgspec.json.encode(prediction))
