@@ -119,3 +119,4 @@ def test_no_recipe_names_a_variable_that_a_person_can_give() -> None:
         if not recipe.startswith("\t$(foreach"):
             assert {*re.findall(r"(?<!\$)\$\(?(\w+|\S)", recipe)} - {"$", "@", "*"} <= fixed, recipe
     assert make("run", "RATE=5", "N=3", "TASK=t", "MODEL=m", "MLFLOW_TRACKING_URI=u").returncode == 0
+    assert make("run", "SYSTEM=moderation", "MODERATION_POLICY=p.toml").returncode == 0
