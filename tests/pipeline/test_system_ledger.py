@@ -105,6 +105,22 @@ def test_an_event_that_the_join_has_not_read_or_not_decided_is_pending() -> None
         assert not ledger_of(one, {}, interrupted=True).failed
 
 
+def test_what_an_interrupted_run_has_decided_and_not_told_is_pending_and_has_no_outcome_yet() -> None:
+    untold = account(
+        told=[told(decided("a"))], kept={**account().kept, "b": replace(kept(decided("b")), waits=True)}
+    )
+    ledger = ledger_of(untold, {}, interrupted=True)
+    assert (ledger.decided, ledger.pending, ledger.outcomes) == (1, 1, {"allow": 1})
+    by_hand = account(kept={**account().kept, "c": kept(decided("c"))}, by_hand={"c"})
+    assert ledger_of(by_hand, {}).outcomes == {"allow": 2}
+
+
+def test_a_loss_of_an_interrupted_run_is_told_and_leaves_its_status() -> None:
+    lost = account(told=[told(decided("a"))], kept={"a": kept(decided("a"))})
+    ledger = ledger_of(lost, {}, interrupted=True)
+    assert (ledger.lost, ledger.failed, ledger.sound) == (1, False, False)
+
+
 def test_a_decision_too_long_after_its_deadline_makes_the_run_a_bad_one() -> None:
     in_time, late = decided("a", at=14.9), decided("b", at=15.1)
     kind = account(told=[told(in_time), told(late)], kept={"a": kept(in_time), "b": kept(late)})

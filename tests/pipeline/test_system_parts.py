@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
+import threading
 import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
+from lab_system.system import system as LAB  # noqa: N812 - a constant here
 from rich.console import Console
 from test_pipeline_console import VIEW
 
 from threeways.aws.kinesis import read_all
 from threeways.chaos.relay import Disturbance, Relay
 from threeways.emulator.server import Emulator
+from threeways.local_run.producer import Outgoing
 from threeways.local_run.system.console import system_screen
-from threeways.local_run.system.pacing import FEWEST, MOST, Pace
-from threeways.local_run.system.reading import Decisions
-from threeways.local_run.system.session import SystemView, _key_in
+from threeways.local_run.system.pacing import FEWEST, MOST, Pace, PacedProducer
+from threeways.local_run.system.reading import Decisions, VerdictReader
+from threeways.local_run.system.running import Options
+from threeways.local_run.system.session import Session, SystemView, _key_in
 
 
 def test_the_pace_begins_with_few_and_follows_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +71,47 @@ def test_a_relay_puts_each_record_at_least_once_some_twice_and_some_later(
     assert len(read) == len(sent) + relay.counts["verdicts duplicated"]
     assert all(relay.counts[f"verdicts {what}"] > 5 for what in ("duplicated", "reordered", "late"))
     assert list(dict.fromkeys(read)) != sent
+
+
+def test_after_ctrl_c_no_more_is_put_and_what_was_put_is_waited_for(
+    emulator: Emulator, streams: tuple[str, str]
+) -> None:
+    stopping, said = threading.Event(), io.StringIO()
+    looks: list[int] = []
+    endless = (Outgoing(str(number), b"{}", number) for number in itertools.count())
+
+    class Watched(Session):
+        """A session whose join takes two looks to decide what was put."""
+
+        def __post_init__(self) -> None:
+            self.producer = PacedProducer(
+                emulator.client("kinesis"), streams[0], endless, 200.0, pace=Pace(lambda: 0, 1.0)
+            )
+            self.reader = VerdictReader(emulator.client("kinesis"), streams[1], ())
+            self.decisions = Decisions(emulator.client("kinesis"), streams[1], ("told",), "order")
+
+        def view(self) -> SystemView:
+            return VIEW  # type: ignore[return-value]
+
+        def _finished(self) -> bool:
+            return len(looks) >= 4
+
+    session = Watched(
+        SimpleNamespace(emulator=emulator, prepared=SimpleNamespace(system=LAB, deadline=8.0)),  # type: ignore[arg-type]
+        Options(n=1, name="lab", system=LAB),
+    )
+
+    def look(_view: SystemView) -> None:
+        looks.append(len(session.producer.sent))
+        if session.producer.sent and not stopping.is_set():
+            stopping.set()
+
+    session.producer.start()
+    session.watch(stopping, look, Console(file=said, width=300))
+    assert len(looks) >= 4
+    assert not session.producer.is_alive()
+    assert looks[-1] == looks[-2] == len(session.producer.sent) > 0
+    assert f"the {looks[-1]} rides that were are waited for" in said.getvalue()
 
 
 def test_decisions_are_collected_by_their_kinds_and_repeated_ones_count_once(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +30,7 @@ from threeways.errors import SettingsError, UsageError
 from threeways.local_run.system import declared
 from threeways.local_run.system.pipeline import run_system
 from threeways.local_run.system.running import Options
+from threeways.local_run.system.session import Session
 from threeways.local_run.watch import snapshot
 from threeways.settings import Settings
 from threeways.training.registry import RegisteredModel
@@ -69,6 +74,34 @@ def test_each_event_of_a_system_has_one_decision_with_its_messages_or_is_in_quar
     end(ledger, 0.05)
     assert "Every ride has exactly one decision a revision; lost 0" in said.getvalue()
     assert max(map(len, said.getvalue().splitlines())) < 400
+
+
+@pytest.mark.exhaustive
+def test_an_interrupted_run_decides_all_that_was_sent_and_ends_with_status_130(
+    find: Find, tmp_path: Path
+) -> None:
+    said = io.StringIO()
+    real = Session.start
+
+    def start(session: Session) -> None:
+        real(session)
+        threading.Thread(target=interrupt, args=(session,), daemon=True).start()
+
+    def interrupt(session: Session) -> None:
+        while len(session.producer.sent) < 30:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Session, "start", start)
+        ledger = run_system(options(n=100_000, rate=50), find, Console(file=said, width=80), tmp_path)
+    assert 30 <= ledger.sent < 100_000
+    assert (ledger.interrupted, ledger.pending, ledger.lost, ledger.faults) == (True, 0, 0, {})
+    assert sum(ledger.outcomes.values()) == ledger.decided
+    assert f"Interrupted after {ledger.sent} rides: none is undecided" in said.getvalue()
+    with pytest.raises(typer.Exit) as ended:
+        end(ledger, 0.05)
+    assert ended.value.exit_code == 130
 
 
 @pytest.mark.exhaustive
@@ -166,7 +199,8 @@ def test_the_exit_status_of_a_broken_rule_is_1_and_of_an_interrupted_run_130(fin
 
     twice = ledger_of(account(told=[*account().told, told(decided("a"), body=b"[]")]), {})
     stopped = ledger_of(account(), {}, interrupted=True)
-    for ledger, status in ((twice, 1), (stopped, 130)):
+    both = ledger_of(account(told=[*account().told, told(decided("a"), body=b"[]")]), {}, interrupted=True)
+    for ledger, status in ((twice, 1), (stopped, 130), (both, 130)):
         with pytest.raises(typer.Exit) as ended:
             end(ledger, 0.05)
         assert ended.value.exit_code == status

@@ -78,7 +78,7 @@ def torture_system(
             session.start()
             session.watch(stopping, look, console)
             console.out("Reading back what lies on the streams, in the table and in quarantine")
-            result = session.end(interrupted=stopping.is_set())
+            result = session.end(stopping)
         publisher.write(session, session.view(), ended=True)
     ledger, consumers = pipeline.accounts(made, result)
     show_system(console, made.system, ledger, consumers, result, options.tolerate)

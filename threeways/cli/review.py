@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from threeways.cli.errors import FAILED, by_make
+from threeways.cli.errors import FAILED, called_by_make
 from threeways.cli.prompts import agreed
 from threeways.errors import UsageError
 from threeways.interrupts import interruptible

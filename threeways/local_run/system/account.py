@@ -113,6 +113,17 @@ class Account:
         return "pending" if _is_unread(event_id, self.positions) else "lost"
 
     @cached_property
+    def decided(self) -> dict[str, list[Decided]]:
+        """By event id of each decided event: its key's decisions in the table whose messages came."""
+        found = {}
+        for event_id in self.whereabouts["decided"]:
+            key = self.keys[event_id]
+            kept = self.kept.get(key, Kept()) if key is not None else Kept()
+            told = self.decisions[key] if key is not None else {}
+            found[event_id] = [one for one in kept.decisions if one.revision in told]
+        return found
+
+    @cached_property
     def opened(self) -> dict[Key, float]:
         """When each key's first event was put, but those in quarantine."""
         found: dict[Key, float] = {}

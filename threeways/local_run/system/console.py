@@ -180,5 +180,8 @@ def _show_faults(console: Console, system: System, ledger: SystemLedger, result:
             f"[bold green]Every {system.subject} has exactly one decision a revision; lost 0[/]",
             soft_wrap=True,
         )
-    elif ledger.interrupted and not ledger.failed:
-        console.out(f"Interrupted, with {ledger.pending:,} {system.subject}s undecided")
+    if ledger.interrupted:
+        left = (
+            f"{ledger.pending:,} {system.subject}s are undecided" if ledger.pending else "none is undecided"
+        )
+        console.out(f"Interrupted after {ledger.sent:,} {system.subject}s: {left}", highlight=False)

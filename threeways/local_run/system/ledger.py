@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,8 +30,9 @@ class SystemLedger(msgspec.Struct, frozen=True, kw_only=True):
     late_verdicts: those that came after the first decision. effects: messages by kind, each once; duplicates:
     those that repeat an id. deadline_s: from the deadline to the decision, of the `expired` ones, which it
     brought. decision_s: from the event to its decision, of all; told_s: from there to its message. outcomes:
-    last decisions by outcome. quality: by category. faults: broken rules by name, and how often. given_up: of
-    the events that were not broken on purpose those in quarantine or abandoned.
+    of the decided, by the last decision whose message came; revisions and expired are of the same. quality:
+    by category. faults: broken rules by name, and how often. given_up: of the events that were not broken on
+    purpose those in quarantine or abandoned.
     """
 
     sent: int
@@ -59,13 +61,16 @@ class SystemLedger(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Whether a rule is broken, an event is lost, or one is pending in a run that came to its end."""
-        return bool(self.faults or self.lost or (self.pending and not self.interrupted))
+        """Whether a run that came to its end broke a rule, lost an event or left one pending.
+
+        An interrupted run is not judged: what it broke or lost is told beside its ledger.
+        """
+        return not (self.interrupted or self.sound)
 
     @property
     def sound(self) -> bool:
-        """Whether everything is decided, or in quarantine, as it should be."""
-        return not (self.failed or self.pending)
+        """Whether everything that was sent is decided, or in quarantine, as it should be."""
+        return not (self.faults or self.lost or self.pending)
 
     @property
     def share_given_up(self) -> float:
@@ -94,10 +99,8 @@ def ledger_of(
     places = account.whereabouts
     effects, duplicates = account.effects()
     given_up = [*places["quarantined"], *places["abandoned"]]
-    decided = [one.decisions for one in account.kept.values() if one.decisions]
-    outcomes: dict[str, int] = {}
-    for decisions in decided:
-        outcomes[decisions[-1].outcome] = outcomes.get(decisions[-1].outcome, 0) + 1
+    outcomes = Counter(one[-1].outcome for one in account.decided.values() if one)
+    of_key = {account.keys[event_id]: one for event_id, one in account.decided.items() if one}
     several = [len(one) for revisions in account.decisions.values() for one in revisions.values()]
     return SystemLedger(
         sent=len(account.sent),
@@ -105,9 +108,9 @@ def ledger_of(
         broken=sum(one.index is None for one in account.sent.values()),
         given_up=sum(account.sent[one].index is not None for one in given_up),
         decisions_max=max(several, default=0),
-        revisions=sum(len(one) - 1 for one in decided),
+        revisions=sum(len(one) - 1 for one in of_key.values()),
         late_verdicts=account.late_verdicts(),
-        expired=sum(one[0].expired for one in decided),
+        expired=sum(one[0].expired for one in of_key.values()),
         effects=effects,
         duplicates=duplicates,
         outcomes=dict(sorted(outcomes.items())),

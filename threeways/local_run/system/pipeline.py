@@ -65,7 +65,7 @@ def run_system(
 
             session.watch(stopping, look, console)
             console.out("Reading back what lies on the streams, in the table and in quarantine")
-            result = session.end(interrupted=stopping.is_set())
+            result = session.end(stopping)
         publisher.write(session, session.view(), ended=True)
     ledger, consumers = accounts(made, result)
     show_system(console, made.system, ledger, consumers, result, options.tolerate)

@@ -147,21 +147,36 @@ class Session:
         )
 
     def watch(self, stopping: threading.Event, show: Callable[[SystemView], None], console: Console) -> None:
-        """Look until nothing is left to do. stopping: set, it ends early. show: is called at each look."""
-        seen, since = -1, time.monotonic()
-        while not (stopping.is_set() or self.producer.error or self.reader.error):
+        """Look until nothing is left to do. show: is called at each look.
+
+        stopping: set, no more is put; what was put is waited for, as in a run that is not interrupted.
+        """
+        seen, since, ending = -1, time.monotonic(), False
+        while not (self.producer.error or self.reader.error):
             self.up.emulator.check()
+            if stopping.is_set() and not ending:
+                ending = True
+                self._end_putting(console)
             show(self.view())
             done = len(self.decisions.told)
             if done != seen or self.producer.is_alive():
                 seen, since = done, time.monotonic()
             if not self.producer.is_alive() and (self._finished() or self._given_up(since, console)):
                 return
-            stopping.wait(LOOK_SECONDS)
-        if stopping.is_set():
-            console.print(
-                "Stopping: what is on its way is finished and counted. Ctrl-C again gives up at once."
-            )
+            if ending:
+                time.sleep(LOOK_SECONDS)
+            else:
+                stopping.wait(LOOK_SECONDS)
+
+    def _end_putting(self, console: Console) -> None:
+        """Put no more, and say what is still waited for."""
+        self.producer.end()
+        subject, sent = self.up.prepared.system.subject, len(self.producer.sent)
+        console.print(
+            f"Stopping: no more is sent, and the {sent:,} {subject}s that were are waited for until they are "
+            "decided. Ctrl-C again gives up at once, without a ledger.",
+            highlight=False,
+        )
 
     def _finished(self) -> bool:
         """Whether all that was put is read, decided and told."""
@@ -181,8 +196,8 @@ class Session:
         console.print(f"Nothing was decided or told for {waits:.0f} s: what is left is not waited for.")
         return True
 
-    def end(self, *, interrupted: bool) -> SystemResult:
-        """Stop everything in the order of the flow, and read everything back."""
+    def end(self, stopping: threading.Event) -> SystemResult:
+        """Stop everything in the order of the flow, and read everything back. stopping: set by Ctrl-C."""
         seconds = time.monotonic() - self.started
         join, consumers = self.up.join, self.up.consumers
         self.producer.end()
@@ -195,6 +210,7 @@ class Session:
         self.producer.stop()
         back = join.read_back()
         account = self._account(back)
+        interrupted = stopping.is_set()
         results = {name: self._result(name, positions[name], interrupted=interrupted) for name in consumers}
         return SystemResult(account, back, results, self.reader, self.decisions, interrupted, seconds)
 
