@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from lab_system.system import system as LAB  # noqa: N812 - a constant here
+from rich.console import Console
 
 from threeways.join.join import Counted, Decided, Key, decision_id
 from threeways.local_run.ledger import Sent
 from threeways.local_run.system.account import Account, Kept, Told, faults
+from threeways.local_run.system.console import _show_figures
 from threeways.local_run.system.declared import Judged
 from threeways.local_run.system.ledger import ledger_of
 from threeways.local_run.system.quality import quality_of
@@ -69,7 +73,17 @@ def test_every_event_is_in_one_place_and_a_sound_run_breaks_no_rule() -> None:
     figures = ledger.figures("upload")
     assert figures["uploads"] == 3
     assert figures["decisions_per_upload_max"] == 1
-    assert set(figures["deadline_s"]) == {"p50", "p99", "worst"}
+    assert figures["deadline_s"] == {"p50": None, "p99": None, "worst": None}  # it brought none
+    assert figures["decision_s"] == {"p50": 3.0, "p99": 3.0, "worst": 3.0}
+
+
+def test_where_the_deadline_brought_nothing_no_line_says_so_and_no_time_is_0_ms() -> None:
+    said = io.StringIO()
+    _show_figures(Console(file=said, width=80), LAB, ledger_of(account(), {}), ALLOWED)
+    assert "deadline" not in said.getvalue()
+    _show_figures(Console(file=said, width=80), LAB, ledger_of(account(told=[], kept={}), {}), ALLOWED)
+    assert "ride to decision: -; to its message: -" in said.getvalue()
+    assert "0 ms" not in said.getvalue()
 
 
 def test_a_second_decision_of_a_revision_makes_the_run_a_bad_one() -> None:

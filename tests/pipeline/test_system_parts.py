@@ -9,7 +9,9 @@ import re
 import threading
 import time
 import uuid
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from lab_system.system import system as LAB  # noqa: N812 - a constant here
@@ -19,12 +21,14 @@ from test_pipeline_console import VIEW
 from threeways.aws.kinesis import read_all
 from threeways.chaos.relay import Disturbance, Relay
 from threeways.emulator.server import Emulator
+from threeways.local_run.ledger import Sent
 from threeways.local_run.producer import Outgoing
-from threeways.local_run.system.console import system_screen
+from threeways.local_run.system.console import _show_explained, system_screen
 from threeways.local_run.system.pacing import FEWEST, MOST, Pace, PacedProducer
 from threeways.local_run.system.reading import Decisions, VerdictReader
 from threeways.local_run.system.running import Options
 from threeways.local_run.system.session import Session, SystemView, _key_in
+from threeways.local_run.system.waiting import Waiting
 
 
 def test_the_pace_begins_with_few_and_follows_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,20 +123,59 @@ def test_decisions_are_collected_by_their_kinds_and_repeated_ones_count_once(
 ) -> None:
     kinesis, (_, target) = emulator.client("kinesis"), streams
 
-    def message(kind: str, key: str, revision: int = 1) -> bytes:
+    def message(kind: str, key: str, revision: int = 1, outcome: str = "keep") -> bytes:
         told = {"message": kind, "id": f"{key}-{revision}-{kind}", "decision": f"{key}-{revision}",
-                "revision": revision, "order": key, "outcome": "keep"}  # fmt: skip
+                "revision": revision, "order": key, "outcome": outcome}  # fmt: skip
         return json.dumps(told).encode()
 
     found = Decisions(kinesis, target, ("told", "stop"), "order")
-    put = [message("told", "a"), message("stop", "a"), message("told", "a"), message("told", "a", 2),
-           message("other", "b"), message("told", "b")]  # fmt: skip
+    put = [message("told", "a"), message("stop", "a"), message("told", "a"),
+           message("told", "a", 2, "drop"), message("told", "a"), message("other", "b"),
+           message("told", "b")]  # fmt: skip
     kinesis.put_records(StreamName=target, Records=[{"Data": one, "PartitionKey": "k"} for one in put])
     found.start()
     found.stop()
-    assert sorted(one.kind for one in found.told) == ["stop", "told", "told", "told", "told"]
-    assert (found.revisions, dict(found.outcomes), sorted(found.decided)) == (1, {"keep": 2}, ["a", "b"])
+    assert sorted(one.kind for one in found.told) == ["stop", "told", "told", "told", "told", "told"]
+    assert (found.revisions, sorted(found.decided)) == (1, ["a", "b"])
+    assert found.outcomes == {"drop": 1, "keep": 1}  # each by its last revision
     assert {kind: len(ids) for kind, ids in found.ids.items()} == {"told": 3, "stop": 1}
+
+
+def test_the_iterator_age_is_that_of_the_oldest_event_that_waits_and_0_where_none_does() -> None:
+    now, waiting = time.time(), Waiting()
+    sent = {"s:1": Sent(now - 9, 0), "t:2": Sent(now - 5, 1), "s:3": Sent(now - 1, 2)}
+    assert waiting.age(sent, {}) == pytest.approx(9, abs=0.5)
+    assert waiting.age(sent, {"s": "3", "t": None}) == pytest.approx(5, abs=0.5)
+    assert waiting.age(sent, {"s": "1", "t": "2"}) == pytest.approx(1, abs=0.5)
+    assert waiting.age(sent, {"s": "3", "t": "2"}) == 0
+    sent["t:4"] = Sent(now - 0.5, 3)
+    assert waiting.age(sent, {"s": "3", "t": "2"}) == pytest.approx(0.5, abs=0.4)
+
+
+def test_a_live_line_is_no_longer_than_100_columns() -> None:
+    said = io.StringIO()
+    view = SystemView(
+        elapsed=61.0, total=500, sent=500, views={"b": replace(VIEW, iterator_age=0.0)},
+        decided={"allow": 300, "remove": 80, "review": 100}, revisions=12, verdicts=2_000, quarantined=5,
+        effects={},
+    )  # fmt: skip
+    with system_screen(Console(file=said, width=80)) as show:
+        show(view)
+    lines = said.getvalue().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert " ".join(said.getvalue().split()) == (
+        "61.0 s sent 500/500 verdicts 2,000 decided 480 (allow 300, remove 80, review 100) revised 12 "
+        "quarantined 5 age 0 ms"
+    )
+
+
+def test_a_decision_is_explained_in_lines_of_80_columns() -> None:
+    said, told = io.StringIO(), f"one: score 0.5 (model version {'0a' * 16}); " * 8
+    made = replace(LAB, explained=lambda _: ["short", told])
+    result: Any = SimpleNamespace(decisions=SimpleNamespace(recent=[{"outcome": "keep"}]))
+    _show_explained(Console(file=said, width=80), made, result)
+    assert max(map(len, said.getvalue().splitlines())) <= 80
+    assert told.split() == said.getvalue().split()[-len(told.split()) :]
 
 
 def test_the_live_screen_fits_a_terminal_of_80_columns() -> None:

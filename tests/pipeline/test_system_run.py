@@ -28,7 +28,7 @@ from threeways.chaos.system_torture import again_command, torture_system
 from threeways.cli.event_options import end
 from threeways.errors import SettingsError, UsageError
 from threeways.local_run.system import declared
-from threeways.local_run.system.pipeline import run_system
+from threeways.local_run.system.pipeline import _figures, run_system
 from threeways.local_run.system.running import Options
 from threeways.local_run.system.session import Session
 from threeways.local_run.watch import snapshot
@@ -66,6 +66,7 @@ def test_each_event_of_a_system_has_one_decision_with_its_messages_or_is_in_quar
     assert (written["rides"], written["decided"], written["lost"]) == (60, ledger.decided, 0)
     run = json.loads((tmp_path / "last-run.json").read_text())
     assert (run["sent"], run["lost"], sorted(run["consumers"])) == (60, 0, ["ride_duration", "ride_tip"])
+    assert run["consumers"]["ride_tip"]["model_uri"] == find(Settings(task="ride_tip")).uri
     found = snapshot.newest(tmp_path / "runs")
     assert found is not None
     assert found[1].ended
@@ -119,6 +120,16 @@ def test_under_every_fault_each_event_still_has_one_decision(find: Find, tmp_pat
     assert written["struck"]["function processes killed"] > 0
     assert "says nothing from here on" in said.getvalue()
     assert "Again: make torture SYSTEM=lab_system.system N=150 SEED=7" in said.getvalue()
+
+
+def test_a_consumers_account_names_its_model_and_nothing_of_another_system(tmp_path: Path) -> None:
+    from test_pipeline_console import result
+
+    from threeways.local_run.result import ledger_of
+
+    figures = _figures(ledger_of(result(tmp_path)))
+    assert not [name for name in figures if "ride" in name]
+    assert {"predictions_per_s", "rmse_events", "given_up"} <= figures.keys()
 
 
 def test_a_system_is_found_by_its_folder_or_its_module() -> None:

@@ -110,7 +110,7 @@ class Account:
         kept = self.kept.get(key) if key is not None else None
         if kept is not None and kept.waits:
             return "pending"
-        return "pending" if _is_unread(event_id, self.positions) else "lost"
+        return "pending" if is_unread(event_id, self.positions) else "lost"
 
     @cached_property
     def decided(self) -> dict[str, list[Decided]]:
@@ -174,7 +174,8 @@ class Account:
         return dict(Counter(once.values())), len(self.told) - len(once)
 
 
-def _is_unread(event_id: str, positions: Mapping[str, str | None]) -> bool:
+def is_unread(event_id: str, positions: Mapping[str, str | None]) -> bool:
+    """Return whether a record lies behind its shard's position, or on a shard that has none."""
     shard, _, sequence = event_id.partition(":")
     done = positions.get(shard)
     return done is None or int(sequence) > int(done)
@@ -254,5 +255,5 @@ def _traceless(account: Account) -> list[tuple[str, str]]:
         for verdict, records in account.verdicts.items()
         if verdict not in kept
         and not given_up.issuperset(records)
-        and not any(_is_unread(one, account.verdict_positions) for one in records)
+        and not any(is_unread(one, account.verdict_positions) for one in records)
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from textwrap import wrap
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,6 +22,8 @@ from threeways.local_run.system.ledger import Seconds, SystemLedger
 from threeways.local_run.system.session import SystemResult, SystemView
 
 EXPLAINED = 4
+LINE = 100
+"""Columns of a line that tells how far a run is."""
 
 
 @contextmanager
@@ -37,12 +41,15 @@ def system_screen(console: Console) -> Iterator[Callable[[SystemView], None]]:
             return
         following = time.monotonic() + PLAIN_SECONDS
         age = max((one.iterator_age for one in view.views.values()), default=0.0)
-        console.out(
+        told = f" ({_counts(view.decided)})" if view.done else ""
+        more = {"revised": view.revisions, "quarantined": view.quarantined}
+        line = (
             f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  verdicts {view.verdicts:,}"
-            f"  decided {view.done:,} ({_counts(view.decided)})  revisions {view.revisions:,}"
-            f"  quarantined {view.quarantined:,}  iterator age {seconds_text(age)}",
-            highlight=False,
+            f"  decided {view.done:,}{told}"
+            f"{''.join(f'  {name} {count:,}' for name, count in more.items() if count)}"
+            f"  age {seconds_text(age)}"
         )
+        _say(console, line, LINE, "          ")
 
     yield show
 
@@ -59,6 +66,13 @@ def _flow(view: SystemView) -> Table:
     table.add_row("waiting", f"{waiting:,}", f"quarantined {view.quarantined:,}")
     table.add_row("messages", f"{sum(view.effects.values()):,}", escape(_counts(view.effects)))
     return table
+
+
+def _say(console: Console, line: str, width: int | None = None, indent: str = "  ") -> None:
+    """Print a line, wrapped between words. indent: of what follows. A narrower terminal wraps by itself."""
+    for part in wrap(line, width or max(40, console.width), subsequent_indent=indent, break_on_hyphens=False,
+                     break_long_words=False):  # fmt: skip
+        console.out(part, highlight=False)
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -101,9 +115,9 @@ def _show_explained(console: Console, system: System, result: SystemResult) -> N
     if shown:
         console.print("A few of the decisions", style="italic")
     for first, *rest in shown:
-        console.out(f"- {first}", highlight=False)
+        _say(console, f"- {first}")
         for line in rest:
-            console.out(f"  {line}", highlight=False)
+            _say(console, f"  {line}", indent="    ")
 
 
 _NOTES = {
@@ -131,9 +145,7 @@ def _show_places(console: Console, system: System, ledger: SystemLedger) -> None
 
 
 def _show_figures(console: Console, system: System, ledger: SystemLedger, allowed: float) -> None:
-    def say(line: str) -> None:
-        console.out(line, highlight=False)
-
+    say = partial(_say, console)
     say(
         f"Decisions of one {system.subject} and revision, at most: {ledger.decisions_max}; revisions "
         f"{ledger.revisions:,}; late verdicts {ledger.late_verdicts:,}; last outcomes: "
@@ -141,11 +153,16 @@ def _show_figures(console: Console, system: System, ledger: SystemLedger, allowe
     )
     say(f"Messages: {_counts(ledger.effects)}; duplicates {ledger.duplicates:,} (they repeat an id)")
     say(f"{system.subject} to decision: {_times(ledger.decision_s)}; to its message: {_times(ledger.told_s)}")
-    past = f", after it by {_times(ledger.deadline_s)}; {allowed:g} s are allowed" if ledger.expired else ""
-    say(f"The deadline of {ledger.deadline:g} s brought {ledger.expired:,} decisions{past}")
+    if ledger.expired:
+        say(
+            f"The deadline of {ledger.deadline:g} s brought {ledger.expired:,} decisions, after it by "
+            f"{_times(ledger.deadline_s)}; {allowed:g} s are allowed"
+        )
 
 
 def _times(seconds: Seconds) -> str:
+    if seconds.worst is None:
+        return "-"
     p50, p99, worst = (seconds_text(one) for one in (seconds.p50, seconds.p99, seconds.worst))
     return f"p50 {p50}, p99 {p99}, worst {worst}"
 

@@ -14,11 +14,11 @@ from threeways.local_run.system.quality import Quality
 
 
 class Seconds(msgspec.Struct, frozen=True):
-    """Durations in seconds; 0 where there were none."""
+    """Durations in seconds; None where there were none."""
 
-    p50: float = 0.0
-    p99: float = 0.0
-    worst: float = 0.0
+    p50: float | None = None
+    p99: float | None = None
+    worst: float | None = None
 
 
 class SystemLedger(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,12 +27,12 @@ class SystemLedger(msgspec.Struct, frozen=True, kw_only=True):
     sent: events of subjects, acknowledged by the stream. decided: those whose decision lies on the decisions
     stream. quarantined, abandoned: by the join. pending: undecided, still on the stream or in the table.
     decisions_max: decisions of one subject and revision at most. revisions: decisions that supersede another.
-    late_verdicts: those that came after the first decision. effects: messages by kind, each once; duplicates:
-    those that repeat an id. deadline_s: from the deadline to the decision, of the `expired` ones, which it
-    brought. decision_s: from the event to its decision, of all; told_s: from there to its message. outcomes:
-    of the decided, by the last decision whose message came; revisions and expired are of the same. quality:
-    by category. faults: broken rules by name, and how often. given_up: of the events that were not broken on
-    purpose those in quarantine or abandoned.
+    late_verdicts: those that came after the first decision. effects: messages by kind, each once;
+    duplicates: those that repeat an id. deadline_s: seconds past the deadline at which the `expired` ones
+    were decided, which it brought. decision_s: from the event to its decision, of all; told_s: from there
+    to its message. outcomes: of the decided, by the last decision whose message came; revisions and expired
+    are of the same. quality: by category. faults: broken rules by name, and how often. given_up: of the
+    events that were not broken on purpose those in quarantine or abandoned.
     """
 
     sent: int

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich.console import Console
 
 from threeways.atomic_files import write_json
@@ -94,7 +95,10 @@ def accounts(made: Prepared, result: SystemResult) -> tuple[SystemLedger, dict[s
         task.name: one for task in made.tasks if (one := _quality(made, result, task.name)) is not None
     }
     ledger = ledger_of(result.account, quality, interrupted=result.interrupted, seconds=result.seconds)
-    return ledger, {name: consumers_ledger(one) for name, one in result.consumers.items()}
+    return ledger, {
+        name: msgspec.structs.replace(consumers_ledger(one), model_uri=made.models[name].uri)
+        for name, one in result.consumers.items()
+    }
 
 
 def _quality(made: Prepared, result: SystemResult, name: str) -> Quality | None:
@@ -135,5 +139,20 @@ def write(
         "lost": ledger.lost, "duplicates": ledger.duplicates, "interrupted": ledger.interrupted,
         "seconds": ledger.seconds,
     }  # fmt: skip
+    own = {name: _figures(one) for name, one in consumers.items()}
     for path in (folder / names[0], local / names[1]):
-        write_json(path, {**told, **(further or {}), short: figures, "consumers": consumers})
+        write_json(path, {**told, **(further or {}), short: figures, "consumers": own})
+
+
+_GENERAL = {
+    "rides_per_s": "predictions_per_s",
+    "rmse_rides": "rmse_events",
+    "rides_given_up": "given_up",
+}
+"""A ledger's names of one task's subject -> those that hold for any system."""
+
+
+def _figures(ledger: Ledger) -> dict[str, Any]:
+    """Return a consumer's account as JSON values, without a word of another system."""
+    figures: dict[str, Any] = msgspec.to_builtins(ledger)
+    return {_GENERAL.get(name, name): value for name, value in figures.items()}

@@ -67,8 +67,8 @@ class Decisions:
     """Collects a decisions stream's messages, each kind by an event source mapping with a filter of its own.
 
     A context manager. kinds: the first one is told of each decision. key_name: the field with the key. told:
-    all messages in order of arrival. recent: the last decisions. outcomes: their first revisions by outcome,
-    where they tell one.
+    all messages in order of arrival. recent: the last decisions. outcomes: each key's last decision by
+    outcome, where it tells one.
     """
 
     def __init__(self, kinesis: KinesisClient, stream: str, kinds: Sequence[str], key_name: str) -> None:
@@ -78,6 +78,7 @@ class Decisions:
         self.recent: deque[Mapping[str, Any]] = deque(maxlen=50)
         self.ids: defaultdict[str, set[str]] = defaultdict(set)
         self.decided: dict[Key, float] = {}
+        self._last: dict[Key, tuple[int, str]] = {}
         self.outcomes: Counter[str] = Counter()
         self.revisions = 0
         self._first = kinds[0]
@@ -109,10 +110,16 @@ class Decisions:
         if one.kind == self._first and one.id not in self.ids[one.kind]:
             self.recent.append(message)
             self.revisions += one.revision > 1
-            if one.key not in self.decided:
-                self.decided[one.key] = at
-                self.outcomes[str(message.get("outcome", "decided"))] += 1
+            self.decided.setdefault(one.key, at)
+            self._keep_outcome(one, str(message.get("outcome", "decided")))
         self.ids[one.kind].add(one.id)
+
+    def _keep_outcome(self, one: Told, outcome: str) -> None:
+        """Count a key by its last revision, in whatever order revisions come."""
+        revision, before = self._last.get(one.key, (0, ""))
+        if one.revision > revision:
+            self._last[one.key] = one.revision, outcome
+            self.outcomes = self.outcomes + Counter([outcome]) - Counter([before] if before else [])
 
     def drained(self) -> bool:
         """Whether everything on the stream is read."""
