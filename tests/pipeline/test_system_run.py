@@ -22,10 +22,12 @@ from rich.console import Console
 from small_training import Training
 
 from threeways import project
+from threeways.chaos.system_faults import by_part
 from threeways.chaos.system_schedule import DEFAULTS, parse
 from threeways.chaos.system_torture import Options as TortureOptions
 from threeways.chaos.system_torture import again_command, torture_system
 from threeways.cli.event_options import end
+from threeways.emulator.faults import Kind
 from threeways.errors import SettingsError, UsageError
 from threeways.local_run.system import declared
 from threeways.local_run.system.pipeline import _figures, run_system
@@ -117,7 +119,9 @@ def test_under_every_fault_each_event_still_has_one_decision(find: Find, tmp_pat
     assert ledger.expired > 10  # one consumer says nothing for the last third
     written = json.loads((tmp_path / "torture.json").read_text())
     assert (written["seed"], written["sent"], written["lost"]) == (7, 150, 0)
-    assert written["struck"]["function processes killed"] > 0
+    assert any(name.startswith("consumers: killed in a call") for name in written["struck"])
+    assert written["struck"]["streams: shards split or merged"] == DEFAULTS["reshard"]
+    assert not [name for name in written["struck"] if ": " not in name]
     assert "says nothing from here on" in said.getvalue()
     assert "Again: make torture SYSTEM=lab_system.system N=150 SEED=7" in said.getvalue()
 
@@ -130,6 +134,18 @@ def test_a_consumers_account_names_its_model_and_nothing_of_another_system(tmp_p
     figures = _figures(ledger_of(result(tmp_path)))
     assert not [name for name in figures if "ride" in name]
     assert {"predictions_per_s", "rmse_events", "given_up"} <= figures.keys()
+
+
+def test_what_befell_a_part_is_named_by_the_part_and_counted_once() -> None:
+    counts = {"partial": 4, "partial_failures": 5, "error": 30, "kill_after": 2, "throttled": 0}
+    assert by_part("the join's joiner", counts, refused=28) == {
+        "the join's joiner: PutRecords of which a part was not stored": 5,
+        "the join's joiner: calls failed with HTTP 500": 2,
+        "the join's joiner: calls while the queue was down": 28,
+        "the join's joiner: killed in a call, after it was handled": 2,
+    }
+    known = {*Kind, "partial_failures", "unreachable"} - {Kind.PARTIAL}
+    assert all(by_part("consumers", {name: 1}, 0).total() == 1 for name in known)
 
 
 def test_a_system_is_found_by_its_folder_or_its_module() -> None:

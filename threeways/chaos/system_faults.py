@@ -38,7 +38,7 @@ class SystemFaults:
     def __init__(self, plan: SystemPlan, seed: int, n: int, deadline: float, console: Console) -> None:
         self._plan, self._seed, self._n, self._deadline = plan, seed, n, deadline
         self._console = console
-        self._functions: list[FaultyFunction] = []
+        self._functions: list[tuple[str, FaultyFunction, _Queue]] = []
         self._queues: list[_Queue] = []
         self._relay: Relay | None = None
         self._raw = ""
@@ -47,20 +47,20 @@ class SystemFaults:
     def places(self) -> Places:
         """Return where they stand."""
         return Places(
-            consumer=lambda _: self._maker(self._plan.of_consumer),
-            join=lambda _: self._maker(self._plan.of_join),
+            consumer=lambda _: self._maker("consumers", self._plan.of_consumer),
+            join=lambda name: self._maker(f"the join's {name.lower()}", self._plan.of_join),
             verdicts=self._relayed,
             shard_limits=True,
         )
 
-    def _maker(self, schedule_of: Callable[[int], Rates]) -> MakeFunction:
+    def _maker(self, part: str, schedule_of: Callable[[int], Rates]) -> MakeFunction:
         def make(
             config: FunctionConfig, environment: Mapping[str, str], on_log: Callable[[str], None]
         ) -> FaultyFunction:
             schedule = _Queue(schedule_of(self._seed + len(self._functions)))
             self._queues.append(schedule)
             function = FaultyFunction(config, environment, on_log, schedule, self._console.print, TIMEOUT)
-            self._functions.append(function)
+            self._functions.append((part, function, schedule))
             return function
 
         return make
@@ -90,7 +90,7 @@ class SystemFaults:
             (join.events.name, join.verdicts.name, join.decisions.name),
             self._seed,
             lambda: len(session.producer.sent),
-            every=max(1, self._n // (count + 1)),
+            every=self._n // (count + 1) + 1,
             most=MOST_SHARDS,
         )
         striker = _Striker(self._plan, self._seed, self._n, session, self._queues, self._console)
@@ -107,15 +107,46 @@ class SystemFaults:
             thread.stop()
 
     def struck(self) -> dict[str, int]:
-        """Return the faults by kind."""
+        """Return the faults, each once, by what was struck and how."""
         found: Counter[str] = Counter()
-        for function in self._functions:
-            found += function.proxy.counts()
-            found["function processes killed"] += function.killed
-        found += self._relay.counts if self._relay else Counter()
-        found["splits and merges"] += self._reshards
-        found["calls while the queue was down"] += sum(one.refused for one in self._queues)
-        return {name.replace("_", " "): count for name, count in sorted(found.items())}
+        for part, function, queue in self._functions:
+            found += by_part(part, function.proxy.counts(), queue.refused)
+        relayed = self._relay.counts if self._relay else Counter()
+        found += Counter({_VERDICTS[name]: count for name, count in relayed.items()})
+        found["streams: shards split or merged"] += self._reshards
+        return {name: count for name, count in sorted(found.items()) if count}
+
+
+def by_part(part: str, counts: Mapping[str, int], refused: int) -> Counter[str]:
+    """Return what befell a part's calls. counts: its proxy's. refused: of them those that the queue refused.
+
+    A call whose entries failed by the schedule is among those with failed entries.
+    """
+    named = Counter({f"{part}: {_CALLS[name]}": count for name, count in counts.items() if name in _CALLS})
+    if refused:
+        named[f"{part}: {_CALLS[Kind.ERROR]}"] -= refused
+        named[f"{part}: calls while the queue was down"] = refused
+    return +named
+
+
+_CALLS = {
+    Kind.THROTTLED: "calls throttled",
+    Kind.ERROR: "calls failed with HTTP 500",
+    "partial_failures": "PutRecords of which a part was not stored",
+    Kind.RESET_BEFORE: "connections reset before the call was handled",
+    Kind.RESET_AFTER: "connections reset after the call was handled",
+    Kind.SLOW_BEFORE: "calls handled too late",
+    Kind.SLOW_AFTER: "calls answered too late",
+    Kind.KILL_BEFORE: "killed in a call, before it was handled",
+    Kind.KILL_AFTER: "killed in a call, after it was handled",
+    "unreachable": "calls that did not reach the emulator",
+}
+"""A proxy's counts -> what they are of. `partial` is left out: `partial_failures` has it."""
+_VERDICTS = {
+    "verdicts late": "verdicts: held until after the deadline",
+    "verdicts reordered": "verdicts: held back behind others",
+    "verdicts duplicated": "verdicts: repeated",
+}
 
 
 class _Queue:
