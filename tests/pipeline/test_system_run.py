@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,12 +29,15 @@ from threeways.chaos.system_torture import Options as TortureOptions
 from threeways.chaos.system_torture import again_command, torture_system
 from threeways.cli.event_options import end
 from threeways.emulator.faults import Kind
+from threeways.emulator.server import Emulator
 from threeways.errors import SettingsError, UsageError
 from threeways.local_run.system import declared
+from threeways.local_run.system.join_stack import RunningJoin
 from threeways.local_run.system.pipeline import _figures, run_system
-from threeways.local_run.system.running import Options
+from threeways.local_run.system.running import Options, review_command
 from threeways.local_run.system.session import Session
 from threeways.local_run.watch import snapshot
+from threeways.ops.review import Reviews, located
 from threeways.settings import Settings
 from threeways.training.registry import RegisteredModel
 
@@ -146,6 +150,24 @@ def test_what_befell_a_part_is_named_by_the_part_and_counted_once() -> None:
     }
     known = {*Kind, "partial_failures", "unreachable"} - {Kind.PARTIAL}
     assert all(by_part("consumers", {name: 1}, 0).total() == 1 for name in known)
+
+
+def test_the_command_to_review_meanwhile_lists_what_waits_in_the_runs_table(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "join").mkdir()
+    with RunningJoin(
+        tmp_path / "join", Console(file=io.StringIO()), emulator=emulator, join="moderation",
+        name=f"review-{tmp_path.name}", variables={},
+    ) as join:  # fmt: skip
+        words = shlex.split(review_command(declared.find("moderation"), join))
+        assert words[3:5] == ["make", "review"]
+        given = dict(word.split("=", 1) for word in words if "=" in word)
+        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, given[name])
+        reviews = Reviews(located(given["JOIN"], None, given["TABLE"], given["VERDICTS"], given["REGION"]))
+        assert not reviews.is_real
+        assert reviews.waiting(5) == ([], False)
 
 
 def test_a_system_is_found_by_its_folder_or_its_module() -> None:

@@ -70,8 +70,20 @@ def run_system(
         publisher.write(session, session.view(), ended=True)
     ledger, consumers = accounts(made, result)
     show_system(console, made.system, ledger, consumers, result, options.tolerate)
+    say_reviews(made, ledger, console)
     write(options, made, ledger, consumers, folder, local)
     return ledger
+
+
+def say_reviews(made: Prepared, ledger: SystemLedger, console: Console) -> None:
+    """Say how many wait for a person, and that they can be looked at while a run goes on only."""
+    waiting = sum(count for outcome, count in ledger.outcomes.items() if outcome in made.join.reviewed)
+    if waiting:
+        console.print(
+            f"{waiting:,} {made.system.subject}s waited for a person. The emulator that held them has ended "
+            "with the run: the command to review them is printed at a run's start, for another terminal.",
+            highlight=False,
+        )
 
 
 def prepared_for(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -173,4 +174,20 @@ def running(
             consumer.announce()
         console.out("Starting the join's functions")
         join.start()
+        if made.join.reviewed:
+            console.out(f"Review meanwhile: {review_command(system, join)}", highlight=False)
         yield Running(made, join, consumers, folder, emulator)
+
+
+def review_command(system: System, join: RunningJoin) -> str:
+    """Return the command that lists what waits for a person in a run, for another terminal."""
+    names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    leads = {name: join.emulator.environment()[name] for name in names}
+    given = {
+        "JOIN": system.join or "", "TABLE": join.table, "VERDICTS": join.verdicts.name,
+        "REGION": join.emulator.region,
+    }  # fmt: skip
+    first, then = (
+        " ".join(f"{name}={quote(one)}" for name, one in those.items()) for those in (leads, given)
+    )
+    return f"{first} make review {then}"
