@@ -18,6 +18,7 @@ from rich.console import Console, Group
 from test_pipeline_quarantine import because
 
 from threeways.chaos.ledger import TortureLedger
+from threeways.chaos.torture import befallen
 from threeways.cli.event_options import end
 from threeways.local_run import console as module
 from threeways.local_run.ledger import Account, Ledger, Received, Sent
@@ -171,6 +172,18 @@ def test_the_exit_status_is_what_the_ledger_says(changes: dict[str, Any], status
     with pytest.raises(typer.Exit) if status else nullcontext() as found:
         end(ledger, 0.05)
     assert (found.value.exit_code if found else 0) == status
+
+
+def test_what_befell_a_torture_is_named_by_the_part_and_counted_once() -> None:
+    counts: Any = dict.fromkeys(TortureLedger.__struct_fields__, 0)
+    struck = {"kill_before": 2, "partial": 3, "partial_failures": 4, "outage": 1}
+    made = TortureLedger(**{**counts, "kills": 4, "reshards": 8, "partial_failures": 4, "struck": struck})
+    assert befallen(made) == {
+        "function: PutRecords of which a part was not stored": 4,
+        "function: killed in a call, before it was handled": 2,
+        "function: outages begun": 1,
+        "streams: shards split or merged": 8,
+    }
 
 
 def test_predictions_whose_truth_is_unknown_are_compared_with_nothing(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from rich.console import Console
 from small_training import Training
 
 from threeways import project
-from threeways.chaos.system_faults import by_part
+from threeways.chaos.befallen import by_part
 from threeways.chaos.system_schedule import DEFAULTS, parse
 from threeways.chaos.system_torture import Options as TortureOptions
 from threeways.chaos.system_torture import again_command, torture_system
@@ -148,7 +148,7 @@ def test_what_befell_a_part_is_named_by_the_part_and_counted_once() -> None:
         "the join's joiner: calls while the queue was down": 28,
         "the join's joiner: killed in a call, after it was handled": 2,
     }
-    known = {*Kind, "partial_failures", "unreachable"} - {Kind.PARTIAL}
+    known = {*Kind, "partial_failures", "unreachable", "outage"} - {Kind.PARTIAL}
     assert all(by_part("consumers", {name: 1}, 0).total() == 1 for name in known)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from threeways.chaos.befallen import RESHARDED, by_part
 from threeways.chaos.function import FaultyFunction
 from threeways.chaos.relay import Relay
 from threeways.chaos.reshard import Resharder
@@ -113,35 +114,10 @@ class SystemFaults:
             found += by_part(part, function.proxy.counts(), queue.refused)
         relayed = self._relay.counts if self._relay else Counter()
         found += Counter({_VERDICTS[name]: count for name, count in relayed.items()})
-        found["streams: shards split or merged"] += self._reshards
+        found[RESHARDED] += self._reshards
         return {name: count for name, count in sorted(found.items()) if count}
 
 
-def by_part(part: str, counts: Mapping[str, int], refused: int) -> Counter[str]:
-    """Return what befell a part's calls. counts: its proxy's. refused: of them those that the queue refused.
-
-    A call whose entries failed by the schedule is among those with failed entries.
-    """
-    named = Counter({f"{part}: {_CALLS[name]}": count for name, count in counts.items() if name in _CALLS})
-    if refused:
-        named[f"{part}: {_CALLS[Kind.ERROR]}"] -= refused
-        named[f"{part}: calls while the queue was down"] = refused
-    return +named
-
-
-_CALLS = {
-    Kind.THROTTLED: "calls throttled",
-    Kind.ERROR: "calls failed with HTTP 500",
-    "partial_failures": "PutRecords of which a part was not stored",
-    Kind.RESET_BEFORE: "connections reset before the call was handled",
-    Kind.RESET_AFTER: "connections reset after the call was handled",
-    Kind.SLOW_BEFORE: "calls handled too late",
-    Kind.SLOW_AFTER: "calls answered too late",
-    Kind.KILL_BEFORE: "killed in a call, before it was handled",
-    Kind.KILL_AFTER: "killed in a call, after it was handled",
-    "unreachable": "calls that did not reach the emulator",
-}
-"""A proxy's counts -> what they are of. `partial` is left out: `partial_failures` has it."""
 _VERDICTS = {
     "verdicts late": "verdicts: held until after the deadline",
     "verdicts reordered": "verdicts: held back behind others",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
+from threeways.chaos.befallen import show_struck
 from threeways.chaos.system_faults import SystemFaults
 from threeways.chaos.system_schedule import SystemPlan
 from threeways.interrupts import interruptible
@@ -83,7 +83,7 @@ def torture_system(
     ledger, consumers = pipeline.accounts(made, result)
     show_system(console, made.system, ledger, consumers, result, options.tolerate)
     struck = faulty.struck()
-    _show_struck(console, struck)
+    show_struck(console, struck)
     befell = {"seed": seed, "faults": str(options.plan), "struck": struck}
     names = ("torture.json", "torture.json")
     pipeline.write(options, made, ledger, consumers, folder, local, names, befell)
@@ -102,12 +102,3 @@ def again_command(options: Options) -> str:
     }
     words = [f"{name}={quote(str(value))}" for name, value in given.items() if value is not None]
     return f"make torture {' '.join(words)}"
-
-
-def _show_struck(console: Console, struck: Mapping[str, int]) -> None:
-    table = Table(title="What befell it", title_justify="left", show_header=False)
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    for name, count in struck.items():
-        table.add_row(name, f"{count:,}")
-    console.print(table)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from threeways.atomic_files import write_json
+from threeways.chaos.befallen import RESHARDED, by_part, show_struck
 from threeways.chaos.function import FaultyFunction
 from threeways.chaos.ledger import TortureLedger, out_of_order, wrong_ids
 from threeways.chaos.reshard import Resharder
@@ -217,7 +217,7 @@ class _Faulty:
         )
         show_ledger(self._console, ledger, result)
         show_share(self._console, ledger, self._options.tolerate)
-        _show_struck(self._console, ledger)
+        show_struck(self._console, befallen(ledger))
         _show_verdict(self._console, ledger, self._options, disordered, strange)
         return ledger
 
@@ -232,15 +232,10 @@ def keys_of(n: int) -> Callable[[int], str]:
     return key
 
 
-def _show_struck(console: Console, ledger: TortureLedger) -> None:
-    table = Table(title="What befell it", title_justify="left", show_header=False)
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    for name, count in ledger.struck.items():
-        table.add_row(name.replace("_", " "), f"{count:,}")
-    table.add_row("function processes killed", f"{ledger.kills:,}")
-    table.add_row("splits and merges", f"{ledger.reshards:,}")
-    console.print(table)
+def befallen(ledger: TortureLedger) -> dict[str, int]:
+    """Return what befell the run, each once: a killed process is one of a kill, and not told besides."""
+    found = by_part("function", ledger.struck) + Counter({RESHARDED: ledger.reshards})
+    return dict(sorted(found.items()))
 
 
 def again_command(options: Options, seed: int) -> str:
