@@ -53,7 +53,7 @@ class Finder[Found]:
         own = (
             f"One of your own is named by its module, such as {self.variable}=my_package.my_{self.attribute}"
         )
-        if Path(f"{name}.py").is_file():
+        if name.isidentifier() and Path(f"{name}.py").is_file():
             own = (
                 f"A module's name needs a dot: move {name}.py into a folder, such as my_package, and give "
                 f"{self.variable}=my_package.{name}"

@@ -109,6 +109,7 @@ def prepared(
     system = options.system
     assert system.join is not None  # noqa: S101  (the caller asks)
     join = find_join(system.join)
+    join.prove()
     found = [tasks.find(name) for name in system.consumers]
     first = workload_of(options, found[0], (), console)
     workloads = {one.name: replace(first, task=one, events=_events(one, first, options.n)) for one in found}
