@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ def test_a_deployed_function_is_named_then_tested_by_what_lands(run: Callable[..
         assert done.stdout.index(told) < done.stdout.index("test session starts"), (
             "it says first what it touches"
         )
-    assert "7 passed, 13 skipped" in done.stdout
+    assert re.search(r"\b7 passed, \d+ skipped\b", done.stdout)  # the skipped are for an image
     assert done.stdout.splitlines()[-1] == "Integration test passed: function predictor, EMULATOR=aws"
 
 
