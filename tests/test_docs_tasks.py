@@ -25,6 +25,8 @@ from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine
 from threeways.training.train import train
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "tasks.md").read_text("utf-8")
 

@@ -20,6 +20,8 @@ from sklearn.svm import OneClassSVM
 from threeways.artifact import load
 from threeways.errors import ArtifactUntrusted
 
+pytestmark = pytest.mark.exhaustive
+
 ALPHAS = {"alpha": [0.1, 1.0]}
 
 

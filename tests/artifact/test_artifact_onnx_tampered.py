@@ -13,6 +13,8 @@ import onnx_tamper
 import pytest
 from onnx_lab import content
 
+pytestmark = pytest.mark.exhaustive
+
 HERE = Path(__file__)
 
 

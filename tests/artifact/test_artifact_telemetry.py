@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from threeways import artifact
+
+pytestmark = pytest.mark.exhaustive
 model = artifact.load(Path(sys.argv[1]), runtime="onnx")
 assert model.predict(np.zeros((1, model.width))).shape == (1,)
 """

@@ -13,6 +13,8 @@ from threeways.errors import UsageError
 from threeways.ops.deploy import answers, parameters
 from threeways.ops.deploy.answers import Answers
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["deploy_fixtures"]
 
 

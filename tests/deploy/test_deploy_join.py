@@ -23,6 +23,8 @@ JOIN = """
 import msgspec
 from threeways.join.join import Decision, Effect, Join
 
+pytestmark = pytest.mark.exhaustive
+
 class Order(msgspec.Struct):
     id: str
     item: str

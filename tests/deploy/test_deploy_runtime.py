@@ -12,6 +12,8 @@ from small_training import Training
 
 from threeways.errors import ArtifactUnsupported, UsageError
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["deploy_fixtures"]
 
 

@@ -27,6 +27,8 @@ from threeways.ops.doctor.check import examine
 from threeways.ops.doctor.deployed import fetch
 from threeways.scoring import tasks
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["deploy_fixtures"]
 
 RNG = np.random.default_rng(7)

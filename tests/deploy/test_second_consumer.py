@@ -15,6 +15,8 @@ from threeways.errors import UsageError
 from threeways.ops.deploy import parameters, smoke_test
 from threeways.scoring import tasks
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["deploy_fixtures"]
 
 

@@ -41,6 +41,8 @@ from threeways.ops.review import Reviews, located
 from threeways.settings import Settings
 from threeways.training.registry import RegisteredModel
 
+pytestmark = pytest.mark.exhaustive
+
 type Find = Callable[[Settings], RegisteredModel]
 
 

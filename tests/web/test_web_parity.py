@@ -29,6 +29,8 @@ from threeways.systems.taxi.trips.rides import payloads_of
 from threeways.web import bodies
 from threeways.web.inline_budget import InlineBudget
 
+pytestmark = pytest.mark.exhaustive
+
 type Told = tuple[str, Any, Any]
 """("predicted", minutes, flags) or ("refused", code, message)."""
 
