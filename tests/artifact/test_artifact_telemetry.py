@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from small_training import Training
+
+pytestmark = pytest.mark.exhaustive
 
 ROOT = Path(__file__).parents[2]
 LOAD = """
@@ -15,8 +18,6 @@ import sys
 from pathlib import Path
 import numpy as np
 from threeways import artifact
-
-pytestmark = pytest.mark.exhaustive
 model = artifact.load(Path(sys.argv[1]), runtime="onnx")
 assert model.predict(np.zeros((1, model.width))).shape == (1,)
 """

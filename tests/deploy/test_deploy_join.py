@@ -17,13 +17,13 @@ from threeways.ops.deploy.stack import Stack
 from threeways.ops.doctor.check import examine
 from threeways.ops.doctor.deployed import fetch
 
+pytestmark = pytest.mark.exhaustive
+
 pytest_plugins = ["deploy_fixtures"]
 
 JOIN = """
 import msgspec
 from threeways.join.join import Decision, Effect, Join
-
-pytestmark = pytest.mark.exhaustive
 
 class Order(msgspec.Struct):
     id: str
