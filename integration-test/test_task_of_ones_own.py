@@ -37,7 +37,9 @@ def image() -> str:
 
 
 def test_a_package_on_top_of_the_image_is_a_task(image: str, tmp_path: Path) -> None:
-    task, model, *_ = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    [task] = [one for one in blocks if 'name="delivery"' in one]
+    [model] = [one for one in blocks if "import mlflow" in one]
     [layers] = re.findall(r"```dockerfile\n(.*?)```", TEXT, re.DOTALL)
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "delivery.py").write_text(task)
