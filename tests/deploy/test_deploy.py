@@ -49,6 +49,7 @@ def test_the_first_step_of_a_first_deployment_leaves_the_mapping_off(lab: Lab) -
     assert lab.variables()["MODEL_LOCATION"] == ""
 
 
+@pytest.mark.exhaustive
 def test_a_first_deployment_that_broke_off_goes_on(lab: Lab) -> None:
     lab.tools.faults["end"] = DeploymentFailed("")
     with pytest.raises(DeploymentFailed):
@@ -109,6 +110,7 @@ def test_a_paused_consumer_gets_no_ride(lab: Lab) -> None:
     assert read_all(client("kinesis"), "ride_events") == []
 
 
+@pytest.mark.exhaustive
 def test_a_later_deployment_is_one_step_and_keeps_what_was_chosen(lab: Lab) -> None:
     lab.deploy(parameters="MemorySize=2048 DeploymentType=Linear10PercentEvery1Minute")
     lab.tools.done.clear()
@@ -129,6 +131,7 @@ def published() -> list[dict[str, Any]]:
     return list(functions.list_versions_by_function(FunctionName=function["FunctionName"])["Versions"])
 
 
+@pytest.mark.exhaustive
 def test_the_same_again_uploads_and_changes_nothing(lab: Lab) -> None:
     lab.deploy()
     before = published()
@@ -217,6 +220,7 @@ def test_at_once_goes_without_codedeploy() -> None:
     assert json.loads(package.text_of(made)) == made
 
 
+@pytest.mark.exhaustive
 def test_an_alarm_that_rings_would_stop_it_unless_it_goes_at_once(lab: Lab) -> None:
     lab.deploy()
     cloudwatch, steps = client("cloudwatch"), len(lab.tools.done)

@@ -83,6 +83,7 @@ def test_a_function_error_is_retried_with_backoff_in_order_and_blocks_its_own_sh
     assert errors(harness) == {"ValueError: bad order"}
 
 
+@pytest.mark.exhaustive
 def test_a_timeout_is_retried_with_backoff_in_order_and_blocks_its_own_shard_alone(
     run: Callable[..., tuple[Harness, list[float]]],
 ) -> None:

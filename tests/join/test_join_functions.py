@@ -117,6 +117,7 @@ def test_the_four_functions_decide_and_tell(stack: Stack) -> None:
     assert (metrics[0]["Quarantined"], metrics[0]["service"]) == ([1.0], "orders")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_with_no_traffic_the_queue_alone_decides_within_five_seconds(
     local_aws: Emulator, event_source_mapping: Make, tmp_path: Path

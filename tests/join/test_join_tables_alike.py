@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, given, settings
 from join_lab import AMPLE, QUICK, Judged, Said, make, new_table
 from join_memory_table import MemoryTable
@@ -44,6 +45,7 @@ ACTIONS = st.one_of(
 )
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(ACTIONS, min_size=2, max_size=12))
 def test_it_is_in_the_same_state_after_any_calls(emulator: Emulator, actions: list[tuple[str, Any]]) -> None:

@@ -48,6 +48,7 @@ def test_every_ride_is_accounted_for(training: Training, tmp_path: Path) -> None
     assert len(lines) == 60
 
 
+@pytest.mark.exhaustive
 def test_what_is_on_the_output_stream_is_what_mlflow_s_pyfunc_predicts(
     training: Training, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ def test_each_row_of_the_page_is_run_or_says_why_not() -> None:
         assert behaviour in rows.PROBES or all(cell.startswith("not run: ") for cell in cells), behaviour
 
 
+@pytest.mark.exhaustive
 def test_a_row_says_what_motos_mapping_as_released_does(capsys: pytest.CaptureFixture[str]) -> None:
     behaviours = [
         "[Kinesis][k]: the event's shape",
