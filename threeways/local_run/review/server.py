@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import secrets
 from importlib.resources import files
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from threeways.emulator.http_server import Handler, Server
-from threeways.errors import LocalError, UsageError
+from threeways.errors import UsageError
 from threeways.join.join import Key
+from threeways.local_run.page_server import PageHandler, PageServer
 from threeways.local_run.review.page import Typed, page
 from threeways.ops.review import Reviews
 
@@ -29,6 +28,7 @@ SECONDS = 10.0
 """How long the join is waited for once a verdict is put."""
 REMEMBERED = 100
 """Verdicts whose result can be shown after the page was loaded again."""
+TEXT = "text/plain; charset=utf-8"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
@@ -38,37 +38,20 @@ HEADERS = {
 }
 
 
-class ReviewServer:
+class ReviewServer(PageServer):
     """The page at `url`. A context manager. port: 0 for a free one. Raises LocalError where it is taken."""
 
     def __init__(self, reviews: Reviews, port: int = 0) -> None:
         self.reviews = reviews
         self.token = secrets.token_urlsafe(32)
         self._told: dict[str, Typed] = {}
-        handler = type("Handler", (_Handler,), {"server_of": self})
-        try:
-            self._server = Server(handler, "review", port)
-        except OSError as error:
-            raise LocalError(
-                f"port {port} can't be used: {error}; give another, PORT=0 for a free one"
-            ) from None
-        self.url = f"http://{self._server.address}"
-        self.hosts = {self._server.address, self._server.address.replace("127.0.0.1", "localhost")}
-
-    def __enter__(self) -> Self:
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.end()
+        super().__init__(_Handler, "review", port)
 
     def told(self, verdict: str) -> Typed:
         """Return what became of a verdict."""
         return self._told.get(verdict, Typed())
 
-    def page(self, typed: Typed) -> bytes:
+    def rendered(self, typed: Typed) -> bytes:
         """Return the page. Raises UsageError where the table cannot be read."""
         waiting, more = self.reviews.waiting(MOST)
         join = self.reviews.join
@@ -99,45 +82,48 @@ class ReviewServer:
         return verdict
 
 
-class _Handler(Handler):
-    server_of: ClassVar[ReviewServer]
+class _Handler(PageHandler):
+    page: ClassVar[ReviewServer]
+    headers_of_all = HEADERS
 
     def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """Serve the page and its style."""
         address = urlsplit(self.path)
-        if not self._is_for_us():
+        if not self.is_for_us():
             return
         if address.path == "/review.css":
-            self._answer(200, files(__package__).joinpath("review.css").read_bytes(), "text/css")
+            self.answer(
+                200, files(__package__).joinpath("review.css").read_bytes(), "text/css; charset=utf-8"
+            )
         elif address.path == "/":
             [verdict] = parse_qs(address.query).get("told", [""])[:1]
-            self._page(200, self.server_of.told(verdict))
+            self._page(200, self.page.told(verdict))
         else:
-            self._answer(404, b"there is no such page", "text/plain")
+            self.answer(404, b"there is no such page", TEXT)
 
     def do_POST(self) -> None:  # noqa: N802 - http.server's name
         """Take a verdict, and lead back to the page, so that loading it again puts no second one."""
         length = self.headers.get("Content-Length", "")
         self.close_connection = True
-        if not self._is_for_us():
+        if not self.is_for_us():
             return
         if urlsplit(self.path).path != "/verdict":
-            self._answer(404, b"there is no such page", "text/plain")
+            self.answer(404, b"there is no such page", TEXT)
         elif not (length.isdecimal() and int(length) <= LARGEST):
-            self._answer(413, f"a verdict has {LARGEST:,} bytes at most".encode(), "text/plain")
+            self.answer(413, f"a verdict has {LARGEST:,} bytes at most".encode(), TEXT)
         else:
             self._verdict(self.rfile.read(int(length)).decode("utf-8", "replace"))
 
     def _verdict(self, text: str) -> None:
         form = {name: values[0] for name, values in parse_qs(text, max_num_fields=20).items()}
         given = form.get("token", "").encode()
-        if not secrets.compare_digest(given, self.server_of.token.encode()):
-            self._answer(403, b"not from this page: load it again, and judge anew", "text/plain")
+        if not secrets.compare_digest(given, self.page.token.encode()):
+            self.answer(403, b"not from this page: load it again, and judge anew", TEXT)
             return
         names = ("key", "revision", "outcome", "by", "because")
         form = {name: form.get(name, "") for name in names}
         try:
-            verdict = self.server_of.judge(form)
+            verdict = self.page.judge(form)
         except UsageError as error:
             self._page(422, Typed(form["key"], form["by"], form["because"], str(error), wrong=True))
             return
@@ -148,22 +134,8 @@ class _Handler(Handler):
 
     def _page(self, status: int, typed: Typed) -> None:
         try:
-            body = self.server_of.page(typed)
+            body = self.page.rendered(typed)
         except UsageError as error:
-            self._answer(503, str(error).encode(), "text/plain")
+            self.answer(503, str(error).encode(), TEXT)
         else:
-            self._answer(status, body, "text/html")
-
-    def _is_for_us(self) -> bool:
-        ours = self.headers.get("Host") in self.server_of.hosts
-        if not ours:
-            self._answer(403, b"not for this host", "text/plain")
-        return ours
-
-    def _answer(self, status: int, body: bytes, kind: str) -> None:
-        self.send_response_only(status)
-        for name, value in (*HEADERS.items(), ("Content-Type", f"{kind}; charset=utf-8")):
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self.answer(status, body, "text/html; charset=utf-8")

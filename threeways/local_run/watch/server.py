@@ -12,14 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
 from rich.console import Console
 
-from threeways.emulator.http_server import Handler, Server
 from threeways.errors import LocalError
+from threeways.local_run.page_server import PageHandler, PageServer
 from threeways.local_run.watch import snapshot
 from threeways.local_run.watch.by_hand import WebService, put
 
@@ -39,7 +39,7 @@ HEADERS = {
 }
 
 
-class WatchServer:
+class WatchServer(PageServer):
     """The page of the runs in a folder, at `url` on 127.0.0.1. A context manager.
 
     runs: the folder of the runs' folders; the newest that goes on is shown. port: 0 for a free one. Raises
@@ -51,25 +51,13 @@ class WatchServer:
         self._ending = Event()
         self._service = WebService()
         self._put: list[dict[str, Any]] = []
-        handler = type("Handler", (_Handler,), {"page": self})
-        try:
-            self._server = Server(handler, "watch", port)
-        except OSError as error:
-            raise LocalError(
-                f"port {port} can't be used: {error}; give another, PORT=0 for a free one"
-            ) from None
-        self.url = f"http://{self._server.address}"
-        self.hosts = {self._server.address, self._server.address.replace("127.0.0.1", "localhost")}
-
-    def __enter__(self) -> Self:
-        self._server.start()
-        return self
+        super().__init__(_Handler, "watch", port)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
-        self._server.end()
+        super().__exit__(kind, error, trace)
         self._service.__exit__(kind, error, trace)
 
     def states(self) -> Iterator[bytes]:
@@ -108,29 +96,30 @@ def watched(runs: Path, console: Console, port: int = 0) -> Iterator[WatchServer
         yield server
 
 
-class _Handler(Handler):
+class _Handler(PageHandler):
     page: ClassVar[WatchServer]
+    headers_of_all = HEADERS
 
     def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """Serve the page's files, and its states for as long as somebody looks."""
-        if not self._is_for_us():
+        if not self.is_for_us():
             return
         if self.path == "/states":
             self._stream()
         elif self.path in FILES:
             name, kind = FILES[self.path]
-            self._answer(200, files(__package__).joinpath(name).read_bytes(), f"{kind}; charset=utf-8")
+            self.answer(200, files(__package__).joinpath(name).read_bytes(), f"{kind}; charset=utf-8")
         else:
-            self._answer(404, b"there is no such page", "text/plain")
+            self.answer(404, b"there is no such page", "text/plain")
 
     def do_POST(self) -> None:  # noqa: N802 - http.server's name
         """Put an event by hand. Another site's page can't: its request has that site's origin."""
         origin, length = self.headers.get("Origin"), self.headers.get("Content-Length", "")
         self.close_connection = True
-        if not self._is_for_us():
+        if not self.is_for_us():
             return
         if self.path != "/event" or (origin and urlsplit(origin).netloc not in self.page.hosts):
-            self._answer(403, b"not from there", "text/plain")
+            self.answer(403, b"not from there", "text/plain")
         elif not (length.isdecimal() and int(length) <= LARGEST_EVENT):
             self._told(413, f"an event has {LARGEST_EVENT:,} bytes at most here")
         else:
@@ -139,32 +128,14 @@ class _Handler(Handler):
             except LocalError as error:
                 self._told(422, str(error))
             else:
-                self._answer(200, msgspec.json.encode(answer), "application/json")
+                self.answer(200, msgspec.json.encode(answer), "application/json")
 
     def _told(self, status: int, detail: str) -> None:
-        self._answer(status, msgspec.json.encode({"detail": detail}), "application/json")
-
-    def _is_for_us(self) -> bool:
-        """Whether the request names this server: another name that resolves to it is another site's."""
-        ours = self.headers.get("Host") in self.page.hosts
-        if not ours:
-            self._answer(403, b"not for this host", "text/plain")
-        return ours
-
-    def _answer(self, status: int, body: bytes, kind: str) -> None:
-        self._head(status, kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _head(self, status: int, kind: str) -> None:
-        self.send_response_only(status)
-        for name, value in (*HEADERS.items(), ("Content-Type", kind)):
-            self.send_header(name, value)
+        self.answer(status, msgspec.json.encode({"detail": detail}), "application/json")
 
     def _stream(self) -> None:
         self.close_connection = True
-        self._head(200, "text/event-stream")
+        self.head(200, "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
         for state in self.page.states():
