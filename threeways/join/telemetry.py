@@ -11,7 +11,7 @@ from typing import Protocol
 from threeways.aws.calls import Context
 from threeways.join.join import Decided
 from threeways.join.state import Step
-from threeways.stream.telemetry import NAMESPACE
+from threeways.stream.telemetry import NAMESPACE, logger_of, print_quarantined
 
 COUNTS = (
     "Events", "Keys", "Decided", "Expired", "Revisions", "Late", "Unmatched", "Quarantined", "Unfinished",
@@ -72,13 +72,9 @@ class PowertoolsTelemetry:
     """
 
     def __init__(self, join: str, service: str | None = None, always: Iterable[str] = ()) -> None:
-        from aws_lambda_powertools import Logger
-
         self._service = service or join
         self._always = frozenset(always)
-        self._logger = Logger(service="threeways", utc=True, use_rfc3339=True)
-        self._logger.append_keys(join=join)
-        logging.getLogger("threeways").propagate = False  # Lambda's root handler would print it again
+        self._logger = logger_of(join=join)
 
     def report(self, handler: str, tally: Tally, context: Context | None) -> None:
         """Print the metrics, then one log line."""
@@ -98,12 +94,7 @@ class PowertoolsTelemetry:
         metrics.add_metadata("RequestId", context.aws_request_id if context else None)
         if metrics.metric_set:
             metrics.flush_metrics()
-        for code, count in sorted(tally.quarantined.items()):
-            by_reason = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
-            by_reason.add_dimension("function_name", function)
-            by_reason.add_dimension("reason", code)
-            by_reason.add_metric(name="QuarantinedByReason", unit="Count", value=count)
-            by_reason.flush_metrics()
+        print_quarantined(tally.quarantined, self._service, function)
         self._logger.info(
             handler,
             extra={

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from threeways.aws.calls import Context
 
@@ -58,15 +59,11 @@ class PowertoolsTelemetry:
     def __init__(
         self, task: str, model_version: str | None, runtime: str = "unknown", service: str | None = None
     ) -> None:
-        from aws_lambda_powertools import Logger
-
         self._service = service or task
         self._model_version = model_version or "unknown"
         self._runtime = runtime
         self._cold = True
-        self._logger = Logger(service="threeways", utc=True, use_rfc3339=True)
-        self._logger.append_keys(task=task, model_version=self._model_version, runtime=runtime)
-        logging.getLogger("threeways").propagate = False  # Lambda's root handler would print it again
+        self._logger = logger_of(task=task, model_version=self._model_version, runtime=runtime)
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
         """Print the metrics, then one log line."""
@@ -99,12 +96,7 @@ class PowertoolsTelemetry:
         metrics.add_metadata("Runtime", self._runtime)
         metrics.add_metadata("RequestId", request_id)
         metrics.flush_metrics()
-        for code, count in sorted(invocation.quarantined.items()):
-            by_reason = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
-            by_reason.add_dimension("function_name", function)
-            by_reason.add_dimension("reason", code)
-            by_reason.add_metric(name="QuarantinedByReason", unit="Count", value=count)
-            by_reason.flush_metrics()
+        print_quarantined(invocation.quarantined, self._service, function)
         self._logger.info(
             "batch",
             extra={
@@ -120,6 +112,28 @@ class PowertoolsTelemetry:
                 "request_id": request_id,
             },
         )
+
+
+def logger_of(**keys: str) -> Any:
+    """Return Powertools' logger of this package; each of its lines has these keys."""
+    from aws_lambda_powertools import Logger
+
+    logger = Logger(service="threeways", utc=True, use_rfc3339=True)
+    logger.append_keys(**keys)
+    logging.getLogger("threeways").propagate = False  # Lambda's root handler would print it again
+    return logger
+
+
+def print_quarantined(counts: Mapping[str, int], service: str, function: str) -> None:
+    """Print the metric of quarantined records by error code. service, function: its other dimensions."""
+    from aws_lambda_powertools.metrics import EphemeralMetrics
+
+    for code, count in sorted(counts.items()):
+        by_reason = EphemeralMetrics(namespace=NAMESPACE, service=service)
+        by_reason.add_dimension("function_name", function)
+        by_reason.add_dimension("reason", code)
+        by_reason.add_metric(name="QuarantinedByReason", unit="Count", value=count)
+        by_reason.flush_metrics()
 
 
 class NoTelemetry:
