@@ -70,17 +70,12 @@ def deployed(name: str) -> Target:
             f"FUNCTION={name} puts no predictions anywhere (TEST_RUN, or no PREDICTIONS_STREAM_NAME): "
             "name one that does"
         )
-    kinesis, s3 = account.client("kinesis"), account.client("s3")
-    return Target(
-        name=f"the function {configuration['FunctionName']}",
+    return _target(
+        name,
+        str(configuration["FunctionName"]),
+        client,
         model=f"model {settings.model_location or settings.run_id or 'unknown'}, "
         f"task {settings.task or 'as the model says'}",
-        is_local=False,
-        whose=account.whose(client, kinesis, s3),
-        real=account.is_real(client, kinesis, s3),
-        invoke=lambda payload: _invoke(client, name, payload),
-        kinesis=kinesis,
-        s3=s3,
         output_stream=settings.predictions_stream_name,
         quarantine=settings.quarantine_location,
         # An alias may send invocations to two versions, each with a model of its own.
@@ -92,19 +87,29 @@ def _of_join(name: str, called: str, client: Any, settings: JoinSettings) -> Tar
     """Return a join's function; its records end in its table. Raises LocationError."""
     if not settings.decisions_stream_name:
         raise LocationError(f"FUNCTION={name} has no DECISIONS_STREAM_NAME: name a join's that has")
+    return _target(
+        name,
+        called,
+        client,
+        model=f"join {settings.join}",
+        output_stream=settings.decisions_stream_name,
+        quarantine=settings.quarantine_location,
+        join=settings,
+    )
+
+
+def _target(name: str, called: str, client: Any, **about: Any) -> Target:
+    """Return a deployed function. name: as it was asked for, called: its own. about: its further fields."""
     kinesis, s3 = account.client("kinesis"), account.client("s3")
     return Target(
         name=f"the function {called}",
-        model=f"join {settings.join}",
         is_local=False,
         whose=account.whose(client, kinesis, s3),
         real=account.is_real(client, kinesis, s3),
         invoke=lambda payload: _invoke(client, name, payload),
         kinesis=kinesis,
         s3=s3,
-        output_stream=settings.decisions_stream_name,
-        quarantine=settings.quarantine_location,
-        join=settings,
+        **about,
     )
 
 
