@@ -96,7 +96,7 @@ def of_cpu(work: Callable[[], object], keys: int) -> Side:
 
 
 def usual_loop(given: dict[str, Any]) -> Callable[[], object]:
-    """The same writes as one would make them: boto3, one after the other."""
+    """Return the usual way: boto3's client makes the same writes, one after the other."""
     import boto3
 
     from examples.orders_join import join

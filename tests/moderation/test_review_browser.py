@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from browser_lab import NEEDS_A_BROWSER, chromium
 from review_lab import AMPLE, Stage, on
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -16,33 +16,16 @@ from threeways.emulator.server import Emulator
 from threeways.local_run.review.server import ReviewServer
 from threeways.ops.review import Reviews, located
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 HOSTILE = "<img src=x onerror=\"document.title='run'\">"
 TOO_WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
-pytestmark = [
-    pytest.mark.exhaustive,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no Chromium and chromedriver here; `apt-get install chromium chromium-driver` runs these",
-    ),
-]
+pytestmark = [pytest.mark.exhaustive, NEEDS_A_BROWSER]
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield running
-    running.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import signature_lab
+from browser_lab import NEEDS_A_BROWSER, chromium
 from doubles import FakeModel
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -24,9 +24,6 @@ from threeways.scoring.task import Task
 from threeways.systems.taxi import tip
 from threeways.web.form import Form
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-
 PLACES = """
 return Array.from(document.querySelectorAll("main *:not(option):not(optgroup)"), one => {
     const place = one.getBoundingClientRect();
@@ -36,13 +33,7 @@ return Array.from(document.querySelectorAll("main *:not(option):not(optgroup)"),
 """
 """Asked at once: a question an element is seconds. A driver is answered without JavaScript too."""
 
-pytestmark = [
-    pytest.mark.exhaustive,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no Chromium and chromedriver here; `apt-get install chromium chromium-driver` runs these",
-    ),
-]
+pytestmark = [pytest.mark.exhaustive, NEEDS_A_BROWSER]
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +63,10 @@ def tips(clients: dict[str, httpx.Client]) -> httpx.Client:
 def browser(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    if request.param == "without JavaScript":
-        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    yield running
-    running.quit()
+    without = {"profile.managed_default_content_settings.javascript": 2}
+    preferences = without if request.param == "without JavaScript" else None
+    with chromium(tmp_path_factory.mktemp("profile"), preferences) as running:
+        yield running
 
 
 def look(browser: webdriver.Chrome, width: int, height: int) -> None:
