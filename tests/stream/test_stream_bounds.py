@@ -232,7 +232,10 @@ HARM: dict[str, Callable[[], list[bytes]]] = {
 
 @pytest.fixture(scope="module")
 def function(emulator: Emulator, training: Training) -> Iterator[LocalFunction]:
-    """The function itself, with the template's memory: beyond it, the process is killed."""
+    """Run the function itself with the template's memory: beyond it, the process is killed.
+
+    pytest-xdist may give a worker some of this module, other tests, then more of it: the fixture is set up again then.
+    """
     emulator.client("s3").create_bucket(Bucket="harm")
     emulator.client("kinesis").create_stream(StreamName="harm", ShardCount=8)
     config = FunctionConfig(
@@ -246,6 +249,7 @@ def function(emulator: Emulator, training: Training) -> Iterator[LocalFunction]:
     )  # fmt: skip
     with LocalFunction(config, environment=emulator.environment()) as running:
         yield running
+    emulator.client("kinesis").delete_stream(StreamName="harm")
 
 
 @pytest.mark.exhaustive
