@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from threeways import artifact
+from threeways.artifact.interval import IntervalTable
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
 from threeways.settings import DEFAULT_TASK, Settings
 
 
-def service_of(folder: Path | None, settings: Settings, threads: int = 1) -> ModelService[Any]:
+def service_of(
+    folder: Path | None, settings: Settings, threads: int = 1, interval: IntervalTable | None = None
+) -> ModelService[Any]:
     """Load the artifact in a folder for the settings' task, check that they fit, and prove the model.
 
     folder: None: what the settings name is fetched, once there is such a task; that is the default one where
     TASK, the artifact and its signature tell none, as in stacks of before. threads: how many share a large
-    block where onnxruntime serves it. Raises SettingsError for an unknown task, ArtifactError for a
-    model that cannot serve it, ModelFailed where it fails on the task's example.
+    block where onnxruntime serves it. interval: the table in place of the artifact's own. Raises
+    SettingsError for an unknown task, ArtifactError for a model that cannot serve it, ModelFailed where it
+    fails on the task's example.
     """
     default = DEFAULT_TASK if folder is None else None
     named = tasks.find(settings.task) if settings.task else None
@@ -38,6 +42,6 @@ def service_of(folder: Path | None, settings: Settings, threads: int = 1) -> Mod
         model.categories,
     )
     artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
-    service = ModelService(model, task, settings.run_id or model.version)
+    service = ModelService(model, task, settings.run_id or model.version, interval=interval)
     service.prove()
     return service

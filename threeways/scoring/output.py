@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from threeways.artifact.answers import Answers, Label
+from threeways.artifact.interval import KEY as INTERVAL
 
 type Array = NDArray[Any]
 
@@ -66,11 +67,23 @@ def message_fields(output: Output, value: Any) -> dict[str, Any]:
 
 
 def value_in(prediction: dict[str, Any], id_name: str) -> Any:
-    """Return what a message predicts: its one field's value, or its fields by name. Raises ValueError."""
-    fields = {name: value for name, value in prediction.items() if name != id_name}
+    """Return what a message predicts: its one field's value, or its fields by name. Raises ValueError.
+
+    The interval beside a number is no field of its own: see `interval_in`.
+    """
+    interval = INTERVAL if interval_in(prediction) else id_name
+    fields = {name: value for name, value in prediction.items() if name not in (id_name, interval)}
     if not fields:
         raise ValueError(f"a message predicts nothing: {prediction}")
     return next(iter(fields.values())) if len(fields) == 1 else fields
+
+
+def interval_in(prediction: dict[str, Any]) -> list[Any] | None:
+    """Return the interval in a message beside the one number that it is of, [low, high]; None without one."""
+    found = prediction.get(INTERVAL)
+    if not isinstance(found, list) or len(found) != 2 or len(prediction) != 3:
+        return None
+    return found if all(isinstance(one, int | float) for one in found) else None
 
 
 def described(answers: Answers) -> str:

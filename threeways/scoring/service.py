@@ -20,8 +20,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact import interval as interval_tables
 from threeways.artifact.answers import Answers
 from threeways.artifact.inputs import Rows
+from threeways.artifact.interval import IntervalTable
 from threeways.errors import (
     ModelFailed,
     PermanentError,
@@ -29,6 +31,7 @@ from threeways.errors import (
 )
 from threeways.scoring.because import Because
 from threeways.scoring.groups import GroupedModel
+from threeways.scoring.interval import applied
 from threeways.scoring.messages import Messages
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import (
@@ -42,7 +45,7 @@ from threeways.scoring.outcomes import (
     Term,
     prediction_maker,
 )
-from threeways.scoring.outputs import message_fields
+from threeways.scoring.outputs import Value, message_fields
 from threeways.scoring.predicting import Model, Predictor, Take
 from threeways.scoring.task import Columns, Dicts, Flags, Task
 
@@ -63,7 +66,8 @@ class ModelService[E]:
 
     task: the one for the model's dicts where it takes those. declared: the same with the events as they
     come. version: what predictions name as their model's version. clock: seconds, to measure calls of
-    `predict` with.
+    `predict` with. interval: the table of prediction intervals in place of the artifact's own; None: that, if
+    it has one. output: what messages hold; answered: what the model itself answers, without its interval.
     """
 
     def __init__(
@@ -72,10 +76,19 @@ class ModelService[E]:
         task: Task[E],
         version: str | None,
         clock: Callable[[], float] = perf_counter,
+        *,
+        interval: IntervalTable | None = None,
     ) -> None:
         self.model = model
         asked: Any = GroupedModel(model, task.combine) if task.combine else model
-        self.output = output = task.output.bound(getattr(asked, "answers", Answers()), task.name)
+        self.answered = answered = task.output.bound(getattr(asked, "answers", Answers()), task.name)
+        info = getattr(model, "info", None)
+        if interval is None and info is not None and isinstance(answered, Value):
+            interval = interval_tables.of(info)
+        by_column = model.input_kind != "dicts" or task.mixed
+        columns = task.columns if by_column and not task.combine else ()
+        output, self._intervals = applied(answered, interval, columns)
+        self.output = output
         if output is not task.output:
             task = dataclasses.replace(task, output=output)
         self.task: Task[Any] = task
@@ -88,7 +101,7 @@ class ModelService[E]:
         self.version = version
         self._refused: Callable[[Rows], Faults] = getattr(asked, "refused", lambda _: {})
         self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(asked, "unseen", lambda _: None)
-        self._predictor = Predictor(asked, output, self.prove, clock)
+        self._predictor = Predictor(asked, answered, self.prove, clock)
         self._encode = msgspec.json.Encoder().encode
         self.fan_out = Messages(self.task, output, version) if task.messages else None
         self._because = Because(model, task.because, self.task.columns) if task.because else None
@@ -116,8 +129,9 @@ class ModelService[E]:
                 f"the model cannot predict {self.task.name}'s example, {error!r}"
                 f"{disagree if self.task.from_signature else ''}"
             ) from error
-        for value in self.output.invalid(answers).values():
+        for value in self.answered.invalid(answers).values():
             raise ModelFailed(f"the model predicts {value} for {self.task.name}'s example")
+        answers = self._with_intervals(answers, self._prepared(example, arrived)[0])
         if self._because is not None:
             self._because.prove(self._prepared(example, arrived)[0]([0]))
         if self.fan_out is not None:
@@ -157,7 +171,7 @@ class ModelService[E]:
         take, flags, without = self._prepared(events, arrived)
         values, faults = self._predictor.predict(take, len(events), without, time_left)
         ids = map(self.task.event_id, events)
-        told = self.output.values(values)
+        told = self.output.values(self._with_intervals(values, take))
         outcomes: list[Outcome] = (
             list(map(Scored, ids, told, flags))
             if self.fan_out is None and self._because is None
@@ -178,7 +192,7 @@ class ModelService[E]:
             for name in names if row not in faults else ():
                 flags.setdefault(name, np.zeros(len(events), np.bool_))[row] = True
         because = None if self._because is None else self._terms(take, len(events), faults)
-        return ColumnScores(values, flags, faults, because)
+        return ColumnScores(self._with_intervals(values, take), flags, faults, because)
 
     def score_columns(self, columns: Columns) -> ColumnScores:
         """Score events by column: the same, bit for bit, as `score_events` answers for them in this order.
@@ -201,7 +215,7 @@ class ModelService[E]:
         without = self._refused(features.block) if dicts is None else {}
         values, faults = self._predictor.predict(take, len(features.block), without, _for_ever)
         because = None if self._because is None else self._terms(take, len(features.block), faults)
-        return ColumnScores(values, flags, faults, because)
+        return ColumnScores(self._with_intervals(values, take), flags, faults, because)
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
         """Return a scored event in the form that consumers read."""
@@ -227,6 +241,10 @@ class ModelService[E]:
             encode(Prediction(model, version, made(one.value, one.event_id), source, one.flags))
             for one, source in zip(scored, source_event_ids, strict=True)
         ]
+
+    def _with_intervals(self, values: NDArray[Any], take: Take) -> NDArray[Any]:
+        """Return the model's answers as the output holds them. take: gives the rows that they are of."""
+        return values if self._intervals is None else self._intervals.around(values, take)
 
     def _terms(self, take: Take, count: int, faults: dict[int, Fault]) -> list[list[Term] | None]:
         """Return the largest terms of each event's score; `faults` gets those that have none."""
