@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Block, Rows, Table
@@ -44,6 +45,7 @@ class Examples[R: Rows = Block]:
 
     name: where they are from, in a line. block: (n, len(task.columns)) features, or a table of these columns.
     target: (n,) true values. raw: how many rows there were before cleaning. dropped: reason -> rows.
+    times: (n,) when each happened, where that is known.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Examples[R: Rows = Block]:
     target: Target
     raw: int
     dropped: Mapping[str, int]
+    times: NDArray[np.datetime64] | None = field(default=None, kw_only=True)
 
     @property
     def rows(self) -> Any:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threeways import artifact
+from threeways.artifact.reference import FILE
 from threeways.errors import ArtifactUnsupported, UsageError
 from threeways.scoring import tasks
+from threeways.scoring.service import ModelService
 from threeways.settings import DEFAULT_TASK
-from threeways.training import flavour
+from threeways.training import flavour, reference
 from threeways.training.export_rows import rows_of
 from threeways.training.flavour import Onnx
 from threeways.training.report import step
@@ -51,7 +53,10 @@ def export(
             highlight=False,
         )
         return False
-    _write(source, target, onnx)
+    told = reference.of_service(ModelService(model, task, None), rows, events) if events else None
+    _write(source, target, onnx, told)
+    if events and told is None:
+        console.out(reference.LACKING, highlight=False)
     console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
     console.out(f"written: {target}", highlight=False)
     console.out(f"MODEL_SHA256={artifact.digest(target)}", highlight=False)
@@ -73,14 +78,19 @@ def _require_free(source: Path, target: Path) -> None:
         raise UsageError(f"{target.parent} is not there; make it, or name another folder: --to")
 
 
-def _write(source: Path, target: Path, onnx: Onnx) -> None:
-    """Make the copy in a temporary sibling folder, load it once as in serving, and rename it."""
+def _write(source: Path, target: Path, onnx: Onnx, told: bytes | None) -> None:
+    """Make the copy in a temporary sibling folder, load it once as in serving, and rename it.
+
+    told: the reference; None: the artifact's own, if it has one.
+    """
     from mlflow.models import Model
 
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
             made = Path(scratch) / target.name
             shutil.copytree(source, made)
+            if told is not None:
+                (made / FILE).write_bytes(told)
             flavour.add(made, Model.load(str(made)), onnx)
             artifact.load(made, runtime="onnx")
             made.rename(target)

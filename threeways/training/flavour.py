@@ -17,6 +17,7 @@ import msgspec
 from threeways.artifact.input_types import InputTypes
 from threeways.artifact.inputs import Rows, Table
 from threeways.artifact.mlmodel import NAME, Gate
+from threeways.artifact.reference import FILE as REFERENCE
 from threeways.artifact.tables import TableTypes
 from threeways.atomic_files import replacing
 from threeways.errors import ArtifactError
@@ -73,13 +74,17 @@ def describe(gate: Gate) -> str:
     return f"{how}, on {gate.rows:,} rows and thresholds"
 
 
-def save_model(path: str, mlflow_model: Model, onnx: Onnx | None = None, **given: Any) -> None:
-    """Save as `mlflow.sklearn.save_model` does, and add the ONNX flavour if given."""
+def save_model(
+    path: str, mlflow_model: Model, onnx: Onnx | None = None, reference: bytes | None = None, **given: Any
+) -> None:
+    """Save as `mlflow.sklearn.save_model` does, and add the ONNX flavour and the reference if given."""
     import mlflow.sklearn
 
     mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **given)
     if given.get("serialization_format") == "skops":
         write_compact(Path(path) / "model.skops")
+    if reference is not None:
+        (Path(path) / REFERENCE).write_bytes(reference)
     if onnx is not None:
         add(Path(path), mlflow_model, onnx)
 

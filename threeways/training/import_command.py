@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from threeways import artifact
+from threeways.artifact.inputs import Rows
 from threeways.artifact.mlmodel import METHODS
 from threeways.artifact.sklearn.input_kind import input_kind
 from threeways.bootstrap import service_of
 from threeways.errors import ArtifactError, ArtifactUnsupported, DataError, TrackingError, UsageError
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
-from threeways.training import example_table, flavour, pickled
+from threeways.training import example_table, flavour, pickled, reference
 from threeways.training.export_rows import numbers_of, table_of
 from threeways.training.flavour import Onnx
 from threeways.training.lock import exclusive
@@ -75,7 +76,13 @@ def import_model(file: Path, chosen: Chosen, console: Console, folder: Path) -> 
             made, service = _served_format(Path(scratch), given, chosen)
         given |= made
         with step(console, "writing it as ONNX, comparing that with scikit-learn"):
-            onnx = _onnx(service, rows, chosen)
+            compared = _compared(service, rows, chosen)
+            onnx = _onnx(service, compared, chosen)
+        told = None if compared is None else reference.of_service(service, compared, chosen.examples.name)
+    if told is None:
+        console.out(reference.LACKING, highlight=False)
+    else:
+        given["reference"] = told
     if isinstance(onnx, str):
         console.out(flavour.lacking(onnx), highlight=False)
     else:
@@ -181,15 +188,22 @@ def _proven(folder: Path, arguments: dict[str, Any], chosen: Chosen) -> ModelSer
         raise type(error)(str(error).replace(str(folder), "the model")) from error
 
 
-def _onnx(service: ModelService[Any], rows: pd.DataFrame, chosen: Chosen) -> Onnx | str:
-    """Return the model's graph, compared on the example rows, or the reason why there is none."""
+def _compared(service: ModelService[Any], rows: pd.DataFrame, chosen: Chosen) -> Rows | None:
+    """Return the example rows as the model takes them; None where it takes dicts or texts."""
     model: Any = service.model
     if model.input_kind in {"dicts", "texts"}:
-        return str(flavour.onnx_of(model.estimator, np.empty((0, 1))))
-    kinds = model.table_types.columns
+        return None
     where = f"--examples {chosen.examples}"
-    compared = table_of(rows, kinds, where) if model.input_kind == "frame" else numbers_of(rows, where)
-    return flavour.onnx_of(model.estimator, compared, model.input_types, model.table_types, chosen.method)
+    frame = model.input_kind == "frame"
+    return table_of(rows, model.table_types.columns, where) if frame else numbers_of(rows, where)
+
+
+def _onnx(service: ModelService[Any], rows: Rows | None, chosen: Chosen) -> Onnx | str:
+    """Return the model's graph, compared on the example rows, or the reason why there is none."""
+    model: Any = service.model
+    if rows is None:
+        return str(flavour.onnx_of(model.estimator, np.empty((0, 1))))
+    return flavour.onnx_of(model.estimator, rows, model.input_types, model.table_types, chosen.method)
 
 
 def _log(experiment: str, file: Path, sha256: str, given: dict[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from threeways.artifact.inputs import Table
 from threeways.artifact.signature import Column
 from threeways.artifact.tables import TableTypes
 from threeways.scoring.task import Task
-from threeways.training import flavour, measures
+from threeways.training import flavour, measures, reference
 from threeways.training.examples import Examples, Fitted, Measured, training_of
 from threeways.training.flavour import Onnx
 
@@ -75,6 +75,7 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
             name="model",
             flavor=flavour,
             onnx=trained.onnx,
+            reference=_reference(trained),
             sk_model=trained.fitted.model,
             serialization_format="skops",
             skops_trusted_types=list(how.TRUSTED_TYPES),
@@ -93,6 +94,12 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
         mlflow.log_metrics(metrics, model_id=info.model_id)
         _log_plots(trained)
     return run.info.run_id, info.model_id
+
+
+def _reference(trained: Trained) -> bytes | None:
+    measured = trained.measured["train"], trained.measured["validation"]
+    sets = trained.training, trained.validation
+    return reference.of_training(trained.task, trained.fitted.model, method_of(trained.task), sets, measured)
 
 
 def _told(trained: Trained) -> dict[str, object]:

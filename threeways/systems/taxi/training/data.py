@@ -92,6 +92,7 @@ def _warn_of_rides_in_both(training: Trips, judging: Trips, say: Say) -> None:
 
 def _usable(task: Task[Any], trips: Trips, variable: str) -> Examples:
     from threeways.systems.taxi.trips.cleaning import clean
+    from threeways.systems.taxi.trips.reading import PICKUP
 
     cleaning = clean(trips.frame, _truth_of(task))
     if not cleaning.kept.any():
@@ -99,7 +100,9 @@ def _usable(task: Task[Any], trips: Trips, variable: str) -> Examples:
         raise DataError(f"{variable}: {trips.name} has no usable ride ({reasons}); give other data")
     block = _block_of(task, trips.frame[cleaning.kept])
     target = cleaning.target[cleaning.kept]
-    return Examples(trips.name, trips.sources, block, target, len(trips.frame), cleaning.dropped)
+    times = trips.frame[PICKUP].to_numpy()[cleaning.kept]
+    raw = len(trips.frame)
+    return Examples(trips.name, trips.sources, block, target, raw, cleaning.dropped, times=times)
 
 
 def _truth_of(task: Task[Any]) -> Truth:
