@@ -234,7 +234,7 @@ HARM: dict[str, Callable[[], list[bytes]]] = {
 def function(emulator: Emulator, training: Training) -> Iterator[LocalFunction]:
     """Run the function itself with the template's memory: beyond it, the process is killed.
 
-    pytest-xdist may give a worker some of this module, other tests, then more of it: this is set up again then.
+    pytest-xdist may give a worker some of this module, other tests, then more of it: this is set up again.
     """
     emulator.client("s3").create_bucket(Bucket="harm")
     emulator.client("kinesis").create_stream(StreamName="harm", ShardCount=8)
