@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways import bootstrap
 from threeways.aws import clients
 from threeways.errors import SettingsError
+from threeways.lifecycle.events import Counted
+from threeways.lifecycle.start import start
+from threeways.lifecycle.telemetry import Metrics
 from threeways.settings import Settings, WebSettings, from_environment
 from threeways.stream.aggregated_delivery import AggregatedDelivery
 from threeways.stream.delivery import Delivery, NoDelivery, StreamDelivery
@@ -40,7 +42,10 @@ def build(settings: Settings | None = None) -> StreamHandler:
     Raises SettingsError, ArtifactError, or ModelFailed where the model fails on the task's example.
     """
     settings = settings or from_environment(Settings)
-    model_service = bootstrap.service_of(None, settings)
+    service, function = settings.powertools_service_name, settings.aws_lambda_function_name
+    model_service, following = start(
+        settings, Metrics(service or settings.task or "unknown", function or "unknown")
+    )
     if model_service.fan_out is not None and settings.aggregate_predictions:
         raise SettingsError(
             f"AGGREGATE_PREDICTIONS packs an event's one message under its own key, and TASK="
@@ -58,6 +63,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
         ),
         returns_predictions=settings.returns_predictions,
         lanes=settings.parallelization_factor,
+        following=following,
     )
 
 
@@ -67,7 +73,8 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
     from threeways.web.app import create
 
     settings, web = settings or from_environment(Settings), web or from_environment(WebSettings)
-    model_service = bootstrap.service_of(None, settings)
+    report = Counted()
+    model_service, following = start(settings, report)
     logging.getLogger("threeways.web").info(
         "model %s, version %s, task %s, served by %s",
         model_service.task.model_name, model_service.version, model_service.task.name, model_service.runtime,
@@ -77,6 +84,8 @@ def build_web(settings: Settings | None = None, web: WebSettings | None = None) 
         seconds=web.web_seconds,
         gather=web.web_gather,
         budget=inline_budget.measure(model_service),
+        following=following,
+        followed=report.counts if following else None,
     )
 
 

@@ -40,6 +40,11 @@ Two kinds of errors decide what happens to a record; every other error stops a s
         ├── PlaceRefused          a file or a folder cannot be read or written, or is not one
         ├── BatchError            the batch job's interval or its predictions' location cannot be used
         ├── LocationError         quarantine, a failure destination or a deployed function cannot be used
+        ├── PointerError          the pointer to the model that serves cannot be used
+        │   ├── PointerUnreachable  it cannot be read or written: no network, no permission
+        │   ├── PointerRefused      it is no pointer, or names a model that cannot take over
+        │   └── PointerMoved        another has written it meanwhile
+        ├── PromotionRefused      the gate keeps a model from serving; the message says by what
         └── ArtifactError         the model cannot be used
             ├── ArtifactMissing     there is nothing at its location
             ├── ArtifactUnreachable its location cannot be read: no network, no permission, no space
@@ -253,6 +258,30 @@ class LocationError(UsageError):
 
 class TemplateError(UsageError):
     """A CloudFormation or SAM template, or a deployed stack, cannot be read or has nothing to examine."""
+
+
+class PointerError(UsageError):
+    """The pointer to the model that serves cannot be used."""
+
+
+class PointerUnreachable(PointerError):
+    """The pointer cannot be read or written: no network, no permission, or too slow."""
+
+
+class PointerRefused(PointerError):
+    """The object is no pointer, or it names a model that cannot take over. etag: of what was refused."""
+
+    def __init__(self, message: str, etag: str | None = None) -> None:
+        super().__init__(message)
+        self.etag = etag
+
+
+class PointerMoved(PointerError):
+    """Another has written the pointer since it was read; the message says who and when."""
+
+
+class PromotionRefused(UsageError):
+    """The gate keeps a model from serving; the message names the reason."""
 
 
 class ArtifactError(UsageError):

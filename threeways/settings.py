@@ -45,6 +45,9 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     return_predictions: include the predictions in the answer; None: as `test_run`.
     kinesis_endpoint_url: Kinesis's endpoint, if not that of `AWS_ENDPOINT_URL` or the region.
     powertools_service_name: the metrics' dimension `service`; None: the task's name.
+    follow: the pointer object of the model that serves, `s3://bucket/key`; None: it is `model_location`'s
+    until the end. follow_seconds: how often it is asked for at most.
+    aws_lambda_function_name, aws_lambda_function_memory_size: set by Lambda; the latter in MB.
     """
 
     predictions_stream_name: str | None = None
@@ -64,6 +67,10 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     return_predictions: bool | None = None
     kinesis_endpoint_url: str | None = None
     powertools_service_name: str | None = None
+    follow: str | None = None
+    follow_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=86_400)] = 30.0
+    aws_lambda_function_name: str | None = None
+    aws_lambda_function_memory_size: Annotated[int, msgspec.Meta(gt=0)] | None = None
 
     @property
     def returns_predictions(self) -> bool:

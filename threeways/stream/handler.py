@@ -9,13 +9,14 @@ docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from threeways.aws.calls import Context, Deadline
 from threeways.errors import PermanentError
@@ -45,12 +46,20 @@ type Failures = Callable[[Sequence[Record]], dict[str, Any]]
 """Return the answer that tells Lambda which records are not done."""
 
 
+class Following(Protocol):
+    """What tells which model goes on, such as `threeways.lifecycle.follow.Follower`."""
+
+    def next(self, time_left: Callable[[], float]) -> ModelService[Any] | None:
+        """Return the model of the next batches, within so many seconds; None: the same. Raises nothing."""
+
+
 class StreamHandler:
     """The Lambda handler of a model service; calling it handles one event.
 
     returns_predictions: answer with `predictions` beside what is not done, for tests and people. lanes: the
     mapping's `ParallelizationFactor`, if known. clock: seconds of Unix time, to compute records' ages. parse,
-    failures: how the source's events are read and answered, those of Kinesis if not given.
+    failures: how the source's events are read and answered, those of Kinesis if not given. following: is
+    asked after each batch whether another model takes over: a batch is scored by one.
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class StreamHandler:
         clock: Callable[[], float] = time.time,
         parse: Parse = batch_of,
         failures: Failures | None = None,
+        following: Following | None = None,
     ) -> None:
         self.service = service
         self._parse = parse
@@ -75,6 +85,7 @@ class StreamHandler:
         self._returns_predictions = returns_predictions
         self._lanes = Lanes(lanes)
         self._clock = clock
+        self._following = following
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
 
     def __call__(self, event: object, context: Context | None = None) -> dict[str, Any]:
@@ -84,7 +95,12 @@ class StreamHandler:
         every record, DeadlineNear where the time did not suffice for the first of several records: then AWS
         sends the batch again, in halves.
         """
-        return self.handle(self._parse(event), context)
+        if self._following is None:
+            return self.handle(self._parse(event), context)
+        try:
+            return self.handle(self._parse(event), context)
+        finally:  # a model that fails on each batch is to be replaced, too
+            self._follow(self._following, Deadline.of(context))
 
     def handle(self, batch: Batch, context: Context | None = None) -> dict[str, Any]:
         """Handle records that are already parsed; return and raise as `__call__` does."""
@@ -158,6 +174,18 @@ class StreamHandler:
         invocation.messages = len(entries) - len(receipt.unfinished)
         invocation.without_messages = len(silent)
         return [batch[place] for place in sorted(late)], [one.data for one in entries], silent
+
+    def _follow(self, following: Following, deadline: Deadline) -> None:
+        """Go on with another model, where one takes over."""
+        new = following.next(deadline.remaining)
+        if new is None:
+            return
+        self.service = new
+        self._telemetry.serves(new.version, new.runtime)
+        if gc.get_freeze_count():  # the model that was replaced is among what `lambda_function.py` has kept
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
 
     def _report(self, invocation: Invocation, context: Context | None) -> None:
         """Report the invocation; a telemetry failure is logged and never causes redelivery."""

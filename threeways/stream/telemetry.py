@@ -47,6 +47,9 @@ class Telemetry(Protocol):
     def report(self, invocation: Invocation, context: Context | None) -> None:
         """Report an invocation; called once for each, before the answer is returned."""
 
+    def serves(self, version: str | None, runtime: str) -> None:
+        """Take note of another model, which serves from the next invocation on."""
+
 
 class PowertoolsTelemetry:
     """Reports through AWS Lambda Powertools.
@@ -64,6 +67,11 @@ class PowertoolsTelemetry:
         self._runtime = runtime
         self._cold = True
         self._logger = logger_of(task=task, model_version=self._model_version, runtime=runtime)
+
+    def serves(self, version: str | None, runtime: str) -> None:
+        """Name another model from now on."""
+        self._model_version, self._runtime = version or "unknown", runtime
+        self._logger.append_keys(model_version=self._model_version, runtime=runtime)
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
         """Print the metrics, then one log line."""
@@ -140,4 +148,7 @@ class NoTelemetry:
     """Reports nothing: for scripts and tests."""
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
+        """Do nothing."""
+
+    def serves(self, version: str | None, runtime: str) -> None:
         """Do nothing."""

@@ -76,6 +76,11 @@ class Batcher:
         """Whether another event would be refused."""
         return len(self._queue) >= BACKLOG
 
+    @property
+    def inline(self) -> bool:
+        """Whether it predicts on the event loop."""
+        return bool(self._budget.events)
+
     async def score(self, event: Any, arrived: datetime) -> Outcome:
         """Return one event's outcome. Raises ModelFailed, or ResourceShort if too many are waiting."""
         if self.full:

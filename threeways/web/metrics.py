@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.gc_collector import GCCollector
@@ -9,16 +12,23 @@ from prometheus_client.process_collector import ProcessCollector
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+KINDS = ("swapped", "refused", "unreadable")
 EVENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
     """The service's counters. Labels come from the routes and the error tree, never from a request.
 
-    in_flight: requests in progress.
+    in_flight: requests in progress. followed: what following a pointer came to, by kind; None: it does not.
     """
 
-    def __init__(self, model: str, version: str | None, runtime: str = "unknown") -> None:
+    def __init__(
+        self,
+        model: str,
+        version: str | None,
+        runtime: str = "unknown",
+        followed: Mapping[str, int] | None = None,
+    ) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
@@ -43,8 +53,22 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         told = ("model", "version", "runtime")
-        info = Gauge("model_info", "The model that answers, and what serves it.", told, registry=registry)
-        info.labels(model, version or "unknown", runtime).set(1)
+        self._info = Gauge(
+            "model_info", "The model that answers, and what serves it.", told, registry=registry
+        )
+        self.serves(model, version, runtime)
+        if followed is not None:
+            followings = Gauge(
+                "follow_events", "Models swapped and refused, and failed looks at the pointer, by kind.",
+                ("kind",), registry=registry,
+            )  # fmt: skip
+            for kind in KINDS:
+                followings.labels(kind).set_function(partial(_count, followed, kind))
+
+    def serves(self, model: str, version: str | None, runtime: str) -> None:
+        """Name the model that answers from now on."""
+        self._info.clear()
+        self._info.labels(model, version or "unknown", runtime).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
@@ -74,3 +98,7 @@ class Metrics:
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)
+
+
+def _count(counts: Mapping[str, int], kind: str) -> float:
+    return counts.get(kind, 0)

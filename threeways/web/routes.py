@@ -45,19 +45,19 @@ class Status(msgspec.Struct, frozen=True):
 class Readiness:
     """Whether the service accepts requests: from the start of serving to the start of stopping.
 
-    serving: the application runs. stopping: it was asked to end, and still answers.
+    serving: the application runs. stopping: it was asked to end, and still answers. batcher: what scores.
     """
 
-    def __init__(self, batcher: Batcher) -> None:
+    def __init__(self) -> None:
         self.serving = False
         self.stopping = False
-        self._batcher = batcher
+        self.batcher: Batcher | None = None
 
     def status(self) -> Status:
         """Return the status that `/ready` answers."""
         if self.stopping or not self.serving:
             return Status("unavailable", "starting or stopping")
-        if self._batcher.full:
+        if self.batcher is not None and self.batcher.full:
             return Status("unavailable", "too many requests are waiting")
         return Status("ok")
 
