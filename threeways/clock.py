@@ -1,20 +1,13 @@
-"""Parse texts to times of a zone's wall clock, one by one or vectorised."""
+"""Parse texts to times of a clock, vectorised; `wall_clock` does it one by one."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.errors import InvalidEvent
-
-_DATE_AND_TIME = re.compile(r"[0-9W-]{7,10}[Tt ][0-9:.,]{2,18}([Zz]|[+-][0-9:]{2,5})?")
-"""ISO 8601 in ASCII. Python's parser, which is applied afterwards, would accept more."""
 PLAIN = 19
 NO_TIME = " " * PLAIN
 """The placeholder in `plain_times` for a missing time."""
@@ -25,20 +18,6 @@ _DIGITS, _PARTING = np.equal(_FORM, ord("0")), 10
 _LOWEST, _SPAN = _FORM.copy(), np.where(_DIGITS, 9, 0).astype(np.uint8)
 """For each position the lowest character of the plain form, and the size of its range."""
 _LOWEST[_PARTING], _SPAN[_PARTING] = 0, 255  # the separator of date and time is checked separately
-
-
-def wall_clock(text: str, zone: ZoneInfo, at: str) -> datetime:
-    """Return the naive time of an ISO 8601 text on a zone's clock, which a naive text has already.
-
-    at: where in its event the text stands. Raises InvalidEvent if the text is not a date with a time.
-    """
-    try:
-        if _DATE_AND_TIME.fullmatch(text) is None:
-            raise ValueError("it has another form")
-        moment = datetime.fromisoformat(text.upper())
-        return moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
-    except (ValueError, OverflowError) as error:
-        raise InvalidEvent(f"`{text[:40]}` is not an ISO 8601 date and time ({error}) - at `{at}`") from None
 
 
 def plain_times(values: Sequence[str], length: int) -> NDArray[np.datetime64]:

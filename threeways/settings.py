@@ -84,8 +84,8 @@ class JoinSettings(msgspec.Struct, frozen=True, rename="upper"):
     join: a short name found in `threeways.systems`, such as `moderation`, or a module that holds `join`.
     join_table_name: the DynamoDB table of its keys. join_queue_url: the SQS queue of its timers.
     decisions_stream_name: the Kinesis stream for decisions' effects. quarantine_location:
-    `s3://bucket/prefix` for records that can never be joined. kinesis_endpoint_url,
-    powertools_service_name: as in `Settings`.
+    `s3://bucket/prefix` for records that can never be joined. join_deadline: in seconds;
+    default: the join's own. kinesis_endpoint_url, powertools_service_name: as in `Settings`.
     """
 
     join: str | None = None
@@ -93,6 +93,7 @@ class JoinSettings(msgspec.Struct, frozen=True, rename="upper"):
     join_queue_url: str | None = None
     decisions_stream_name: str | None = None
     quarantine_location: str | None = None
+    join_deadline: float | None = None
     kinesis_endpoint_url: str | None = None
     powertools_service_name: str | None = None
 

@@ -23,7 +23,7 @@ SERVICES = ("dynamodb", "kinesis", "s3", "secretsmanager", "sqs", "sts")
 calls sts for credentials, where a container has a web identity (EKS). Your code calls another: add it.
 """
 
-NOT_OF: dict[str, tuple[str, ...]] = {"join": ("numpy", "onnxruntime", "pyyaml", "tzdata")}
+NOT_OF: dict[str, tuple[str, ...]] = {"join": ("numpy", "onnxruntime", "pyyaml")}
 """Image -> the packages of the Pipfile's [packages] that nothing in it imports: a join has no model."""
 
 PATHS = (

@@ -25,7 +25,7 @@ START = 1_800_000_000.0
 def _verdict(source: str, number: int, prediction: Any) -> Arrival:
     verdict = Verdict(source, f"{source}-{number}", "7", prediction, START + number)
     event = f"shard:{source}-{number}"
-    return Arrival(event, START + number, verdict=verdict, slot=slot_of(JOIN, source, verdict.id))
+    return Arrival(event, START + number, verdict=verdict, slot=slot_of(JOIN, verdict))
 
 
 ARRIVALS = [

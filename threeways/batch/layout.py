@@ -15,11 +15,11 @@ from msgspec import inspect
 
 from threeways.batch import names
 from threeways.batch.leaf import Leaf, leaf_of
-from threeways.clock import wall_clock
 from threeways.errors import SettingsError
 from threeways.scoring.outputs import Classes, Scores, Value
 from threeways.scoring.ranking import Ranking
 from threeways.scoring.task import Task, Truth
+from threeways.wall_clock import wall_clock
 
 TIME, ACTUAL = ":time", ":actual"
 """The keys of what is in a table and not in the event; no field of an event has such a name."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.batch.layout import Layout
-from threeways.scoring.task import Slice
+from threeways.scoring.slices import Slice
 
 type Floats = NDArray[np.float64]
 

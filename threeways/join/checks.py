@@ -33,6 +33,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "expected": (_are_names, 'a frozenset of sources, such as frozenset({"fraud"})'),
     "persons": (_are_names, 'a frozenset of sources, such as frozenset({"reviewer"})'),
+    "versions": (_are_names, 'a frozenset of sources, such as frozenset({"fraud"})'),
+    "observed": (_are_names, 'a frozenset of sources, such as frozenset({"delivered"})'),
     "reviewed": (_are_names, 'a frozenset of outcomes, such as frozenset({"review"})'),
     "deadline": (_is_number, "a number of seconds, such as 30.0"),
     "keep_days": (lambda value: type(value) is int, "a number of whole days, such as 30"),
@@ -56,13 +58,27 @@ def faults(join: Any) -> Iterator[str]:
 
 def subject_faults(subject: Any, field: str, example: Any) -> Iterator[str]:
     """Yield why a type and an example are no subject with its key in a field, with the mend."""
+    yield from key_faults(subject, field, "`subject`")
+    kind = get_origin(subject) or subject
+    name = getattr(kind, "__name__", "subject")
+    if not isinstance(example, kind):
+        yield f"`example` is of type {type(example).__name__}; give a {name}"
+        return
     try:
-        info: Any = inspect.type_info(subject)
+        msgspec.json.decode(msgspec.json.encode(example), type=subject)
+    except (msgspec.ValidationError, TypeError) as error:
+        yield f"`example` is no {name}: {error}; give one as its events are"
+
+
+def key_faults(kind: Any, field: str, what: str) -> Iterator[str]:
+    """Yield why a type has no key in a field, with the mend. what: names the type in it."""
+    try:
+        info: Any = inspect.type_info(kind)
     except (TypeError, NameError) as error:
-        yield f"`subject` cannot be read as JSON: {error}; give a msgspec.Struct"
+        yield f"{what} cannot be read as JSON: {error}; give a msgspec.Struct"
         return
     if not isinstance(info, inspect.StructType | inspect.DataclassType):
-        yield f"subject={subject!r:.80} has no fields; give a msgspec.Struct"
+        yield f"{what.strip('`')}={kind!r:.80} has no fields; give a msgspec.Struct"
         return
     name = info.cls.__name__
     types = {one.name: one.type for one in info.fields}
@@ -70,13 +86,6 @@ def subject_faults(subject: Any, field: str, example: Any) -> Iterator[str]:
         yield f"id={field!r} is no field of {name}; give one of {', '.join(types) or 'its fields'} as `id`"
     elif not _is_key(types[field]):
         yield f"the key, {name}.{field}, is neither int nor str; give it the type int, str or int | str"
-    if not isinstance(example, get_origin(subject) or subject):
-        yield f"`example` is of type {type(example).__name__}; give a {name}"
-        return
-    try:
-        msgspec.json.decode(msgspec.json.encode(example), type=subject)
-    except (msgspec.ValidationError, TypeError) as error:
-        yield f"`example` is no {name}: {error}; give one as its events are"
 
 
 def _is_key(info: Any) -> bool:

@@ -7,6 +7,7 @@ what cannot work stops the start, with the reason and the mend in the function's
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -67,7 +68,9 @@ class Functions:
 
     def __init__(self, settings: JoinSettings) -> None:
         self._settings = settings
-        self.join: Join[Any] = find(self._of("join", "name a join, such as JOIN=my_package.my_join"))
+        found: Join[Any] = find(self._of("join", "name a join, such as JOIN=my_package.my_join"))
+        deadline = settings.join_deadline
+        self.join = found if deadline is None else replace(found, deadline=deadline)
         self.join.prove()
         Effects(self.join).prove()
 

@@ -30,9 +30,10 @@ docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html"""
 class Verdict[P](msgspec.Struct, frozen=True):
     """One consumer's or person's verdict about a subject.
 
-    source: the message's `model`. id: its `source_event_id`, the same at every redelivery. version: of the
-    model, or the person's name. prediction: of the type that the join declares for the source. at: when the
-    stream received it, in seconds of Unix time. because: the terms of its score, where the message has them.
+    source: the message's `model`. id: its `source_event_id`, the same at every redelivery; of what is
+    observed a hash of what it says. version: of the model, or the person's name. prediction: of the type that
+    the join declares for the source. at: when the stream received it, in seconds of Unix time. because: the
+    terms of its score, where the message has them.
     """
 
     source: str
@@ -94,7 +95,7 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 type Verdicts = Mapping[str, Verdict[Any]]
-"""A source -> its verdict; of a person the newest."""
+"""A source -> its verdict; of a person the newest. Of `Join.versions` each version's: `source#version`."""
 type Decide = Callable[[Verdicts, frozenset[str], bool], Decision | None]
 """`decide(verdicts, expected, expired)`: a pure function. None: wait; never when `expired`."""
 
@@ -115,7 +116,11 @@ class Join[S]:
     key that is open keeps those that it was opened with. deadline: seconds from a key's first event, by
     the stream's clock. decide: see there. effects: the messages of a decision, a pure function too. late:
     what a verdict after the decision does: `ignore` keeps it, `revise` decides anew. persons: sources
-    whose verdicts count whenever they come, the newest of them. reviewed: the outcomes that wait for a
+    whose verdicts count whenever they come, the newest of them. versions: sources of which one verdict of
+    each version counts, where others have one verdict at all. observed: sources that are no model: their
+    events say what happened, `{"event": <source>, …}`, and the whole event is of the source's type, with the
+    key as a field of it; the same again is a redelivery, and where others contradict it, the first counts.
+    reviewed: the outcomes that wait for a
     person's verdict, whose keys the table's index lists. revises: whether the new decision supersedes the
     old one. rules: the version of what `decide` goes by, such as a policy file's hash. keep_days: after
     that, TTL removes a key.
@@ -132,6 +137,8 @@ class Join[S]:
     id: str = "id"
     late: Literal["ignore", "revise"] = "revise"
     persons: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
+    observed: frozenset[str] = frozenset()
     reviewed: frozenset[str] = frozenset()
     revises: Callable[[Decided, Decision], bool] = outcome_differs
     rules: str = ""
@@ -142,13 +149,21 @@ class Join[S]:
         """Check what can be checked without an event. Raises SettingsError."""
         for fault in checks.faults(self):
             raise self._refused(fault)
-        unknown = sorted((self.expected | self.persons) - self.verdicts.keys())
+        named = self.expected | self.persons | self.versions | self.observed
+        unknown = sorted(named - self.verdicts.keys())
         if unknown:
             raise self._refused(f"`verdicts` has no type for {', '.join(unknown)}; add it")
         if self.reviewed and not self.persons:
             raise self._refused("`reviewed` waits for a person, and there is none; name one in `persons`")
         if self.expected & self.persons:
             raise self._refused("a person is never waited for; leave it out of `expected`")
+        two = sorted(
+            self.persons & self.versions | self.persons & self.observed | self.versions & self.observed
+        )
+        if two:
+            raise self._refused(
+                f"{', '.join(two)} is in two of `persons`, `versions` and `observed`; name it in one"
+            )
         if not 0.001 <= self.deadline <= MAX_DEADLINE:
             raise self._refused(f"deadline={self.deadline}; give 0.001 to {MAX_DEADLINE:.0f} s")
         if not MIN_KEEP_DAYS <= self.keep_days <= MAX_KEEP_DAYS:
@@ -175,6 +190,9 @@ class Join[S]:
         """
         for fault in checks.subject_faults(self.subject, self.id, self.example):
             raise self._refused(fault)
+        for source in sorted(self.observed):
+            for fault in checks.key_faults(self.verdicts[source], self.id, f"the type of {source}"):
+                raise self._refused(fault)
         self._try({}, expired=False)
         if self._try({}, expired=True) is None:
             raise self._refused(

@@ -27,7 +27,7 @@ from threeways.errors import (
 from threeways.join.events import Events, received
 from threeways.join.join import Join, Key
 from threeways.join.settling import Arrival, Table, settle
-from threeways.join.state import KeyState, Step
+from threeways.join.state import KeyState, Step, marks_of
 from threeways.join.telemetry import NoTelemetry, Tally, Telemetry, reported
 from threeways.join.timers import Timer, Timers
 from threeways.stream.answers import batch_item_failures, require_progress
@@ -181,9 +181,9 @@ class Joiner:
         if state is None:
             return []
         if state.revision:
-            first = {(one.source, one.id) for one in state.decisions[1].verdicts}
+            first = marks_of(self._join, state.decisions[1])
             tally.counts["Late"] += sum(
-                one.verdict is not None and (one.verdict.source, one.verdict.id) not in first
+                one.verdict is not None and (one.slot, one.verdict.id) not in first
                 for place, one in enumerate(group.arrivals)
                 if place not in settled.faults
             )

@@ -16,7 +16,8 @@ class KeyState:
 
     version: grows with each write of events and each decision, so that a decision is only committed on the
     state that it was made of. subject: its event's JSON, None before it came. verdicts: slot -> verdict; a
-    consumer has one slot, its name, and each verdict of a person one of its own. expected: those of the join
+    consumer has one slot, its name, or one for each of its versions, and each verdict of a person one of its
+    own. expected: those of the join
     when the key was opened. opened: the id of the event that opened it, opened_at: when the stream received
     that. due: the deadline. decisions: by revision, from 1. outbox: the first revision whose effects are not
     known to be put, None where all are. Times are seconds of Unix time.
@@ -50,9 +51,19 @@ class Unmatched:
 type Step = Decided | Unmatched
 
 
-def slot_of(join: Join[Any], source: str, verdict_id: str) -> str:
+def slot_of(join: Join[Any], one: Verdict[Any] | Counted) -> str:
     """Return the slot of a verdict: the first one of a slot is kept, and no other changes it."""
-    return f"{source}#{verdict_id}" if source in join.persons else source
+    return f"{one.source}#{one.id}" if one.source in join.persons else name_of(join, one)
+
+
+def name_of(join: Join[Any], one: Verdict[Any] | Counted) -> str:
+    """Return under what name `decide` gets a verdict."""
+    return f"{one.source}#{one.version}" if one.source in join.versions else one.source
+
+
+def marks_of(join: Join[Any], decided: Decided) -> set[tuple[str, str]]:
+    """Return slot and id of each verdict that a decision counted."""
+    return {(slot_of(join, one), one.id) for one in decided.verdicts}
 
 
 def next_step(join: Join[Any], state: KeyState, now: float) -> Step | None:
@@ -65,7 +76,7 @@ def next_step(join: Join[Any], state: KeyState, now: float) -> Step | None:
         return Unmatched() if expired and not state.revision else None
     before = state.decisions.get(state.revision)
     counted = _counted(join, state, before)
-    if before and not _is_news(counted, before):
+    if before and not _is_news(join, counted, before):
         return None
     expired = expired or before is not None
     try:
@@ -83,23 +94,23 @@ def next_step(join: Join[Any], state: KeyState, now: float) -> Step | None:
     return decided_of(
         join, state.key, state.revision + 1, decision,
         verdicts=tuple(Counted(one.source, one.version, one.id) for _, one in sorted(counted.items())),
-        missing=tuple(sorted(state.expected - counted.keys())),
+        missing=tuple(sorted(state.expected - {one.source for one in counted.values()})),
         expired=now >= state.due, opened_at=state.opened_at, due=state.due, decided_at=now,
     )  # fmt: skip
 
 
-def _is_news(counted: Verdicts, before: Decided) -> bool:
+def _is_news(join: Join[Any], counted: Verdicts, before: Decided) -> bool:
     """Whether a verdict counts that the decision has not counted."""
-    known = {(one.source, one.id) for one in before.verdicts}
-    return any((one.source, one.id) not in known for one in counted.values())
+    known = marks_of(join, before)
+    return any((slot_of(join, one), one.id) not in known for one in counted.values())
 
 
 def _counted(join: Join[Any], state: KeyState, before: Decided | None) -> Verdicts:
-    """Return the verdicts that count, by source: of a person's the newest; late ones by the join's policy."""
+    """Return the verdicts that count, by name: of a person's the newest; late ones by the join's policy."""
     counted: dict[str, Verdict[Any]] = {}
-    known = {(one.source, one.id) for one in before.verdicts} if before else set()
+    known = marks_of(join, before) if before else set()
     for verdict in sorted(state.verdicts.values(), key=lambda one: (one.at, one.id)):
-        late = before is not None and (verdict.source, verdict.id) not in known
+        late = before is not None and (slot_of(join, verdict), verdict.id) not in known
         if verdict.source in join.persons or not late or join.late == "revise":
-            counted[verdict.source] = verdict
+            counted[name_of(join, verdict)] = verdict
     return counted

@@ -22,6 +22,7 @@ from threeways.errors import PermanentError, SettingsError
 from threeways.scoring.decoding import JsonEvents
 from threeways.scoring.groups import Combine, Groups
 from threeways.scoring.outputs import Declared
+from threeways.scoring.slices import Slice
 
 MOST_TERMS = 100
 """The limit on `because`: a message of more terms is longer than its prediction is worth."""
@@ -96,23 +97,6 @@ class Truth:
     least: float = -np.inf
     most: float = np.inf
     where: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """One way to part the events of a batch job's report: by a number that is one of the event's fields.
-
-    field: its name. title: what people call it. edges: the lower ends of bins, ascending; the last is open,
-    and what is below the first belongs to it. Without edges the field holds whole numbers, each a part of its
-    own from least to most; others are one part more. The report shows the `top` parts with the most events.
-    """
-
-    field: str
-    title: str
-    edges: tuple[float, ...] = ()
-    least: int = 0
-    most: int = 0
-    top: int = 15
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from threeways.clock import wall_clock
+from threeways.wall_clock import wall_clock
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -28,16 +28,13 @@ from threeways.scoring.task import (
     Dicts,
     Features,
     Flags,
-    Slice,
     Task,
     Time,
     Truth,
 )
 from threeways.systems.taxi.clock import new_york_wall_clock
+from threeways.systems.taxi.slices import LAST_ZONE, SLICES
 
-LAST_ZONE = 265
-"""TLC's zones are 1-263; 264 is 'unknown' and 265 'outside of NYC', both ordinary values in the data.
-Source: TLC's taxi zone lookup table and user guide, nyc.gov/site/tlc/about/tlc-trip-record-data.page"""
 COLUMNS = ("PULocationID", "DOLocationID", "zone_pair", "trip_distance", "minute_of_day", "weekday")
 FIELDS = ("PULocationID", "DOLocationID", "trip_distance", "pickup_datetime")
 """What a ride has, by its event's names."""
@@ -203,14 +200,7 @@ def ride_task(name: str, output: Value, truth: Truth, page: str | None = None) -
         training="threeways.systems.taxi.training",
         demo="threeways.systems.taxi.trips.demo",
         prefixes=("lpep_", "tpep_"),
-        slices=(
-            Slice(field="PULocationID", title="pickup zone", least=1, most=LAST_ZONE),
-            Slice(
-                field="trip_distance",
-                title="distance, miles",
-                edges=(0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0),
-            ),
-        ),
+        slices=SLICES,
     )
 
 
