@@ -17,7 +17,7 @@ from threeways.stream.delivery import StreamDelivery
 from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine
 from threeways.stream.records import Record
-from threeways.stream.telemetry import Invocation
+from threeways.stream.telemetry import Invocation, NoTelemetry
 from threeways.systems.taxi.duration import task
 
 
@@ -35,7 +35,7 @@ class ListQuarantine:
         return 0
 
 
-class Reports(list[Invocation]):
+class Reports(list[Invocation], NoTelemetry):
     """Keeps what was reported."""
 
     def report(self, invocation: Invocation, context: Context | None) -> None:
