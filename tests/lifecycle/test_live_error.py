@@ -222,9 +222,10 @@ def test_without_an_interval_there_is_no_coverage_and_without_a_label_no_error()
 
 def test_a_message_of_a_cohort_is_json_with_its_times() -> None:
     [one] = feed(live(), [outcome(1, actual=18.0)]).close()
-    message = one.message(HOURS)
+    message = one.message(HOURS, {"trip_distance": 15})
     assert (message["start"], message["end"]) == ("2021-02-01T08:00:00+00:00", "2021-02-01T09:00:00+00:00")
     assert message["slices"]["trip_distance"]["1-5"]["bias"] == 2.0
+    assert message["slices"].keys() == {"trip_distance"}
     assert (message["n"], message["coverage"], message["completeness"]) == (1, 1.0, 1.0)
 
 

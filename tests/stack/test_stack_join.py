@@ -20,7 +20,9 @@ from threeways.emulator.server import Emulator
 from threeways.emulator.template import load
 from threeways.emulator.template_values import Resolver
 from threeways.join.functions import ALWAYS
+from threeways.join.judge import PERIOD, _metrics
 from threeways.join.telemetry import AGES, COUNTS
+from threeways.lifecycle.live import Live
 from threeways.stream.telemetry import NAMESPACE
 
 TEMPLATE = Path(__file__).parents[2] / "join.yaml"
@@ -116,6 +118,53 @@ def test_streams_that_are_there_are_read_instead() -> None:
         condition = read[f"Decrypt{which}"]["Condition"]
         assert condition == {"StringEquals": {"kms:EncryptionContext:aws:kinesis:arn": arn}}
     assert not {"DecryptEvents", "DecryptVerdicts"} & statements("JoinerRole").keys()
+
+
+LABELS = "arn:aws:kinesis:us-east-1:123456789012:stream/ended"
+
+
+def test_of_a_join_of_labels_a_third_stream_is_read_and_closed_cohorts_are_judged_each_hour() -> None:
+    assert (
+        not {"Judge", "JudgeRole", "LabelsStream", "JoinerLabels", "LiveBias"}
+        & resolved()["Resources"].keys()
+    )
+    stack = load(TEMPLATE, {"Labels": "true", "Join": "any"})
+    assert [one.where for one in stack.mappings][-1] == "JoinerLabels"
+    verdicts, labels = stack.mappings[1:]
+    assert labels.source.name.endswith("-labels")
+    assert labels.settings == verdicts.settings
+    assert labels.function == verdicts.function
+    [judge] = [one for one in stack.triggers if one.function.logical_id == "Judge"]
+    assert isinstance(judge.settings, ScheduleSettings)
+    assert judge.settings.expression == f"rate({PERIOD / 3600:.0f} hour)"
+    assert judge.function.handler == "threeways.join.functions.judge"
+    read = statements("JoinerRole", Labels="true", LabelsStreamArn=LABELS)
+    assert read["ReadEventsAndVerdicts"]["Resource"][-1] == LABELS
+    assert read["DecryptLabels"]["Condition"] == {
+        "StringEquals": {"kms:EncryptionContext:aws:kinesis:arn": LABELS}
+    }
+    assert "LabelsStream" not in load(TEMPLATE, {"Labels": "true", "LabelsStreamArn": LABELS}).streams
+    assert "DecryptLabels" not in statements("JoinerRole", Labels="true")
+
+
+def test_the_alarms_of_live_error_are_on_metrics_that_the_judge_prints() -> None:
+    made = resolved(Labels="true", AlarmTopicArn=TOPIC)["Resources"]
+    [cohort] = _live().close()
+    printed = {name for name, _, _ in _metrics(cohort)}
+    for name in ("LiveCoverage", "LiveBias", "LabelsMissing"):
+        alarm = made[name]["Properties"]
+        assert alarm["MetricName"] in printed
+        assert alarm["Namespace"] == NAMESPACE
+        assert {one["Name"] for one in alarm["Dimensions"]} == {"service", "function_name"}
+        assert alarm["AlarmActions"] == [TOPIC]
+        assert alarm["Period"] >= PERIOD
+
+
+def _live() -> Live:
+    live = Live("id", ())
+    told = {"id": 1, "revision": 1, "model": "m", "version": "1", "predicted": 1.0, "actual": 2.0}
+    live.add({**told, "at": "2021-02-01T08:00:00", "slices": {}})
+    return live
 
 
 def test_paused_nothing_is_decided_and_what_is_decided_is_still_told() -> None:

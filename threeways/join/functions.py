@@ -1,4 +1,4 @@
-"""The Lambda functions of a join: `join_events`, `publish`, `expire` and `sweep`.
+"""The Lambda functions of a join: `join_events`, `publish`, `expire`, `sweep`; of one of labels also `judge`.
 
 Each is built from the environment when it is first asked for, which Lambda does when it starts the process:
 what cannot work stops the start, with the reason and the mend in the function's log.
@@ -93,6 +93,25 @@ class Functions:
         table = self._table()
         return Sweeper(self.join, table, self._publisher(table), self._telemetry(ALWAYS))
 
+    def judge(self) -> Handler:
+        """Return the handler of the schedule that judges closed cohorts of a join of labels."""
+        from threeways.join.judge import CohortMetrics, Judge
+        from threeways.join.labels import LabelJoin
+
+        if not isinstance(self.join, LabelJoin):
+            raise SettingsError(
+                f"JOIN={self.join.name} is no join of labels, which `label_join` makes; deploy it with "
+                "Labels=false"
+            )
+        report = CohortMetrics(self.join.name, self._settings.powertools_service_name)
+        kinesis, stream = self._decisions()
+        return Judge(self.join, kinesis, stream, StreamDelivery(kinesis, stream), report)
+
+    def _decisions(self) -> tuple[Any, str]:
+        """Return a client of Kinesis, and the stream for decisions."""
+        stream = self._of("decisions_stream_name", "name the stream for decisions")
+        return _client("kinesis", endpoint_url=self._settings.kinesis_endpoint_url), stream
+
     def _table(self) -> DynamoTable:
         name = self._of("join_table_name", "name the join's table")
         return DynamoTable(dynamodb.client(_session(), **CALLS), name, self.join)
@@ -101,9 +120,7 @@ class Functions:
         return SqsTimers(_client("sqs"), self._of("join_queue_url", "give the URL of the queue of timers"))
 
     def _publisher(self, table: DynamoTable) -> Publisher:
-        stream = self._of("decisions_stream_name", "name the stream for decisions")
-        kinesis = _client("kinesis", endpoint_url=self._settings.kinesis_endpoint_url)
-        return Publisher(self.join, table, StreamDelivery(kinesis, stream))
+        return Publisher(self.join, table, StreamDelivery(*self._decisions()))
 
     def _telemetry(self, always: Sequence[str] = ()) -> PowertoolsTelemetry:
         return PowertoolsTelemetry(self.join.name, self._settings.powertools_service_name, always)
@@ -124,7 +141,7 @@ def _client(service: str, **options: Any) -> Any:
     return clients.core_client(_session(), service, **CALLS, **options)
 
 
-_HANDLERS = ("join_events", "publish", "expire", "sweep")
+_HANDLERS = ("join_events", "publish", "expire", "sweep", "judge")
 
 
 def __getattr__(name: str) -> Handler:

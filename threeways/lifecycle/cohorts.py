@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import fsum, sqrt
 from typing import Any, NamedTuple
@@ -136,8 +136,11 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
             closed=self.closed and other.closed,
         )
 
-    def message(self, length: float) -> dict[str, Any]:
-        """Return it as JSON values, for a stream. length: of the cohort, in seconds."""
+    def message(self, length: float, tops: Mapping[str, int]) -> dict[str, Any]:
+        """Return it as JSON values, for a stream.
+
+        length: of the cohort, in seconds. tops: of each slice's field, how many parts are told: the largest.
+        """
         return {
             "model": self.model,
             "version": self.version,
@@ -151,10 +154,17 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
             "curve": self.curve,
             **msgspec.to_builtins(self.figures),
             "slices": {
-                name: {part: msgspec.to_builtins(sums.figures) for part, sums in parts.items()}
+                name: {part: msgspec.to_builtins(sums.figures) for part, sums in _top(parts, tops[name])}
                 for name, parts in self.slices.items()
+                if name in tops
             },
         }
+
+
+def _top(parts: Mapping[str, Sums], most: int) -> list[tuple[str, Sums]]:
+    """Return the parts with the most events, by name."""
+    largest = sorted(parts.items(), key=lambda one: (-one[1].n, one[0]))[:most]
+    return sorted(largest)
 
 
 def sums_of(entries: Sequence[Entry]) -> Sums:

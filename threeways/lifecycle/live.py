@@ -1,7 +1,7 @@
 """How good a model really is: errors of closed cohorts, aggregated from label outcomes.
 
 What takes long is known late, so the error of what has come so far is the error of what was quick. Events are
-therefore judged by *cohorts*, those of one hour of the event's time, when it is *closed*: its hour and
+therefore judged by *cohorts*, those of one hour of event time, when the cohort is *closed*: its hour and
 the join's deadline have passed, and each prediction has an outcome, labelled or not.
 
 Outcomes come at least once and in any order. An open cohort keeps one entry a prediction, so that the highest
