@@ -13,6 +13,7 @@ import msgspec
 
 from threeways.aws import clients
 from threeways.errors import SettingsError
+from threeways.lifecycle.counting import Counting, S3Records
 from threeways.lifecycle.events import Counted
 from threeways.lifecycle.start import start
 from threeways.lifecycle.telemetry import Metrics
@@ -64,6 +65,7 @@ def build(settings: Settings | None = None) -> StreamHandler:
         returns_predictions=settings.returns_predictions,
         lanes=settings.parallelization_factor,
         following=following,
+        counting=_counting(settings),
     )
 
 
@@ -104,6 +106,12 @@ def _quarantine(settings: Settings) -> Quarantine:
         return NoQuarantine()
     s3: S3Client = _client("s3")
     return S3Quarantine(s3, settings.quarantine_location)
+
+
+def _counting(settings: Settings) -> Counting | None:
+    if not settings.counts_location:
+        return None
+    return Counting(S3Records(_client("s3"), settings.counts_location), settings.counts_seconds)
 
 
 def _client(name: str, **options: Any) -> Any:

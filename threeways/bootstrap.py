@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from threeways import artifact
+from threeways.artifact import reference
 from threeways.artifact.interval import IntervalTable
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
@@ -44,4 +45,6 @@ def service_of(
     artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
     service = ModelService(model, task, settings.run_id or model.version, interval=interval)
     service.prove()
+    if settings.counts_location:
+        service.reference = reference.read_or_none(folder)
     return service

@@ -48,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     follow: the pointer object of the model that serves, `s3://bucket/key`; None: it is `model_location`'s
     until the end. follow_seconds: how often it is asked for at most.
     aws_lambda_function_name, aws_lambda_function_memory_size: set by Lambda; the latter in MB.
+
+    counts_location: `s3://bucket/prefix` for records of what is scored, counted into the bins of the model's
+    reference; None: nothing is counted. counts_seconds: the interval of a record.
     """
 
     predictions_stream_name: str | None = None
@@ -71,6 +74,9 @@ class Settings(msgspec.Struct, frozen=True, rename="upper"):
     follow_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=86_400)] = 30.0
     aws_lambda_function_name: str | None = None
     aws_lambda_function_memory_size: Annotated[int, msgspec.Meta(gt=0)] | None = None
+
+    counts_location: str | None = None
+    counts_seconds: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 60.0
 
     @property
     def returns_predictions(self) -> bool:

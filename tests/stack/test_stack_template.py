@@ -104,6 +104,18 @@ def test_a_key_of_ones_own_is_used_everywhere_and_may_be_used() -> None:
     assert [s for s in statements() if s["Sid"] == "UseTheKey"] == []
 
 
+def test_counts_lie_beside_the_quarantine_and_only_a_stack_that_counts_may_put_them() -> None:
+    def told(seconds: str) -> tuple[Any, Any, list[str]]:
+        made = resolved(CountsSeconds=seconds)
+        variables = made["Resources"]["Predictor"]["Properties"]["Environment"]["Variables"]
+        [aside] = [one for one in statements(CountsSeconds=seconds) if one["Sid"] == "SetAside"]
+        may = [one for one in aside["Resource"] if "/counts/" in str(one)]
+        return variables["COUNTS_LOCATION"], variables["COUNTS_SECONDS"], may
+
+    assert told("60") == ("s3://QuarantineBucket/counts", "60", ["<QuarantineBucket.Arn>/counts/*"])
+    assert told("0") == ("", "", [])
+
+
 def test_on_demand_streams_have_no_shard_count() -> None:
     """docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kinesis-stream.html"""
     for stream in of_type(resolved(StreamMode="ON_DEMAND", ShardCount="3"), "AWS::Kinesis::Stream").values():

@@ -24,6 +24,7 @@ from threeways.artifact import interval as interval_tables
 from threeways.artifact.answers import Answers
 from threeways.artifact.inputs import Rows
 from threeways.artifact.interval import IntervalTable
+from threeways.artifact.reference import Reference
 from threeways.errors import (
     ModelFailed,
     PermanentError,
@@ -33,6 +34,7 @@ from threeways.scoring.because import Because
 from threeways.scoring.groups import GroupedModel
 from threeways.scoring.interval import applied
 from threeways.scoring.messages import Messages
+from threeways.scoring.observed import Observed
 from threeways.scoring.on_demand import OnDemand
 from threeways.scoring.outcomes import (
     ColumnScores,
@@ -106,6 +108,8 @@ class ModelService[E]:
         self.fan_out = Messages(self.task, output, version) if task.messages else None
         self._because = Because(model, task.because, self.task.columns) if task.because else None
         self._made = prediction_maker(output.fields, task.id_name, task.name)
+        self.reference: Reference | None = None  # what it was trained on, where somebody counts
+        self.observed: list[Observed] | None = None  # what it scores, where somebody counts it
 
     @property
     def runtime(self) -> str:
@@ -170,6 +174,8 @@ class ModelService[E]:
             return []
         take, flags, without = self._prepared(events, arrived)
         values, faults = self._predictor.predict(take, len(events), without, time_left)
+        if self.observed is not None:
+            self.observed.append(Observed(take, values, flags, faults))
         ids = map(self.task.event_id, events)
         told = self.output.values(self._with_intervals(values, take))
         outcomes: list[Outcome] = (

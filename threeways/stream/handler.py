@@ -14,7 +14,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, cast
 
@@ -53,6 +53,16 @@ class Following(Protocol):
         """Return the model of the next batches, within so many seconds; None: the same. Raises nothing."""
 
 
+class Counting(Protocol):
+    """What counts a service's batches, such as `threeways.lifecycle.counting.Counting`."""
+
+    def watch(self, service: ModelService[Any]) -> None:
+        """Get ready for a batch that this service is going to score."""
+
+    def count(self, quarantined: Mapping[str, int], deadline: Deadline) -> int:
+        """Count the batch that was delivered; return how many records could not be put. Raises nothing."""
+
+
 class StreamHandler:
     """The Lambda handler of a model service; calling it handles one event.
 
@@ -60,6 +70,9 @@ class StreamHandler:
     mapping's `ParallelizationFactor`, if known. clock: seconds of Unix time, to compute records' ages. parse,
     failures: how the source's events are read and answered, those of Kinesis if not given. following: is
     asked after each batch whether another model takes over: a batch is scored by one.
+
+    failures: how the source's events are read and answered, those of Kinesis if not given. counting: counts
+    what was delivered, for monitoring.
     """
 
     def __init__(
@@ -75,6 +88,7 @@ class StreamHandler:
         parse: Parse = batch_of,
         failures: Failures | None = None,
         following: Following | None = None,
+        counting: Counting | None = None,
     ) -> None:
         self.service = service
         self._parse = parse
@@ -86,6 +100,8 @@ class StreamHandler:
         self._lanes = Lanes(lanes)
         self._clock = clock
         self._following = following
+
+        self._counting = counting
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
 
     def __call__(self, event: object, context: Context | None = None) -> dict[str, Any]:
@@ -109,6 +125,8 @@ class StreamHandler:
         kept = KEPT_SHARE * whole
         later = batch.later
         invocation = Invocation(len(batch), oldest_age=_oldest_age(batch, now))
+        if self._counting is not None:
+            self._counting.watch(self.service)
         outcomes: Sequence[Outcome] = self.service.score(
             batch.payloads, OnDemand(batch.arrived_at, moment), lambda: deadline.remaining() - kept
         )
@@ -137,6 +155,8 @@ class StreamHandler:
         invocation.retries += again
         invocation.quarantined = Counter(error.code for _, error in faults[:stored])
         invocation.unfinished = len(unfinished)
+        if self._counting is not None:
+            invocation.counts_failed = self._counting.count(invocation.quarantined, deadline)
         self._report(invocation, context)
         answer = self._failures(unfinished)
         if silent:

@@ -28,6 +28,7 @@ class Invocation:
     oldest_age: the oldest record's age in seconds when the invocation began. scattered: user keys of
     aggregated records that came under several partition keys, where the mapping may have several lanes.
     messages: acknowledged ones, None where each prediction is one. without_messages: events that have none.
+    counts_failed: records of counts that could not be put.
     """
 
     events: int = 0
@@ -39,6 +40,7 @@ class Invocation:
     scattered: int = 0
     messages: int | None = None
     without_messages: int = 0
+    counts_failed: int = 0
 
 
 class Telemetry(Protocol):
@@ -95,6 +97,8 @@ class PowertoolsTelemetry:
             metrics.add_metric(name=name, unit=unit, value=value)
         if invocation.scattered:
             metrics.add_metric(name="KeysAcrossLanes", unit="Count", value=invocation.scattered)
+        if invocation.counts_failed:
+            metrics.add_metric(name="CountsFailed", unit="Count", value=invocation.counts_failed)
         more = {}
         if invocation.messages is not None:
             metrics.add_metric(name="Messages", unit="Count", value=invocation.messages)

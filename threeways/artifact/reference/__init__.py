@@ -8,6 +8,7 @@ from threeways.artifact.reference.structure import (
     encode,
     parse,
     read,
+    read_or_none,
 )
 
-__all__ = ["FILE", "Bins", "Errors", "Reference", "encode", "parse", "read"]
+__all__ = ["FILE", "Bins", "Errors", "Reference", "encode", "parse", "read", "read_or_none"]

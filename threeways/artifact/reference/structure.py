@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,9 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from threeways.errors import ArtifactIncomplete, ArtifactMissing
+from threeways.errors import ArtifactError, ArtifactIncomplete, ArtifactMissing
+
+logger = logging.getLogger(__name__)
 
 FILE = "reference.json"
 FILE_BYTES = 8 * 2**20
@@ -147,6 +150,15 @@ def read(folder: Path) -> Reference:
             "`threeways export` and `threeways import` do where they get 200 rows or more"
         ) from None
     return parse(text, str(path))
+
+
+def read_or_none(folder: Path) -> Reference | None:
+    """Read an artifact's reference; where that cannot be, say so in the log: scoring goes on without."""
+    try:
+        return read(folder)
+    except ArtifactError as error:
+        logger.warning("nothing is counted of this model: %s", error)
+        return None
 
 
 def _broken(where: str, why: str) -> ArtifactIncomplete:
