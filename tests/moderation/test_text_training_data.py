@@ -95,7 +95,7 @@ def test_real_titles_of_the_newest_fifth_are_told_as_well_as_the_goal_says(
     file = shared_file("netflix_titles.csv")
     report = train(file, console=Console(file=io.StringIO()), folder=tmp_path / ".local", task=task)
     assert report.measures["auc"] >= area
-    assert report.measures["ece"] <= 0.045  # the goal, 0.03, is missed: docs/moderation.md
+    assert report.measures["ece"] <= 0.04  # the goal, 0.03, is missed: docs/moderation.md
     assert report.measures["auc"] > report.measures["baseline_auc"]
 
 

@@ -3,7 +3,7 @@
 Weights are those of least squares. A factor and a constant take a row's sum to the logarithm of the odds;
 both are multiplied into the weights, so that it stays one linear model: a score is the sum of its terms'
 contributions. The penalty is chosen on the last fifth of the training rows, which are in the order of time
-where they have one; the calibration on scores of models that did not see the row.
+where they have one; the calibration on scores of models that saw neither the row nor its neighbours in time.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ TERMS = 40_000
 """Words, parts of words, tags and combinations that a model has weights for, at most: the heaviest ones."""
 PENALTIES = (10.0, 30.0)
 """Those of least squares that are tried; too few rows to choose by have the first."""
-_HELD_OUT, _FOLDS = 0.2, 5
-_NEWER = 0.4
-"""The share of the rows, the last ones, that the calibration is fitted on: what comes is like them."""
+_HELD_OUT, _BLOCKS = 0.2, 10
 
 type Floats = NDArray[np.float64]
 
@@ -64,8 +62,7 @@ def fit(rows: pd.DataFrame, degrees: Floats, classes: tuple[str, str]) -> Fitted
     block = made.fit_transform(rows)
     penalty = _best_penalty(block, degrees) if len(rows) >= parts.MANY else PENALTIES[0]
     scores = _scores_of_others(block, degrees, penalty)
-    newer = np.arange(len(rows)) >= round(len(rows) * (1 - _NEWER))
-    factor, constant = _calibration(scores[newer], holds[newer])
+    factor, constant = _calibration(scores, holds)
     threshold = _best_threshold(_probability(scores * factor + constant), holds)
     weights, base = _least_squares(block, degrees, penalty)
     if len(weights) > TERMS:
@@ -112,28 +109,29 @@ def _best_penalty(block: Any, degrees: Floats) -> float:
         weights, _ = _least_squares(block[:early], degrees[:early], penalty)
         scores = np.asarray(block[early:] @ weights)
         factor, constant = _calibration(scores, holds)
-        found[penalty] = _brier(_probability(scores * factor + constant), holds)
+        found[penalty] = _log_loss(scores * factor + constant, holds)
     return min(found, key=found.__getitem__)
 
 
 def _scores_of_others(block: Any, degrees: Floats, penalty: float) -> Floats:
-    """Return each row's score by a model that was fitted on other rows."""
-    from sklearn.model_selection import StratifiedKFold
+    """Return each row's score by a model of all rows but its block: rows that follow each other in time.
 
+    Titles that resemble each other come together, as the films of a series do. A model that saw some of them
+    is surer of the others than it will be of what is new.
+    """
     scores = np.empty(len(degrees))
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=SEED)
-    for learnt, held in folds.split(block, degrees >= 1):
+    for held in np.array_split(np.arange(len(degrees)), _BLOCKS):
+        learnt = np.delete(np.arange(len(degrees)), held)
         weights, base = _least_squares(block[learnt], degrees[learnt], penalty)
         scores[held] = block[held] @ weights + base
     return scores
 
 
 def _calibration(scores: Floats, holds: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the factor and constant of the logistic curve whose probabilities have the lowest Brier score.
+    """Return the factor and constant of the logistic curve whose probabilities have the lowest log loss.
 
-    It is the curve of J. Platt, Probabilistic outputs for support vector machines, 1999, fitted by squares
-    instead of logarithms: a few rows with a wrong label at the ends turn it less. Scores that tell nothing of
-    the class keep their factor of 1.
+    It is the curve of J. Platt, Probabilistic outputs for support vector machines, 1999. Scores that tell
+    nothing of the class keep their factor of 1.
     """
     from scipy.optimize import minimize
 
@@ -143,13 +141,13 @@ def _calibration(scores: Floats, holds: NDArray[np.bool_]) -> tuple[float, float
     plain = (scores - middle) / spread
     share = float(np.mean(holds))
     start = [1.0, float(np.log(share / (1 - share)))]
-    found = minimize(lambda x: _brier(_probability(x[0] * plain + x[1]), holds), start, method="Nelder-Mead")
+    found = minimize(lambda x: _log_loss(x[0] * plain + x[1], holds), start, method="Nelder-Mead")
     factor = float(found.x[0]) / spread
     return (factor, float(found.x[1]) - factor * middle) if factor > 0 else (1.0, 0.0)
 
 
-def _brier(probability: Floats, holds: NDArray[np.bool_]) -> float:
-    return float(np.mean((probability - holds) ** 2))
+def _log_loss(odds: Floats, holds: NDArray[np.bool_]) -> float:
+    return float(np.mean(np.logaddexp(0, np.where(holds, -odds, odds))))
 
 
 def _pipeline(
