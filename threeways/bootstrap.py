@@ -12,7 +12,7 @@ from typing import Any
 from threeways import artifact
 from threeways.artifact import reference
 from threeways.artifact.interval import IntervalTable
-from threeways.scoring import tasks
+from threeways.scoring import golden, tasks
 from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
 from threeways.settings import DEFAULT_TASK, Settings
@@ -22,6 +22,8 @@ def service_of(
     folder: Path | None, settings: Settings, threads: int = 1, interval: IntervalTable | None = None
 ) -> ModelService[Any]:
     """Load the artifact in a folder for the settings' task, check that they fit, and prove the model.
+
+    It is proven by its golden set, or by the task's example where the artifact has none.
 
     folder: None: what the settings name is fetched, once there is such a task; that is the default one where
     TASK, the artifact and its signature tell none, as in stacks of before. threads: how many share a large
@@ -44,7 +46,7 @@ def service_of(
     )
     artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
     service = ModelService(model, task, settings.run_id or model.version, interval=interval)
-    service.prove()
+    golden.prove(service, folder, model.hashes)
     if settings.counts_location:
         service.reference = reference.read_or_none(folder)
     return service

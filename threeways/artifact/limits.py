@@ -20,6 +20,8 @@ NAME_LENGTH = 1_000
 """Characters of an id, a version or a path in it."""
 EXAMPLE_BYTES = 10 * 2**20
 """The input example; a larger one is not read. A thousand rows of a hundred columns have 2 MB."""
+GOLDEN_BYTES = 2**20
+"""The golden set. One of 200 rides has 40 KB."""
 COLUMNS = 1_000_000
 """Columns of a signature's tensor, and of a graph's input."""
 

@@ -58,7 +58,7 @@ def load(folder: Path, sha256: str | None = None, runtime: Runtime | None = None
             from threeways.artifact import proof  # what is deployed is pinned, and needs none of it
 
             proof.require(found, folder)
-        return found.build()
+        return replace(found.build(), hashes=hashes)
     except (ArtifactError, MemoryError):
         raise
     except Exception as error:  # a backstop: the checks name what they know

@@ -123,17 +123,19 @@ class MLmodel(msgspec.Struct, frozen=True):
         """The method that pyfunc calls, `predict` if none is named."""
         return self.flavors.python_function.predict_fn if self.flavors.python_function else "predict"
 
+    def model_files(self) -> list[str]:
+        """Return the paths of the flavours' files, relative to the artifact."""
+        sklearn, onnx = self.flavors.sklearn, self.flavors.onnx
+        return [*([sklearn.pickled_model] if sklearn else []), *([onnx.data] if onnx else [])]
+
     def files(self) -> list[str]:
-        """Return the paths of the files that the MLmodel names, relative to the artifact."""
+        """Return the paths of all files that the MLmodel names."""
         env = self.flavors.python_function.env if self.flavors.python_function else None
         example = self.saved_input_example_info or Example()
-        named = [example.artifact_path, example.serving_input_path]
-        if self.flavors.sklearn:
-            named.append(self.flavors.sklearn.pickled_model)
-        if self.flavors.onnx:
-            named.append(self.flavors.onnx.data)
+        named = [example.artifact_path, example.serving_input_path, *self.model_files()]
         named += list(env.values()) if isinstance(env, dict) else [env]
-        return [name for name in named if name]
+        named.append((self.metadata or {}).get("golden"))
+        return [name for name in named if name and isinstance(name, str)]
 
 
 def parse(text: bytes, where: str) -> MLmodel:

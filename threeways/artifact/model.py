@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from threeways.artifact import signature
 from threeways.artifact.answers import Answers
+from threeways.artifact.digests import Hashes
 from threeways.artifact.input_types import InputTypes
 from threeways.artifact.inputs import Table
 from threeways.artifact.mlmodel import MLmodel
@@ -37,7 +38,8 @@ class Model:
     vocabulary: where it takes dicts, the keys that it was fitted on and whether their values were texts or
     numbers. info: its MLmodel. runtime: the library that runs it. input_types: the column types that a block
     is converted to. table_types: the same for a `Table`. answers: what `predict` returns. categories: a
-    column's name -> the values that its encoder was fitted on.
+    column's name -> the values that its encoder was fitted on. hashes: of the artifact's files, where its
+    digest was verified.
     """
 
     estimator: Any
@@ -52,6 +54,7 @@ class Model:
     table_types: TableTypes = field(default_factory=lambda: TableTypes((), "block"))
     answers: Answers = field(default_factory=Answers)
     categories: Mapping[str, Collection[Any]] = field(default_factory=dict)
+    hashes: Hashes | None = None
 
     @property
     def needs_pandas(self) -> bool:

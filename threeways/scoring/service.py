@@ -67,9 +67,10 @@ class ModelService[E]:
     """A model and its task, ready to predict.
 
     task: the one for the model's dicts where it takes those. declared: the same with the events as they
-    come. version: what predictions name as their model's version. clock: seconds, to measure calls of
-    `predict` with. interval: the table of prediction intervals in place of the artifact's own; None: that, if
-    it has one. output: what messages hold; answered: what the model itself answers, without its interval.
+    come. version: what predictions name as their model's version. golden: the examples of its golden set that
+    were answered as when it was made; 0: it has none. clock: seconds, to measure calls of `predict` with.
+    interval: the table of prediction intervals in place of the artifact's own; None: that, if it has one.
+    output: what messages hold; answered: what the model itself answers, without its interval.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class ModelService[E]:
             self.task = task.for_dicts(None if taken is None else frozenset(taken))
             self._dicts = self.task.dicts
         self.version = version
+        self.golden = 0
         self._refused: Callable[[Rows], Faults] = getattr(asked, "refused", lambda _: {})
         self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(asked, "unseen", lambda _: None)
         self._predictor = Predictor(asked, answered, self.prove, clock)
@@ -115,6 +117,11 @@ class ModelService[E]:
     def runtime(self) -> str:
         """What serves the model, `onnx` or `sklearn`; `unknown` where it does not tell."""
         return str(getattr(self.model, "runtime", "unknown"))
+
+    @property
+    def only_predicts(self) -> bool:
+        """Whether nothing is made of an answer, neither its terms nor several messages."""
+        return self._because is None and self.fan_out is None
 
     def prove(self) -> None:
         """Predict the task's example, so that a model that cannot work fails before the first event.
@@ -222,6 +229,10 @@ class ModelService[E]:
         values, faults = self._predictor.predict(take, len(features.block), without, _for_ever)
         because = None if self._because is None else self._terms(take, len(features.block), faults)
         return ColumnScores(self._with_intervals(values, take), flags, faults, because)
+
+    def refused(self, events: Sequence[E], arrived: Sequence[datetime]) -> Mapping[int, PermanentError]:
+        """Return the events that are not given to `predict`: position -> why."""
+        return self._prepared(events, arrived)[2] if events else {}
 
     def prediction(self, scored: Scored, source_event_id: str | None = None) -> Prediction:
         """Return a scored event in the form that consumers read."""

@@ -87,7 +87,9 @@ class Training(Protocol):
 
     It may also have METHOD: what of the model is called, default `predict`. `measured(task, fitted,
     examples)` returns `Measured`; default: errors of numbers. `cross_validated(task, training, validation)`
-    returns more measures by name. `reported(task, training, figures, folder)` is called when all is
+    returns more measures by name. `events(examples)` returns known events of a set, some 200, as the task's
+    type or as JSON's values: the model's golden set is made of them, without them of the task's example.
+    `reported(task, training, figures, folder)` is called when all is
     registered, with the figures of the training's file and the folder that it is in.
     """
 

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threeways import artifact
+from threeways.artifact.examples import all_rows
 from threeways.artifact.reference import FILE
 from threeways.errors import ArtifactUnsupported, UsageError
-from threeways.scoring import tasks
+from threeways.scoring import golden, tasks
+from threeways.scoring.golden import examples as golden_examples
 from threeways.scoring.service import ModelService
 from threeways.settings import DEFAULT_TASK
 from threeways.training import flavour, reference
 from threeways.training.export_rows import rows_of
 from threeways.training.flavour import Onnx
+from threeways.training.golden_set import GoldenMaker
 from threeways.training.report import step
 
 if TYPE_CHECKING:
@@ -44,6 +47,8 @@ def export(
     model = artifact.load(source, sha256, "sklearn")
     task = tasks.of_model(model.info, source, named, default=DEFAULT_TASK, categories=model.categories)
     artifact.check(model, task.columns, task.dict_keys, mixed=task.mixed)
+    service = ModelService(model, task, model.version)
+    golden.check(service, source, model.hashes)
     rows = rows_of(task, model, source, events, lambda line: console.out(line, highlight=False))
     with step(console, f"writing it as ONNX, comparing that with scikit-learn on {len(rows):,} rows"):
         onnx = flavour.onnx_of(model.estimator, rows, model.input_types, model.table_types, model.info.method)
@@ -53,8 +58,10 @@ def export(
             highlight=False,
         )
         return False
-    told = reference.of_service(ModelService(model, task, None), rows, events) if events else None
-    _write(source, target, onnx, told)
+    examples = all_rows(model.info, source, task.columns, golden.MOST)
+    seeds = golden_examples.rows_as_events(service, examples)
+    told = reference.of_service(service, rows, events) if events else None
+    _write(source, target, onnx, told, GoldenMaker(task, seeds))
     if events and told is None:
         console.out(reference.LACKING, highlight=False)
     console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
@@ -78,10 +85,11 @@ def _require_free(source: Path, target: Path) -> None:
         raise UsageError(f"{target.parent} is not there; make it, or name another folder: --to")
 
 
-def _write(source: Path, target: Path, onnx: Onnx, told: bytes | None) -> None:
-    """Make the copy in a temporary sibling folder, load it once as in serving, and rename it.
+def _write(source: Path, target: Path, onnx: Onnx, told: bytes | None, maker: GoldenMaker) -> None:
+    """Make the copy in a temporary sibling folder, check it by its golden set, and rename it.
 
-    told: the reference; None: the artifact's own, if it has one.
+    told: the reference; None: the artifact's own, if it has one. A golden set that it had is kept, as
+    that tells what the model answered where it was trained.
     """
     from mlflow.models import Model
 
@@ -91,7 +99,13 @@ def _write(source: Path, target: Path, onnx: Onnx, told: bytes | None) -> None:
             shutil.copytree(source, made)
             if told is not None:
                 (made / FILE).write_bytes(told)
-            flavour.add(made, Model.load(str(made)), onnx)
+            described = Model.load(str(made))
+            flavour.add(made, described, onnx)
+            if (made / golden.NAME).exists():
+                golden_examples.renew(made, [flavour.FILE])
+                maker.check(made, "onnx")
+            elif (why := maker.add(made, described)) is not None:
+                raise ArtifactUnsupported(why)
             artifact.load(made, runtime="onnx")
             made.rename(target)
     except OSError as error:

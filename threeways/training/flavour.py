@@ -7,6 +7,7 @@ mlflow.org/docs/latest/ml/model
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ from threeways.training.export import PLAIN, GateFailed, NotExportable, exported
 
 if TYPE_CHECKING:
     from mlflow.models import Model
+
+    from threeways.training.golden_set import GoldenMaker
+
+logger = logging.getLogger(__name__)
 
 FILE = "model.onnx"
 
@@ -75,9 +80,17 @@ def describe(gate: Gate) -> str:
 
 
 def save_model(
-    path: str, mlflow_model: Model, onnx: Onnx | None = None, reference: bytes | None = None, **given: Any
+    path: str,
+    mlflow_model: Model,
+    onnx: Onnx | None = None,
+    reference: bytes | None = None,
+    golden: GoldenMaker | None = None,
+    **given: Any,
 ) -> None:
-    """Save as `mlflow.sklearn.save_model` does, and add the ONNX flavour and the reference if given."""
+    """Save as `mlflow.sklearn.save_model` does, and add the ONNX flavour, the reference and the golden set.
+
+    A graph that is not exact on the golden set is left out.
+    """
     import mlflow.sklearn
 
     mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **given)
@@ -87,6 +100,10 @@ def save_model(
         (Path(path) / REFERENCE).write_bytes(reference)
     if onnx is not None:
         add(Path(path), mlflow_model, onnx)
+    if golden is not None:
+        why = golden.add(Path(path), mlflow_model)
+        if why is not None:
+            logger.warning("the ONNX flavour is left out: %s", why)
 
 
 def write_compact(file: Path) -> None:

@@ -21,11 +21,14 @@ from threeways.artifact.mlmodel import METHODS
 from threeways.artifact.sklearn.input_kind import input_kind
 from threeways.bootstrap import service_of
 from threeways.errors import ArtifactError, ArtifactUnsupported, DataError, TrackingError, UsageError
+from threeways.scoring import golden
+from threeways.scoring.golden import examples as golden_examples
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
 from threeways.training import example_table, flavour, pickled, reference
 from threeways.training.export_rows import numbers_of, table_of
 from threeways.training.flavour import Onnx
+from threeways.training.golden_set import GoldenMaker
 from threeways.training.lock import exclusive
 from threeways.training.registry import ALIAS, RegisteredModel, register, resolve
 from threeways.training.report import step
@@ -88,6 +91,8 @@ def import_model(file: Path, chosen: Chosen, console: Console, folder: Path) -> 
     else:
         given["onnx"] = onnx
         console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
+    few: Any = rows.head(golden.MOST).to_dict("records")
+    given["golden"] = GoldenMaker(service.declared, golden_examples.rows_as_events(service, few))
     store = store_of(folder)
     with (
         exclusive(folder / "train.lock", lambda: console.out("waiting for another training here to end")),

@@ -12,7 +12,7 @@ from threeways.artifact.inputs import Table
 from threeways.artifact.signature import Column
 from threeways.artifact.tables import TableTypes
 from threeways.scoring.task import Task
-from threeways.training import flavour, measures, reference
+from threeways.training import flavour, golden_set, measures, reference
 from threeways.training.examples import Examples, Fitted, Measured, training_of
 from threeways.training.flavour import Onnx
 
@@ -76,6 +76,7 @@ def record(trained: Trained, experiment: str) -> tuple[str, str]:
             flavor=flavour,
             onnx=trained.onnx,
             reference=_reference(trained),
+            golden=golden_set.of_training(task, trained.validation),
             sk_model=trained.fitted.model,
             serialization_format="skops",
             skops_trusted_types=list(how.TRUSTED_TYPES),

@@ -21,7 +21,7 @@ from threeways.errors import ArtifactMismatch, ArtifactUntrusted, UsageError
 from threeways.ops import account
 from threeways.ops.deploy import in_image
 from threeways.ops.printing import say
-from threeways.scoring import tasks
+from threeways.scoring import golden, tasks
 from threeways.settings import DEFAULT_TASK, Runtime, Settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Chosen:
     artifact's digest, which pins what is deployed. registered: its name in the registry, "" for none.
     trained_here: whether this checkout trained it. vouched: whether a person gave its digest. Pinned is not
     trusted: a pickle needs one of these two. What checking it tells: runtime, what serves it; task; target,
-    the Dockerfile's target with all that it needs, of a pickle that is not loaded here the likely one.
+    the Dockerfile's target with all that it needs, of a pickle that is not loaded here the likely one;
+    golden, how many examples of its golden set agree, None where it was not loaded here.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Chosen:
     runtime: Runtime | None = None
     task: Task[Any] | None = None
     target: str = FUNCTION
+    golden: int | None = None
 
     @property
     def prefix(self) -> str:
@@ -156,6 +158,7 @@ def check(chosen: Chosen, asked: Settings, *, image: str | None = None) -> Chose
         runtime=cast("Runtime", service.runtime),  # the loader's own, of an artifact
         task=service.declared,
         target=target,
+        golden=service.golden,
     )
 
 
@@ -214,6 +217,7 @@ def tell(named: str | None, settings: Settings, console: Console, local: Path) -
         f"{checked.name} serves {told_task(checked.task)}, by {checked.runtime}, in the image's target "
         f"{checked.target}; MODEL_SHA256={checked.sha256}",
     )
+    say(console, golden.told(checked.golden))
 
 
 def told_task(task: Task[Any]) -> str:

@@ -24,6 +24,7 @@ from threeways.scoring.task import Task
 from threeways.systems.moderation.copyright import MOST_BITS, bits_of, hashes_of, label_of
 from threeways.systems.moderation.generator import Work, catalogue, uploads
 from threeways.systems.moderation.training import reported
+from threeways.systems.moderation.uploads import Upload
 from threeways.training import measures
 from threeways.training.examples import Examples, Fitted, Measured
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from sklearn.neighbors import KNeighborsClassifier
 
 __all__ = [
-    "TRUSTED_TYPES", "figures", "fit", "fit_baseline", "load", "measured", "parameters", "reported", "sample",
+    "TRUSTED_TYPES", "events", "figures", "fit", "fit_baseline", "load", "measured", "parameters", "reported",
+    "sample",
 ]  # fmt: skip
 
 TRUSTED_TYPES: list[str] = []
@@ -40,6 +42,8 @@ UPLOADS, SEED = 4_000, 2
 """The generated uploads that a catalogue is judged on: how many, and their seed."""
 THRESHOLD = 0.9
 """The score from which precision and recall count an upload as a copy, and the policy removes it."""
+MOST_EVENTS = 200
+"""The uploads of which a golden set may be made."""
 FLAT_BITS = 3
 """A frame of which at most so many bits are set, or are not, is of one colour: it is in many uploads."""
 
@@ -71,6 +75,18 @@ def load(task: Task[Any], data: str | None, validation: str | None, say: Say) ->
     else:
         works, source = _read(data, say)
     return frames_of(works, source), _judging(task, works)
+
+
+def events(examples: Judging) -> list[Upload]:
+    """Return some of the uploads that a catalogue is judged on, with their frames alone."""
+    few = examples.groups[range(min(MOST_EVENTS, len(examples.groups)))]
+    packed = np.packbits(np.asarray(few.rows).astype(np.uint8), axis=1).reshape(-1, 8)
+    frames = [row.tobytes().hex() for row in packed]
+    ends = np.cumsum(few.counts).tolist()
+    return [
+        Upload(at, "golden", title="", frames=tuple(frames[end - count : end]))
+        for at, (end, count) in enumerate(zip(ends, few.counts.tolist(), strict=True), 1)
+    ]
 
 
 def sample(task: Task[Any], data: str | None, say: Say) -> Examples:

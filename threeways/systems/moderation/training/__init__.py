@@ -14,7 +14,7 @@ from threeways.atomic_files import write_json
 from threeways.scoring.task import Task
 from threeways.systems.moderation.texts import OTHERWISE
 from threeways.systems.moderation.training import model
-from threeways.systems.moderation.training.data import load, sample
+from threeways.systems.moderation.training.data import events, load, sample
 from threeways.systems.moderation.training.plots import reliability
 from threeways.training import measures
 from threeways.training.examples import Examples, Fitted, Measured, Target
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "METHOD", "TRUSTED_TYPES", "cross_validated", "figures", "fit", "fit_baseline", "load", "measured",
-    "parameters", "reported", "sample",
+    "METHOD", "TRUSTED_TYPES", "cross_validated", "events", "figures", "fit", "fit_baseline", "load",
+    "measured", "parameters", "reported", "sample",
 ]  # fmt: skip
 
 METHOD = "predict_proba"

@@ -22,7 +22,7 @@ from threeways.errors import DataError
 from threeways.scoring.task import Task
 from threeways.systems.moderation.generator import LabelledUpload, uploads
 from threeways.systems.moderation.texts import texts_of
-from threeways.systems.moderation.uploads import Upload
+from threeways.systems.moderation.uploads import MAX_TEXT, Upload
 from threeways.training.examples import Examples
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ VIOLENT = frozenset(
     }
 )  # fmt: skip
 """The genres whose titles count as violent; dramas, mysteries and classics may be, and mostly are not."""
+MOST_EVENTS = 200
+"""The rows of which a golden set may be made."""
 _HELD_OUT = 0.2
 _SEED = 0
 _TITLES = (
@@ -119,6 +121,18 @@ def sample(task: Task[Any], data: str | None, say: Say) -> Examples[Table]:
     if data is None:
         return _generated(task, *GENERATED_VALIDATION).part()
     return _read(task, data, "EVENTS", say).part()
+
+
+def events(examples: Examples[Table]) -> list[Upload]:
+    """Return some rows of a set as uploads, evenly; a title that is too long for one is left out."""
+    step = max(1, len(examples.target) // MOST_EVENTS)
+    texts, tags, countries = (examples.block.columns[name][::step] for name in ("text", "tags", "country"))
+    found = zip(texts.tolist(), tags.tolist(), countries.tolist(), strict=True)
+    return [
+        Upload(at, "golden", title=text, tags=tuple(named.split()), country=",".join(places.split()))
+        for at, (text, named, places) in enumerate(found, 1)
+        if len(text) <= MAX_TEXT
+    ][:MOST_EVENTS]
 
 
 def _generated(task: Task[Any], count: int, seed: int) -> Labelled:

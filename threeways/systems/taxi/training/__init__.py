@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from threeways.scoring.task import Task
 from threeways.systems.taxi.training import baseline, model, plots
-from threeways.systems.taxi.training.data import load, sample
+from threeways.systems.taxi.training.data import events, load, sample
 from threeways.systems.taxi.training.model import TRUSTED_TYPES, parameters
 from threeways.training.examples import Examples, Target
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
-__all__ = ["TRUSTED_TYPES", "figures", "fit", "fit_baseline", "load", "parameters", "sample"]
+__all__ = ["TRUSTED_TYPES", "events", "figures", "fit", "fit_baseline", "load", "parameters", "sample"]
 
 
 def fit(task: Task[Any], examples: Examples) -> Pipeline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from threeways.artifact.inputs import Block
 from threeways.aws.files import Say
 from threeways.errors import DataError, UsageError
 from threeways.scoring.task import Features, Task, Truth
-from threeways.systems.taxi.rides import RideEvent
+from threeways.systems.taxi.rides import Ride, RideEvent
 from threeways.training.examples import Examples
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CITY_TRAINING, CITY_VALIDATION = (2021, 1, 60_000), (2021, 2, 20_000)
 """Year, month and rides of the synthetic city's two sets."""
+MOST_EVENTS = 200
+"""The rides of which a golden set may be made."""
 _HELD_OUT = 0.2
 
 
@@ -65,6 +67,19 @@ def sample(task: Task[Any], data: str | None, say: Say) -> Examples:
         return _usable(task, city.trips(*CITY_VALIDATION), "--rides")
     trips = _folder(Path(data), say) if Path(data).is_dir() else read(data, "--rides", say)
     return _usable(task, trips, "--rides")
+
+
+def events(examples: Examples) -> list[RideEvent]:
+    """Return some rides of a set as events, evenly: of the date only the weekday is what it was."""
+    few = examples.block[:: max(1, len(examples.target) // MOST_EVENTS)][:MOST_EVENTS].tolist()
+    return [
+        RideEvent(at, Ride(int(pickup), int(dropoff), miles, _time_of(int(minute), int(weekday))))
+        for at, (pickup, dropoff, _, miles, minute, weekday) in enumerate(few, 1)
+    ]
+
+
+def _time_of(minute: int, weekday: int) -> str:
+    return (datetime(2021, 2, 1) + timedelta(days=weekday, minutes=minute)).isoformat()  # noqa: DTZ001  (New York's, a Monday)
 
 
 def _folder(folder: Path, say: Say) -> Trips:
