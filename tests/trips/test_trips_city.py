@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from threeways.errors import DataError
-from threeways.systems.taxi.trips import city, city_tips
+from threeways.systems.taxi.trips import city, city_map, city_tips
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import digest_of, normalised
 
@@ -120,3 +120,24 @@ def test_it_is_as_dirty_as_the_real_files(january: pd.DataFrame) -> None:
 def test_a_month_that_is_none_is_refused(year: int, month: int, rides: int) -> None:
     with pytest.raises(DataError, match="synthetic city"):
         city.month(year, month, rides)
+
+
+def test_a_closed_bridge_makes_rides_across_it_longer_from_that_moment_on_and_no_others() -> None:
+    closed = np.datetime64("2021-03-16")
+    before = city.month(2021, 3, 8_000)
+    after = city.month(2021, 3, 8_000, closed=closed)
+    ends = ["PULocationID", "DOLocationID"]
+    changed = (before["lpep_dropoff_datetime"] != after["lpep_dropoff_datetime"]).to_numpy()
+    zones = before[ends].to_numpy(dtype=np.int64) - 1
+    crosses = city_map.draw(city.SEED).bridged[zones[:, 0], zones[:, 1]]
+    late = (before["lpep_pickup_datetime"] >= closed).to_numpy()
+    assert not changed[~(crosses & late)].any()
+    assert changed[crosses & late].mean() > 0.95  # dirt has taken the others' times
+    assert 0.1 < crosses.mean() < 0.2
+    same = ["lpep_pickup_datetime", *ends, "trip_distance", "payment_type"]
+    pd.testing.assert_frame_equal(before[same], after[same])
+
+
+def test_a_bridge_that_is_closed_after_the_month_changes_nothing(january: pd.DataFrame) -> None:
+    unchanged = city.month(2021, 1, 60_000, closed=np.datetime64("2021-02-01"))
+    assert digest_of(unchanged) == digest_of(january)

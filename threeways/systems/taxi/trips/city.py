@@ -30,6 +30,8 @@ _WEEKEND_RIDES = (22, 9, 6, 10, 20, 36, 56, 80, 80, 75, 52, 34, 22)
 _WORKDAY_SPEED = (1.45, 1.6, 1.55, 1.3, 1.0, 0.88, 0.92, 1.0, 0.88, 0.8, 0.98, 1.22, 1.45)
 _WEEKEND_SPEED = (1.38, 1.48, 1.6, 1.5, 1.4, 1.3, 1.2, 1.05, 1.02, 1.02, 1.08, 1.2, 1.38)
 _WEEKDAY_RIDES = (1.0, 1.08, 1.12, 1.12, 1.16, 0.86, 0.66)  # Monday first
+CLOSED = 2.0
+"""How many times as long the drives take that would cross the bridge, once it is closed."""
 _BOOKED = 0.46  # the share of rides booked ahead; their times come in whole minutes, as in TLC's files
 
 
@@ -44,12 +46,16 @@ class _Rides:
     seconds: NDArray[np.int64]
 
 
-def month(year: int, month: int, rides: int, seed: int = SEED) -> pd.DataFrame:
+def month(
+    year: int, month: int, rides: int, seed: int = SEED, closed: np.datetime64 | None = None
+) -> pd.DataFrame:
     """`rides` trips of one month in the schema of TLC's green taxi files, sorted by pickup.
 
     Columns: lpep_pickup_datetime and lpep_dropoff_datetime (datetime64[us], New York's clock), PULocationID
     and DOLocationID (int64), trip_distance (float64, miles), payment_type (int64) and tip_amount (float64,
-    dollars). Raises DataError for a month that is none.
+    dollars). closed: from that moment on the bridge is: rides across it take longer (and tips are of their
+    fares); all other rides are the same.
+    Raises DataError for a month that is none.
     """
     if not (1 <= month <= 12 and 1970 <= year <= 9998 and rides >= 1):
         raise DataError(
@@ -57,7 +63,7 @@ def month(year: int, month: int, rides: int, seed: int = SEED) -> pd.DataFrame:
         )
     streets = city_map.draw(seed)
     random = np.random.default_rng([seed, year, month, rides])
-    clean = _clean_rides(streets, random, year, month, rides)
+    clean = _clean_rides(streets, random, (year, month, rides), closed)
     frame = pd.DataFrame(
         {
             "lpep_pickup_datetime": clean.pickup.astype("datetime64[s]").astype("datetime64[us]"),
@@ -75,14 +81,24 @@ def month(year: int, month: int, rides: int, seed: int = SEED) -> pd.DataFrame:
     )
 
 
-def trips(year: int, month_number: int, rides: int, seed: int = SEED) -> Trips:
+def trips(
+    year: int, month_number: int, rides: int, seed: int = SEED, closed: np.datetime64 | None = None
+) -> Trips:
     """`month` as `Trips`, ready for cleaning; its source says which city and carries the rows' digest."""
-    frame = month(year, month_number, rides, seed)
+    frame = month(year, month_number, rides, seed, closed)
     name = f"synthetic city {seed}, {year}-{month_number:02d}"
+    if closed is not None:
+        name += f", its bridge closed from {closed}"
     return Trips(normalised(frame), (Source(name, len(frame), digest_of(frame)),))
 
 
-def _clean_rides(streets: CityMap, random: np.random.Generator, year: int, month: int, count: int) -> _Rides:
+def _clean_rides(
+    streets: CityMap,
+    random: np.random.Generator,
+    asked: tuple[int, int, int],
+    closed: np.datetime64 | None,
+) -> _Rides:
+    year, month, count = asked
     booked = random.random(count) < _BOOKED
     draw = random.random(count)
     pair = np.where(booked, np.searchsorted(streets.booked, draw), np.searchsorted(streets.hailed, draw))
@@ -91,6 +107,11 @@ def _clean_rides(streets: CityMap, random: np.random.Generator, year: int, month
     pickup[booked] -= pickup[booked] % 60
     miles = _miles(streets, random, pickup_zone, dropoff_zone)
     minutes = _minutes(streets, random, pickup_zone, dropoff_zone, pickup, miles)
+    if closed is not None:
+        late = streets.bridged[pickup_zone, dropoff_zone] & (
+            pickup >= closed.astype("M8[s]").astype(np.int64)
+        )
+        minutes = np.where(late, minutes * CLOSED, minutes)
     seconds = np.rint(minutes * 60).astype(np.int64)
     seconds[booked] = np.maximum(60, np.rint(seconds[booked] / 60).astype(np.int64) * 60)
     return _Rides(pickup_zone, dropoff_zone, pickup, np.round(miles, 2), seconds)
