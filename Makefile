@@ -11,7 +11,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 	$(foreach _,$(.VARIABLES),$(if $(findstring command,$(origin $(_))),$(_)))
 
 override .DEFAULT_GOAL := help
-.PHONY: help setup run review watch torture replay web batch train test quality validate doctor plan bench bench-check bench-growth bench-consumers \
+.PHONY: help setup run review watch torture replay web batch train retrain test quality validate doctor plan bench bench-check bench-growth bench-consumers \
 	bench-image bench-web bench-batch bench-join digest check import wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
 override SHELL := /bin/bash
@@ -25,6 +25,7 @@ TAKES_watch := PORT
 TAKES_web := PORT MODEL SHA256
 TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL SHA256
 TAKES_train := DATA VALIDATION
+TAKES_retrain := DATA HOLDOUT WINDOW HALF_LIFE BECAUSE MODEL SHA256
 TAKES_test := ARGS
 TAKES_validate := TEMPLATE
 TAKES_review := KEY ALLOW REMOVE BY BECAUSE SERVE PORT JOIN STACK TABLE VERDICTS REGION YES
@@ -129,6 +130,9 @@ batch: $(READY) $(if $(filter spark,$(value ENGINE)),$(VENV)/.spark) ## a table 
 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train
+
+retrain: $(READY) ## a challenger out of the newest labelled events, judged against the champion (DATA= HOLDOUT= WINDOW= HALF_LIFE= BECAUSE= MODEL= TASK=)
+	@$(PYTHON) -m threeways retrain
 
 # Tests run at once, on each core up to four; ARGS=-n0 and --pdb run them in one process, for a person to follow.
 test: $(READY) ## run the tests (ARGS= pytest's own: -n0, -k, --pdb, --exhaustive, --torture-full)

@@ -27,6 +27,7 @@ from threeways.cli.invoke import invoke
 from threeways.cli.plan import plan
 from threeways.cli.quarantine import quarantine
 from threeways.cli.replay import replay
+from threeways.cli.retrain import retrain
 from threeways.cli.review import review
 from threeways.cli.rollback import rollback
 from threeways.cli.run import run
@@ -37,7 +38,7 @@ from threeways.cli.watch import watch
 from threeways.cli.web import web
 
 COMMANDS = {
-    "On this machine": (run, watch, web, batch, train, torture),
+    "On this machine": (run, watch, web, batch, train, retrain, torture),
     "A model's artifact": (check, digest, export, import_),
     "What was given up": (quarantine, replay),
     "What is left to people": (review,),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 type Target = NDArray[Any]
 """(n,) true or predicted values: float64 in the unit of the task's output; or what tells a class."""
+type Weights = NDArray[np.float64]
+"""(n,) what each example weighs in a model's loss."""
 type Say = Callable[[str], None]
 """Is told a line for people."""
 
@@ -91,6 +93,10 @@ class Training(Protocol):
     type or as JSON's values: the model's golden set is made of them, without them of the task's example.
     `reported(task, training, figures, folder)` is called when all is
     registered, with the figures of the training's file and the folder that it is in.
+
+    What is retrained has `labelled(task, data, variable, say)`, one set of events with their `times`; data
+    None: the system's own, variable: HOLDOUT or DATA. It may have `fit_weighted(task, examples, weights)`:
+    `fit` with (n,) weights of the examples.
     """
 
     TRUSTED_TYPES: Sequence[str]

@@ -15,6 +15,7 @@ from threeways.scoring.task import Task
 from threeways.training import flavour, golden_set, measures, reference
 from threeways.training.examples import Examples, Fitted, Measured, training_of
 from threeways.training.flavour import Onnx
+from threeways.training.times import until
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -109,7 +110,12 @@ def _told(trained: Trained) -> dict[str, object]:
     chosen = {"chosen": dict(trained.fitted.chosen)} if trained.fitted.chosen else {}
     return {
         "trained_on": {
-            which: {"name": _files(examples), "rows": len(examples.target), "sha256": _digest(examples)}
+            which: {
+                "name": _files(examples),
+                "rows": len(examples.target),
+                "sha256": digest_of(examples),
+                **({"until": last} if (last := until(examples)) else {}),
+            }
             for which, examples in (("training", trained.training), ("validation", trained.validation))
         },
         "metrics": {f"validation_{kind}": float(value) for kind, value in found.items()},
@@ -128,12 +134,12 @@ _REQUIREMENTS = ("numpy", "scikit-learn", "skops")
 def _parameters(trained: Trained) -> dict[str, object]:
     found = dict(training_of(trained.task).parameters()) | dict(trained.fitted.chosen)
     for which, examples in (("train", trained.training), ("validation", trained.validation)):
-        found |= {f"{which}_data": examples.name, f"{which}_sha256": _digest(examples)}
+        found |= {f"{which}_data": examples.name, f"{which}_sha256": digest_of(examples)}
         found[f"{which}_rows"] = len(examples.target)
     return found
 
 
-def _digest(examples: Examples[Any]) -> str:
+def digest_of(examples: Examples[Any]) -> str:
     """Return the one file's SHA-256, or the SHA-256 of several files' digests, one a line."""
     digests = [source.sha256 for source in examples.sources]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 """The alias of the model that the commands use where none is named."""
+CHALLENGER = "challenger"
+"""The alias of the model that may take its place."""
 
 
 def name_of(task: str) -> str:
@@ -89,8 +92,19 @@ def newest_of(name: str, folder: Path = LOCAL) -> str | None:
     return max((str(one.version) for one in found), key=int, default=None)
 
 
-def register(client: MlflowClient, name: str, model_id: str, run_id: str, description: str) -> str:
-    """Make a logged model a version of a registered model, set the alias last, return the version."""
+def register(
+    client: MlflowClient,
+    name: str,
+    model_id: str,
+    run_id: str,
+    description: str,
+    alias: str | None = ALIAS,
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Make a logged model a version of a registered model, set the alias last, return the version.
+
+    alias: None: it gets none. tags: of the version.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
@@ -103,7 +117,10 @@ def register(client: MlflowClient, name: str, model_id: str, run_id: str, descri
     # MLflow's page of a logged model shows its versions by this tag.
     link = json.dumps([{"name": name, "version": version}])
     client.set_logged_model_tags(model_id, {"mlflow.modelVersions": link})
-    client.set_registered_model_alias(name, ALIAS, version)
+    for tag, value in (tags or {}).items():
+        client.set_model_version_tag(name, version, tag, value)
+    if alias is not None:
+        client.set_registered_model_alias(name, alias, version)
     return version
 
 

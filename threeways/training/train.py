@@ -15,7 +15,7 @@ from threeways.scoring import tasks
 from threeways.scoring.task import Task
 from threeways.settings import DEFAULT_TASK, LOCAL
 from threeways.training import flavour
-from threeways.training.examples import Examples, training_of
+from threeways.training.examples import Examples, Fitted, training_of
 from threeways.training.lock import exclusive
 from threeways.training.measures import in_file
 from threeways.training.record import Trained, evaluated, method_of, record, table_types_of
@@ -55,7 +55,7 @@ def train(
     for the first. The alias moves last: one that is killed leaves it where it was.
     Raises DataError, TrackingError, UsageError.
     """
-    with _alone(console, folder):
+    with alone(console, folder):
         return _train(tasks.find(task), data, validation, console, folder)
 
 
@@ -70,7 +70,7 @@ def resolve_or_train(*, console: Console, folder: Path = LOCAL, task: str = TASK
         registered = resolve(champion_of(found.name), folder)
         if registered is not None:
             return registered
-    with _alone(console, folder):
+    with alone(console, folder):
         registered = _champion(found, task, folder)
         if registered is None:
             console.out(f"no model of {found.name} is registered yet: training one", highlight=False)
@@ -94,7 +94,9 @@ def _champion(task: Task[Any], asked: str, folder: Path) -> RegisteredModel | No
     return registered
 
 
-def _alone(console: Console, folder: Path) -> AbstractContextManager[None]:
+def alone(console: Console, folder: Path) -> AbstractContextManager[None]:
+    """Hold the folder's lock of trainings; another training in it is waited for."""
+
     def waiting() -> None:
         console.out(
             "another training is running here: waiting for it to end (Ctrl-C gives up)", highlight=False
@@ -115,7 +117,7 @@ def _train(
     with step(console, f"opening MLflow's store, {masked(store.uri)}"), named_faults(store):
         client = connect(store)
         experiment = experiment_id(client, store, name)
-    trained = _trained(task, training, judging, console)
+    trained = trained_of(task, None, training, judging, console)
     with step(console, "logging to MLflow and registering"), named_faults(store):
         run_id, model_id = record(trained, experiment)
         version = register(client, name, model_id, run_id, f"{task.name}, from `make train`.")
@@ -140,12 +142,22 @@ def _train(
     return report
 
 
-def _trained(
-    task: Task[Any], training: Examples[Any], validation: Examples[Any], console: Console
+def trained_of(
+    task: Task[Any],
+    fitted: Fitted | None,
+    training: Examples[Any],
+    validation: Examples[Any],
+    console: Console,
 ) -> Trained:
+    """Return a training that is ready to be logged: judged, and written as ONNX where that can be.
+
+    fitted: the model, None to fit it here.
+    """
     how = training_of(task)
-    with step(console, f"fitting the model on {len(training.target):,} rows"):
-        fitted = how.fit(task, training)
+    if fitted is None:
+        with step(console, f"fitting the model on {len(training.target):,} rows"):
+            found = how.fit(task, training)
+        fitted = found if isinstance(found, Fitted) else Fitted(found)
     with step(console, "fitting the linear baseline, judging both"):
         trained = evaluated(task, fitted, how.fit_baseline(task, training), training, validation)
     with step(console, "writing it as ONNX, comparing that with scikit-learn"):

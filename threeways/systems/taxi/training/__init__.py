@@ -6,20 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 from threeways.scoring.task import Task
 from threeways.systems.taxi.training import baseline, model, plots
-from threeways.systems.taxi.training.data import events, load, sample
+from threeways.systems.taxi.training.data import events, labelled, load, sample
 from threeways.systems.taxi.training.model import TRUSTED_TYPES, parameters
-from threeways.training.examples import Examples, Target
+from threeways.training.examples import Examples, Target, Weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
-__all__ = ["TRUSTED_TYPES", "events", "figures", "fit", "fit_baseline", "load", "parameters", "sample"]
+__all__ = [
+    "TRUSTED_TYPES", "events", "figures", "fit", "fit_baseline", "fit_weighted", "labelled", "load",
+    "parameters", "sample",
+]  # fmt: skip
 
 
 def fit(task: Task[Any], examples: Examples) -> Pipeline:
     """Fit the boosting. Raises DataError for too few rides."""
-    return model.fit(examples.block, examples.target, speeds=task.truth is not None and task.truth.since)
+    return model.fit(examples.block, examples.target, speeds=_is_time(task))
+
+
+def fit_weighted(task: Task[Any], examples: Examples, weights: Weights) -> Pipeline:
+    """Fit the boosting on rides that do not weigh the same. Raises DataError for too few rides."""
+    return model.fit(examples.block, examples.target, speeds=_is_time(task), weights=weights)
+
+
+def _is_time(task: Task[Any]) -> bool:
+    return task.truth is not None and task.truth.since
 
 
 def fit_baseline(_task: Task[Any], examples: Examples) -> Pipeline:

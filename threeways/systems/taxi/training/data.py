@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ CITY_TRAINING, CITY_VALIDATION = (2021, 1, 60_000), (2021, 2, 20_000)
 """Year, month and rides of the synthetic city's two sets."""
 MOST_EVENTS = 200
 """The rides of which a golden set may be made."""
+CITY_LATER = (2021, 2, 40_000), (2021, 3, 40_000)
+"""Its two months that a model is retrained on; from the second one on the bridge is closed."""
 _HELD_OUT = 0.2
 
 
@@ -82,17 +85,43 @@ def _time_of(minute: int, weekday: int) -> str:
     return (datetime(2021, 2, 1) + timedelta(days=weekday, minutes=minute)).isoformat()  # noqa: DTZ001  (New York's, a Monday)
 
 
-def _folder(folder: Path, say: Say) -> Trips:
-    """Return the trips of all parquet files in a folder, whatever its name."""
+def labelled(task: Task[Any], data: str | None, variable: str, say: Say) -> Examples:
+    """Return one set of rides with their times. data: files as `load` takes them, or a database's URL.
+
+    None: two months of the synthetic city, whose bridge is closed in the second one. Raises DataError.
+    """
+    from threeways.systems.taxi.trips import city, database
+    from threeways.systems.taxi.trips.reading import read
+
+    if data is None:
+        say(
+            "data: the synthetic city, its bridge closed at last; "
+            f"give {variable}=trips.parquet for real ones"
+        )
+        before, after = CITY_LATER
+        closed = np.datetime64(f"{after[0]}-{after[1]:02d}-01")
+        return _usable(task, _joined([city.trips(*before), city.trips(*after, closed=closed)]), variable)
+    trips = database.read(data, variable) if database.is_named(data) else read(data, variable, say)
+    return _usable(task, trips, variable)
+
+
+def _joined(parts: Sequence[Trips]) -> Trips:
     import pandas as pd
 
-    from threeways.systems.taxi.trips.reading import Trips, read
+    from threeways.systems.taxi.trips.reading import Trips
+
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    return Trips(frame, tuple(source for part in parts for source in part.sources))
+
+
+def _folder(folder: Path, say: Say) -> Trips:
+    """Return the trips of all parquet files in a folder, whatever its name."""
+    from threeways.systems.taxi.trips.reading import read
 
     parts = [read(str(path), "--rides", say) for path in sorted(folder.glob("*.parquet"))]
     if not parts:
         raise DataError(f"--rides: there is no parquet file in {folder}; name another folder, or files")
-    frame = pd.concat([part.frame for part in parts], ignore_index=True)
-    return Trips(frame, tuple(source for part in parts for source in part.sources))
+    return _joined(parts)
 
 
 def _warn_of_rides_in_both(training: Trips, judging: Trips, say: Say) -> None:

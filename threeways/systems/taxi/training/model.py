@@ -47,9 +47,12 @@ def parameters() -> dict[str, object]:
     return {"seed": SEED, "encoding_folds": FOLDS, **BOOSTING}
 
 
-def fit(block: Block, target: Target, *, speeds: bool = True) -> Pipeline:
-    """Fit a pipeline from the (n, 6) block of `COLUMNS` to (n,) true values. speeds: see `_encoded`.
+def fit(
+    block: Block, target: Target, *, speeds: bool = True, weights: NDArray[np.float64] | None = None
+) -> Pipeline:
+    """Fit a pipeline from the (n, 6) block of `COLUMNS` to (n,) true values.
 
+    speeds: see `_encoded`. weights: (n,) of the rides in the boosting's loss, all the same if None.
     The booster learns from out-of-fold encodings, in which no ride has seen its own duration; the pipeline
     encodes new rides with all the data. Equal data gives equal bits. Raises DataError for too few rides.
     """
@@ -62,7 +65,8 @@ def fit(block: Block, target: Target, *, speeds: bool = True) -> Pipeline:
         )
     encoder, encoded = _encoded(block, target, speeds=speeds)
     boosting = HistGradientBoostingRegressor(early_stopping=False, random_state=SEED, **BOOSTING)
-    return Pipeline([("encode", encoder), ("boost", boosting.fit(encoded, target))])
+    boosting.fit(encoded, target, sample_weight=weights)
+    return Pipeline([("encode", encoder), ("boost", boosting)])
 
 
 def _encoded(
