@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Table
 from threeways.scoring.paired import CONFIDENCE, Difference, rmse_difference
-from threeways.scoring.task import Slice, Task
+from threeways.scoring.slices import Slice
+from threeways.scoring.task import Task
 from threeways.training.examples import Examples, Target
 
 PART_ROWS = 500
