@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from typing import Any
 
 import boto3
@@ -71,6 +72,28 @@ def test_without_a_region_the_variable_to_give_is_named(monkeypatch: pytest.Monk
         Reviews(place)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert Reviews(place)._dynamodb.meta.region_name == "eu-west-1"
+
+
+def expiry(stage: Stage, key: str) -> float | None:
+    """Return in how many days TTL removes a key, None for never."""
+    item = boto3.client("dynamodb").get_item(
+        TableName=stage.table_name, Key={"key": {"S": json.dumps(key)}}, ConsistentRead=True
+    )["Item"]
+    return (float(item["expires_at"]["N"]) - time.time()) / 86_400 if "expires_at" in item else None
+
+
+def test_what_waits_for_a_person_never_expires_until_somebody_has_decided(stage: Stage) -> None:
+    stage.upload("a", nsfw=0.6)
+    stage.upload("b", nsfw=0.95)
+    assert expiry(stage, "a") is None
+    assert expiry(stage, "b") == pytest.approx(30, abs=0.01)
+    put = reviews()
+    for key in ("a", "b"):
+        put.put(key, "allow", "Ada", "It is a statue.")
+    assert stage.bring(*stage.messages()) == [2, 2]
+    assert [expiry(stage, key) for key in ("a", "b")] == pytest.approx([30, 30], abs=0.01)
+    stage.bring({"upload_id": "c", "user_id": "u", "title": "t"})
+    assert expiry(stage, "c") is None, "it is undecided"
 
 
 def test_what_waits_is_none_of_the_sweepers(stage: Stage) -> None:

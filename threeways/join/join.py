@@ -123,7 +123,7 @@ class Join[S]:
     reviewed: the outcomes that wait for a
     person's verdict, whose keys the table's index lists. revises: whether the new decision supersedes the
     old one. rules: the version of what `decide` goes by, such as a policy file's hash. keep_days: after
-    that, TTL removes a key.
+    that, TTL removes a decided key, unless it waits for a person.
     """
 
     name: str

@@ -102,11 +102,14 @@ def full(key: Key) -> Request:
 
 
 def decision(join: Join[Any], state: KeyState, step: Decided) -> Request:
-    """Return the request that commits a decision, with its effects waiting to be put."""
+    """Return the request that commits a decision, with its effects waiting to be put.
+
+    TTL removes no key whose outcome waits for a person: the next decision says again when it does.
+    """
     text = key_text(state.key)
-    return {
+    request: Request = {
         "Key": {"key": {"S": text}},
-        "UpdateExpression": "SET #n=:n,#r=:r,#x=if_not_exists(#x,:r),#b=:b,#w=:w,#t=:t,#v=:v1",
+        "UpdateExpression": "SET #n=:n,#r=:r,#x=if_not_exists(#x,:r),#b=:b,#w=:w,#v=:v1",
         "ConditionExpression": "#v=:v AND attribute_not_exists(#n)",
         "ExpressionAttributeNames": {"#n": f"{DECISION}{step.revision}", **_named("rxbwtv")},
         "ExpressionAttributeValues": {
@@ -114,12 +117,17 @@ def decision(join: Join[Any], state: KeyState, step: Decided) -> Request:
             ":r": {"N": str(step.revision)},
             ":b": {"S": bucket_of(text, BUCKETS)},
             ":w": {"N": repr(step.decided_at + OUTBOX_SECONDS)},
-            ":t": {"N": _expires(join, step.decided_at)},
             ":v": {"N": str(state.version)},
             ":v1": {"N": str(state.version + 1)},
         },
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+    if step.outcome in join.reviewed:
+        request["UpdateExpression"] += " REMOVE #t"
+    else:
+        request["UpdateExpression"] += ",#t=:t"
+        request["ExpressionAttributeValues"][":t"] = {"N": _expires(join, step.decided_at)}
+    return request
 
 
 def unmatched(join: Join[Any], state: KeyState) -> Request:
