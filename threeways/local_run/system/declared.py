@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from threeways.errors import SettingsError, UsageError
+from threeways.scoring.task import EventId
 
 SYSTEMS = "threeways.systems"
 MODULE = "system"
@@ -23,6 +24,17 @@ class Judged:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What really happens to a system's events. event: (its id, its truth) -> the event that says so.
+
+    seconds: how long after an event of this truth that is known.
+    """
+
+    event: Callable[[EventId, Any], Mapping[str, Any]]
+    seconds: Callable[[Any], float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class System:
     """A system's run: its consumers, their join, and what its messages say.
@@ -34,7 +46,8 @@ class System:
     seconds, in a run on one machine; None: its own. variables: (the run's folder, deadline) -> what the
     join's functions get to decide by it. count: how many events where N is not given. judged: (task's name,
     prediction of a verdict) -> what it says; None: nothing. holds: (task's name, truth of an event) ->
-    whether its category really holds. explained: a decision's message -> lines for people.
+    whether its category really holds. explained: a decision's message -> lines for people. labels: of a
+    join of labels.
     """
 
     consumers: tuple[str, ...]
@@ -47,6 +60,7 @@ class System:
     judged: Callable[[str, Mapping[str, Any]], Judged | None] = lambda _name, _prediction: None
     holds: Callable[[str, Any], bool] = lambda name, truth: truth is True or truth == name
     explained: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _message: ()
+    labels: Labels | None = None
 
 
 def names() -> list[str]:

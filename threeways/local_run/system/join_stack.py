@@ -43,7 +43,8 @@ class RunningJoin:
     stack's. variables: further ones of the functions. shards: of each stream, the template's if None.
     function_of: gives what makes a function, by its logical id. minute: how many seconds of this run a
     minute of the sweeper's schedule takes. limits: of reads from the events' stream, which its consumers
-    share. sources: what calls the functions, by its place in the template.
+    share. labels: whether it is one of labels, with a stream for them. sources: what calls the functions, by
+    its place in the template.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class RunningJoin:
         function_of: Callable[[str], MakeFunction] = lambda _: in_processes,
         minute: float = MINUTE,
         limits: ReadLimits | None = None,
+        labels: bool = False,
     ) -> None:
+        self._labels = labels
         self._folder, self._console, self.emulator = folder, console, emulator
         self._join, self.name, self._variables, self._shards = join, name, variables, shards
         self._function_of, self._minute, self._limits = function_of, minute, limits
@@ -73,7 +76,11 @@ class RunningJoin:
         """Make its resources. Raises LocalError."""
         stack = load(
             TEMPLATE,
-            {"Join": self._join, "EventsStreamArn": "", "VerdictsStreamArn": ""},
+            {
+                "Join": self._join,
+                "Labels": "true" if self._labels else "false",
+                **dict.fromkeys(("EventsStreamArn", "VerdictsStreamArn", "LabelsStreamArn"), ""),
+            },
             region=self.emulator.region,
             name=self.name,
         )
@@ -81,7 +88,7 @@ class RunningJoin:
         self.stack = stack
         self.kinesis, self.s3 = self.emulator.client("kinesis"), self.emulator.client("s3")
         self.events, self.verdicts = (stack.streams[f"{one}Stream"] for one in ("Events", "Verdicts"))
-        self.decisions = stack.streams["DecisionsStream"]
+        self.decisions, self.labels = stack.streams["DecisionsStream"], stack.streams.get("LabelsStream")
         [table] = stack.tables.values()
         self.table = table.name
         return self

@@ -151,6 +151,7 @@ def running(
                 function_of=places.join,
                 minute=options.minute,
                 limits=limits,
+                labels=bool(made.join.observed),
             )
         )
         verdicts = places.verdicts(join)
