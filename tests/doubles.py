@@ -35,6 +35,20 @@ class FakeModel:
         return features[:, 3] * 2
 
 
+class IntervalModel(FakeModel):
+    """The same, of an artifact with a table of intervals."""
+
+    info = MLmodel(
+        flavors=Flavours(),
+        metadata={
+            "interval": {
+                "coverage": 0.8, "edges": [10.0, 20.0], "low": [-1.0, -2.0, -30.0], "high": [1.5, 2.5, 4.0],
+                "least": 0,
+            }
+        },
+    )  # fmt: skip
+
+
 class FakeKinesis:
     """Stores what it acknowledges. `script`: what the next calls do; then it acknowledges everything.
 

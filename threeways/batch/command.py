@@ -174,6 +174,8 @@ def _outcomes(done: Done) -> Iterator[tuple[str, str]]:
     if run.errors:
         told = summary.error(run.errors, done.tally.layout.task.output.unit)
         yield f"error over {run.judged:,} events", told
+    if intervals := summary.coverage(run, done.tally.layout.task.output.unit):
+        yield f"intervals hold, of {run.judged:,}", intervals
 
 
 def _confusion(outcomes: Outcomes, console: Console) -> None:

@@ -19,6 +19,7 @@ from threeways.batch import window as windows
 from threeways.batch.chunk import Chunk, Refused, Source, identity
 from threeways.batch.ids import Repeats
 from threeways.batch.interval import Interval
+from threeways.batch.intervals import layout_of
 from threeways.batch.layout import BECAUSE
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores, Sink, Writer
@@ -91,6 +92,8 @@ def run(
     if interval:
         window = windows.of(interval, asked.looks_back(), [one.covered for one in before if one.covered])
     service = find_service()
+    layout = layout_of(layout, service.output)
+    sink.take(layout)
     total = source.count(window.reading(older=False) if window else None)
     told = interval or "the ids without a prediction"
     console.print(f"Events: {source.name}, {told}: about {total:,} rows", highlight=False, soft_wrap=True)
@@ -252,4 +255,7 @@ def recorded(
         mae=tally.mae(),
         rmse=tally.rmse(),
     )
+    share, width = tally.coverage(), tally.mean_width()
+    if share is not None and width is not None:
+        made = msgspec.structs.replace(made, coverage=share, mean_width=width)
     return msgspec.structs.replace(made, **tally.outcomes.record()) if tally.outcomes else made

@@ -100,7 +100,12 @@ class Layout:
     @cached_property
     def written(self) -> dict[str, type]:
         """The columns of a table of predictions between its time and flags, with their values' types."""
-        return _written(self.task)
+        return written_of(self.task)
+
+    @cached_property
+    def bounds(self) -> tuple[str, ...]:
+        """Those of them that hold an interval's ends: predictions of a model without intervals lack them."""
+        return getattr(self.task.output, "bounds", ())
 
     @cached_property
     def is_whole(self) -> bool:
@@ -182,12 +187,12 @@ def of(task: Task[Any], naming: Naming | None = None) -> Layout:
     unknown = [one.field for one in task.slices if one.field not in [leaf.name for leaf in leaves]]
     if unknown:
         raise _refused(task, f"its event has no field {unknown[0]} for `slices`; mend the task")
-    _require_columns(task, [event_id.name, *([name] if time else []), *_written(task), *_OURS])
+    require_columns(task, [event_id.name, *([name] if time else []), *written_of(task)])
     truth = _truth(task, naming, time)
     return Layout(task, event_id, tuple(leaves), tuple(nodes), time, name, clock, truth, naming)
 
 
-def _written(task: Task[Any]) -> dict[str, type]:
+def written_of(task: Task[Any]) -> dict[str, type]:
     """Return the columns that a table has of what a task predicts, with their values' types."""
     if task.because and BECAUSE in task.output.columns:
         raise _refused(
@@ -240,9 +245,9 @@ def _truths(task: Task[Any], naming: Naming) -> dict[str, str]:
     raise _refused(task, f"ACTUAL={naming.actual}: it predicts {', '.join(names)}; name a column for each")
 
 
-def _require_columns(task: Task[Any], written: list[str]) -> None:
+def require_columns(task: Task[Any], written: list[str]) -> None:
     """Raise SettingsError for columns of predictions that no table could have beside each other."""
-    same = [one for one, count in Counter(map(str.lower, written)).items() if count > 1]
+    same = [one for one, count in Counter(map(str.lower, [*written, *_OURS])).items() if count > 1]
     if same:
         raise _refused(
             task,

@@ -19,8 +19,9 @@ from threeways.batch import engine as engines
 from threeways.batch import record, sessions
 from threeways.batch.chunk import MODULUS, Refused, name_of
 from threeways.batch.interval import Interval
+from threeways.batch.intervals import possible
 from threeways.batch.layout import Layout
-from threeways.batch.predictions_tables import require_alike, require_ours, tables
+from threeways.batch.predictions_tables import add_bounds, require_alike, require_ours, tables
 from threeways.batch.record import Run
 from threeways.batch.sink import Scores
 from threeways.errors import BatchError, InvalidEvent, PermanentError
@@ -78,6 +79,10 @@ class DatabaseSink:
             )
         return done
 
+    def take(self, layout: Layout) -> None:
+        """See `Sink`."""
+        self.layout = layout
+
     @contextmanager
     def writing(self, interval: Interval | None, *, text_ids: bool) -> Iterator[DatabaseWriter]:
         """Open a writer whose rows are seen by others once its run is finished, and never if it is not."""
@@ -93,6 +98,7 @@ class DatabaseSink:
         connection, layout = self.connection, self.layout
         name, key = layout.names.predictions, layout.id.name
         tables(layout, text_ids=text_ids).create_all(connection)
+        add_bounds(connection, layout)
         require_alike(connection, layout, self.name)
         kinds = {one["name"].lower(): one["type"] for one in sa.inspect(connection).get_columns(name)}
         created = tables(layout, text_ids=not isinstance(kinds[key.lower()], sa.Integer | sa.Numeric))
@@ -122,6 +128,9 @@ class DatabaseWriter:
             created.tables[name] for name in (names.predictions, names.quarantine, names.runs)
         )
         self._key = layout.id.name
+        self._former = _former_bounds(connection, layout)
+        for name in self._former:
+            self._predictions.append_column(sa.Column(name, sa.Double))
         self._text_ids = text_ids
         self._texts = sessions.encoding(connection)
         self._may_release = interval is None and bool(
@@ -164,7 +173,11 @@ class DatabaseWriter:
             *times,
             *(scores.columns[name].tolist() for name in self._layout.written),
         ]
-        columns += [scores.flags, [version] * len(scores.ids)]
+        columns += [
+            scores.flags,
+            [version] * len(scores.ids),
+            *([None] * len(scores.ids) for _ in self._former),
+        ]
         rows = zip(*columns, strict=True)
         key, *others = table.columns.keys()
         insert: Any = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
@@ -249,6 +262,14 @@ class DatabaseWriter:
         }
         self._connection.execute(sa.insert(self._runs), row)
         self.finished = True
+
+
+def _former_bounds(connection: sa.Connection, layout: Layout) -> list[str]:
+    """Return the columns with intervals of a former model, which this one's predictions have none of."""
+    former = set() if layout.bounds else {one.lower() for one in possible(layout)}
+    columns = sa.inspect(connection).get_columns(layout.names.predictions) if former else []
+    names = [str(one["name"]) for one in columns if one["nullable"]]
+    return [name for name in names if name.lower() in former]
 
 
 def _inside(table: sa.Table, layout: Layout, interval: Interval) -> list[sa.ColumnElement[bool]]:

@@ -22,6 +22,7 @@ from threeways.batch import locations, record
 from threeways.batch.chunk import name_of
 from threeways.batch.ids import IdSet, keys_of
 from threeways.batch.interval import Interval
+from threeways.batch.intervals import possible
 from threeways.batch.layout import Layout
 from threeways.batch.locations import Place
 from threeways.batch.predictions_files import Entry, Manifest, Part, tables_of
@@ -66,6 +67,10 @@ class ParquetSink:
         """Return the runs that came to their end, oldest first."""
         return [record.of(entry.run, self.layout) for entry in self._manifest.entries]
 
+    def take(self, layout: Layout) -> None:
+        """See `Sink`."""
+        self.layout = layout
+
     @contextmanager
     def writing(self, interval: Interval | None, *, text_ids: bool) -> Iterator[ParquetWriter]:
         """Open a writer whose files count once the manifest names them; without `finish` they are removed."""
@@ -105,8 +110,11 @@ class ParquetSink:
         ours, none = self.layout.written, Scores.none(self.layout)
         wanted = tables_of(none, None, self.layout, text_ids=text_ids)["predictions"].schema
         others = {*schema.names} ^ {*wanted.names}
+        others -= possible(self.layout)
         others |= {
-            one for one in ours if one not in others and schema.field(one).type != wanted.field(one).type
+            one
+            for one in {*ours} & {*schema.names} - others
+            if schema.field(one).type != wanted.field(one).type
         }
         if others:
             raise BatchError(

@@ -35,7 +35,10 @@ def tables(layout: Layout, *, text_ids: bool) -> sa.MetaData:
         found,
         sa.Column(layout.id.name, event_id, primary_key=True, autoincrement=False),
         *times,
-        *(sa.Column(name, _SQL[kind], nullable=False) for name, kind in layout.written.items()),
+        *(
+            sa.Column(name, _SQL[kind], nullable=name in layout.bounds)
+            for name, kind in layout.written.items()
+        ),
         sa.Column("flags", sa.Text, nullable=False),
         sa.Column("model_version", sa.Text),
     )
@@ -77,6 +80,17 @@ def require_ours(connection: sa.Connection, layout: Layout, place: str) -> None:
                 f"{place} has a table {table.name} without {', '.join(lacking)}, which this task writes; "
                 "rename that table, give TIME= as before, or name another place, PREDICTIONS="
             )
+
+
+def add_bounds(connection: sa.Connection, layout: Layout) -> None:
+    """Add the columns of intervals to a table of predictions that was made without; its rows have none."""
+    table = tables(layout, text_ids=False).tables[layout.names.predictions]
+    there = {str(one["name"]).lower() for one in sa.inspect(connection).get_columns(table.name)}
+    quoted = connection.dialect.identifier_preparer.quote
+    for name in layout.bounds:
+        if name.lower() not in there:
+            kind = table.columns[name].type.compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(name)} {kind}")
 
 
 def require_alike(connection: sa.Connection, layout: Layout, place: str) -> None:

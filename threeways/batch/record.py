@@ -24,9 +24,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     entered late, into an interval that was done. missed: those entered too late for LOOKBACK, without a
     prediction, since missed_since. mean: of the predictions, None where there is none; mean_minutes: its name
     in the records of the first task. judged: the events whose output is known and one that training would
-    keep; mae, rmse: the error over them. Where a class is predicted, or several outputs: labels: how many
-    events have which; means: of the other columns; error: accuracy, log_loss, auc; confusion: true label ->
-    predicted label -> how many.
+    keep; mae, rmse: the error over them. coverage: the share of them whose interval holds
+    their output; mean_width: of their intervals. Where a class is predicted, or several outputs: labels: how
+    many events have which; means: of the other columns; error: accuracy, log_loss, auc; confusion: true label
+    -> predicted label -> how many.
     """
 
     source: str
@@ -50,6 +51,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     judged: int = 0
     mae: float | None = None
     rmse: float | None = None
+    coverage: float | msgspec.UnsetType = msgspec.UNSET
+    mean_width: float | msgspec.UnsetType = msgspec.UNSET
     labels: dict[str, dict[str, int]] | msgspec.UnsetType = msgspec.UNSET
     means: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
     error: dict[str, float] | msgspec.UnsetType = msgspec.UNSET

@@ -79,6 +79,9 @@ def _figures(done: Done) -> str:
         ("-" if run.average is None else f"{run.average:.1f} {unit}", "mean prediction"),
         ("-" if run.mae is None else f"{run.mae:.2f} {unit}", f"mean absolute error, {run.judged:,} events"),
     ]
+    if isinstance(run.coverage, float):
+        told = f"of the intervals hold, {summary.coverage(run, unit).partition(', ')[2]} in the mean"
+        judged.append((f"{run.coverage:.1%}", told))
     if done.tally.outcomes:
         judged = [
             (f"{value:.3f}", f"{summary.name_of(name)}, {run.judged:,} events")

@@ -85,6 +85,9 @@ class Sink(Protocol):
     def history(self) -> list[Run]:
         """Return the runs that came to their end, oldest first."""
 
+    def take(self, layout: Layout) -> None:
+        """Write predictions as this layout has them from here on: the task's, with a model's intervals."""
+
     def writing(self, interval: Interval | None, *, text_ids: bool) -> AbstractContextManager[Writer]:
         """Open a writer for the interval; what it took is kept only if `finish` was called.
 

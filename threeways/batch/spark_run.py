@@ -23,6 +23,7 @@ from threeways.aws import s3_files as s3
 from threeways.batch import command
 from threeways.batch import layout as layouts
 from threeways.batch.ids import Repeats
+from threeways.batch.intervals import layout_of
 from threeways.batch.job import CHUNK, chosen, recorded, same_source
 from threeways.batch.layout import Layout
 from threeways.batch.model import service_of
@@ -84,6 +85,9 @@ def run_spark(
         asked, interval = options.asked, chosen(options.asked, sink, before, console)
         folder, serving = find_model()
         model = folder.absolute()
+        service = service_of(model, serving, options.naming)
+        ours = layout_of(ours, service.output)
+        sink.take(ours)
         console.print(f"Events: {source.name}, {interval or 'all'}, on Spark {spark.version}", soft_wrap=True)
         began = time.monotonic()
         with sink.writing(interval, text_ids=source.text_ids) as writer:
@@ -98,9 +102,8 @@ def run_spark(
                 ]
                 out = reduce(lambda one, other: one.union(other), parts)
                 out.write.mode("overwrite").parquet(str(scratch))
-                version = service_of(model, serving, options.naming).version
                 tally = _collect(scratch, writer, source, ours)
-                done = recorded(source, interval, tally, version, time.monotonic() - began, before)
+                done = recorded(source, interval, tally, service.version, time.monotonic() - began, before)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             writer.finish(done)

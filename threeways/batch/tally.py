@@ -57,7 +57,8 @@ class Slices:
 class Tally:
     """The whole run: counts, and events by hour, by the task's slices and by what is predicted of them.
 
-    outcomes: what is predicted, where that is not one number; then the others have counts alone.
+    outcomes: what is predicted, where that is not one number; then the others have counts alone. held: the
+    judged events whose interval holds their output. widths: the sum of the intervals' widths.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -76,6 +77,7 @@ class Tally:
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.quarantined = 0
         self.undated = 0
+        self.held, self.widths = 0, 0.0
 
     @property
     def scored(self) -> int:
@@ -102,7 +104,7 @@ class Tally:
             self.flags[flag] += int(np.count_nonzero(mask[rows]))
         if self.outcomes is not None:
             return
-        [predicted] = columns.values()
+        predicted = columns[self.layout.task.output.name]
         if not self.edges:
             self._begin(chunk, predicted)
         if self.layout.time:
@@ -121,11 +123,15 @@ class Tally:
             unknown = np.full(len(actual), np.nan)
             self.all.add(everything, unknown, unknown, np.zeros(len(actual), bool))
             return np.zeros(len(actual), bool)
-        [predicted] = columns.values()
+        predicted = columns[self.layout.task.output.name]
         kept, truth = np.isfinite(actual), self.layout.truth
         if truth:
             kept &= (actual >= truth.least) & (actual <= truth.most)
         self.all.add(everything, predicted, actual, kept)
+        if bounds := self.layout.bounds:
+            low, high = (columns[name][kept] for name in bounds)
+            self.held += int(np.count_nonzero((actual[kept] >= low) & (actual[kept] <= high)))
+            self.widths += float((high - low).sum(dtype=np.float64))
         return kept
 
     def _begin(self, chunk: Chunk, predicted: Floats) -> None:
@@ -146,6 +152,14 @@ class Tally:
         for one in refused:
             reason = (one.code, one.message)
             self.reasons[reason if reason in self.reasons or len(self.reasons) < _REASONS else OTHER] += 1
+
+    def coverage(self) -> float | None:
+        """Return the share of the judged events whose interval holds their output; None without intervals."""
+        return self.held / self.judged if self.layout.bounds and self.judged else None
+
+    def mean_width(self) -> float | None:
+        """Return the mean width of the judged events' intervals; None without intervals."""
+        return self.widths / self.judged if self.layout.bounds and self.judged else None
 
     def mean(self) -> float | None:
         """Return the mean of the predictions."""

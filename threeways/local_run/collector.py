@@ -15,6 +15,7 @@ from threeways.aws.kinesis import ShardReader, list_shards
 from threeways.local_run.background import BackgroundThread
 from threeways.local_run.ledger import Received
 from threeways.scoring.messages import event_of
+from threeways.scoring.output import interval_in
 from threeways.scoring.outputs import value_in
 from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
@@ -104,6 +105,7 @@ class Collector(StreamReader):
                 record["ApproximateArrivalTimestamp"].timestamp(),
                 (int(record["SequenceNumber"]) << 32) + place,
                 read.prediction[self.task.id_name],
+                interval=interval_in(read.prediction),
             )
             if read.messages:
                 self._keep_message(read, received)

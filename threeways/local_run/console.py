@@ -109,6 +109,9 @@ def _show_error(console: Console, ledger: Ledger, result: Result) -> None:
     if ledger.rmse is not None:
         unit = f" {result.task.output.unit}" if result.task.output.unit else ""
         console.out(f"RMSE {ledger.rmse!r}{unit} over the {ledger.rmse_rides:,} events {which}")
+        if ledger.coverage is not None:
+            width = f"{ledger.mean_width:.2f}{unit} wide in the mean"
+            console.out(f"{ledger.coverage:.1%} of their intervals hold what was true, {width}")
         return
     counts = result.judgement.confusion
     measures = ", ".join(f"{_measure(name)} {value:.4f}" for name, value in ledger.error.items())
@@ -190,7 +193,8 @@ def _show_examples(console: Console, result: Result) -> None:
         title_justify="left",
         padding=(0, 1) if wide else 0,
     )
-    for name in [*names, "predicted", *(["true"] if true else [])]:
+    intervals = result.intervals if any(index in result.intervals for index, _ in shown) else {}
+    for name in [*names, "predicted", *(["interval"] if intervals else []), *(["true"] if true else [])]:
         widest = max(map(len, name.split()), default=0)
         least = min(widest, LABEL_WIDTH) if name in names else widest
         table.add_column(escape(name), justify="right", min_width=least, overflow="fold")
@@ -198,7 +202,11 @@ def _show_examples(console: Console, result: Result) -> None:
     for (index, predicted), about in zip(shown, labels, strict=True):
         known = _text(true[index], digits) if index in true else "-"
         row = [escape(about.get(name, "")) for name in names]
-        table.add_row(*row, escape(_text(predicted, digits)), *([escape(known)] if true else []))
+        row.append(escape(_text(predicted, digits)))
+        if intervals:
+            ends = intervals.get(index)
+            row.append("-" if ends is None else " to ".join(_text(end, digits) for end in ends))
+        table.add_row(*row, *([escape(known)] if true else []))
     console.print(table)
 
 

@@ -50,6 +50,8 @@ class Received:
     """What it says that it is for: the event's own id."""
     last: int = 0
     """The same of the last of an event's messages, where it has several; `number` is the first one's."""
+    interval: Sequence[float] | None = None
+    """The two ends of the interval beside its number."""
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: it was ended before all was sent. task: its name. model_uri: where the model is. error:
     measures of the predictions whose truth is known: `rmse`; or `accuracy`, `log_loss` and `auc` of classes.
     without_messages: events that are done, and of which the task makes no message; the sum has them, too.
-    messages: what was found of the predicted ones.
+    messages: what was found of the predicted ones. coverage: the share of the `rmse_rides` whose
+    interval holds what was true, mean_width: of those intervals; None without intervals.
     """
 
     sent: int
@@ -90,6 +93,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     error: dict[str, float] = {}
     without_messages: int = 0
     messages: int = 0
+    coverage: float | None = None
+    mean_width: float | None = None
 
     @property
     def failed(self) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from threeways.local_run.judging import Judgement, judge
 from threeways.local_run.ledger import WITHOUT_MESSAGES, Account, Ledger, percentile
 from threeways.local_run.stack import ReadBack
+from threeways.scoring.calibration import Coverage, measured
 from threeways.scoring.events import Events
 from threeways.scoring.task import Task
 
@@ -46,6 +50,25 @@ class Result:
         truth = self.events.truth.tolist()
         known = ((index, value, truth[index]) for index, value in self.predicted())
         return [one for one in known if one[2] is not None and one[2] == one[2]]  # NaN is unknown, too
+
+    @cached_property
+    def intervals(self) -> Mapping[int, Sequence[float]]:
+        """Return position -> the interval of its prediction, of the events that have one."""
+        found: dict[int, Sequence[float]] = {}
+        for event_id, one in self.account.predictions.items():
+            sent = self.account.sent.get(event_id)
+            if one.interval is not None and sent is not None and sent.index is not None:
+                found[sent.index] = one.interval
+        return found
+
+    @cached_property
+    def coverage(self) -> Coverage | None:
+        """Return how many of the intervals hold what was true; None where no event that is judged has one."""
+        judged = [(*self.intervals[index], true) for index, _, true in self.pairs if index in self.intervals]
+        if not judged:
+            return None
+        low, high, actual = np.array(judged, dtype=np.float64).T
+        return measured(low, high, actual)
 
     @cached_property
     def judgement(self) -> Judgement:
@@ -86,4 +109,6 @@ def ledger_of(result: Result) -> Ledger:
         broken=sum(sent.index is None for sent in account.sent.values()),
         rides_given_up=sum(account.sent[event_id].index is not None for event_id in given_up),
         interrupted=result.interrupted,
+        coverage=result.coverage.share if result.coverage else None,
+        mean_width=result.coverage.width if result.coverage else None,
     )

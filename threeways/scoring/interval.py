@@ -35,7 +35,7 @@ class ValueInterval(Value):
     @property
     def bounds(self) -> tuple[str, str]:
         """The columns of a table of predictions that hold the ends."""
-        return f"{self.name}_low", f"{self.name}_high"
+        return bounds_of(self.name)
 
     @property
     def columns(self) -> dict[str, type]:
@@ -53,6 +53,11 @@ class ValueInterval(Value):
     def table(self, answers: Array) -> dict[str, Array]:
         """Return the three columns."""
         return dict(zip(self.columns, answers.T, strict=True))
+
+
+def bounds_of(name: str) -> tuple[str, str]:
+    """Return the columns of the ends of a number's interval."""
+    return f"{name}_low", f"{name}_high"
 
 
 class Intervals:

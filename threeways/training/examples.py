@@ -47,7 +47,7 @@ class Examples[R: Rows = Block]:
 
     name: where they are from, in a line. block: (n, len(task.columns)) features, or a table of these columns.
     target: (n,) true values. raw: how many rows there were before cleaning. dropped: reason -> rows.
-    times: (n,) when each happened, where that is known.
+    times: (n,) when each happened; None: that is not known, and they are in the order of their time.
     """
 
     name: str

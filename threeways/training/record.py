@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from threeways.artifact import interval
 from threeways.artifact.inputs import Table
 from threeways.artifact.signature import Column
 from threeways.artifact.tables import TableTypes
@@ -15,6 +16,7 @@ from threeways.scoring.task import Task
 from threeways.training import flavour, golden_set, measures, reference
 from threeways.training.examples import Examples, Fitted, Measured, training_of
 from threeways.training.flavour import Onnx
+from threeways.training.intervals import FittedIntervals
 from threeways.training.times import until
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ class Trained:
     """A fitted model of a task, the two sets, and how good it and its baseline are on both.
 
     measured: 'validation', 'train', 'baseline_validation', 'baseline_train'. more: further measures, as of
-    cross-validation. onnx: the model as a graph, if it could be written and is exact.
+    cross-validation. onnx: the model as a graph, if it could be written and is exact. intervals: of its
+    predictions, where they are numbers.
     """
 
     task: Task[Any]
@@ -37,6 +40,7 @@ class Trained:
     measured: Mapping[str, Measured]
     more: Mapping[str, float]
     onnx: Onnx | None = None
+    intervals: FittedIntervals | None = None
 
 
 def evaluated(
@@ -120,6 +124,7 @@ def _told(trained: Trained) -> dict[str, object]:
         },
         "metrics": {f"validation_{kind}": float(value) for kind, value in found.items()},
         **chosen,
+        **(interval.in_metadata(trained.intervals.table) if trained.intervals else {}),
     }
 
 

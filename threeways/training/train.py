@@ -14,7 +14,7 @@ from threeways.masking import masked
 from threeways.scoring import tasks
 from threeways.scoring.task import Task
 from threeways.settings import DEFAULT_TASK, LOCAL
-from threeways.training import flavour
+from threeways.training import flavour, intervals
 from threeways.training.examples import Examples, Fitted, training_of
 from threeways.training.lock import exclusive
 from threeways.training.measures import in_file
@@ -160,6 +160,7 @@ def trained_of(
         fitted = found if isinstance(found, Fitted) else Fitted(found)
     with step(console, "fitting the linear baseline, judging both"):
         trained = evaluated(task, fitted, how.fit_baseline(task, training), training, validation)
+    trained = _with_intervals(trained, console)
     with step(console, "writing it as ONNX, comparing that with scikit-learn"):
         types = table_types_of(trained)
         model, method = trained.fitted.model, method_of(task)
@@ -169,3 +170,12 @@ def trained_of(
         return trained
     console.out(f"ONNX flavour: {flavour.describe(onnx.gate)}", highlight=False)
     return replace(trained, onnx=onnx)
+
+
+def _with_intervals(trained: Trained, console: Console) -> Trained:
+    """Return the training with its predictions' intervals, where they are numbers and enough to fit them."""
+    found = intervals.of_training(trained.task, trained.validation, trained.measured["validation"].predicted)
+    if isinstance(found, str):
+        console.out(f"no prediction intervals: {found}", highlight=False)
+        return trained
+    return replace(trained, intervals=found, more=dict(trained.more) | found.figures())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from threeways.artifact.interval import KEY
+from threeways.scoring.interval import ValueInterval
 from threeways.scoring.outcomes import ExplainedPrediction, Prediction
 from threeways.scoring.task import Task
 from threeways.web.batch import BatchAnswer, Result
@@ -19,6 +21,9 @@ def answers(task: Task[Any]) -> tuple[type, type]:
     names = [*task.output.fields, task.id_name]  # type: ignore[attr-defined]  # bound
     columns = task.output.columns
     others: dict[str, Any] = {"score": float, "ranked": list[dict[str, str | float]]}
+    if isinstance(task.output, ValueInterval):
+        end: Any = columns[names[0]]
+        others[KEY] = Annotated[list[end], msgspec.Meta(min_length=2, max_length=2, description="low, high")]
     types: list[Any] = [columns.get(name, others.get(name, dict[str, float])) for name in names]
     types[-1] = int | str
     fields = [(f"field_{place}", kind) for place, kind in enumerate(types)]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from litestar import MediaType, Response
 
+from threeways.artifact.interval import KEY
 from threeways.errors import PermanentError, TransientError
 from threeways.scoring.outcomes import ExplainedPrediction
+from threeways.scoring.output import interval_in
 from threeways.scoring.task import Task
 from threeways.web.fast_path import Predict
 from threeways.web.policy import STYLE, WEB
@@ -22,7 +25,8 @@ class Answer:
     """What a page says to what was typed: `values` and `flags`, or what is `wrong`.
 
     values: what is predicted by its name within `prediction`: a number, a label, or a number for each class.
-    wrong: by the name of the field, "" for the whole. status, headers: of the response.
+    wrong: by the name of the field, "" for the whole. status, headers: of the response. interval: of the one
+    number, its two ends.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -30,6 +34,7 @@ class Answer:
     wrong: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    interval: Sequence[float] | None = None
 
     @property
     def value(self) -> Any:
@@ -54,13 +59,15 @@ async def answer(
     except (PermanentError, TransientError) as error:
         problem, headers = problem_of(error, "")
         return Answer(wrong=place(problem.detail), status=problem.status, headers=headers)
-    values = {name: value for name, value in made.prediction.items() if name != task.id_name}
+    interval = interval_in(made.prediction)
+    left_out = {task.id_name} if interval is None else {task.id_name, KEY}
+    values = {name: value for name, value in made.prediction.items() if name not in left_out}
     if isinstance(made, ExplainedPrediction):
         values["because"] = {
             f"{one.feature} {'' if one.value is None else shown(one.value)}".strip(): one.contribution
             for one in made.because or ()
         }
-    return Answer(values=values, flags=made.flags or ())
+    return Answer(values=values, flags=made.flags or (), interval=interval)
 
 
 class Page:
@@ -69,7 +76,7 @@ class Page:
     def __init__(self, template: str, package: str = WEB) -> None:
         loader = ChoiceLoader([PackageLoader(one, "") for one in dict.fromkeys((package, WEB))])
         environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        environment.filters |= {"words": words, "number": number, "shown": shown}
+        environment.filters |= {"words": words, "number": number, "shown": shown, "ranged": ranged}
         self._template = environment.get_template(template)
 
     def text(self, **values: Any) -> str:
@@ -92,6 +99,21 @@ def words(name: str) -> str:
 def number(value: float) -> str:
     """Return a number for people: two decimals, or three digits of one below 1."""
     return f"{value:,.2f}" if value == 0 or 1 <= abs(value) < 1e15 else f"{value:.3g}"
+
+
+def ranged(interval: Sequence[float], value: float, unit: str) -> str:
+    """Return an interval in words: "14 to 31 minutes, most likely 21"; with digits where it is narrow.
+
+    The ends are rounded outwards and the value to as many digits, so that it stays between them.
+    """
+    low, high = interval
+    width = high - low
+    digits = 0 if width >= 3 or not width else min(max(0, 1 - math.floor(math.log10(width))), 15)
+    step = 10.0**digits
+    if not abs(low) * step < 1e15 > abs(high) * step:  # too large for digits to tell apart
+        return f"{shown(low)} to {shown(high)} {unit}".rstrip() + f", most likely {shown(value)}"
+    ends = f"{math.floor(low * step) / step:,.{digits}f} to {math.ceil(high * step) / step:,.{digits}f}"
+    return f"{ends} {unit}".rstrip() + f", most likely {value:,.{digits}f}"
 
 
 def shown(value: Any) -> str:

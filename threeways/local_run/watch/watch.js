@@ -135,7 +135,8 @@ function hand(put, run) {
 }
 
 function without(prediction, name) {  // what is predicted: the one value, or all by their names
-  const left = Object.fromEntries(Object.entries(prediction).filter(([key]) => key !== name));
+  const ranged = Array.isArray(prediction.interval) && Object.keys(prediction).length === 3;  // beside its number
+  const left = Object.fromEntries(Object.entries(prediction).filter(([key]) => key !== name && !(ranged && key === "interval")));
   const values = Object.values(left);
   return values.length === 1 ? values[0] : left;
 }

@@ -100,9 +100,8 @@ class ServedRows:
         made = task if task.from_signature else _signature_s(service)
         model: Any = service.model
         # Of a task that makes one answer of several rows' the model's own answer for each row is told.
-        self.output: Output = (
-            made.output.bound(model.answers, made.name) if task.combine else service.answered
-        )
+        own = service.answered
+        self.output: Output = made.output.bound(model.answers, made.name) if task.combine else own
         unnamed = isinstance(service.model, Model) and signature.names(service.model.info) is None
         self.reader = reader = RowReader(made, unnamed)
         example = reader.event(
