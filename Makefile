@@ -184,6 +184,9 @@ digest: $(READY) ## print the SHA-256 that pins a model artifact (MODEL=folder o
 check: $(READY) ## whether the function would start with a model, with the image's packages alone (MODEL=folder or s3://… TASK= MODEL_SHA256=)
 	@$(PYTHON) -m threeways check
 
+compare: $(READY) ## a champion and its shadow on the same events: how far apart, whose error is smaller (CHAMPION= CHALLENGER= ACTUALS= ACTUAL= ID= TASK=)
+	@$(PYTHON) -m threeways compare
+
 import: $(READY) ## log and register a model that is only a pickle (FILE=lin_reg.bin NAME= EXAMPLES=rows.parquet SHA256= ID= METHOD=)
 	@$(PYTHON) -m threeways import
 

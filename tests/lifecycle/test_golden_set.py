@@ -237,10 +237,7 @@ def test_checking_asks_the_model_once_and_its_example_no_more(copy: Path) -> Non
     service = pinned(copy, "onnx")
     calls: list[int] = []
 
-    class Counted:
-        input_kind = "block"
-        info: Any = None
-
+    class Counted(FakeModel):
         def predict(self, block: Any) -> Any:
             calls.append(len(block))
             return service.model.predict(block)

@@ -15,6 +15,7 @@ from threeways import __version__
 from threeways.cli import errors
 from threeways.cli.batch import batch
 from threeways.cli.check import check
+from threeways.cli.compare import compare
 from threeways.cli.deploy import deploy
 from threeways.cli.destroy import destroy
 from threeways.cli.digest import digest
@@ -39,6 +40,7 @@ from threeways.cli.web import web
 
 COMMANDS = {
     "On this machine": (run, watch, web, batch, train, retrain, torture),
+    "A model's life": (compare,),
     "A model's artifact": (check, digest, export, import_),
     "What was given up": (quarantine, replay),
     "What is left to people": (review,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from threeways.local_run.folders import new_folder
 from threeways.local_run.ledger import Ledger
 from threeways.local_run.pauses import Pause, pausing
 from threeways.local_run.pipeline import Options, write_run
+from threeways.local_run.recorded import record
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults, run_sessions
 from threeways.local_run.started import Consumer, prepared, started
@@ -36,22 +38,25 @@ _OF_ONE = ("model_location", "model_bucket", "model_sha256", "run_id", "model_na
 def named(text: str, settings: Settings, fan_out: str | None = None) -> list[Consumer]:
     """Return the consumers of CONSUMERS, tasks with spaces or commas between them.
 
-    fan_out: those with enhanced fan-out, likewise. Raises UsageError for a task that there is not, one that
-    is named twice, settings that name one model for several, and what `fan_out` can't be.
+    `shadow=models:/ride-duration/7` is a further consumer, called `shadow`, of the task before it, with that
+    model: it has an output stream and a quarantine of its own, so that it cannot harm the other.
+    fan_out: those with enhanced fan-out, likewise. Raises UsageError for a task that there is not, a name
+    that is there twice, settings that name one model for several, and what `fan_out` can't be.
     """
     if settings.task and tasks.words(text):
         raise UsageError("TASK= and CONSUMERS= both name tasks: give one of them")
-    found = []
+    found: list[Consumer] = []
     for word in tasks.words(text):
         try:
-            found.append(Consumer(tasks.find(word), msgspec.structs.replace(settings, task=word)))
+            found.append(_named(word, settings, found[-1] if found else None))
         except UsageError as error:
             raise UsageError(f"CONSUMERS={text!r}: {error}") from None
     names = [one.name for one in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(
-            f"CONSUMERS={text!r} names {twice} twice: a consumer's name is its task's; name each task once"
+            f"CONSUMERS={text!r} names {twice} twice: a consumer's name is its task's; name each task once, "
+            f"and another model of it as a shadow: shadow=models:/name/7"
         )
     given = [name.upper() for name in _OF_ONE if getattr(settings, name) is not None]
     if given and len(found) > 1:
@@ -60,6 +65,20 @@ def named(text: str, settings: Settings, fan_out: str | None = None) -> list[Con
             f"task's registered model. Unset {', '.join(given)}, or name one consumer"
         )
     return _fanned_out(found, fan_out or "")
+
+
+def _named(word: str, settings: Settings, before: Consumer | None) -> Consumer:
+    """Return the consumer that a word names. before: the one named before it. Raises UsageError."""
+    name, is_shadow, location = word.partition("=")
+    if not is_shadow:
+        return Consumer(tasks.find(word), msgspec.structs.replace(settings, task=word))
+    if before is None or not location or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,59}", name):
+        raise UsageError(
+            f"{word!r} names no shadow: say the task first, and then its name and the model's, "
+            "'ride_duration shadow=models:/ride-duration/7'"
+        )
+    own = msgspec.structs.replace(settings, task=before.settings.task, model_location=location)
+    return Consumer(before.task, own, shadow=name)
 
 
 def _fanned_out(consumers: list[Consumer], fan_out: str) -> list[Consumer]:
@@ -110,6 +129,7 @@ def run(
         name: msgspec.structs.replace(ledger_of(result), model_uri=up.models[name].uri)
         for name, result in results.items()
     }
+    record(folder, made.consumers, results)
     show_consumers(console, ledgers, results, up.refused, options.tolerate)
     write_run(folder, local, ledgers, up.reasons)
     return ledgers, up.refused

@@ -37,16 +37,20 @@ type FunctionOf = Callable[[str], MakeFunction]
 
 @dataclass(frozen=True)
 class Consumer:
-    """A consumer that the user names. settings: how its model is served. fan_out: it reads by itself."""
+    """A consumer that the user names. settings: how its model is served. fan_out: it reads by itself.
+
+    shadow: its own name, of a further consumer of a task that another one serves; "": it has its task's.
+    """
 
     task: Task[Any]
     settings: Settings
     fan_out: bool = False
+    shadow: str = ""
 
     @property
     def name(self) -> str:
-        """Its task's name."""
-        return self.task.name
+        """Its own name, or its task's."""
+        return self.shadow or self.task.name
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from threeways.scoring import tasks
 
 def names_of(consumers: str) -> list[str]:
     """Return the tasks that `CONSUMERS=` names. Raises UsageError for none, and for one named twice."""
-    names = tasks.words(consumers)
+    names = [word.partition("=")[0] for word in tasks.words(consumers)]  # a shadow costs what a task does
     if not names:
         raise UsageError("CONSUMERS= names no consumer: give tasks, CONSUMERS='one another'")
     twice = sorted({name for name in names if names.count(name) > 1})
