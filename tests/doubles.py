@@ -23,6 +23,7 @@ class FakeModel:
     input_kind: Literal["block", "dicts", "frame"] = "block"
     info = MLmodel(flavors=Flavours())
     categories: Any = None
+    hashes: Any = None
 
     def __init__(self, fails_on: Callable[[Any], bool] = lambda block: False) -> None:
         self.calls: list[int] = []

@@ -21,7 +21,7 @@ NAME_LENGTH = 1_000
 EXAMPLE_BYTES = 10 * 2**20
 """The input example; a larger one is not read. A thousand rows of a hundred columns have 2 MB."""
 GOLDEN_BYTES = 2**20
-"""The golden set. One of 200 rides has 40 KB."""
+"""The golden set. One of 200 events of 200 bytes has 60 KB."""
 COLUMNS = 1_000_000
 """Columns of a signature's tensor, and of a graph's input."""
 

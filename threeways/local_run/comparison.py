@@ -55,8 +55,8 @@ def newest(local: Path) -> tuple[str, Sources]:
             if champion.exists() and shadows:
                 return task, Sources(str(champion), str(shadows[0]), str(truth))
     raise UsageError(
-        f"no run in {local / 'runs'} had a shadow: make run CONSUMERS='ride_duration "
-        "shadow=models:/ride-duration/7', or name two outputs, CHAMPION= and CHALLENGER="
+        f"no run in {local / 'runs'} had a shadow: make run CONSUMERS='my_task "
+        "shadow=models:/my-model/7', or name two outputs, CHAMPION= and CHALLENGER="
     )
 
 

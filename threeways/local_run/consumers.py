@@ -38,7 +38,7 @@ _OF_ONE = ("model_location", "model_bucket", "model_sha256", "run_id", "model_na
 def named(text: str, settings: Settings, fan_out: str | None = None) -> list[Consumer]:
     """Return the consumers of CONSUMERS, tasks with spaces or commas between them.
 
-    `shadow=models:/ride-duration/7` is a further consumer, called `shadow`, of the task before it, with that
+    `shadow=models:/my-model/7` is a further consumer, called `shadow`, of the task before it, with that
     model: it has an output stream and a quarantine of its own, so that it cannot harm the other.
     fan_out: those with enhanced fan-out, likewise. Raises UsageError for a task that there is not, a name
     that is there twice, settings that name one model for several, and what `fan_out` can't be.
@@ -75,7 +75,7 @@ def _named(word: str, settings: Settings, before: Consumer | None) -> Consumer:
     if before is None or not location or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,59}", name):
         raise UsageError(
             f"{word!r} names no shadow: say the task first, and then its name and the model's, "
-            "'ride_duration shadow=models:/ride-duration/7'"
+            "'my_task shadow=models:/my-model/7'"
         )
     own = msgspec.structs.replace(settings, task=before.settings.task, model_location=location)
     return Consumer(before.task, own, shadow=name)
