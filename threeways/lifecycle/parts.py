@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from threeways.scoring.task import Slice
+from threeways.scoring.slices import Slice
 
 OTHERS = "others"
 
