@@ -18,7 +18,8 @@ from threeways.errors import DataError
 from threeways.lifecycle import paired
 from threeways.lifecycle.paired import Difference, Floats
 from threeways.lifecycle.parts import parted
-from threeways.scoring.task import EventId, Slice
+from threeways.scoring.slices import Slice
+from threeways.scoring.task import EventId
 
 LEAST_JUDGED = 30
 """The labelled events of which a difference, or one of a part, is told."""
