@@ -24,7 +24,7 @@ from threeways.stream.handler import StreamHandler
 from threeways.stream.quarantine import NoQuarantine
 from threeways.systems.taxi.trips import demo
 
-type Answers = dict[int, tuple[bytes, str]]
+type Answers = dict[int, tuple[tuple[bytes, ...], str]]
 EVER = Asked(end="9999-12-31T23:59:59.999999")
 
 
@@ -41,9 +41,13 @@ def streamed(folder: Path, sound: list[dict[str, Any]]) -> Answers:
     assert answer["batchItemFailures"] == []
     made = [json.loads(record["Data"]) for record in kinesis.stored]
     return {
-        one["prediction"]["ride_id"]: (bits(one["prediction"]["ride_duration"]), ",".join(one["flags"]))
-        for one in made
+        one["prediction"]["ride_id"]: (numbers_of(one["prediction"]), ",".join(one["flags"])) for one in made
     }
+
+
+def numbers_of(prediction: dict[str, Any]) -> tuple[bytes, ...]:
+    """The bits of the number and of its interval's two ends."""
+    return tuple(map(bits, (prediction["ride_duration"], *prediction["interval"])))
 
 
 def table_of(path: Path, given: list[dict[str, Any]]) -> str:
@@ -70,7 +74,7 @@ def batched(folder: Path, tmp_path: Path, given: list[dict[str, Any]]) -> tuple[
     ):
         run(EVER, source, place, lambda: service_of(folder), Console(file=io.StringIO()))
     refused = {int(row[0]) for row in rows(sink, "ride_quarantine")}
-    return {row[0]: (bits(row[2]), row[3]) for row in rows(sink)}, refused
+    return {row[0]: (tuple(map(bits, (row[2], *row[5:]))), row[3]) for row in rows(sink)}, refused
 
 
 def test_stream_and_batch_agree_on_a_thousand_rides_refusals_and_flags_included(
@@ -102,6 +106,6 @@ def test_the_parquet_of_a_month_gives_what_the_stream_gives(folder: Path, tmp_pa
         run(EVER, source, sink, lambda: service_of(folder), Console(file=io.StringIO()))
     [part] = (tmp_path / "out").glob("predictions_*.parquet")
     made = pq.read_table(part).to_pylist()
-    assert {one["ride_id"]: (bits(one["ride_duration"]), one["flags"]) for one in made} == streamed(
-        folder, list(events_of(frame))
-    )
+    numbers = ("ride_duration", "ride_duration_low", "ride_duration_high")
+    told = {one["ride_id"]: (tuple(bits(one[name]) for name in numbers), one["flags"]) for one in made}
+    assert told == streamed(folder, list(events_of(frame)))

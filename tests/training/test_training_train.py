@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ import yaml
 from rich.console import Console
 from small_training import Training
 
+from threeways.artifact import interval, mlmodel
+from threeways.bootstrap import service_of
 from threeways.errors import ArtifactMissing, DataError
+from threeways.scoring.outcomes import Scored
+from threeways.settings import Settings
 from threeways.systems.taxi.rides import COLUMNS, features_of
 from threeways.systems.taxi.trips.cleaning import clean
 from threeways.systems.taxi.trips.reading import read
@@ -45,6 +50,8 @@ def test_last_train_json_has_its_figures_and_nothing_else(training: Training) ->
         "rmse",
         "mae",
         "baseline_rmse",
+        "coverage_80",
+        "mean_width",
         "rows_train",
         "rows_validation",
         "seconds",
@@ -53,6 +60,25 @@ def test_last_train_json_has_its_figures_and_nothing_else(training: Training) ->
     assert figures["rmse"] == training.report.rmse
     assert figures["model_uri"] == training.report.model.uri == "models:/ride-duration/1"
     assert not list(training.folder.glob("*.new"))
+    assert 0.7 < figures["coverage_80"] < 0.9
+    assert 0 < figures["mean_width"] < 30
+
+
+def test_the_artifact_has_the_table_of_intervals_and_both_runtimes_serve_the_same(training: Training) -> None:
+    folder = training.report.model.folder
+    table = interval.of(mlmodel.read(folder))
+    assert table is not None
+    assert (table.coverage, table.least) == (0.8, 0.0)
+    payload = b'{"ride_id": 1, "ride": {"PULocationID": 130, "DOLocationID": 205, "trip_distance": 3.66}}'
+    made = []
+    for runtime in ("onnx", "sklearn"):
+        service = service_of(folder, Settings(model_runtime=runtime))
+        [scored] = service.score([payload], [datetime(2021, 2, 1, tzinfo=UTC)])
+        assert isinstance(scored, Scored)
+        made.append(service.prediction(scored).prediction)
+    low, high = made[0]["interval"]
+    assert 0 <= low <= made[0]["ride_duration"] <= high
+    assert made[0] == made[1]
 
 
 def test_the_run_has_parameters_digests_metrics_on_both_sets_and_plots(training: Training) -> None:

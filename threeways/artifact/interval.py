@@ -20,8 +20,8 @@ KEY = "interval"
 """Of the metadata, and of the interval within a message's `prediction`."""
 MOST_OFFSETS = 4_000
 """The limit on `low` and on `high`. 20 bins in each of 10 groups are 200."""
-LARGEST = 1e300
-"""The limit on a number's size, so that none of its sums with a prediction overflows before it is bounded."""
+LARGEST = 1e290
+"""The limit on a number's size: added to the largest float64 it is rounded away, so that no sum overflows."""
 MEND = "train the model again, or recalibrate its intervals"
 
 

@@ -104,7 +104,7 @@ class Layout:
 
     @cached_property
     def bounds(self) -> tuple[str, ...]:
-        """Those of them that hold an interval's ends: predictions of a model without intervals lack them."""
+        """Those of them that hold an interval's ends, a table's last: a model without intervals has none."""
         return getattr(self.task.output, "bounds", ())
 
     @cached_property

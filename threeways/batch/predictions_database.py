@@ -168,16 +168,11 @@ class DatabaseWriter:
         """Insert n predictions, over those of the same events."""
         table, dialect = self._predictions, self._connection.dialect
         times = [scores.time_texts()] if self._layout.time else []
-        columns = [
-            scores.ids,
-            *times,
-            *(scores.columns[name].tolist() for name in self._layout.written),
-        ]
-        columns += [
-            scores.flags,
-            [version] * len(scores.ids),
-            *([None] * len(scores.ids) for _ in self._former),
-        ]
+        made = {name: scores.columns[name].tolist() for name in self._layout.written}
+        bounds = [made.pop(name) for name in self._layout.bounds]
+        bounds += [[None] * len(scores.ids)] * len(self._former)
+        versions = [version] * len(scores.ids)
+        columns = [scores.ids, *times, *made.values(), scores.flags, versions, *bounds]
         rows = zip(*columns, strict=True)
         key, *others = table.columns.keys()
         insert: Any = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)

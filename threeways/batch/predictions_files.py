@@ -50,12 +50,15 @@ def tables_of(scores: Scores, version: str | None, layout: Layout, *, text_ids: 
     """Return predictions and refused rows as Arrow tables. text_ids: whether ids are written as texts."""
     ids = map(str, scores.ids) if text_ids else scores.ids
     times = {layout.time_name: pa.array(scores.time, pa.timestamp("us"))} if layout.time else {}
+    made = {name: pa.array(scores.columns[name], ARROW[kind]) for name, kind in layout.written.items()}
+    bounds = {name: made.pop(name) for name in layout.bounds}
     predictions = {
         layout.id.name: pa.array(ids, pa.string() if text_ids else pa.int64()),
         **times,
-        **{name: pa.array(scores.columns[name], ARROW[kind]) for name, kind in layout.written.items()},
+        **made,
         "flags": pa.array(scores.flags, pa.string()),
         "model_version": pa.array([version] * len(scores.ids), pa.string()),
+        **bounds,
     }
     refused = refused_table(scores.refused, layout.refused_columns)
     return {"predictions": pa.table(predictions), "quarantine": refused}

@@ -30,17 +30,16 @@ def tables(layout: Layout, *, text_ids: bool) -> sa.MetaData:
     found, names = sa.MetaData(), layout.names
     event_id: Any = sa.Text() if text_ids else sa.BigInteger()
     times = [sa.Column(layout.time_name, sa.DateTime, nullable=False)] if layout.time else []
+    kinds = {name: kind for name, kind in layout.written.items() if name not in layout.bounds}
     sa.Table(
         names.predictions,
         found,
         sa.Column(layout.id.name, event_id, primary_key=True, autoincrement=False),
         *times,
-        *(
-            sa.Column(name, _SQL[kind], nullable=name in layout.bounds)
-            for name, kind in layout.written.items()
-        ),
+        *(sa.Column(name, _SQL[kind], nullable=False) for name, kind in kinds.items()),
         sa.Column("flags", sa.Text, nullable=False),
         sa.Column("model_version", sa.Text),
+        *(sa.Column(name, _SQL[layout.written[name]]) for name in layout.bounds),
     )
     sa.Table(
         names.quarantine,

@@ -198,8 +198,10 @@ def _collect(scratch: Path, writer: ParquetWriter, source: ParquetSource, layout
     tally, repeats, repeated = Tally(layout), Repeats(), set[EventId]()
     times = {"time": layout.time_name} if layout.time else {}
     output, others = output_names(layout), {"flags": "flags", "model_version": "model_version"}
+    bounds = {ours: name for ours, name in output.items() if name in layout.bounds}
+    made = {ours: name for ours, name in output.items() if ours not in bounds}
     names = {
-        "predictions": {"event_id": layout.id.name, **times, **output, **others},
+        "predictions": {"event_id": layout.id.name, **times, **made, **others, **bounds},
         "quarantine": layout.refused_columns,
     }
     for file in sorted(scratch.glob("part-*.parquet")):

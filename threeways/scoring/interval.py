@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from threeways.artifact.answers import Answers
 from threeways.artifact.inputs import Table
 from threeways.artifact.interval import KEY, MEND, IntervalTable
 from threeways.errors import ArtifactMismatch, ModelFailed
-from threeways.scoring.output import Array
+from threeways.scoring.output import Array, Ranged
 from threeways.scoring.outputs import Output, Value
 from threeways.scoring.predicting import Take
 
@@ -26,6 +27,10 @@ _EXACT = 2**53
 @dataclass(frozen=True, slots=True)
 class ValueInterval(Value):
     """One number and its interval. Answers are (n, 3): the number, the low end, the high end."""
+
+    def bound(self, answers: Answers, task: str) -> Value:
+        """Return the number alone: whether there is an interval is a matter of the model's table."""
+        return Value(self.name, self.unit, self.whole).bound(answers, task)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -47,8 +52,8 @@ class ValueInterval(Value):
         return np.zeros((rows, 3), np.int64) if self.whole else np.full((rows, 3), np.nan)
 
     def values(self, answers: Array) -> list[Any]:
-        """Return each number with its interval, a list of two."""
-        return list(zip(answers[:, 0].tolist(), answers[:, 1:].tolist(), strict=True))
+        """Return each number and the two ends of its interval."""
+        return list(map(Ranged, *answers.T.tolist()))
 
     def table(self, answers: Array) -> dict[str, Array]:
         """Return the three columns."""
@@ -70,8 +75,7 @@ class Intervals:
         low, high = np.array(table.low), np.array(table.high)
         if whole:  # outwards, so that the interval holds no fewer of the integers
             low, high = (np.clip(one, -_EXACT, _EXACT) for one in (np.floor(low), np.ceil(high)))
-        self._low, self._high = low, high
-        self._limit = float(np.finfo(np.float64).max)
+        self._offsets = np.stack([np.full(len(low), -0.0), low, high])  # x + -0.0 is x, of 0.0 too
 
     def around(self, values: NDArray[Any], take: Take) -> NDArray[Any]:
         """Return (n, 3): n predicted numbers with the ends of their intervals. take: gives their input rows.
@@ -82,40 +86,36 @@ class Intervals:
         if self.table.by is not None:
             group = self._by_edges.searchsorted(self._grouping(take(range(len(values)))), "right")
             at += group * (len(self._edges) + 1)
-        if values.dtype.kind == "f":
-            made = np.empty((len(values), 3))
-            made[:, 0] = values
-            with np.errstate(over="ignore"):
-                np.add(values, self._low[at], out=made[:, 1])
-                np.add(values, self._high[at], out=made[:, 2])
-            np.clip(made[:, 1:], -self._limit, self._limit, out=made[:, 1:])
-        else:
-            made = _integers(values, self._low[at], self._high[at])
+        offsets = self._offsets.take(at, axis=1)  # three rows: numpy is quickest along them
+        made = (
+            _integers(values, offsets) if values.dtype.kind != "f" else np.add(offsets, values, out=offsets)
+        )
         if self.table.least is not None:
             least = self.table.least if values.dtype.kind == "f" else math.ceil(self.table.least)
-            made[:, 1] = np.minimum(np.maximum(made[:, 1], least), made[:, 0])
-        return made
+            np.minimum(np.maximum(made[1], least, out=made[1]), made[0], out=made[1])
+        answers: NDArray[Any] = made.T
+        return answers
 
     def _grouping(self, rows: Any) -> NDArray[np.float64]:
         """(n,) the column that the table's groups are by."""
         name = str(self.table.by)
         column = rows.columns[name] if isinstance(rows, Table) else rows[:, self._columns.index(name)]
         try:
-            return np.asarray(column, dtype=np.float64)
+            made: NDArray[np.float64] = np.asarray(column, dtype=np.float64)
         except (TypeError, ValueError):
             raise ModelFailed(
                 f"the interval table has groups by {name}, which holds other things than numbers; {MEND}"
             ) from None
+        return made
 
 
-def _integers(values: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[Any]:
-    """Return (n, 3) of integers, exactly and within 64 bits."""
+def _integers(values: NDArray[Any], offsets: NDArray[np.float64]) -> NDArray[Any]:
+    """Return the sums of (3, n) offsets and (n,) integers, exactly and within 64 bits."""
     limits = np.iinfo(np.uint64 if values.dtype == np.uint64 else np.int64)
     own: NDArray[Any] = values.astype(object if values.dtype == np.uint64 else np.int64)
     if ((own > _FAR) | (own < -_FAR)).any():
         own = own.astype(object)
-    below, above = (one.astype(np.int64).astype(own.dtype) for one in (low, high))
-    made = np.stack([own, own + below, own + above], axis=1)
+    made: NDArray[Any] = offsets.astype(np.int64).astype(own.dtype) + own
     return np.clip(made, limits.min, limits.max) if own.dtype == object else made
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -89,8 +89,8 @@ class PartialPrediction(ExplainedPrediction, frozen=True, omit_defaults=True, gc
     messages: int = 0
 
 
-def prediction_maker(fields: Sequence[str], event_id: str, task: str) -> Callable[[Any, EventId], Any]:
-    """Return what makes a message's `prediction`: a Struct takes half a dict's time, with the same JSON."""
+def prediction_maker(fields: Sequence[str], event_id: str, task: str) -> Callable[..., Any]:
+    """Return what makes a message's `prediction` of its values and the id: a Struct, which is quick."""
     if event_id in fields:
         raise SettingsError(
             f"TASK={task}: its predictions have a field {event_id}, and so is the event's id called; name "
@@ -107,7 +107,7 @@ def prediction_maker(fields: Sequence[str], event_id: str, task: str) -> Callabl
         struct: Any = msgspec.defstruct("Made", list(names), rename=names, frozen=True, gc=False)
     except ValueError as error:
         raise SettingsError(f"TASK={task}: its output: {error}; rename it") from None
-    return struct if len(fields) == 1 else lambda value, named: struct(*value, named)
+    return cast("Callable[..., Any]", struct)
 
 
 def fault_of(error: Exception) -> Fault:

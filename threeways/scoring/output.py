@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import msgspec
 from numpy.typing import NDArray
 
 from threeways.artifact.answers import Answers, Label
 from threeways.artifact.interval import KEY as INTERVAL
 
 type Array = NDArray[Any]
+
+
+class Ranged(msgspec.Struct, frozen=True, gc=False):
+    """A number and the two ends of its interval: no tuple, which the garbage collector would look at."""
+
+    value: float
+    low: float
+    high: float
+
+
+def number_of(value: Any) -> Any:
+    """Return an event's value without the interval that it may have."""
+    return value.value if isinstance(value, Ranged) else value
 
 
 class Declared(Protocol):
@@ -63,7 +77,11 @@ def text_of(label: Label) -> str:
 def message_fields(output: Output, value: Any) -> dict[str, Any]:
     """Return a row's value by the names within `prediction`."""
     fields = output.fields
-    return {fields[0]: value} if len(fields) == 1 else dict(zip(fields, value, strict=True))
+    if len(fields) == 1:
+        return {fields[0]: value}
+    if isinstance(value, Ranged):
+        value = value.value, (value.low, value.high)
+    return dict(zip(fields, value, strict=True))
 
 
 def value_in(prediction: dict[str, Any], id_name: str) -> Any:
@@ -78,10 +96,10 @@ def value_in(prediction: dict[str, Any], id_name: str) -> Any:
     return next(iter(fields.values())) if len(fields) == 1 else fields
 
 
-def interval_in(prediction: dict[str, Any]) -> list[Any] | None:
+def interval_in(prediction: dict[str, Any]) -> Sequence[Any] | None:
     """Return the interval in a message beside the one number that it is of, [low, high]; None without one."""
     found = prediction.get(INTERVAL)
-    if not isinstance(found, list) or len(found) != 2 or len(prediction) != 3:
+    if not isinstance(found, list | tuple) or len(found) != 2 or len(prediction) != 3:
         return None
     return found if all(isinstance(one, int | float) for one in found) else None
 

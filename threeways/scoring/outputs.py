@@ -40,7 +40,7 @@ class Value:
         """One column of numbers."""
         return {self.name: int if self.whole else float}
 
-    def bound(self, answers: Answers, task: str) -> Self:
+    def bound(self, answers: Answers, task: str) -> Value:
         """Return the output as it is. Raises ArtifactMismatch for a model that answers labels."""
         numbers = answers.numbers or (answers.method == "decision_function" and answers.classes is None)
         if not numbers:

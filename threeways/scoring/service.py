@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +30,7 @@ from threeways.errors import (
     SettingsError,
 )
 from threeways.scoring.because import Because
+from threeways.scoring.encoding import Encoder
 from threeways.scoring.groups import GroupedModel
 from threeways.scoring.interval import applied
 from threeways.scoring.messages import Messages
@@ -45,7 +45,6 @@ from threeways.scoring.outcomes import (
     Scored,
     ScoredEvent,
     Term,
-    prediction_maker,
 )
 from threeways.scoring.outputs import Value, message_fields
 from threeways.scoring.predicting import Model, Predictor, Take
@@ -106,10 +105,9 @@ class ModelService[E]:
         self._refused: Callable[[Rows], Faults] = getattr(asked, "refused", lambda _: {})
         self._unseen: Callable[[Rows], NDArray[np.bool_] | None] = getattr(asked, "unseen", lambda _: None)
         self._predictor = Predictor(asked, answered, self.prove, clock)
-        self._encode = msgspec.json.Encoder().encode
         self.fan_out = Messages(self.task, output, version) if task.messages else None
         self._because = Because(model, task.because, self.task.columns) if task.because else None
-        self._made = prediction_maker(output.fields, task.id_name, task.name)
+        self._encoder = Encoder(self.task, output, version)
         self.reference: Reference | None = None  # what it was trained on, where somebody counts
         self.observed: list[Observed] | None = None  # what it scores, where somebody counts it
 
@@ -244,20 +242,7 @@ class ModelService[E]:
 
     def messages(self, scored: Sequence[Scored], source_event_ids: Sequence[str | None]) -> list[bytes]:
         """Return the JSON of each one's `prediction`."""
-        model, version = self.task.model_name, self.version
-        encode, made = self._encode, self._made  # a Struct takes half a dict's time, and its JSON is the same
-        if self._because is not None:
-            return [
-                encode(ExplainedPrediction(
-                    model, version, made(one.value, one.event_id), source, one.flags,
-                    cast("ScoredEvent", one).because,
-                ))
-                for one, source in zip(scored, source_event_ids, strict=True)
-            ]  # fmt: skip
-        return [
-            encode(Prediction(model, version, made(one.value, one.event_id), source, one.flags))
-            for one, source in zip(scored, source_event_ids, strict=True)
-        ]
+        return self._encoder.messages(scored, source_event_ids)
 
     def _with_intervals(self, values: NDArray[Any], take: Take) -> NDArray[Any]:
         """Return the model's answers as the output holds them. take: gives the rows that they are of."""

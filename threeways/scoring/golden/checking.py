@@ -20,6 +20,7 @@ from threeways.artifact import digests
 from threeways.errors import ArtifactMismatch, ModelFailed
 from threeways.scoring.golden import fault
 from threeways.scoring.golden.format import Example, GoldenSet, read
+from threeways.scoring.output import number_of
 from threeways.scoring.service import ModelService
 
 logger = logging.getLogger(__name__)
@@ -123,12 +124,11 @@ def model_files(service: ModelService[Any]) -> list[str]:
 
 def answered(service: ModelService[Any], payloads: Sequence[bytes], arrived: datetime) -> list[Example]:
     """Return what becomes of payloads, as examples; of a number with an interval the number alone."""
-    own: Any = getattr(service, "answered", service.output)  # an interval is not the model's answer
     told = service.score(payloads, [arrived] * len(payloads))
     return [
         Example(payload.decode(), refused=getattr(one, "code", type(one).__name__))
         if isinstance(one, Exception)
-        else Example(payload.decode(), one.value if own is service.output else one.value[0], one.flags)
+        else Example(payload.decode(), number_of(one.value), one.flags)
         for payload, one in zip(payloads, told, strict=True)
     ]
 
