@@ -19,7 +19,7 @@ from small_training import Training
 
 from threeways import artifact
 from threeways.errors import DataError, UsageError
-from threeways.lifecycle import paired
+from threeways.lifecycle import clusters as paired
 from threeways.lifecycle.compare import Actual, Comparison, Told, compared
 from threeways.local_run import comparison, consumers
 from threeways.local_run.comparison import Sources
@@ -119,11 +119,11 @@ def test_where_they_are_apart_and_where_the_challenger_is_worse_is_told_by_slice
     new = np.where(TRUTH > 35, TRUTH + 9, TRUTH)
     found = both(new)
     assert found.verdict == "better"
-    [worst] = [one for one in found.worse_parts if one.part == "7.5 to 10"]
+    [worst] = [one for one in found.worse_parts if one.part == "7.5-10"]
     assert worst.slice == "distance, miles"
     assert worst.difference
     assert worst.difference.mean < -2
-    assert "It is worse in distance, miles 7.5 to 10" in found.said()
+    assert "It is worse in distance, miles 7.5-10" in found.said()
     assert {one.part for one in found.parts if one.slice == "pickup zone"} == {"1", "2", "3", "4"}
     assert both(OLD).worse_parts == []
 
@@ -212,7 +212,13 @@ def test_files_of_messages_and_label_outcomes_are_compared(tmp_path: Path) -> No
         "at": "2021-02-01T08:00:00Z",
     }
     labels = [
-        {**outcome, "ride_id": at, "version": version, "actual": value, "slices": {"trip_distance": 1.5}}
+        {
+            **outcome,
+            "ride_id": at,
+            "version": version,
+            "actual": value,
+            "slices": {"trip_distance": 1.5, "hour": 8},
+        }
         for at, value in enumerate(TRUTH[:200].tolist())
         for version in ("6", "7")
     ]
@@ -228,7 +234,10 @@ def test_files_of_messages_and_label_outcomes_are_compared(tmp_path: Path) -> No
     found, said = told_of(sources, tmp_path)
     assert (found.both, found.labelled) == (300, 200)
     assert found.champion.errors["mae"] == pytest.approx(np.abs(OLD[:200] - TRUTH[:200]).mean())
-    assert {one.part for one in found.parts} == {"1 to 2"}
+    assert {(one.slice, one.part) for one in found.parts} == {
+        ("distance, miles", "1-2"),
+        ("hour of the day", "8"),
+    }
     assert "The truth of 66.7% of them is known" in said
     assert found.said() in said
     assert json.loads((tmp_path / comparison.LAST).read_text())["verdict"] == found.verdict
@@ -281,6 +290,7 @@ def test_a_shadow_is_a_further_consumer_of_the_task_before_it() -> None:
             consumers.named(text, Settings())
 
 
+@pytest.mark.exhaustive
 def test_a_run_with_a_shadow_is_compared_by_its_own_truth(training: Training, tmp_path: Path) -> None:
     champion = training.report.model
     folder = Path(shutil.copytree(champion.folder, tmp_path / "shadow model"))

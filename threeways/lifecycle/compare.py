@@ -1,13 +1,13 @@
 """Compare two models by what they said of the same events, and by what really happened.
 
 A challenger is a consumer of its own on the champion's stream (a shadow), so that both say something of each
-event under one `source_event_id`. What is compared is therefore paired: see `paired`.
+event under one `source_event_id`. What is compared is therefore paired: see `clusters`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.errors import DataError
-from threeways.lifecycle import paired
-from threeways.lifecycle.paired import Difference, Floats
-from threeways.lifecycle.parts import parted
+from threeways.lifecycle import clusters as paired
+from threeways.lifecycle.clusters import Floats, MeanDifference
 from threeways.scoring.slices import Slice
 from threeways.scoring.task import EventId
 
@@ -71,7 +70,7 @@ class Part(msgspec.Struct, frozen=True):
     part: str
     events: int
     apart: float
-    difference: Difference | None
+    difference: MeanDifference | None
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -91,7 +90,7 @@ class Comparison(msgspec.Struct, frozen=True):
     apart: dict[str, float]
     later: dict[str, float] | None
     labelled: int
-    difference: Difference | None
+    difference: MeanDifference | None
     parts: list[Part]
 
     @property
@@ -133,7 +132,7 @@ def _name(side: Side) -> str:
     return next(iter(side.versions)) if len(side.versions) == 1 else side.name
 
 
-def _rounded(found: Difference) -> str:
+def _rounded(found: MeanDifference) -> str:
     """Return a mean with the decimals of two digits of its margin."""
     margin = found.margin or abs(found.mean) or 1.0
     return f"{abs(found.mean):.{min(_DIGITS, max(0, 1 - int(np.floor(np.log10(margin)))))}f}"
@@ -305,10 +304,7 @@ def _parts(
     clusters: paired.Clusters,
 ) -> list[Part]:
     """Return the parts of the labelled events: those in which the answers are furthest apart first."""
-    found: list[tuple[str, str, NDArray[np.intp]]] = [
-        (name, part, rows) for name, part, rows in parted([one.slices for one in truth], slices)
-        if len(rows) >= LEAST_JUDGED
-    ]  # fmt: skip
+    found = [one for one in _parted(truth, slices) if len(one[2]) >= LEAST_JUDGED]
     confidence = 1 - (1 - paired.CONFIDENCE) / max(1, len(found))  # of all parts together: Bonferroni
     made = [
         Part(
@@ -318,3 +314,18 @@ def _parts(
         for name, part, rows in found
     ]  # fmt: skip
     return sorted(made, key=lambda one: -one.apart)
+
+
+def _parted(truth: Sequence[Actual], slices: Sequence[Slice]) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
+    """Yield each part that there is: its slice's title, its own name, and the places of its events.
+
+    An event without a slice's field, or with no number there, is in no part of it.
+    """
+    for one in slices:
+        places: dict[str, list[int]] = {}
+        for at, event in enumerate(truth):
+            value = event.slices.get(one.field)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                places.setdefault(one.part(value), []).append(at)
+        for name, rows in places.items():
+            yield one.title, name, np.array(rows)

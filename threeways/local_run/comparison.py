@@ -22,11 +22,11 @@ from threeways.local_run.recorded import ACTUALS, PREDICTIONS
 from threeways.ops.account import named_faults
 from threeways.scoring.messages import event_of
 from threeways.scoring.outputs import value_in
+from threeways.scoring.slices import HOUR
 from threeways.scoring.task import Task
 from threeways.stream.aggregation import data_of
 
 LAST = "last-compare.json"
-_INTERVAL = "interval"
 _SHOWN = 10
 
 
@@ -71,7 +71,7 @@ def compare(sources: Sources, task: Task[Any], console: Console, local: Path) ->
     old, new = (_told(_messages(place), task, place) for place in (sources.champion, sources.challenger))
     actual = _actuals(sources, task) if sources.actuals else {}
     unit = str(getattr(task.output, "unit", ""))
-    found = compared(old, new, actual, task.slices, names=_names(sources), unit=unit)
+    found = compared(old, new, actual, (HOUR, *task.slices), names=_names(sources), unit=unit)
     write_json(local / LAST, {**msgspec.to_builtins(found), "verdict": found.verdict, "said": found.said()})
     _tell(found, console)
     return found
@@ -108,7 +108,7 @@ def _told(messages: Iterable[tuple[bytes, float | None]], task: Task[Any], place
             said = msgspec.json.decode(data, type=dict[str, Any])
             prediction = dict(said["prediction"])
             key, source = prediction[task.id_name], event_of(str(said["source_event_id"]))
-            value = value_in(_without_interval(prediction, task.id_name), task.id_name)
+            value = value_in(prediction, task.id_name)
         except (msgspec.DecodeError, RecursionError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"{place}, message {number}: it is no prediction of {task.name} ({error!r:.200}); name the "
@@ -117,11 +117,6 @@ def _told(messages: Iterable[tuple[bytes, float | None]], task: Task[Any], place
         arrived = said.get("arrived", at)
         version = said.get("version")
         yield Told(source, str(key), value, None if version is None else str(version), arrived)
-
-
-def _without_interval(prediction: dict[str, Any], id_name: str) -> dict[str, Any]:
-    kept = {name: value for name, value in prediction.items() if name != _INTERVAL}
-    return kept if len(kept) > 1 or id_name not in kept else prediction
 
 
 def _actuals(sources: Sources, task: Task[Any]) -> dict[int | str, Actual]:
@@ -144,7 +139,8 @@ def _actuals(sources: Sources, task: Task[Any]) -> dict[int | str, Actual]:
             continue
         revisions[key] = revision
         slices = {
-            str(one.field): _number(row.get(one.field, row.get(f"slices.{one.field}"))) for one in task.slices
+            str(one.field): _number(row.get(one.field, row.get(f"slices.{one.field}")))
+            for one in (HOUR, *task.slices)
         }
         found[key] = Actual(_number(row[column]), _time(row.get("at")), slices)
     return found

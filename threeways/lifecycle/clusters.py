@@ -28,7 +28,7 @@ type Clusters = tuple[str, NDArray[np.int64]]
 """What a cluster is, and (n,) which of them an event is in."""
 
 
-class Difference(msgspec.Struct, frozen=True):
+class MeanDifference(msgspec.Struct, frozen=True):
     """A mean difference. margin: half of its interval; None where too few are known. clusters: of how many.
 
     by: what a cluster is.
@@ -56,16 +56,16 @@ def clusters_of(times: Floats) -> Clusters:
     return EACH, np.arange(len(times))
 
 
-def difference(values: Floats, clusters: Clusters, confidence: float = CONFIDENCE) -> Difference:
+def difference(values: Floats, clusters: Clusters, confidence: float = CONFIDENCE) -> MeanDifference:
     """Return the mean of (n,) paired differences, n over 0, with its margin at a confidence."""
     by, owners = clusters
     _, owners = np.unique(owners, return_inverse=True)
     count, mean = int(owners.max()) + 1, float(values.mean())
     if count < 2:
-        return Difference(mean, None, len(values), count, by)
+        return MeanDifference(mean, None, len(values), count, by)
     from scipy.special import stdtrit  # takes a tenth of scipy.stats' time to import
 
     sums = np.bincount(owners, values - mean)
     variance = count / (count - 1) * float(np.square(sums).sum()) / len(values) ** 2
     quantile = float(stdtrit(count - 1, (1 + confidence) / 2))
-    return Difference(mean, quantile * variance**0.5, len(values), count, by)
+    return MeanDifference(mean, quantile * variance**0.5, len(values), count, by)
