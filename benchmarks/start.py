@@ -167,7 +167,7 @@ def measures(artifact: Path, folder: Path, rounds: int, memory_rounds: int) -> l
 
 def mixed_measure(artifact: Path, folder: Path, rounds: int, payloads: list[bytes]) -> Measure:
     """Cold start in seconds of a model on columns of mixed types, and of the usual way, in turn."""
-    event = _written(folder / "mixed.json", payloads)
+    event = written(folder / "mixed.json", payloads)
     with answering() as url:
 
         def started(side: str) -> float:
@@ -179,10 +179,10 @@ def mixed_measure(artifact: Path, folder: Path, rounds: int, payloads: list[byte
 
 
 def _event(path: Path, size: int) -> Path:
-    return _written(path, rides.payloads(size))
+    return written(path, rides.payloads(size))
 
 
-def _written(path: Path, payloads: list[bytes]) -> Path:
+def written(path: Path, payloads: list[bytes]) -> Path:
     content: dict[str, Any] = rides.event(payloads)
     path.write_text(json.dumps(content))
     return path
