@@ -11,6 +11,7 @@ import os
 import shutil
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -38,11 +39,7 @@ def measured(artifact: Path, folder: Path, rounds: int) -> dict[str, dict[str, l
 
         return {
             runtime: in_turn(
-                {
-                    "with": lambda side=side: started(side, artifact),
-                    "without": lambda side=side: started(side, bare),
-                },
-                rounds,
+                {"with": partial(started, side, artifact), "without": partial(started, side, bare)}, rounds
             )
             for runtime, side in SIDES.items()
         }
