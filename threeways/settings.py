@@ -88,6 +88,7 @@ class JoinSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The settings of a join's functions.
 
     join: a short name found in `threeways.systems`, such as `moderation`, or a module that holds `join`.
+    join_policy: the policy that it goes by, packed; None: the image's.
     join_table_name: the DynamoDB table of its keys. join_queue_url: the SQS queue of its timers.
     decisions_stream_name: the Kinesis stream for decisions' effects. quarantine_location:
     `s3://bucket/prefix` for records that can never be joined. join_deadline: in seconds;
@@ -95,6 +96,7 @@ class JoinSettings(msgspec.Struct, frozen=True, rename="upper"):
     """
 
     join: str | None = None
+    join_policy: str | None = None
     join_table_name: str | None = None
     join_queue_url: str | None = None
     decisions_stream_name: str | None = None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +15,11 @@ from deploy_lab import Lab, client
 from threeways.errors import DeploymentFailed, SettingsError, UsageError
 from threeways.join import finding
 from threeways.join.join import Join, decision_id
+from threeways.join.policies import packed
 from threeways.ops.deploy import join_plan, join_smoke_test, package
 from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack
+from threeways.ops.doctor import awaited
 from threeways.ops.doctor.check import examine
 from threeways.ops.doctor.deployed import fetch
 
@@ -51,6 +57,37 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Any:
     patch.syspath_prepend(folder)
     yield "shop_own.orders"
     patch.undo()
+
+
+POLICED = (
+    JOIN.partition("join:")[0]
+    + """
+import os
+
+def by(text):
+    return Join(
+        name="policed", subject=Order, example=Order("1", "book"), deadline=60.0, rules="r-" + text,
+        verdicts={name: Seen for name in ("stock", "fraud")}, expected=frozenset({text or "stock"}),
+        decide=lambda found, expected, expired: Decision("ship") if expired else None,
+        effects=lambda order, decided: (Effect("decision", {}),), policy=text, of_policy=by,
+    )
+
+join = by(os.environ.get("SHOP_POLICY", ""))
+"""
+)
+
+
+@pytest.fixture
+def policed(orders: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Name the file's policy of the join shop_own.policed, as another `make` does."""
+    package = Path(str(importlib.import_module("shop_own.orders").__file__)).parent
+    (package / "policed.py").write_text(POLICED)
+
+    def named(text: str) -> None:
+        monkeypatch.setenv("SHOP_POLICY", text)
+        sys.modules.pop("shop_own.policed", None)
+
+    return named
 
 
 @pytest.fixture
@@ -185,6 +222,51 @@ def test_a_consumer_s_stack_and_a_foreign_stream_are_not_taken_over(shop: Lab) -
     deployed(shop)
     with pytest.raises(UsageError, match="the stack shop is a join"):
         shop.deploy(stack="shop")
+
+
+def policies(lab: Lab) -> set[str]:
+    """The policy of each of the stack's functions."""
+    functions = client("lambda").list_functions()["Functions"]
+    return {
+        one["Environment"]["Variables"]["JOIN_POLICY"]
+        for one in functions
+        if "JOIN" in one["Environment"]["Variables"]
+    }
+
+
+def test_another_policy_is_deployed_kept_gone_back_to_and_taken_away(
+    shop: Lab, policed: Callable[[str], None]
+) -> None:
+    given = {"join": "shop_own.policed", "events_from": "orders", "verdicts_from": "seen"}
+    policed("fraud")
+    deployed(shop, **given)
+    assert policies(shop) == {packed("fraud")}
+    assert "by the rules r-fraud" in shop.said.getvalue()
+    [found] = awaited.missing("shop", client)
+    assert "expects verdicts of fraud," in found.what, "by the policy that is deployed, not by the one here"
+
+    policed("")  # a machine that has no file of it
+    deployed(shop, **given, parameters="BatchSize=7")
+    assert policies(shop) == {packed("fraud")}
+    assert "change Policy" not in shop.said.getvalue()
+
+    policed("stock")
+    deployed(shop, **given)
+    assert policies(shop) == {packed("stock")}
+    assert "change Policy: r-fraud -> r-stock" in shop.said.getvalue()
+    shop.rollback(stack="shop")
+    assert policies(shop) == {packed("fraud")}
+
+    with pytest.raises(UsageError, match="asks for the image's policy, and a file of one's own is named"):
+        deployed(shop, **given, parameters="Policy=")
+    policed("")
+    with pytest.raises(
+        UsageError, match="takes what is packed here: leave it out and name the policy's file"
+    ):
+        deployed(shop, **given, parameters=f"Policy={packed('stock')}")
+    deployed(shop, **given, parameters="Policy=")
+    assert policies(shop) == {""}
+    assert "change Policy: r-fraud -> the image's" in shop.said.getvalue()
 
 
 @pytest.mark.exhaustive

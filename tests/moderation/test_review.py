@@ -17,7 +17,11 @@ from threeways.cli.review import review
 from threeways.emulator.server import Emulator
 from threeways.errors import LocationError, SettingsError, UsageError
 from threeways.join.join import Decision, Join
+from threeways.join.policies import packed
 from threeways.ops.review import Place, Reviews, located
+from threeways.systems.moderation.policy import SHIPPED, parsed
+
+STRICT = SHIPPED.read_text("utf-8").replace("review = 0.5", "review = 0.3")
 
 
 @pytest.fixture
@@ -221,7 +225,7 @@ def of_nobody(name: str, **more: Any) -> Join[Any]:
 
 @pytest.mark.usefixtures("stage")
 def test_a_join_that_awaits_no_person_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeways.ops.review.find", of_nobody)
+    monkeypatch.setattr("threeways.ops.review.find", lambda name, policy: of_nobody(name))
     with pytest.raises(UsageError, match="awaits no person"):
         reviews()
 
@@ -243,7 +247,10 @@ def test_a_title_writes_nothing_to_the_terminal_but_itself(stage: Stage, capsys:
 def test_a_stack_tells_its_join_table_and_stream(stage: Stage) -> None:
     outputs = {"TableName": stage.table_name, "VerdictsStreamName": stage.stream}
     template = {
-        "Parameters": {"Join": {"Type": "String", "Default": "moderation"}},
+        "Parameters": {
+            "Join": {"Type": "String", "Default": "moderation"},
+            "Policy": {"Type": "String", "Default": packed(STRICT)},
+        },
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
@@ -251,5 +258,7 @@ def test_a_stack_tells_its_join_table_and_stream(stage: Stage) -> None:
     made("cloudformation").create_stack(StackName=stage.stream, TemplateBody=json.dumps(template))
     found = located(None, stage.stream, None, None, None)
     assert (found.join, found.table, found.verdicts) == ("moderation", stage.table_name, stage.stream)
+    assert Reviews(found).join.rules == parsed(STRICT).rules, "which may have categories of its own"
+    assert located("another.join", stage.stream, None, None, None).policy is None
     with pytest.raises(UsageError, match="there is no stack another: name another, STACK="):
         located(None, "another", None, None, None)

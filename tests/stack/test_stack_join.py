@@ -95,6 +95,7 @@ def test_it_is_made_and_read_here_as_it_is_deployed(emulator: Emulator) -> None:
     assert function.handler == "threeways.join.functions.join_events"
     assert function.environment == {
         "JOIN": "any",
+        "JOIN_POLICY": "",
         "JOIN_TABLE_NAME": stack.tables["Table"].name,
         "JOIN_QUEUE_URL": f"https://sqs.us-east-1.amazonaws.com/123456789012/{stack.queues['Timers'].name}",
         "DECISIONS_STREAM_NAME": stack.streams["DecisionsStream"].name,

@@ -39,6 +39,11 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "deadline": (_is_number, "a number of seconds, such as 30.0"),
     "keep_days": (lambda value: type(value) is int, "a number of whole days, such as 30"),
     "late": (lambda value: value in ("ignore", "revise"), '"ignore" or "revise"'),
+    "policy": (lambda value: isinstance(value, str), "a policy's text"),
+    "of_policy": (
+        lambda value: value is None or callable(value),
+        "a function of a policy's text",
+    ),
     "rules": (lambda value: isinstance(value, str), 'a text, such as "1"'),
     "decide": (callable, "a function of verdicts, expected and expired"),
     "effects": (callable, "a function of the subject and what was decided"),

@@ -68,9 +68,10 @@ class Functions:
 
     def __init__(self, settings: JoinSettings) -> None:
         self._settings = settings
-        found: Join[Any] = find(self._of("join", "name a join, such as JOIN=my_package.my_join"))
+        name = self._of("join", "name a join, such as JOIN=my_package.my_join")
+        found = find(name, settings.join_policy)
         deadline = settings.join_deadline
-        self.join = found if deadline is None else replace(found, deadline=deadline)
+        self.join: Join[Any] = found if deadline is None else replace(found, deadline=deadline)
         self.join.prove()
         Effects(self.join).prove()
 

@@ -123,7 +123,9 @@ class Join[S]:
     reviewed: the outcomes that wait for a
     person's verdict, whose keys the table's index lists. revises: whether the new decision supersedes the
     old one. rules: the version of what `decide` goes by, such as a policy file's hash. keep_days: after
-    that, TTL removes a decided key, unless it waits for a person.
+    that, TTL removes a decided key, unless it waits for a person. policy: the text of the policy that it
+    goes by, where that is not the one in the image: `make deploy` hands it to the functions. of_policy:
+    returns the same join as it goes by another policy's text.
     """
 
     name: str
@@ -143,6 +145,8 @@ class Join[S]:
     revises: Callable[[Decided, Decision], bool] = outcome_differs
     rules: str = ""
     keep_days: int = 30
+    policy: str = ""
+    of_policy: Callable[[str], Join[S]] | None = None
     _decoders: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -35,12 +35,16 @@ OUTCOMES = ("allow", "remove")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a join is deployed. join: as JOIN names it. table, verdicts: the names of table and stream."""
+    """Where a join is deployed. join: as JOIN names it. table, verdicts: the names of table and stream.
+
+    policy: the packed one that it goes by, None for that of this machine.
+    """
 
     join: str
     table: str
     verdicts: str
     region: str | None = None
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class ReviewSettings(msgspec.Struct, frozen=True, rename="upper"):
     """Where the join is, if not said otherwise: as its functions have it, and the verdicts stream."""
 
     join: str | None = None
+    join_policy: str | None = None
     join_table_name: str | None = None
     verdicts_stream_name: str | None = None
 
@@ -71,20 +76,22 @@ def located(
     """Return where a join is: as a stack says, or as said here, or in the environment. Raises UsageError."""
     settings = from_environment(ReviewSettings)
     join, table = join or settings.join, table or settings.join_table_name
-    verdicts = verdicts or settings.verdicts_stream_name
+    verdicts, policy = verdicts or settings.verdicts_stream_name, settings.join_policy
     if stack:
         found = look(stack, account.of_region(region or account.region() or ""))
         if found is None:
             raise UsageError(f"there is no stack {stack}: name another, STACK= and REGION=")
         table, verdicts = found.output("TableName"), found.output("VerdictsStreamName")
-        join = join or found.parameters.get("Join")
+        named = found.parameters.get("Join")
+        join = join or named
+        policy = found.parameters.get("Policy") if join == named else None
     given = {"JOIN": join, "TABLE": table, "VERDICTS": verdicts}
     missing = [f"{name}=" for name, value in given.items() if not value]
     if not (join and table and verdicts):
         raise UsageError(
             f"not given: {', '.join(missing)}; name the join's STACK=, or all of JOIN=, TABLE= and VERDICTS="
         )
-    return Place(join, table, verdicts, region)
+    return Place(join, table, verdicts, region, policy)
 
 
 def reason_of(review: Review) -> str:
@@ -108,7 +115,7 @@ class Reviews:
     """Reads a join's table and puts persons' verdicts. Raises UsageError where that cannot be."""
 
     def __init__(self, place: Place) -> None:
-        self.join: Join[Any] = find(place.join)
+        self.join: Join[Any] = find(place.join, place.policy)
         if len(self.join.persons) != 1 or not self.join.reviewed:
             raise UsageError(
                 f"JOIN={place.join} awaits no person; one that does names one source in `persons`, and in "

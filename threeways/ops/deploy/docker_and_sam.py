@@ -36,7 +36,7 @@ PROVE_JOIN = """
 import sys, threeways.errors
 from threeways.join import finding, functions
 try:
-    finding.find({name!r}).prove()
+    finding.find(*{given!r}).prove()
 except threeways.errors.ThreewaysError as error:
     print(f"refused: {{error}}")
 else:
@@ -101,7 +101,8 @@ class DockerAndSam:
                 f"NOT TRIED: the join in the image: it is for {self.architecture(image)}, not this machine"
             )
             return
-        said = engine.inside(image, PROVE_JOIN.format(name=name), "--memory", f"{values['MemorySize']}m")
+        given = (name, *filter(None, [values.get("Policy")]))
+        said = engine.inside(image, PROVE_JOIN.format(given=given), "--memory", f"{values['MemorySize']}m")
         if said.splitlines()[-1:] != ["ready"]:
             raise UsageError(f"the functions would not start with JOIN={name}: {said}")
         self._console.print("The image has found the join and decided about its example")

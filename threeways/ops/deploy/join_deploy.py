@@ -25,6 +25,7 @@ from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.history import Deployment
 from threeways.ops.deploy.join_plan import EVENTS_ARN, VERDICTS_ARN, JoinPlan
+from threeways.ops.deploy.join_policy import POLICY
 from threeways.ops.deploy.stack import Stack, require_after
 from threeways.ops.printing import say
 
@@ -52,6 +53,7 @@ def announce(made: JoinPlan, options: Options, console: Console) -> None:
         f"  stack     {answers.stack} in {answers.region}: {state}",
         f"  join      {join.name}, within {join.deadline:g} s"
         + (f", by the rules {join.rules}" if join.rules else ""),
+        *([f"  policy    of its own, {len(values[POLICY]):,} characters packed"] if values[POLICY] else []),
         f"  events    {values[EVENTS_ARN] or f'a stream of its own, {answers.stack}-events'}",
         f"  verdicts  {verdicts}, of {', '.join(sorted(join.expected)) or 'nobody'}",
         f"  image     {image}, for {values['Architecture']}, pushed to {where}",

@@ -14,9 +14,10 @@ from threeways.join.join import Join
 from threeways.ops import account
 from threeways.ops.account import Client
 from threeways.ops.deploy import answers as kept
-from threeways.ops.deploy import changes, parameters, repository, streams
+from threeways.ops.deploy import changes, join_policy, parameters, repository, streams
 from threeways.ops.deploy.answers import Answers
 from threeways.ops.deploy.changes import Options
+from threeways.ops.deploy.join_policy import POLICY
 from threeways.ops.deploy.smoke_test import Example
 from threeways.ops.deploy.stack import Stack, look, require_usable
 from threeways.scoring import tasks
@@ -76,7 +77,6 @@ def make(options: Options, answers: Answers) -> JoinPlan:
     Nothing is changed. Raises UsageError, LocationError, SettingsError.
     """
     join = finding.find(answers.parameters["Join"])
-    join.prove()
     document = parameters.template(parameters.JOIN_TEMPLATE)
     parameters.check(document, answers.parameters)
     client = account.of_region(answers.region)
@@ -87,7 +87,9 @@ def make(options: Options, answers: Answers) -> JoinPlan:
         if not stack.is_join and stack.outputs:
             raise UsageError(f"the stack {stack.name} is there, and is no join: name another, STACK=")
     present = dict(stack.parameters) if stack else {}
-    values = {**parameters.defaults(document), **present, **answers.parameters}
+    join, policy = join_policy.chosen(join, answers.parameters, present)
+    join.prove()
+    values = {**parameters.defaults(document), **present, **answers.parameters, POLICY: policy}
     values = {name: value for name, value in values.items() if name in document["Parameters"]}
     values |= _read_streams(options, answers, stack, client)
     parameters.check(document, values)
@@ -95,7 +97,8 @@ def make(options: Options, answers: Answers) -> JoinPlan:
     _require_kept_longer(join, values, client)
     if answers.repository:
         repository.require(answers.repository, answers.region, client("ecr"))
-    told = parameters.changed(present, values)
+    told = parameters.changed({**present, POLICY: policy}, values)
+    told += join_policy.changed(join, present.get(POLICY, policy), policy)
     return JoinPlan(answers, document, stack, values, join, example_of(join), client, whose, real, told)
 
 

@@ -26,6 +26,9 @@ ANEW = (
     " (another mapping: it begins at the oldest event that the stream has, and scores what was scored again)"
 )
 
+LONGEST_SHOWN = 200
+"""Of a value, in characters; an ARN is shorter."""
+
 type Document = dict[str, Any]
 """A template with its intrinsic functions in their long form."""
 
@@ -81,10 +84,15 @@ def check(document: Mapping[str, Any], values: Mapping[str, str]) -> None:
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return a line for each parameter that was there before and gets another value."""
     return [
-        f"  change {name}: {before[name] or 'none'} -> {value or 'none'}{ANEW if name in SOURCE else ''}"
+        f"  change {name}: {_shown(before[name])} -> {_shown(value)}{ANEW if name in SOURCE else ''}"
         for name, value in after.items()
         if before.get(name, value) != value
     ]
+
+
+def _shown(value: str) -> str:
+    """Return a value for a line; of a packed one its beginning."""
+    return f"{value[:20]}… ({len(value):,} characters)" if len(value) > LONGEST_SHOWN else value or "none"
 
 
 def _fault(body: Mapping[str, Any], value: str) -> str | None:

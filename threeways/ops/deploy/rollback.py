@@ -5,6 +5,7 @@ It goes without CodeDeploy, for the alarm that is the reason to go back would st
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -78,7 +79,7 @@ def rollback(
         smoke_test.example_of(tasks.find(values["Task"])) if values.get("Task") else None
     )
     if options.event and example and after.is_join:
-        _through_join(after, values["Join"], example, client, console)
+        _through_join(after, values, example, client, console)
     elif options.event and example is None:
         say(console, "No event was sent, for the deployment's record has none")
     elif options.event and example:
@@ -86,10 +87,12 @@ def rollback(
     return after
 
 
-def _through_join(stack: Stack, name: str, example: Example, client: Client, console: Console) -> None:
+def _through_join(
+    stack: Stack, values: Mapping[str, str], example: Example, client: Client, console: Console
+) -> None:
     """Send an event through a join, where that can be found here: it is gone back to all the same."""
     try:
-        join = finding.find(name)
+        join = finding.find(values["Join"], values.get("Policy"))
     except SettingsError as error:
         say(console, f"No event was sent: {error}")
         return

@@ -22,7 +22,7 @@ def missing(stack: str, client: Client) -> list[Finding]:
     if there is None or not there.is_join:
         return []
     try:
-        join = finding.find(there.parameters.get("Join", ""))
+        join = finding.find(there.parameters.get("Join", ""), there.parameters.get("Policy"))
     except SettingsError:
         return []
     events = there.output(EVENTS_ARN)

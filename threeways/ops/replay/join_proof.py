@@ -61,7 +61,7 @@ def holds(state: KeyState, arrival: Arrival) -> bool:
 def join_of(settings: JoinSettings, name: str) -> Join[Any]:
     """Return the join of a deployed function, by which its records are read here. Raises LocationError."""
     try:
-        return find(settings.join or "")
+        return find(settings.join or "", settings.join_policy)
     except SettingsError as error:
         raise LocationError(
             f"FUNCTION={name} can't be used from here, for its records are looked for by its join: {error}"

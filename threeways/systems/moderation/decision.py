@@ -14,7 +14,15 @@ from typing import Any
 from threeways.join.join import Decided, Decision, Join, Verdict, Verdicts
 from threeways.systems.moderation import explanation, statement
 from threeways.systems.moderation.effects import effects
-from threeways.systems.moderation.policy import REVIEWER, Outcome, Policy, load, own_file
+from threeways.systems.moderation.policy import (
+    REVIEWER,
+    Outcome,
+    Policy,
+    load,
+    own_file,
+    parsed,
+    text_of,
+)
 from threeways.systems.moderation.verdicts import Subject, evidence_of, score_of, short, types_of
 
 SEVERITY: Mapping[Outcome, int] = {"allow": 0, "review": 1, "remove": 2}
@@ -48,8 +56,8 @@ def supersedes(before: Decided, now: Decision) -> bool:
     return now.outcome != before.outcome or confirms
 
 
-def join_of(policy: Policy) -> Join[Subject]:
-    """Return the join that decides by a policy."""
+def join_of(policy: Policy, text: str = "") -> Join[Subject]:
+    """Return the join that decides by a policy. text: of the file, where it is not the shipped one."""
     return Join(
         name="moderation",
         subject=Subject,
@@ -65,6 +73,8 @@ def join_of(policy: Policy) -> Join[Subject]:
         revises=supersedes,
         effects=effects,
         rules=policy.rules,
+        policy=text,
+        of_policy=lambda text: join_of(parsed(text), text),
     )
 
 
@@ -137,4 +147,4 @@ def _worst(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes, key=SEVERITY.__getitem__, default="allow")
 
 
-join = join_of(load(own_file()))
+join = join_of(load(own_file()), text_of(own) if (own := own_file()) else "")

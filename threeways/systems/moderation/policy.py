@@ -124,15 +124,28 @@ def with_deadline(path: Path | None, seconds: float) -> str:
 
 def load(path: Path | None = None) -> Policy:
     """Read and check a policy file, or the shipped one. Raises SettingsError with the mend."""
-    file = SHIPPED if path is None else path
-    where = f"policy {file}" if path is None else f"MODERATION_POLICY={file}"
+    return parsed(text_of(path), _named(path))
+
+
+def text_of(path: Path | None = None) -> str:
+    """Return a policy file's text, or the shipped one's. Raises SettingsError."""
     try:
-        given = tomllib.loads(file.read_text("utf-8"))
+        return (path or SHIPPED).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{where} cannot be read: {error}; name a TOML file") from None
+        raise SettingsError(f"{_named(path)} cannot be read: {error}; name a TOML file") from None
+
+
+def parsed(text: str, where: str = "JOIN_POLICY") -> Policy:
+    """Return the policy that a text is. Raises SettingsError with the mend."""
+    try:
+        given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{where} is not TOML: {error}; correct that line") from None
     return checked(given, where)
+
+
+def _named(path: Path | None) -> str:
+    return f"policy {SHIPPED}" if path is None else f"MODERATION_POLICY={path}"
 
 
 def checked(given: Mapping[str, Any], where: str) -> Policy:

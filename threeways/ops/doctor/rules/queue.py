@@ -120,17 +120,22 @@ def decided_anew(consumer: Consumer, _: Stack) -> str | None:
 
 def _join_name(function: Resource | None) -> str | None:
     """Return the join that a function is one of; None where it is none, "" where that is not known."""
+    return _variable(function, "JOIN") if _variable(function, "JOIN_TABLE_NAME") is not None else None
+
+
+def _variable(function: Resource | None, name: str) -> str | None:
+    """Return a variable of a function; None where it has none of this name, "" where it is not known."""
     variables = function.mapping("Environment").get("Variables") if function else None
-    if not isinstance(variables, dict) or "JOIN_TABLE_NAME" not in variables:
+    if not isinstance(variables, dict) or name not in variables:
         return None
-    named = variables.get("JOIN")
-    return named if isinstance(named, str) else ""
+    return value if isinstance(value := variables[name], str) else ""
 
 
 def _join(function: Resource | None) -> Join[Any] | None:
     """Return the join of a function; None where it is none, or can't be found here."""
+    name, policy = _join_name(function), _variable(function, "JOIN_POLICY")
     try:
-        return finding.find(name) if (name := _join_name(function)) else None
+        return finding.find(name, policy) if name else None
     except SettingsError:
         return None
 
