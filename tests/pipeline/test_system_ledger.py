@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+import typer
 from lab_system.system import system as LAB  # noqa: N812 - a constant here
 from rich.console import Console
 
+from threeways.cli.event_options import end
 from threeways.join.join import Counted, Decided, Key, decision_id
 from threeways.local_run.ledger import Sent
 from threeways.local_run.system.account import Account, Kept, Told, faults
@@ -18,6 +24,7 @@ from threeways.local_run.system.console import _show_figures
 from threeways.local_run.system.declared import Judged
 from threeways.local_run.system.ledger import ledger_of
 from threeways.local_run.system.quality import quality_of
+from threeways.local_run.system.slowness import Slowness
 
 DEADLINE, ALLOWED = 10.0, 5.0
 
@@ -142,6 +149,59 @@ def test_a_decision_too_long_after_its_deadline_makes_the_run_a_bad_one() -> Non
     ledger = ledger_of(kind, {})
     assert ledger.failed
     assert (ledger.expired, ledger.deadline_s.worst) == (2, 5.1)
+
+
+def test_lateness_is_judged_by_how_slow_the_machine_was_and_never_hidden() -> None:
+    slow, later = decided("a", at=24.0), decided("b", at=26.0)  # 14 and 16 s past the deadline, 5 are allowed
+    asked: list[tuple[float, float]] = []
+
+    def slower(start: float, end: float) -> float:
+        asked.append((start, end))
+        return 3.0
+
+    made = account(told=[told(slow), told(later)], kept={"a": kept(slow), "b": kept(later)}, slower=slower)
+    assert faults(made) == {"decided too late": ["b"]}
+    assert asked == [(DEADLINE, 24.0), (DEADLINE, 26.0)], "from the deadline on, and of late ones alone"
+    ledger = ledger_of(made, {})
+    assert (ledger.failed, ledger.late, ledger.slower) == (True, 2, 3.0)
+    assert ledger.deadline_s.worst == 16.0
+    told_ = io.StringIO()
+    _show_figures(Console(file=told_, width=110), LAB, ledger, ALLOWED)
+    words = " ".join(told_.getvalue().split())
+    assert "later than 5 s after the deadline: 2. This machine ran a process up to 3.0 times slower" in words
+    assert "and 1 of them are within" in words
+    good = ledger_of(replace(made, allowed=6.0), {})
+    assert (good.failed, good.late) == (False, 2)
+    assert ledger_of(account(), {}).slower is None
+
+
+def test_too_many_sound_events_that_were_given_up_end_a_system_s_run_with_status_3() -> None:
+    one = account(quarantined={"s:1", "s:2", "v:1"}, told=[told(decided("b"))], kept={"b": kept(decided("b"))})
+    ledger = ledger_of(one, {})
+    assert (ledger.failed, ledger.given_up, ledger.share_given_up) == (False, 1, 0.5)
+    end(ledger, 0.5)
+    with pytest.raises(typer.Exit) as ended:
+        end(ledger, 0.49)
+    assert ended.value.exit_code == 3
+
+
+def test_a_machine_with_too_many_processes_is_measured_as_slower() -> None:
+    began = time.time()
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4 * (os.cpu_count() or 1))
+    ]
+    try:
+        with Slowness() as slowness:
+            ends = time.monotonic() + 20
+            while slowness.between(began, time.time()) < 1.5 and time.monotonic() < ends:
+                time.sleep(0.1)
+    finally:
+        for one in busy:
+            one.kill()
+            one.wait()
+    assert slowness.between(began, time.time()) >= 1.5
+    assert slowness.between(began - 100, began - 50) == 1.0, "of which nothing is known"
+    assert slowness._process.poll() is not None
 
 
 def test_a_message_of_a_decision_that_never_came_makes_the_run_a_bad_one() -> None:

@@ -7,7 +7,7 @@ the join's table holds has to be the same.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -61,8 +61,9 @@ class Account:
     event ids of their records on the verdicts stream. quarantined, abandoned: event ids, by the join.
     positions, verdict_positions: shard of the events' and the verdicts' stream -> the sequence number up to
     which the join is done. first: the kind of the message that each decision has. deadline: seconds. allowed:
-    seconds past it by which it is decided. by_hand: keys of events that somebody put by hand, which count
-    nowhere.
+    seconds past it by which it is decided, where a process has a processor to itself. slower: from one moment
+    to another, how many times slower this machine ran one. by_hand: keys of events that somebody put by
+    hand, which count nowhere.
     """
 
     sent: Mapping[str, Sent]
@@ -77,6 +78,7 @@ class Account:
     first: str
     deadline: float
     allowed: float
+    slower: Callable[[float, float], float] = lambda _start, _end: 1.0
     by_hand: Collection[Key] = ()
 
     @cached_property
@@ -152,6 +154,25 @@ class Account:
             if one.expired
         ]
 
+    @cached_property
+    def late(self) -> dict[Key, float]:
+        """Key -> how many times slower the machine was, of those decided later than allowed by the clock."""
+        found = {}
+        for key, one, opened in self.first_decisions():
+            due = opened + self.deadline
+            if one.decided_at > due + self.allowed:
+                found[key] = self.slower(due, one.decided_at)
+        return found
+
+    @cached_property
+    def too_late(self) -> list[Key]:
+        """Those of the late keys of which the machine's slowness is not the reason."""
+        return [
+            key
+            for key, one, opened in self.first_decisions()
+            if key in self.late and one.decided_at > opened + self.deadline + self.allowed * self.late[key]
+        ]
+
     def seconds_to_told(self) -> list[float]:
         """Seconds from a first decision to the arrival of its message."""
         return [
@@ -190,11 +211,7 @@ def faults(account: Account) -> dict[str, list[Any]]:
             one for one in account.decisions if one not in account.opened and one not in account.by_hand
         ],
         "revisions out of line": _out_of_line(account),
-        LATE: [
-            key
-            for key, one, opened in account.first_decisions()
-            if one.decided_at > opened + account.deadline + account.allowed
-        ],
+        LATE: account.too_late,
         "a message that never came": _missing(account),
         "a verdict without a trace": _traceless(account),
     }

@@ -158,6 +158,13 @@ def _show_figures(console: Console, system: System, ledger: SystemLedger, allowe
             f"The deadline of {ledger.deadline:g} s brought {ledger.expired:,} decisions, after it by "
             f"{_times(ledger.deadline_s)}; {allowed:g} s are allowed"
         )
+    if ledger.late and ledger.slower:
+        excused = ledger.late - ledger.faults.get(LATE, 0)
+        say(
+            f"Decided later than {allowed:g} s after the deadline: {ledger.late:,}. This machine ran a "
+            f"process up to {ledger.slower:.1f} times slower meanwhile than it would one alone, and "
+            f"{excused:,} of them are within that many times what is allowed"
+        )
 
 
 def _times(seconds: Seconds) -> str:

@@ -30,7 +30,9 @@ class SystemLedger(msgspec.Struct, frozen=True, kw_only=True):
     late_verdicts: those that came after the first decision. effects: messages by kind, each once;
     duplicates: those that repeat an id. deadline_s: seconds past the deadline at which the `expired` ones
     were decided, which it brought. decision_s: from the event to its decision, of all; told_s: from there
-    to its message. outcomes: of the decided, by the last decision whose message came; revisions and expired
+    to its message. late: decided later than allowed by the clock; slower: how many times slower this machine
+    ran a process meanwhile, at most, None where none was late. Those of which that is not the reason are a
+    fault. outcomes: of the decided, by the last decision whose message came; revisions and expired
     are of the same. quality: by category. faults: broken rules by name, and how often. given_up: of the
     events that were not broken on purpose those in quarantine or abandoned.
     """
@@ -54,6 +56,8 @@ class SystemLedger(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: Seconds
     decision_s: Seconds
     told_s: Seconds
+    late: int = 0
+    slower: float | None = None
     quality: dict[str, Quality]
     faults: dict[str, int] = {}
     interrupted: bool = False
@@ -118,6 +122,8 @@ def ledger_of(
         deadline_s=_seconds(account.seconds_past_deadline()),
         decision_s=_seconds(account.seconds_to_decision()),
         told_s=_seconds(account.seconds_to_told()),
+        late=len(account.late),
+        slower=round(max(account.late.values()), 2) if account.late else None,
         quality=dict(quality),
         faults={name: len(keys) for name, keys in faults(account).items()},
         interrupted=interrupted,

@@ -22,6 +22,7 @@ from threeways.local_run.events import Source, Workload, load
 from threeways.local_run.pipeline import with_kinds, workload_of
 from threeways.local_run.system.declared import System
 from threeways.local_run.system.join_stack import MINUTE, RunningJoin
+from threeways.local_run.system.slowness import Slowness
 from threeways.scoring import tasks
 from threeways.scoring.task import Task
 from threeways.settings import Settings
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from threeways.training.registry import RegisteredModel
 
 ALLOWED = 5.0
-"""Seconds past its deadline by which a key is decided."""
+"""Seconds past its deadline by which a key is decided, where a process has a processor to itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,7 @@ class Running:
     consumers: Mapping[str, RunningConsumer]
     folder: Path
     emulator: Emulator
+    slowness: Slowness
     silent: set[str] = field(default_factory=set)
     """Consumers that no longer read; nobody waits for them."""
     idle: list[Callable[[], bool]] = field(default_factory=list)
@@ -137,6 +139,7 @@ def running(
     limits = ReadLimits()
     console.out("Starting the emulator, and in it the join's table, queue and streams")
     with ExitStack() as up:
+        slowness = up.enter_context(Slowness())
         emulator = up.enter_context(Emulator(log=folder / "emulator.log", shard_limits=places.shard_limits))
         (folder / "join").mkdir()
         join = up.enter_context(
@@ -178,7 +181,7 @@ def running(
         join.start()
         if made.join.reviewed:
             console.out(f"Review meanwhile: {review_command(system, join)}", highlight=False)
-        yield Running(made, join, consumers, folder, emulator)
+        yield Running(made, join, consumers, folder, emulator, slowness)
 
 
 def review_command(system: System, join: RunningJoin) -> str:

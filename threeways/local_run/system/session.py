@@ -237,6 +237,7 @@ class Session:
             first=made.system.effects[0],
             deadline=made.deadline,
             allowed=self.allowed,
+            slower=self.up.slowness.between,
             by_hand={one.event.get(made.tasks[0].id_name) for one in put_by_hand(self.up.folder)},
         )
 
