@@ -13,7 +13,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 override .DEFAULT_GOAL := help
 .PHONY: help setup run review watch torture replay web batch train retrain test quality validate doctor plan bench bench-check bench-growth bench-consumers \
 	bench-image bench-web bench-batch bench-join digest check import wheel \
-	image web-image invoke start-lambda integration-test image-size deploy rollback destroy sbom audit base mlflow lock clean
+	image web-image invoke start-lambda integration-test image-size deploy rollback destroy promote demote sbom audit base mlflow lock clean
 override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
 
@@ -42,11 +42,13 @@ TAKES_invoke := EVENT IMAGE MODEL SHA256
 TAKES_start-lambda := PORT IMAGE MODEL SHA256
 TAKES_integration-test := EMULATOR TARGET IMAGE FUNCTION YES
 TAKES_mlflow := PORT
-TAKES_deploy := STACK REGION YES MODEL SHA256 IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EVENT NO_RIDE EVENTS_FROM JOIN VERDICTS_FROM
+TAKES_deploy := STACK REGION FOLLOW YES MODEL SHA256 IMAGE PARAMETERS REPOSITORY AT_ONCE NO_EVENT NO_RIDE EVENTS_FROM JOIN VERDICTS_FROM
 TAKES_rollback := STACK REGION YES TO NO_EVENT NO_RIDE
 TAKES_destroy := STACK REGION YES
+TAKES_promote := MODEL SHA256 POINTER TO EVENTS DATA ACTUAL ID BY BECAUSE FORCE YES
+TAKES_demote := POINTER TO BY BECAUSE YES
 # What the environment says just as well: see 'Environment' in README.md.
-override ENVIRONMENT := TASK MODEL_LOCATION MODEL_BUCKET MODEL_SHA256 MODEL_RUNTIME RUN_ID MODEL_NAME EVENT_ID MODERATION_POLICY MLFLOW_% \
+override ENVIRONMENT := TASK MODEL_LOCATION MODEL_BUCKET MODEL_SHA256 MODEL_RUNTIME RUN_ID MODEL_NAME EVENT_ID FOLLOW FOLLOW_SECONDS MODERATION_POLICY MLFLOW_% \
 	WEB_HOST WEB_PORT WEB_SECONDS WEB_GATHER WEB_DRAIN WEB_CONNECTIONS WEB_HEADER_KIB WEB_REQUEST_MIB WEB_ANSWER_MIB AWS_% POWERTOOLS_% OMP_NUM_THREADS COLUMNS \
 	PYTHON313 PYTHON% PYENV_% PIP_% LOCALSTACK_% DOCKER_% SAM_% JAVA_HOME SPARK_% PG%
 override GOALS := $(or $(value MAKECMDGOALS),help)
@@ -63,8 +65,8 @@ $(foreach _,$(GIVEN),$(eval override $(_) := $$(value $(_)))$(eval export $(_)))
 ifneq ($(and $(value EVENTS),$(value RIDES)),)
 $(error EVENTS= and RIDES= are the same: give one of them)
 endif
-# The deployment, digest and check take MODEL= by itself; to the others it is the short name of MODEL_LOCATION.
-ifneq ($(filter-out deploy digest check,$(GOALS)),)
+# The deployment, digest, check and promote take MODEL= by itself; to the others it is the short name of MODEL_LOCATION.
+ifneq ($(filter-out deploy digest check promote,$(GOALS)),)
 ifneq ($(and $(value MODEL),$(value MODEL_LOCATION)),)
 $(error MODEL= and MODEL_LOCATION= are the same: give one of them)
 endif
@@ -215,11 +217,17 @@ start-lambda: $(READY) .venv-sam/.ready ## the image as an endpoint for AWS SDKs
 integration-test: $(READY) ## the image against EMULATOR=moto, localstack or aws (TARGET=fast, IMAGE= FUNCTION= YES=1)
 	@$(PYTHON) -m threeways integration-test
 
-deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, an event through it (STACK= REGION= MODEL= SHA256= TASK= EVENTS_FROM= JOIN= VERDICTS_FROM= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
+deploy: $(READY) .venv-sam/.ready ## the stack into your AWS account, an event through it (STACK= REGION= MODEL= SHA256= TASK= FOLLOW=s3://… EVENTS_FROM= JOIN= VERDICTS_FROM= PARAMETERS= IMAGE= AT_ONCE=1 YES=1)
 	@$(PYTHON) -m threeways deploy
 
 rollback: $(READY) .venv-sam/.ready ## back to the deployment before, at once (STACK= REGION= TO= YES=1)
 	@$(PYTHON) -m threeways rollback
+
+promote: $(READY) ## have a model serve wherever a pointer is followed, if it is no worse (MODEL=models:/name/7 POINTER=s3://… EVENTS= ACTUAL= TO= BY= BECAUSE= FORCE=1 TASK= SHA256= YES=1)
+	@$(PYTHON) -m threeways promote
+
+demote: $(READY) ## back to the model before, at once (POINTER=s3://… BY= BECAUSE= YES=1)
+	@$(PYTHON) -m threeways demote
 
 destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
 	@$(PYTHON) -m threeways destroy

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import msgspec
 import pandas as pd
+from mlflow.models import infer_signature
 from payments_lab import logged
 from sklearn.dummy import DummyRegressor
 
@@ -24,11 +26,22 @@ from threeways.settings import Settings
 COLUMNS = pd.DataFrame({"distance": [1.0, 2.0, 3.0], "hour": [7.0, 8.0, 9.0]})
 
 
-def constant(folder: Path, value: float, frame: pd.DataFrame = COLUMNS, **given: Any) -> Path:
-    """Save a model that predicts one number, whatever it is asked."""
-    return logged(
-        folder, DummyRegressor(strategy="constant", constant=value).fit(frame, [value] * 3), frame, **given
+def constant(
+    folder: Path, value: float, frame: pd.DataFrame = COLUMNS, *, skops: bool = False, **given: Any
+) -> Path:
+    """Save a model that predicts one number, whatever it is asked: a pickle, or a skops file."""
+    fitted = DummyRegressor(strategy="constant", constant=value).fit(frame, [value] * 3)
+    if not skops:
+        return logged(folder, fitted, frame, **given)
+    mlflow.sklearn.save_model(
+        fitted,
+        str(folder),
+        serialization_format="skops",
+        signature=infer_signature(frame, fitted.predict(frame)),
+        pip_requirements=["scikit-learn"],
+        **given,
     )
+    return folder
 
 
 class Clock:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Self
 
-from threeways.aws.invocation import FunctionError
+from threeways.aws.invocation import FunctionError, InvocationResult
+from threeways.chaos.promoter import Invocations
 from threeways.emulator.faults import FaultProxy, Schedule
 from threeways.emulator.function import LocalFunction
 from threeways.emulator.function.config import FunctionConfig
@@ -26,7 +27,8 @@ class FaultyFunction(LocalFunction):
     """A function all of whose calls to AWS go through a `FaultProxy`.
 
     environment: leads to the emulator. proxy: on the way there. killed: how many of its processes a fault has
-    killed. tell: gets a line where it does not start at once. timeout: the function's, in seconds.
+    killed. invocations: the records of each. tell: gets a line where it does not start at once.
+    timeout: the function's, in seconds.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class FaultyFunction(LocalFunction):
         )
         self._tell = tell
         self.killed = 0
+        self.invocations = Invocations()
 
     def __enter__(self) -> Self:
         self.proxy.__enter__()
@@ -66,6 +69,11 @@ class FaultyFunction(LocalFunction):
             self._tell(f"The function did not start, which is one of the faults: {fault.message}")
             fault = super().warm()
         return fault
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """As `LocalFunction.invoke`; `invocations` knows the records."""
+        self.invocations.add(payload)
+        return super().invoke(payload)
 
     def _kill(self) -> None:
         """Kill whoever called: all of its processes, since the proxy cannot tell which."""

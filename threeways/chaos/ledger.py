@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from msgspec import UNSET, UnsetType
+
 from threeways.local_run.ledger import Account, Ledger
 from threeways.scoring.events import Events
 from threeways.stream.records import kinesis_id
@@ -16,7 +18,8 @@ class TortureLedger(Ledger, frozen=True, kw_only=True):
     kills: function processes SIGKILLed. throttles: PutRecords calls refused whole. partial_failures: those
     answered with failed entries, by the schedule or by a shard's limits. reshards: splits and merges.
     duplicates_with_new_id: predictions whose source_event_id is not that of the event they are for.
-    struck: faults by kind.
+    struck: faults by kind. Where models are promoted meanwhile: promotions, how often; mixed_batches, those
+    whose predictions are of several versions; by_refused, predictions of a model that must not take over.
     """
 
     order_violations: int
@@ -28,11 +31,15 @@ class TortureLedger(Ledger, frozen=True, kw_only=True):
     seed: int
     faults: str
     struck: dict[str, int]
+    promotions: int | UnsetType = UNSET
+    mixed_batches: int | UnsetType = UNSET
+    by_refused: int | UnsetType = UNSET
 
     @property
     def failed(self) -> bool:
         """Whether the function broke a promise: lost an event, left one, changed an order or an id."""
-        return super().failed or bool(self.order_violations or self.duplicates_with_new_id)
+        wrong = (self.order_violations, self.duplicates_with_new_id, self.mixed_batches, self.by_refused)
+        return super().failed or any(one for one in wrong if one is not UNSET)
 
     @property
     def sound(self) -> bool:

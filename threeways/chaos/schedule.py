@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -9,6 +10,9 @@ from types import MappingProxyType
 from threeways.emulator.faults import Kind, Rates
 from threeways.errors import UsageError
 
+PROMOTE = "promote"
+LEAST_SECONDS, MOST_SECONDS = 0.5, 3600.0
+_PROMOTED = "not by default: each so often another model is promoted, which the function follows"
 OUTAGE_SECONDS, SLOW_SECONDS = 12.0, 6.0
 _FAULTS = {
     "throttled": (0.02, "a whole PutRecords is refused"),
@@ -33,14 +37,18 @@ _OF_A_CALL = (Kind.ERROR, Kind.RESET_BEFORE, Kind.RESET_AFTER, Kind.THROTTLED)
 
 @dataclass(frozen=True)
 class Plan:
-    """Chances by name, as in DEFAULTS. consumers: those of one consumer that differ, by its name."""
+    """Chances by name, as in DEFAULTS. consumers: those of one consumer that differ, by its name.
+
+    promote: seconds between two promotions of a model; None: the function follows no pointer.
+    """
 
     chances: Mapping[str, float]
     consumers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    promote: float | None = None
 
     def of(self, consumer: str) -> Plan:
         """Return the chances of one consumer."""
-        return Plan({**self.chances, **self.consumers.get(consumer, {})})
+        return Plan({**self.chances, **self.consumers.get(consumer, {})}, promote=self.promote)
 
     def schedule(self, seed: int) -> Rates:
         """Make the schedule for a seed."""
@@ -72,7 +80,8 @@ class Plan:
             for consumer, chances in self.consumers.items()
             for name, chance in chances.items()
         ]
-        return ",".join([*of_all, *of_one])
+        promoted = [] if self.promote is None else [f"{PROMOTE}={self.promote:g}s"]
+        return ",".join([*of_all, *of_one, *promoted])
 
 
 def parse(text: str | None, consumers: Sequence[str] = ()) -> Plan:
@@ -82,9 +91,13 @@ def parse(text: str | None, consumers: Sequence[str] = ()) -> Plan:
     """
     chances = dict(DEFAULTS)
     of_one: dict[str, dict[str, float]] = {}
+    promote = None
     for part in filter(None, (part.strip() for part in (text or "").split(","))):
         if part == "none":
-            chances, of_one = dict.fromkeys(DEFAULTS, 0.0), {}
+            chances, of_one, promote = dict.fromkeys(DEFAULTS, 0.0), {}, None
+            continue
+        if part.partition("=")[0] == PROMOTE:
+            promote = _seconds(part)
             continue
         consumer, colon, fault = part.rpartition(":")
         name, _, chance = fault.partition("=")
@@ -94,12 +107,23 @@ def parse(text: str | None, consumers: Sequence[str] = ()) -> Plan:
         if name not in DEFAULTS:
             raise UsageError(f"FAULTS: {part!r} is no fault. {usage()}")
         (of_one.setdefault(consumer, {}) if colon else chances)[name] = _chance(part, chance)
-    plan = Plan(chances, of_one)
+    plan = Plan(chances, of_one, promote)
     for one in (plan, *map(plan.of, of_one)):
         put = sum(one.chances[name] for name in DEFAULTS if name not in {"quarantine", "model"})
         if put > 1:
             raise UsageError(f"FAULTS: the chances of a PutRecords add up to {put:g}, over 1. {usage()}")
     return plan
+
+
+def _seconds(part: str) -> float:
+    """Return the seconds of `promote=5s`. Raises UsageError."""
+    found = re.fullmatch(rf"{PROMOTE}=(\d+(?:\.\d+)?)s", part)
+    if found is None or not LEAST_SECONDS <= float(found[1]) <= MOST_SECONDS:
+        raise UsageError(
+            f"FAULTS: {part!r} says no time between {LEAST_SECONDS:g} and {MOST_SECONDS:g} seconds, such as "
+            f"{PROMOTE}=5s. {usage()}"
+        )
+    return float(found[1])
 
 
 def _chance(part: str, text: str) -> float:
@@ -122,5 +146,5 @@ def usage() -> str:
     return (
         "Write FAULTS=name=chance,name=chance (chances a call), with none before them to have those alone,"
         " FAULTS=none,kill=0.05; of several consumers consumer:name=chance is one's alone. These there are, "
-        f"with their defaults:\n{known}"
+        f"with their defaults:\n{known}\n  {PROMOTE}=5s  {_PROMOTED}"
     )

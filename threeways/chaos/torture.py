@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -19,8 +20,10 @@ from threeways.atomic_files import write_json
 from threeways.chaos.befallen import RESHARDED, by_part, show_struck
 from threeways.chaos.function import FaultyFunction
 from threeways.chaos.ledger import TortureLedger, out_of_order, wrong_ids
+from threeways.chaos.promoter import FOLLOW_SECONDS, POINTER, Promoter, refused_versions
 from threeways.chaos.reshard import Resharder
 from threeways.chaos.schedule import Plan
+from threeways.chaos.verdict import show_verdict
 from threeways.emulator.faults import Rates
 from threeways.emulator.function.config import FunctionConfig
 from threeways.emulator.server import Emulator
@@ -32,7 +35,7 @@ from threeways.local_run.consumer import MakeFunction, RunningConsumer
 from threeways.local_run.consumers_console import consumers_screen, show_side_by_side
 from threeways.local_run.events import Workload
 from threeways.local_run.folders import new_folder
-from threeways.local_run.ledger import TOLERATED
+from threeways.local_run.ledger import TOLERATED, Account
 from threeways.local_run.pipeline import write_run
 from threeways.local_run.progress import View
 from threeways.local_run.result import Result, ledger_of
@@ -50,7 +53,6 @@ MOST_SHARDS = 4
 POISON = 0.01
 RESHARDS = 8
 """How often at least a run is resharded, unless it is stopped."""
-SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,8 @@ def torture(
     """
     options = _seeded(options, console)
     workload, model, settings = pipeline.prepared(options, find_model, console)
+    if options.plan.promote:
+        settings = msgspec.structs.replace(settings, follow=POINTER, follow_seconds=FOLLOW_SECONDS)
     faulty, folder = _Faulty(options, console), new_folder(local / "runs")
     stack = RunningStack(
         folder,
@@ -91,7 +95,7 @@ def torture(
     with named_faults(folder), interruptible() as stopping, stack:
         stack.announce()
         attached = {workload.task.name: (stack, workload)}
-        with screen(console) as shown:
+        with screen(console) as shown, faulty.promoting(stack, model):
             results = faulty.run(attached, lambda views: _each(views, shown), Publisher(folder), stopping)
         [ledger] = faulty.accounts(results).values()
     for path in (folder / "torture.json", local / "torture.json"):
@@ -111,6 +115,8 @@ def torture_consumers(
     Writes `torture.json` in the folder `local`, with the first one's account on top. Raises UsageError where
     none can start.
     """
+    if options.plan.promote:
+        raise UsageError("FAULTS: promote= is for a run with one consumer; leave it out, or CONSUMERS=")
     options = _seeded(options, console)
     made = prepared(options, consumers, find_model, console)
     faulty, folder = _Faulty(options, console), new_folder(local / "runs")
@@ -147,6 +153,7 @@ class _Faulty:
         self._functions: dict[str, FaultyFunction] = {}
         self._schedules: dict[str, Rates] = {}
         self._reshards = 0
+        self._promoter: Promoter | None = None
 
     def maker(self, name: str) -> MakeFunction:
         """Return what makes a consumer's function, with a schedule of its own."""
@@ -190,6 +197,19 @@ class _Faulty:
             resharder.stop()
             self._reshards = resharder.count
 
+    @contextmanager
+    def promoting(self, stack: RunningStack, model: RegisteredModel) -> Iterator[None]:
+        """Promote models meanwhile, where FAULTS says so."""
+        if not self._options.plan.promote:
+            yield
+            return
+        self._promoter = Promoter(stack.emulator, model, stack.task, stack.folder, self._options.plan.promote)
+        self._promoter.start()
+        try:
+            yield
+        finally:
+            self._promoter.stop()
+
     def accounts(self, results: Mapping[str, Result]) -> dict[str, TortureLedger]:
         """Print and return each consumer's account."""
         ledgers = {}
@@ -214,12 +234,21 @@ class _Faulty:
             seed=self._seed,
             faults=str(self._options.plan),
             struck=dict(sorted(struck.items())),
+            **self._promoted(function, result.account),
         )
         show_ledger(self._console, ledger, result)
         show_share(self._console, ledger, self._options.tolerate)
         show_struck(self._console, befallen(ledger))
-        _show_verdict(self._console, ledger, self._options, disordered, strange)
+        again = again_command(self._options, ledger.seed)
+        show_verdict(self._console, ledger, again, disordered, strange)
         return ledger
+
+    def _promoted(self, function: FaultyFunction, account: Account) -> dict[str, Any]:
+        if self._promoter is None:
+            return {}
+        by_refused = sum(1 for _ in refused_versions(account.predictions.values()))
+        mixed = function.invocations.mixed(account.predictions)
+        return {"promotions": self._promoter.count, "mixed_batches": mixed, "by_refused": by_refused}
 
 
 def keys_of(n: int) -> Callable[[int], str]:
@@ -254,37 +283,3 @@ def again_command(options: Options, seed: int) -> str:
     }
     words = [f"{name}={quote(str(value))}" for name, value in given.items() if value is not None]
     return f"make torture {' '.join(words)}"
-
-
-def _show_verdict(
-    console: Console,
-    ledger: TortureLedger,
-    options: Options,
-    disordered: Sequence[str],
-    strange: Sequence[str],
-) -> None:
-    for name, found in (
-        ("order violations", disordered),
-        ("predictions under another id", strange),
-    ):
-        console.print(
-            f"[{'bold red' if found else 'bold green'}]{name} {len(found):,}[/] {', '.join(found[:SHOWN])}",
-            soft_wrap=True,
-        )
-    again = again_command(options, ledger.seed)
-    if ledger.sound:
-        console.print(
-            f"[bold green]Nothing lost, nothing pending, nothing out of order.[/] Again: {again}",
-            soft_wrap=True,
-        )
-    elif ledger.interrupted and not ledger.failed:
-        console.out(
-            f"Interrupted, with {ledger.pending:,} events still on the stream; up to there nothing is lost "
-            f"or out of order. Again: {again}"
-        )
-    else:
-        console.print(
-            f"[bold red]Not sound[/]: lost {ledger.lost:,}, pending {ledger.pending:,}, order violations "
-            f"{ledger.order_violations:,}, new ids {ledger.duplicates_with_new_id:,}. Again: {again}",
-            soft_wrap=True,
-        )

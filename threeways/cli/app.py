@@ -26,6 +26,7 @@ from threeways.cli.import_ import import_
 from threeways.cli.integration_test import integration_test
 from threeways.cli.invoke import invoke
 from threeways.cli.plan import plan
+from threeways.cli.promote import demote, promote
 from threeways.cli.quarantine import quarantine
 from threeways.cli.replay import replay
 from threeways.cli.retrain import retrain
@@ -42,6 +43,7 @@ COMMANDS = {
     "On this machine": (run, watch, web, batch, train, retrain, torture),
     "A model's life": (compare,),
     "A model's artifact": (check, digest, export, import_),
+    "Which model serves": (promote, demote),
     "What was given up": (quarantine, replay),
     "What is left to people": (review,),
     "AWS": (plan, doctor, deploy, rollback, destroy),

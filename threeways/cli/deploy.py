@@ -39,6 +39,9 @@ def deploy(
     verdicts_from: Annotated[
         str | None, typer.Option(help="A stack or stream whose predictions are a join's verdicts.")
     ] = None,
+    follow: Annotated[
+        str | None, typer.Option(help="The pointer of the model that serves, s3://bucket/champion.json.")
+    ] = None,
     no_event: NoEvent = False,
     yes: Yes = False,
 ) -> None:
@@ -61,6 +64,7 @@ def deploy(
         events_from=events_from,
         join=join,
         verdicts_from=verdicts_from,
+        follow=follow,
     )
     with telling_interruption():
         run_deploy(options, tools(console), console, LOCAL, answered if sys.stdin.isatty() else None, agreed)

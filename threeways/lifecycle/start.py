@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ATTEMPT_SECONDS = 1
 """How long each attempt at a look may take to connect, and to wait for the next byte."""
-START_SECONDS, START_ATTEMPTS = 3, 3
+START_SECONDS, START_ATTEMPTS = 2, 2
 """The same when the process starts, and how many attempts there are."""
 
 

@@ -106,6 +106,7 @@ class Collector(StreamReader):
                 (int(record["SequenceNumber"]) << 32) + place,
                 read.prediction[self.task.id_name],
                 interval=interval_in(read.prediction),
+                version=read.version,
             )
             if read.messages:
                 self._keep_message(read, received)

@@ -20,6 +20,7 @@ from threeways.emulator.mapping import Clients, EventSourceMapping, ReadLimits
 from threeways.emulator.resources import STACK
 from threeways.emulator.stack import Stack
 from threeways.errors import LocalError, LocalFailed
+from threeways.local_run import following
 from threeways.local_run.mapping_log import MappingLog
 from threeways.local_run.model_choice import serving_variables
 from threeways.local_run.progress import FunctionLog
@@ -82,7 +83,7 @@ class RunningConsumer:
         parameters: Mapping[str, str] | None = None,
         limits: ReadLimits | None = None,
     ) -> None:
-        self._folder = folder
+        self.folder = self._folder = folder
         self._model = model
         self._shards = shards
         self._console = console
@@ -139,9 +140,10 @@ class RunningConsumer:
         self._guard.start()
 
     def _deployed(self) -> Stack:
-        return deployed(
-            self.emulator, self._model, self._shards, self._settings, self._name, self._parameters
-        )
+        parameters = {**self._parameters, **following.parameters(self._settings)}
+        stack = deployed(self.emulator, self._model, self._shards, self._settings, self._name, parameters)
+        following.begin(self.emulator, self._model, self._settings)
+        return stack
 
     def __exit__(self, *_: object) -> None:
         """Take everything down."""
@@ -172,6 +174,13 @@ class RunningConsumer:
     def troubles(self) -> Counter[str]:
         """What befell its mapping, by kind."""
         return self._events.troubles
+
+    @property
+    def followed(self) -> tuple[int, int] | None:
+        """The models that took over and those that were refused; None where it does not follow a pointer."""
+        if self._settings.follow is None:
+            return None
+        return int(self.log.totals["ModelSwaps"]), int(self.log.totals["ModelsRefused"])
 
     @property
     def serving(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from statistics import quantiles
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from threeways.stream.records import kinesis_id
 
@@ -48,6 +49,8 @@ class Received:
     """In the order of the output stream: of its sequence number, and of its place in an aggregated record."""
     entity: int | str = ""
     """What it says that it is for: the event's own id."""
+    version: str | None = None
+    """The model's, as the prediction names it."""
     last: int = 0
     """The same of the last of an event's messages, where it has several; `number` is the first one's."""
     interval: Sequence[float] | None = None
@@ -66,7 +69,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     measures of the predictions whose truth is known: `rmse`; or `accuracy`, `log_loss` and `auc` of classes.
     without_messages: events that are done, and of which the task makes no message; the sum has them, too.
     messages: what was found of the predicted ones. coverage: the share of the `rmse_rides` whose
-    interval holds what was true, mean_width: of those intervals; None without intervals.
+    interval holds what was true, mean_width: of those intervals; None without intervals. Of a function that follows a pointer: versions, the
+    predictions by the version that made them; swaps and refused, models that took over and that stayed out,
+    counted by process.
     """
 
     sent: int
@@ -95,6 +100,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     messages: int = 0
     coverage: float | None = None
     mean_width: float | None = None
+    versions: dict[str, int] | UnsetType = UNSET
+    swaps: int | UnsetType = UNSET
+    refused: int | UnsetType = UNSET
 
     @property
     def failed(self) -> bool:

@@ -23,12 +23,13 @@ RATE_SECONDS = 3.0
 class FunctionLog:
     """Takes the function's log lines: keeps them in a file and adds up the metrics among them.
 
-    totals: by the metrics' names. reasons: quarantined events by their code.
+    totals: by the metrics' names, models that took over and that were refused among them. reasons:
+    quarantined events by their code.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.totals = {"Retries": 0.0, "Quarantined": 0.0}
+        self.totals = dict.fromkeys(("Retries", "Quarantined", "ModelSwaps", "ModelsRefused"), 0.0)
         self.reasons: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._file = path.open("w", encoding="utf-8")

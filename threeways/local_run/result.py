@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,8 @@ class Result:
     cold_start: float
     version: str | None
     interrupted: bool = False
+    followed: tuple[int, int] | None = None
+    """The models that took over and those that were refused, where the function follows a pointer."""
 
     def predicted(self) -> list[tuple[int, Any]]:
         """Return (position, prediction) for each predicted event that training would keep."""
@@ -111,4 +114,12 @@ def ledger_of(result: Result) -> Ledger:
         interrupted=result.interrupted,
         coverage=result.coverage.share if result.coverage else None,
         mean_width=result.coverage.width if result.coverage else None,
+        **_followed(result),
     )
+
+
+def _followed(result: Result) -> dict[str, Any]:
+    if result.followed is None:
+        return {}
+    versions = Counter(str(one.version) for one in result.account.predictions.values())
+    return {"versions": dict(versions), "swaps": result.followed[0], "refused": result.followed[1]}

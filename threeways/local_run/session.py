@@ -125,6 +125,7 @@ class _Watched:
             cold_start=self.consumer.cold_start,
             version=self.collector.version or self.consumer.version,
             interrupted=stopping.is_set(),
+            followed=self.consumer.followed,
         )
 
 

@@ -124,6 +124,20 @@ def register(
     return version
 
 
+def set_alias(uri: str, alias: str, folder: Path = LOCAL) -> None:
+    """Set an alias of a registered model to the version that `models:/name/version` names.
+
+    Raises TrackingError where the store can't be used, ArtifactMissing where it has no such version.
+    """
+    name, _, version = _parts(uri)
+    store = store_of(folder)
+    with named_faults(store):
+        client = connect(store)
+        if version is None or _find(client, name, None, version) is None:
+            raise ArtifactMissing(f"{uri} is no registered version; name one, models:/name/version")
+        client.set_registered_model_alias(name, alias, version)
+
+
 def _parts(uri: str) -> tuple[str, str | None, str | None]:
     rest = uri.removeprefix("models:/")
     name, at, alias = rest.rpartition("@")

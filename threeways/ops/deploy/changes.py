@@ -23,6 +23,8 @@ from threeways.settings import Settings
 
 TASK, MODEL_NAME, EVENT_ID = "Task", "ModelName", "EventId"
 """The template's parameters that tell the function what its model predicts."""
+FOLLOW = "Follow"
+"""The template's parameter that names the pointer of the model that serves."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Options:
 
     task: what is predicted. events_from: the stack whose input stream is read, too. join: what is decided,
     instead of predicted. verdicts_from: the stack, or the stream, whose predictions are its verdicts.
+    follow: the pointer of the model that serves.
     sha256: the model's digest, given by who vouches for it. parameters: `Name=value` words. image: one
     that is built. to: the deployment to go back to. at_once: the new version takes over in one step. yes:
     do not ask. event: send one through afterwards.
@@ -51,6 +54,7 @@ class Options:
     events_from: str | None = None
     join: str | None = None
     verdicts_from: str | None = None
+    follow: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,11 @@ def settle(options: Options, file: Path, ask: Ask | None, tools: DockerAndSam) -
 
 
 def _given(options: Options) -> dict[str, str]:
-    """Return the parameters that the user gave. Raises UsageError where TASK= and Task= differ."""
+    """Return the parameters that the user gave. Raises UsageError where TASK= and Task= differ, and such."""
     given = parameters.given(options.parameters)
-    if options.task and given.setdefault("Task", options.task) != options.task:
-        raise UsageError(f"TASK={options.task} and PARAMETERS=Task={given['Task']} differ: give one of them")
+    for short, name, value in (("TASK", TASK, options.task), ("FOLLOW", FOLLOW, options.follow)):
+        if value and given.setdefault(name, value) != value:
+            raise UsageError(f"{short}={value} and PARAMETERS={name}={given[name]} differ: give one of them")
     return given
 
 

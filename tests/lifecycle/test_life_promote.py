@@ -1,0 +1,216 @@
+"""What the gate lets pass, what a promotion writes, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from follow_lab import COLUMNS, Life, at_once, constant
+from small_training import Training
+from typer.testing import CliRunner
+
+from threeways.cli.app import app
+from threeways.errors import ArtifactMismatch, PointerMoved, PromotionRefused, UsageError
+from threeways.lifecycle import gate, promotion
+from threeways.lifecycle.gate import Comparison
+from threeways.lifecycle.pointer import Pointer
+from threeways.ops import promote as promoting
+from threeways.ops.promote import Promoted, Request
+from threeways.scoring.events import Events
+from threeways.scoring.task import Task
+from threeways.systems.taxi import duration
+
+pytest_plugins = ["follow_fixtures"]
+
+TRUTH = 10 + np.random.default_rng(3).normal(size=1_000)
+
+
+def window(task: Task[Any] | None = None, truth: Any = TRUTH) -> Events:
+    """1,000 events that really were 10, give or take one."""
+    del task
+    payloads = [b'{"id": %d, "distance": 1.0, "hour": 7.0}' % place for place in range(len(truth))]
+    return Events("march", range(len(truth)), lambda: iter(payloads), truth, np.isfinite(truth))
+
+
+def promoted(life: Life, folder: Path, **given: Any) -> Promoted:
+    told = {"model": str(folder), "pointer": life.place, "by": "ann"} | given
+    events = told.pop("window", window)
+    return promoting.promote(Request(**told), events, life.folder / "local")
+
+
+@pytest.fixture
+def models(life: Life, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Models by what they predict of what is 10; skops files, as nobody vouches for them."""
+    return {
+        name: constant(life.folder / name, value, skops=True)
+        for name, value in {"nine": 9.0, "ten": 10.0, "nearly": 9.995}.items()
+    }
+
+
+def test_the_first_promotion_needs_no_comparison(life: Life, models: dict[str, Path]) -> None:
+    done = promoted(life, models["nine"], window=None)
+    pointer = life.store.read().pointer
+    assert pointer == done.change.pointer
+    assert (pointer.by, pointer.because, pointer.previous) == ("ann", "the first one", None)
+    assert pointer.location == f"s3://{life.bucket}/models/{pointer.sha256}"
+    service, _ = life.started()
+    assert service.version == pointer.version
+
+
+def test_a_better_model_passes_and_the_pointer_says_by_how_much(life: Life, models: dict[str, Path]) -> None:
+    first = promoted(life, models["nine"]).change.pointer
+    done = promoted(life, models["ten"])
+    assert done.comparison is not None
+    assert done.comparison.gain == pytest.approx(2**0.5 - 1, abs=0.1)
+    assert done.comparison.margin < 0.1
+    assert "better by 0.4" in done.change.pointer.because
+    assert "1,000 events of march" in done.change.pointer.because
+    assert done.change.pointer.previous == msgspec.convert(
+        msgspec.to_builtins(first) | {"previous": None}, type(done.change.pointer.previous)
+    )
+
+
+def test_a_worse_model_is_refused_and_a_person_may_overrule_it_with_a_reason(
+    life: Life, models: dict[str, Path]
+) -> None:
+    promoted(life, models["ten"])
+    with pytest.raises(PromotionRefused, match=r"worse than the one that serves: rmse 1\.4.* worse by 0\.4"):
+        promoted(life, models["nine"])
+    with pytest.raises(UsageError, match="BECAUSE"):
+        promoted(life, models["nine"], force=True)
+    done = promoted(life, models["nine"], force=True, because="the others are down")
+    assert done.change.pointer.because == "the others are down"
+    assert ["older" in done.forced[0], "worse" in done.forced[1]] == [True, True]
+
+
+def test_a_model_that_is_no_worse_than_chance_makes_it_passes(life: Life, models: dict[str, Path]) -> None:
+    promoted(life, models["ten"])
+    done = promoted(life, models["nearly"])
+    assert done.comparison is not None
+    assert done.forced == ()
+
+
+def test_too_few_events_no_window_and_the_same_model_are_refused(life: Life, models: dict[str, Path]) -> None:
+    promoted(life, models["nine"])
+    with pytest.raises(PromotionRefused, match="EVENTS"):
+        promoted(life, models["ten"], window=None)
+    with pytest.raises(PromotionRefused, match="50 events with a known truth decide nothing"):
+        promoted(life, models["ten"], window=lambda task: window(task, TRUTH[:50]))
+    with pytest.raises(PromotionRefused, match="serves already"):
+        promoted(life, models["nine"], force=True, because="again")
+
+
+def test_another_task_or_signature_is_refused_even_with_force(life: Life, models: dict[str, Path]) -> None:
+    promoted(life, models["nine"])
+    other = constant(life.folder / "other", 10.0, COLUMNS.assign(speed=1.0), skops=True)
+    with pytest.raises(ArtifactMismatch, match="speed is double, and was not there"):
+        promoted(life, other, force=True, because="I want it")
+    named = constant(life.folder / "named", 10.0, metadata={"task": "ride_tip"}, skops=True)
+    with pytest.raises(ArtifactMismatch):
+        promoted(life, named, force=True, because="I want it")
+    serving = life.store.read().pointer
+    assert serving is not None
+    assert serving.name == str(models["nine"])
+
+
+def test_an_older_model_is_refused(life: Life, models: dict[str, Path]) -> None:
+    promoted(life, models["nearly"])  # made last
+    with pytest.raises(PromotionRefused, match="is older than"):
+        promoted(life, models["ten"])
+
+
+def test_two_promotions_at_once_one_wins_and_the_other_is_told(
+    life: Life, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(life, models["nine"])
+    held = life.store.read()
+    serving = held.pointer
+    assert serving is not None
+
+    def by(name: str) -> Any:
+        new = msgspec.structs.replace(serving, by=name)
+        return promotion.put(life.store, serving, held.etag, new)
+
+    told = at_once([lambda: by("ann"), lambda: by("bob")])
+    [lost] = [one for one in told if isinstance(one, PointerMoved)]
+    [won] = [one for one in told if not isinstance(one, Exception)]
+    assert f"promoted by {won.pointer.by}" in str(lost)
+
+
+def test_demote_goes_back_at_once_and_again_forth(life: Life, models: dict[str, Path]) -> None:
+    nine = promoted(life, models["nine"]).change.pointer
+    with pytest.raises(PromotionRefused, match="knows no model before"):
+        promoting.demote(life.place, "bob", "it is wrong", "champion", life.folder)
+    ten = promoted(life, models["ten"]).change.pointer
+    back, alias = promoting.demote(life.place, "bob", "it is wrong", "champion", life.folder)
+    assert (back.pointer.sha256, back.pointer.by, back.pointer.because) == (nine.sha256, "bob", "it is wrong")
+    assert "no registered model" in alias
+    forth, _ = promoting.demote(life.place, "bob", "it was right", "champion", life.folder)
+    assert forth.pointer.sha256 == ten.sha256
+
+
+def test_the_alias_moves_along(life: Life, training: Training) -> None:
+    registered = training.report.model
+    told = {"model": registered.uri, "pointer": life.place, "by": "ann", "alias": "live"}
+    done = promoting.promote(Request(**told), None, training.folder)  # type: ignore[arg-type]
+    assert done.alias == f"the alias live is {registered.uri}'s now"
+    assert done.change.pointer.task == "ride_duration"
+    assert done.change.pointer.version == registered.run_id
+    client = mlflow.MlflowClient(f"sqlite:///{training.folder / 'mlflow.db'}")
+    found = client.get_model_version_by_alias(str(registered.name), "live")
+    assert str(found.version) == registered.version
+    client.delete_registered_model_alias(str(registered.name), "live")
+
+
+def test_slices_are_told_the_worst_first(training: Training) -> None:
+    from threeways import bootstrap
+    from threeways.local_run.events import Source, load
+    from threeways.settings import Settings
+
+    settings = Settings(task="ride_duration")
+    champion = bootstrap.service_of(training.report.model.folder, settings)
+    events = load(Source(training.validation), duration.task, lambda _: None)
+    found = gate.compare(champion, champion, events)
+    assert found.gain == 0
+    assert found.fault is None
+    names = [part.name for part in found.parts]
+    assert any(name.startswith("distance, miles") for name in names)
+    assert not any(part.worse for part in found.parts)
+
+
+def test_a_part_that_gets_surely_worse_is_marked(life: Life) -> None:
+    was, now = np.full(500, 1.0), np.full(500, 4.0)
+    assert gate._part("zone 7", np.stack([was, now]), "rmse").worse
+    assert not gate._part("zone 7", np.stack([now, was]), "rmse").worse
+
+
+def test_a_model_that_refuses_more_events_is_refused() -> None:
+    found = Comparison("march", "rmse", 900, 2.0, 1.0, 1.0, 0.1, (), (0, 100))
+    assert "does not score 100" in str(found.fault)
+
+
+def test_the_command_promotes_and_demotes(
+    life: Life, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(life.folder)
+    pd.DataFrame({"id": range(1_000), "distance": 1.0, "hour": 7.0, "really": TRUTH}).to_csv(
+        "march.csv", index=False
+    )
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(app, [*words, "--pointer", life.place, "--by", "ann"])
+
+    assert run("promote", str(models["nine"])).exit_code == 0
+    told = run("promote", str(models["ten"]), "--events", "march.csv", "--actual", "really")
+    assert told.exit_code == 0, told
+    assert "better by 0.4" in told.output
+    assert "Back: make demote" in told.output
+    assert run("demote").exit_code == 0
+    pointer: Pointer | None = life.store.read().pointer
+    assert pointer is not None
+    assert pointer.name == str(models["nine"])
