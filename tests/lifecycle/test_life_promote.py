@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from follow_lab import COLUMNS, Life, at_once, constant
+from payments_lab import values
 from small_training import Training
 from typer.testing import CliRunner
 
+from threeways.artifact.interval import IntervalTable
 from threeways.cli.app import app
 from threeways.errors import ArtifactMismatch, PointerMoved, PromotionRefused, UsageError
 from threeways.lifecycle import gate, promotion
@@ -27,6 +30,7 @@ from threeways.systems.taxi import duration
 
 pytest_plugins = ["follow_fixtures"]
 
+EVENT = b'{"id": 1, "distance": 1.0, "hour": 7.0}'
 TRUTH = 10 + np.random.default_rng(3).normal(size=1_000)
 
 
@@ -214,3 +218,34 @@ def test_the_command_promotes_and_demotes(
     pointer: Pointer | None = life.store.read().pointer
     assert pointer is not None
     assert pointer.name == str(models["nine"])
+
+
+def test_recalibration_is_the_same_model_with_another_interval_table(
+    life: Life, models: dict[str, Path]
+) -> None:
+    table = IntervalTable(coverage=0.8, edges=(), low=(-2.0,), high=(3.0,))
+    with pytest.raises(PromotionRefused, match="promote a model first"):
+        promotion.recalibrate(life.store, table, "ann", "new labels")
+    first = promoted(life, models["ten"]).change.pointer
+    _, follower = life.started()
+    change = promotion.recalibrate(life.store, table, "ann", "coverage was 75 %")
+    assert change.pointer.is_same_model(first)
+    assert change.pointer.interval == table
+    new = life.after(30, follower)
+    assert new is not None
+    assert values(new.score([EVENT], [datetime.now(UTC)])) == [(10.0, [8.0, 13.0])]
+    started, _ = life.started()
+    assert values(started.score([EVENT], [datetime.now(UTC)])) == [(10.0, [8.0, 13.0])]
+    promotion.recalibrate(life.store, None, "ann", "back to its own")
+    plain = life.after(30, follower)
+    assert plain is not None
+    assert values(plain.score([EVENT], [datetime.now(UTC)])) == [10.0]
+
+
+def test_a_foreign_model_gets_its_golden_set_when_it_is_promoted(life: Life, models: dict[str, Path]) -> None:
+    promoted(life, models["ten"])
+    service, _ = life.started()
+    assert service.golden > 0
+    assert not (models["ten"] / "golden.json").exists()
+    with pytest.raises(PromotionRefused, match="serves already"):  # its set is the same each time
+        promoted(life, models["ten"])

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threeways.errors import PermanentError, PromotionRefused
+from threeways.lifecycle.parts import parted
 from threeways.scoring.events import Events
 from threeways.scoring.outcomes import Outcome, Scored
 from threeways.scoring.output import text_of
 from threeways.scoring.service import ModelService
-from threeways.scoring.task import Slice
 
 LEAST_EVENTS = 200
 """Fewer labelled events decide nothing."""
@@ -86,7 +86,7 @@ class Comparison:
 
 def compare(champion: ModelService[Any], challenger: ModelService[Any], events: Events) -> Comparison:
     """Have both score labelled events. Raises PromotionRefused where nothing can be told."""
-    losses, values, refused = _losses(champion, challenger, events)
+    losses, fields, refused = _losses(champion, challenger, events)
     both = np.isfinite(losses).all(axis=0)
     count = int(both.sum())
     if count < LEAST_EVENTS:
@@ -96,10 +96,9 @@ def compare(champion: ModelService[Any], challenger: ModelService[Any], events: 
         )
     measure = "rmse" if _is_number(champion) else "error rate"
     parts = [
-        _part(f"{one.title} {name}", losses[:, both & chosen], measure)
-        for one in champion.task.slices
-        for name, chosen in _slices(one, values.get(one.field))
-        if int((both & chosen).sum()) >= LEAST_EVENTS
+        _part(f"{title} {name}", losses[:, chosen], measure)
+        for title, name, places in parted(fields, champion.task.slices)
+        if len(chosen := places[both[places]]) >= LEAST_EVENTS
     ]
     was, now = losses[:, both]
     errors = _error(was, measure), _error(now, measure)
@@ -117,11 +116,11 @@ def compare(champion: ModelService[Any], challenger: ModelService[Any], events: 
 
 def _losses(
     champion: ModelService[Any], challenger: ModelService[Any], events: Events
-) -> tuple[Floats, dict[str, NDArray[Any]], tuple[int, int]]:
+) -> tuple[Floats, list[Mapping[str, Any]], tuple[int, int]]:
     """Return (2, n) losses, NaN where unknown; the slices' fields; and how many each does not score."""
-    fields = [one.field for one in champion.task.slices]
+    names = [one.field for one in champion.task.slices]
     found: list[list[float]] = [[], []]
-    values: dict[str, list[Any]] = {name: [] for name in fields}
+    fields: list[Mapping[str, Any]] = []
     refused, arrived = [0, 0], datetime.now(UTC)
     truths: Iterator[tuple[Any, bool]] = zip(events.truth.tolist(), events.counted.tolist(), strict=True)
     payloads = events.payloads()
@@ -131,12 +130,10 @@ def _losses(
             outcomes = service.score(chunk, [arrived] * len(chunk))
             refused[place] += sum(isinstance(one, PermanentError) for one in outcomes)
             found[place] += [_loss(one, true) for one, true in zip(outcomes, known, strict=True)]
-        for payload in chunk if fields else ():
+        for payload in chunk if names else ():
             leaves = _leaves(msgspec.json.decode(payload))
-            for name in fields:
-                values[name].append(leaves.get(name))
-    arrays = {name: np.array(one, dtype=object) for name, one in values.items()}
-    return np.array(found), arrays, (refused[0], refused[1])
+            fields.append({name: leaves.get(name) for name in names})
+    return np.array(found), fields, (refused[0], refused[1])
 
 
 def _is_number(service: ModelService[Any]) -> bool:
@@ -176,21 +173,6 @@ def _part(name: str, losses: Floats, measure: str) -> Part:
     more = errors[1] - errors[0]
     worse = more > _margin(was, now, measure, _VERY_SURE) and more > 5 * TOLERATED * errors[0]
     return Part(name, len(was), *errors, worse)
-
-
-def _slices(one: Slice, found: NDArray[Any] | None) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield the parts of the events by a field: each one's name, and which events are in it."""
-    if found is None:
-        return
-    numbers = np.array([value if isinstance(value, int | float) else np.nan for value in found], dtype=float)
-    if not one.edges:
-        for value in np.unique(numbers[np.isfinite(numbers)]):
-            yield f"{value:g}", numbers == value
-        return
-    ends = [*one.edges[1:], np.inf]
-    for place, (low, high) in enumerate(zip(one.edges, ends, strict=True)):
-        name = f"{low:g} to {high:g}" if high < np.inf else f"{low:g} and more"
-        yield name, (numbers < high) & ((numbers >= low) | (place == 0))
 
 
 def _leaves(event: Any) -> Mapping[str, Any]:

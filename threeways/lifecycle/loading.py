@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -59,14 +60,7 @@ def load(pointer: Named, settings: Settings) -> ModelService[Any]:
     """
     asked = settings_for(pointer, settings)
     folder = artifact.fetch(pointer.location)
-    return with_interval(bootstrap.service_of(folder, asked), pointer)
-
-
-def with_interval(service: ModelService[Any], pointer: Named) -> ModelService[Any]:
-    """Return the service with the pointer's own interval table, where it has one."""
-    if pointer.interval is not None:
-        raise ArtifactMismatch(f"{pointer.name}: the pointer has an interval table, which is not served yet")
-    return service
+    return bootstrap.service_of(folder, asked, interval=pointer.interval)
 
 
 def require_alike(serving: ModelService[Any], new: ModelService[Any]) -> None:
@@ -103,8 +97,7 @@ def _differences(serving: ModelService[Any], new: ModelService[Any]) -> list[str
 
 def _predicts(service: ModelService[Any]) -> str:
     """Tell what a model answers, its intervals left out: those may come and go."""
-    answered: Any = getattr(service, "answered", service.output)
-    return f"{type(answered).__name__} ({', '.join(answered.fields)})"
+    return f"{type(service.answered).__name__} ({', '.join(service.answered.fields)})"
 
 
 def _inputs(service: ModelService[Any]) -> dict[str, str]:
@@ -119,5 +112,12 @@ def _inputs(service: ModelService[Any]) -> dict[str, str]:
 
 
 def again(serving: ModelService[Any], pointer: Named) -> ModelService[Any]:
-    """Return a service of the same loaded model under a pointer's version and interval table."""
-    return with_interval(ModelService(serving.model, serving.declared, pointer.version), pointer)
+    """Return a service of the same loaded model under a pointer's version and interval table.
+
+    Raises ArtifactMismatch or ModelFailed for a table that does not fit it.
+    """
+    task = dataclasses.replace(serving.declared, output=serving.answered)
+    made: ModelService[Any] = ModelService(serving.model, task, pointer.version, interval=pointer.interval)
+    made.golden = serving.golden
+    made.prove()
+    return made

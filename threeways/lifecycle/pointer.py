@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from threeways.artifact.interval import IntervalTable
 from threeways.aws import errors as aws_errors
 from threeways.aws.errors import Fault
 from threeways.aws.s3 import S3Uri, bucket_and_key
@@ -53,7 +54,7 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     version: Name
     name: Name
     task: Name
-    interval: dict[str, Any] | None = None
+    interval: IntervalTable | None = None
     by: Name
     at: datetime
     because: Text

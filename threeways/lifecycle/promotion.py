@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
+from threeways.artifact.interval import IntervalTable
 from threeways.errors import PromotionRefused
 from threeways.lifecycle.pointer import Held, Named, Pointer, PointerStore, now, plain, without_previous
 
@@ -39,16 +39,16 @@ def demote(store: PointerStore, by: str, because: str) -> Change:
     return put(store, held.pointer, held.etag, _signed(held.pointer.previous, by, because))
 
 
-def recalibrate(store: PointerStore, table: Any, by: str, because: str) -> Change:
+def recalibrate(store: PointerStore, table: IntervalTable | None, by: str, because: str) -> Change:
     """Have the model that serves go on with another interval table; None: with its artifact's own.
 
-    table: an IntervalTable. Raises PromotionRefused where no model serves.
+    Raises PromotionRefused where no model serves.
     """
     held = store.read()
     if held.pointer is None:
         raise PromotionRefused(f"there is no pointer at {store.place}: promote a model first")
     signed = _signed(held.pointer, by, because)
-    new = msgspec.structs.replace(signed, interval=msgspec.to_builtins(table))
+    new = msgspec.structs.replace(signed, interval=table)
     return put(store, held.pointer, held.etag, new)
 
 

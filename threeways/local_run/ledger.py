@@ -69,9 +69,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     measures of the predictions whose truth is known: `rmse`; or `accuracy`, `log_loss` and `auc` of classes.
     without_messages: events that are done, and of which the task makes no message; the sum has them, too.
     messages: what was found of the predicted ones. coverage: the share of the `rmse_rides` whose
-    interval holds what was true, mean_width: of those intervals; None without intervals. Of a function that follows a pointer: versions, the
-    predictions by the version that made them; swaps and refused, models that took over and that stayed out,
-    counted by process.
+    interval holds what was true, mean_width: of those intervals; None without intervals.
+    Of a function that follows a pointer: versions, the predictions by the version that made them; swaps and
+    refused, models that took over and that stayed out, counted by process.
     """
 
     sent: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import msgspec
 from threeways import artifact, bootstrap
 from threeways.artifact import mlmodel
 from threeways.errors import PromotionRefused, ThreewaysError, UsageError
-from threeways.lifecycle import gate, loading, promotion
+from threeways.lifecycle import gate, golden, loading, promotion
 from threeways.lifecycle.gate import Comparison
 from threeways.lifecycle.pointer import Held, Named, Pointer, PointerStore, now, plain
 from threeways.lifecycle.promotion import Change
@@ -70,9 +72,16 @@ def promote(request: Request, window: Window | None, local: Path) -> Promoted:
     """
     if request.force and not request.because:
         raise UsageError("FORCE=1 overrules the gate, and wants a reason that is kept: BECAUSE='…'")
+    with tempfile.TemporaryDirectory(prefix="threeways-promote-") as scratch:
+        return _promoted(request, window, local, Path(scratch))
+
+
+def _promoted(request: Request, window: Window | None, local: Path, scratch: Path) -> Promoted:
+    """Promote a model. scratch: for a copy of its files, where it gets its golden set here."""
     store = store_of(request.pointer)
     held = store.read()
     chosen, asked = _checked(request, held.pointer, local)
+    chosen = _with_golden_set(chosen, asked, scratch / "artifact")
     comparison, faults = _gate(chosen, asked, held.pointer, window)
     if faults and not request.force:
         raise PromotionRefused(
@@ -135,6 +144,18 @@ def _checked(request: Request, before: Pointer | None, local: Path) -> tuple[Cho
         own = mlmodel.read(found.folder).task
         asked = msgspec.structs.replace(asked, task=own or before.task)
     return models.check(found, asked), asked
+
+
+def _with_golden_set(chosen: Chosen, asked: Settings, copy: Path) -> Chosen:
+    """Return the model with its golden set: what has none is copied, and gets one."""
+    if models.pickle_of(chosen, asked.model_runtime) and not chosen.trained_here:
+        return chosen
+    if bootstrap.service_of(chosen.folder, models.settings_of(chosen, asked)).golden:
+        return chosen
+    shutil.copytree(chosen.folder, copy)
+    if not golden.add(copy, models.settings_of(chosen, asked)):
+        return chosen
+    return replace(chosen, folder=copy, sha256=artifact.digest(copy))
 
 
 def _gate(
