@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from shlex import split
 
@@ -65,6 +65,18 @@ def test_what_is_no_fault_of_a_consumer_is_told(text: str, consumers: list[str],
         parse(text, consumers)
 
 
+def test_models_are_promoted_each_so_many_seconds_only_where_it_is_said() -> None:
+    assert parse(None).promote is None
+    assert parse("none,promote=5s").promote == 5.0
+    assert parse("promote=5s,none").promote is None
+    plan = parse("kill=0.5,promote=2.5s")
+    assert str(plan).endswith(",promote=2.5s")
+    assert parse(str(plan)) == plan
+    for text in ("promote=5", "promote=0s", "promote=soon", "promote=-1s", "promote=99999s"):
+        with pytest.raises(UsageError, match=r"says no time between 0\.5 and 3600 seconds"):
+            parse(text)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_short_run_meets_every_kind(seed: int) -> None:
     assert struck(parse(None), GUARANTEED_WITHIN, seed=seed) == set(Kind)
@@ -99,7 +111,7 @@ def test_what_is_no_fault_is_refused_with_the_list_of_those_there_are(text: str,
     with pytest.raises(UsageError, match=said) as refused:
         parse(text)
     meanings = str(refused.value).splitlines()[1:]
-    assert [line.split("=")[0].strip() for line in meanings] == list(DEFAULTS)
+    assert [line.split("=")[0].strip() for line in meanings] == [*DEFAULTS, "promote"]
     assert all(len(line.split(maxsplit=1)[1]) > 20 for line in meanings)
     assert "FAULTS=none,kill=0.05" in str(refused.value)
 
@@ -121,12 +133,12 @@ def test_the_command_that_runs_it_again_has_all_that_was_given() -> None:
 
 @pytest.mark.parametrize(
     ("system", "known"),
-    [((), DEFAULTS), (("--system", "moderation"), system_schedule.DEFAULTS)],
+    [((), [*DEFAULTS, "promote"]), (("--system", "moderation"), system_schedule.DEFAULTS)],
     ids=["one task", "a system"],
 )
 @pytest.mark.parametrize(("made", "begins"), [("", "Write --faults name="), ("1", "Write FAULTS=name=")])
 def test_help_lists_the_faults_and_succeeds(
-    system: tuple[str, ...], known: Mapping[str, float], made: str, begins: str
+    system: tuple[str, ...], known: Collection[str], made: str, begins: str
 ) -> None:
     done = CliRunner().invoke(app, ["torture", *system, "--faults", "help"], env={"THREEWAYS_MAKE": made})
     assert done.exit_code == 0, done.output

@@ -18,6 +18,12 @@ from threeways.emulator.template_values import Resolver
 DOCUMENT = parse(TEMPLATE.read_text())
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0d1e"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:page"
+FOLLOWING = """
+from threeways.lifecycle.events import FollowEvent
+from threeways.lifecycle.telemetry import Metrics
+for kind in ("swapped", "refused", "unreadable"):
+    Metrics("rides", "predictor")(FollowEvent(kind, kind))
+"""
 CHOSEN = {"InputStream", "OutputStream"}
 """Resources that `resolved` leaves out where their condition fails; the others' tests look at them anyway."""
 
@@ -72,6 +78,30 @@ def test_only_actions_that_take_no_resource_have_a_wildcard_and_none_is_a_wildca
         if "*" in listed(statement["Resource"]):
             wild |= set(listed(statement["Action"]))
     assert wild == {"kinesis:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+def test_a_pointer_is_read_by_statements_of_its_own_and_written_by_nothing() -> None:
+    assert not [one for one in statements() if "Pointer" in one["Sid"] or "Promoted" in one["Sid"]]
+    given = list(statements(Follow="s3://pointers/team/champion.json"))
+    found = {(one["Sid"], one["Action"], one["Resource"]) for one in given if "Resource" in one and (
+        "Pointer" in one["Sid"] or "Promoted" in one["Sid"]
+    )}  # fmt: skip
+    assert found == {
+        ("ReadThePointer", "s3:GetObject", "arn:aws:s3:::pointers/team/champion.json"),
+        ("FetchPromotedModels", "s3:GetObject", "arn:aws:s3:::pointers/models/*"),
+        ("ListPromotedModels", "s3:ListBucket", "arn:aws:s3:::pointers"),
+    }
+    written = [one["Resource"] for one in given if "s3:PutObject" in listed(one["Action"])]
+    assert not [one for one in written if "pointers" in str(one)]
+
+
+@pytest.mark.parametrize(
+    "name", ["s3://b", "s3://bucket/", "s3://bucket/*", "s3://bucket/${a}", "bucket/key"]
+)
+def test_a_pointer_that_names_more_than_one_object_is_no_parameter(name: str) -> None:
+    pattern = DOCUMENT["Parameters"]["Follow"]["AllowedPattern"]
+    assert not re.fullmatch(pattern, name)
+    assert re.fullmatch(pattern, "s3://bucket/team/champion.json")
 
 
 def test_sam_adds_no_role_and_no_managed_policy_of_its_own() -> None:
@@ -161,6 +191,8 @@ def test_there_is_an_alarm_for_each_way_to_fail() -> None:
         "NumberOfObjects",
         "WriteProvisionedThroughputExceeded",
         "IncomingRecords",
+        "ModelsRefused",
+        "PointerUnreadable",
     }
 
 
@@ -191,7 +223,7 @@ def test_what_an_alarm_tells_to_run_or_to_raise_is_there() -> None:
 
 
 def test_alarms_and_dashboard_watch_metrics_that_the_function_emits_with_their_dimensions() -> None:
-    lines, _ = printed(TWO_INVOCATIONS)
+    lines, _ = printed(TWO_INVOCATIONS + FOLLOWING)
     emitted = {
         (found["Namespace"], metric["Name"], tuple(sorted(found["Dimensions"][0])))
         for line in lines

@@ -23,6 +23,7 @@ from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import (
     change_set,
     changes,
+    following,
     history,
     join_deploy,
     join_plan,
@@ -95,7 +96,8 @@ def deploy(
     stack = _carry_out(made, options, tools, image, console)
     say(console, f"Deployed: {answers.stack} with {made.chosen.name}")
     if options.event and made.example:
-        through(stack, made.example, made.chosen.run_id, made.client, console)
+        version = following.version_of(stack, made.chosen.run_id, made.client)
+        through(stack, made.example, version, made.client, console)
     return stack
 
 
@@ -141,9 +143,20 @@ def _announce(made: Plan, options: Options, console: Console) -> None:
         f"  task   {models.told_task(made.task)}",
         f"  served by {models.served_by(made.chosen, answers.parameters)}",
         f"  image  {built}, for {made.values['Architecture']}, pushed to {where}",
+        *_follows(made),
         *made.changes,
         _event(made, options),
     )
+
+
+def _follows(made: Plan) -> list[str]:
+    """Return what the announcement says of the pointer that decides which model serves."""
+    if not made.values.get(changes.FOLLOW):
+        return []
+    pointer = following.of(dict(made.values), made.client)
+    now = pointer.held.pointer if pointer else None
+    serves = f"{now} serves, whatever MODEL= is" if now else "there is none yet, and this model serves"
+    return [f"  follow {made.values[changes.FOLLOW]}: {serves}; make promote changes it"]
 
 
 def _target(made: Plan) -> str:

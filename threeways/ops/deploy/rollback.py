@@ -19,6 +19,7 @@ from threeways.ops.deploy import answers as kept
 from threeways.ops.deploy import (
     change_set,
     changes,
+    following,
     join_smoke_test,
     package,
     parameters,
@@ -58,6 +59,7 @@ def rollback(
     values = parameters.defaults(target.template)
     passing = {*parameters.OURS, "DeploymentType"}
     before = {name: value for name, value in stack.parameters.items() if name not in passing}
+    pointer = following.to_take_back(target, values, client)
     say(
         console,
         f"This touches {whose}",
@@ -65,6 +67,7 @@ def rollback(
         f"  from   {current or 'a deployment that is not recorded'}",
         f"  to     {target}",
         "  at once, without CodeDeploy. The streams and buckets keep what they hold.",
+        *([f"  pointer {pointer.store.place}: it names that model again"] if pointer else []),
         *parameters.changed(before, values),
     )
     if real and not options.yes and not confirm("Go back?"):
@@ -72,6 +75,9 @@ def rollback(
     where = target.image.partition("@")[0]
     template = package.text_of(package.at_once(target.template))
     change_set.require_kept(answers.stack, template, values, client)
+    if pointer:
+        following.take_back(pointer, target, values, whose)
+        say(console, f"{pointer.store.place} names {target.model} again")
     tools.deploy(template, answers, values, where)
     after = require_after(answers.stack, client)
     say(console, f"Back: {answers.stack} with {target.model}")
@@ -83,7 +89,7 @@ def rollback(
     elif options.event and example is None:
         say(console, "No event was sent, for the deployment's record has none")
     elif options.event and example:
-        through(after, example, values["RunId"], client, console)
+        through(after, example, following.version_of(after, values["RunId"], client), client, console)
     return after
 
 
