@@ -11,7 +11,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 	$(foreach _,$(.VARIABLES),$(if $(findstring command,$(origin $(_))),$(_)))
 
 override .DEFAULT_GOAL := help
-.PHONY: help setup run review watch torture replay web batch train retrain test quality validate doctor plan bench bench-check bench-growth bench-consumers \
+.PHONY: help setup run review watch torture replay web batch train retrain monitor test quality validate doctor plan bench bench-check bench-growth bench-consumers \
 	bench-image bench-web bench-batch bench-join digest check import wheel \
 	image web-image invoke start-lambda integration-test image-size deploy rollback destroy promote demote sbom audit base mlflow lock clean
 override SHELL := /bin/bash
@@ -24,6 +24,7 @@ TAKES_replay := FROM FUNCTION YES MODEL SHA256
 TAKES_watch := PORT
 TAKES_web := PORT MODEL SHA256
 TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL SHA256
+TAKES_monitor := COUNTS EVENTS TABLE LABELS QUARANTINE REFERENCE WINDOW OUT HTML ID TIME ACTUAL FAIL_ON_DRIFT MODEL SHA256
 TAKES_train := DATA VALIDATION
 TAKES_retrain := DATA HOLDOUT WINDOW HALF_LIFE BECAUSE MODEL SHA256
 TAKES_test := ARGS
@@ -129,6 +130,9 @@ $(VENV)/.spark: Pipfile.lock | $(READY)
 
 batch: $(READY) $(if $(filter spark,$(value ENGINE)),$(VENV)/.spark) ## a table of events in, a table of predictions out (EVENTS= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= ID= TIME= ACTUAL= SAME_SOURCE=1 ENGINE=spark REPORT= TOLERATE= MODEL= TASK=)
 	@$(PYTHON) -m threeways batch
+
+monitor: $(READY) ## what changed since the model was trained, as a report (COUNTS= EVENTS= LABELS= QUARANTINE= REFERENCE= WINDOW=day OUT= HTML= TABLE= ID= TIME= ACTUAL= FAIL_ON_DRIFT=1 MODEL= TASK=)
+	@$(PYTHON) -m threeways monitor
 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train

@@ -7,14 +7,13 @@ on an output that takes no time; an interval ends with each batch, or with none.
 from __future__ import annotations
 
 import gc
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from benchmarks import models, rides
 from benchmarks.handlers import BATCH, CONTEXT
@@ -29,21 +28,19 @@ def main() -> None:
     from threeways import artifact
     from threeways.artifact.reference.building import build
     from threeways.systems.taxi.duration import task
-    from threeways.systems.taxi.training import fit
+    from threeways.training.train import resolve_or_train
 
     training = models.training()
-    fitted = fit(task, training)
+    folder = resolve_or_train(console=Console()).folder
     named = dict(zip(task.columns, training.block.T, strict=True))
     reference = build(task.name, "the city", named, {"ride_duration": training.target}, training.times)
     _columns(reference, training.block[:BATCH])
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = models.saved(fitted, Path(scratch) / "model", training.block[:1])
-        model = artifact.load(folder)
-        event, few = rides.event(rides.payloads(BATCH)), rides.event(rides.payloads(10))
-        gc.collect()
-        gc.freeze()
-        for name, what in (("1,000 rides", event), ("10 rides", few)):
-            _handlers(name, what, model, reference)
+    model = artifact.load(folder)
+    event, few = rides.event(rides.payloads(BATCH)), rides.event(rides.payloads(10))
+    gc.collect()
+    gc.freeze()
+    for name, what in (("1,000 rides", event), ("10 rides", few)):
+        _handlers(name, what, model, reference)
 
 
 def _columns(reference: Any, block: Any) -> None:

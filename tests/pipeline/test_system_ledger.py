@@ -176,7 +176,9 @@ def test_lateness_is_judged_by_how_slow_the_machine_was_and_never_hidden() -> No
 
 
 def test_too_many_sound_events_that_were_given_up_end_a_system_s_run_with_status_3() -> None:
-    one = account(quarantined={"s:1", "s:2", "v:1"}, told=[told(decided("b"))], kept={"b": kept(decided("b"))})
+    one = account(
+        quarantined={"s:1", "s:2", "v:1"}, told=[told(decided("b"))], kept={"b": kept(decided("b"))}
+    )
     ledger = ledger_of(one, {})
     assert (ledger.failed, ledger.given_up, ledger.share_given_up) == (False, 1, 0.5)
     end(ledger, 0.5)

@@ -25,6 +25,7 @@ from threeways.cli.image import image
 from threeways.cli.import_ import import_
 from threeways.cli.integration_test import integration_test
 from threeways.cli.invoke import invoke
+from threeways.cli.monitor import monitor
 from threeways.cli.plan import plan
 from threeways.cli.promote import demote, promote
 from threeways.cli.quarantine import quarantine
@@ -40,10 +41,9 @@ from threeways.cli.watch import watch
 from threeways.cli.web import web
 
 COMMANDS = {
-    "On this machine": (run, watch, web, batch, train, retrain, torture),
-    "A model's life": (compare,),
+    "On this machine": (run, watch, web, batch, torture),
+    "A model's life": (train, retrain, compare, promote, demote, monitor),
     "A model's artifact": (check, digest, export, import_),
-    "Which model serves": (promote, demote),
     "What was given up": (quarantine, replay),
     "What is left to people": (review,),
     "AWS": (plan, doctor, deploy, rollback, destroy),

@@ -7,16 +7,16 @@ event under one `source_event_id`. What is compared is therefore paired: see `cl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from threeways.errors import DataError
 from threeways.lifecycle import clusters as paired
 from threeways.lifecycle.clusters import Floats, MeanDifference
+from threeways.lifecycle.parts import parted
 from threeways.scoring.slices import Slice
 from threeways.scoring.task import EventId
 
@@ -304,7 +304,7 @@ def _parts(
     clusters: paired.Clusters,
 ) -> list[Part]:
     """Return the parts of the labelled events: those in which the answers are furthest apart first."""
-    found = [one for one in _parted(truth, slices) if len(one[2]) >= LEAST_JUDGED]
+    found = [one for one in parted([event.slices for event in truth], slices) if len(one[2]) >= LEAST_JUDGED]
     confidence = 1 - (1 - paired.CONFIDENCE) / max(1, len(found))  # of all parts together: Bonferroni
     made = [
         Part(
@@ -314,18 +314,3 @@ def _parts(
         for name, part, rows in found
     ]  # fmt: skip
     return sorted(made, key=lambda one: -one.apart)
-
-
-def _parted(truth: Sequence[Actual], slices: Sequence[Slice]) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-    """Yield each part that there is: its slice's title, its own name, and the places of its events.
-
-    An event without a slice's field, or with no number there, is in no part of it.
-    """
-    for one in slices:
-        places: dict[str, list[int]] = {}
-        for at, event in enumerate(truth):
-            value = event.slices.get(one.field)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                places.setdefault(one.part(value), []).append(at)
-        for name, rows in places.items():
-            yield one.title, name, np.array(rows)

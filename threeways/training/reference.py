@@ -45,6 +45,7 @@ def of_training(
         {task.output.name: measured[0].predicted} if numbers else _answers(task, estimator, method, training),
         training.times,
         errors_of(measured[1].predicted, validation.target, validation.times) if numbers else None,
+        errors_of(measured[0].predicted, training.target, training.times) if numbers else None,
     )
     return None if made is None else reference.encode(made)
 

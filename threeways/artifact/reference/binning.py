@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,17 @@ def counter_of(column: Bins, sampled: int | None = None) -> Count:
         return count(values if step <= 1 else values[::step])
 
     return some
+
+
+def counts_of(
+    columns: Sequence[Bins], values: Mapping[str, NDArray[Any]], rows: NDArray[Any] | slice = slice(None)
+) -> list[NDArray[np.int64]]:
+    """Count some rows of each column; what is masked (`numpy.ma`) is no row of that column."""
+    found = []
+    for column in columns:
+        mine = values[column.name][rows]
+        found.append(counter_of(column)(mine.compressed() if isinstance(mine, np.ma.MaskedArray) else mine))
+    return found
 
 
 def named_columns(rows: Rows | Any, names: tuple[str, ...]) -> Mapping[str, NDArray[Any]]:

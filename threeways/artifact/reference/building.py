@@ -64,10 +64,11 @@ def build(
     predictions: Mapping[str, NDArray[Any]],
     times: NDArray[np.datetime64] | None = None,
     errors: Errors | None = None,
+    trained: Errors | None = None,
 ) -> Reference | None:
     """Return the reference of n rows; None where they are too few, or nothing of them can be counted.
 
-    features, predictions: (n,) values by column. times: (n,) when each happened.
+    features, predictions: (n,) values by column. times: (n,) when each happened. errors, trained: see there.
     """
     taken = dict(list(features.items())[:COLUMNS])
     rows = len(next(iter(taken.values()), ()))
@@ -82,7 +83,9 @@ def build(
     ]
     if not made[0]:
         return None
-    return Reference(1, task, kept, source[:1_000], blocks.days, blocks.first, made[0], made[1], errors)
+    return Reference(
+        1, task, kept, source[:1_000], blocks.days, blocks.first, made[0], made[1], errors, trained
+    )
 
 
 def errors_of(
@@ -95,7 +98,8 @@ def errors_of(
     sound = np.isfinite(off) & (blocks.of >= 0)
     of, off = blocks.of[sound], off[sound]
     sums = [np.bincount(of, weights, blocks.count).tolist() for weights in (off, off**2)]
-    return Errors(np.bincount(of, minlength=blocks.count).tolist(), *sums)
+    rows = np.bincount(of, minlength=blocks.count).tolist()
+    return Errors(rows, sums[0], sums[1])
 
 
 def bins_of(name: str, values: NDArray[Any], blocks: Blocks, most: int = CATEGORIES) -> Bins | None:
@@ -105,11 +109,14 @@ def bins_of(name: str, values: NDArray[Any], blocks: Blocks, most: int = CATEGOR
     """
     if values.dtype.kind in "mM" or values.ndim != 1:
         return None
+    of = blocks.of
+    if isinstance(values, np.ma.MaskedArray):  # what is masked is no row of this column
+        values, of = values.compressed(), of[~np.ma.getmaskarray(values)]
     empty = Bins(name, "numbers", [])
     textual = values.dtype.kind not in "iufb" and any(isinstance(one, str) for one in values.tolist())
     shaped = _textual(empty, values, most) if textual else _numeric(empty, as_numbers(values), most)
     count = counter_of(shaped)
-    counts = [count(values[blocks.of == block]).tolist() for block in range(blocks.count)]
+    counts = [count(values[of == block]).tolist() for block in range(blocks.count)]
     return _with(shaped, counts=counts)
 
 

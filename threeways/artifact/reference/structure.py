@@ -81,7 +81,7 @@ class Bins(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
 
 
 class Errors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The model's errors (predicted minus actual) on rows that it was not trained on, by block of time."""
+    """The errors of a model's predictions, predicted minus actual, by block of time."""
 
     rows: Annotated[list[Count], Meta(max_length=BLOCKS)]
     sums: Annotated[list[float], Meta(max_length=BLOCKS)]
@@ -93,7 +93,7 @@ class Reference(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tr
 
     task: whose. rows: how many. source: their name. block_days: how long a block of time is; 0: the rows had
     no time, and a block is a run of them. first: the first block's date. features, predictions: by column.
-    errors: None where there is no number to judge.
+    errors: on rows that it was not trained on; trained: on those that it was; None where there is no number.
     """
 
     format: Literal[1]
@@ -105,6 +105,7 @@ class Reference(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tr
     features: Annotated[list[Bins], Meta(max_length=COLUMNS)]
     predictions: Annotated[list[Bins], Meta(max_length=COLUMNS)] = []
     errors: Errors | None = None
+    trained: Errors | None = None
 
     @property
     def columns(self) -> list[Bins]:
@@ -179,8 +180,9 @@ def _fault(reference: Reference) -> str | None:
     for one in reference.columns:
         if (why := _fault_of(one)) is not None:
             return f"its column {one.name!r:.100} {why}"
-    errors = reference.errors
-    if errors is not None:
+    for errors in (reference.errors, reference.trained):
+        if errors is None:
+            continue
         lengths = {len(errors.rows), len(errors.sums), len(errors.squares)}
         if len(lengths) > 1 or not np.isfinite([*errors.sums, *errors.squares]).all():
             return "its errors have different lengths, or are no numbers"
