@@ -131,7 +131,13 @@ $(VENV)/.spark: Pipfile.lock | $(READY)
 batch: $(READY) $(if $(filter spark,$(value ENGINE)),$(VENV)/.spark) ## a table of events in, a table of predictions out (EVENTS= PREDICTIONS= FROM= TO= LAST= LOOKBACK= TABLE= ID= TIME= ACTUAL= SAME_SOURCE=1 ENGINE=spark REPORT= TOLERATE= MODEL= TASK=)
 	@$(PYTHON) -m threeways batch
 
-monitor: $(READY) ## what changed since the model was trained, as a report (COUNTS= EVENTS= LABELS= QUARANTINE= REFERENCE= WINDOW=day OUT= HTML= TABLE= ID= TIME= ACTUAL= FAIL_ON_DRIFT=1 MODEL= TASK=)
+# ADWIN alone needs it, so that without a package index the rest is monitored all the same.
+$(VENV)/.monitor: Pipfile.lock | $(READY)
+	@echo "Installing river, once"
+	@if $(PIPENV) sync --categories monitor > .local/setup-monitor.log 2>&1; then touch $@; \
+	else echo "river can't be installed (.local/setup-monitor.log): changes of the error are not looked for"; fi
+
+monitor: $(READY) $(VENV)/.monitor ## what changed since the model was trained, as a report (COUNTS= EVENTS= LABELS= QUARANTINE= REFERENCE= WINDOW=day OUT= HTML= TABLE= ID= TIME= ACTUAL= FAIL_ON_DRIFT=1 MODEL= TASK=)
 	@$(PYTHON) -m threeways monitor
 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)

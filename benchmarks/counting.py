@@ -12,7 +12,6 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from benchmarks import models, rides
@@ -57,19 +56,21 @@ def _columns(reference: Any, block: Any) -> None:
 
 
 def _handlers(name: str, event: Any, model: Any, reference: Any) -> None:
-    sides: dict[str, Callable[[], object]] = {
-        side: _handler(model, reference, side, event) for side in ("off", "counts", "counts and puts")
-    }
+    sides: dict[str, Callable[[], object]] = {}
+    spent: dict[str, list[float]] = {}
+    for side in ("off", "counts", "counts and puts"):
+        sides[side], spent[side] = _handler(model, reference, side, event)
     found = in_turn({side: timed(work) for side, work in sides.items()}, ROUNDS)
-    print(f"\na batch of {name}, off: {1e3 * median(found['off']):.3f} ms")
+    batch = median(found["off"])
+    print(f"\na batch of {name}, off: {1e3 * batch:.3f} ms")
     for side in ("counts", "counts and puts"):
         ratio, (first, third) = ratio_of(found[side], found["off"])
-        more = np.median(np.array(found[side]) - np.array(found["off"]))
-        spread = f"({100 * (first - 1):+.2f} to {100 * (third - 1):+.2f})"
-        print(f"{side:16} {100 * (ratio - 1):+.2f} % {spread}, {1e6 * more:+.0f} µs")
+        share = 100 * median(spent[side]) / batch
+        whole = f"{100 * (ratio - 1):+.1f} % ({100 * (first - 1):+.1f} to {100 * (third - 1):+.1f})"
+        print(f"{side:16} {1e6 * median(spent[side]):.0f} µs of it, {share:.2f} %; whole batch {whole}")
 
 
-def _handler(model: Any, reference: Any, side: str, event: Any) -> Callable[[], object]:
+def _handler(model: Any, reference: Any, side: str, event: Any) -> tuple[Callable[[], object], list[float]]:
     from threeways.lifecycle.counting import Counting
     from threeways.scoring.service import ModelService
     from threeways.stream.delivery import StreamDelivery
@@ -77,15 +78,22 @@ def _handler(model: Any, reference: Any, side: str, event: Any) -> Callable[[], 
     from threeways.stream.quarantine import S3Quarantine
     from threeways.systems.taxi.duration import task
 
+    class Clocked(Counting):
+        def count(self, *given: Any) -> int:
+            began = time.perf_counter()
+            failed = super().count(*given)
+            spent.append(time.perf_counter() - began)
+            return failed
+
     client: Any = Output(0.0)
-    service = ModelService(model, task, "bench")
+    service, spent = ModelService(model, task, "bench"), list[float]()
     service.reference = reference
     seconds = 1e9 if side == "counts" else 0.0
-    counting = None if side == "off" else Counting(lambda key, body: None, seconds)
+    counting = None if side == "off" else Clocked(lambda key, body: None, seconds)
     handler = StreamHandler(
         service, StreamDelivery(client, "out"), S3Quarantine(client, "s3://bench/aside"), counting=counting
     )
-    return lambda: handler(event, CONTEXT)
+    return lambda: handler(event, CONTEXT), spent
 
 
 if __name__ == "__main__":

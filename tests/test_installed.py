@@ -42,7 +42,7 @@ def test_the_dependencies_and_extras_are_the_pipfile_s() -> None:
     has = {name: set(lines) for name, lines in project["optional-dependencies"].items()}
     command_line = {"rich", "typer"}
     assert set(project["dependencies"]) == pipfile("packages") | pipfile("sklearn") | command_line
-    for name in ("web", "batch", "spark"):
+    for name in ("web", "batch", "spark", "monitor"):
         assert has[name] == pipfile(name)
     job, mark, _ = PIPFILE.partition("# tests and quality\n")
     assert mark

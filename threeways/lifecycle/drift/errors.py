@@ -167,7 +167,7 @@ def _worse(measure: str, centre: float, beyond: Sequence[Measured], unit: str) -
         )
         return Finding(
             "bias", "error", "", first.start, centre, now, last.rows,
-            f"{' '.join(told.split())}, in {len(beyond)} windows; {centre:+.2f} in training", advice,
+            f"{' '.join(told.split())}, in {len(beyond)} windows; {centre:+.2f} in the reference", advice,
         )  # fmt: skip
     before, now = float(np.sqrt(centre)), float(np.sqrt(max(0.0, now)))
     told = (
