@@ -1,0 +1,166 @@
+"""`threeways monitor`: what it reads, what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser_lab import NEEDS_A_BROWSER, chromium
+from rich.console import Console
+from small_training import Training
+
+from threeways.batch.model import service_of
+from threeways.errors import DataError, LocationError, UsageError
+from threeways.lifecycle.outcomes import collected
+from threeways.ops.monitor.command import Options, length_of, run
+from threeways.ops.monitor.watched import reference_of, values_of
+from threeways.scoring.service import ModelService
+from threeways.settings import Settings
+from threeways.systems.taxi.tip import task as tip
+from threeways.systems.taxi.trips import city
+
+
+@pytest.fixture(scope="module")
+def service(training: Training) -> ModelService[Any]:
+    return service_of(training.report.model.folder, Settings())
+
+
+def monitored(training: Training, service: ModelService[Any], folder: Path, **given: Any) -> tuple[Any, str]:
+    said = io.StringIO()
+    options = Options(html=folder / "monitor.html", **given)
+    made = run(options, service, training.report.model.folder, Console(file=said, width=200), folder)
+    return made, said.getvalue()
+
+
+def test_a_month_of_the_same_city_is_quiet_and_another_one_is_told(
+    training: Training, service: ModelService[Any], tmp_path: Path
+) -> None:
+    quiet, _ = monitored(training, service, tmp_path, events=training.data, window="week")
+    assert [one.told for one in quiet.findings if one.kind in {"feature", "share"}] == []
+    moved = pd.read_parquet(training.validation)
+    name = next(one for one in moved if one.endswith("trip_distance"))
+    moved[name] *= 3
+    moved.to_parquet(tmp_path / "moved.parquet")
+    told, said = monitored(training, service, tmp_path, events=str(tmp_path / "moved.parquet"), window="week")
+    assert "trip_distance" in {one.what for one in told.findings}
+    assert "trip_distance is distributed otherwise" in said
+    figures = json.loads((tmp_path / "last-monitor.json").read_text())
+    assert figures["rows"] == told.rows > 1_000
+    assert figures["labels"] == told.labels > 1_000
+    text = (tmp_path / "monitor.html").read_text()
+    assert "trip_distance is distributed otherwise" in text
+    with sqlite3.connect(tmp_path / "monitor.db") as database:
+        [count] = database.execute("select count(*) from monitor_findings").fetchone()
+    assert count == len(told.findings)
+
+
+def test_csv_and_json_lines_are_read_as_parquet_is(
+    training: Training, service: ModelService[Any], tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(training.validation).head(800)
+    frame.to_csv(tmp_path / "rides.csv", index=False)
+    frame.to_json(tmp_path / "rides.jsonl", orient="records", lines=True, date_format="iso")
+    frame.to_parquet(tmp_path / "rides.parquet")
+    rows = [
+        monitored(training, service, tmp_path, events=str(tmp_path / f"rides.{form}"), window="month")[0].rows
+        for form in ("csv", "jsonl", "parquet")
+    ]
+    assert len(set(rows)) == 1
+
+
+def test_tables_go_to_parquet_where_a_folder_is_named(
+    training: Training, service: ModelService[Any], tmp_path: Path
+) -> None:
+    made, _ = monitored(training, service, tmp_path, events=training.validation, out=str(tmp_path / "out"))
+    measures = pd.read_parquet(tmp_path / "out" / "measures.parquet")
+    assert len(measures) == len(made.series) > 0
+    assert {"what", "measure", "start", "value", "threshold"} <= set(measures)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "told"),
+    [
+        ({}, UsageError, "give COUNTS=, EVENTS= or LABELS="),
+        ({"events": "nothing.parquet"}, DataError, "nothing.parquet"),
+        ({"counts": "no such folder"}, LocationError, "no such folder"),
+        ({"labels": "no such file"}, LocationError, "JSON lines of outcomes"),
+        ({"events": "x.parquet", "window": "fortnight"}, UsageError, "day, week, month"),
+    ],
+    ids=lambda one: "" if isinstance(one, dict) else None,
+)
+def test_what_cannot_be_read_is_one_line_with_the_mend(
+    training: Training, service: ModelService[Any], tmp_path: Path, given: Any, error: Any, told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        monitored(training, service, tmp_path, **given)
+
+
+def test_an_artifact_without_a_reference_is_monitored_by_its_labels_alone(
+    training: Training, service: ModelService[Any], tmp_path: Path
+) -> None:
+    made = run(
+        Options(events=training.validation, html=tmp_path / "m.html"), service, tmp_path,
+        Console(file=io.StringIO()), tmp_path,
+    )  # fmt: skip
+    assert any("REFERENCE=" in one for one in made.notes)
+    assert (made.windows, made.labels > 0) == (0, True)
+    known, _ = monitored(
+        training, service, tmp_path, events=training.validation, reference=training.data, window="week"
+    )
+    assert known.windows > 0
+
+
+def outcome(**changes: Any) -> bytes:
+    given = {"message": "label", "id": "a", "decision": "d1", "revision": 1, "ride_id": 5, "model": "m",
+             "version": "v", "predicted": 20.0, "interval": [14.0, 31.0], "actual": 18.4,
+             "at": "2021-02-01T08:15:00+00:00", "slices": {"PULocationID": 7, "trip_distance": 3.5}}  # fmt: skip
+    return json.dumps(given | changes).encode()
+
+
+def test_label_outcomes_are_read_once_by_version_and_their_last_revision_counts() -> None:
+    lines = [
+        outcome(), outcome(), outcome(revision=2, actual=19.0), outcome(version="w"),
+        b'{"message": "unmatched", "side": "label", "at": 1}', b'{"half', outcome(decision="d2", actual=1.0),
+    ]  # fmt: skip
+    found = collected(lines, "v")
+    assert found.outcomes.actual.tolist() == [19.0, 1.0]
+    assert (found.others, found.unmatched, found.unreadable, found.repeated) == (1, 1, 1, 2)
+    assert found.outcomes.slices["PULocationID"].tolist() == ["7", "7"]
+    assert collected(lines).outcomes.predicted.tolist() == [20.0] * 3
+
+
+def test_a_length_is_a_name_or_days() -> None:
+    assert [length_of(one).days for one in ("day", "week", "month", "3d")] == [1, 7, 28, 3]
+
+
+def test_tips_are_watched_in_rows_that_training_leaves_out() -> None:
+    frame = city.month(2021, 1, 6_000)
+    values, times = values_of(frame, tip)
+    assert "tip_amount where payment_type is 1" in values
+    assert len(times) == len(frame)
+    reference = reference_of(values, times, "ride_tip", "January")
+    assert reference is not None
+    paid = frame[next(one for one in frame if one.endswith("payment_type"))] == 1
+    name = "tip_amount where payment_type is 1"
+    counted = next(one for one in reference.features if one.name == name)
+    assert counted.by_block.sum() == pytest.approx(np.count_nonzero(paid), rel=0.02)
+
+
+@NEEDS_A_BROWSER
+@pytest.mark.exhaustive
+def test_the_report_fits_a_phone(training: Training, service: ModelService[Any], tmp_path: Path) -> None:
+    monitored(training, service, tmp_path, events=training.validation)
+    with chromium(tmp_path / "profile") as browser:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+        )
+        browser.get((tmp_path / "monitor.html").as_uri())
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert browser.get_log("browser") == []
