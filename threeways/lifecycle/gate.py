@@ -21,7 +21,7 @@ from threeways.errors import PermanentError, PromotionRefused
 from threeways.lifecycle.parts import parted
 from threeways.scoring.events import Events
 from threeways.scoring.outcomes import Outcome, Scored
-from threeways.scoring.output import text_of
+from threeways.scoring.output import number_of, text_of
 from threeways.scoring.service import ModelService
 
 LEAST_EVENTS = 200
@@ -144,7 +144,8 @@ def _loss(outcome: Outcome, true: Any) -> float:
     """Return the squared error of a number, 0 or 1 of a label; NaN where it is unknown."""
     if not isinstance(outcome, Scored) or true is None or true != true:
         return np.nan
-    value = outcome.value[0] if isinstance(outcome.value, tuple) else outcome.value
+    value = number_of(outcome.value)
+    value = value[0] if isinstance(value, tuple) else value
     if isinstance(value, str | bool) or isinstance(true, str | bool):
         return float(text_of(value).lower() != text_of(true).lower())
     try:

@@ -62,7 +62,7 @@ def fitted(
     fewer than 200.
     """
     plain = _table(predicted, actual, IntervalTable(coverage, (), (0.0,), (0.0,), least), None)
-    inside = _held(plain, predicted, actual, None)
+    inside = held(plain, predicted, actual, None)
     off = [(_off(one, inside, coverage), one) for one in parts if len(one.edges) < MOST_OFFSETS // BINS]
     edges, worst = max(off, key=lambda one: len(one[0]), default=((), None))
     if worst is None or not edges:
@@ -91,6 +91,12 @@ def covered(table: IntervalTable, predicted: Floats, actual: Floats, by: Floats 
     """Measure a table on n predictions and what was true. by: as `recalibrated` takes it."""
     ends = _ends(table, predicted, by)
     return measured(ends[:, 1], ends[:, 2], actual)
+
+
+def held(table: IntervalTable, predicted: Floats, actual: Floats, by: Floats | None) -> NDArray[np.bool_]:
+    """(n,) which true values their intervals hold. by: as `recalibrated` takes it."""
+    ends = _ends(table, predicted, by)
+    return (actual >= ends[:, 1]) & (actual <= ends[:, 2])
 
 
 def measured(low: Floats, high: Floats, actual: Floats) -> Coverage:
@@ -185,11 +191,6 @@ def _ends(table: IntervalTable, predicted: Floats, by: Floats | None) -> Floats:
     columns = [] if table.by is None else [table.by]
     rows = np.zeros((len(predicted), 0)) if by is None else by.reshape(-1, 1)
     return Intervals(table, columns, whole=False).around(predicted, lambda _: rows)
-
-
-def _held(table: IntervalTable, predicted: Floats, actual: Floats, by: Floats | None) -> NDArray[np.bool_]:
-    ends = _ends(table, predicted, by)
-    return (actual >= ends[:, 1]) & (actual <= ends[:, 2])
 
 
 def _off(parts: Parts, inside: NDArray[np.bool_], coverage: float) -> tuple[float, ...]:
