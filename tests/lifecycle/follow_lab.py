@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,12 @@ class Life:
         return service, follower
 
     def after(self, seconds: float, follower: Follower, **given: Any) -> ModelService[Any] | None:
-        """Ask the follower after so many seconds."""
+        """Ask the follower after so many seconds, and again where it has begun to look at the pointer."""
         self.clock.now += seconds
+        new = follower.next(**given)
+        if follower._asking is None or new is not None:
+            return new
+        wait([follower._asking.future], timeout=10)
         return follower.next(**given)
 
     @property

@@ -124,3 +124,21 @@ def test_a_task_that_the_function_cannot_find_is_no_fault_to_try_again(emulator:
     assert fault is not None
     assert fault.type == "SettingsError"
     assert told == []
+
+
+@pytest.mark.exhaustive
+def test_models_are_promoted_under_faults_and_no_batch_is_of_two_or_by_one_that_was_refused(
+    training: Training, tmp_path: Path
+) -> None:
+    faults = "none,throttled=0.1,kill=0.01,model=0.03,promote=1s"
+    options = Options(plan=parse(faults), n=12_000, seed=3)
+    said = io.StringIO()
+    ledger = torture(options, lambda: training.report.model, Console(file=said, width=120), tmp_path)
+    assert ledger.sound
+    assert (ledger.lost, ledger.pending, ledger.mixed_batches, ledger.by_refused) == (0,) * 4
+    written = json.loads((tmp_path / "torture.json").read_text())
+    assert written["swaps"] > 0
+    assert written["refused"] > 0
+    assert sum(written["versions"].values()) == written["predicted"]
+    assert set(written["versions"]) <= {training.report.model.run_id, "first", "second"}
+    assert "predictions by a refused model 0" in said.getvalue().replace("\n", " ")

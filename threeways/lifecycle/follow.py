@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ASK_SECONDS = 0.5
-"""How long a batch waits for the answer to a look at the pointer; a later one is taken after the next."""
+ASK_SECONDS = 10.0
+"""A look at the pointer that takes longer is given up. No batch waits for it: what it finds is acted on after
+the next one."""
 SPARE = 1.5
 """Loading is begun where the deadline leaves so many times what it took before, by size."""
 MOST_SECONDS = 600.0
-"""A look or a load that takes longer is given up; what failed is tried again after so long at the most."""
+"""A load that takes longer is given up, and what failed is tried again after so long at the most."""
 LEAST_WAIT = 2.0
 """How long the batch that begins to load waits for it at the least, and else for twice what is expected."""
 LATE = 20
@@ -135,20 +136,16 @@ class Follower:
         return max(0.0, at - self._clock())
 
     def _ask(self, time_left: Callable[[], float]) -> None:
-        """Ask for the pointer, where that is due."""
+        """Ask for the pointer where that is due, and take note of what was asked after an earlier batch."""
         now = self._clock()
         if self._asking is None:
-            if now < self._ask_at or time_left() < ASK_SECONDS:
-                return
-            begun = calls.begin(self._look, Deadline(lambda: ASK_SECONDS), etag=self._etag)
-            self._asking = _Running(begun.future, now, now + MOST_SECONDS)
-        asking = self._asking
+            if now >= self._ask_at and time_left() > 0:
+                begun = calls.begin(self._look, Deadline(time_left), etag=self._etag)
+                self._asking = _Running(begun.future, now, now + ASK_SECONDS)
+            return
         try:
-            wait = min(ASK_SECONDS, time_left()) if asking.began == now else 0.0
-            held, size = _answer(asking, wait, self._clock)
+            held, size = _answer(self._asking, 0.0, self._clock)
         except _NotYetError:
-            if asking.began == now:
-                self._unreadable(f"{self._store.place} does not answer within {ASK_SECONDS:g} s")
             return
         except PointerRefused as error:
             self._etag, self._candidate = error.etag, None
@@ -174,6 +171,7 @@ class Follower:
         """Take note of what the pointer is now."""
         if held is not None and held.pointer is None:
             self._etag, self._candidate = None, None
+            self._failures = max(1, self._failures)
             self._unreadable(f"there is no pointer at {self._store.place}")
             return
         self._failures, self._ask_at = 0, self._clock() + self._settings.follow_seconds
@@ -186,8 +184,15 @@ class Follower:
             self.serving = pointer
 
     def _unreadable(self, why: str, kind: Literal["refused", "unreadable"] = "unreadable") -> None:
-        """Say that the pointer could not be read, and ask again later."""
+        """Say that the pointer could not be read, and ask again later.
+
+        A first failure is repeated at once: Lambda stops a process between two batches, and its connections
+        may be gone when it goes on.
+        """
         self._failures += 1
+        if self._failures == 1 and kind == "unreadable":
+            self._ask_at = self._clock()
+            return
         wait = min(self._settings.follow_seconds * 2.0 ** min(self._failures - 1, 16), MOST_SECONDS)
         self._ask_at = self._clock() + max(self._settings.follow_seconds, min(wait, MOST_SECONDS))
         self._report(FollowEvent(kind, f"{why}; {self._going_on()}", self.service.version))
@@ -283,7 +288,8 @@ def _answer[T](running: _Running[T], seconds: float, clock: Callable[[], float])
         error = running.future.exception(None if seconds == math.inf else max(0.0, seconds))
     except TimeoutError:
         if clock() > running.ends:
-            raise ArtifactUnreachable(f"it takes over {MOST_SECONDS:g} s, and is given up") from None
+            took = running.ends - running.began
+            raise ArtifactUnreachable(f"it takes over {took:g} s, and is given up") from None
         raise _NotYetError from None
     if error is None:
         return running.future.result()
