@@ -159,7 +159,8 @@ def refused_ones(life: Life) -> dict[str, tuple[Any, str]]:
 def test_whatever_cannot_take_over_stays_out_until_the_pointer_changes(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    life.put(life.model("7", 7.0))
+    first = life.model("7", 7.0)
+    life.put(first)
     _, follower = life.started()
     loads: list[str] = []
     really = loading.load
@@ -169,7 +170,9 @@ def test_whatever_cannot_take_over_stays_out_until_the_pointer_changes(
         return really(pointer, settings)
 
     monkeypatch.setattr(loading, "load", load)
-    for name, (put, why) in refused_ones(life).items():
+    same = msgspec.structs.replace(first, version="8", task="ride_tip")
+    bad = {**refused_ones(life), "the same files of another task": (same, "of the task ride_tip")}
+    for name, (put, why) in bad.items():
         life.events.clear()
         loads.clear()
         life.put(put)

@@ -225,9 +225,9 @@ class Follower:
 
     def _load(self, pointer: Pointer) -> ModelService[Any]:
         """Return the service of a pointer, proven, and alike what serves."""
+        loading.require_task(self.service.declared.name, pointer)
         if self._is_served(pointer):
             return loading.again(self.service, pointer)
-        loading.require_task(self.service.declared.name, pointer)
         new = loading.load(pointer, self._settings)
         loading.require_alike(self.service, new)
         return new
