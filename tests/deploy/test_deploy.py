@@ -187,6 +187,41 @@ def test_what_a_stack_does_not_make_takes_no_room_of_its_template(given: list[st
     assert package.size(made) < package.MAX_BYTES
 
 
+_OWN = {
+    "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0d1e8a8a-1111-2222-3333-444455556666",
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:page-the-person-on-call",
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "own", "dashboard"),
+    [("false", {}, True), ("false", _OWN, True), ("true", {}, True), ("true", _OWN, False)],
+)
+def test_a_join_s_stack_fits_with_all_that_may_be_in_it(
+    labels: str, own: dict[str, str], dashboard: bool
+) -> None:
+    """What is only for people goes first, and every alarm and permission stays."""
+    document = parameters.template(parameters.JOIN_TEMPLATE)
+    values = {**parameters.defaults(document), "Join": "my_package.my_join", "Labels": labels, **own}
+    made = package.packaged(document, values, f"123456789012.dkr.ecr/three-ways@sha256:{'a' * 64}")
+    assert package.size(made) < package.MAX_BYTES
+    resources = made["Resources"]
+    assert ("Dashboard" in resources, "DashboardUrl" in made["Outputs"]) == (dashboard, dashboard)
+    assert ("Judge" in resources, "LiveBias" in resources) == (labels == "true", labels == "true")
+    assert [name for name in document["Resources"] if name not in resources] == [
+        name
+        for name, body in document["Resources"].items()
+        if (body.get("Condition") in ("TakesLabels", "MakesLabelsStream") and labels == "false")
+        or (name == "Dashboard" and not dashboard)
+    ]
+    told = resources["EventsWait"]["Properties"]["AlarmDescription"]
+    assert ("Runbook: EventsWait in the template." in told) is (labels == "true")
+    if "Conditions" not in made:
+        assert not any("Condition" in body for body in resources.values())
+    if own:
+        assert resources["EventsWait"]["Properties"]["AlarmActions"]
+
+
 def test_a_template_that_cloudformation_would_not_take_is_refused() -> None:
     document = parameters.template()
     document["Description"] = "x" * package.MAX_BYTES

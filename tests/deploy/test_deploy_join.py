@@ -185,6 +185,19 @@ def test_another_stack_is_named_for_its_streams_and_its_consumers_are_found(shop
         ),
         ({"parameters": "Join=other"}, "JOIN=shop_own.orders and PARAMETERS=Join=other differ"),
         ({"parameters": "BatchSize=0"}, "BatchSize=0: give 1 to 10000"),
+        ({"parameters": "Labels=true"}, "Labels=true: JOIN=shop_own.orders observes no labels; leave it out"),
+        (
+            {"join": "ride_duration_labels", "parameters": "Labels=false"},
+            "Labels=false: JOIN=ride_duration_labels needs the stream of its labels",
+        ),
+        (
+            {
+                "join": "ride_duration_labels",
+                "events_from": "orders",
+                "parameters": f"LabelsStreamArn={arn('orders')}",
+            },
+            "the labels' stream and another one of the join's: labels have a stream of their own",
+        ),
         ({"join": None, "verdicts_from": "seen"}, "VERDICTS_FROM=seen is for a join: say which, JOIN="),
     ],
 )  # fmt: skip
@@ -195,6 +208,15 @@ def test_what_cannot_be_deployed_is_refused_before_anything_is_touched(
         deployed(shop, **options)
     assert shop.tools.done == ["require"]
     assert sorted(client("kinesis").list_streams()["StreamNames"]) == ["orders", "seen"]
+
+
+def test_a_join_of_labels_is_deployed_with_the_stream_that_they_come_on(shop: Lab) -> None:
+    stack = deployed(shop, join="ride_duration_labels", events_from="orders", verdicts_from="seen")
+    assert stack.parameters["Labels"] == "true"
+    assert stack.outputs["LabelsStreamName"] == "shop-labels"
+    said = shop.said.getvalue()
+    assert "labels    shop-labels, of ride_ended" in said
+    assert f"verdicts  {arn('seen')}, of ride_duration_prediction_model" in said
 
 
 @pytest.mark.exhaustive

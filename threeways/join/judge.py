@@ -8,15 +8,16 @@ the same messages under the same ids, and the same metrics.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from threeways.aws.calls import Context, Deadline
-from threeways.aws.kinesis import ShardReader, list_shards
+from threeways.aws.calls import Context, Deadline, overlapped
+from threeways.aws.kinesis import Listed, ShardReader, list_shards
 from threeways.errors import DeadlineNear, DeliveryFailed, SettingsError
 from threeways.join.labels import LABEL, UNMATCHED, LabelJoin
 from threeways.lifecycle.cohorts import Cohort
@@ -31,15 +32,18 @@ PERIOD = 3_600.0
 """Seconds between two calls of the schedule: join.yaml has it."""
 OVERLAP = 300.0
 """Seconds that a call looks back beyond the one before it, for a schedule is not exact."""
+THREADS = 16
+"""Shards that are read at once."""
 COHORT = "cohort"
 """The kind of its messages."""
 _HOUR = 3_600
 
 
 class _Outcome(msgspec.Struct, gc=False):
-    """What tells an outcome from the stream's other messages."""
+    """What tells an outcome of a cohort from the stream's other messages."""
 
     message: str = ""
+    at: str = ""
 
 
 class Judge:
@@ -75,9 +79,7 @@ class Judge:
         if not starts:
             return {"cohorts": []}
         self._require_kept(now - min(starts))
-        for outcome in self._outcomes(min(starts) - GRACE, deadline):
-            if live.cohort_of(outcome["at"]) in starts:
-                live.add(outcome)
+        self._read(live, starts, deadline)
         cohorts = live.close(now)
         messages = [self._message(one) for one in cohorts]
         self._put(messages, deadline)
@@ -103,26 +105,41 @@ class Judge:
                 f"after it began; deploy with RetentionHours={needed} or a shorter deadline of the labels"
             )
 
-    def _outcomes(self, since: float, deadline: Deadline) -> Iterator[dict[str, Any]]:
-        """Yield the outcomes that the stream received from then until now. Raises DeadlineNear."""
-        start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": datetime.fromtimestamp(since, UTC)}
-        until = datetime.now(UTC)
-        for shard in list_shards(self._kinesis, self._stream):
+    def _read(self, live: Live, starts: Collection[float], deadline: Deadline) -> None:
+        """Take the outcomes of cohorts, all shards at once. Raises DeadlineNear, boto's errors."""
+        since = datetime.fromtimestamp(min(starts) - GRACE, UTC)
+        start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": since}
+        until, lock = datetime.now(UTC), threading.Lock()
+
+        def take(shard: Listed) -> None:
             reader = ShardReader(self._kinesis, shard.id, {"StreamName": self._stream}, start)
             for page in reader.pages():
                 if deadline.remaining() <= 0:
-                    raise DeadlineNear("no time is left to read outcomes: raise the function's timeout")
-                for record in page:
-                    if self._is_outcome(record["Data"]):
-                        yield msgspec.json.decode(record["Data"])
+                    raise DeadlineNear(
+                        "no time is left to read outcomes, of which a shard gives 2 MB a second: raise the "
+                        "function's timeout, or ShardCount for those to come"
+                    )
+                found = [one for record in page if (one := self._outcome(record["Data"], live, starts))]
+                with lock:
+                    for outcome in found:
+                        live.add(outcome)
                 if page and page[-1]["ApproximateArrivalTimestamp"] > until:
                     break
 
-    def _is_outcome(self, data: bytes) -> bool:
+        for answer in overlapped(take, list_shards(self._kinesis, self._stream), THREADS, deadline):
+            if isinstance(answer, Exception):
+                raise answer
+
+    def _outcome(self, data: bytes, live: Live, starts: Collection[float]) -> dict[str, Any] | None:
+        """Return the outcome that a record is; None for another message, and one of another cohort."""
         try:
-            return self._kind.decode(data).message in (LABEL, UNMATCHED)
+            read = self._kind.decode(data)
         except msgspec.DecodeError:
-            return False
+            return None
+        if read.message not in (LABEL, UNMATCHED) or live.cohort_of(read.at) not in starts:
+            return None
+        outcome: dict[str, Any] = msgspec.json.decode(data)
+        return outcome
 
     def _message(self, cohort: Cohort) -> dict[str, Any]:
         figures = cohort.message(self._join.cohort, {one.field: one.top for one in self._join.slices})

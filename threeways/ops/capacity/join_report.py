@@ -100,7 +100,7 @@ def lines_of(sizes: JoinSizes, rate: float, memory: int, prices: Prices, arch: s
     months = sizes.keep_days / DAYS_A_MONTH
     stored = MILLION * sizes.item / GB
     calls = sizes.hops * QUEUE_CALLS / MAX_ENTRIES
-    streams = shards(rate * sizes.verdicts, sizes.verdict) + _decision_shards(sizes, rate)
+    streams = shards(rate * sizes.verdicts, sizes.verdict) + _decision_shards(sizes, rate) + sizes.labels
     units = sizes.verdicts * ceil(sizes.verdict / PUT_UNIT)
     units += sum(ceil(one / PUT_UNIT) for one in sizes.messages)
     seconds = (1 + sizes.verdicts + 2) * KEY_SECONDS / _share(memory)
@@ -125,7 +125,7 @@ def lines_of(sizes: JoinSizes, rate: float, memory: int, prices: Prices, arch: s
             f"${prices.sqs.million_requests:g} a million", calls * prices.sqs.million_requests,
         ),
         Line(
-            "shards, verdicts and decisions",
+            "shards, all but the events'",
             f"{streams} x {hours:.6g} h for a million x ${prices.kinesis.shard_hour:g}",
             streams * hours * prices.kinesis.shard_hour,
         ),

@@ -35,7 +35,8 @@ class JoinSizes:
 
     adds, commit, publish: write units of the table, each add in a batch of its own; fewer where verdicts come
     in one batch. reads: read units of its deadline. hops: messages of the queue until its deadline.
-    item: bytes at its end. keep_days: how long it stays. subject, verdict: bytes on their streams.
+    item: bytes at its end. keep_days: how long it stays. subject, verdict: bytes on their streams. labels:
+    whether some verdicts are labels, which have a stream of their own.
     """
 
     verdicts: int
@@ -49,6 +50,7 @@ class JoinSizes:
     keep_days: int
     subject: int
     verdict: int
+    labels: bool = False
 
     @property
     def index(self) -> int:
@@ -96,6 +98,7 @@ def sizes_of(join: Join[Any]) -> JoinSizes:
         keep_days=join.keep_days,
         subject=len(subject) + len(str(key)),
         verdict=a_verdict + len(str(key)),
+        labels=bool(join.observed),
     )
 
 

@@ -24,7 +24,7 @@ from threeways.ops.deploy import (
 from threeways.ops.deploy.changes import Options
 from threeways.ops.deploy.docker_and_sam import DockerAndSam
 from threeways.ops.deploy.history import Deployment
-from threeways.ops.deploy.join_plan import EVENTS_ARN, VERDICTS_ARN, JoinPlan
+from threeways.ops.deploy.join_plan import EVENTS_ARN, LABELS_ARN, VERDICTS_ARN, JoinPlan
 from threeways.ops.deploy.join_policy import POLICY
 from threeways.ops.deploy.stack import Stack, require_after
 from threeways.ops.printing import say
@@ -55,12 +55,21 @@ def announce(made: JoinPlan, options: Options, console: Console) -> None:
         + (f", by the rules {join.rules}" if join.rules else ""),
         *([f"  policy    of its own, {len(values[POLICY]):,} characters packed"] if values[POLICY] else []),
         f"  events    {values[EVENTS_ARN] or f'a stream of its own, {answers.stack}-events'}",
-        f"  verdicts  {verdicts}, of {', '.join(sorted(join.expected)) or 'nobody'}",
+        f"  verdicts  {verdicts}, of {', '.join(sorted(join.expected - join.observed)) or 'nobody'}",
+        *_labels(made),
         f"  image     {image}, for {values['Architecture']}, pushed to {where}",
         *made.changes,
         *_missing(made),
         _event(made, options),
     )
+
+
+def _labels(made: JoinPlan) -> list[str]:
+    """Return a line for the stream of what really happened, of a join that observes it."""
+    if not made.join.observed:
+        return []
+    name = join_plan.name_of(LABELS_ARN, made.answers.stack, made.values)
+    return [f"  labels    {name}, of {', '.join(sorted(made.join.observed))}"]
 
 
 def _missing(made: JoinPlan) -> list[str]:

@@ -24,6 +24,8 @@ from threeways.scoring import tasks
 
 EVENTS_ARN, VERDICTS_ARN = "EventsStreamArn", "VerdictsStreamArn"
 """The template's parameters of the streams that are read; also its outputs."""
+LABELS, LABELS_ARN = "Labels", "LabelsStreamArn"
+"""Those of a join that observes what really happened: whether it does, and the stream of that."""
 _ARN = "arn:"
 _OF_A_MODEL = {"model": "MODEL", "sha256": "SHA256", "task": "TASK", "at_once": "AT_ONCE"}
 
@@ -67,6 +69,15 @@ def settle(options: Options, name: str) -> Answers:
     words = parameters.given(options.parameters)
     if words.setdefault("Join", name) != name:
         raise UsageError(f"JOIN={name} and PARAMETERS=Join={words['Join']} differ: give one of them")
+    observes = "true" if finding.find(name).observed else "false"
+    if observes == "true":
+        words.setdefault(LABELS, observes)
+    if words.get(LABELS, observes) != observes:
+        raise UsageError(
+            f"PARAMETERS=Labels={words[LABELS]}: JOIN={name} "
+            + ("needs the stream of its labels" if observes == "true" else "observes no labels")
+            + "; leave it out"
+        )
     region = options.region or (found and found.region) or account.region() or ""
     return Answers(kept.check_stack(stack), kept.check_region(region), words, options.repository)
 
@@ -162,18 +173,21 @@ def _require_streams(
     answers: Answers, values: Mapping[str, str], stack: Stack | None, client: Client
 ) -> None:
     """Raise UsageError for a stream that can't be read, is both, or is in the way of one to be made."""
+    if values[LABELS_ARN] and values[LABELS_ARN] in (values[EVENTS_ARN], values[VERDICTS_ARN]):
+        raise UsageError(
+            f"{values[LABELS_ARN]} would be the labels' stream and another one of the join's: labels have a "
+            "stream of their own, PARAMETERS=LabelsStreamArn="
+        )
     if values[EVENTS_ARN] and values[EVENTS_ARN] == values[VERDICTS_ARN]:
         raise UsageError(
             f"{values[EVENTS_ARN]} would be both the events and the verdicts: name the stream that the "
             "consumers put their predictions on, VERDICTS_FROM="
         )
-    streams.require_existing(values, answers.region, client, (EVENTS_ARN, VERDICTS_ARN))
-    there = (
-        {parameter: stack.parameters.get(parameter) for parameter in (EVENTS_ARN, VERDICTS_ARN)}
-        if stack
-        else {}
-    )
-    for kind, parameter in (("decisions", None), ("events", EVENTS_ARN), ("verdicts", VERDICTS_ARN)):
+    read = (EVENTS_ARN, VERDICTS_ARN, *((LABELS_ARN,) if values[LABELS] == "true" else ()))
+    streams.require_existing(values, answers.region, client, read)
+    there = {parameter: stack.parameters.get(parameter) for parameter in read} if stack else {}
+    own = [(parameter.removesuffix("StreamArn").lower(), parameter) for parameter in read]
+    for kind, parameter in (("decisions", None), *own):
         if (parameter and values[parameter]) or (stack is not None and not there.get(parameter or "")):
             continue
         name = f"{answers.stack}-{kind}"
@@ -190,7 +204,7 @@ def _require_kept_longer(join: Join[Any], values: Mapping[str, str], client: Cli
 
     Such an event, sent again, would open its key again.
     """
-    for parameter in (EVENTS_ARN, VERDICTS_ARN):
+    for parameter in (EVENTS_ARN, VERDICTS_ARN, LABELS_ARN):
         if not values[parameter]:
             continue  # the template's RetentionHours ends at a week, and a join keeps for longer
         name = values[parameter].rpartition("/")[2]
@@ -225,10 +239,11 @@ def name_of(parameter: str, stack: str, values: Mapping[str, str]) -> str:
 
 def not_deployed(made: JoinPlan) -> list[str]:
     """Return the expected sources that no reader of the events is called by. Raises LocationError."""
+    consumers = made.join.expected - made.join.observed
     if not made.values[EVENTS_ARN]:
-        return sorted(made.join.expected)
+        return sorted(consumers)
     with account.named_faults("who reads the events cannot be told"):
-        return sorted(made.join.expected - sources_of(made.values[EVENTS_ARN], made.client))
+        return sorted(consumers - sources_of(made.values[EVENTS_ARN], made.client))
 
 
 def sources_of(stream: str, client: Client) -> set[str]:

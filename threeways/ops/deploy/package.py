@@ -32,6 +32,8 @@ _QUOTES = 100
 _NO_VALUE = {"Ref": "AWS::NoValue"}
 _TOLD_HERE = ("Description", "ConstraintDescription")
 """Of a parameter, for who gives one: values are checked against template.yaml, before any deployment."""
+_CHECKED_HERE = ("AllowedPattern", "AllowedValues", "MaxLength", "MaxValue", "MinLength", "MinValue")
+"""The same, of what a value has to be."""
 _MAY_STAY = {"DeploymentPreference", "Events"}
 """Properties that are no part of a version."""
 
@@ -94,7 +96,9 @@ def _shorten(document: Document, values: Mapping[str, str]) -> None:
     """Remove the resources and outputs for which a parameter is empty: CloudFormation makes none of them.
 
     Its limit counts them all the same. What is too long even then has each `Fn::If` decided, and loses what
-    no condition makes; and if need be the descriptions of its outputs.
+    no condition makes; and if need be, one after the other, the descriptions of its outputs, what its
+    parameters' values have to be, which is checked before any deployment, the conditions that hold, the
+    runbooks of its alarms, which name the template instead, and its dashboard.
     """
     empty = {
         name
@@ -110,9 +114,56 @@ def _shorten(document: Document, values: Mapping[str, str]) -> None:
         _leave_out(
             document, {name for name in document.get("Conditions", {}) if known.holds(name, name) is False}
         )
-    if size(document) > MAX_BYTES:
-        for output in document["Outputs"].values():
-            output.pop("Description", None)
+    for shorten in (_no_descriptions, _no_checks, _no_conditions, _no_runbooks, _no_dashboard):
+        if size(document) > MAX_BYTES:
+            shorten(document, values)
+
+
+def _no_descriptions(document: Document, _values: Mapping[str, str]) -> None:
+    for output in document["Outputs"].values():
+        output.pop("Description", None)
+
+
+def _no_checks(document: Document, _values: Mapping[str, str]) -> None:
+    for parameter in document["Parameters"].values():
+        for told in _CHECKED_HERE:
+            parameter.pop(told, None)
+
+
+def _no_conditions(document: Document, values: Mapping[str, str]) -> None:
+    """Remove the conditions that are known to hold; a resource without one is made."""
+    known = _Conditions(document.get("Conditions", {}), values)
+    for body in (*document["Resources"].values(), *document["Outputs"].values()):
+        if "Condition" in body and known.holds(body["Condition"], "Condition") is True:
+            del body["Condition"]
+    made = {name: body for name, body in document.items() if name != "Conditions"}
+    text = json.dumps(made)
+    if not any(f'"{name}"' in text for name in document.get("Conditions", {})):
+        document.pop("Conditions", None)
+
+
+def _no_runbooks(document: Document, _values: Mapping[str, str]) -> None:
+    """Have the alarms' descriptions end in where their runbooks are."""
+    for name, body in document["Resources"].items():
+        if body["Type"] != "AWS::CloudWatch::Alarm":
+            continue
+        said, runbook, _ = str(body["Properties"].get("AlarmDescription", "")).partition("Runbook:")
+        if runbook:
+            body["Properties"]["AlarmDescription"] = f"{said}{runbook} {name} in the template."
+
+
+def _no_dashboard(document: Document, _values: Mapping[str, str]) -> None:
+    """Remove what is for looking at alone, and what names it."""
+    gone = {
+        name for name, one in document["Resources"].items() if one["Type"] == "AWS::CloudWatch::Dashboard"
+    }
+    for name in gone:
+        del document["Resources"][name]
+    document["Outputs"] = {
+        name: body
+        for name, body in document["Outputs"].items()
+        if not any(re.search(rf"\b{one}\b", json.dumps(body)) for one in gone)
+    }
 
 
 def _leave_out(document: Document, conditions: Collection[str]) -> None:
