@@ -135,6 +135,7 @@ def _tips(january: Path, february: Path) -> tuple[bool, str]:
 
     before, now = (values_of(pd.read_parquet(one), task) for one in (january, february))
     reference = reference_of(*before, task.name, "2021-01")
+    assert reference is not None  # noqa: S101
     findings, _ = judge_counts(reference, _windows(reference, *now, 7))
     told = [one for one in findings if one.what == "tip_amount where payment_type is missing"]
     first = told[0].told if told else "nothing was told"

@@ -200,6 +200,16 @@ def test_records_of_other_versions_bins_and_empty_ones_are_passed_over_and_told(
     assert any("cannot be compared" in one for one in made.notes)
 
 
+def test_days_that_are_not_whole_are_not_judged() -> None:
+    reference = reference_of()
+    made = monitor(reference, task="shop", version="v", length=DAY,
+                   records=[record(reference, number) for number in (3, 4, 5, 6, 7, 8)])  # fmt: skip
+    assert (made.windows, made.rows) == (1, 2_400)
+    assert made.notes == ["2 records are of days that are not whole yet"]
+    morning = monitor(reference, task="shop", version="v", length=DAY, records=[record(reference, 0)])
+    assert (morning.windows, morning.findings) == (0, [])
+
+
 def test_a_quarantine_that_fills_is_a_finding() -> None:
     reference = reference_of()
     records = [record(reference, 0), record(reference, 1, quarantined={"invalid_event": 200})]

@@ -44,7 +44,7 @@ def test_a_month_of_the_same_city_is_quiet_and_another_one_is_told(
     quiet, _ = monitored(training, service, tmp_path, events=training.data, window="week")
     assert [one.told for one in quiet.findings if one.kind in {"feature", "share"}] == []
     moved = pd.read_parquet(training.validation)
-    name = next(one for one in moved if one.endswith("trip_distance"))
+    name = next(one for one in map(str, moved) if one.endswith("trip_distance"))
     moved[name] *= 3
     moved.to_parquet(tmp_path / "moved.parquet")
     told, said = monitored(training, service, tmp_path, events=str(tmp_path / "moved.parquet"), window="week")
@@ -117,9 +117,11 @@ def test_an_artifact_without_a_reference_is_monitored_by_its_labels_alone(
 
 
 def outcome(**changes: Any) -> bytes:
-    given = {"message": "label", "id": "a", "decision": "d1", "revision": 1, "ride_id": 5, "model": "m",
-             "version": "v", "predicted": 20.0, "interval": [14.0, 31.0], "actual": 18.4,
-             "at": "2021-02-01T08:15:00+00:00", "slices": {"PULocationID": 7, "trip_distance": 3.5}}  # fmt: skip
+    given = {
+        "message": "label", "id": "a", "decision": "d1", "revision": 1, "ride_id": 5, "model": "m",
+        "version": "v", "predicted": 20.0, "interval": [14.0, 31.0], "actual": 18.4,
+        "at": "2021-02-01T08:15:00+00:00", "slices": {"PULocationID": 7, "trip_distance": 3.5},
+    }  # fmt: skip
     return json.dumps(given | changes).encode()
 
 
@@ -146,7 +148,7 @@ def test_tips_are_watched_in_rows_that_training_leaves_out() -> None:
     assert len(times) == len(frame)
     reference = reference_of(values, times, "ride_tip", "January")
     assert reference is not None
-    paid = frame[next(one for one in frame if one.endswith("payment_type"))] == 1
+    paid = frame[next(one for one in map(str, frame) if one.endswith("payment_type"))] == 1
     name = "tip_amount where payment_type is 1"
     counted = next(one for one in reference.features if one.name == name)
     assert counted.by_block.sum() == pytest.approx(np.count_nonzero(paid), rel=0.02)
@@ -163,4 +165,4 @@ def test_the_report_fits_a_phone(training: Training, service: ModelService[Any],
         )
         browser.get((tmp_path / "monitor.html").as_uri())
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
-        assert browser.get_log("browser") == []
+        assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from threeways.artifact.reference import Reference
 from threeways.lifecycle.counts import CountsRecord
-from threeways.lifecycle.drift.counts import Window, judge_counts, windows_of
+from threeways.lifecycle.drift.counts import Window, judge_counts, whole_days, windows_of
 from threeways.lifecycle.drift.errors import Outcomes, judge_errors
 from threeways.lifecycle.drift.finding import FAMILY, Finding, Measured, drifted
 
@@ -80,18 +80,40 @@ def of_records(
     ):
         if count:
             notes.append(f"{count:,} records of counts are passed over: {what}")
-    found = []
-    bad = quarantined.total()
-    if bad > TOLERATED * (rows + bad):
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in quarantined.most_common(3))
-        found.append(
-            Finding(
-                "quarantine", "quarantine", "", since, 0.0, bad / (rows + bad), rows + bad,
-                f"{bad / (rows + bad):.1%} of the events are in quarantine ({reasons})",
-                "`threeways quarantine` shows them by reason; mend the producer or the model, and replay.",
-            )
-        )  # fmt: skip
+    counted = _whole(counted, reference, records, notes)
+    found = _filled(quarantined, rows, since)
     return windows_of(counted, length, reference.block_days), quarantined, found, notes
+
+
+def _whole(
+    counted: list[tuple[datetime, Any]],
+    reference: Reference,
+    records: Sequence[CountsRecord],
+    notes: list[str],
+) -> list[tuple[datetime, Any]]:
+    """Return what was counted on whole days."""
+    if not counted or not reference.block_days:
+        return counted
+    begins, ends = whole_days(counted[0][0], max(one.end for one in records))
+    kept = [one for one in counted if begins <= one[0].date() <= ends]
+    if len(kept) < len(counted):
+        notes.append(f"{len(counted) - len(kept):,} records are of days that are not whole yet")
+    return kept
+
+
+def _filled(quarantined: Counter[str], rows: int, since: str) -> list[Finding]:
+    """Return the finding about too many events in quarantine."""
+    bad = quarantined.total()
+    if bad <= TOLERATED * (rows + bad):
+        return []
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in quarantined.most_common(3))
+    return [
+        Finding(
+            "quarantine", "quarantine", "", since, 0.0, bad / (rows + bad), rows + bad,
+            f"{bad / (rows + bad):.1%} of the events are in quarantine ({reasons})",
+            "`threeways quarantine` shows them by reason; mend the producer or the model, and replay.",
+        )
+    ]  # fmt: skip
 
 
 def monitor(

@@ -126,7 +126,7 @@ def _chart(what: str, measure: str, series: Sequence[Measured]) -> str:
         f'<polyline fill="none" stroke="#888" stroke-dasharray="3 2" points="{" ".join(points)}"/>'
         for points in (
             [f"{x:.1f},{y(sign * one):.1f}" for x, one in zip(middles, limits, strict=True)]
-            for sign in ((1, -1) if both else (1,))
+            for sign in ((1, -1) if measure == "bias" else (1,))
         )
     )
     beyond = sum(one.beyond for one in series)

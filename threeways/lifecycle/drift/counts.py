@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from threeways.lifecycle.drift.finding import FAMILY, Finding, Kind, Measured
 LEAST_ROWS = 50
 """A window with fewer rows of a column is not judged by it."""
 _SHOWN = 3
+_MORNING = 6
+"""A day of which so many hours are lacking at its begin or its end is not whole."""
 _GRID = 1.3
 """Thresholds are computed for so many rows, and so many times as many, and so on."""
 LEAST_SHARE = 0.002
@@ -60,6 +62,16 @@ def windows_of(
         found[start] = counts if before is None else [a + b for a, b in zip(before, counts, strict=True)]
         seen.setdefault(start, set()).add((at - zero) // timedelta(days=max(1, block_days)))
     return [Window(start, start + length, found[start], len(seen[start])) for start in sorted(found)]
+
+
+def whole_days(first: datetime, last: datetime) -> tuple[date, date]:
+    """Return the first and the last day that are whole, or nearly so, between two times.
+
+    A morning alone has other rows than a day of the reference, though nothing has moved.
+    """
+    begins = first.date() + (timedelta(days=1) if first.hour >= _MORNING else timedelta())
+    ends = last.date() - (timedelta(days=1) if last.hour < 24 - _MORNING else timedelta())
+    return begins, ends
 
 
 def judge_counts(

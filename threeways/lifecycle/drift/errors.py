@@ -102,7 +102,7 @@ def _by_window(
                     Measured("error", measure, str(start)[:19], str(end)[:19], len(mine), apart, limit)
                 )
         series += measured
-        beyond = [one for one in measured if (one.beyond if measure == BIAS else one.value > one.threshold)]
+        beyond = [one for one in measured if one.beyond]
         if beyond:
             found.append(_worse(measure, at_rest.centre, beyond, unit))
     return found, series

@@ -26,8 +26,8 @@ class Measured(msgspec.Struct, frozen=True):
 
     @property
     def beyond(self) -> bool:
-        """Whether it is a finding."""
-        return abs(self.value) > self.threshold
+        """Whether it is a finding; but for a bias only what is too large is one."""
+        return (abs(self.value) if self.measure == "bias" else self.value) > self.threshold
 
 
 class Finding(msgspec.Struct, frozen=True):

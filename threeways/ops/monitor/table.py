@@ -25,6 +25,7 @@ from threeways.batch.command import is_database, opened_source
 from threeways.batch.layout import Naming
 from threeways.errors import DataError
 from threeways.lifecycle.drift import Outcomes, Window, windows_of
+from threeways.lifecycle.drift.counts import whole_days
 from threeways.ops.monitor import watched
 from threeways.scoring.events import within
 from threeways.scoring.service import ModelService
@@ -149,8 +150,14 @@ def _texts(values: Array, edges: tuple[float, ...]) -> Array:
 def _windows(reference: Reference, values: dict[str, Any], at: Array, length: timedelta) -> list[Window]:
     def counted() -> Iterator[tuple[datetime, list[NDArray[np.int64]]]]:
         days = at.astype("datetime64[D]")
-        for day, rows in zip(*np.unique(days[~np.isnat(days)], return_counts=True), strict=True):
-            if rows >= _FEW:
+        found, each = np.unique(days[~np.isnat(days)], return_counts=True)
+        many = found[each >= _FEW]
+        if not len(many):
+            return
+        within = at[(days >= many[0]) & (days <= many[-1])]
+        begins, ends = whole_days(within.min().item(), within.max().item())
+        for day in many:
+            if begins <= day.item() <= ends or not reference.block_days:
                 yield datetime.fromisoformat(str(day)), counts_of(reference.columns, values, days == day)
 
     return windows_of(counted(), length, reference.block_days)
