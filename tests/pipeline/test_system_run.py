@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -83,6 +84,28 @@ def test_each_event_of_a_system_has_one_decision_with_its_messages_or_is_in_quar
     end(ledger, 0.05)
     assert "Every ride has exactly one decision a revision; lost 0" in said.getvalue()
     assert max(map(len, said.getvalue().splitlines())) < 400
+
+
+@pytest.mark.exhaustive
+def test_rules_that_raise_for_certain_values_are_told_with_the_first_and_leave_the_rest_decided(
+    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeways.local_run.system.session.PATIENCE", 3.0)
+    said = io.StringIO()
+    picky = replace(LAB, join="lab_system.picky")
+    ledger = run_system(
+        options(system=picky, n=20, poison=0.0, minute=2.0), find, Console(file=said, width=100), tmp_path
+    )
+    assert (ledger.sent, ledger.lost, ledger.quarantined) == (20, 0, 0)
+    assert 0 < ledger.pending < 20
+    assert ledger.decided == 20 - ledger.pending
+    assert ledger.failed
+    words = " ".join(said.getvalue().split())
+    assert re.search(r"rules failed \d+", words), words
+    found = re.search(r"decide or effects raised [0-9,]+ times, first: (.*?) \((\S+\.log)\)", words)
+    assert found, words
+    assert "decide raised ValueError('three is not supported')" in found[1]
+    assert "three is not supported" in Path(found[2]).read_text()
 
 
 @pytest.mark.exhaustive

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ class FunctionLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.totals = dict.fromkeys(("Retries", "Quarantined", "ModelSwaps", "ModelsRefused"), 0.0)
+        counted = ("Retries", "Quarantined", "Failed", "ModelSwaps", "ModelsRefused")
+        self.totals = dict.fromkeys(counted, 0.0)
         self.reasons: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._file = path.open("w", encoding="utf-8")
@@ -51,6 +53,18 @@ class FunctionLog:
         for name in self.totals:
             if name in metrics:
                 self.totals[name] += sum(metrics[name])
+
+    def first(self, texts: Sequence[str]) -> str:
+        """Return the message of the first line with one of these texts; "" where there is none."""
+        with self._lock:
+            if not self._file.closed:
+                self._file.flush()
+        with self.path.open(encoding="utf-8", errors="replace") as lines:
+            line = next((one for one in lines if any(text in one for text in texts)), "")
+        try:
+            return str(json.loads(line)["message"])
+        except (ValueError, KeyError, TypeError):  # a line of AWS's own handler
+            return line.rpartition("\t")[2].strip()
 
     def close(self) -> None:
         """Write what is left."""

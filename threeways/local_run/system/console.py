@@ -42,7 +42,7 @@ def system_screen(console: Console) -> Iterator[Callable[[SystemView], None]]:
         following = time.monotonic() + PLAIN_SECONDS
         age = max((one.iterator_age for one in view.views.values()), default=0.0)
         told = f" ({_counts(view.decided)})" if view.done else ""
-        more = {"revised": view.revisions, "quarantined": view.quarantined}
+        more = {"revised": view.revisions, "quarantined": view.quarantined, "rules failed": view.failed}
         line = (
             f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  verdicts {view.verdicts:,}"
             f"  decided {view.done:,}{told}"
@@ -64,6 +64,8 @@ def _flow(view: SystemView) -> Table:
     table.add_row("verdicts", f"{view.verdicts:,}", "")
     table.add_row("decided", f"{view.done:,}", _counts(view.decided))
     table.add_row("waiting", f"{waiting:,}", f"quarantined {view.quarantined:,}")
+    if view.failed:
+        table.add_row("rules failed", f"{view.failed:,}", "decide or effects raised, see the end of the run")
     table.add_row("messages", f"{sum(view.effects.values()):,}", escape(_counts(view.effects)))
     return table
 
@@ -194,6 +196,11 @@ def _show_faults(console: Console, system: System, ledger: SystemLedger, result:
         told = ", ".join(map(str, keys[:SHOWN])) + " …" * (len(keys) > SHOWN)
         hint = ". Is the machine busy with other things? RATE= puts fewer a second" * (name == LATE)
         console.print(f"[bold red]{name}: {len(keys):,}[/] {escape(told)}{hint}", soft_wrap=True)
+    if result.failed:
+        console.print(
+            f"[bold red]decide or effects raised {result.failed:,} times[/], first: {escape(result.failure)}",
+            soft_wrap=True,
+        )
     for place in ("lost", "pending"):
         ids = result.account.whereabouts[place]
         if ids and (place == "lost" or not ledger.interrupted):

@@ -34,6 +34,8 @@ TEMPLATE = project.ROOT / "join.yaml"
 MINUTE = 60.0
 
 type Source = EventSourceMapping | QueueMapping | ScheduleRule
+_FAILED = ("a key is not decided", "effects are not put", " is overdue: ")
+"""What the functions' logs say where a join's own code raised."""
 
 
 class RunningJoin:
@@ -115,6 +117,18 @@ class RunningJoin:
             f"Up: the join {self._join}: table, queue, streams, {len(self.functions)} functions ({names}) in "
             f"{time.monotonic() - began:.1f} s"
         )
+
+    @property
+    def failed(self) -> int:
+        """How often `decide` or `effects` has raised so far, as the functions tell."""
+        return int(sum(log.totals["Failed"] for log in self.logs.values()))
+
+    def failure(self) -> str:
+        """Return where and why `decide` or `effects` raised first, by the logs; "" where neither did."""
+        for log in self.logs.values():
+            if log.totals["Failed"]:
+                return f"{log.first(_FAILED)[:300]} ({log.path})"
+        return ""
 
     def _configs(self) -> dict[str, FunctionConfig]:
         found = [one.function for one in self.stack.mappings]

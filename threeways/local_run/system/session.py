@@ -32,7 +32,10 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class SystemView:
-    """One look at a run. views: the consumers'. decided: by outcome. effects: messages by kind, each once."""
+    """One look at a run. views: the consumers'. decided: by outcome. effects: messages by kind, each once.
+
+    failed: how often the join's `decide` or `effects` raised.
+    """
 
     elapsed: float
     total: int
@@ -43,6 +46,7 @@ class SystemView:
     verdicts: int
     effects: Mapping[str, int]
     quarantined: int
+    failed: int = 0
 
     @property
     def done(self) -> int:
@@ -52,7 +56,7 @@ class SystemView:
 
 @dataclass
 class SystemResult:
-    """All that was read back of a run. consumers: each one's own."""
+    """All that was read back of a run. consumers: each one's own. failed, failure: see `RunningJoin`."""
 
     account: Account
     back: ReadBack
@@ -61,6 +65,8 @@ class SystemResult:
     decisions: Decisions
     interrupted: bool
     seconds: float
+    failed: int = 0
+    failure: str = ""
 
 
 @dataclass
@@ -146,6 +152,7 @@ class Session:
             verdicts=len(self.reader.verdicts),
             effects={kind: len(ids) for kind, ids in self.decisions.ids.items()},
             quarantined=self.quarantined,
+            failed=self.up.join.failed,
         )
 
     def _view(self, name: str) -> View:
@@ -219,7 +226,17 @@ class Session:
         account = self._account(back)
         interrupted = stopping.is_set()
         results = {name: self._result(name, positions[name], interrupted=interrupted) for name in consumers}
-        return SystemResult(account, back, results, self.reader, self.decisions, interrupted, seconds)
+        return SystemResult(
+            account,
+            back,
+            results,
+            self.reader,
+            self.decisions,
+            interrupted,
+            seconds,
+            join.failed,
+            join.failure(),
+        )
 
     def _account(self, back: ReadBack) -> Account:
         join, made = self.up.join, self.up.prepared
