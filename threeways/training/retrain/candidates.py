@@ -50,17 +50,15 @@ def challenger(
     window = newest(learning, days)
     weighted = getattr(training_of(task), "fit_weighted", None) is not None
     whole = Candidate(
-        f"all, halved every {half_life:g} days" if weighted else "all, weighing the same",
+        f"all, halved every {half_life:.3g} days" if weighted else "all, weighing the same",
         len(learning.target),
         half_life if weighted else None,
     )
-    alone = Candidate(f"the newest {days:g} days", int(window.sum()))
+    alone = Candidate(f"the newest {days:.3g} days", int(window.sum()))
     if window.all():
         tried: tuple[Candidate, ...] = (alone,)
     elif alone.rows < FEWEST:
-        say(
-            f"the newest {days:g} days have {alone.rows:,} events, too few to learn from alone: all are taken"
-        )
+        say(f"{alone.name} have {alone.rows:,} events, too few to learn from alone: all are taken")
         tried = (whole,)
     else:
         tried = _judged(task, learning, window, (alone, whole), say)

@@ -131,7 +131,7 @@ def _errors(report: Report, unit: str) -> Table:
     from rich.table import Table
 
     verdict, span = report.verdict, _span(report.holdout)
-    table = Table(unit, title=f"Holdout, {span['from']} to {span['to']}", title_justify="left")
+    table = Table(unit, title=f"Holdout, {span['from'][:10]} on", title_justify="left")
     for heading in ("champion", "challenger"):
         table.add_column(heading, justify="right")
     for name, what in (("rmse", "RMSE"), ("mae", "mean absolute"), ("bias", "bias")):
