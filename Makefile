@@ -18,7 +18,7 @@ override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
 
 # What each target takes. Another name on the command line, a misspelt one above all, is refused.
-TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE SYSTEM CONSUMERS FAN_OUT PAUSE PAGE MODEL SHA256
+TAKES_run := N RATE EVENTS RIDES ACTUAL ID SHARDS POISON TOLERATE SYSTEM CONSUMERS FAN_OUT PAUSE PAGE LIFE MODEL SHA256
 TAKES_torture := N SEED FAULTS EVENTS RIDES ACTUAL ID TOLERATE MODEL SHA256 SYSTEM CONSUMERS
 TAKES_replay := FROM FUNCTION YES MODEL SHA256
 TAKES_watch := PORT
@@ -26,7 +26,7 @@ TAKES_web := PORT MODEL SHA256
 TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL SHA256
 TAKES_monitor := COUNTS EVENTS TABLE LABELS QUARANTINE REFERENCE WINDOW OUT HTML ID TIME ACTUAL FAIL_ON_DRIFT MODEL SHA256
 TAKES_train := DATA VALIDATION
-TAKES_retrain := DATA HOLDOUT WINDOW HALF_LIFE BECAUSE MODEL SHA256
+TAKES_retrain := DATA HOLDOUT WINDOW HALF_LIFE BECAUSE PROMOTE POINTER MODEL SHA256
 TAKES_test := ARGS
 TAKES_validate := TEMPLATE
 TAKES_review := KEY ALLOW REMOVE BY BECAUSE SERVE PORT JOIN STACK TABLE VERDICTS REGION YES
@@ -102,7 +102,7 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 $(READY): Pipfile Pipfile.lock
 	@python=$$($(FIND_PYTHON)); "$$python" tools/setup_venv.py
 
-run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= SYSTEM=moderation CONSUMERS="a b" FAN_OUT= PAUSE= PAGE=1 MODEL= TASK=)
+run: $(READY) ## events in, predictions out, on this machine (N= RATE= EVENTS= ACTUAL= ID= SHARDS= POISON= TOLERATE= SYSTEM=moderation CONSUMERS="a b" FAN_OUT= PAUSE= PAGE=1 LIFE=1 MODEL= TASK=)
 	@$(PYTHON) -m threeways run
 
 torture: $(READY) ## the same under throttles, resets, kills and resharding; nothing may be lost (N= SEED= FAULTS= EVENTS= TOLERATE= SYSTEM= CONSUMERS= MODEL= TASK=)
@@ -143,7 +143,7 @@ monitor: $(READY) $(VENV)/.monitor ## what changed since the model was trained, 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)
 	@$(PYTHON) -m threeways train
 
-retrain: $(READY) ## a challenger out of the newest labelled events, judged against the champion (DATA= HOLDOUT= WINDOW= HALF_LIFE= BECAUSE= MODEL= TASK=)
+retrain: $(READY) ## a challenger out of the newest labelled events, judged against the champion (DATA= HOLDOUT= WINDOW= HALF_LIFE= BECAUSE= PROMOTE=1 POINTER=s3://… MODEL= TASK=)
 	@$(PYTHON) -m threeways retrain
 
 # Tests run at once, on each core up to four; ARGS=-n0 and --pdb run them in one process, for a person to follow.

@@ -37,7 +37,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two months of the city, whose bridge is closed in the second one."""
     file = tmp_path_factory.mktemp("months") / "rides.parquet"
     closed = np.datetime64("2021-04-01")
-    pd.concat([city.month(2021, 3, 2_500), city.month(2021, 4, 9_000, closed=closed)]).to_parquet(file)
+    pd.concat([city.month(2021, 3, 2_500), city.month(2021, 4, 7_000, closed=closed)]).to_parquet(file)
     return file
 
 
@@ -52,7 +52,7 @@ def retrained(folder: Path, months: Path) -> Retrained:
     said = io.StringIO()
     options = Options(str(months), window=31, because="the bridge is closed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(model.BOOSTING, "max_iter", 40)
+        patch.setitem(model.BOOSTING, "max_iter", 20)
         report = retrain("ride_duration", options, console=Console(file=said, width=80), folder=folder)
     return Retrained(report, folder, str(months), said.getvalue())
 

@@ -122,7 +122,7 @@ def test_a_month_that_is_none_is_refused(year: int, month: int, rides: int) -> N
         city.month(year, month, rides)
 
 
-def test_a_closed_bridge_makes_rides_across_it_longer_from_that_moment_on_and_no_others() -> None:
+def test_closed_bridges_make_rides_across_them_longer_from_that_moment_on_and_no_others() -> None:
     closed = np.datetime64("2021-03-16")
     before = city.month(2021, 3, 8_000)
     after = city.month(2021, 3, 8_000, closed=closed)
@@ -133,11 +133,11 @@ def test_a_closed_bridge_makes_rides_across_it_longer_from_that_moment_on_and_no
     late = (before["lpep_pickup_datetime"] >= closed).to_numpy()
     assert not changed[~(crosses & late)].any()
     assert changed[crosses & late].mean() > 0.95  # dirt has taken the others' times
-    assert 0.1 < crosses.mean() < 0.2
+    assert 0.15 < crosses.mean() < 0.25
     same = ["lpep_pickup_datetime", *ends, "trip_distance", "payment_type"]
     pd.testing.assert_frame_equal(before[same], after[same])
 
 
-def test_a_bridge_that_is_closed_after_the_month_changes_nothing(january: pd.DataFrame) -> None:
+def test_bridges_that_are_closed_after_the_month_change_nothing(january: pd.DataFrame) -> None:
     unchanged = city.month(2021, 1, 60_000, closed=np.datetime64("2021-02-01"))
     assert digest_of(unchanged) == digest_of(january)

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from threeways.cli import life_options
 from threeways.cli.event_options import MOST, Actual, EventId, Events, Tolerate, end, end_all
 from threeways.cli.system_options import System, consumers_of, declared
 from threeways.settings import LOCAL, Settings, from_environment
 
+POISON, TOLERATED = 0.005, 0.05
 COUNT = 20_000
 """Events of a run where neither N nor SYSTEM says how many."""
 
@@ -32,8 +34,8 @@ def run(
     shards: Annotated[int | None, typer.Option(min=1, max=64, help="Shards of each stream.")] = None,
     poison: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the events replaced by broken records.")
-    ] = 0.005,
-    tolerate: Tolerate = 0.05,
+    ] = POISON,
+    tolerate: Tolerate = TOLERATED,
     system: System = None,
     consumers: Annotated[
         str | None, typer.Option(help="Tasks on one input stream, each a consumer: 'one another'.")
@@ -44,11 +46,22 @@ def run(
     pause: Annotated[
         str | None, typer.Option(help="Pause consumers: name@5s-15s, in seconds from the start.")
     ] = None,
+    life: Annotated[
+        bool, typer.Option("--life", help="A model's whole life: watched, retrained, promoted, followed.")
+    ] = False,
     page: Annotated[
         bool, typer.Option("--page", help="Serve a page to watch it, on 127.0.0.1, as long as it runs.")
     ] = False,
 ) -> None:
     """Events in, predictions out: the whole streaming pipeline on this machine, with a ledger at its end."""
+    if life:
+        given = {
+            "EVENTS": events, "ACTUAL": actual, "ID": event_id, "SHARDS": shards, "SYSTEM": system,
+            "CONSUMERS": consumers, "FAN_OUT": fan_out, "PAUSE": pause, "PAGE": page,
+            "POISON": poison != POISON, "TOLERATE": tolerate != TOLERATED,
+        }  # fmt: skip
+        life_options.run(n, rate, given, from_environment(Settings))
+        return
     from threeways.local_run import consumers as many
     from threeways.local_run.event_rows import ColumnNames
     from threeways.local_run.model_choice import choose

@@ -133,6 +133,7 @@ class Task[E]:
     datetime64 arrays; texts, and integers and booleans that may be null, are arrays of objects with None, and
     floats that may be null have NaN. dicts: for models that take dicts.
     page, producer, training: modules with the page at `/`, events for `make run`, and `make train`.
+    life: the module with events of a world that changes, and their labels, for `make run LIFE=1`.
     demo: the module with `table(folder)`, a database of events for `make batch` where none is given: its URL
     and the table's name; and `files(folder)`, the same as parquet. mixed: its features are a `Table`.
     prefixes: a table's column may have one of these before the field's name. slices: how a batch job's report
@@ -160,6 +161,7 @@ class Task[E]:
     producer: str | None = None
     training: str | None = None
     demo: str | None = None
+    life: str | None = None
     mixed: bool = False
     from_signature: bool = False
     prefixes: tuple[str, ...] = ()

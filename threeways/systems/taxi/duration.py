@@ -12,4 +12,5 @@ task = ride_task(
     Value("ride_duration", unit="minutes"),
     TRUTH,
     page="threeways.systems.taxi.page",
+    life="threeways.systems.taxi.life",
 )

@@ -170,10 +170,13 @@ def _dict_flags(events: Sequence[RideEvent | DictRideEvent]) -> Flags:
     return [(UNKNOWN_ZONE,) if one else () for one in unknown.tolist()]
 
 
-def ride_task(name: str, output: Value, truth: Truth, page: str | None = None) -> Task[RideEvent]:
+def ride_task(
+    name: str, output: Value, truth: Truth, page: str | None = None, life: str | None = None
+) -> Task[RideEvent]:
     """Return a task on ride events: what is predicted of them is all that differs.
 
     output: its name and unit. truth: where TLC's trip records tell it. page: the module of its own page.
+    life: see `Task`.
     """
     return Task(
         name=name,
@@ -199,6 +202,7 @@ def ride_task(name: str, output: Value, truth: Truth, page: str | None = None) -
         producer="threeways.systems.taxi.trips.producer",
         training="threeways.systems.taxi.training",
         demo="threeways.systems.taxi.trips.demo",
+        life=life,
         prefixes=("lpep_", "tpep_"),
         slices=SLICES,
     )

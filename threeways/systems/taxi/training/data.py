@@ -88,14 +88,14 @@ def _time_of(minute: int, weekday: int) -> str:
 def labelled(task: Task[Any], data: str | None, variable: str, say: Say) -> Examples:
     """Return one set of rides with their times. data: files as `load` takes them, or a database's URL.
 
-    None: two months of the synthetic city, whose bridge is closed in the second one. Raises DataError.
+    None: two months of the synthetic city, whose bridges are closed in the second one. Raises DataError.
     """
     from threeways.systems.taxi.trips import city, database
     from threeways.systems.taxi.trips.reading import read
 
     if data is None:
         say(
-            "data: the synthetic city, its bridge closed at last; "
+            "data: the synthetic city, its bridges closed at last; "
             f"give {variable}=trips.parquet for real ones"
         )
         before, after = CITY_LATER

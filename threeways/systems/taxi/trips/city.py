@@ -31,7 +31,7 @@ _WORKDAY_SPEED = (1.45, 1.6, 1.55, 1.3, 1.0, 0.88, 0.92, 1.0, 0.88, 0.8, 0.98, 1
 _WEEKEND_SPEED = (1.38, 1.48, 1.6, 1.5, 1.4, 1.3, 1.2, 1.05, 1.02, 1.02, 1.08, 1.2, 1.38)
 _WEEKDAY_RIDES = (1.0, 1.08, 1.12, 1.12, 1.16, 0.86, 0.66)  # Monday first
 CLOSED = 2.0
-"""How many times as long the drives take that would cross the bridge, once it is closed."""
+"""How many times as long rides take that would cross the bridges, once they are closed."""
 _BOOKED = 0.46  # the share of rides booked ahead; their times come in whole minutes, as in TLC's files
 
 
@@ -53,8 +53,8 @@ def month(
 
     Columns: lpep_pickup_datetime and lpep_dropoff_datetime (datetime64[us], New York's clock), PULocationID
     and DOLocationID (int64), trip_distance (float64, miles), payment_type (int64) and tip_amount (float64,
-    dollars). closed: from that moment on the bridge is: rides across it take longer (and tips are of their
-    fares); all other rides are the same.
+    dollars). closed: from that moment on its bridges are: rides across them take longer (and tips are of
+    their fares); all other rides are the same.
     Raises DataError for a month that is none.
     """
     if not (1 <= month <= 12 and 1970 <= year <= 9998 and rides >= 1):
@@ -88,7 +88,7 @@ def trips(
     frame = month(year, month_number, rides, seed, closed)
     name = f"synthetic city {seed}, {year}-{month_number:02d}"
     if closed is not None:
-        name += f", its bridge closed from {closed}"
+        name += f", its bridges closed from {closed}"
     return Trips(normalised(frame), (Source(name, len(frame), digest_of(frame)),))
 
 

@@ -36,8 +36,8 @@ _BOROUGHS = (
 )
 _DETOUR = 1.28  # streets against the straight line
 _BRIDGE = 1.18  # and again where the ride leaves its borough
-_SHORES = (0, 2)
-"""The boroughs on both sides of the bridge that may be closed."""
+_FAR = 2
+"""The borough beyond the bridges that may be closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class CityMap:
     place: (265, 2) miles. radius: (265,) miles. street_factor: (265, 265) street miles to straight ones.
     speed: (265, 265) miles an hour at a quiet time. hailed, booked: (265 * 265,) cumulative shares of the
     zone pairs among rides hailed in the street and among those booked ahead. bridged: (265, 265) which
-    rides cross the bridge that may be closed.
+    rides cross the bridges that may be closed.
     """
 
     place: Floats
@@ -80,7 +80,7 @@ def draw(seed: int) -> CityMap:
         speed=np.sqrt(zone_speed[:, None] * zone_speed[None, :]) * pair_speed,
         hailed=_demand(_popularity(random, np.hypot(*place.T), exponent=1.15), attraction, miles, reach=1.2),
         booked=_demand(_popularity(random, np.hypot(*place.T), exponent=0.6), attraction, miles, reach=3.2),
-        bridged=crossing & np.isin(borough[:, None], _SHORES) & np.isin(borough[None, :], _SHORES),
+        bridged=(borough == _FAR)[:, None] ^ (borough == _FAR)[None, :],
     )
 
 
