@@ -59,7 +59,7 @@ def test_a_challenger_that_does_not_stand_is_refused_with_what_overrules_that(
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["--holdout", "x.parquet"], "name it, --pointer"),
+        (["--holdout", "x.parquet"], "champion.json, --pointer"),
         (["--pointer", "s3://bucket/champion.json"], "name --holdout files"),
         (["--pointer", "s3://bucket", "--holdout", "x.parquet"], "'s3://bucket' is no pointer"),
     ],

@@ -52,7 +52,7 @@ def retrained(folder: Path, months: Path) -> Retrained:
     said = io.StringIO()
     options = Options(str(months), window=31, because="the bridge is closed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(model.BOOSTING, "max_iter", 20)
+        patch.setitem(model.BOOSTING, "max_iter", 30)
         report = retrain("ride_duration", options, console=Console(file=said, width=80), folder=folder)
     return Retrained(report, folder, str(months), said.getvalue())
 

@@ -60,7 +60,7 @@ def _place(pointer: str | None, holdout: str | None) -> str:
     from threeways.lifecycle.pointer import place_of
 
     if not pointer:
-        raise UsageError("--promote writes a pointer: name it, --pointer s3://bucket/champion.json")
+        raise UsageError("--promote writes a pointer: name the object s3://bucket/champion.json, --pointer")
     if not holdout:
         raise UsageError("--promote holds the two models against each other once more: name --holdout files")
     return str(place_of(pointer))
