@@ -7,19 +7,25 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 from small_training import Training
 
 from threeways.errors import UsageError
+from threeways.lifecycle.cohorts import Figures
+from threeways.local_run.labelled.pipeline import LabelLedger, run_labels
 from threeways.local_run.labelled.run import label_of, run_labelled
+from threeways.local_run.ledger import Ledger
 from threeways.local_run.result import ledger_of
+from threeways.local_run.system.pipeline import prepared_for
 from threeways.local_run.system.running import Options
+from threeways.settings import Settings
 from threeways.systems.taxi.labelled import system
+from threeways.training.registry import RegisteredModel
 
-pytestmark = pytest.mark.exhaustive
 
-
+@pytest.mark.exhaustive
 def test_live_error_is_the_ledgers_and_each_prediction_has_one_outcome(
     training: Training, tmp_path: Path
 ) -> None:
@@ -52,6 +58,37 @@ def test_live_error_is_the_ledgers_and_each_prediction_has_one_outcome(
     )
     assert live.completeness == pytest.approx(accounts.labelled / ledger.predicted)
     assert live.version == ledger.model_version
+
+
+def test_what_a_run_with_labels_cannot_honour_is_refused(tmp_path: Path) -> None:
+    options, console = Options(name="labelled", system=system, n=10), Console(file=io.StringIO())
+
+    def no_model(_: Settings) -> RegisteredModel:
+        raise AssertionError("nothing is begun")
+
+    with pytest.raises(UsageError, match="no pauses; leave it out"):
+        run_labels(options, no_model, console, tmp_path, pause="ride_duration:1:2")
+    with pytest.raises(UsageError, match="give N=1 or more"):
+        run_labels(replace(options, n=0), no_model, console, tmp_path)
+    with pytest.raises(UsageError, match="`make run SYSTEM=` alone puts"):
+        prepared_for(options, no_model, console)
+
+
+def test_a_run_fails_where_an_outcome_is_lost_or_live_error_is_not_the_ledgers() -> None:
+    own = Ledger(
+        sent=2, predicted=2, quarantined=0, abandoned=0, pending=0, lost=0, duplicates=0, batches=1,
+        cold_start_s=1.0, seconds=1.0, rides_per_s=2.0, latency_p50_s=0.1, latency_p99_s=0.1,
+        model_version="a", rmse=3.0, rmse_rides=2,
+    )  # fmt: skip
+    good = LabelLedger(
+        consumer=own, labelled=2, unmatched=0, sides={}, lost=0, twice=0, duplicates=1,
+        live={"a": Figures(n=2, rmse=3.0 + 1e-12)}, completeness={"a": 1.0},
+    )  # fmt: skip
+    assert not good.failed
+    assert msgspec.structs.replace(good, lost=1).failed
+    assert msgspec.structs.replace(good, twice=1).failed
+    assert msgspec.structs.replace(good, live={"a": Figures(n=2, rmse=3.0 + 1e-8)}).failed
+    assert msgspec.structs.replace(good, consumer=msgspec.structs.replace(own, lost=1)).failed
 
 
 def test_a_system_without_labels_is_refused() -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from threeways.errors import UsageError
+    from threeways.local_run.labelled.pipeline import LabelLedger
     from threeways.local_run.ledger import Ledger
     from threeways.local_run.system.ledger import SystemLedger
 
@@ -31,7 +32,7 @@ Tolerate = Annotated[
 ]
 
 
-def end(ledger: Ledger | SystemLedger, tolerate: float) -> None:
+def end(ledger: Ledger | SystemLedger | LabelLedger, tolerate: float) -> None:
     """End with the exit status that a run's ledger says."""
     if ledger.failed:
         raise typer.Exit(FAILED)

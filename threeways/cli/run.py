@@ -64,6 +64,7 @@ def run(
         return
     from threeways.local_run import consumers as many
     from threeways.local_run.event_rows import ColumnNames
+    from threeways.local_run.labelled.pipeline import run_labels
     from threeways.local_run.model_choice import choose
     from threeways.local_run.pauses import parse as parse_pauses
     from threeways.local_run.pipeline import Options
@@ -79,10 +80,10 @@ def run(
             n=whole.count if n is None else n, rate=rate, shards=shards, poison=poison, tolerate=tolerate,
             settings=settings, name=str(system), system=whole,
         )  # fmt: skip
+        run_it = run_labels if whole.labels else run_system
         with watched(LOCAL / "runs", console) if page else nullcontext():
             end(
-                run_system(chosen, lambda own: choose(own, console, LOCAL), console, LOCAL, pause or ""),
-                tolerate,
+                run_it(chosen, lambda own: choose(own, console, LOCAL), console, LOCAL, pause or ""), tolerate
             )
         return
     n = (whole.count if whole else COUNT) if n is None else n

@@ -91,6 +91,8 @@ def prepared_for(
 ) -> Prepared:
     """Refuse what cannot be honoured, and find all that the system needs. Raises UsageError."""
     refuse(options.settings, f"SYSTEM={options.name} serves the registered model of each of its tasks")
+    if options.system.labels:
+        raise UsageError(f"SYSTEM={options.name} has late labels, which `make run SYSTEM=` alone puts")
     if not options.n:
         raise UsageError(
             f"N=0 is all of a file, and SYSTEM={options.name} makes its events; give N=1 or more"
