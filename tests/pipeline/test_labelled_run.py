@@ -60,6 +60,21 @@ def test_live_error_is_the_ledgers_and_each_prediction_has_one_outcome(
     assert live.version == ledger.model_version
 
 
+@pytest.mark.exhaustive
+def test_make_run_of_it_tells_the_ledgers_error_and_writes_both(training: Training, tmp_path: Path) -> None:
+    said = io.StringIO()
+    options = Options(name="labelled", system=system, n=80, poison=0.05)
+    ledger = run_labels(options, lambda _: training.report.model, Console(file=said, width=100), tmp_path)
+    assert not ledger.failed, said.getvalue()
+    assert ledger.labelled == ledger.consumer.predicted >= 70
+    assert "lost 0, told twice 0" in said.getvalue()
+    assert "The ledger's own RMSE" in said.getvalue()
+    written = msgspec.json.decode((tmp_path / "last-run.json").read_bytes())
+    assert (written["sent"], written["labels"]["lost"]) == (80, 0)
+    [live] = written["labels"]["live"].values()
+    assert live["rmse"] == pytest.approx(written["rmse"], abs=1e-9)
+
+
 def test_what_a_run_with_labels_cannot_honour_is_refused(tmp_path: Path) -> None:
     options, console = Options(name="labelled", system=system, n=10), Console(file=io.StringIO())
 
