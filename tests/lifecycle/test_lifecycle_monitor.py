@@ -5,18 +5,25 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 from browser_lab import NEEDS_A_BROWSER, chromium
+from doubles import FakeContext, kinesis_event, ride
 from rich.console import Console
 from small_training import Training
 
+from model import build
 from threeways.batch.model import service_of
+from threeways.emulator.server import Emulator
 from threeways.errors import DataError, LocationError, UsageError
+from threeways.lifecycle import counts
+from threeways.lifecycle.drift import drifted
 from threeways.lifecycle.outcomes import collected
 from threeways.ops.monitor.command import Options, length_of, run
 from threeways.ops.monitor.watched import reference_of, values_of
@@ -166,3 +173,37 @@ def test_the_report_fits_a_phone(training: Training, service: ModelService[Any],
         browser.get((tmp_path / "monitor.html").as_uri())
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
         assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_what_a_function_counts_is_monitored(
+    training: Training,
+    service: ModelService[Any],
+    tmp_path: Path,
+    emulator: Emulator,
+    new_bucket: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    new_bucket("counted")
+    handle = build(
+        Settings(
+            model_location=str(training.report.model.folder), test_run=True,
+            counts_location="s3://counted/counts", counts_seconds=3_600,
+        )
+    )  # fmt: skip
+    rides = [ride(number, distance=2.0, PULocationID=999) for number in range(300)]
+    assert handle(kinesis_event(rides), FakeContext())["batchItemFailures"] == []
+    counting: Any = handle._counting
+    counting.flush()
+    kept = counts.read("s3://counted/counts", lambda: emulator.client("s3"))
+    [record] = kept.records
+    assert (record.rows, record.version) == (300, service.version)
+    whole = msgspec.structs.replace(
+        record, start=datetime(2021, 3, 1, tzinfo=UTC), end=datetime(2021, 3, 2, tzinfo=UTC)
+    )
+    (tmp_path / "counts").mkdir()
+    (tmp_path / "counts" / "a.json").write_bytes(msgspec.json.encode(whole))
+    (tmp_path / "counts" / "b.json").write_bytes(msgspec.json.encode(whole)[:99])
+    told, _ = monitored(training, service, tmp_path, counts=str(tmp_path / "counts"))
+    assert "other" in drifted(told.findings, "PULocationID")
+    assert any("no record of counts" in one for one in told.notes)

@@ -1,7 +1,7 @@
 """Tell what changed since a model was trained: counts and label outcomes in, findings out.
 
 `judge_counts` compares windows of counts with the reference, `judge_errors` the errors of label outcomes, and
-`drifted` names the parts (zones, say) that findings are about.
+`drifted` names the parts of slices and features that findings are about.
 """
 
 from threeways.lifecycle.drift.counts import Window, judge_counts, windows_of
