@@ -24,7 +24,7 @@ TAKES_replay := FROM FUNCTION YES MODEL SHA256
 TAKES_watch := PORT
 TAKES_web := PORT MODEL SHA256
 TAKES_batch := EVENTS RIDES PREDICTIONS FROM TO LAST LOOKBACK TABLE ID TIME ACTUAL SAME_SOURCE ENGINE REPORT TOLERATE MODEL SHA256
-TAKES_monitor := COUNTS EVENTS TABLE LABELS QUARANTINE REFERENCE WINDOW OUT HTML ID TIME ACTUAL FAIL_ON_DRIFT MODEL SHA256
+TAKES_monitor := COUNTS EVENTS TABLE LABELS QUARANTINE REFERENCE DAYS WINDOW OUT HTML ID TIME ACTUAL FAIL_ON_DRIFT MODEL SHA256
 TAKES_train := DATA VALIDATION
 TAKES_retrain := DATA HOLDOUT WINDOW HALF_LIFE BECAUSE PROMOTE POINTER MODEL SHA256
 TAKES_test := ARGS
@@ -137,7 +137,7 @@ $(VENV)/.monitor: Pipfile.lock | $(READY)
 	@if $(PIPENV) sync --categories monitor > .local/setup-monitor.log 2>&1; then touch $@; \
 	else echo "river can't be installed (.local/setup-monitor.log): changes of the error are not looked for"; fi
 
-monitor: $(READY) $(VENV)/.monitor ## what changed since the model was trained, as a report (COUNTS= EVENTS= LABELS= QUARANTINE= REFERENCE= WINDOW=day OUT= HTML= TABLE= ID= TIME= ACTUAL= FAIL_ON_DRIFT=1 MODEL= TASK=)
+monitor: $(READY) $(VENV)/.monitor ## what changed since the model was trained, as a report (COUNTS= EVENTS= LABELS= QUARANTINE= REFERENCE= DAYS=28 WINDOW=day OUT= HTML= TABLE= ID= TIME= ACTUAL= FAIL_ON_DRIFT=1 MODEL= TASK=)
 	@$(PYTHON) -m threeways monitor
 
 train: $(READY) ## train, track and register the model (DATA= VALIDATION= TLC parquet; default: a synthetic city)

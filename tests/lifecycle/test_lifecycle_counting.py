@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -256,6 +257,10 @@ def test_records_lie_under_the_prefix_in_s3_and_are_read_back(emulator: Emulator
     assert [one.rows for one in found.records] == [3]
     assert found.records[0].arrays(REFERENCE) is not None
     assert ["half.json" in one for one in found.unreadable] == [True]
+    [record] = found.records
+    day = record.start.date()
+    assert len(read("s3://counts-bucket/a/counts", lambda: client, day).records) == 1
+    assert read("s3://counts-bucket/a/counts", lambda: client, day + timedelta(days=1)).records == []
     with pytest.raises(SettingsError, match="COUNTS_LOCATION"):
         S3Records(client, "http://counts")
 

@@ -30,6 +30,7 @@ def monitor(
     reference: Annotated[
         str | None, typer.Option(help="A table of events to compare with; default: the artifact's reference.")
     ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="Days of counts in S3, back from today.")] = 28,
     window: Annotated[str, typer.Option(help="day, week, month, or days such as 3d.")] = "day",
     out: Annotated[
         str | None, typer.Option(help="Tables of findings and measures: a database URL, or a folder.")
@@ -54,7 +55,7 @@ def monitor(
     naming = Naming(event_id, time, actual)
     model = choose(settings, console, LOCAL)
     service = service_of(model.folder, resolved(settings, model), naming)
-    options = Options(counts, events, table, labels, quarantine, reference, window, out, html, naming)
+    options = Options(counts, events, table, labels, quarantine, reference, days, window, out, html, naming)
     made = run(options, service, model.folder, console, LOCAL)
     if fail_on_drift and made.findings:
         raise typer.Exit(TOO_MANY_BAD)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class Options:
 
     counts: where records of counts are. events, table: a table of events. labels: label outcomes, as JSON
     lines. quarantine: a folder or S3. reference: a table to compare with, in place of the artifact's own.
-    window: `day`, `week`, `month` or a number of days, `3d`. out: a database's URL, or a folder for parquet.
+    days: of counts in S3, back from today. window: `day`, `week`, `month` or a number of days, `3d`. out: a
+    database's URL, or a folder for parquet.
     """
 
     counts: str | None = None
@@ -51,6 +52,7 @@ class Options:
     labels: str | None = None
     quarantine: str | None = None
     reference: str | None = None
+    days: int = 28
     window: str = "day"
     out: str | None = None
     html: Path = LOCAL / "monitor.html"
@@ -73,7 +75,8 @@ def run(options: Options, service: ModelService[Any], folder: Path, console: Con
         raise DataError(f"REFERENCE={options.reference} has too few rows to compare with: 200 or more")
     records: Sequence[counts.CountsRecord] = ()
     if options.counts and reference is not None:
-        found = counts.read(options.counts, _s3)
+        since = datetime.now(UTC).date() - timedelta(days=options.days)
+        found = counts.read(options.counts, _s3, since)
         records = found.records
         notes += [f"no record of counts: {one}" for one in found.unreadable[:5]]
         notes += [] if found.records else [f"COUNTS={masked(options.counts)} holds no record of counts"]
