@@ -37,7 +37,7 @@ RUN python3 strip_packages.py /packages \
 FROM ${BASE} AS code
 COPY lambda_function.py model.py /code/
 COPY threeways /code/threeways/
-RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/systems/*/page /code/threeways/systems/*/trips \
+RUN rm -r /code/threeways/web /code/threeways/batch /code/threeways/monitor /code/threeways/systems/*/page /code/threeways/systems/*/trips \
  && python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code
 
@@ -183,6 +183,7 @@ RUN python3 requirements.py Pipfile.lock batch sklearn frame > requirements-batc
 
 FROM ${BASE} AS batch-code
 COPY threeways/batch /code/threeways/batch/
+COPY threeways/monitor /code/threeways/monitor/
 COPY threeways/systems /code/threeways/systems/
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /var/task /code \
  && chmod -R a+rX /code

@@ -169,6 +169,18 @@ class BatchSettings(msgspec.Struct, frozen=True, rename="upper"):
     batch_actual: str | None = None
 
 
+class MonitorSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """The scheduled monitoring's settings, in addition to the model's variables of `Settings`.
+
+    monitor_counts: the function's COUNTS_LOCATION. monitor_labels: label outcomes as JSON lines,
+    `s3://bucket/prefix`; None: errors are not judged. monitor_reports: `s3://bucket/prefix` for the report.
+    """
+
+    monitor_counts: str | None = None
+    monitor_labels: str | None = None
+    monitor_reports: str | None = None
+
+
 def from_environment[T: msgspec.Struct](kind: type[T], environ: Mapping[str, str] | None = None) -> T:
     """Read settings of one kind from the environment; an empty variable counts as unset.
 

@@ -130,7 +130,7 @@ def _tips(january: Path, february: Path) -> tuple[bool, str]:
     import pandas as pd
 
     from threeways.lifecycle.drift import judge_counts
-    from threeways.ops.monitor.watched import reference_of, values_of
+    from threeways.monitor.watched import reference_of, values_of
     from threeways.systems.taxi.tip import task
 
     before, now = (values_of(pd.read_parquet(one), task) for one in (january, february))

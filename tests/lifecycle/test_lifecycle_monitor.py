@@ -21,12 +21,13 @@ from small_training import Training
 from model import build
 from threeways.batch.model import service_of
 from threeways.emulator.server import Emulator
-from threeways.errors import DataError, LocationError, UsageError
+from threeways.errors import DataError, LocationError, SettingsError, UsageError
 from threeways.lifecycle import counts
 from threeways.lifecycle.drift import drifted
 from threeways.lifecycle.outcomes import collected
-from threeways.ops.monitor.command import Options, length_of, run
-from threeways.ops.monitor.watched import reference_of, values_of
+from threeways.monitor.command import Options, length_of, run
+from threeways.monitor.scheduled import lambda_handler
+from threeways.monitor.watched import reference_of, values_of
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
 from threeways.systems.taxi.tip import task as tip
@@ -207,3 +208,17 @@ def test_what_a_function_counts_is_monitored(
     told, _ = monitored(training, service, tmp_path, counts=str(tmp_path / "counts"))
     assert "other" in drifted(told.findings, "PULocationID")
     assert any("no record of counts" in one for one in told.notes)
+    settings = {
+        "MODEL_LOCATION": str(training.report.model.folder), "MONITOR_COUNTS": "s3://counted/counts",
+        "MONITOR_REPORTS": "s3://counted/monitor",
+    }  # fmt: skip
+    with pytest.raises(SettingsError, match="MONITOR_COUNTS"):
+        lambda_handler({}, None)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    answer = lambda_handler({"days": 2}, None)
+    assert answer["report"] == "s3://counted/monitor/monitor.html"
+    put = emulator.client("s3").list_objects_v2(Bucket="counted", Prefix="monitor/")["Contents"]
+    assert [one["Key"] for one in put] == ["monitor/last-monitor.json", "monitor/monitor.html"]
+    with pytest.raises(SettingsError, match="schedule's input"):
+        lambda_handler({"day": 2}, None)

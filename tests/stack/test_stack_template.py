@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -111,6 +112,8 @@ def test_sam_adds_no_role_and_no_managed_policy_of_its_own() -> None:
         "DeploymentRole",
         "BatchJobRole",
         "BatchScheduleRole",
+        "MonitorJobRole",
+        "MonitorScheduleRole",
         "WebServiceRole",
     }
     assert "ManagedPolicyArns" not in json.dumps(made)
@@ -127,10 +130,17 @@ def test_a_key_of_ones_own_is_used_everywhere_and_may_be_used() -> None:
             [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
             assert rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID") == expected
-        for name in ("Predictor", "BatchJob", "BatchJobSchedule", "WebService"):
+        for name in (
+            "Predictor",
+            "BatchJob",
+            "BatchJobSchedule",
+            "MonitorJob",
+            "MonitorJobSchedule",
+            "WebService",
+        ):
             assert document["Resources"][name]["Properties"].get("KmsKeyArn") == expected
         assert document["Resources"]["PredictorLog"]["Properties"].get("KmsKeyId") == expected
-    assert [s["Resource"] for s in statements(KmsKeyArn=KEY) if s["Sid"] == "UseTheKey"] == [KEY] * 3
+    assert [s["Resource"] for s in statements(KmsKeyArn=KEY) if s["Sid"] == "UseTheKey"] == [KEY] * 4
     assert [s for s in statements() if s["Sid"] == "UseTheKey"] == []
 
 
@@ -144,6 +154,20 @@ def test_counts_lie_beside_the_quarantine_and_only_a_stack_that_counts_may_put_t
 
     assert told("60") == ("s3://QuarantineBucket/counts", "60", ["<QuarantineBucket.Arn>/counts/*"])
     assert told("0") == ("", "", [])
+
+
+def test_monitoring_reads_the_counts_and_writes_its_report_beside_them() -> None:
+    made = resolved(MonitorSchedule="rate(1 day)", CountsSeconds="60")["Resources"]
+    variables = made["MonitorJob"]["Properties"]["Environment"]["Variables"]
+    counted = made["Predictor"]["Properties"]["Environment"]["Variables"]["COUNTS_LOCATION"]
+    assert variables["MONITOR_COUNTS"] == counted
+    [policy] = made["MonitorJobRole"]["Properties"]["Policies"]
+    allowed = {one["Sid"]: one["Resource"] for one in policy["PolicyDocument"]["Statement"] if one}
+    assert allowed["ReadCounts"] == "<QuarantineBucket.Arn>/counts/*"
+    assert allowed["WriteReports"] == "<QuarantineBucket.Arn>/monitor/*"
+    [command] = made["MonitorJob"]["Properties"]["ImageConfig"]["Command"]
+    module, _, name = command.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_on_demand_streams_have_no_shard_count() -> None:

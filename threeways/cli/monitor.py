@@ -49,7 +49,7 @@ def monitor(
     from threeways.batch.layout import Naming
     from threeways.batch.model import service_of
     from threeways.local_run.model_choice import choose, resolved
-    from threeways.ops.monitor.command import Options, run
+    from threeways.monitor.command import Options, run
 
     console, settings = Console(), from_environment(Settings)
     naming = Naming(event_id, time, actual)

@@ -130,7 +130,7 @@ def _in_bucket(uri: s3.S3Uri, client: S3Client, since: date | None) -> Iterator[
         found = client.get_object(Bucket=uri.bucket, Key=key)["Body"].read(RECORD_BYTES + 1)
         return f"s3://{uri.bucket}/{key}", found
 
-    # docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html: "StartAfter", so days before are not listed
+    # days before are not listed: "StartAfter", docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
     after = f"{uri.folder}{since:%Y/%m/%d}" if since else f"{uri.folder}0"
     listing = client.get_paginator("list_objects_v2")
     pages = listing.paginate(Bucket=uri.bucket, Prefix=uri.folder, StartAfter=after)

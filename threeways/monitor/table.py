@@ -26,7 +26,7 @@ from threeways.batch.layout import Naming
 from threeways.errors import DataError
 from threeways.lifecycle.drift import Outcomes, Window, windows_of
 from threeways.lifecycle.drift.counts import whole_days
-from threeways.ops.monitor import watched
+from threeways.monitor import watched
 from threeways.scoring.events import within
 from threeways.scoring.service import ModelService
 

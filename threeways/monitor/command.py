@@ -27,7 +27,7 @@ from threeways.lifecycle import counts, outcomes, report
 from threeways.lifecycle.drift import Finding, Measured, Outcomes, Window, judge_counts
 from threeways.lifecycle.monitoring import Report, monitor
 from threeways.masking import masked
-from threeways.ops.monitor.table import EventsTable, read
+from threeways.monitor.table import EventsTable, read
 from threeways.scoring.service import ModelService
 from threeways.settings import LOCAL
 
@@ -151,7 +151,7 @@ def _with_truths(
     """Add what moved of the truth in each kind of row, trained on or not."""
     from dataclasses import replace
 
-    from threeways.ops.monitor import watched
+    from threeways.monitor import watched
 
     reference = watched.reference_of(other.extra, other.extra_at, task, other.name)
     if reference is None or not events.extra:
