@@ -103,7 +103,7 @@ def test_fast_has_the_packages_of_every_image_and_the_others_have_scikit_learn_t
 
 
 def test_the_web_service_and_the_batch_job_are_not_in_the_function() -> None:
-    left_out = "rm -r /code/threeways/web /code/threeways/batch "
+    left_out = "rm -r /code/threeways/web /code/threeways/batch /code/threeways/monitor "
     left_out += "/code/threeways/systems/*/page /code/threeways/systems/*/trips"
     assert left_out in STAGES["${BASE} AS code"]
     assert "COPY --from=web-code" in STAGES["${BASE} AS web"]
