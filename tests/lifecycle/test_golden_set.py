@@ -30,6 +30,7 @@ from threeways.lifecycle import golden as lifecycle
 from threeways.scoring import golden, tasks
 from threeways.scoring.golden import checking, examples
 from threeways.scoring.golden.format import Example, GoldenSet
+from threeways.scoring.outcomes import Scored, ScoredEvent
 from threeways.scoring.service import ModelService
 from threeways.settings import Runtime, Settings
 
@@ -356,3 +357,21 @@ def test_every_error_is_an_artifact_s(copy: Path) -> None:
     service = ModelService(Broken(), replace(tasks.find("ride_duration"), features=UPLOADS.features), "v1")
     with pytest.raises(ArtifactError, match="the events of its golden set cannot be scored"):
         golden.check(service, copy)
+
+
+def test_the_terms_of_answers_are_not_told_for_it(tmp_path: Path) -> None:
+    model = make_pipeline(payments_lab.COLUMNS, LogisticRegression()).fit(
+        payments_lab.PAYMENTS, payments_lab.KINDS
+    )
+    folder = payments_lab.logged(
+        tmp_path / "model", model, payments_lab.PAYMENTS, "predict_proba", metadata={"because": 2}
+    )
+    service = pinned(folder)
+    payload = [msgspec.json.encode(service.task.example)]
+    told, plain = (one.score(payload, [examples.ARRIVED])[0] for one in (service, service.plain()))
+    assert isinstance(told, ScoredEvent)
+    assert told.because
+    assert type(plain) is Scored
+    assert plain.value == told.value
+    assert lifecycle.add(folder, Settings(model_sha256=artifact.digest(folder))) > 20
+    assert pinned(folder).golden

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
@@ -120,6 +121,12 @@ class ModelService[E]:
     def only_predicts(self) -> bool:
         """Whether nothing is made of an answer, neither its terms nor several messages."""
         return self._because is None and self.fan_out is None
+
+    def plain(self) -> ModelService[E]:
+        """Return the same service, which tells no terms of its answers."""
+        made = copy(self)
+        made._because = None  # noqa: SLF001  (its own class)
+        return made
 
     def prove(self) -> None:
         """Predict the task's example, so that a model that cannot work fails before the first event.

@@ -124,7 +124,7 @@ def model_files(service: ModelService[Any]) -> list[str]:
 
 def answered(service: ModelService[Any], payloads: Sequence[bytes], arrived: datetime) -> list[Example]:
     """Return what becomes of payloads, as examples; of a number with an interval the number alone."""
-    told = service.score(payloads, [arrived] * len(payloads))
+    told = service.plain().score(payloads, [arrived] * len(payloads))
     return [
         Example(payload.decode(), refused=getattr(one, "code", type(one).__name__))
         if isinstance(one, Exception)
