@@ -16,6 +16,7 @@ from threeways.cli import errors
 from threeways.cli.batch import batch
 from threeways.cli.check import check
 from threeways.cli.compare import compare
+from threeways.cli.demote import demote
 from threeways.cli.deploy import deploy
 from threeways.cli.destroy import destroy
 from threeways.cli.digest import digest
@@ -27,7 +28,7 @@ from threeways.cli.integration_test import integration_test
 from threeways.cli.invoke import invoke
 from threeways.cli.monitor import monitor
 from threeways.cli.plan import plan
-from threeways.cli.promote import demote, promote
+from threeways.cli.promote import promote
 from threeways.cli.quarantine import quarantine
 from threeways.cli.replay import replay
 from threeways.cli.retrain import retrain
