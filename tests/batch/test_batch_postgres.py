@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from batch_lab import LAYOUT, batch, ids, rides, rows
-from doubles import FakeModel
+from doubles import FakeModel, IntervalModel
 
 from threeways.batch import predictions_database
 from threeways.errors import BatchError, BatchFailed, ModelFailed
@@ -70,6 +70,23 @@ def test_a_repeated_run_leaves_equal_rows_and_a_failed_one_changes_nothing(postg
     with pytest.raises(ModelFailed):
         batch(postgres, postgres, start="2021-02-01", version="v2", chunk=10, model=Dies())
     assert rows(postgres) == before
+
+
+def test_a_table_gets_the_columns_of_intervals_and_a_model_without_leaves_them_empty(postgres: str) -> None:
+    fill(postgres, "timestamp", count=3)
+    span = {"start": "2021-02-01", "end": "2021-02-02"}
+    batch(postgres, postgres, **span)
+    before = rows(postgres)
+    batch(postgres, postgres, model=IntervalModel(), version="v2", **span)
+    assert [row[5:] for row in rows(postgres)] == [(0.0, 1.5), (0.0, 1.7), (0.0, 1.9)]
+    # The same events in a later interval: their rows are replaced, not deleted.
+    engine = engine_of(postgres)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE rides SET pickup_datetime = '2021-02-02 08:15:00'")
+    engine.dispose()
+    batch(postgres, postgres, start="2021-02-02", end="2021-02-03")
+    told = [(row[0], row[2:5], row[5:]) for row in rows(postgres)]
+    assert told == [(row[0], row[2:5], (None, None)) for row in before]
 
 
 def test_bad_rows_go_to_quarantine(postgres: str) -> None:

@@ -18,8 +18,10 @@ from threeways.artifact.inputs import Table
 from threeways.artifact.interval import IntervalTable
 from threeways.artifact.mlmodel import Flavours, MLmodel
 from threeways.errors import ArtifactMismatch, DataError, InvalidEvent, ModelFailed
+from threeways.lifecycle import gate
 from threeways.scoring import calibration
 from threeways.scoring.interval import Intervals
+from threeways.scoring.outcomes import Scored
 from threeways.scoring.output import Ranged
 from threeways.scoring.outputs import Classes, Value, value_in
 from threeways.scoring.service import ModelService
@@ -197,6 +199,11 @@ def test_the_ends_of_integers_are_integers_and_exact_at_the_limits_of_their_type
 def test_a_number_beside_its_interval_is_still_one_value_to_whoever_reads_messages() -> None:
     assert value_in({"ride_duration": 2.0, "interval": [1.0, 3.5], "ride_id": 0}, "ride_id") == 2.0
     assert value_in({"a": 1.0, "interval": 2.0, "id": 0}, "id") == {"a": 1.0, "interval": 2.0}
+
+
+def test_the_gate_of_a_promotion_judges_the_number_and_not_its_interval() -> None:
+    assert gate._loss(Scored(1, Ranged(12.0, 8.0, 16.0), ()), 10.0) == 4.0
+    assert gate._loss(Scored(1, ("yes", {"yes": 0.9}), ()), "no") == 1.0
 
 
 def reference(residuals: list[float], coverage: float) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from threeways.lifecycle.pointer import Pointer
 from threeways.ops import promote as promoting
 from threeways.ops.promote import Promoted, Request
 from threeways.scoring.events import Events
+from threeways.scoring.output import Ranged
 from threeways.scoring.task import Task
 from threeways.systems.taxi import duration
 
@@ -233,9 +234,9 @@ def test_recalibration_is_the_same_model_with_another_interval_table(
     assert change.pointer.interval == table
     new = life.after(30, follower)
     assert new is not None
-    assert values(new.score([EVENT], [datetime.now(UTC)])) == [(10.0, [8.0, 13.0])]
+    assert values(new.score([EVENT], [datetime.now(UTC)])) == [Ranged(10.0, 8.0, 13.0)]
     started, _ = life.started()
-    assert values(started.score([EVENT], [datetime.now(UTC)])) == [(10.0, [8.0, 13.0])]
+    assert values(started.score([EVENT], [datetime.now(UTC)])) == [Ranged(10.0, 8.0, 13.0)]
     promotion.recalibrate(life.store, None, "ann", "back to its own")
     plain = life.after(30, follower)
     assert plain is not None
