@@ -15,6 +15,7 @@ from threeways.local_run.events import Source, load, with_broken
 from threeways.local_run.producer import Outgoing, Producer
 from threeways.scoring import tasks
 from threeways.scoring.outcomes import Scored
+from threeways.scoring.output import number_of
 
 POISON = 0.05
 
@@ -55,4 +56,4 @@ def test_every_ride_that_is_put_comes_out_as_the_model_scores_it(site: Site) -> 
         made, expected = json.loads(data)["prediction"], scored[whole[key]]
         assert isinstance(expected, Scored)
         assert made["ride_id"] == expected.event_id
-        assert math.isclose(made["ride_duration"], expected.value, abs_tol=1e-9)
+        assert math.isclose(made["ride_duration"], number_of(expected.value), abs_tol=1e-9)
