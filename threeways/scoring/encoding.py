@@ -37,6 +37,15 @@ class Encoder:
                 encode(Prediction(model, version, made(one.value, one.event_id), source, one.flags))
                 for one, source in zip(scored, source_event_ids, strict=True)
             ]
+        if self._has_interval and not self._explains:
+            return [
+                encode(Prediction(
+                    model, version, made(value.value, (value.low, value.high), one.event_id), source,
+                    one.flags,
+                ))
+                for one, source in zip(scored, source_event_ids, strict=True)
+                for value in (one.value,)
+            ]  # fmt: skip
         told = zip(scored, self._predictions(scored), source_event_ids, strict=True)
         if not self._explains:
             return [
@@ -54,11 +63,7 @@ class Encoder:
         """Yield what each message's `prediction` is made of: a Struct takes half a dict's time."""
         made = self._made
         if self._has_interval:
-            return (
-                made(value.value, (value.low, value.high), one.event_id)
-                for one in scored
-                for value in (one.value,)
-            )
+            return (made(one.value.value, (one.value.low, one.value.high), one.event_id) for one in scored)
         if self._is_one:
             return (made(one.value, one.event_id) for one in scored)
         return (made(*one.value, one.event_id) for one in scored)
