@@ -28,6 +28,7 @@ def main(folder: str) -> int:
     if lacking:
         print(f"NOT MEASURED: {', '.join(lacking)} is not there; download it, or name another folder")
         return 3
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # it may be run from anywhere
     from threeways.systems.taxi.duration import task
     from threeways.systems.taxi.training import fit, sample
 
