@@ -271,6 +271,12 @@ def test_a_record_that_came_twice_counts_once_and_the_one_that_counts_more_stays
     counting.flush()
     [body] = kept.bodies.values()
     less = json.loads(body) | {"rows": 1}
+    wrong = [
+        json.loads(body) | {"start": one, "id": one}
+        for one in ("9999-12-31T23:59:59Z", "2300-01-01T00:00:00Z")
+    ]
+    found = collected([("w", json.dumps(one).encode()) for one in wrong])
+    assert (found.records, len(found.unreadable)) == ([], 2)
     found = collected([("a", json.dumps(less).encode()), ("b", body), ("c", body)])
     assert ([one.rows for one in found.records], found.repeated) == ([3], 2)
 

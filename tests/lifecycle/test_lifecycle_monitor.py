@@ -137,10 +137,11 @@ def test_label_outcomes_are_read_once_by_version_and_their_last_revision_counts(
     lines = [
         outcome(), outcome(), outcome(revision=2, actual=19.0), outcome(version="w"),
         b'{"message": "unmatched", "side": "label", "at": 1}', b'{"half', outcome(decision="d2", actual=1.0),
+        outcome(at="0001-01-01T00:00:00+05:00"),
     ]  # fmt: skip
     found = collected(lines, "v")
     assert found.outcomes.actual.tolist() == [19.0, 1.0]
-    assert (found.others, found.unmatched, found.unreadable, found.repeated) == (1, 1, 1, 2)
+    assert (found.others, found.unmatched, found.unreadable, found.repeated) == (1, 1, 2, 2)
     assert found.outcomes.slices["PULocationID"].tolist() == ["7", "7"]
     assert collected(lines).outcomes.predicted.tolist() == [20.0] * 3
 

@@ -113,6 +113,10 @@ def collected(bodies: Iterable[tuple[str, bytes]]) -> Read:
             if len(body) > RECORD_BYTES:
                 raise msgspec.ValidationError(f"over {RECORD_BYTES} bytes")
             record = decode(body)
+            if not (1971 <= record.start.year <= record.end.year <= 2200 and record.start <= record.end):
+                raise msgspec.ValidationError(
+                    "its interval ends before it begins, or lies beyond 1971 to 2200"
+                )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             logger.warning("%s is no record of counts: %s", name, error)
             found.unreadable.append(f"{name}: {error}")

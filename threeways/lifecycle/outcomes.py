@@ -62,6 +62,8 @@ def collected(lines: Iterable[bytes], version: str | None = None) -> ReadOutcome
             if len(line) > LINE_BYTES:
                 raise msgspec.ValidationError("too long")
             one = decode(line)
+            if not 1971 <= one.at.year <= 2200:
+                raise msgspec.ValidationError("its time is beyond 1971 to 2200")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if b'"unmatched"' in line[:200]:
                 unmatched += 1
