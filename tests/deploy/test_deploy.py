@@ -195,7 +195,7 @@ _OWN = {
 
 @pytest.mark.parametrize(
     ("labels", "own", "dashboard"),
-    [("false", {}, True), ("false", _OWN, True), ("true", {}, True), ("true", _OWN, False)],
+    [("false", {}, True), ("false", _OWN, True), ("true", {}, False), ("true", _OWN, False)],
 )
 def test_a_join_s_stack_fits_with_all_that_may_be_in_it(
     labels: str, own: dict[str, str], dashboard: bool

@@ -97,8 +97,8 @@ def _shorten(document: Document, values: Mapping[str, str]) -> None:
 
     Its limit counts them all the same. What is too long even then has each `Fn::If` decided, and loses what
     no condition makes; and if need be, one after the other, the descriptions of its outputs, what its
-    parameters' values have to be, which is checked before any deployment, the conditions that hold, the
-    runbooks of its alarms, which name the template instead, and its dashboard.
+    parameters' values have to be, which is checked before any deployment, the conditions that hold, what
+    curves are called, the runbooks of its alarms, which name the template instead, and its dashboard.
     """
     empty = {
         name
@@ -114,7 +114,7 @@ def _shorten(document: Document, values: Mapping[str, str]) -> None:
         _leave_out(
             document, {name for name in document.get("Conditions", {}) if known.holds(name, name) is False}
         )
-    for shorten in (_no_descriptions, _no_checks, _no_conditions, _no_runbooks, _no_dashboard):
+    for shorten in (_no_descriptions, _no_checks, _no_conditions, _no_labels, _no_runbooks, _no_dashboard):
         if size(document) > MAX_BYTES:
             shorten(document, values)
 
@@ -122,6 +122,18 @@ def _shorten(document: Document, values: Mapping[str, str]) -> None:
 def _no_descriptions(document: Document, _values: Mapping[str, str]) -> None:
     for output in document["Outputs"].values():
         output.pop("Description", None)
+
+
+def _no_labels(document: Document, _values: Mapping[str, str]) -> None:
+    """Remove the template's description, and what the curves of alarms are called."""
+    document.pop("Description", None)
+    for body in document["Resources"].values():
+        for metric in body.get("Properties", {}).get("Metrics", ()) if _is_alarm(body) else ():
+            metric.pop("Label", None)
+
+
+def _is_alarm(body: Document) -> bool:
+    return bool(body["Type"] == "AWS::CloudWatch::Alarm")
 
 
 def _no_checks(document: Document, _values: Mapping[str, str]) -> None:
@@ -145,7 +157,7 @@ def _no_conditions(document: Document, values: Mapping[str, str]) -> None:
 def _no_runbooks(document: Document, _values: Mapping[str, str]) -> None:
     """Have the alarms' descriptions end in where their runbooks are."""
     for name, body in document["Resources"].items():
-        if body["Type"] != "AWS::CloudWatch::Alarm":
+        if not _is_alarm(body):
             continue
         said, runbook, _ = str(body["Properties"].get("AlarmDescription", "")).partition("Runbook:")
         if runbook:
