@@ -278,6 +278,12 @@ def test_a_model_is_loaded_only_where_the_deadline_leaves_its_cost(life: Life) -
     assert life.after(60, follower, time_left=lambda: 20.0) is not None  # it is tried again
 
 
+def test_a_larger_model_after_a_small_one_is_not_expected_to_take_for_ever() -> None:
+    # what a small one took is libraries, calls to S3 and the proof, and not its bytes
+    assert Measured(2.0, 400_000).seconds_for(80_000_000) == pytest.approx(1.5 * 6, rel=0.01)
+    assert Measured(2.0, 80_000_000).seconds_for(400_000) == 3.0
+
+
 def test_a_load_that_outlives_its_batch_takes_over_after_a_later_one(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:

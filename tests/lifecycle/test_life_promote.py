@@ -237,6 +237,9 @@ def test_recalibration_is_the_same_model_with_another_interval_table(
     assert values(new.score([EVENT], [datetime.now(UTC)])) == [Ranged(10.0, 8.0, 13.0)]
     started, _ = life.started()
     assert values(started.score([EVENT], [datetime.now(UTC)])) == [Ranged(10.0, 8.0, 13.0)]
+
+    with pytest.raises(PromotionRefused, match="worse by 0"):  # a model with intervals is compared as any
+        promoted(life, models["nine"])
     promotion.recalibrate(life.store, None, "ann", "back to its own")
     plain = life.after(30, follower)
     assert plain is not None

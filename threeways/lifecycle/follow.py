@@ -39,7 +39,9 @@ ASK_SECONDS = 10.0
 """A look at the pointer that takes longer is given up. No batch waits for it: what it finds is acted on after
 the next one."""
 SPARE = 1.5
-"""Loading is begun where the deadline leaves so many times what it took before, by size."""
+"""Loading is begun where the deadline leaves so many times what it is expected to take."""
+SECONDS_PER_BYTE = 1 / 20e6
+"""What each byte more than those of the last artifact adds to that, to be fetched, hashed and built."""
 MOST_SECONDS = 600.0
 """A load that takes longer is given up, and what failed is tried again after so long at the most."""
 LEAST_WAIT = 2.0
@@ -56,8 +58,11 @@ class Measured:
     bytes: int
 
     def seconds_for(self, more: int) -> float:
-        """Return what loading an artifact of so many bytes is expected to take."""
-        return SPARE * self.seconds * max(1.0, more / self.bytes if self.bytes else 1.0)
+        """Return what loading an artifact of so many bytes is expected to take.
+
+        Most of what a small one took is the same for any: it is not multiplied by the size.
+        """
+        return SPARE * (self.seconds + max(0, more - self.bytes) * SECONDS_PER_BYTE)
 
 
 @dataclass
