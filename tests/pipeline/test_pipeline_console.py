@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import typer
@@ -184,6 +185,18 @@ def test_what_befell_a_torture_is_named_by_the_part_and_counted_once() -> None:
         "function: outages begun": 1,
         "streams: shards split or merged": 8,
     }
+
+
+@pytest.mark.parametrize(("pending", "left"), [(0, "none is left"), (1_234, "1,234 are left")])
+def test_an_interrupted_run_says_how_many_were_sent_and_are_left(
+    pending: int, left: str, tmp_path: Path
+) -> None:
+    made = result(tmp_path)
+    whole = ledger_of(made)
+    assert "Interrupted" not in printed(80, lambda console: module.show_ledger(console, whole, made))
+    ledger = msgspec.structs.replace(whole, sent=2_000, pending=pending, interrupted=True)
+    said = printed(80, lambda console: module.show_ledger(console, ledger, made))
+    assert f"Interrupted after 2,000 events: {left} on the stream" in said
 
 
 def test_predictions_whose_truth_is_unknown_are_compared_with_nothing(tmp_path: Path) -> None:

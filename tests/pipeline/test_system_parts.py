@@ -28,7 +28,7 @@ from threeways.local_run.system.pacing import FEWEST, MOST, Pace, PacedProducer
 from threeways.local_run.system.reading import Decisions, VerdictReader
 from threeways.local_run.system.running import Options
 from threeways.local_run.system.session import Session, SystemView, _key_in
-from threeways.local_run.system.waiting import Waiting
+from threeways.local_run.waiting import Waiting
 
 
 def test_the_pace_begins_with_few_and_follows_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

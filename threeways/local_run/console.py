@@ -92,6 +92,9 @@ def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:
         )
     else:
         console.print("[bold green]lost 0[/]")
+    if ledger.interrupted:
+        left = f"{ledger.pending:,} are" if ledger.pending else "none is"
+        console.out(f"Interrupted after {ledger.sent:,} events: {left} left on the stream", highlight=False)
 
 
 def _show_error(console: Console, ledger: Ledger, result: Result) -> None:

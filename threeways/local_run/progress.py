@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threeways.local_run.ledger import percentile
+from threeways.local_run.waiting import Waiting
 
 if TYPE_CHECKING:
     from threeways.emulator.mapping import EventSourceMapping
@@ -102,6 +103,7 @@ class RunProgress:
     mapping: EventSourceMapping
     log: FunctionLog
     started: float = field(default_factory=time.monotonic)
+    _waiting: Waiting = field(default_factory=Waiting)
     _seen: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
 
     def view(self) -> View:
@@ -125,7 +127,7 @@ class RunProgress:
             latency_p99=percentile(latencies, 99),
             retries=int(self.log.totals["Retries"]),
             quarantined=int(self.log.totals["Quarantined"]),
-            iterator_age=max(counts.iterator_age.values(), default=0.0),
+            iterator_age=self._waiting.age(put, self.mapping.positions()),
             batches=counts.invocations,
             redelivered=counts.retried,
             reads_refused=counts.reads_refused,

@@ -78,7 +78,11 @@ def run_sessions(
             break
         stopping.wait(LOOK_SECONDS)
     if stopping.is_set():
-        console.print("Stopping: what is on its way is finished and counted. Ctrl-C again gives up at once.")
+        console.print(
+            f"Stopping: no more is sent, and of the {len(producer.sent):,} events that were, each consumer "
+            "ends the batch that it has. Ctrl-C again gives up at once, without a ledger.",
+            highlight=False,
+        )
     producer.end()
     for one in watched.values():
         one.consumer.mapping.halt()

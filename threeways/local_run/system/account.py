@@ -14,6 +14,7 @@ from typing import Any
 
 from threeways.join.join import Decided, Key
 from threeways.local_run.ledger import Sent
+from threeways.local_run.waiting import is_unread
 
 PLACES = ("decided", "quarantined", "abandoned", "pending", "lost")
 """Where an event of a subject can be."""
@@ -193,13 +194,6 @@ class Account:
         """Count the messages by kind, each id once, and those that repeat an id."""
         once = {one.id: one.kind for one in self.told}
         return dict(Counter(once.values())), len(self.told) - len(once)
-
-
-def is_unread(event_id: str, positions: Mapping[str, str | None]) -> bool:
-    """Return whether a record lies behind its shard's position, or on a shard that has none."""
-    shard, _, sequence = event_id.partition(":")
-    done = positions.get(shard)
-    return done is None or int(sequence) > int(done)
 
 
 def faults(account: Account) -> dict[str, list[Any]]:

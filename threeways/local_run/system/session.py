@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 from rich.console import Console
@@ -22,7 +22,6 @@ from threeways.local_run.system.account import Account
 from threeways.local_run.system.pacing import SHARE, Pace, PacedProducer
 from threeways.local_run.system.reading import Decisions, VerdictReader
 from threeways.local_run.system.running import ALLOWED, Options, Running
-from threeways.local_run.system.waiting import Waiting
 from threeways.local_run.watch.snapshot import put_by_hand
 
 LOOK_SECONDS = 0.5
@@ -95,7 +94,6 @@ class Session:
             self.options.rate,
             pace=Pace(self._joined, SHARE * made.deadline),
         )
-        self._waiting = {task.name: Waiting() for task in made.tasks}
         self._progress = {
             task.name: RunProgress(
                 len(made.workload), self.producer, self.reader.by_source[task.model_name],
@@ -146,7 +144,7 @@ class Session:
             elapsed=time.monotonic() - self.started,
             total=len(self.up.prepared.workload),
             sent=len(self.producer.sent),
-            views={name: self._view(name) for name in self._progress},
+            views={name: one.view() for name, one in self._progress.items()},
             decided=self.decisions.outcomes.copy(),
             revisions=self.decisions.revisions,
             verdicts=len(self.reader.verdicts),
@@ -154,11 +152,6 @@ class Session:
             quarantined=self.quarantined,
             failed=self.up.join.failed,
         )
-
-    def _view(self, name: str) -> View:
-        positions = self.up.consumers[name].mapping.positions()
-        age = self._waiting[name].age(self.producer.sent, positions)
-        return replace(self._progress[name].view(), iterator_age=age)
 
     def watch(self, stopping: threading.Event, show: Callable[[SystemView], None], console: Console) -> None:
         """Look until nothing is left to do. show: is called at each look.

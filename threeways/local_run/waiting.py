@@ -6,7 +6,13 @@ import time
 from collections.abc import Mapping
 
 from threeways.local_run.ledger import Sent
-from threeways.local_run.system.account import is_unread
+
+
+def is_unread(event_id: str, positions: Mapping[str, str | None]) -> bool:
+    """Return whether a record lies behind its shard's position, or on a shard that has none."""
+    shard, _, sequence = event_id.partition(":")
+    done = positions.get(shard)
+    return done is None or int(sequence) > int(done)
 
 
 class Waiting:
