@@ -82,7 +82,10 @@ def test_init_answers_with_predictions_and_puts_nothing_in_a_test_run(
 def test_the_earlier_pipeline_s_integration_test_reads_the_predictions_in_the_answer(
     training: Training, aws: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its `docker-compose.yaml` sets no TEST_RUN, and its `test_docker.py` compares these names."""
+    """Its `docker-compose.yaml` sets no TEST_RUN, and its `test_docker.py` compares these names.
+
+    The interval is of a model that was trained here; that test of theirs minds no further name.
+    """
     aws.client("kinesis").create_stream(StreamName="compose-predictions", ShardCount=1)
     for name, value in {
         "PREDICTIONS_STREAM_NAME": "compose-predictions",
@@ -94,7 +97,7 @@ def test_the_earlier_pipeline_s_integration_test_reads_the_predictions_in_the_an
         monkeypatch.setenv(name, value)
     first = model.build()(event("good"), FakeContext())["predictions"][0]
     assert (first["model"], first["version"]) == ("ride_duration_prediction_model", "Test123")
-    assert first["prediction"].keys() == {"ride_duration", "ride_id"}
+    assert first["prediction"].keys() == {"ride_duration", "ride_id", "interval"}
     assert first["prediction"]["ride_id"] == 256
 
 

@@ -72,6 +72,8 @@ def test_the_projects_template_describes_its_function_streams_buckets_and_mappin
         "QUARANTINE_LOCATION": f"s3://{stack.buckets['QuarantineBucket'].name}/quarantine",
         "COUNTS_LOCATION": "",
         "COUNTS_SECONDS": "",
+        "FOLLOW": "",
+        "FOLLOW_SECONDS": "30",
         "MODEL_LOCATION": "s3://somewhere/model",
         "MODEL_SHA256": "",
         "MODEL_RUNTIME": "",

@@ -185,16 +185,17 @@ def change_of(told: Outcomes, family: float, length: timedelta) -> tuple[int | N
     show in the means of days, too, where there are enough of them.
     """
     try:
-        from river.drift import ADWIN
+        from river.drift import ADWIN as Adwin
     except ModuleNotFoundError:
         return None, "changes of the error are not looked for by ADWIN: that needs river (pip install river)"
+    adwin: Any = Adwin  # untyped
     errors = told.errors
     middle = np.median(errors)
     scale = np.median(np.abs(errors - middle)) * 1.4826 or 1.0
     off = np.clip((errors - middle) / scale, -_CLIP, _CLIP) / (2 * _CLIP) + 0.5
     places = set[int]()
     for values in (off, np.abs(off - 0.5) * 2):
-        window = ADWIN(delta=SENSITIVITY)
+        window: Any = adwin(delta=SENSITIVITY)
         for place, value in enumerate(values.tolist(), 1):
             window.update(value)
             if window.drift_detected:
