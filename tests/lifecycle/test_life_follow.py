@@ -22,7 +22,8 @@ import model
 from threeways import artifact
 from threeways.errors import ArtifactMissing, PointerUnreachable
 from threeways.lifecycle import follow, loading, memory
-from threeways.lifecycle.follow import MOST_SECONDS, Measured
+from threeways.lifecycle.follow import MOST_SECONDS
+from threeways.lifecycle.loading import Measured
 from threeways.lifecycle.pointer import Named, without_previous
 from threeways.scoring.outputs import value_in
 from threeways.scoring.service import ModelService

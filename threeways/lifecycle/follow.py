@@ -26,6 +26,7 @@ from threeways.errors import (
 )
 from threeways.lifecycle import loading, memory
 from threeways.lifecycle.events import FollowEvent, Report
+from threeways.lifecycle.loading import Measured
 from threeways.lifecycle.pointer import Held, Named, Pointer, PointerStore
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
@@ -38,31 +39,12 @@ logger = logging.getLogger(__name__)
 ASK_SECONDS = 10.0
 """A look at the pointer that takes longer is given up. No batch waits for it: what it finds is acted on after
 the next one."""
-SPARE = 1.5
-"""Loading is begun where the deadline leaves so many times what it is expected to take."""
-SECONDS_PER_BYTE = 1 / 20e6
-"""What each byte more than those of the last artifact adds to that, to be fetched, hashed and built."""
 MOST_SECONDS = 600.0
 """A load that takes longer is given up, and what failed is tried again after so long at the most."""
 LEAST_WAIT = 2.0
 """How long the batch that begins to load waits for it at the least, and else for twice what is expected."""
 LATE = 20
 """After so many batches without enough time for loading, it is told."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the last load took: seconds, and the artifact's bytes, 0 where they are not known."""
-
-    seconds: float
-    bytes: int
-
-    def seconds_for(self, more: int) -> float:
-        """Return what loading an artifact of so many bytes is expected to take.
-
-        Most of what a small one took is the same for any: it is not multiplied by the size.
-        """
-        return SPARE * (self.seconds + max(0, more - self.bytes) * SECONDS_PER_BYTE)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,27 @@ from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+SPARE = 1.5
+"""Loading is begun where the deadline leaves so many times what it is expected to take."""
+SECONDS_PER_BYTE = 1 / 20e6
+"""What each byte more than those of the last artifact adds to that, to be fetched, hashed and built."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the last load took: seconds, and the artifact's bytes, 0 where they are not known."""
+
+    seconds: float
+    bytes: int
+
+    def seconds_for(self, more: int) -> float:
+        """Return what loading an artifact of so many bytes is expected to take.
+
+        Most of what a small one took is the same for any: it is not multiplied by the size.
+        """
+        return SPARE * (self.seconds + max(0, more - self.bytes) * SECONDS_PER_BYTE)
 
 
 def settings_for(pointer: Named, settings: Settings) -> Settings:

@@ -12,7 +12,8 @@ from threeways.aws.s3 import SCHEME
 from threeways.errors import ArtifactUnreachable, PointerError, PointerRefused, ThreewaysError
 from threeways.lifecycle import loading
 from threeways.lifecycle.events import FollowEvent, Report
-from threeways.lifecycle.follow import Follower, Measured
+from threeways.lifecycle.follow import Follower
+from threeways.lifecycle.loading import Measured
 from threeways.lifecycle.pointer import Held, Named, PointerStore
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
