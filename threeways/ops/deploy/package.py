@@ -63,9 +63,10 @@ def packaged(document: Mapping[str, Any], values: Mapping[str, str], image: str)
             if name not in _MAY_STAY:
                 properties[name] = _replaced(value, literal)
         properties["ImageUri"] = image
+    made["Metadata"] = {**made.get("Metadata", {}), ID: "0" * 12}  # it takes room, too
     _shorten(made, values)
     text = json.dumps({**made, "Metadata": None}, sort_keys=True)  # the same for the same content
-    made["Metadata"] = {**made.get("Metadata", {}), ID: hashlib.sha256(text.encode()).hexdigest()[:12]}
+    made["Metadata"][ID] = hashlib.sha256(text.encode()).hexdigest()[:12]
     return made
 
 
