@@ -185,10 +185,10 @@ def change_of(told: Outcomes, family: float, length: timedelta) -> tuple[int | N
     show in the means of days, too, where there are enough of them.
     """
     try:
-        from river.drift import ADWIN as Adwin
+        from river import drift
     except ModuleNotFoundError:
         return None, "changes of the error are not looked for by ADWIN: that needs river (pip install river)"
-    adwin: Any = Adwin  # untyped
+    adwin: Any = drift.ADWIN  # untyped
     errors = told.errors
     middle = np.median(errors)
     scale = np.median(np.abs(errors - middle)) * 1.4826 or 1.0
