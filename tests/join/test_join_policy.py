@@ -36,7 +36,8 @@ def test_a_policy_comes_out_as_it_went_in_and_the_shipped_one_fits_twice() -> No
     "word",
     [
         "no base64!", "aGFsbG8=", packed(TEXT)[:-8], word_of(gzip.compress(b"\xff", mtime=0)),
-        word_of(gzip.compress(b"a", mtime=0) + b"more"), word_of(gzip.compress(b"a" * (MAX_BYTES + 1), mtime=0)),
+        word_of(gzip.compress(b"a", mtime=0) + b"more"),
+        word_of(gzip.compress(b"a" * (MAX_BYTES + 1), mtime=0)),
     ],
 )  # fmt: skip
 def test_what_is_no_packed_policy_is_refused_in_one_line(word: str) -> None:
