@@ -13,7 +13,7 @@ override GIVEN := $(if $(findstring command,$(origin _)),_) \
 override .DEFAULT_GOAL := help
 .PHONY: help setup run review watch torture replay web batch train retrain monitor test quality validate doctor plan bench bench-check bench-growth bench-consumers \
 	bench-image bench-web bench-batch bench-join digest check import wheel \
-	image web-image invoke start-lambda integration-test image-size deploy rollback destroy promote demote sbom audit base mlflow lock clean
+	image web-image invoke start-lambda integration-test image-size deploy rollback destroy promote demote recalibrate sbom audit base mlflow lock clean
 override SHELL := /bin/bash
 override .SHELLFLAGS := -eu -o pipefail -c
 
@@ -48,6 +48,7 @@ TAKES_rollback := STACK REGION YES TO NO_EVENT NO_RIDE
 TAKES_destroy := STACK REGION YES
 TAKES_promote := MODEL SHA256 POINTER TO EVENTS DATA ACTUAL ID BY BECAUSE FORCE YES
 TAKES_demote := POINTER TO BY BECAUSE YES
+TAKES_recalibrate := POINTER EVENTS DATA ACTUAL ID BY BECAUSE YES
 # What the environment says just as well: see 'Environment' in README.md.
 override ENVIRONMENT := TASK MODEL_LOCATION MODEL_BUCKET MODEL_SHA256 MODEL_RUNTIME RUN_ID MODEL_NAME EVENT_ID FOLLOW FOLLOW_SECONDS MODERATION_POLICY MLFLOW_% \
 	WEB_HOST WEB_PORT WEB_SECONDS WEB_GATHER WEB_DRAIN WEB_CONNECTIONS WEB_HEADER_KIB WEB_REQUEST_MIB WEB_ANSWER_MIB AWS_% POWERTOOLS_% OMP_NUM_THREADS COLUMNS \
@@ -238,6 +239,9 @@ promote: $(READY) ## have a model serve wherever a pointer is followed, if it is
 
 demote: $(READY) ## back to the model before, at once (POINTER=s3://… BY= BECAUSE= YES=1)
 	@$(PYTHON) -m threeways demote
+
+recalibrate: $(READY) ## fit the serving model's intervals to the newest labels, without retraining (POINTER=s3://… EVENTS= ACTUAL= ID= BY= BECAUSE= TASK= YES=1)
+	@$(PYTHON) -m threeways recalibrate
 
 destroy: $(READY) ## remove the stack; its buckets stay (STACK= REGION= YES=1)
 	@$(PYTHON) -m threeways destroy

@@ -30,6 +30,7 @@ from threeways.cli.monitor import monitor
 from threeways.cli.plan import plan
 from threeways.cli.promote import promote
 from threeways.cli.quarantine import quarantine
+from threeways.cli.recalibrate import recalibrate
 from threeways.cli.replay import replay
 from threeways.cli.retrain import retrain
 from threeways.cli.review import review
@@ -43,7 +44,7 @@ from threeways.cli.web import web
 
 COMMANDS = {
     "On this machine": (run, watch, web, batch, torture),
-    "A model's life": (train, retrain, compare, promote, demote, monitor),
+    "A model's life": (train, retrain, compare, promote, demote, recalibrate, monitor),
     "A model's artifact": (check, digest, export, import_),
     "What was given up": (quarantine, replay),
     "What is left to people": (review,),

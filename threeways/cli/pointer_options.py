@@ -1,4 +1,4 @@
-"""What `promote` and `demote` share: their options, the question before, and what is told after."""
+"""What `promote`, `demote` and `recalibrate` share: options, the question before, what is told after."""
 
 from __future__ import annotations
 

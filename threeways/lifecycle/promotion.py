@@ -39,12 +39,15 @@ def demote(store: PointerStore, by: str, because: str) -> Change:
     return put(store, held.pointer, held.etag, _signed(held.pointer.previous, by, because))
 
 
-def recalibrate(store: PointerStore, table: IntervalTable | None, by: str, because: str) -> Change:
+def recalibrate(
+    store: PointerStore, table: IntervalTable | None, by: str, because: str, held: Held | None = None
+) -> Change:
     """Have the model that serves go on with another interval table; None: with its artifact's own.
 
-    Raises PromotionRefused where no model serves.
+    held: the pointer as it was when the table was fitted; None: it is read. Raises PromotionRefused where no
+    model serves, and PointerMoved where another was promoted since.
     """
-    held = store.read()
+    held = held or store.read()
     if held.pointer is None:
         raise PromotionRefused(f"there is no pointer at {store.place}: promote a model first")
     signed = _signed(held.pointer, by, because)

@@ -87,15 +87,22 @@ def recalibrated(
     return _table(predicted, actual, table, by if table.by is not None else None)
 
 
-def covered(table: IntervalTable, predicted: Floats, actual: Floats, by: Floats | None = None) -> Coverage:
-    """Measure a table on n predictions and what was true. by: as `recalibrated` takes it."""
-    ends = _ends(table, predicted, by)
+def covered(
+    table: IntervalTable, predicted: Floats, actual: Floats, by: Floats | None = None, *, whole: bool = False
+) -> Coverage:
+    """Measure a table on n predictions and what was true.
+
+    by: as `recalibrated` takes it. whole: the predictions are integers, whose intervals end at integers.
+    """
+    ends = _ends(table, predicted, by, whole=whole)
     return measured(ends[:, 1], ends[:, 2], actual)
 
 
-def held(table: IntervalTable, predicted: Floats, actual: Floats, by: Floats | None) -> NDArray[np.bool_]:
-    """(n,) which true values their intervals hold. by: as `recalibrated` takes it."""
-    ends = _ends(table, predicted, by)
+def held(
+    table: IntervalTable, predicted: Floats, actual: Floats, by: Floats | None, *, whole: bool = False
+) -> NDArray[np.bool_]:
+    """(n,) which true values their intervals hold. by: as `recalibrated` takes it. whole: as `covered`."""
+    ends = _ends(table, predicted, by, whole=whole)
     return (actual >= ends[:, 1]) & (actual <= ends[:, 2])
 
 
@@ -187,10 +194,10 @@ def _offsets(residuals: Floats, coverage: float) -> tuple[float, float]:
     return min(float(ordered[low]), 0.0), max(float(ordered[high]), 0.0)
 
 
-def _ends(table: IntervalTable, predicted: Floats, by: Floats | None) -> Floats:
+def _ends(table: IntervalTable, predicted: Floats, by: Floats | None, *, whole: bool) -> Floats:
     columns = [] if table.by is None else [table.by]
     rows = np.zeros((len(predicted), 0)) if by is None else by.reshape(-1, 1)
-    return Intervals(table, columns, whole=False).around(predicted, lambda _: rows)
+    return Intervals(table, columns, whole=whole).around(predicted, lambda _: rows)
 
 
 def _off(parts: Parts, inside: NDArray[np.bool_], coverage: float) -> tuple[float, ...]:

@@ -84,7 +84,7 @@ class Intervals:
         """
         at = self._edges.searchsorted(values, "right")
         if self.table.by is not None:
-            group = self._by_edges.searchsorted(self._grouping(take(range(len(values)))), "right")
+            group = self._by_edges.searchsorted(self.grouping(take(range(len(values)))), "right")
             at += group * (len(self._edges) + 1)
         offsets = self._offsets.take(at, axis=1)  # three rows: numpy is quickest along them
         made = (
@@ -96,7 +96,7 @@ class Intervals:
         answers: NDArray[Any] = made.T
         return answers
 
-    def _grouping(self, rows: Any) -> NDArray[np.float64]:
+    def grouping(self, rows: Any) -> NDArray[np.float64]:
         """(n,) the column that the table's groups are by."""
         name = str(self.table.by)
         column = rows.columns[name] if isinstance(rows, Table) else rows[:, self._columns.index(name)]

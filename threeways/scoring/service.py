@@ -70,7 +70,8 @@ class ModelService[E]:
     come. version: what predictions name as their model's version. golden: the examples of its golden set that
     were answered as when it was made; 0: it has none. clock: seconds, to measure calls of `predict` with.
     interval: the table of prediction intervals in place of the artifact's own; None: that, if it has one.
-    output: what messages hold; answered: what the model itself answers, without its interval.
+    output: what messages hold; answered: what the model itself answers, without its interval. intervals: what
+    gives answers theirs, None without a table.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class ModelService[E]:
             interval = interval_tables.of(info)
         by_column = model.input_kind != "dicts" or task.mixed
         columns = task.columns if by_column and not task.combine else ()
-        output, self._intervals = applied(answered, interval, columns)
+        output, self.intervals = applied(answered, interval, columns)
         self.output = output
         if output is not task.output:
             task = dataclasses.replace(task, output=output)
@@ -253,7 +254,7 @@ class ModelService[E]:
 
     def _with_intervals(self, values: NDArray[Any], take: Take) -> NDArray[Any]:
         """Return the model's answers as the output holds them. take: gives the rows that they are of."""
-        return values if self._intervals is None else self._intervals.around(values, take)
+        return values if self.intervals is None else self.intervals.around(values, take)
 
     def _terms(self, take: Take, count: int, faults: dict[int, Fault]) -> list[list[Term] | None]:
         """Return the largest terms of each event's score; `faults` gets those that have none."""

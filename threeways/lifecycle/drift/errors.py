@@ -163,7 +163,8 @@ def _worse(measure: str, centre: float, beyond: Sequence[Measured], unit: str) -
         what = "too much" if now > 0 else "too little"
         told = f"predictions are {abs(now):.2f} {unit} {what} on average since {since}"
         advice = (
-            "Retrain on newer rows; until then recalibrate intervals, which takes the newest labels alone."
+            "Retrain on newer rows; until then make recalibrate POINTER= EVENTS= fits the intervals to the "
+            "newest labels."
         )
         return Finding(
             "bias", "error", "", first.start, centre, now, last.rows,
