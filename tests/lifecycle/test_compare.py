@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from threeways.lifecycle import clusters as paired
 from threeways.lifecycle.compare import Actual, Comparison, Told, compared
 from threeways.local_run import comparison, consumers
 from threeways.local_run.comparison import Sources
+from threeways.local_run.life import steps
+from threeways.local_run.life.record import Record
 from threeways.local_run.pipeline import Options
 from threeways.ops.capacity.readers import names_of
 from threeways.scoring import golden, tasks
@@ -105,6 +108,68 @@ def test_the_interval_holds_the_truth_where_hours_share_a_cause_and_an_independe
             held[name] += abs(found.mean) <= found.margin
     assert 0.92 <= held["clusters"] / 400 <= 0.98
     assert held["alone"] / 400 < 0.5
+
+
+def test_looking_again_until_it_is_sure_finds_no_more_differences_than_one_look() -> None:
+    rng = np.random.default_rng(2)
+    looks, worlds = steps.LOOKS, 200
+    ends = [steps.COMPARED + look * steps.COMPARED // 3 for look in range(looks)]
+    minutes = np.arange(ends[-1]) * 90.0
+    found = {"each at 95 %": 0, "all at 95 %": 0}
+    for _ in range(worlds):  # of two models that are alike
+        values = (
+            rng.normal(0, 1, ends[-1]) + np.repeat(rng.normal(0, 0.3, 1 + ends[-1] // 40), 40)[: ends[-1]]
+        )
+        for name, sure in (("each at 95 %", 0.95), ("all at 95 %", paired.of_each(looks))):
+            found[name] += any(
+                paired.difference(values[:end], paired.clusters_of(minutes[:end]), sure).is_sure
+                for end in ends
+            )
+    assert found["all at 95 %"] / worlds <= 0.05
+    assert found["each at 95 %"] / worlds > 0.12
+
+
+def test_a_verdict_of_several_looks_says_so_and_is_less_easily_sure() -> None:
+    once, often = both(), both(looks=10)
+    assert (once.looks, often.looks) == (1, 10)
+    assert once.difference
+    assert once.difference.margin
+    assert often.difference
+    assert often.difference.margin
+    assert often.difference.margin > 1.3 * once.difference.margin
+    assert "after 4,000 events (at 99.5 %, as one of at most 10 looks): promote?" in often.said()
+    assert "looks" not in once.said()
+
+
+def test_a_challenger_that_cannot_be_told_apart_is_given_up_after_the_last_look() -> None:
+    rng, n = np.random.default_rng(6), 8_000
+    record = Record(range(n), ())
+    truth = rng.uniform(5, 45, n)
+    for place in range(n):
+        record.shadowed(place, truth[place] + rng.normal(0, 5))
+        label = {"id": place, "predicted": truth[place] + rng.normal(0, 5), "actual": truth[place]}
+        record.take(label | {"slices": {}}, "id")
+    said: list[str] = []
+    times = np.datetime64("2021-01-01") + np.arange(n) * np.timedelta64(90, "s")
+    untouched = lambda *_: pytest.fail("it was promoted")  # noqa: E731
+    loop = steps.Steps(record, times, untouched, Path(), untouched, untouched, untouched, said.append)
+    uris = SimpleNamespace(uri="models:/rides/6"), SimpleNamespace(uri="models:/rides/7")
+    loop.report = SimpleNamespace(champion=uris[0], model=uris[1])  # type: ignore[assignment]
+    loop.marks.retrain = 0
+    loop._step, closed = loop._compare, 0
+
+    def advance() -> None:
+        nonlocal closed
+        while closed < n:
+            closed += 100
+            record.decided[closed:], record._closed = False, 0
+            record.decided[:closed] = True
+            loop.advance()
+
+    with pytest.raises(steps.Failed, match=r"can't be told apart .* one of at most 10 looks"):
+        advance()
+    assert len(said) == steps.LOOKS
+    assert closed < n
 
 
 def test_clusters_are_the_longest_of_which_there_are_enough() -> None:

@@ -46,6 +46,15 @@ class MeanDifference(msgspec.Struct, frozen=True):
         return self.margin is not None and abs(self.mean) > self.margin
 
 
+def of_each(comparisons: int, confidence: float = CONFIDENCE) -> float:
+    """Return the confidence of each of several comparisons, with which all together have this one.
+
+    Bonferroni: for parts of the same events, and for looks at one comparison again as events come, each of
+    which is a further chance to be wrong.
+    """
+    return 1 - (1 - confidence) / max(1, comparisons)
+
+
 def clusters_of(times: Floats) -> Clusters:
     """Return the clusters of events. times: (n,) Unix times, NaN where one is unknown."""
     if len(times) and np.isfinite(times).all():

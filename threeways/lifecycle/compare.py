@@ -79,7 +79,8 @@ class Comparison(msgspec.Struct, frozen=True):
     both: events that both answered. apart: mean, p50, p95, p99 and most of the distance of their answers, and
     the share of those that differ. later: p50 and p99 of the seconds by which the challenger's came later.
     labelled: of both, those whose truth is known. difference: champion's error less the challenger's, over 0
-    where the challenger is better; None of too few. parts: the largest distances first.
+    where the challenger is better; None of too few. parts: the largest distances first. looks: how often the
+    two are compared at most as events come; all looks together are at the confidence.
     """
 
     champion: Side
@@ -92,6 +93,7 @@ class Comparison(msgspec.Struct, frozen=True):
     labelled: int
     difference: MeanDifference | None
     parts: list[Part]
+    looks: int = 1
 
     @property
     def verdict(self) -> str:
@@ -113,6 +115,8 @@ class Comparison(msgspec.Struct, frozen=True):
         """Return the verdict in a line."""
         new, old = _name(self.challenger), _name(self.champion)
         after = f"after {self.labelled:,} events"
+        if self.looks > 1:
+            after += f" (at {100 * paired.of_each(self.looks):.4g} %, as one of at most {self.looks} looks)"
         if self.difference is None or self.difference.margin is None:
             return (
                 f"{new} and {old} cannot be judged: {self.labelled:,} of the {self.both:,} events that both "
@@ -146,11 +150,14 @@ def compared(
     *,
     names: tuple[str, str] = ("champion", "challenger"),
     unit: str = "",
+    looks: int = 1,
 ) -> Comparison:
     """Compare what two models said. actual: what really was, by the events' own ids; {}: nobody knows yet.
 
     slices: how the events are parted by the fields that `actual` has; those of which it has none are left
     out. names: what the two are called where one has several versions. unit: of numbers.
+    looks: how often they are compared at most until the difference is sure; each look is then at a higher
+    confidence.
     Raises DataError: one said nothing, or they have no event in common, or answer in two kinds.
     """
     old, new = (_Answers(told, name) for told, name in zip((champion, challenger), names, strict=True))
@@ -169,6 +176,7 @@ def compared(
         kind.losses([pairs[at][side].value for at in known], [one.value for one in truth]) for side in (0, 1)
     ]
     gain = losses[0] - losses[1]
+    sure = paired.of_each(looks)
     clusters = paired.clusters_of(_times(truth, [pairs[at][0] for at in known]))
     return Comparison(
         champion=old.side(new, kind.errors([pairs[at][0].value for at in known], truth)),
@@ -179,8 +187,9 @@ def compared(
         apart=_apart(distance, [one.value != other.value for one, other in pairs]),
         later=_later(pairs),
         labelled=len(known),
-        difference=paired.difference(gain, clusters) if len(known) >= LEAST_JUDGED else None,
-        parts=_parts(truth, slices, distance[known], gain, clusters),
+        difference=paired.difference(gain, clusters, sure) if len(known) >= LEAST_JUDGED else None,
+        parts=_parts(truth, slices, distance[known], gain, clusters, sure),
+        looks=looks,
     )
 
 
@@ -302,10 +311,11 @@ def _parts(
     distance: Floats,
     gain: Floats,
     clusters: paired.Clusters,
+    sure: float,
 ) -> list[Part]:
     """Return the parts of the labelled events: those in which the answers are furthest apart first."""
     found = [one for one in parted([event.slices for event in truth], slices) if len(one[2]) >= LEAST_JUDGED]
-    confidence = 1 - (1 - paired.CONFIDENCE) / max(1, len(found))  # of all parts together: Bonferroni
+    confidence = paired.of_each(len(found), sure)  # of all parts together
     made = [
         Part(
             name, part, len(rows), float(distance[rows].mean()),

@@ -81,11 +81,17 @@ class Record:
         return dict(Counter(one for one in self.version if one is not None))
 
     def compared(
-        self, begin: int, end: int, times: NDArray[np.datetime64], names: tuple[str, str], unit: str
+        self,
+        begin: int,
+        end: int,
+        times: NDArray[np.datetime64],
+        names: tuple[str, str],
+        unit: str,
+        looks: int = 1,
     ) -> Comparison | None:
         """Compare the served predictions of some events with the shadow's; None without one of both.
 
-        names: of the two models.
+        names: of the two models. looks: how often this is asked at most.
         """
         rows = begin + np.flatnonzero(
             np.isfinite(self.error[begin:end]) & np.isfinite(self.shadow[begin:end])
@@ -103,7 +109,7 @@ class Record:
         actual: dict[EventId, Actual] = {
             row: Actual(float(self.actual[row]), time) for row, time in zip(rows.tolist(), at, strict=True)
         }
-        return compared(served, shadowed, actual, names=names, unit=unit)
+        return compared(served, shadowed, actual, names=names, unit=unit, looks=looks)
 
     def of_version(self, version: str | None) -> NDArray[np.bool_]:
         """Tell which events a version served."""

@@ -30,6 +30,9 @@ TRIES = 3
 """Retrainings that may come to nothing, each with half as many events more."""
 COMPARED, AFTER = 1_500, 2_000
 """Labelled events on which the shadow is compared, and that the promoted model serves."""
+LOOKS = 10
+"""How often they are compared at most, each time on a third of `COMPARED` more: all looks together are at the
+confidence of one comparison."""
 
 type Retrain = Callable[[Path, Path, float, str], Report]
 """(data, holdout, days of the window, reason) -> what came of it."""
@@ -77,7 +80,7 @@ class Steps:
         self._step = self._watch
         self._tries = 0
         self._training: _Training | None = None
-        self._looked = 0
+        self._looked = self._looks = 0
 
     @property
     def doing(self) -> str:
@@ -188,11 +191,12 @@ class Steps:
         if int(both.sum()) < max(COMPARED, self._looked):
             return
         names = self.report.champion.uri, self.report.model.uri
-        self.compared = found = self.record.compared(begin, closed, self.times, names, self.unit)
+        self.compared = found = self.record.compared(begin, closed, self.times, names, self.unit, LOOKS)
         if found is None:
             return
+        self._looks += 1
         self.say(f"COMPARE: {found.said()}")
-        if found.verdict == "worse":
+        if found.verdict == "worse" or (found.verdict != "better" and self._looks == LOOKS):
             raise Failed(found.said())
         if found.verdict != "better":
             self._looked = found.labelled + COMPARED // 3
