@@ -20,7 +20,6 @@ from small_training import Training
 
 from threeways import artifact
 from threeways.errors import DataError, UsageError
-from threeways.lifecycle import clusters as paired
 from threeways.lifecycle.compare import Actual, Comparison, Told, compared
 from threeways.local_run import comparison, consumers
 from threeways.local_run.comparison import Sources
@@ -28,7 +27,7 @@ from threeways.local_run.life import steps
 from threeways.local_run.life.record import Record
 from threeways.local_run.pipeline import Options
 from threeways.ops.capacity.readers import names_of
-from threeways.scoring import golden, tasks
+from threeways.scoring import golden, paired, tasks
 from threeways.settings import Settings
 from threeways.training.registry import RegisteredModel
 
@@ -68,7 +67,7 @@ def test_the_better_one_is_named_with_an_interval_of_its_paired_errors() -> None
     found = both()
     gain = np.abs(OLD - TRUTH) - np.abs(NEW - TRUTH)
     assert found.difference
-    assert found.difference.mean == pytest.approx(gain.mean())
+    assert found.difference.value == pytest.approx(gain.mean())
     assert (found.difference.by, found.difference.clusters) == ("hour", 68)
     assert found.difference.margin == pytest.approx(1.96 * gain.std() / N**0.5, rel=0.2)
     assert found.verdict == "better"
@@ -105,7 +104,7 @@ def test_the_interval_holds_the_truth_where_hours_share_a_cause_and_an_independe
         ):
             found = paired.difference(values, clusters)
             assert found.margin
-            held[name] += abs(found.mean) <= found.margin
+            held[name] += abs(found.value) <= found.margin
     assert 0.92 <= held["clusters"] / 400 <= 0.98
     assert held["alone"] / 400 < 0.5
 
@@ -114,7 +113,7 @@ def test_looking_again_until_it_is_sure_finds_no_more_differences_than_one_look(
     rng = np.random.default_rng(2)
     looks, worlds = steps.LOOKS, 200
     ends = [steps.COMPARED + look * steps.COMPARED // 3 for look in range(looks)]
-    minutes = np.arange(ends[-1]) * 90.0
+    minutes = np.arange(0, 90.0 * ends[-1], 90.0)
     found = {"each at 95 %": 0, "all at 95 %": 0}
     for _ in range(worlds):  # of two models that are alike
         values = (
@@ -187,7 +186,7 @@ def test_where_they_are_apart_and_where_the_challenger_is_worse_is_told_by_slice
     [worst] = [one for one in found.worse_parts if one.part == "7.5-10"]
     assert worst.slice == "distance, miles"
     assert worst.difference
-    assert worst.difference.mean < -2
+    assert worst.difference.value < -2
     assert "It is worse in distance, miles 7.5-10" in found.said()
     assert {one.part for one in found.parts if one.slice == "pickup zone"} == {"1", "2", "3", "4"}
     assert both(OLD).worse_parts == []

@@ -16,18 +16,24 @@ from payments_lab import values
 from small_training import Training
 from typer.testing import CliRunner
 
+from threeways import bootstrap
 from threeways.artifact.interval import IntervalTable
 from threeways.cli.app import app
 from threeways.errors import ArtifactMismatch, PointerMoved, PromotionRefused, UsageError
 from threeways.lifecycle import gate, promotion
-from threeways.lifecycle.gate import Comparison
+from threeways.lifecycle.gate import Comparison, Part
 from threeways.lifecycle.pointer import Pointer
+from threeways.local_run.events import Source, load
 from threeways.ops import promote as promoting
 from threeways.ops.promote import Promoted, Request
 from threeways.scoring.events import Events
 from threeways.scoring.output import Ranged
+from threeways.scoring.service import ModelService
 from threeways.scoring.task import Task
+from threeways.settings import Settings
 from threeways.systems.taxi import duration
+from threeways.training.examples import training_of
+from threeways.training.retrain import gate as retrain_gate
 
 pytest_plugins = ["follow_fixtures"]
 
@@ -173,10 +179,6 @@ def test_the_alias_moves_along(life: Life, training: Training) -> None:
 
 
 def test_slices_are_told_the_worst_first(training: Training) -> None:
-    from threeways import bootstrap
-    from threeways.local_run.events import Source, load
-    from threeways.settings import Settings
-
     settings = Settings(task="ride_duration")
     champion = bootstrap.service_of(training.report.model.folder, settings)
     events = load(Source(training.validation), duration.task, lambda _: None)
@@ -192,6 +194,52 @@ def test_a_part_that_gets_surely_worse_is_marked(life: Life) -> None:
     was, now = np.full(500, 1.0), np.full(500, 4.0)
     assert gate._part("zone 7", np.stack([was, now]), "rmse").worse
     assert not gate._part("zone 7", np.stack([now, was]), "rmse").worse
+
+
+def test_a_model_that_is_surely_worse_on_a_slice_is_refused_as_a_retraining_s_is() -> None:
+    part = Part("zone 7", 600, 1.0, 1.2, worse=True)
+    found = Comparison("march", "rmse", 9_000, 2.0, 1.9, 0.1, 0.05, (part,))
+    assert found.fault == "it is worse on zone 7, 1.2 against 1 on 600 events"
+
+
+def test_a_difference_of_events_that_share_a_cause_is_less_certain(
+    life: Life, models: dict[str, Path]
+) -> None:
+    nine, ten = (bootstrap.service_of(models[name], Settings()) for name in ("nine", "ten"))
+    runs = 10 + np.repeat(np.random.default_rng(4).normal(size=40), 50)
+    mixed = np.random.default_rng(5).permutation(runs)
+    one, other = (gate.compare(nine, ten, window(truth=truth)) for truth in (runs, mixed))
+    assert one.gain == pytest.approx(other.gain)
+    assert one.margin > 2 * other.margin
+
+
+def test_the_gate_and_a_retraining_say_the_same_of_the_same_rides(training: Training) -> None:
+    service = bootstrap.service_of(training.report.model.folder, Settings(task="ride_duration"))
+    challenger: Any = ModelService(Larger(service.model), duration.task, "8")
+    events = load(Source(training.validation), duration.task, lambda _: None)
+    found = gate.compare(service, challenger, events)
+    labelled: Any = getattr(training_of(duration.task), "labelled", None)
+    holdout = labelled(duration.task, training.validation, "HOLDOUT", lambda _: None)
+    guess = [service.model.predict(holdout.block) * factor for factor in (1.0, 1.1)]
+    verdict = retrain_gate.judged(duration.task, holdout, *guess)
+    assert verdict.difference.by in {"day", "hour"}
+    assert found.gain == pytest.approx(verdict.difference.value)
+    assert found.margin == pytest.approx(verdict.difference.margin, rel=0.05)  # days of UTC, and of the city
+    told = {f"{one.slice} {one.part}": one.is_worse for one in verdict.parts}
+    assert told == {one.name: one.worse for one in found.parts if one.events >= 500}
+
+
+class Larger:
+    """A model whose predictions are a tenth larger than another's."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def predict(self, rows: Any) -> Any:
+        return self._model.predict(rows) * 1.1
 
 
 def test_a_model_that_refuses_more_events_is_refused() -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from threeways.errors import DataError, UsageError
 from threeways.scoring import tasks
-from threeways.scoring.paired import rmse_difference
+from threeways.scoring.paired import clusters_of, rmse_difference
 from threeways.systems.taxi.trips import city
 from threeways.training.examples import Examples
 from threeways.training.retrain import gate
@@ -42,6 +42,7 @@ def test_a_difference_holds_the_true_one_and_is_paired() -> None:
         own = random.normal(0, 1, (2, 4_000))
         found = rmse_difference(common + own[0] * 2, common + own[1])
         truth = np.sqrt(29) - np.sqrt(26)
+        assert found.margin
         held += abs(found.value - truth) <= found.margin
         widths.append(found.margin)
     assert 0.9 < held / 200 < 0.99
@@ -54,7 +55,16 @@ def test_a_difference_of_runs_of_alike_errors_is_less_certain() -> None:
     hours = np.repeat(random.normal(0, 1, 200), 20)
     mixed = random.permutation(hours)
     base = np.full(4_000, 3.0)
-    assert rmse_difference(base, base + hours).margin > 2 * rmse_difference(base, base + mixed).margin
+    found, other = (rmse_difference(base, base + one) for one in (hours, mixed))
+    assert found.margin
+    assert other.margin
+    assert found.margin > 2 * other.margin
+    times = np.repeat(np.arange(200) * 3_600.0, 20)
+    mixed_up = random.permutation(4_000)
+    by_time = rmse_difference(base, (base + hours)[mixed_up], clusters_of(times[mixed_up]))
+    assert by_time.by == "hour"
+    assert by_time.margin
+    assert by_time.margin > 2 * other.margin  # whatever their order
 
 
 def test_a_difference_of_few_events_is_no_verdict() -> None:

@@ -1,7 +1,7 @@
 """Compare two models by what they said of the same events, and by what really happened.
 
 A challenger is a consumer of its own on the champion's stream (a shadow), so that both say something of each
-event under one `source_event_id`. What is compared is therefore paired: see `clusters`.
+event under one `source_event_id`. What is compared is therefore paired: see `threeways.scoring.paired`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from threeways.errors import DataError
-from threeways.lifecycle import clusters as paired
-from threeways.lifecycle.clusters import Floats, MeanDifference
-from threeways.lifecycle.parts import parted
+from threeways.scoring import paired
+from threeways.scoring.paired import Difference, Floats
+from threeways.scoring.parts import columns_of, parted
 from threeways.scoring.slices import Slice
 from threeways.scoring.task import EventId
 
@@ -70,7 +70,7 @@ class Part(msgspec.Struct, frozen=True):
     part: str
     events: int
     apart: float
-    difference: MeanDifference | None
+    difference: Difference | None
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ class Comparison(msgspec.Struct, frozen=True):
     apart: dict[str, float]
     later: dict[str, float] | None
     labelled: int
-    difference: MeanDifference | None
+    difference: Difference | None
     parts: list[Part]
     looks: int = 1
 
@@ -100,16 +100,12 @@ class Comparison(msgspec.Struct, frozen=True):
         """`better` or `worse`, of the challenger; `alike`: they can't be told apart; `unknown`."""
         if self.difference is None or self.difference.margin is None:
             return "unknown"
-        if not self.difference.is_sure:
-            return "alike"
-        return "better" if self.difference.mean > 0 else "worse"
+        return "better" if self.difference.better else "worse" if self.difference.worse else "alike"
 
     @property
     def worse_parts(self) -> list[Part]:
         """The parts in which the challenger is surely worse, all of them together at the confidence."""
-        return [
-            one for one in self.parts if one.difference and one.difference.is_sure and one.difference.mean < 0
-        ]
+        return [one for one in self.parts if one.difference and one.difference.worse]
 
     def said(self) -> str:
         """Return the verdict in a line."""
@@ -122,7 +118,7 @@ class Comparison(msgspec.Struct, frozen=True):
                 f"{new} and {old} cannot be judged: {self.labelled:,} of the {self.both:,} events that both "
                 f"answered have a known truth, and {LEAST_JUDGED} are the least"
             )
-        by = f"{abs(self.difference.mean):.2g}" if self.verdict == "alike" else _rounded(self.difference)
+        by = f"{abs(self.difference.value):.2g}" if self.verdict == "alike" else _rounded(self.difference)
         by += f" ± {self.difference.margin:.2g} {self.unit}".rstrip()
         if self.verdict == "alike":
             return f"{new} and {old} can't be told apart {after}: they differ by {by}"
@@ -136,10 +132,10 @@ def _name(side: Side) -> str:
     return next(iter(side.versions)) if len(side.versions) == 1 else side.name
 
 
-def _rounded(found: MeanDifference) -> str:
+def _rounded(found: Difference) -> str:
     """Return a mean with the decimals of two digits of its margin."""
-    margin = found.margin or abs(found.mean) or 1.0
-    return f"{abs(found.mean):.{min(_DIGITS, max(0, 1 - int(np.floor(np.log10(margin)))))}f}"
+    margin = found.margin or abs(found.value) or 1.0
+    return f"{abs(found.value):.{min(_DIGITS, max(0, 1 - int(np.floor(np.log10(margin)))))}f}"
 
 
 def compared(
@@ -314,12 +310,13 @@ def _parts(
     sure: float,
 ) -> list[Part]:
     """Return the parts of the labelled events: those in which the answers are furthest apart first."""
-    found = [one for one in parted([event.slices for event in truth], slices) if len(one[2]) >= LEAST_JUDGED]
+    columns = columns_of([event.slices for event in truth], slices)
+    found = [one for one in parted(columns, slices) if len(one[2]) >= LEAST_JUDGED]
     confidence = paired.of_each(len(found), sure)  # of all parts together
     made = [
         Part(
             name, part, len(rows), float(distance[rows].mean()),
-            paired.difference(gain[rows], (clusters[0], clusters[1][rows]), confidence),
+            paired.difference(gain[rows], paired.within(clusters, rows), confidence),
         )
         for name, part, rows in found
     ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Compare the model that is to serve with the one that does: better, or at least no worse.
 
 Both score the same labelled events, each by itself, and their errors are compared event by event: what both
-find hard cancels out, so that a small difference shows.
+find hard cancels out, so that a small difference shows. The difference, its interval and the parts of slices
+are those of a retraining: see `threeways.scoring.paired`.
 """
 
 from __future__ import annotations
@@ -10,34 +11,34 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from threeways.errors import PermanentError, PromotionRefused
-from threeways.lifecycle.parts import parted
+from threeways.lifecycle.fields import leaves, unix_times
+from threeways.scoring import paired
 from threeways.scoring.events import Events
 from threeways.scoring.outcomes import Outcome, Scored
 from threeways.scoring.output import number_of, text_of
+from threeways.scoring.paired import Clusters, Difference, Floats
+from threeways.scoring.parts import PART_EVENTS, WORSE, columns_of, parted
 from threeways.scoring.service import ModelService
 
 LEAST_EVENTS = 200
 """Fewer labelled events decide nothing."""
 TOLERATED = 0.01
 """So much larger may the new model's error be, as a share, where chance alone may have made it larger."""
-_SURE, _VERY_SURE = 1.96, 3.29
-"""Standard errors: 95 %, and for each of many slices 99.9 %."""
-_AT_ONCE = 10_000
-
-type Floats = NDArray[np.float64]
+_AT_ONCE, _NAMED = 10_000, 3
 
 
 @dataclass(frozen=True)
 class Part:
-    """A slice of the events. champion, challenger: their errors there. worse: surely so, and by over 5 %."""
+    """A slice of the events. champion, challenger: their errors there. worse: surely so, and by over 5 %.
+
+    One of under 500 events is not judged; the others together are told as worse by chance as rarely as one.
+    """
 
     name: str
     events: int
@@ -74,6 +75,12 @@ class Comparison:
             )
         if self.gain < 0 and (-self.gain > self.margin or -self.gain > TOLERATED * self.champion):
             return f"it is worse than the one that serves: {self}"
+        if worse := [one for one in self.parts if one.worse]:
+            told = "; ".join(
+                f"{one.name}, {one.challenger:.4g} against {one.champion:.4g} on {one.events:,} events"
+                for one in worse[:_NAMED]
+            )
+            return f"it is worse on {told}"
         return None
 
     def __str__(self) -> str:
@@ -86,7 +93,7 @@ class Comparison:
 
 def compare(champion: ModelService[Any], challenger: ModelService[Any], events: Events) -> Comparison:
     """Have both score labelled events. Raises PromotionRefused where nothing can be told."""
-    losses, fields, refused = _losses(champion, challenger, events)
+    losses, columns, times, refused = _losses(champion, challenger, events)
     both = np.isfinite(losses).all(axis=0)
     count = int(both.sum())
     if count < LEAST_EVENTS:
@@ -95,12 +102,16 @@ def compare(champion: ModelService[Any], challenger: ModelService[Any], events: 
             "name a larger window, EVENTS=, and its column with what really was so, ACTUAL="
         )
     measure = "rmse" if _is_number(champion) else "error rate"
-    parts = [
-        _part(f"{title} {name}", losses[:, chosen], measure)
-        for title, name, places in parted(fields, champion.task.slices)
-        if len(chosen := places[both[places]]) >= LEAST_EVENTS
+    was, now = known = losses[:, both]
+    clusters = paired.clusters_of(times[both])
+    columns = {name: list(compress(values, both.tolist())) for name, values in columns.items()}
+    found = [
+        (f"{title} {name}", rows)
+        for title, name, rows in parted(columns, champion.task.slices)
+        if len(rows) >= LEAST_EVENTS
     ]
-    was, now = losses[:, both]
+    sure = paired.of_each(sum(len(rows) >= PART_EVENTS for _, rows in found))
+    parts = [_part(name, known[:, at], measure, paired.within(clusters, at), sure) for name, at in found]
     errors = _error(was, measure), _error(now, measure)
     return Comparison(
         events.name,
@@ -108,7 +119,7 @@ def compare(champion: ModelService[Any], challenger: ModelService[Any], events: 
         count,
         *errors,
         errors[0] - errors[1],
-        _margin(was, now, measure),
+        _margin(_difference(was, now, measure, clusters)),
         tuple(sorted(parts, key=lambda part: part.champion - part.challenger)),
         refused,
     )
@@ -116,9 +127,10 @@ def compare(champion: ModelService[Any], challenger: ModelService[Any], events: 
 
 def _losses(
     champion: ModelService[Any], challenger: ModelService[Any], events: Events
-) -> tuple[Floats, list[Mapping[str, Any]], tuple[int, int]]:
-    """Return (2, n) losses, NaN where unknown; the slices' fields; and how many each does not score."""
-    names = [one.field for one in champion.task.slices]
+) -> tuple[Floats, Mapping[str, Sequence[Any]], Floats, tuple[int, int]]:
+    """Return (2, n) losses, NaN where unknown; the slices' fields; times; how many each does not score."""
+    slices, time = champion.task.slices, champion.task.time
+    names = [one.field for one in slices] + ([time.field] if time else [])
     found: list[list[float]] = [[], []]
     fields: list[Mapping[str, Any]] = []
     refused, arrived = [0, 0], datetime.now(UTC)
@@ -131,9 +143,10 @@ def _losses(
             refused[place] += sum(isinstance(one, PermanentError) for one in outcomes)
             found[place] += [_loss(one, true) for one, true in zip(outcomes, known, strict=True)]
         for payload in chunk if names else ():
-            leaves = _leaves(msgspec.json.decode(payload))
-            fields.append({name: leaves.get(name) for name in names})
-    return np.array(found), fields, (refused[0], refused[1])
+            said = leaves(payload)
+            fields.append({name: said.get(name) for name in names})
+    at = [one.get(time.field) for one in fields] if time else [None] * len(found[0])
+    return np.array(found), columns_of(fields, slices), unix_times(at, time), (refused[0], refused[1])
 
 
 def _is_number(service: ModelService[Any]) -> bool:
@@ -159,32 +172,27 @@ def _error(losses: Floats, measure: str) -> float:
     return math.sqrt(mean) if measure == "rmse" else mean
 
 
-def _margin(was: Floats, now: Floats, measure: str, sure: float = _SURE) -> float:
-    """Return the half-width of the difference's confidence interval, of paired errors."""
-    spread = sure * float((was - now).std()) / math.sqrt(len(was))
-    if measure != "rmse":
-        return spread
-    both = _error(was, measure) + _error(now, measure)
-    return spread / both if both else 0.0
+def _difference(
+    was: Floats, now: Floats, measure: str, clusters: Clusters | None, confidence: float = paired.CONFIDENCE
+) -> Difference:
+    """Return by how much the challenger's error is smaller; of numbers the losses are squares."""
+    if measure == "rmse":
+        return paired.rmse_difference(np.sqrt(was), np.sqrt(now), clusters, confidence)
+    return paired.difference(was - now, clusters, confidence)
 
 
-def _part(name: str, losses: Floats, measure: str) -> Part:
+def _margin(found: Difference) -> float:
+    return math.inf if found.margin is None else found.margin
+
+
+def _part(
+    name: str,
+    losses: Floats,
+    measure: str,
+    clusters: Clusters | None = None,
+    confidence: float = paired.CONFIDENCE,
+) -> Part:
     was, now = losses
     errors = _error(was, measure), _error(now, measure)
-    more = errors[1] - errors[0]
-    worse = more > _margin(was, now, measure, _VERY_SURE) and more > 5 * TOLERATED * errors[0]
-    return Part(name, len(was), *errors, worse)
-
-
-def _leaves(event: Any) -> Mapping[str, Any]:
-    """Return an event's values by their own names, whatever they are nested in."""
-    found: dict[str, Any] = {}
-    waiting: Sequence[Any] = [event]
-    while waiting:
-        one, *waiting = waiting
-        for name, value in one.items():
-            if isinstance(value, dict):
-                waiting.append(value)
-            else:
-                found.setdefault(name, value)
-    return found
+    surely = len(was) >= PART_EVENTS and _difference(was, now, measure, clusters, confidence).worse
+    return Part(name, len(was), *errors, surely and errors[1] - errors[0] > WORSE * errors[0])

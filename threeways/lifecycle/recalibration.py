@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 
 from threeways.artifact.interval import IntervalTable
 from threeways.errors import PromotionRefused
-from threeways.lifecycle import clusters
-from threeways.lifecycle.clusters import MeanDifference
 from threeways.lifecycle.fields import leaves, unix_times
-from threeways.scoring import calibration
+from threeways.scoring import calibration, paired
 from threeways.scoring.calibration import Coverage
 from threeways.scoring.events import Events
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.output import number_of
 from threeways.scoring.outputs import Value
+from threeways.scoring.paired import Difference
 from threeways.scoring.service import ModelService
 
 LEAST_EVENTS = 2 * calibration.FEWEST
@@ -47,7 +46,7 @@ class Recalibration:
     events: int
     before: Coverage
     after: Coverage
-    change: MeanDifference
+    change: Difference
 
     @property
     def fault(self) -> str | None:
@@ -64,7 +63,7 @@ class Recalibration:
         margin = "" if self.change.margin is None else f" ± {100 * self.change.margin:.1f} %"
         return (
             f"of {100 * self.table.coverage:g} % that intervals are to hold, {before} before and {after} "
-            f"after, {100 * self.change.mean:+.1f}{margin}, on the newest {self.before.rows:,} of "
+            f"after, {100 * self.change.value:+.1f}{margin}, on the newest {self.before.rows:,} of "
             f"{self.events:,} events of {self.window}"
         )
 
@@ -105,7 +104,7 @@ def recalibrated(service: ModelService[Any], events: Events) -> Recalibration:
         count,
         calibration.covered(table, *told, whole=whole),
         calibration.covered(tried, *told, whole=whole),
-        clusters.difference(held[1] - held[0], clusters.clusters_of(newer.times)),
+        paired.difference(held[1] - held[0], paired.clusters_of(newer.times)),
     )
 
 

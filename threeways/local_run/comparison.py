@@ -227,6 +227,6 @@ def _parts(found: Comparison) -> Table:
     worse = [one for one in found.worse_parts if one not in found.parts[:_SHOWN]]
     for one in [*found.parts[:_SHOWN], *worse]:
         gain = one.difference
-        by = "" if gain is None or gain.margin is None else f"{gain.mean:+.3g} ± {gain.margin:.2g}"
+        by = "" if gain is None or gain.margin is None else f"{gain.value:+.3g} ± {gain.margin:.2g}"
         table.add_row(f"{one.slice}: {one.part}", f"{one.events:,}", f"{one.apart:.3g}", by)
     return table

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from threeways.artifact.inputs import Table
-from threeways.scoring.paired import CONFIDENCE, Difference, rmse_difference
-from threeways.scoring.slices import Slice
+from threeways.scoring.paired import Clusters, Difference, clusters_of, of_each, rmse_difference, within
+from threeways.scoring.parts import PART_EVENTS, WORSE, parted
 from threeways.scoring.task import Task
 from threeways.training.examples import Examples, Target
-
-PART_ROWS = 500
-"""The limit on the events of a part of a slice: a smaller one is not judged."""
-WORSE = 0.05
-"""A part is told as worse from this share of the champion's RMSE on, where its interval says so, too."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +54,21 @@ class Verdict:
 
 
 def judged(task: Task[Any], holdout: Examples[Any], champion: Target, challenger: Target) -> Verdict:
-    """Compare the two models' (n,) predictions of the holdout, which is in the order of time."""
+    """Compare the two models' (n,) predictions of the holdout."""
     off = champion - holdout.target, challenger - holdout.target
-    difference = rmse_difference(*off)
-    masks = list(_parts(task, holdout))
+    clusters = clusters_of(_unix(holdout))
+    difference = rmse_difference(*off, clusters)
+    masks = [one for one in parted(_columns(task, holdout), task.slices) if len(one[2]) >= PART_EVENTS]
     # So that all parts together are told as worse by chance as rarely as one alone.
-    confidence = 1 - (1 - CONFIDENCE) / max(1, len(masks))
+    confidence = of_each(len(masks))
     parts = tuple(
-        _part(slice_, name, (off[0][mask], off[1][mask]), confidence) for slice_, name, mask in masks
+        _part(title, name, (off[0][rows], off[1][rows]), within(clusters, rows), confidence)
+        for title, name, rows in masks
     )
     worse = [one for one in parts if one.is_worse]
     unit = getattr(task.output, "unit", "")
-    told = f"{difference.value:+.3f} ± {difference.margin:.3f} {unit}".rstrip()
-    rows = f"on {difference.rows:,} events that neither has learnt from"
+    told = f"{difference.value:+.3f} ± {_margin(difference):.3f} {unit}".rstrip()
+    rows = f"on {difference.events:,} events that neither has learnt from"
     if difference.better:
         reasons = [f"its RMSE is lower by {told} {rows}"]
     elif difference.worse:
@@ -91,28 +86,32 @@ def _errors(off: Target) -> Errors:
     return Errors(float(np.sqrt(np.mean(off**2))), float(np.mean(np.abs(off))), float(np.mean(off)))
 
 
-def _part(slice_: Slice, name: str, off: tuple[Target, Target], confidence: float) -> PartResult:
-    found = rmse_difference(*off, confidence=confidence)
+def _part(
+    title: str, name: str, off: tuple[Target, Target], clusters: Clusters, confidence: float
+) -> PartResult:
+    found = rmse_difference(*off, clusters, confidence)
     both = [float(np.sqrt(np.mean(one**2))) for one in off]
-    return PartResult(slice_.title, name, found.rows, both[0], both[1], found.value, found.margin)
+    return PartResult(title, name, found.events, both[0], both[1], found.value, _margin(found))
 
 
-def _parts(task: Task[Any], holdout: Examples[Any]) -> Iterator[tuple[Slice, str, NDArray[np.bool_]]]:
-    """Yield the parts with enough events, of the task's slices that are features of its models."""
+def _margin(found: Difference) -> float:
+    return np.inf if found.margin is None else found.margin
+
+
+def _unix(holdout: Examples[Any]) -> Target:
+    """(n,) the events' times in seconds; NaN where one is unknown."""
+    if holdout.times is None:
+        return np.full(len(holdout.target), np.nan)
+    seconds: Target = holdout.times.astype("datetime64[us]").astype(np.int64) / 1e6
+    return np.where(np.isnat(holdout.times), np.nan, seconds)
+
+
+def _columns(task: Task[Any], holdout: Examples[Any]) -> dict[str, list[Any]]:
+    """Return the columns that part the events, of the task's slices that are features of its models."""
+    block, found = holdout.block, {}
     for one in task.slices:
-        if one.field not in task.columns:
-            continue
-        block, place = holdout.block, task.columns.index(one.field)
-        values = block.columns[one.field] if isinstance(block, Table) else block[:, place]
-        at = np.clip(np.searchsorted(one.edges, values, "right") - 1, 0, None) if one.edges else values
-        for value in np.unique(at):
-            mask = at == value
-            if mask.sum() >= PART_ROWS:
-                yield one, _name(one, int(value)), mask
-
-
-def _name(one: Slice, place: int) -> str:
-    if not one.edges:
-        return str(place)
-    end = f"-{one.edges[place + 1]:g}" if place + 1 < len(one.edges) else "+"
-    return f"{one.edges[place]:g}{end}"
+        if one.field in task.columns:
+            place = task.columns.index(one.field)
+            values = block.columns[one.field] if isinstance(block, Table) else block[:, place]
+            found[one.field] = np.asarray(values).tolist()
+    return found

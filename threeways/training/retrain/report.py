@@ -45,7 +45,6 @@ class Report:
     def figures(self) -> dict[str, Any]:
         """Return them as a file has them."""
         verdict, difference = self.verdict, self.verdict.difference
-        margin = difference.margin if np.isfinite(difference.margin) else None
         return {
             "model_uri": self.model.uri,
             "run_id": self.model.run_id,
@@ -57,7 +56,7 @@ class Report:
             "champion": asdict(verdict.champion),
             "challenger": asdict(verdict.challenger),
             "rmse_lower_by": difference.value,
-            "margin": margin,
+            "margin": difference.margin,
             "window": {
                 "taken": self.challenger.taken.name,
                 "half_life_days": self.challenger.taken.half_life,
