@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from threeways.errors import DataError
+from threeways.lifecycle.answers import Labels, Numbers
 from threeways.scoring import paired
 from threeways.scoring.paired import Difference, Floats
 from threeways.scoring.parts import columns_of, parted
@@ -168,15 +169,14 @@ def compared(
     distance = kind.distances([one.value for one, _ in pairs], [other.value for _, other in pairs])
     known = [at for at, (one, _) in enumerate(pairs) if _is_known(actual.get(one.key), kind)]
     truth = [actual[pairs[at][0].key] for at in known]
-    losses = [
-        kind.losses([pairs[at][side].value for at in known], [one.value for one in truth]) for side in (0, 1)
-    ]
+    known_values = [one.value for one in truth]
+    losses = [kind.losses([pairs[at][side].value for at in known], known_values) for side in (0, 1)]
     gain = losses[0] - losses[1]
     sure = paired.of_each(looks)
     clusters = paired.clusters_of(_times(truth, [pairs[at][0] for at in known]))
     return Comparison(
-        champion=old.side(new, kind.errors([pairs[at][0].value for at in known], truth)),
-        challenger=new.side(old, kind.errors([pairs[at][1].value for at in known], truth)),
+        champion=old.side(new, kind.errors([pairs[at][0].value for at in known], known_values)),
+        challenger=new.side(old, kind.errors([pairs[at][1].value for at in known], known_values)),
         unit=unit if kind.is_number else "of the events",
         measure="mean absolute error" if kind.is_number else "share of wrong labels",
         both=len(both),
@@ -217,63 +217,17 @@ class _Answers:
         return Side(self.name, dict(versions), alone, self.repeated, self.replaced, self.invalid, errors)
 
 
-class _Numbers:
-    is_number = True
-
-    def distances(self, one: Sequence[Any], other: Sequence[Any]) -> Floats:
-        return np.abs(np.array(one, dtype=np.float64) - np.array(other, dtype=np.float64))
-
-    losses = distances
-
-    def takes(self, value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-    def errors(self, told: Sequence[Any], actual: Sequence[Actual]) -> dict[str, float]:
-        if not told:
-            return {}
-        apart = np.array(told, dtype=np.float64) - np.array([one.value for one in actual], dtype=np.float64)
-        return {
-            "mae": float(np.abs(apart).mean()),
-            "rmse": float(np.sqrt(np.square(apart).mean())),
-            "bias": float(apart.mean()),
-        }
-
-
-class _Labels:
-    is_number = False
-
-    def distances(self, one: Sequence[Any], other: Sequence[Any]) -> Floats:
-        return np.array(
-            [a != b for a, b in zip(map(_label, one), map(_label, other), strict=True)], np.float64
-        )
-
-    losses = distances
-
-    def takes(self, value: Any) -> bool:
-        return value is not None and value == value
-
-    def errors(self, told: Sequence[Any], actual: Sequence[Actual]) -> dict[str, float]:
-        if not told:
-            return {}
-        return {"wrong": float(self.losses(told, [one.value for one in actual]).mean())}
-
-
-def _label(value: Any) -> str:
-    found = value["label"] if isinstance(value, dict) and "label" in value else value
-    return str(found).lower() if isinstance(found, bool) else str(found)
-
-
-def _kind(pairs: Sequence[tuple[Told, Told]], names: tuple[str, str]) -> _Numbers | _Labels:
+def _kind(pairs: Sequence[tuple[Told, Told]], names: tuple[str, str]) -> Numbers | Labels:
     """Return how answers are compared: all as numbers, or all as labels. Raises DataError for a mixture."""
-    kinds = [{_Numbers().takes(pair[side].value) for pair in pairs} for side in (0, 1)]
+    kinds = [{Numbers().takes(pair[side].value) for pair in pairs} for side in (0, 1)]
     if kinds[0] != kinds[1] or len(kinds[0]) > 1:
         raise DataError(
             f"{names[0]} and {names[1]} do not both answer numbers, or both labels: compare one task's models"
         )
-    return _Numbers() if kinds[0] == {True} else _Labels()
+    return Numbers() if kinds[0] == {True} else Labels()
 
 
-def _is_known(actual: Actual | None, kind: _Numbers | _Labels) -> bool:
+def _is_known(actual: Actual | None, kind: Numbers | Labels) -> bool:
     return actual is not None and kind.takes(actual.value)
 
 
