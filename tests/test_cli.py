@@ -60,6 +60,9 @@ TAKEN = dict(re.findall(r"^TAKES_([\w-]+) := (.*)$", MAKEFILE, re.MULTILINE))
 
 RECIPES = dict(re.findall(r"^([a-z-]+): .*\n\t.*-m threeways ([a-z-]+)", MAKEFILE, re.MULTILINE))
 """Make's target -> the command that it calls."""
+ENVIRONMENT = re.findall(r"^override ENVIRONMENT := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)[0].split()
+NOT_MAKES = {"batch": {"CHUNK"}, "web-image": {"TARGET"}}
+"""A target's options that are none of its variables: a size that nobody has to choose, and what the target is."""
 VALUE = "-x 'a\"b' $c $(d) é"
 
 
@@ -82,6 +85,19 @@ def test_each_variable_that_a_make_target_takes_is_one_argument_of_its_command(
             [word] = made
             assert word in flags or word.endswith(f"={VALUE}")
             assert make_variables.variables_of(command)[word.partition("=")[0]].removesuffix("=1") == name
+
+
+@pytest.mark.parametrize(("target", "told"), re.findall(r"^([a-z-]+): .*?## (.*)$", MAKEFILE, re.MULTILINE))
+def test_each_variable_that_make_help_names_is_taken(target: str, told: str) -> None:
+    named = re.findall(r"\b([A-Z][A-Z_]+)=", told)
+    assert {*named} <= {*TAKEN.get(target, "").split(), *ENVIRONMENT}
+
+
+@pytest.mark.parametrize("target", RECIPES)
+def test_each_option_of_a_command_is_a_variable_of_its_make_target(target: str) -> None:
+    command = COMMANDS.commands[RECIPES[target]]
+    names = {name.removesuffix("=1") for name in make_variables.variables_of(command).values()}
+    assert names - NOT_MAKES.get(target, set()) - {"HELP"} <= {*TAKEN.get(target, "").split(), *ENVIRONMENT}
 
 
 def test_two_names_of_one_option_are_refused_and_a_flag_can_be_said_no_to() -> None:
