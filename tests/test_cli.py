@@ -62,7 +62,7 @@ RECIPES = dict(re.findall(r"^([a-z-]+): .*\n\t.*-m threeways ([a-z-]+)", MAKEFIL
 """Make's target -> the command that it calls."""
 ENVIRONMENT = re.findall(r"^override ENVIRONMENT := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)[0].split()
 NOT_MAKES = {"batch": {"CHUNK"}, "web-image": {"TARGET"}}
-"""A target's options that are none of its variables: a size that nobody has to choose, and what the target is."""
+"""Options that are no variables of a target: a size that nobody has to choose, and what the target is."""
 VALUE = "-x 'a\"b' $c $(d) é"
 
 
