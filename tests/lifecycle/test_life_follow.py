@@ -227,10 +227,10 @@ def test_with_s3_gone_for_an_hour_batches_are_not_delayed(
 ) -> None:
     life.put(life.model("7", 7.0))
     _, follower = life.started()
-    hanging, looks = threading.Event(), []
+    hanging, begun, looks = threading.Event(), threading.Semaphore(0), []
 
     def read_unless(etag: str | None) -> None:
-        looks.append(etag)
+        begun.release()
         hanging.wait(60)
 
     monkeypatch.setattr(follower._store, "read_unless", read_unless)
@@ -240,6 +240,9 @@ def test_with_s3_gone_for_an_hour_batches_are_not_delayed(
         began = time.monotonic()
         assert follower.next() is None
         waits.append(time.monotonic() - began)
+        if follower._asking is not None and follower._asking not in looks:
+            looks.append(follower._asking)
+            assert begun.acquire(timeout=30)  # its thread runs by now, however busy the machine is
     hanging.set()
     assert sorted(waits)[-10] < 0.05  # but for what a busy machine does to a few
     assert max(waits) < 1
