@@ -20,6 +20,7 @@ from artifact_lab import dump, edit_schema, fitted, load_skops, npy
 from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVR
@@ -271,3 +272,14 @@ print(load(path.read_bytes(), path).predict([[3.0]]).round(6).tolist())
 """
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert made.stdout.splitlines() == ["[3.0]", "[]", "True []", "[3.0]"]
+
+
+def test_a_boosting_whose_rows_had_weights_is_read_as_one_without(tmp_path: Path) -> None:
+    rows, weights = np.random.default_rng(1).normal(size=(200, 3)), np.linspace(0.1, 2.0, 200)
+    for model, target in (
+        (HistGradientBoostingRegressor(max_iter=5), rows[:, 0]),
+        (HistGradientBoostingClassifier(max_iter=5), rows[:, 0] > 0),
+    ):
+        model.fit(rows, target, sample_weight=weights)
+        read = load_skops(dump(model, tmp_path / f"{type(model).__name__}.skops"))
+        assert (read.predict(rows) == model.predict(rows)).all()

@@ -162,6 +162,7 @@ _HIST = {
 }
 _HIST_MAYBE = {
     "_in_fit": FLAG,
+    "_fitted_with_sw": FLAG,
     "_feature_subsample_rng": RANDOM,
     "is_categorical_": OneOf(NONE, Array("b", "in")),
     "_is_categorical_remapped": OneOf(NONE, Array("b", "in")),
