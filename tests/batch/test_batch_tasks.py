@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from threeways.batch.command import Options
 from threeways.batch.command import run as run_command
 from threeways.batch.model import service_of
 from threeways.batch.report import page
-from threeways.errors import BatchError, SettingsError
+from threeways.errors import BatchError, DataError, SettingsError
 from threeways.scoring.outcomes import Scored
 from threeways.scoring.task import Time
 from threeways.settings import Settings
@@ -104,6 +105,39 @@ def test_a_second_task_is_scored_into_tables_of_its_own_and_judged_by_its_truth(
     for part in ("ride_tip, the first event", "What is predicted: tip", "USD", "of 0 to 50 USD"):
         assert part in report
     assert "min" not in re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", report, flags=re.DOTALL).split()
+
+
+def _with_actual(tmp_path: Path, values: list[Any], actual: str = "really", **named: Any) -> Any:
+    names = ["ride_id", "PULocationID", "DOLocationID", "trip_distance", "pickup_datetime", actual]
+    given = [(row, *RIDE[:4], value) for row, value in enumerate(values)]
+    events = as_file(tmp_path / "rides.parquet", names, given)
+    naming = layout.Naming(actual=actual, **named)
+    return scored(duration, events, str(tmp_path / "out"), naming, ride_service()).run
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [15, 15, 15],
+        [15.0, None, 15.0],
+        ["15", "15.0", None],
+        ["2021-02-01 08:30:00", None],
+        ["2021-02-01T08:30:00-05:00", None],
+        [datetime(2021, 2, 1, 8, 30), None],  # noqa: DTZ001 - a table's times have no offset
+    ],
+    ids=["integers", "floats", "texts of numbers", "texts of times", "times with an offset", "times"],
+)
+def test_a_named_truth_is_a_number_in_the_outputs_unit_or_a_time(tmp_path: Path, values: list[Any]) -> None:
+    exact = _with_actual(tmp_path, values)
+    assert exact.judged == sum(one is not None for one in values)
+    [row, *_] = kept(tmp_path / "out")
+    assert exact.mae == pytest.approx(abs(row[duration.output.name] - 15))
+
+
+@pytest.mark.parametrize("values", [["late", "early"], [True, False], [None, "soon"]])
+def test_a_named_truth_that_is_neither_number_nor_time_is_refused(tmp_path: Path, values: list[Any]) -> None:
+    with pytest.raises(DataError, match=r"ACTUAL=really: it holds '.*', where a number or a time belongs"):
+        _with_actual(tmp_path, values)
 
 
 def test_two_tasks_lie_side_by_side_in_one_place_and_know_nothing_of_each_other(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,8 +18,9 @@ from threeways.batch.interval import Interval
 from threeways.batch.layout import ACTUAL, TIME, Layout
 from threeways.batch.leaf import id_is_plain
 from threeways.batch.values import Values
-from threeways.errors import InvalidEvent, PermanentError, UndecodableEvent, without_frames
+from threeways.errors import DataError, InvalidEvent, PermanentError, UndecodableEvent, without_frames
 from threeways.scoring.signature_task import BEYOND
+from threeways.wall_clock import wall_clock
 
 _MINUTE = np.timedelta64(1, "m")
 
@@ -104,14 +106,46 @@ class Rows:
         lacking = [name for name in truth.where if f":where {name}" not in values.keys] if truth else []
         if truth is None or ACTUAL not in values.keys or (lacking and self.layout.naming.actual is None):
             return np.full(len(self.ids), np.nan)  # without a column of `where`, nothing tells which are true
-        if truth.since:
-            found = np.asarray((values.times(ACTUAL)[0] - self.time) / _MINUTE, dtype=np.float64)
+        if self.layout.naming.actual is not None:
+            found = self._named(self.layout.naming.actual, since=truth.since)
+        elif truth.since:
+            found = self._minutes()
         else:
             found = values.numbers(ACTUAL)
         for name, value in truth.where.items():
             if name not in lacking:
                 found = np.where(values.numbers(f":where {name}") == value, found, np.nan)
         return found
+
+    def _minutes(self) -> NDArray[np.float64]:
+        """(n,) the minutes from the event's time to the truth's, NaN where that is no time."""
+        values, times = self._values, self._values.times(ACTUAL)[0].copy()
+        if self.layout.naming.actual is not None:
+            for row in np.flatnonzero(np.isnat(times)).tolist():  # texts with an offset
+                if isinstance(value := values.value(ACTUAL, row), str):
+                    with suppress(InvalidEvent):
+                        times[row] = wall_clock(value, self.layout.zone, ACTUAL)
+        return np.asarray((times - self.time) / _MINUTE, dtype=np.float64)
+
+    def _named(self, column: str, *, since: bool) -> NDArray[np.float64]:
+        """(n,) the truth of a column that the user names: a number is the output in its unit.
+
+        since: the task's truth is a time; such a column is read as one where it holds no number. Raises
+        DataError for a column that holds neither.
+        """
+        values, told = self._values, self.layout.task.output.name
+        found = values.numbers(ACTUAL, texts=True)
+        if np.isfinite(found).any() or (first := values.first(ACTUAL)) is None:
+            return found
+        if since and not np.isnat(self.time).all():
+            found = self._minutes()
+        if np.isfinite(found).any():
+            return found
+        time = " or a time" if since else ""
+        raise DataError(
+            f"ACTUAL={column}: it holds {str(first)[:40]!r}, where a number{time} belongs, what {told} "
+            "really was; name the column with that"
+        )
 
     def _actual_labels(self) -> NDArray[Any]:
         truth, values = self.layout.truth, self._values

@@ -75,13 +75,19 @@ class Values:
         found = _times(_values(column), self._zone)
         return found, np.isnat(found)
 
-    def numbers(self, key: str) -> NDArray[np.float64]:
-        """Return (n,) numbers, NaN where there is none."""
+    def numbers(self, key: str, *, texts: bool = False) -> NDArray[np.float64]:
+        """Return (n,) numbers, NaN where there is none. texts: those of numbers count, too."""
         column = self._given[key]
         if isinstance(column, pa.Array) and _is_number(column.type):
             return _floats(column)
-        known = [float(one) if type(one) in (int, float, Decimal) else np.nan for one in _values(column)]
-        return np.array(known, np.float64)
+        kinds = (int, float, Decimal, str) if texts else (int, float, Decimal)
+        return np.array(
+            [_number(one) if type(one) in kinds else np.nan for one in _values(column)], np.float64
+        )
+
+    def first(self, key: str) -> Any:
+        """Return the first value that is not missing; None where all are."""
+        return next((one for one in _values(self._given[key]) if one is not None and one == one), None)
 
     def labels(self, key: str, kind: type) -> list[str | None]:
         """Return n labels as texts, None where there is none. kind: of the classes' values.
@@ -210,6 +216,13 @@ def _are_plain_texts(values: Sequence[Any], least: int, most: int) -> bool:
         return least == 0 and most == NO_LIMIT and _is_unicode(whole)
     lengths = set(map(len, values))
     return min(lengths) >= least and max(lengths) <= most
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return np.nan
 
 
 def _label(value: Any, kind: type) -> Any:
