@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,31 @@ def test_a_named_truth_is_a_number_in_the_outputs_unit_or_a_time(tmp_path: Path,
 def test_a_named_truth_that_is_neither_number_nor_time_is_refused(tmp_path: Path, values: list[Any]) -> None:
     with pytest.raises(DataError, match=r"ACTUAL=really: it holds '.*', where a number or a time belongs"):
         _with_actual(tmp_path, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [([-5, -3], "2 of 2 are not within 1 to 60"), ([None, None], "2 of 2 rows hold no value")],
+)
+def test_the_command_says_why_a_named_truth_judges_nothing(
+    tmp_path: Path, values: list[Any], says: str
+) -> None:
+    names = ["ride_id", "PULocationID", "DOLocationID", "trip_distance", "pickup_datetime", "really"]
+    file = tmp_path / "rides.parquet"
+    columns = zip(*[(row, *RIDE[:4], value) for row, value in enumerate(values)], strict=True)
+    made = pa.table({name: list(one) for name, one in zip(names, columns, strict=True)})
+    pq.write_table(made.set_column(5, "really", made["really"].cast(pa.float64())), file)
+    options = Options(
+        events=str(file), predictions=str(tmp_path / "out"), task="ride_duration",
+        naming=layout.Naming(actual="really"), report=tmp_path / "report.html",
+    )  # fmt: skip
+    said = io.StringIO()
+    refused = pytest.raises(DataError, match="there, but ACTUAL=really") if values[0] else nullcontext()
+    with refused as error:
+        run_command(options, ride_service, Console(file=said, width=300), tmp_path)
+    said.write(str(error.value if error else ""))
+    assert re.search(f"ACTUAL=really: nothing is judged: ({says})", said.getvalue())
+    assert "ACTUAL=really: nothing is judged" in (tmp_path / "report.html").read_text()
 
 
 def test_two_tasks_lie_side_by_side_in_one_place_and_know_nothing_of_each_other(

@@ -19,6 +19,7 @@ from rich.console import Console
 from small_training import Training
 
 from model import build
+from threeways.batch.layout import Naming
 from threeways.batch.model import service_of
 from threeways.emulator.server import Emulator
 from threeways.errors import DataError, LocationError, SettingsError, UsageError
@@ -107,6 +108,35 @@ def test_what_cannot_be_read_is_one_line_with_the_mend(
 ) -> None:
     with pytest.raises(error, match=told):
         monitored(training, service, tmp_path, **given)
+
+
+def _minutes(training: Training, path: Path, sign: int = 1) -> str:
+    frame = pd.read_parquet(training.validation)
+    ends = [
+        next(one for one in map(str, frame) if one.endswith(f"{what}_datetime")) for what in ("off", "up")
+    ]
+    frame["minutes"] = sign * (frame[ends[0]] - frame[ends[1]]).dt.total_seconds() / 60
+    frame.drop(columns=ends[0]).to_parquet(path)
+    return str(path)
+
+
+def test_labels_in_a_named_column_of_minutes_are_those_of_the_drop_off_times(
+    training: Training, service: ModelService[Any], tmp_path: Path
+) -> None:
+    events = _minutes(training, tmp_path / "minutes.parquet")
+    by_number, _ = monitored(training, service, tmp_path, events=events, naming=Naming(actual="minutes"))
+    by_time, _ = monitored(training, service, tmp_path, events=training.validation)
+    assert by_number.labels == by_time.labels > 1_000
+
+
+def test_labels_that_are_all_unusable_are_refused_with_the_reason(
+    training: Training, service: ModelService[Any], tmp_path: Path
+) -> None:
+    events = _minutes(training, tmp_path / "minutes.parquet", -1)
+    with pytest.raises(
+        DataError, match=r"ACTUAL=minutes: no label of .*minutes.parquet is usable: .*not within 1"
+    ):
+        monitored(training, service, tmp_path, events=events, naming=Naming(actual="minutes"))
 
 
 def test_an_artifact_without_a_reference_is_monitored_by_its_labels_alone(

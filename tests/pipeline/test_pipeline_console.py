@@ -259,3 +259,12 @@ def test_small_predictions_are_shown_with_more_digits(value: float, shown: str, 
     made = replace(made, account=replace(made.account, predictions=predictions))
     said = printed(80, lambda console: module.show_ledger(console, ledger_of(made), made))
     assert f" {shown} " in said
+
+
+def test_a_run_whose_every_truth_is_beyond_what_training_keeps_says_why_there_is_no_error(
+    tmp_path: Path,
+) -> None:
+    made = result(tmp_path, truth=np.full(20, -5.0), counted=np.zeros(20, bool))
+    said = printed(200, lambda console: module.show_ledger(console, ledger_of(made), made))
+    assert "no RMSE" in said
+    assert "20 of 20 are not within 1 to 60 minutes" in said

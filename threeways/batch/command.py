@@ -23,7 +23,7 @@ from threeways.batch.outcomes import Outcomes
 from threeways.batch.record import Run, tell
 from threeways.batch.sink import Sink
 from threeways.batch.tally import Tally
-from threeways.errors import BatchError
+from threeways.errors import BatchError, DataError
 from threeways.masking import masked
 from threeways.scoring import tasks
 from threeways.scoring.service import ModelService
@@ -85,6 +85,10 @@ def run(
     with _all_but():
         tell(local / "last-batch.json", done.run)
         _report(options.report, done, console)
+    if told := summary.unjudged(done.tally):
+        if done.tally.beyond:
+            raise DataError(f"the predictions are there, but {told}")
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
     return good
 
 

@@ -152,6 +152,8 @@ def _judged(done: Done) -> list[str]:
 
 def _unjudged(done: Done) -> str:
     layout = done.tally.layout
+    if told := summary.unjudged(done.tally):
+        return told
     if isinstance(layout.task.output, Scores):
         names = ",".join(layout.task.output.names[:3])
         return f"No column tells what they really were; ACTUAL= names one of each, as ACTUAL={names}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from threeways.batch.record import Run
+from threeways.batch.tally import Tally
+from threeways.scoring.events import unusable
 
 _NAMES = {"log_loss": "log loss", "auc": "AUC"}
 
@@ -25,3 +27,12 @@ def coverage(run: Run, unit: str) -> str:
     if not isinstance(run.coverage, float) or not isinstance(run.mean_width, float):
         return ""
     return f"{run.coverage:.1%}, {run.mean_width:.2f} {unit}".rstrip() + " wide"
+
+
+def unjudged(tally: Tally) -> str:
+    """Return why no event was judged although ACTUAL= names the truth; nothing where one was."""
+    layout = tally.layout
+    if layout.naming.actual is None or tally.judged or not tally.scored:
+        return ""
+    why = unusable(layout.truth, tally.scored, tally.beyond, layout.task.output.unit)
+    return f"ACTUAL={layout.naming.actual}: nothing is judged: {why}; name the column with what really was so"

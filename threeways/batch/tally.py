@@ -13,6 +13,7 @@ from threeways.batch.chunk import Chunk, Refused
 from threeways.batch.layout import Layout
 from threeways.batch.outcomes import Outcomes
 from threeways.batch.parts import Part, edges_of, parts_of
+from threeways.scoring.events import within
 from threeways.scoring.outcomes import ColumnScores
 from threeways.scoring.outputs import Value
 
@@ -58,7 +59,8 @@ class Tally:
     """The whole run: counts, and events by hour, by the task's slices and by what is predicted of them.
 
     outcomes: what is predicted, where that is not one number; then the others have counts alone. held: the
-    judged events whose interval holds their output. widths: the sum of the intervals' widths.
+    judged events whose interval holds their output. widths: the sum of the intervals' widths. beyond: events
+    whose output is known, and not one to judge by.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -76,7 +78,7 @@ class Tally:
         self.flags: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.quarantined = 0
-        self.undated = 0
+        self.undated = self.beyond = 0
         self.held, self.widths = 0, 0.0
 
     @property
@@ -124,9 +126,8 @@ class Tally:
             self.all.add(everything, unknown, unknown, np.zeros(len(actual), bool))
             return np.zeros(len(actual), bool)
         predicted = columns[self.layout.task.output.name]
-        kept, truth = np.isfinite(actual), self.layout.truth
-        if truth:
-            kept &= (actual >= truth.least) & (actual <= truth.most)
+        kept = within(self.layout.truth, actual)
+        self.beyond += int(np.count_nonzero(np.isfinite(actual) & ~kept))
         self.all.add(everything, predicted, actual, kept)
         if bounds := self.layout.bounds:
             low, high = (columns[name][kept] for name in bounds)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,6 +22,7 @@ from threeways.local_run.progress import View
 from threeways.local_run.read_back import ReadBack
 from threeways.local_run.result import Result
 from threeways.scoring.decoding import reason_kind
+from threeways.scoring.events import unusable
 from threeways.scoring.outputs import Declared, ModelOutput, text_of
 
 PLAIN_SECONDS = 2.0
@@ -107,6 +109,10 @@ def _show_error(console: Console, ledger: Ledger, result: Result) -> None:
             soft_wrap=True,
         )
     if not ledger.error:
+        known, task = result.events.truth, result.task
+        if known.dtype.kind == "f" and np.isfinite(known).any() and not result.events.counted.any():
+            why = unusable(task.truth, len(known), int(np.isfinite(known).sum()), task.output.unit)
+            console.out(f"no RMSE, as no truth is one to judge by: {why}; check ACTUAL=", highlight=False)
         return
     which = "that training keeps" if result.task.truth else "whose truth is known"
     if ledger.rmse is not None:

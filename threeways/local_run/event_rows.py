@@ -58,6 +58,8 @@ def read(spec: str, count: int, task: Task[Any], named: ColumnNames, tell: Calla
     counted = np.ones(len(truth), dtype=np.bool_)
     if truth.dtype.kind == "f" and np.isfinite(truth).any():
         counted = within(task.truth, truth)
+    elif truth.dtype.kind == "f" and named.actual:
+        tell(f"ACTUAL={named.actual}: none of {len(truth):,} events has a value there: nothing is judged")
     return Events(
         name=spec,
         ids=made.ids,

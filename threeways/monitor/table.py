@@ -27,7 +27,8 @@ from threeways.errors import DataError
 from threeways.lifecycle.drift import Outcomes, Window, windows_of
 from threeways.lifecycle.drift.counts import whole_days
 from threeways.monitor import watched
-from threeways.scoring.events import within
+from threeways.scoring.events import unusable, within
+from threeways.scoring.outputs import Value
 from threeways.scoring.service import ModelService
 
 _ROWS = 100_000
@@ -91,13 +92,21 @@ def read(
         parts = [_Part(service, chunk) for chunk in source.chunks(None, _ROWS)]
     if not any(len(part.at) for part in parts):
         raise DataError(f"EVENTS={spec} has no row that is an event of TASK={service.task.name}")
+    actual, limits = _joined(part.actual for part in parts), service.task.truth
+    if naming.actual and isinstance(service.task.output, Value) and not within(limits, actual).any():
+        beyond = int(np.isfinite(actual).sum())
+        why = unusable(limits, len(actual), beyond, service.task.output.unit)
+        raise DataError(
+            f"ACTUAL={naming.actual}: no label of {spec} is usable: {why}; name the column with what really "
+            "was so, or leave ACTUAL= out"
+        )
     refused: dict[str, int] = {}
     for part in parts:
         for one in part.refused:
             refused[one] = refused.get(one, 0) + 1
     found = EventsTable(
         spec, _joined(part.at for part in parts), _by_name(part.features for part in parts),
-        _by_name(part.predictions for part in parts), _joined(part.actual for part in parts),
+        _by_name(part.predictions for part in parts), np.where(within(limits, actual), actual, np.nan),
         _by_name(part.slices for part in parts), refused,
     )  # fmt: skip
     if service.task.truth and service.task.truth.where and not is_database(spec):
@@ -128,8 +137,7 @@ class _Part:
         self.predictions = {name: answers[name] for name in output.columns if name in answers}
         actual = chunk.actual[kept]
         judged = actual.dtype.kind == "f" and actual.ndim == 1
-        limited = np.where(within(task.truth, actual), actual, np.nan) if judged else None
-        self.actual = np.full(len(values), np.nan) if limited is None else limited
+        self.actual = actual if judged else np.full(len(values), np.nan)
         self.refused = [one.code for one in chunk.refused] + [fault.code for fault in _permanent(told)]
         self.slices = {one.field: _texts(chunk.numbers(one.field)[kept], one.edges) for one in task.slices}
 

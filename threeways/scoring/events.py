@@ -50,3 +50,12 @@ def within(truth: Truth | None, values: NDArray[np.float64]) -> NDArray[np.bool_
     if truth is None:
         return np.isfinite(values)
     return np.isfinite(values) & (values >= truth.least) & (values <= truth.most)
+
+
+def unusable(truth: Truth | None, rows: int, beyond: int, unit: str) -> str:
+    """Say why none of some rows can be judged. beyond: how many have a truth that no training keeps."""
+    parts = [f"{rows - beyond:,} of {rows:,} rows hold no value"] if beyond < rows else []
+    if beyond and truth:
+        kept = f"{truth.least:g} to {truth.most:g} {unit}".rstrip()
+        parts.append(f"{beyond:,} of {rows:,} are not within {kept}, as training keeps them")
+    return ", ".join(parts)
