@@ -75,6 +75,38 @@ def test_what_else_a_model_calls_interval_is_no_table(other: Any) -> None:
     assert told(ModelService(model, task, "run-1"), 1.0) == [{"ride_duration": 2.0, "ride_id": 0}]
 
 
+@pytest.mark.parametrize(
+    "misspelt", [{"coverage": 0.8, "lo": [-1.0], "hi": [1.0]}, {"by": "x"}, {"least": 0, "edge": []}]
+)
+def test_a_table_whose_fields_are_misspelt_is_refused_and_not_passed_over(misspelt: dict[str, Any]) -> None:
+    with pytest.raises(ArtifactMismatch, match=r"the interval table is none: .*; train the model again"):
+        ModelService(WithTable(misspelt), task, "run-1")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "used", "line"),
+    [
+        (interval.in_metadata(TABLE), True, "intervals: of 80 % coverage"),
+        ({}, True, "no interval table"),
+        (None, True, "no interval table"),
+        ({"interval": "hello"}, True, "no interval table: metadata.interval is 'hello'"),
+        ({"interval": None}, True, "no interval table: metadata.interval is None"),
+        (
+            {"interval": {"unit": "minutes"}},
+            True,
+            "no interval table: metadata.interval is {'unit': 'minutes'}",
+        ),
+        (
+            interval.in_metadata(TABLE),
+            False,
+            "no interval table: metadata.interval is left out, as the output",
+        ),
+    ],
+)
+def test_people_are_told_of_an_artifact_s_intervals_in_any_case(metadata: Any, used: bool, line: str) -> None:
+    assert interval.told(MLmodel(flavors=Flavours(), metadata=metadata), used=used).startswith(line)
+
+
 def test_a_newer_table_replaces_the_artifact_s() -> None:
     newer = replace_table(TABLE, low=(-0.5,) * 3)
     for model in (WithTable(TABLE), FakeModel()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import pandas as pd
 import pytest
 from follow_lab import COLUMNS, Life, at_once, constant
 from payments_lab import values
+from rich.console import Console
 from small_training import Training
 from typer.testing import CliRunner
 
 from threeways import bootstrap
-from threeways.artifact.interval import IntervalTable
+from threeways.artifact.interval import IntervalTable, in_metadata
 from threeways.cli.app import app
 from threeways.errors import ArtifactMismatch, PointerMoved, PromotionRefused, UsageError
 from threeways.lifecycle import gate, promotion
@@ -25,6 +27,7 @@ from threeways.lifecycle.gate import Comparison, Part
 from threeways.lifecycle.pointer import Pointer
 from threeways.local_run.events import Source, load
 from threeways.ops import promote as promoting
+from threeways.ops.deploy.model import tell
 from threeways.ops.promote import Promoted, Request
 from threeways.scoring.events import Events
 from threeways.scoring.output import Ranged
@@ -292,6 +295,25 @@ def test_recalibration_is_the_same_model_with_another_interval_table(
     plain = life.after(30, follower)
     assert plain is not None
     assert values(plain.score([EVENT], [datetime.now(UTC)])) == [10.0]
+
+
+def test_a_model_without_intervals_does_not_take_over_from_one_with_them_unsaid(
+    life: Life, models: dict[str, Path]
+) -> None:
+    table = IntervalTable(coverage=0.8, edges=(), low=(-2.0,), high=(3.0,))
+    serving = constant(life.folder / "with", 10.0, metadata=in_metadata(table), skops=True)
+    without = constant(life.folder / "without", 10.0, metadata={"interval": "hello"}, skops=True)
+    promoted(life, serving)
+    with pytest.raises(
+        PromotionRefused, match=r"it has no interval table, and .*with, which serves, has one"
+    ):
+        promoted(life, without)
+    done = promoted(life, without, force=True, because="nobody reads them")
+    assert "no interval table" in done.forced[0]
+    said = Console(file=io.StringIO(), width=500)
+    for folder, line in ((serving, "intervals: of 80 %"), (without, "metadata.interval is 'hello'")):
+        tell(str(folder), Settings(), said, life.folder)
+        assert line in said.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_foreign_model_gets_its_golden_set_when_it_is_promoted(life: Life, models: dict[str, Path]) -> None:

@@ -94,12 +94,24 @@ def read(found: Any, where: str) -> IntervalTable:
 def of(info: MLmodel) -> IntervalTable | None:
     """Return the table in an artifact's metadata, None where there is none. Raises ArtifactMismatch.
 
-    What else a model's author keeps under that name is no table: one has `edges` or offsets.
+    What else a model's author keeps under that name is no table: one has any of a table's fields.
     """
     found = (info.metadata or {}).get(KEY)
-    if not isinstance(found, dict) or not found.keys() & {"edges", "low", "high"}:
+    if not isinstance(found, dict) or not found.keys() & set(IntervalTable.__struct_fields__):
         return None
     return read(found, f"the artifact's metadata, `{KEY}`")
+
+
+def told(info: MLmodel, *, used: bool) -> str:
+    """Return a line for people on an artifact's table. used: whether its output is one number."""
+    table, metadata = of(info) if used else None, info.metadata or {}
+    if table is not None:
+        return f"intervals: of {100 * table.coverage:g} % coverage"
+    if KEY not in metadata:
+        return "no interval table"
+    if not used:
+        return f"no interval table: metadata.{KEY} is left out, as the output is not one number"
+    return f"no interval table: metadata.{KEY} is {metadata[KEY]!r:.100}"
 
 
 def in_metadata(table: IntervalTable) -> dict[str, Any]:

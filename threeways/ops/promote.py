@@ -181,6 +181,8 @@ def _gate(
         return None, [f"the one that serves cannot be loaded to be compared: {error}"]
     loading.require_alike(champion, challenger)
     faults = [fault] if (fault := _older(chosen, before, folder)) else []
+    if champion.intervals is not None and challenger.intervals is None:
+        faults.append(f"it has no interval table, and {before.name}, which serves, has one")
     if window is None:
         return None, [*faults, "no labelled window was named to compare it on, EVENTS=… ACTUAL=…"]
     try:

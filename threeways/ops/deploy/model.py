@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from threeways import artifact, bootstrap
-from threeways.artifact import digests, mlmodel, signature
+from threeways.artifact import digests, interval, mlmodel, signature
 from threeways.artifact import runtime as runtimes
 from threeways.artifact.sklearn import pickles
 from threeways.aws.s3 import objects
@@ -22,6 +22,7 @@ from threeways.ops import account
 from threeways.ops.deploy import in_image
 from threeways.ops.printing import say
 from threeways.scoring import golden, tasks
+from threeways.scoring.outputs import Value
 from threeways.settings import DEFAULT_TASK, Runtime, Settings
 
 if TYPE_CHECKING:
@@ -218,6 +219,8 @@ def tell(named: str | None, settings: Settings, console: Console, local: Path) -
         f"{checked.target}; MODEL_SHA256={checked.sha256}",
     )
     say(console, golden.told(checked.golden))
+    one_number = isinstance(checked.task.output, Value)
+    say(console, interval.told(mlmodel.read(checked.folder), used=one_number))
 
 
 def told_task(task: Task[Any]) -> str:
