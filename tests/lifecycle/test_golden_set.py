@@ -15,6 +15,7 @@ import payments_lab
 import pytest
 import skops.io
 from doubles import FakeModel
+from follow_lab import constant
 from other_tasks import UPLOADS
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -255,6 +256,29 @@ def test_events_of_another_task_are_not_scored_and_that_is_logged(
     service = ModelService(FakeModel(), tasks.find("ride_tip"), "v1")
     assert golden.check(service, copy) == 0
     assert "is not checked: its events are those of ride_duration" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"task": "ride_tip"}, "its events are those of ride_tip, and the MLmodel's task is ride_duration"),
+        ({"task": None}, "its events are those of a signature, and the MLmodel's task is ride_duration"),
+        ({"id": "zzz"}, 'its events are said to have their id in "zzz"'),
+        ({"id": ""}, 'its events are said to have their id in ""'),
+    ],
+)
+def test_a_set_that_contradicts_its_artifact_is_refused(
+    copy: Path, change: dict[str, Any], told: str
+) -> None:
+    edited(copy, lambda content: content.update(change))
+    with pytest.raises(ArtifactMismatch, match=rf"golden\.json: {told}.*; upload the artifact again"):
+        pinned(copy)
+
+
+def test_a_set_of_events_with_another_id_is_checked_under_the_id_that_the_user_names(tmp_path: Path) -> None:
+    folder = constant(tmp_path / "one", 10.0, skops=True)
+    assert lifecycle.add(folder, Settings())
+    assert pinned(folder, event_id="own").golden == pinned(folder).golden > 0
 
 
 def made(service: ModelService[Any], seeds: list[bytes]) -> GoldenSet:

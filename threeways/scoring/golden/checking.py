@@ -19,7 +19,7 @@ import msgspec
 from threeways.artifact import digests
 from threeways.errors import ArtifactMismatch, ModelFailed
 from threeways.scoring.golden import fault
-from threeways.scoring.golden.format import Example, GoldenSet, read
+from threeways.scoring.golden.format import NAME, Example, GoldenSet, read
 from threeways.scoring.output import number_of
 from threeways.scoring.service import ModelService
 
@@ -50,6 +50,11 @@ def check(service: ModelService[Any], folder: Path, hashes: digests.Hashes | Non
     found = read(folder, hashes)
     if found is None:
         return 0
+    if contradiction := _contradiction(service, found):
+        raise ArtifactMismatch(
+            f"{folder / NAME}: {contradiction}; upload the artifact again, or make "
+            "another set: threeways export"
+        )
     payloads = payloads_for(service, found)
     if payloads is None:
         logger.warning(
@@ -63,6 +68,19 @@ def check(service: ModelService[Any], folder: Path, hashes: digests.Hashes | Non
             f"{folder}: {differing}; {fault.likely(found, folder, service.runtime, model_files(service))}"
         )
     return len(found.examples)
+
+
+def _contradiction(service: ModelService[Any], golden: GoldenSet) -> str:
+    """Tell what of a set its artifact's metadata or its own events contradict; "" where nothing does."""
+    info: Any = getattr(service.model, "info", None)
+    if info and info.task is not None and golden.task != info.task:
+        return (
+            f"its events are those of {golden.task or 'a signature'}, and the MLmodel's task is {info.task}"
+        )
+    name = msgspec.json.encode(golden.id).decode()
+    if not all(name in one.event for one in golden.examples if one.refused is None):
+        return f"its events are said to have their id in {name:.100}, and what was predicted of them has none"
+    return ""
 
 
 def told(agreed: int | None) -> str:
