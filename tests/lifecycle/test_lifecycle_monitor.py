@@ -21,6 +21,8 @@ from small_training import Training
 from model import build
 from threeways.batch.layout import Naming
 from threeways.batch.model import service_of
+from threeways.cli.app import app
+from threeways.cli.errors import run as run_command
 from threeways.emulator.server import Emulator
 from threeways.errors import DataError, LocationError, SettingsError, UsageError
 from threeways.lifecycle import counts
@@ -137,6 +139,76 @@ def test_labels_that_are_all_unusable_are_refused_with_the_reason(
         DataError, match=r"ACTUAL=minutes: no label of .*minutes.parquet is usable: .*not within 1"
     ):
         monitored(training, service, tmp_path, events=events, naming=Naming(actual="minutes"))
+
+
+def _thin(training: Training, folder: Path) -> dict[str, Any]:
+    frame = pd.read_parquet(training.validation)
+    day = pd.to_datetime(frame[next(one for one in map(str, frame) if one.endswith("up_datetime"))]).dt.date
+    frame.groupby(day).head(40).to_parquet(folder / "thin.parquet")
+    return {"events": str(folder / "thin.parquet")}
+
+
+@pytest.mark.parametrize("given", ["few", "no reference", "truncated", "strange labels", "empty labels"])
+def test_a_report_that_judged_nothing_says_so_and_why(
+    training: Training, service: ModelService[Any], tmp_path: Path, given: str
+) -> None:
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "artifact").mkdir()
+    artifact, says, options = training.report.model.folder, "holds no label outcome", {}
+    if given == "few":
+        options, says = _thin(training, tmp_path), "their days have fewer than 50 events each"
+        frame = pd.read_parquet(options["events"])
+        frame.drop(columns=[one for one in map(str, frame) if one.endswith("off_datetime")]).to_parquet(
+            options["events"]
+        )
+    elif given in ("no reference", "truncated"):
+        if given == "truncated":
+            (tmp_path / "artifact" / "reference.json").write_bytes(
+                (artifact / "reference.json").read_bytes()[:99]
+            )
+        (tmp_path / "counts").mkdir()
+        options, artifact = {"counts": str(tmp_path / "counts")}, tmp_path / "artifact"
+        says = "features are not compared"
+    else:
+        (tmp_path / "strange" / ("a.json" if given[0] == "s" else "a.txt")).write_text('{"a": 1}\n')
+        options = {"labels": str(tmp_path / "strange")}
+    said = io.StringIO()
+    made = run(
+        Options(html=tmp_path / "m.html", **options),
+        service,
+        artifact,
+        Console(file=said, width=500),
+        tmp_path,
+    )
+    assert not made.judged
+    assert "Nothing was judged: " in said.getvalue()
+    assert says in said.getvalue()
+    assert "Nothing moved" not in said.getvalue()
+    page = (tmp_path / "m.html").read_text()
+    assert "Nothing was judged: " in page
+    assert "Nothing moved" not in page
+    figures = json.loads((tmp_path / "last-monitor.json").read_text())
+    assert figures["judged"] is False
+    assert says in figures["headline"]
+
+
+def test_the_command_ends_with_1_where_nothing_was_judged(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "labels").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODEL_LOCATION", str(training.report.model.folder))
+    asked = ["threeways", "monitor", "--labels", "labels", "--html", "m.html"]
+    monkeypatch.setattr("sys.argv", asked)
+    assert run_command(app) == 1
+
+
+def test_what_was_left_out_is_told_beside_what_was_judged(
+    training: Training, service: ModelService[Any], tmp_path: Path
+) -> None:
+    made, said = monitored(training, service, tmp_path, **_thin(training, tmp_path))
+    assert made.judged  # its labels
+    assert "events are in no window: their days have fewer than 50 events each" in said
 
 
 def test_an_artifact_without_a_reference_is_monitored_by_its_labels_alone(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from threeways.cli.errors import TOO_MANY_BAD
+from threeways.cli.errors import FAILED, TOO_MANY_BAD
 from threeways.settings import LOCAL, Settings, from_environment
 
 
@@ -57,5 +57,7 @@ def monitor(
     service = service_of(model.folder, resolved(settings, model), naming)
     options = Options(counts, events, table, labels, quarantine, reference, days, window, out, html, naming)
     made = run(options, service, model.folder, console, LOCAL)
+    if not made.judged:
+        raise typer.Exit(FAILED)
     if fail_on_drift and made.findings:
         raise typer.Exit(TOO_MANY_BAD)

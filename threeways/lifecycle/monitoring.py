@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from threeways.artifact.reference import Reference
 from threeways.lifecycle.counts import CountsRecord
 from threeways.lifecycle.drift.counts import Window, judge_counts, whole_days, windows_of
-from threeways.lifecycle.drift.errors import Outcomes, judge_errors
+from threeways.lifecycle.drift.errors import LEAST_ROWS, UNLOOKED, Outcomes, judge_errors
 from threeways.lifecycle.drift.finding import FAMILY, Finding, Measured, drifted
 
 TOLERATED = 0.05
@@ -36,12 +34,30 @@ class Report:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     unit: str = ""
 
+    @property
+    def judged(self) -> bool:
+        """Whether anything was compared: counts of a window, or enough labels."""
+        looked = self.labels >= LEAST_ROWS and UNLOOKED not in self.notes
+        return bool(self.findings or self.series or looked)
+
+    @property
+    def headline(self) -> str:
+        """The result in a sentence."""
+        count = len(self.findings)
+        if count:
+            return f"{count} finding{'s' * (count > 1)}, the most important first."
+        if not self.judged:
+            return f"Nothing was judged: {'; '.join(self.notes) or 'no window and no label had enough rows'}."
+        quiet = "Nothing moved beyond what the reference's own time shows"
+        return f"{quiet}, in what was judged; not all was." if self.notes else f"{quiet}."
+
     def figures(self) -> dict[str, Any]:
         """Return it as `last-monitor.json` has it."""
         names = dict.fromkeys(one.what for one in self.findings if one.part)
         return {
-            "task": self.task, "version": self.version, "reference": self.reference, "windows": self.windows,
-            "rows": self.rows, "labels": self.labels, "quarantined": dict(self.quarantined),
+            "task": self.task, "version": self.version, "reference": self.reference, "judged": self.judged,
+            "headline": self.headline, "windows": self.windows, "rows": self.rows, "labels": self.labels,
+            "quarantined": dict(self.quarantined),
             "drifted": {name: drifted(self.findings, name) for name in names},
             "findings": self.findings, "notes": self.notes,
         }  # fmt: skip
@@ -150,7 +166,7 @@ def monitor(
             told.append(f"{len(late):,} windows have too few rows to be judged")
     if outcomes is not None:
         off, by_window, why = judge_errors(reference, outcomes, length, family / 2, unit)
-        findings, labels = off + findings, int(np.isfinite(outcomes.errors).sum())
+        findings, labels = off + findings, len(outcomes.sorted().at)
         series = by_window + series
         told += why
     return Report(

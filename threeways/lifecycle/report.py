@@ -36,16 +36,11 @@ th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px soli
 def page(report: Report) -> str:
     """Return the report's HTML."""
     title = f"{report.task}: what changed"
-    moved = len(report.findings)
-    state = (
-        f"{moved} finding{'s' * (moved > 1)}, the most important first."
-        if moved
-        else "Nothing moved beyond what the reference's own time shows."
-    )
+    moved = bool(report.findings) or not report.judged
     parts = [
         f"<h1>{escape(title)}</h1>",
         _origin(report),
-        f'<p class="state{" moved" * bool(moved)}">{state}</p>',
+        f'<p class="state{" moved" * moved}">{escape(report.headline)}</p>',
         _figures(report),
         *_findings(report.findings),
         *_charts(report.series),

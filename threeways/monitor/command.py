@@ -81,7 +81,10 @@ def run(options: Options, service: ModelService[Any], folder: Path, console: Con
         notes += [f"no record of counts: {one}" for one in found.unreadable[:5]]
         notes += [] if found.records else [f"COUNTS={masked(options.counts)} holds no record of counts"]
     told = _outcomes(options, service, events, notes)
-    windows: list[Window] = events.windows(reference, length) if events and reference else []
+    windows: list[Window] = []
+    if events and reference:
+        windows = events.windows(reference, length)
+        notes += events.left_out(reference)
     made = monitor(
         reference,
         task=service.task.name,
@@ -132,6 +135,9 @@ def _outcomes(
         (found.unreadable, "that cannot be read"),
     ):
         notes += [f"{count:,} label outcomes are passed over: {what}"] if count else []
+    notes += (
+        [] if len(found.outcomes.at) else [f"LABELS={masked(options.labels)} holds no label outcome to judge"]
+    )
     return found.outcomes
 
 
@@ -173,8 +179,8 @@ def _write(made: Report, options: Options, console: Console, local: Path) -> Non
     if rest > 0:
         console.print(f"… and {rest:,} more findings, in the report", highlight=False)
     if not made.findings:
-        console.print("Nothing moved beyond what the reference's own time shows.", highlight=False)
-    for note in made.notes:
+        console.print(made.headline, highlight=False, markup=False, soft_wrap=True)
+    for note in made.notes if made.judged else ():
         console.print(f"not judged: {note}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Report: {options.html}; table: {masked(out)}", highlight=False, soft_wrap=True)
 

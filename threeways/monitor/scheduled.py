@@ -55,4 +55,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         for name, kind in ((PAGE, "text/html"), (LAST_MONITOR, "application/json")):
             body = (here / name).read_bytes()
             client.put_object(Bucket=place.bucket, Key=f"{place.folder}{name}", Body=body, ContentType=kind)
-    return {"findings": len(made.findings), "windows": made.windows, "report": f"{place.under(PAGE)}"}
+    return {
+        "findings": len(made.findings), "judged": made.judged, "windows": made.windows,
+        "report": f"{place.under(PAGE)}",
+    }  # fmt: skip

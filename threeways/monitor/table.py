@@ -66,6 +66,23 @@ class EventsTable:
         values = {one.name: self.extra.get(one.name, lacking) for one in reference.columns}
         return _windows(reference, values, self.extra_at, length)
 
+    def left_out(self, reference: Reference) -> list[str]:
+        """Return which rows are in no window, and why."""
+        days = self.at.astype("datetime64[D]")
+        dated = ~np.isnat(days)
+        many, whole = _days(reference, self.at)
+        few = int(np.count_nonzero(dated & ~np.isin(days, many)))
+        cut = int(np.count_nonzero(np.isin(days, many) & ~np.isin(days, whole)))
+        return [
+            f"{count:,} of {len(days):,} events are in no window: {why}"
+            for count, why in (
+                (int(np.count_nonzero(~dated)), "they have no time; name its column, TIME="),
+                (few, f"their days have fewer than {_FEW} events each"),
+                (cut, "their days are not whole"),
+            )
+            if count
+        ]
+
     def outcomes(self) -> Outcomes | None:
         """Return the rows whose truth is known; None where there is none, or it is no number."""
         predicted = next(iter(self.predictions.values()), None)
@@ -156,19 +173,24 @@ def _texts(values: Array, edges: tuple[float, ...]) -> Array:
 
 
 def _windows(reference: Reference, values: dict[str, Any], at: Array, length: timedelta) -> list[Window]:
-    def counted() -> Iterator[tuple[datetime, list[NDArray[np.int64]]]]:
-        days = at.astype("datetime64[D]")
-        found, each = np.unique(days[~np.isnat(days)], return_counts=True)
-        many = found[each >= _FEW]
-        if not len(many):
-            return
-        within = at[(days >= many[0]) & (days <= many[-1])]
-        begins, ends = whole_days(within.min().item(), within.max().item())
-        for day in many:
-            if begins <= day.item() <= ends or not reference.block_days:
-                yield datetime.fromisoformat(str(day)), counts_of(reference.columns, values, days == day)
+    days = at.astype("datetime64[D]")
+    counted = (
+        (datetime.fromisoformat(str(day)), counts_of(reference.columns, values, days == day))
+        for day in _days(reference, at)[1]
+    )
+    return windows_of(counted, length, reference.block_days)
 
-    return windows_of(counted(), length, reference.block_days)
+
+def _days(reference: Reference, at: Array) -> tuple[Array, Array]:
+    """Return the days with enough rows, and those of them that are whole where the reference has days."""
+    days = at.astype("datetime64[D]")
+    found, each = np.unique(days[~np.isnat(days)], return_counts=True)
+    many = found[each >= _FEW]
+    if not len(many) or not reference.block_days:
+        return many, many
+    near = at[(days >= many[0]) & (days <= many[-1])]
+    begins, ends = whole_days(near.min().item(), near.max().item())
+    return many, many[(many >= np.datetime64(begins)) & (many <= np.datetime64(ends))]
 
 
 @contextmanager

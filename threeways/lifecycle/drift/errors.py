@@ -16,6 +16,7 @@ from threeways.lifecycle.drift.finding import FAMILY, Finding, Measured
 LEAST_BLOCKS, LEAST_ROWS = 5, 30
 SENSITIVITY = 1e-6
 """ADWIN's delta: how likely a change is told where there is none, at each look."""
+UNLOOKED = "changes of the error are not looked for by ADWIN: that needs river (pip install river)"
 _CLIP = 5.0
 _ROBUST = 10
 """Of fewer blocks no median absolute deviation, and no mean of blocks, is told."""
@@ -188,7 +189,7 @@ def change_of(told: Outcomes, family: float, length: timedelta) -> tuple[int | N
     try:
         from river import drift
     except ModuleNotFoundError:
-        return None, "changes of the error are not looked for by ADWIN: that needs river (pip install river)"
+        return None, UNLOOKED
     adwin: Any = drift.ADWIN  # untyped
     errors = told.errors
     middle = np.median(errors)
