@@ -112,6 +112,37 @@ def test_what_cannot_be_read_is_one_line_with_the_mend(
         monitored(training, service, tmp_path, **given)
 
 
+@pytest.mark.parametrize("variable", ["EVENTS", "REFERENCE"])
+@pytest.mark.parametrize(
+    ("name", "text", "naming", "told"),
+    [
+        ("empty.csv", "HEAD", {}, "=FILE has no row"),
+        ("empty.jsonl", "", {}, ": FILE has no row"),
+        ("blank.csv", "", {}, ": FILE cannot be read"),
+        ("strange.jsonl", '{"a": 1}\n', {}, ": FILE lacks PULocationID"),
+        ("good.csv", "ROWS", {"actual": "nosuch"}, ": FILE lacks nosuch"),
+        ("gone.csv", None, {}, "FILE"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_named_as_it_was_given(
+    training: Training, service: ModelService[Any], tmp_path: Path,
+    variable: str, name: str, text: str | None, naming: dict[str, str], told: str,
+) -> None:  # fmt: skip
+    rows = pd.read_parquet(training.validation).head(60)
+    file, good = tmp_path / name, tmp_path / "sound.parquet"
+    rows.assign(nosuch=10.0).to_parquet(good)
+    if text in ("HEAD", "ROWS"):
+        (rows.head(0) if text == "HEAD" else rows).to_csv(file, index=False)
+    elif text is not None:
+        file.write_text(text)
+    given = {"events": str(good)} | {variable.lower(): str(file)}
+    with pytest.raises(DataError) as error:
+        monitored(training, service, tmp_path, naming=Naming(**naming), **given)
+    assert str(error.value).startswith(variable)
+    assert told.replace("FILE", str(file)) in str(error.value)
+    assert "0000.parquet" not in str(error.value)
+
+
 def _minutes(training: Training, path: Path, sign: int = 1) -> str:
     frame = pd.read_parquet(training.validation)
     ends = [

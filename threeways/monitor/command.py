@@ -69,7 +69,8 @@ def run(options: Options, service: ModelService[Any], folder: Path, console: Con
         raise UsageError("nothing to monitor: give COUNTS=, EVENTS= or LABELS=")
     notes = list[str]()
     events = _table(options.events, options, service, console) if options.events else None
-    other = _table(options.reference, options, service, console) if options.reference else None
+    given = options.reference
+    other = _table(given, options, service, console, "REFERENCE") if given else None
     reference = other.reference(service.task.name) if other else _own(folder, notes)
     if other and reference is None:
         raise DataError(f"REFERENCE={options.reference} has too few rows to compare with: 200 or more")
@@ -119,8 +120,10 @@ def _own(folder: Path, notes: list[str]) -> Reference | None:
         return None
 
 
-def _table(spec: str, options: Options, service: ModelService[Any], console: Console) -> EventsTable:
-    return read(spec, options.table, service, options.naming, console)
+def _table(
+    spec: str, options: Options, service: ModelService[Any], console: Console, variable: str = "EVENTS"
+) -> EventsTable:
+    return read(spec, options.table, service, options.naming, console, variable)
 
 
 def _outcomes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,11 +102,37 @@ class EventsTable:
 
 
 def read(
-    spec: str, table: str | None, service: ModelService[Any], naming: Naming, console: Console
+    spec: str,
+    table: str | None,
+    service: ModelService[Any],
+    naming: Naming,
+    console: Console,
+    variable: str = "EVENTS",
 ) -> EventsTable:
-    """Read and score parquet, JSON lines, CSV, or a database's table. Raises DataError."""
+    """Read and score parquet, JSON lines, CSV, or a database's table. Raises DataError.
+
+    variable: what the user gave it as, for messages.
+    """
+    made: dict[str, str] = {}
+    try:
+        return _read(spec, table, service, naming, console, made)
+    except DataError as error:
+        told = str(error)
+        for scratch, given in made.items():
+            told = told.replace(scratch, given)
+        raise DataError(re.sub(r"^EVENTS\b", variable, told)) from None
+
+
+def _read(
+    spec: str,
+    table: str | None,
+    service: ModelService[Any],
+    naming: Naming,
+    console: Console,
+    made: dict[str, str],
+) -> EventsTable:
     ours = layout.of(service.declared, naming)
-    with _as_parquet(spec, console) as place, opened_source(place, table, ours, console) as source:
+    with _as_parquet(spec, console, made) as place, opened_source(place, table, ours, console) as source:
         parts = [_Part(service, chunk) for chunk in source.chunks(None, _ROWS)]
     if not any(len(part.at) for part in parts):
         raise DataError(f"EVENTS={spec} has no row that is an event of TASK={service.task.name}")
@@ -194,8 +221,11 @@ def _days(reference: Reference, at: Array) -> tuple[Array, Array]:
 
 
 @contextmanager
-def _as_parquet(spec: str, console: Console) -> Iterator[str]:
-    """Yield a place that the batch job reads; of JSON lines and CSV it makes parquet in a scratch folder."""
+def _as_parquet(spec: str, console: Console, made: dict[str, str]) -> Iterator[str]:
+    """Yield a place that the batch job reads; of JSON lines and CSV it makes parquet in a scratch folder.
+
+    made: gets scratch file -> the file that it was made of.
+    """
     if is_database(spec) or not spec.lower().rstrip().endswith((".csv", ".json", ".jsonl", ".ndjson")):
         yield spec
         return
@@ -203,7 +233,11 @@ def _as_parquet(spec: str, console: Console) -> Iterator[str]:
         files = []
         for number, one in enumerate(locations(spec, "EVENTS", console.out)):
             files.append(f"{scratch}/{number:04}.parquet")
-            _frame(one).to_parquet(files[-1])
+            made[files[-1]] = one
+            frame = _frame(one)
+            if frame.columns.empty:
+                raise DataError(f"EVENTS: {one} has no row; give a file with events")
+            frame.to_parquet(files[-1])
         yield " ".join(files)
 
 
