@@ -24,7 +24,7 @@ from threeways.cli.app import app
 from threeways.errors import ArtifactMismatch, PointerMoved, PromotionRefused, UsageError
 from threeways.lifecycle import gate, promotion
 from threeways.lifecycle.gate import Comparison, Part
-from threeways.lifecycle.pointer import Pointer
+from threeways.lifecycle.pointer import Pointer, without_previous
 from threeways.local_run.events import Source, load
 from threeways.ops import promote as promoting
 from threeways.ops.deploy.model import tell
@@ -74,6 +74,24 @@ def test_the_first_promotion_needs_no_comparison(life: Life, models: dict[str, P
     assert pointer.location == f"s3://{life.bucket}/models/{pointer.sha256}"
     service, _ = life.started()
     assert service.version == pointer.version
+
+
+def test_a_window_is_read_and_scored_even_if_no_model_serves_yet(life: Life, models: dict[str, Path]) -> None:
+    def missing(task: Task[Any]) -> Events:
+        raise UsageError(f"there is no such file, {task.name}")
+
+    with pytest.raises(UsageError, match="no such file"):
+        promoted(life, models["nine"], window=missing)
+    with pytest.raises(UsageError, match="no such file"):
+        promoted(life, models["nine"], window=missing, force=True, because="now")
+    with pytest.raises(PromotionRefused, match="50 events with a known truth decide nothing"):
+        promoted(life, models["nine"], window=lambda task: window(task, TRUTH[:50]))
+    assert life.store.read().pointer is None
+    done = promoted(life, models["nine"])
+    assert done.alone is not None
+    assert done.alone.startswith("rmse 1.4")
+    assert done.change.pointer.because == f"the first one: {done.alone}"
+    assert done.alone.endswith("on 1,000 events of march")
 
 
 def test_a_better_model_passes_and_the_pointer_says_by_how_much(life: Life, models: dict[str, Path]) -> None:
@@ -170,15 +188,27 @@ def test_demote_goes_back_at_once_and_again_forth(life: Life, models: dict[str, 
 
 def test_the_alias_moves_along(life: Life, training: Training) -> None:
     registered = training.report.model
+    client = mlflow.MlflowClient(f"sqlite:///{training.folder / 'mlflow.db'}")
     told = {"model": registered.uri, "pointer": life.place, "by": "ann", "alias": "live"}
+    with pytest.raises(
+        UsageError, match=r"TO=live is no alias of models:/ride-duration; name one of chal.*champ"
+    ):
+        promoting.promote(Request(**told), None, training.folder)  # type: ignore[arg-type]
+    assert life.store.read().pointer is None
+    client.set_registered_model_alias(str(registered.name), "live", registered.version)
     done = promoting.promote(Request(**told), None, training.folder)  # type: ignore[arg-type]
     assert done.alias == f"the alias live is {registered.uri}'s now"
     assert done.change.pointer.task == "ride_duration"
     assert done.change.pointer.version == registered.run_id
-    client = mlflow.MlflowClient(f"sqlite:///{training.folder / 'mlflow.db'}")
     found = client.get_model_version_by_alias(str(registered.name), "live")
     assert str(found.version) == registered.version
     client.delete_registered_model_alias(str(registered.name), "live")
+
+    life.put(msgspec.structs.replace(done.change.pointer, previous=without_previous(done.change.pointer)))
+    before = life.store.read()
+    with pytest.raises(UsageError, match="TO=chmpion is no alias of models:/ride-duration"):
+        promoting.demote(life.place, "bob", "wrong", "chmpion", training.folder)
+    assert life.store.read() == before
 
 
 def test_slices_are_told_the_worst_first(training: Training) -> None:
@@ -261,7 +291,17 @@ def test_the_command_promotes_and_demotes(
     def run(*words: str) -> Any:
         return CliRunner().invoke(app, [*words, "--pointer", life.place, "--by", "ann"])
 
-    assert run("promote", str(models["nine"])).exit_code == 0
+    for given in (
+        ["--events", "march.parquet"],
+        ["--actual", "zzz"],
+        ["--events", "march.csv", "--actual", "zzz"],
+    ):
+        assert run("promote", str(models["nine"]), *given).exit_code == 1
+    assert life.store.read().pointer is None
+    first = run("promote", str(models["nine"]), "--events", "march.csv", "--actual", "really")
+    assert first.exit_code == 0, first
+    assert "No model serves yet to compare it with: rmse 1.4" in first.output
+    assert "make demote" not in first.output
     told = run("promote", str(models["ten"]), "--events", "march.csv", "--actual", "really")
     assert told.exit_code == 0, told
     assert "better by 0.4" in told.output

@@ -53,4 +53,5 @@ def show(console: Console, place: str, change: Change, alias: str) -> None:
     """Tell what the pointer names now, and what became of the alias."""
     before = f", before it {change.before}" if change.before else ", the first one"
     console.print(f"{place} names {change.pointer}{before}. Because: {change.pointer.because}", markup=False)
-    console.print(f"{alias[0].upper()}{alias[1:]}. Back: make demote POINTER={place}", markup=False)
+    back = f" Back: make demote POINTER={place}" if change.pointer.previous else ""
+    console.print(f"{alias[0].upper()}{alias[1:]}.{back}", markup=False)

@@ -48,6 +48,8 @@ def promote(
     console, settings = Console(highlight=False, soft_wrap=True), from_environment(Settings)
     if not model:
         raise UsageError("say which model: MODEL=models:/name/version, a folder or s3://bucket/prefix")
+    if actual and not events:
+        raise UsageError(f"ACTUAL={actual} is a column of labelled events, and none are named: EVENTS=…")
     refuse(_task_alone(settings), "MODEL=, SHA256= and TASK= say what is promoted")
     place = place_of(pointer, settings)
 
@@ -71,6 +73,8 @@ def promote(
     )
     if done.comparison is not None:
         _compared(console, done.comparison)
+    if done.alone is not None:
+        console.print(f"No model serves yet to compare it with: {done.alone}", markup=False)
     for reason in done.forced:
         console.print(f"Overruled: {reason}", markup=False)
     show(console, place, done.change, done.alias)

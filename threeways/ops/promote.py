@@ -54,12 +54,14 @@ class Request:
 class Promoted:
     """A promotion that was made.
 
-    change: of the pointer. comparison: of the two models; None where there was nothing to compare. forced:
-    the reasons that a person overruled. alias: what became of the registry's, in words.
+    change: of the pointer. comparison: of the two models; None where there was nothing to compare. alone: its
+    error on the window, in words, where no model served. forced: the reasons that a person overruled. alias:
+    what became of the registry's, in words.
     """
 
     change: Change
     comparison: Comparison | None
+    alone: str | None
     forced: tuple[str, ...]
     alias: str
 
@@ -67,7 +69,8 @@ class Promoted:
 def promote(request: Request, window: Window | None, local: Path) -> Promoted:
     """Promote a model where the gate lets it pass.
 
-    window: the newest labelled events. local: where MLflow's store is. Raises PromotionRefused with the
+    window: the newest labelled events; they are read, and scored where that can be done, even if no model
+    serves yet. local: where MLflow's store is. Raises PromotionRefused with the
     gate's reason, PointerMoved where another was faster, and what finding and loading the model raises.
     """
     if request.force and not request.because:
@@ -81,15 +84,22 @@ def _promoted(request: Request, window: Window | None, local: Path, scratch: Pat
     store = store_of(request.pointer)
     held = store.read()
     chosen, asked = _checked(request, held.pointer, local)
+    require_alias(chosen.name, request.alias, local)
+    events = window(chosen.task) if window and chosen.task else None
     chosen = _with_golden_set(chosen, asked, scratch / "artifact")
-    comparison, faults = _gate(chosen, asked, held.pointer, window)
+    comparison, alone, faults = None, None, list[str]()
+    if held.pointer is None:
+        alone, faults = _alone(chosen, asked, events)
+    else:
+        comparison, faults = _gate(chosen, asked, held.pointer, events)
     if faults and not request.force:
         raise PromotionRefused(
             f"{chosen.name} is not promoted: {'; '.join(faults)}. Mend that, or overrule it: FORCE=1 "
             "BECAUSE='…'"
         )
     models.upload(chosen, store.place.bucket, account.client("s3"))
-    because = request.because or (str(comparison) if comparison else "the first one")
+    first = "the first one" + (f": {alone}" if alone else "")
+    because = request.because or (str(comparison) if comparison else first)
     new = Named(
         location=chosen.location(store.place.bucket),
         sha256=chosen.sha256,
@@ -101,7 +111,7 @@ def _promoted(request: Request, window: Window | None, local: Path, scratch: Pat
         because=plain(because, 1_000),
     )
     change = promotion.put(store, held.pointer, held.etag, new)
-    return Promoted(change, comparison, tuple(faults), move_alias(chosen.name, request.alias, local))
+    return Promoted(change, comparison, alone, tuple(faults), move_alias(chosen.name, request.alias, local))
 
 
 def store_of(pointer: str) -> PointerStore:
@@ -116,8 +126,31 @@ def read(pointer: str) -> Held:
 
 def demote(pointer: str, by: str, because: str, alias: str, local: Path) -> tuple[Change, str]:
     """Go back to the model before, at once; return the change, and what became of the registry's alias."""
-    change = promotion.demote(store_of(pointer), by, because)
+    store = store_of(pointer)
+    if (now := store.read().pointer) and now.previous:
+        require_alias(now.previous.name, alias, local)
+    change = promotion.demote(store, by, because)
     return change, move_alias(change.pointer.name, alias, local)
+
+
+def require_alias(name: str, alias: str, local: Path) -> None:
+    """Raise UsageError for an alias that a registered model does not have, before anything is written.
+
+    A registry that cannot be asked is no reason to stop: `move_alias` tells what became of it.
+    """
+    from threeways.training.registry import CHALLENGER, aliases_of
+
+    if alias in (usual := {ALIAS, CHALLENGER}) or not name.startswith("models:/"):
+        return
+    try:
+        there = aliases_of(name, local)
+    except ThreewaysError:
+        return
+    if there is not None and alias not in there:
+        raise UsageError(
+            f"TO={alias} is no alias of {name.rpartition('/')[0]}; name one of "
+            f"{', '.join(sorted(usual | there))}, or set it in the registry first"
+        )
 
 
 def move_alias(name: str, alias: str, local: Path) -> str:
@@ -158,15 +191,26 @@ def _with_golden_set(chosen: Chosen, asked: Settings, copy: Path) -> Chosen:
     return replace(chosen, folder=copy, sha256=artifact.digest(copy))
 
 
+def _alone(chosen: Chosen, asked: Settings, events: Events | None) -> tuple[str | None, list[str]]:
+    """Score the window by the first model; return its error in words, and why it must not serve."""
+    if events is None or (models.pickle_of(chosen, asked.model_runtime) and not chosen.trained_here):
+        return None, []
+    service = bootstrap.service_of(chosen.folder, models.settings_of(chosen, asked))
+    try:
+        found = gate.compare(service, service, events)
+    except PromotionRefused as error:
+        return None, [str(error)]
+    refused = f", and {found.refused[1]:,} are not scored" if found.refused[1] else ""
+    return f"{found.measure} {found.challenger:.4g} on {found.events:,} events of {found.window}{refused}", []
+
+
 def _gate(
-    chosen: Chosen, asked: Settings, before: Pointer | None, window: Window | None
+    chosen: Chosen, asked: Settings, before: Pointer, events: Events | None
 ) -> tuple[Comparison | None, list[str]]:
     """Hold a model against the one that serves; return the comparison, and why it must not take over.
 
     Raises PromotionRefused or ArtifactMismatch for what no one can overrule.
     """
-    if before is None:
-        return None, []
     if (before.sha256, before.interval) == (chosen.sha256, None):
         raise PromotionRefused(f"{before} is this very model: it serves already")
     if models.pickle_of(chosen, asked.model_runtime) and not chosen.trained_here:
@@ -183,10 +227,10 @@ def _gate(
     faults = [fault] if (fault := _older(chosen, before, folder)) else []
     if champion.intervals is not None and challenger.intervals is None:
         faults.append(f"it has no interval table, and {before.name}, which serves, has one")
-    if window is None:
+    if events is None:
         return None, [*faults, "no labelled window was named to compare it on, EVENTS=… ACTUAL=…"]
     try:
-        comparison = gate.compare(champion, challenger, window(challenger.declared))
+        comparison = gate.compare(champion, challenger, events)
     except PromotionRefused as error:
         return None, [*faults, str(error)]
     return comparison, faults + ([comparison.fault] if comparison.fault else [])

@@ -124,6 +124,25 @@ def register(
     return version
 
 
+def aliases_of(uri: str, folder: Path = LOCAL) -> set[str] | None:
+    """Return the aliases of the registered model that a URI names; None where the registry has no such one.
+
+    Raises TrackingError where the store can't be used.
+    """
+    from mlflow.exceptions import MlflowException
+
+    store = store_of(folder)
+    if store.untouched:
+        return None
+    with named_faults(store):
+        try:
+            return set(connect(store).get_registered_model(_parts(uri)[0]).aliases)
+        except MlflowException as error:
+            if error.error_code in _NOT_THERE:
+                return None
+            raise
+
+
 def set_alias(uri: str, alias: str, folder: Path = LOCAL) -> None:
     """Set an alias of a registered model to the version that `models:/name/version` names.
 
