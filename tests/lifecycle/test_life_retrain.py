@@ -62,6 +62,7 @@ def test_a_challenger_that_does_not_stand_is_refused_with_what_overrules_that(
         (["--holdout", "x.parquet"], "champion.json, --pointer"),
         (["--pointer", "s3://bucket/champion.json"], "name --holdout files"),
         (["--pointer", "s3://bucket", "--holdout", "x.parquet"], "'s3://bucket' is no pointer"),
+        (["--pointer", "foo"], "'foo' is no pointer"),
     ],
 )
 def test_a_promotion_that_cannot_be_made_is_refused_before_anything_is_trained(

@@ -24,11 +24,13 @@ Alias = Annotated[str, typer.Option("--to", help="The registry's alias, which mo
 
 
 def place_of(pointer: str | None, settings: Settings) -> str:
-    """Return the pointer that is named, or that FOLLOW names. Raises UsageError."""
+    """Return the pointer that is named, or that FOLLOW names. Raises UsageError or SettingsError."""
+    from threeways.lifecycle import pointer as pointers
+
     place = pointer or settings.follow
     if not place:
         raise UsageError("say which pointer: POINTER=s3://bucket/champion.json, as the function's FOLLOW")
-    return place
+    return str(pointers.place_of(place))
 
 
 def user() -> str:

@@ -61,9 +61,10 @@ def _place(pointer: str | None, holdout: str | None) -> str:
 
     if not pointer:
         raise UsageError("--promote writes a pointer: name the object s3://bucket/champion.json, --pointer")
+    place = str(place_of(pointer))
     if not holdout:
         raise UsageError("--promote holds the two models against each other once more: name --holdout files")
-    return str(place_of(pointer))
+    return place
 
 
 def _promote(report: Report, pointer: str, holdout: str, console: Console) -> None:
