@@ -21,11 +21,19 @@ from typer.testing import CliRunner
 from threeways import bootstrap
 from threeways.artifact.interval import IntervalTable, in_metadata
 from threeways.cli.app import app
-from threeways.errors import ArtifactMismatch, PointerMoved, PromotionRefused, UsageError
+from threeways.errors import (
+    ArtifactMismatch,
+    PointerMoved,
+    PointerRefused,
+    PromotionRefused,
+    SettingsError,
+    UsageError,
+)
 from threeways.lifecycle import gate, promotion
 from threeways.lifecycle.gate import Comparison, Part
 from threeways.lifecycle.pointer import Pointer, without_previous
 from threeways.local_run.events import Source, load
+from threeways.ops import account
 from threeways.ops import promote as promoting
 from threeways.ops.deploy.model import tell
 from threeways.ops.promote import Promoted, Request
@@ -154,6 +162,32 @@ def test_an_older_model_is_refused(life: Life, models: dict[str, Path]) -> None:
     promoted(life, models["nearly"])  # made last
     with pytest.raises(PromotionRefused, match="is older than"):
         promoted(life, models["ten"])
+
+
+@pytest.mark.parametrize("broken", [b"", b'{"format": 1, "loc', b"[]", b" " * 300_000])
+def test_a_broken_pointer_is_written_anew_by_its_own_mend_and_only_if_nobody_else_has(
+    life: Life, models: dict[str, Path], broken: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life.put(broken)
+    for change in (promoted, lambda *_: promoting.demote(life.place, "bob", "x", "champion", life.folder)):
+        with pytest.raises(PointerRefused, match=r"make promote MODEL=.* POINTER=s3://.* FORCE=1 BECAUSE="):
+            change(life, models["nine"])
+    told = {"force": True, "because": "a put broke off"}
+
+    def another(task: Task[Any]) -> Events:
+        life.put(life.model("x", 1.0))
+        return window(task)
+
+    if not broken:
+        with pytest.raises(PointerMoved, match="models:/rides/x"):
+            promoted(life, models["nine"], window=another, **told)
+        life.put(broken)
+    done = promoted(life, models["nine"], **told)
+    assert life.place in done.forced[0]
+    assert "FORCE" not in done.forced[0]
+    pointer = life.store.read().pointer
+    assert pointer == done.change.pointer
+    assert (pointer.because, pointer.previous) == ("a put broke off", None)
 
 
 def test_two_promotions_at_once_one_wins_and_the_other_is_told(
@@ -310,6 +344,17 @@ def test_the_command_promotes_and_demotes(
     pointer: Pointer | None = life.store.read().pointer
     assert pointer is not None
     assert pointer.name == str(models["nine"])
+
+
+@pytest.mark.parametrize("command", [["demote"], ["promote", "models:/ride-duration/1"]])
+def test_a_pointer_s_form_is_checked_before_any_account_is_asked(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "client", lambda *_: pytest.fail("an account was asked for"))
+    for place in ("foo", "s3://bucket", "s3://bucket/"):
+        done = CliRunner().invoke(app, [*command, "--pointer", place])
+        assert isinstance(done.exception, SettingsError)
+        assert f"{place!r} is no pointer" in str(done.exception)
 
 
 def test_recalibration_is_the_same_model_with_another_interval_table(

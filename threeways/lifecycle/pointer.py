@@ -31,7 +31,7 @@ MOST_BYTES = 256 * 2**10
 READ_SECONDS = 10.0
 """How long its body may take to arrive, however slowly S3 sends it."""
 _CHUNK = 2**14
-_MEND = "write it anew: make promote MODEL=models:/name/version POINTER={}"
+_MEND = "write it anew: make promote MODEL=models:/name/version POINTER={} FORCE=1 BECAUSE='…'"
 
 type Text = Annotated[str, msgspec.Meta(max_length=1_000)]
 type Name = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f]*$")]

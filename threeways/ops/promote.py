@@ -13,7 +13,7 @@ import msgspec
 
 from threeways import artifact, bootstrap
 from threeways.artifact import mlmodel
-from threeways.errors import PromotionRefused, ThreewaysError, UsageError
+from threeways.errors import PointerRefused, PromotionRefused, ThreewaysError, UsageError
 from threeways.lifecycle import gate, golden, loading, promotion
 from threeways.lifecycle.gate import Comparison
 from threeways.lifecycle.pointer import Held, Named, Pointer, PointerStore, now, plain
@@ -82,7 +82,7 @@ def promote(request: Request, window: Window | None, local: Path) -> Promoted:
 def _promoted(request: Request, window: Window | None, local: Path, scratch: Path) -> Promoted:
     """Promote a model. scratch: for a copy of its files, where it gets its golden set here."""
     store = store_of(request.pointer)
-    held = store.read()
+    held, broken = _held(store, force=request.force)
     chosen, asked = _checked(request, held.pointer, local)
     require_alias(chosen.name, request.alias, local)
     events = window(chosen.task) if window and chosen.task else None
@@ -92,6 +92,7 @@ def _promoted(request: Request, window: Window | None, local: Path, scratch: Pat
         alone, faults = _alone(chosen, asked, events)
     else:
         comparison, faults = _gate(chosen, asked, held.pointer, events)
+    faults = [*broken, *faults]
     if faults and not request.force:
         raise PromotionRefused(
             f"{chosen.name} is not promoted: {'; '.join(faults)}. Mend that, or overrule it: FORCE=1 "
@@ -117,6 +118,19 @@ def _promoted(request: Request, window: Window | None, local: Path, scratch: Pat
 def store_of(pointer: str) -> PointerStore:
     """Return a pointer in the account of the user's environment. Raises SettingsError or LocationError."""
     return PointerStore(account.client("s3"), pointer)
+
+
+def _held(store: PointerStore, *, force: bool) -> tuple[Held, list[str]]:
+    """Return what a pointer holds, and why it is none where a person overrules that: it is replaced then.
+
+    Raises PointerUnreachable or PointerRefused.
+    """
+    try:
+        return store.read(), []
+    except PointerRefused as error:
+        if not force:
+            raise
+        return Held(None, error.etag), [str(error).rpartition("; ")[0]]
 
 
 def read(pointer: str) -> Held:
