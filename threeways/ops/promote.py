@@ -240,7 +240,10 @@ def _gate(
     loading.require_alike(champion, challenger)
     faults = [fault] if (fault := _older(chosen, before, folder)) else []
     if champion.intervals is not None and challenger.intervals is None:
-        faults.append(f"it has no interval table, and {before.name}, which serves, has one")
+        faults.append(
+            f"it has no interval table, and {before.name}, which serves, has one (train it again, or "
+            "overrule this and have make recalibrate fit one)"
+        )
     if events is None:
         return None, [*faults, "no labelled window was named to compare it on, EVENTS=… ACTUAL=…"]
     try:
