@@ -7,7 +7,7 @@ import json
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -28,8 +28,9 @@ from threeways.errors import DataError, LocationError, SettingsError, UsageError
 from threeways.lifecycle import counts
 from threeways.lifecycle.drift import drifted
 from threeways.lifecycle.outcomes import collected
-from threeways.monitor.command import Options, length_of, run
+from threeways.monitor.command import Options, _outcomes, length_of, run
 from threeways.monitor.scheduled import lambda_handler
+from threeways.monitor.table import EventsTable
 from threeways.monitor.watched import reference_of, values_of
 from threeways.scoring.service import ModelService
 from threeways.settings import Settings
@@ -356,3 +357,12 @@ def test_what_a_function_counts_is_monitored(
     assert [one["Key"] for one in put] == ["monitor/last-monitor.json", "monitor/monitor.html"]
     with pytest.raises(SettingsError, match="schedule's input"):
         lambda_handler({"day": 2}, None)
+
+
+def test_labels_of_classes_are_told_to_be_left_out(tmp_path: Path) -> None:
+    at = np.array(["2021-02-01T08:00:00"] * 3, "datetime64[us]")
+    classes = EventsTable("mails", at, {}, {"label": np.array(["a", "b", "a"], object)}, np.full(3, np.nan))
+    notes = list[str]()
+    options = Options(events="mails", naming=Naming(actual="kind"), html=tmp_path / "m.html")
+    assert _outcomes(options, cast("Any", None), classes, notes) is None
+    assert notes == ["ACTUAL=kind: only errors of one number are judged, not of classes"]

@@ -130,7 +130,12 @@ def _outcomes(
     options: Options, service: ModelService[Any], events: EventsTable | None, notes: list[str]
 ) -> Outcomes | None:
     if options.labels is None:
-        return events.outcomes() if events else None
+        known = events.outcomes() if events else None
+        if events and known is None and options.naming.actual:
+            notes.append(
+                f"ACTUAL={options.naming.actual}: only errors of one number are judged, not of classes"
+            )
+        return known
     found = outcomes.read(options.labels, _s3, service.version)
     for count, what in (
         (found.others, "of other versions"),
