@@ -17,6 +17,7 @@ from threeways.systems.taxi.rides import RideEvent
 
 class _Made(msgspec.Struct):
     ride_duration: float
+    interval: tuple[float, float]
     ride_id: int | str
 
 
@@ -32,11 +33,15 @@ _decode = msgspec.json.Decoder(RideEvent).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def entries(event: dict[str, Any], minutes: float = 21.345678901234567) -> list[dict[str, Any]]:
+def entries(
+    event: dict[str, Any],
+    minutes: float = 21.345678901234567,
+    interval: tuple[float, float] = (14.234567890123456, 31.012345678901234),
+) -> list[dict[str, Any]]:
     """The entries, with the same prediction in each."""
     made = []
     for record in event["Records"]:
         ride_id = _decode(a2b_base64(record["kinesis"]["data"])).ride_id
-        message = _Message(task.model_name, "bench", _Made(minutes, ride_id), record["eventID"], ())
+        message = _Message(task.model_name, "bench", _Made(minutes, interval, ride_id), record["eventID"], ())
         made.append({"Data": _encode(message), "PartitionKey": str(ride_id)})
     return made

@@ -89,11 +89,12 @@ def _ours(model: Any, event: dict[str, Any], seconds: float) -> Spent:
     from threeways.systems.taxi.duration import task
 
     spent: Spent = {}
-    own: Any = SimpleNamespace(**{name: getattr(task, name) for name in dir(task) if name[0] != "_"})
-    own.features = clocked(task.features, "features", spent)
-    own.decode_all = clocked(task.decode_all, "decode", spent)
     client: Any = Clocked(Output(seconds), {"put_records": "put"}, spent)
-    service = ModelService(Clocked(model, {"predict": "predict"}, spent), own, "bench")
+    service: Any = ModelService(Clocked(model, {"predict": "predict"}, spent), task, "bench")
+    own = service.task
+    service.task = SimpleNamespace(**{name: getattr(own, name) for name in dir(own) if name[0] != "_"})
+    service.task.features = clocked(task.features, "features", spent)
+    service.task.decode_all = clocked(task.decode_all, "decode", spent)
     handler = StreamHandler(service, StreamDelivery(client, "out"), NoQuarantine())
     handler(event)  # its threads are there
     spent.clear()

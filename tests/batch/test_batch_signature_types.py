@@ -184,7 +184,7 @@ def test_an_answer_of_another_type_than_the_signature_s_is_refused(tmp_path: Pat
     with pytest.raises(
         ModelFailed, match=r"answers [\d.]+ for n, which its signature has as int; log it again"
     ):
-        batch(service, events, str(tmp_path / "out"), NAMED)
+        batch(service, events, str(tmp_path / "out"), Naming(id="payment_id"))
     assert not list((tmp_path / "out").glob("*.parquet"))
 
 

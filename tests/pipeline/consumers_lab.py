@@ -15,4 +15,6 @@ def tip_model(duration: RegisteredModel, folder: Path) -> RegisteredModel:
     named = folder / "MLmodel"
     assert "task: ride_duration" in named.read_text()
     named.write_text(named.read_text().replace("task: ride_duration", "task: ride_tip"))
+    golden = folder / "golden.json"
+    golden.write_text(golden.read_text().replace('"task": "ride_duration"', '"task": "ride_tip"'))
     return replace(duration, folder=folder, uri="models:/ride-tip/1")

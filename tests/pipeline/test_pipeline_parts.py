@@ -129,7 +129,10 @@ def test_the_function_s_metrics_are_added_up_from_its_log(tmp_path: Path) -> Non
     ):
         log(line)
     log.close()
-    assert log.totals == {"Retries": 5.0, "Quarantined": 1.0}
+    assert {name: count for name, count in log.totals.items() if count} == {
+        "Retries": 5.0,
+        "Quarantined": 1.0,
+    }
     assert len((tmp_path / "function.log").read_text().splitlines()) == 4
 
 

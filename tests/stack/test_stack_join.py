@@ -243,7 +243,7 @@ def test_only_who_publishes_may_put_decisions_and_nobody_may_delete_a_key() -> N
 @pytest.mark.exhaustive
 def test_sam_adds_no_role_and_no_managed_policy_of_its_own() -> None:
     made = transformed(packaged())
-    assert set(of_type(made, "AWS::IAM::Role")) == {f"{name}Role" for name in FUNCTIONS}
+    assert set(of_type(made, "AWS::IAM::Role")) == {f"{name}Role" for name in (*FUNCTIONS, "Judge")}
     assert "ManagedPolicyArns" not in json.dumps(made)
 
 
@@ -252,7 +252,7 @@ def packaged() -> dict[str, Any]:
     from samtranslator.yaml_helper import yaml_parse
 
     document: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
-    for name in FUNCTIONS:
+    for name in (*FUNCTIONS, "Judge"):
         del document["Resources"][name]["Metadata"]
         image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/three-ways-join:1"
         document["Resources"][name]["Properties"]["ImageUri"] = image

@@ -55,8 +55,8 @@ def of_service(service: ModelService[Any], rows: Rows, source: str) -> bytes | N
     features = named_columns(rows, service.task.columns)
     if not features or len(rows) < LEAST_ROWS:
         return None
-    answers = service.output.checked(service.model.predict(rows.copy()), len(rows))
-    made = build(service.task.name, source, features, service.output.table(answers))
+    answers = service.answered.checked(service.model.predict(rows.copy()), len(rows))
+    made = build(service.task.name, source, features, service.answered.table(answers))
     return None if made is None else reference.encode(made)
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ROOT = project.ROOT
 OURS = frozenset({"threeways", "model", "lambda_function"})
 LEFT_OUT = (
-    "batch", "chaos", "cli", "docker", "emulator", "integration", "local_run", "ops", "project",
+    "batch", "chaos", "cli", "docker", "emulator", "integration", "local_run", "monitor", "ops", "project",
     "systems.*.page", "systems.*.training", "systems.*.trips", "training", "web",
 )  # fmt: skip
 """Parts of `threeways` that `.dockerignore` and the Dockerfile keep out of the function's image."""

@@ -70,7 +70,7 @@ def predictions(
             f"{champion.uri} takes other features than {task.name} trains on, so the two cannot be compared "
             "row by row; compare them on the stream: threeways compare"
         )
-    found = service.output.checked(service.model.predict(holdout.block.copy()), len(holdout.target))
+    found = service.answered.checked(service.model.predict(holdout.block.copy()), len(holdout.target))
     answers: Target = np.asarray(found, np.float64).reshape(len(holdout.target), -1)[:, 0]
     if not np.isfinite(answers).all():
         raise ModelFailed(f"{champion.uri} predicts no finite number of some of the holdout's events")
