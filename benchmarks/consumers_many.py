@@ -86,8 +86,9 @@ def crowd(model: RegisteredModel, count: int, local: Path) -> Iterator[Crowd]:
 def _renamed(model: RegisteredModel, name: str, folder: Path) -> RegisteredModel:
     """Copy a model for a task of another name."""
     shutil.copytree(model.folder, folder)
-    described = folder / "MLmodel"
-    described.write_text(described.read_text().replace(f"task: {TASK}", f"task: {name}"))
+    for file, said in (("MLmodel", "task: {}"), ("golden.json", '"task": "{}"')):
+        text = (folder / file).read_text()
+        (folder / file).write_text(text.replace(said.format(TASK), said.format(name)))
     return replace(model, folder=folder)
 
 
