@@ -34,7 +34,7 @@ class Model:
     """Predicts the trip distance doubled."""
 
     input_kind = "block"
-    info = SimpleNamespace(flavors=None)
+    info = SimpleNamespace(flavors=None, metadata=None)
 
     def predict(self, features: Any) -> Any:
         """Return a number a row."""
