@@ -23,6 +23,8 @@ from threeways.training.retrain.command import Options, retrain
 from threeways.training.retrain.report import Report
 from threeways.training.tracking import connect, store_of
 
+pytestmark = pytest.mark.exhaustive
+
 
 @dataclass(frozen=True)
 class Retrained:
