@@ -15,7 +15,7 @@ from threeways.local_run.collector import Collector
 from threeways.local_run.console import screen
 from threeways.local_run.consumer import RunningConsumer
 from threeways.local_run.events import Workload
-from threeways.local_run.ledger import Account
+from threeways.local_run.ledger import Account, Sent
 from threeways.local_run.producer import Producer
 from threeways.local_run.progress import RunProgress, View
 from threeways.local_run.result import Result
@@ -109,28 +109,47 @@ class _Watched:
 
     def result(self, stopping: threading.Event) -> Result:
         """Read back what is not on the output stream, and return all."""
-        back = self.consumer.read_back()
-        account = Account(
-            sent=self._producer.sent,
-            predictions=self.collector.predictions,
-            duplicates=self.collector.duplicates,
-            quarantined=back.quarantined,
-            abandoned=back.abandoned,
-            positions=self._positions,
-            without_messages=self.consumer.without_messages,
-            messages=self.collector.messages,
-        )
-        return Result(
-            task=self._workload.task,
-            events=self._workload.events,
-            account=account,
-            back=back,
-            batches=self.consumer.mapping.counts().batches,
-            cold_start=self.consumer.cold_start,
-            version=self.collector.version or self.consumer.version,
+        return result_of(
+            self.consumer, self._workload, self.collector, self._producer.sent, self._positions,
             interrupted=stopping.is_set(),
-            followed=self.consumer.followed,
-        )
+        )  # fmt: skip
+
+
+def result_of(
+    consumer: RunningConsumer,
+    workload: Workload,
+    collector: Collector,
+    sent: Mapping[str, Sent],
+    positions: Mapping[str, str | None],
+    *,
+    interrupted: bool = False,
+) -> Result:
+    """Read back what is not on the output stream, and return all of a consumer's account.
+
+    sent: an event's id -> how it was put. positions: shard -> the last sequence number that is done.
+    """
+    back = consumer.read_back()
+    account = Account(
+        sent=sent,
+        predictions=collector.predictions,
+        duplicates=collector.duplicates,
+        quarantined=back.quarantined,
+        abandoned=back.abandoned,
+        positions=positions,
+        without_messages=consumer.without_messages,
+        messages=collector.messages,
+    )
+    return Result(
+        task=workload.task,
+        events=workload.events,
+        account=account,
+        back=back,
+        batches=consumer.mapping.counts().batches,
+        cold_start=consumer.cold_start,
+        version=collector.version or consumer.version,
+        interrupted=interrupted,
+        followed=consumer.followed,
+    )
 
 
 def named_faults(folder: Path) -> AbstractContextManager[None]:

@@ -13,10 +13,10 @@ from threeways.errors import LocalFailed, UsageError
 from threeways.join.join import Key
 from threeways.join.labels import LABEL, LabelJoin
 from threeways.lifecycle.cohorts import Cohort, Version, by_version
-from threeways.local_run import ledger
 from threeways.local_run.labelled.labels import LabelOf, LabelProducer, OutcomeReader, VersionReader
 from threeways.local_run.producer import Producer
 from threeways.local_run.result import Result
+from threeways.local_run.session import result_of
 from threeways.local_run.system import table
 from threeways.local_run.system.running import Options, Running
 
@@ -148,24 +148,7 @@ class LabelledSession:
         )
 
     def _result(self, name: str, positions: Any) -> Result:
-        """Return a consumer's own account, with the run's own judging."""
-        consumer, workload = self.up.consumers[name], self.up.prepared.workloads[name]
-        collector, back = self.reader.by_source[workload.task.model_name], consumer.read_back()
-        account = ledger.Account(
-            sent=self.producer.sent,
-            predictions=collector.predictions,
-            duplicates=collector.duplicates,
-            quarantined=back.quarantined,
-            abandoned=back.abandoned,
-            positions=positions,
-            messages=collector.messages,
-        )
-        return Result(
-            task=workload.task,
-            events=workload.events,
-            account=account,
-            back=back,
-            batches=consumer.mapping.counts().batches,
-            cold_start=consumer.cold_start,
-            version=collector.version or consumer.version,
-        )
+        """Return a consumer's own account."""
+        workload = self.up.prepared.workloads[name]
+        collector = self.reader.by_source[workload.task.model_name]
+        return result_of(self.up.consumers[name], workload, collector, self.producer.sent, positions)

@@ -16,7 +16,6 @@ from rich.console import Console
 
 from threeways.local_run.consumer import RunningConsumer
 from threeways.local_run.events import Workload
-from threeways.local_run.ledger import Account
 from threeways.local_run.life.declared import LifeEvents
 from threeways.local_run.life.labels import Labels
 from threeways.local_run.life.putting import LifeProducer
@@ -25,6 +24,7 @@ from threeways.local_run.life.record import Record
 from threeways.local_run.life.stack import promote, shadow_of
 from threeways.local_run.life.steps import Failed, Steps
 from threeways.local_run.result import Result
+from threeways.local_run.session import result_of
 from threeways.local_run.stack import RunningStack
 from threeways.settings import Settings
 
@@ -167,25 +167,7 @@ class Session:
 
     def result(self, *, interrupted: bool) -> Result:
         """Read back what is not on the output stream, and return all of the champion's account."""
-        back = self.champion.read_back()
-        account = Account(
-            sent=self.producer.sent,
-            predictions=self.predictions.predictions,
-            duplicates=self.predictions.duplicates,
-            quarantined=back.quarantined,
-            abandoned=back.abandoned,
-            positions=self.positions,
-            without_messages=self.champion.without_messages,
-            messages=self.predictions.messages,
-        )
-        return Result(
-            task=self.workload.task,
-            events=self.life.events,
-            account=account,
-            back=back,
-            batches=self.champion.mapping.counts().batches,
-            cold_start=self.champion.cold_start,
-            version=self.predictions.version or self.champion.version,
+        return result_of(
+            self.champion, self.workload, self.predictions, self.producer.sent, self.positions,
             interrupted=interrupted,
-            followed=self.champion.followed,
-        )
+        )  # fmt: skip

@@ -11,12 +11,12 @@ import msgspec
 from rich.console import Console
 
 from threeways.join.join import Key
-from threeways.local_run import ledger
 from threeways.local_run.events import Workload
 from threeways.local_run.producer import Outgoing
 from threeways.local_run.progress import RunProgress, View
 from threeways.local_run.read_back import ReadBack
 from threeways.local_run.result import Result
+from threeways.local_run.session import result_of
 from threeways.local_run.system import table
 from threeways.local_run.system.account import Account
 from threeways.local_run.system.pacing import SHARE, Pace, PacedProducer
@@ -253,25 +253,14 @@ class Session:
 
     def _result(self, name: str, positions: Mapping[str, str | None], *, interrupted: bool) -> Result:
         """Return a consumer's own account."""
-        consumer, workload = self.up.consumers[name], self.up.prepared.workloads[name]
-        collector, back = self.reader.by_source[workload.task.model_name], consumer.read_back()
-        account = ledger.Account(
-            sent=self.producer.sent,
-            predictions=collector.predictions,
-            duplicates=collector.duplicates,
-            quarantined=back.quarantined,
-            abandoned=back.abandoned,
-            positions=positions,
-            messages=collector.messages,
-        )
-        return Result(
-            task=workload.task,
-            events=workload.events,
-            account=account,
-            back=back,
-            batches=consumer.mapping.counts().batches,
-            cold_start=consumer.cold_start,
-            version=collector.version or consumer.version,
+        workload = self.up.prepared.workloads[name]
+        collector = self.reader.by_source[workload.task.model_name]
+        return result_of(
+            self.up.consumers[name],
+            workload,
+            collector,
+            self.producer.sent,
+            positions,
             interrupted=interrupted,
         )
 
