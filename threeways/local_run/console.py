@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from threeways.local_run.ledger import Ledger
-from threeways.local_run.progress import View
+from threeways.local_run.progress import View, at_most_every
 from threeways.local_run.read_back import ReadBack
 from threeways.local_run.result import Result
 from threeways.scoring.decoding import reason_kind
@@ -26,6 +25,7 @@ from threeways.scoring.events import unusable
 from threeways.scoring.outputs import Declared, ModelOutput, text_of
 
 PLAIN_SECONDS = 2.0
+"""Between two lines of a run where there is no terminal to draw on."""
 EXAMPLES = 5
 REASONS = 6
 MOST_LABELS = 8
@@ -44,13 +44,8 @@ def screen(console: Console) -> Iterator[Callable[[View], None]]:
         with Live(console=console, refresh_per_second=8) as live:
             yield lambda view: live.update(Group(_bar(view), "", _numbers(view)))
         return
-    following = 0.0
 
     def show(view: View) -> None:
-        nonlocal following
-        if time.monotonic() < following:
-            return
-        following = time.monotonic() + PLAIN_SECONDS
         console.out(
             f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  back {view.back:,}"
             f"  {view.per_second:,.0f}/s  latency p50 {seconds_text(view.latency_p50)}"
@@ -58,7 +53,7 @@ def screen(console: Console) -> Iterator[Callable[[View], None]]:
             f"  iterator age {seconds_text(view.iterator_age)}"
         )
 
-    yield show
+    yield at_most_every(PLAIN_SECONDS, show)
 
 
 def show_ledger(console: Console, ledger: Ledger, result: Result) -> None:

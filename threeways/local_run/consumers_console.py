@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -14,7 +13,7 @@ from rich.table import Table
 from threeways.errors import UsageError
 from threeways.local_run.console import PLAIN_SECONDS, seconds_text, show_ledger, show_share
 from threeways.local_run.ledger import PLACES, Ledger
-from threeways.local_run.progress import View
+from threeways.local_run.progress import View, at_most_every
 from threeways.local_run.result import Result
 
 WIDE = 100
@@ -31,13 +30,8 @@ def consumers_screen(console: Console) -> Iterator[Show]:
         with Live(console=console, refresh_per_second=8) as live:
             yield lambda views: live.update(rows(views, console.width))
         return
-    following = 0.0
 
     def show(views: Mapping[str, View]) -> None:
-        nonlocal following
-        if time.monotonic() < following:
-            return
-        following = time.monotonic() + PLAIN_SECONDS
         for name, view in views.items():
             console.out(
                 f"{view.elapsed:6.1f} s  sent {view.sent:,}/{view.total:,}  {name}: back {view.back:,}"
@@ -48,7 +42,7 @@ def consumers_screen(console: Console) -> Iterator[Show]:
                 highlight=False,
             )
 
-    yield show
+    yield at_most_every(PLAIN_SECONDS, show)
 
 
 def rows(views: Mapping[str, View], width: int) -> Table:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,3 +133,16 @@ class RunProgress:
             reads_refused=counts.reads_refused,
             paused=not self.mapping.enabled,
         )
+
+
+def at_most_every[V](seconds: float, show: Callable[[V], None]) -> Callable[[V], None]:
+    """Return what shows a view the first time, and then only when so many seconds have passed."""
+    following = 0.0
+
+    def shown(view: V) -> None:
+        nonlocal following
+        if time.monotonic() >= following:
+            following = time.monotonic() + seconds
+            show(view)
+
+    return shown

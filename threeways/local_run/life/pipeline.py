@@ -28,6 +28,7 @@ from threeways.local_run.life.session import DEADLINE_SECONDS, Session
 from threeways.local_run.life.stack import champion_of
 from threeways.local_run.model_choice import names_model, task_of
 from threeways.local_run.pipeline import write_run
+from threeways.local_run.progress import at_most_every
 from threeways.local_run.result import ledger_of
 from threeways.local_run.session import named_faults
 from threeways.settings import Settings
@@ -147,13 +148,8 @@ def figures_of(session: Session, ledger: Ledger) -> dict[str, Any]:
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[Session], None]]:
     """Give what shows a line every few seconds."""
-    following = 0.0
 
     def show(session: Session) -> None:
-        nonlocal following
-        if time.monotonic() < following:
-            return
-        following = time.monotonic() + _PLAIN_SECONDS
         closed = session.record.closed
         recent = rmse(session.record.error[max(0, closed - 1_000) : closed])
         at = session.life.times[max(0, session.producer.put - 1)].astype("datetime64[h]")
@@ -164,7 +160,7 @@ def _progress(console: Console) -> Iterator[Callable[[Session], None]]:
             highlight=False,
         )
 
-    yield show
+    yield at_most_every(_PLAIN_SECONDS, show)
 
 
 def _draw(session: Session, life: LifeEvents, folder: Path, local: Path) -> None:

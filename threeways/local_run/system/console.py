@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +15,7 @@ from rich.table import Table
 from threeways.local_run.console import PLAIN_SECONDS, seconds_text, show_quarantine
 from threeways.local_run.consumers_console import rows, show_side_by_side
 from threeways.local_run.ledger import Ledger
+from threeways.local_run.progress import at_most_every
 from threeways.local_run.system.account import LATE, SHOWN, faults
 from threeways.local_run.system.declared import System
 from threeways.local_run.system.ledger import Seconds, SystemLedger
@@ -33,13 +33,8 @@ def system_screen(console: Console) -> Iterator[Callable[[SystemView], None]]:
         with Live(console=console, refresh_per_second=8) as live:
             yield lambda view: live.update(Group(rows(view.views, console.width), _flow(view)))
         return
-    following = 0.0
 
     def show(view: SystemView) -> None:
-        nonlocal following
-        if time.monotonic() < following:
-            return
-        following = time.monotonic() + PLAIN_SECONDS
         age = max((one.iterator_age for one in view.views.values()), default=0.0)
         told = f" ({_counts(view.decided)})" if view.done else ""
         more = {"revised": view.revisions, "quarantined": view.quarantined, "rules failed": view.failed}
@@ -51,7 +46,7 @@ def system_screen(console: Console) -> Iterator[Callable[[SystemView], None]]:
         )
         _say(console, line, LINE, "          ")
 
-    yield show
+    yield at_most_every(PLAIN_SECONDS, show)
 
 
 def _flow(view: SystemView) -> Table:
