@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,12 +16,18 @@ from threeways.settings import Settings
 
 if TYPE_CHECKING:
     from threeways.lifecycle.promotion import Change
+    from threeways.scoring.events import Events
+    from threeways.scoring.task import Task
 
 Pointer = Annotated[
     str | None, typer.Option("--pointer", "--follow", help="The pointer, s3://bucket/champion.json.")
 ]
 By = Annotated[str, typer.Option(help="Your name; the pointer keeps it. Default: the system's.")]
 Because = Annotated[str | None, typer.Option(help="Why; the pointer keeps it.")]
+Window = Annotated[
+    str | None,
+    typer.Option("--events", "--data", help="The newest labelled window: parquet, JSON lines or CSV."),
+]
 Alias = Annotated[str, typer.Option("--to", help="The registry's alias, which moves along.")]
 
 
@@ -31,6 +39,17 @@ def place_of(pointer: str | None, settings: Settings) -> str:
     if not place:
         raise UsageError("say which pointer: POINTER=s3://bucket/champion.json, as the function's FOLLOW")
     return str(pointers.place_of(place))
+
+
+def window_of(
+    console: Console, events: str | None, actual: str | None, event_id: str | None
+) -> Callable[[Task[Any]], Events]:
+    """Return what reads the labelled window for a task, and says how far it is."""
+    from threeways.local_run.event_rows import ColumnNames
+    from threeways.local_run.events import Source, load
+
+    tell = partial(console.print, markup=False)
+    return lambda task: load(Source(events, 0, ColumnNames(actual, event_id)), task, tell)
 
 
 def user() -> str:

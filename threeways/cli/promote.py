@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from threeways.cli.deployment import Yes
 from threeways.cli.event_options import Actual, EventId
-from threeways.cli.pointer_options import Alias, Because, By, Pointer, agree, place_of, show, user
+from threeways.cli.pointer_options import (
+    Alias,
+    Because,
+    By,
+    Pointer,
+    Window,
+    agree,
+    place_of,
+    show,
+    user,
+    window_of,
+)
 from threeways.errors import UsageError
 from threeways.settings import LOCAL, Settings, from_environment, refuse
 
@@ -24,10 +35,7 @@ def promote(
     model: Annotated[str | None, typer.Argument(help="models:/name/version, a folder or s3://….")] = None,
     pointer: Pointer = None,
     to: Alias = "champion",
-    events: Annotated[
-        str | None,
-        typer.Option("--events", "--data", help="The newest labelled window: parquet, JSON lines or CSV."),
-    ] = None,
+    events: Window = None,
     actual: Actual = None,
     event_id: EventId = None,
     sha256: Annotated[
@@ -41,8 +49,6 @@ def promote(
     yes: Yes = False,
 ) -> None:
     """Have a model serve wherever the pointer is followed, if it is no worse than the one that does."""
-    from threeways.local_run.event_rows import ColumnNames
-    from threeways.local_run.events import Source, load
     from threeways.ops import promote as promoting
 
     console, settings = Console(highlight=False, soft_wrap=True), from_environment(Settings)
@@ -52,11 +58,6 @@ def promote(
         raise UsageError(f"ACTUAL={actual} is a column of labelled events, and none are named: EVENTS=…")
     refuse(_task_alone(settings), "MODEL=, SHA256= and TASK= say what is promoted")
     place = place_of(pointer, settings)
-
-    def window(task: Any) -> Any:
-        tell = lambda line: console.print(line, markup=False)  # noqa: E731
-        return load(Source(events, 0, ColumnNames(actual, event_id)), task, tell)
-
     agree(console, place, f"{model} is to serve", yes=yes)
     done = promoting.promote(
         promoting.Request(
@@ -68,7 +69,7 @@ def promote(
             force=force,
             settings=Settings(task=settings.task, model_sha256=sha256 or settings.model_sha256),
         ),
-        window if events else None,
+        window_of(console, events, actual, event_id) if events else None,
         LOCAL,
     )
     if done.comparison is not None:

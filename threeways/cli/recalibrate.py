@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
 import msgspec
-import typer
 from rich.console import Console
 
 from threeways.cli.deployment import Yes
 from threeways.cli.event_options import Actual, EventId
-from threeways.cli.pointer_options import Because, By, Pointer, agree, place_of, show, user
+from threeways.cli.pointer_options import Because, By, Pointer, Window, agree, place_of, show, user, window_of
 from threeways.errors import UsageError
 from threeways.settings import Settings, from_environment, refuse
 
 
 def recalibrate(
     pointer: Pointer = None,
-    events: Annotated[
-        str | None,
-        typer.Option("--events", "--data", help="The newest labelled window: parquet, JSON lines or CSV."),
-    ] = None,
+    events: Window = None,
     actual: Actual = None,
     event_id: EventId = None,
     by: By = "",
@@ -28,8 +22,6 @@ def recalibrate(
     yes: Yes = False,
 ) -> None:
     """Fit the serving model's intervals to the newest labels, without retraining, if they cover better."""
-    from threeways.local_run.event_rows import ColumnNames
-    from threeways.local_run.events import Source, load
     from threeways.ops import recalibrate as recalibrating
 
     console, settings = Console(highlight=False, soft_wrap=True), from_environment(Settings)
@@ -38,11 +30,7 @@ def recalibrate(
     place = place_of(pointer, settings)
     if not events:
         raise UsageError("say which labels are the newest: EVENTS=march.parquet, and ACTUAL= its column")
-
-    def window(task: Any) -> Any:
-        tell = lambda line: console.print(line, markup=False)  # noqa: E731
-        return load(Source(events, 0, ColumnNames(actual, event_id)), task, tell)
-
+    window = window_of(console, events, actual, event_id)
     agree(console, place, "newer intervals are to serve", yes=yes)
     done = recalibrating.recalibrate(place, window, by or user(), because, settings)
     console.print(f"Coverage: {done.found}", markup=False)
