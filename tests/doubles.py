@@ -37,7 +37,7 @@ class FakeModel:
 
 
 class IntervalModel(FakeModel):
-    """The same, of an artifact with a table of intervals."""
+    """A FakeModel of an artifact with a table of intervals."""
 
     info = MLmodel(
         flavors=Flavours(),

@@ -83,14 +83,12 @@ class _Tally:
     def add(self, batches: Sequence[Observed]) -> None:
         """Count batches, together."""
         service = self.service
-        # what the model itself answers, where a service's output adds to that
-        output: Any = getattr(service, "answered", service.output)
         taken = [(rows, values) for rows, values in map(_sound, batches) if len(values)]
         rows = [one for one, _ in taken if one is not None and len(one)]
         if rows:
             _add(self.features, named_columns(_joined(rows), service.task.columns))
         if self.predictions and taken:
-            _add(self.predictions, output.table(np.concatenate([values for _, values in taken])))
+            _add(self.predictions, service.answered.table(np.concatenate([values for _, values in taken])))
         self.rows += sum(len(values) for _, values in taken)
         for one in batches:
             if any(one.flags):

@@ -175,10 +175,9 @@ class _Part:
         features = {} if service.model.input_kind == "dicts" else named_columns(rows, task.columns)
         self.at = chunk.time[kept].astype("datetime64[us]")
         self.features = {name: values[kept] for name, values in features.items()}
-        output: Any = getattr(service, "answered", service.output)
         values = told.values[kept]
         answers = service.output.table(values)
-        self.predictions = {name: answers[name] for name in output.columns if name in answers}
+        self.predictions = {name: answers[name] for name in service.answered.columns if name in answers}
         actual = chunk.actual[kept]
         judged = actual.dtype.kind == "f" and actual.ndim == 1
         self.actual = actual if judged else np.full(len(values), np.nan)
