@@ -5,7 +5,7 @@
 #   frame      the same as function, and [frame], which is pandas: for models that take a DataFrame
 #   web        the web service (`make web-image`)
 #   batch      the batch job, on a schedule or by hand
-#   join       the four functions of a join (join.yaml): [packages] without NumPy and onnxruntime, for it has no model
+#   join       the functions of a join (join.yaml): [packages] without NumPy and onnxruntime, for it has no model
 # It needs no BuildKit, so `sam build` can build it too; the stages are in the order of who needs them, for the
 # classic builder builds all that stand above a target.
 # docs.aws.amazon.com/lambda/latest/dg/python-image.html
