@@ -15,7 +15,7 @@ from small_training import Training
 from threeways.errors import UsageError
 from threeways.lifecycle.cohorts import Figures
 from threeways.local_run.labelled.pipeline import LabelLedger, run_labels
-from threeways.local_run.labelled.run import label_of, run_labelled
+from threeways.local_run.labelled.run import label_of, labelled
 from threeways.local_run.ledger import Ledger
 from threeways.local_run.result import ledger_of
 from threeways.local_run.system.pipeline import prepared_for
@@ -33,14 +33,17 @@ def test_live_error_is_the_ledgers_and_each_prediction_has_one_outcome(
     labels = replace(system.labels, seconds=lambda minutes: 60 * min(minutes, 60))  # a few take a day
     made = replace(system, deadline=12.0, labels=labels)
     options = Options(name="threeways.systems.taxi.labelled", system=made, n=300, poison=0.1, minute=3.0)
-    accounts = run_labelled(
+    with labelled(
         options,
         lambda _: training.report.model,
         Console(file=io.StringIO()),
         tmp_path,
         pace=0.1 / 60,
         withheld=lambda index: index % 10 == 3,
-    )
+    ) as session:
+        session.start()
+        session.watch()
+        accounts = session.end()
     [result] = accounts.consumers.values()
     ledger = ledger_of(result)
     assert (ledger.sent, ledger.lost, accounts.lost, accounts.twice) == (300, 0, 0, [])

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from threeways.errors import UsageError
 from threeways.join.join import Key
-from threeways.local_run.labelled.session import Accounts, LabelledSession
+from threeways.local_run.labelled.session import LabelledSession
 from threeways.local_run.system.declared import System
 from threeways.local_run.system.running import Options, Prepared, prepared, running
 from threeways.settings import Settings
@@ -59,18 +59,3 @@ def labelled(
     of = label_of(options.system, made, pace, withheld)
     with running(made, options, console, folder) as up:
         yield LabelledSession(up, options, of)
-
-
-def run_labelled(
-    options: Options,
-    find_model: Callable[[Settings], RegisteredModel],
-    console: Console,
-    folder: Path,
-    pace: float,
-    withheld: Callable[[int], bool] = lambda _: False,
-) -> Accounts:
-    """Run a system from its first event to the outcome of its last; return the account. See `labelled`."""
-    with labelled(options, find_model, console, folder, pace, withheld) as session:
-        session.start()
-        session.watch()
-        return session.end()
