@@ -30,6 +30,19 @@ def image() -> str:
 
 
 @pytest.fixture(scope="session")
+def join_image() -> str:
+    """The join's image; where there is none the test is skipped, loudly."""
+    if os.environ["EMULATOR"] != "moto":
+        pytest.skip(
+            "NOT TESTED: a join needs a table; LocalStack's DynamoDB needs Java. EMULATOR=moto has one"
+        )
+    name = os.environ.get("JOIN_IMAGE", "")
+    if not name:
+        pytest.skip("NOT TESTED: a join's image: `make image TARGET=join` builds it, then it is")
+    return name
+
+
+@pytest.fixture(scope="session")
 def target() -> str:
     """The target under test. Without an image there is this environment, which has all of the default's."""
     name = os.environ.get("IMAGE", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -34,19 +33,6 @@ JOIN = finding.find(NAME)
 SHARD = "shardId-000000000000"
 SOON = 20.0
 """Seconds until the deadline of a key that is to expire: containers answer within that."""
-
-
-@pytest.fixture(scope="module")
-def join_image() -> str:
-    """The image; where there is none the test is skipped, loudly."""
-    if os.environ["EMULATOR"] != "moto":
-        pytest.skip(
-            "NOT TESTED: a join needs a table; LocalStack's DynamoDB needs Java. EMULATOR=moto has one"
-        )
-    name = os.environ.get("JOIN_IMAGE", "")
-    if not name:
-        pytest.skip("NOT TESTED: a join's image: `make image TARGET=join` builds it, then it is")
-    return name
 
 
 class Site:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -44,19 +43,6 @@ ground = "Terms, 4"
 statement_category = "STATEMENT_CATEGORY_PORNOGRAPHY_OR_SEXUALIZED_CONTENT"
 """
 """One consumer judges here, so that its verdict is the decision: a policy that no image has."""
-
-
-@pytest.fixture(scope="module")
-def join_image() -> str:
-    """The join's image; where there is none the test is skipped, loudly."""
-    if os.environ["EMULATOR"] != "moto":
-        pytest.skip(
-            "NOT TESTED: the join needs a table; LocalStack's DynamoDB needs Java. EMULATOR=moto has one"
-        )
-    name = os.environ.get("JOIN_IMAGE", "")
-    if not name:
-        pytest.skip("NOT TESTED: a join's image: `make image TARGET=join` builds it, then it is")
-    return name
 
 
 @pytest.fixture(scope="module")
